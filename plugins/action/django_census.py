@@ -1,0 +1,26 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""django_census on the controller: hand the key sets from the store to the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        key_sets = self.store(args).load().key_sets()
+        stages = args.get("stages")
+        chosen = {stage: values for stage, values in key_sets.items() if not stages or stage in stages}
+        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir", "rotation_id")}
+        result = self.on_host("django_census", {**asked, "key_sets": chosen})
+        for line in summary.census(result.get("targets", [])):
+            display.display(line)
+        return result

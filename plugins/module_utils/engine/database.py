@@ -1,0 +1,210 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One connection of our own to the application's database, and what the catalogue of PostgreSQL says of a table.
+
+The connection's parameters come from Django, the rest is SQL. Rows' names and values travel as text, so that psycopg2
+and psycopg 3, and every type of primary key, are served by the same statements.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import RotationError
+
+LOCK_LABEL = "tetech.key_rotation"
+APPLICATION_NAME = "key_rotation "
+# Below PostgreSQL's deadlock_timeout of 1 s: we yield, and the application's transaction never dies
+# (facts/re-encryption.md 3.1).
+LOCK_TIMEOUT_MS = 300
+STATEMENT_TIMEOUT_MS = 10_000
+# What of Django's OPTIONS libpq takes from the environment as PG + name.
+LIBPQ_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "service", "target_session_attrs")
+CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
+# lock_not_available, deadlock_detected, query_canceled (facts/re-encryption.md 3.4)
+YIELDED = {"55P03", "40P01", "57014"}
+
+
+class Yielded(Exception):
+    """The statement gave way to another transaction: try again, smaller or later."""
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """The columns that name a row of a table, and their SQL types."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its SQL type, and the number of characters it holds (None: no limit)."""
+
+    name: str
+    type: str
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Libpq:
+    """Connection parameters; the password never shows in a repr."""
+
+    host: str
+    port: str
+    user: str
+    database: str
+    password: str = field(repr=False)
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier, safe in a statement with parameters."""
+    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
+
+
+class Database:
+    """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
+
+    def __init__(self, alias: str, label: str) -> None:
+        from django.db import connections
+
+        self.alias = alias
+        self._django = connections[alias]
+        if self._django.vendor != "postgresql":
+            raise RotationError("E_DB_VENDOR", alias=alias, vendor=self._django.vendor)
+        self._errors = self._django.Database.Error
+        settings = self._django.settings_dict
+        where = f"{settings['HOST'] or 'the local socket'}:{settings['PORT'] or 5432}/{settings['NAME']}"
+        try:
+            self._raw = self._django.get_new_connection(self._django.get_connection_params())
+        except self._errors as exc:
+            raise RotationError("E_DB_CONNECT", alias=alias, where=where, error=type(exc).__name__) from None
+        self._raw.autocommit = True
+        self.execute("SELECT set_config('application_name', %s, false)", (APPLICATION_NAME + label,))
+        self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
+
+    def close(self) -> None:
+        """End the session, and with it every lock."""
+        with contextlib.suppress(self._errors):
+            self._raw.close()
+
+    def rows(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> list[tuple[Any, ...]]:
+        """All rows of a query. Raises E_DB or E_DB_LOST."""
+        with self._cursor(table) as cursor:
+            cursor.execute(sql, tuple(params) or None)
+            return cursor.fetchall()
+
+    def execute(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> int:
+        """Run one statement; the number of rows it touched. Raises E_DB, E_DB_LOST or Yielded."""
+        with self._cursor(table) as cursor:
+            cursor.execute(sql, tuple(params) or None)
+            return cursor.rowcount
+
+    @contextlib.contextmanager
+    def _cursor(self, table: str) -> Iterator[Any]:
+        try:
+            with self._raw.cursor() as cursor:
+                yield cursor
+        except self._errors as exc:
+            sqlstate = getattr(exc, "sqlstate", None) or getattr(exc, "pgcode", None)
+            if sqlstate in YIELDED:
+                raise Yielded from None
+            if self._raw.closed or sqlstate is None or sqlstate in CONNECTION_LOST:
+                raise RotationError("E_DB_LOST", table=table) from None
+            raise RotationError("E_DB", table=table, sqlstate=sqlstate) from None
+
+    @contextlib.contextmanager
+    def transaction(self, mode: str) -> Iterator[None]:
+        """BEGIN with ``mode``, COMMIT at the end, ROLLBACK on any error."""
+        self.execute(f"BEGIN {mode}")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(RotationError, self._errors):
+                self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """One unchanging view of the database, read only."""
+        with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
+            yield
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator[None]:
+        """A short writing transaction that yields to the application. READ COMMITTED: compare-and-set relies on it."""
+        limits = f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"
+        with self.transaction(f"ISOLATION LEVEL READ COMMITTED; {limits}"):
+            yield
+
+    def lock(self) -> None:
+        """Become the one rotator of this database for the life of the connection. Raises E_LOCKED with who holds it."""
+        if self.rows("SELECT pg_try_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))[0][0]:
+            return
+        holder = self.rows(
+            "SELECT a.pid, a.usename, coalesce(a.client_addr::text, 'this host'), a.application_name,"
+            " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
+            " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = hashtext(%s)::bigint & 4294967295"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            (LOCK_LABEL,),
+        )
+        pid, user, host, name, since = holder[0] if holder else ("?", "?", "?", "?", "?")
+        raise RotationError(
+            "E_LOCKED", holder=name.replace(APPLICATION_NAME, ""), user=user, host=host, since=since, pid=pid
+        )
+
+    def server_major(self) -> int:
+        """The server's major version, e.g. 17."""
+        return int(self.rows("SELECT current_setting('server_version_num')::int / 10000")[0][0])
+
+    def size(self) -> int:
+        """Bytes the database takes on the server's disk."""
+        return int(self.rows("SELECT pg_database_size(current_database())")[0][0])
+
+    def libpq(self) -> Libpq:
+        """The same connection for PostgreSQL's own programs."""
+        settings = self._django.settings_dict
+        options = {name: str(value) for name, value in settings["OPTIONS"].items() if name in LIBPQ_OPTIONS}
+        return Libpq(
+            settings["HOST"],
+            str(settings["PORT"] or ""),
+            settings["USER"],
+            settings["NAME"],
+            settings["PASSWORD"],
+            options,
+        )
+
+    def row_key(self, table: str) -> RowKey:
+        """The primary key of ``table``, or else a unique key over not-null columns. Raises E_TABLE_KEY."""
+        found = self.rows(
+            "SELECT array_agg(a.attname::text ORDER BY k.place),"
+            " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"
+            " FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
+            " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
+            " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indisvalid"
+            " AND i.indpred IS NULL AND i.indexprs IS NULL"
+            " AND k.place <= i.indnkeyatts"
+            " GROUP BY i.indexrelid, i.indisprimary HAVING bool_and(a.attnotnull)"
+            " ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1",
+            (quote(table),),
+        )
+        if not found:
+            raise RotationError("E_TABLE_KEY", table=table)
+        columns, types = found[0]
+        return RowKey(tuple(columns), tuple(types))
+
+    def columns(self, table: str) -> dict[str, Column]:
+        """The columns of ``table`` by name; empty where there is no such table on the search path."""
+        found = self.rows(
+            "SELECT attname::text, format_type(atttypid, NULL),"
+            " CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod - 4 END"
+            " FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+            (quote(table),),
+        )
+        return {name: Column(name, sql_type, limit) for name, sql_type, limit in found}

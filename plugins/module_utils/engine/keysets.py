@@ -1,0 +1,40 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key set: the named settings that together open the data, and the id by which it is spoken of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_ID_LABEL = b"tetech.key_rotation key id v1"
+# PBKDF2 is iterated HMAC: guessing a weak key by its printed id costs more than guessing it by a stored token.
+# The count is OWASP's for PBKDF2-HMAC-SHA256 (Password Storage Cheat Sheet).
+KEY_ID_ITERATIONS = 600_000
+DIGEST_LABEL = b"tetech.key_rotation plaintext digest v1"
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """Settings by name. The values never show in a repr."""
+
+    values: Mapping[str, str] = field(repr=False)
+
+    @cached_property
+    def key_id(self) -> str:
+        """16 hex digits: safe to print, useless to guess from."""
+        return hashlib.pbkdf2_hmac("sha256", self._canonical(), KEY_ID_LABEL, KEY_ID_ITERATIONS, 8).hex()
+
+    @cached_property
+    def digest_key(self) -> bytes:
+        """32 bytes that key the digest over plaintexts: whoever holds this key set can take that digest again."""
+        return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=DIGEST_LABEL).derive(self._canonical())
+
+    def _canonical(self) -> bytes:
+        return json.dumps(dict(self.values), sort_keys=True).encode("utf-8")

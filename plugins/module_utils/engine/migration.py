@@ -1,0 +1,225 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runbook's other way: a Django migration of the application that drives this same engine, forwards and back.
+
+The migration file holds no key and no loop. It names its rotation and its columns; on a database without tokens it does
+nothing, on one with tokens it calls ``drive``, which works only inside the rotation that made the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from ..errors import RotationError
+from .discovery import Target
+
+NAME = "rotate_encryption_keys"
+TEMPLATE = '''"""Rotate the encryption keys: rotation {rotation_id}. Made by tetech.key_rotation.
+
+Applied by its rotate playbook, which holds both key sets. On a database without tokens there is nothing to rotate.
+"""
+
+from django.db import migrations
+
+ROTATION_ID = "{rotation_id}"
+TARGETS = {targets}
+
+
+def holds_tokens(connection):
+    """Whether any of the columns holds a value. A fresh database does not."""
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        for table, column in TARGETS:
+            if table in tables:
+                cursor.execute(f"SELECT 1 FROM {{quote(table)}} WHERE {{quote(column)}} <> '' LIMIT 1")
+                if cursor.fetchone():
+                    return True
+    return False
+
+
+def drive(schema_editor, direction):
+    """Let the engine do it, in batches with both key sets."""
+    if not holds_tokens(schema_editor.connection):
+        return
+    try:
+        from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.migration import drive
+    except ImportError:
+        raise RuntimeError(
+            "This database holds tokens, and only the rotation that made this migration has the keys: "
+            "run ansible-playbook rotate.yml -e key_rotation_method=migration, or migrate with --fake."
+        ) from None
+    drive(ROTATION_ID, direction)
+
+
+def rotate(apps, schema_editor):
+    drive(schema_editor, "forwards")
+
+
+def restore(apps, schema_editor):
+    drive(schema_editor, "backwards")
+
+
+class Migration(migrations.Migration):
+    atomic = False  # each batch commits
+
+    dependencies = {dependencies}
+
+    operations = [migrations.RunPython(rotate, restore)]
+'''
+
+_active: tuple[str, str, Callable[[], None]] | None = None
+
+
+def drive(rotation_id: str, direction: str) -> None:
+    """Called by the migration: do the work of the rotation under way. Raises RuntimeError outside of it."""
+    if _active is None or _active[:2] != (rotation_id, direction):
+        raise RuntimeError(f"no rotation {rotation_id} is under way in this process ({direction})")
+    _active[2]()
+
+
+def forwards(app: str, rotation_id: str, targets: Sequence[Target], work: Callable[[], None]) -> str:
+    """Make the migration of this rotation where it is not there yet, and apply it; the path of its file.
+
+    Where it is applied already (a run that was killed later), ``work`` is done without it. Raises E_MIGRATION_APP,
+    E_MIGRATION, and what ``work`` raises.
+    """
+    folder = _folder(app)
+    name = _find(folder, rotation_id) or _make(app, folder, rotation_id, targets)
+    if _applied(app, name):
+        work()
+    else:
+        _migrate(app, name, name, rotation_id, "forwards", work)
+    return os.path.join(folder, f"{name}.py")
+
+
+def backwards(rotation_id: str, work: Callable[[], None]) -> None:
+    """Unapply the migration of this rotation by its own reverse, and take its file away.
+
+    Where the rotation made none, or it is not applied, ``work`` is done without it. Raises as ``forwards``.
+    """
+    from django.apps import apps
+
+    for config in apps.get_app_configs():
+        folder = os.path.join(config.path, "migrations")
+        name = _find(folder, rotation_id)
+        if name is not None:
+            break
+    else:
+        work()
+        return
+    if _applied(config.label, name):
+        _migrate(config.label, name, _before(config.label, name), rotation_id, "backwards", work)
+    else:
+        work()
+    os.unlink(os.path.join(folder, f"{name}.py"))
+
+
+def _folder(app: str) -> str:
+    from django.apps import apps
+
+    try:
+        return os.path.join(apps.get_app_config(app).path, "migrations")
+    except LookupError:
+        raise RotationError("E_MIGRATION_APP", app=app) from None
+
+
+def _find(folder: str, rotation_id: str) -> str | None:
+    for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if entry.endswith(f"{NAME}.py"):
+            with open(os.path.join(folder, entry), encoding="utf-8") as handle:
+                if f'ROTATION_ID = "{rotation_id}"' in handle.read():
+                    return entry[: -len(".py")]
+    return None
+
+
+def _make(app: str, folder: str, rotation_id: str, targets: Sequence[Target]) -> str:
+    before = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    dependencies = sorted(set(_leaves(app, targets)))
+    _command("makemigrations", app, empty=True, name=NAME)
+    entry = next(name for name in sorted(set(os.listdir(folder)) - before) if name.endswith(f"{NAME}.py"))
+    text = TEMPLATE.format(
+        rotation_id=rotation_id,
+        targets=_listing([(target.table, target.column) for target in targets]),
+        dependencies=_listing(dependencies, "        ", "    "),
+    )
+    with open(os.path.join(folder, entry), "w", encoding="utf-8") as handle:
+        handle.write(text)
+    return entry[: -len(".py")]
+
+
+def _listing(rows: Sequence[tuple[str, str]], indent: str = "    ", end: str = "") -> str:
+    return "[\n" + "".join(f'{indent}("{first}", "{second}"),\n' for first, second in rows) + end + "]"
+
+
+def _leaves(app: str, targets: Sequence[Target]) -> Iterator[tuple[str, str]]:
+    """The last migrations of this app and of every app with a target: the tables must be there before ours runs."""
+    graph = _loader().graph
+    for label in {app, *(target.model.split(".")[0] for target in targets if "." in target.model)}:
+        yield from graph.leaf_nodes(label)
+
+
+def _applied(app: str, name: str) -> bool:
+    return (app, name) in _loader().applied_migrations
+
+
+def _before(app: str, name: str) -> str:
+    """The migration of this app to go back to."""
+    parents = [parent for parent in _loader().get_migration(app, name).dependencies if parent[0] == app]
+    return parents[0][1] if parents else "zero"
+
+
+def _loader():  # type: ignore[no-untyped-def]  # Django has no types here
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    importlib.invalidate_caches()
+    return MigrationLoader(connection)
+
+
+def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str, work: Callable[[], None]) -> None:
+    global _active
+    _refuse_others(app, name, target)
+    failed: list[RotationError] = []
+
+    def told() -> None:
+        try:
+            work()
+        except RotationError as exc:
+            failed.append(exc)
+            raise
+
+    _active = (rotation_id, direction, told)
+    try:
+        _command("migrate", app, target, verbosity=0, interactive=False)
+    except RotationError:
+        raise (failed[0] if failed else RotationError("E_MIGRATION", command="migrate", error="RuntimeError")) from None
+    finally:
+        _active = None
+
+
+def _refuse_others(app: str, name: str, target: str) -> None:
+    """``migrate`` would carry along what else is unapplied, or depends on ours: never by surprise."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    importlib.invalidate_caches()
+    plan = MigrationExecutor(connection).migration_plan([(app, None if target == "zero" else target)])
+    others = [f"{step.app_label}.{step.name}" for step, _ in plan if (step.app_label, step.name) != (app, name)]
+    if others:
+        raise RotationError("E_MIGRATION", command="migrate", error=f"it would also run {', '.join(others)}")
+
+
+def _command(command: str, *args: str, **options: object) -> None:
+    from django.core.management import call_command
+
+    importlib.invalidate_caches()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            call_command(command, *args, **options)
+    except (Exception, SystemExit) as exc:
+        raise RotationError("E_MIGRATION", command=command, error=type(exc).__name__) from None

@@ -1,0 +1,275 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one catalogue of errors: code, what is wrong and where, what was changed so far, what to do next.
+
+A message is filled with names, paths, numbers and key ids only. No caller ever passes a key, a plaintext or a password.
+"""
+
+from __future__ import annotations
+
+NOTHING_CHANGED = "Nothing was changed."
+
+# code: (what is wrong and where, what to do next)
+CATALOGUE: dict[str, tuple[str, str]] = {
+    # the .env file
+    "E_ENV_MISSING": ("{path} does not exist", "Set key_rotation_env_file to the file the application reads."),
+    "E_ENV_PATH": ("env file {path} is not an absolute path", "Give the whole path, without '..'."),
+    "E_ENV_UNSAFE": ("{path} is {found}", "Point key_rotation_env_file at the regular file itself."),
+    "E_ENV_MODE": ("{path} can be written by other users (mode {mode})", "chmod 0600 the file, then run again."),
+    "E_ENV_ENCODING": ("{path}:{line}: a byte that is not UTF-8, or a NUL", "Mend that line; no reader accepts it."),
+    "E_ENV_SYNTAX": ("{path}:{line}: {name} {found}", "Write the line as NAME=value or NAME='value'."),
+    "E_ENV_DUPLICATE": (
+        "{path}:{line}: {name} is set twice (first on line {first})",
+        "Readers take the last one: delete the line that is wrong.",
+    ),
+    "E_ENV_KEY_MISSING": (
+        "{path}: {name} is not set, so the application runs on a default",
+        "Add the line with the value the data is encrypted with, or name the right file in key_rotation_env_file.",
+    ),
+    "E_ENV_KEY_EMPTY": ("{path}:{line}: {name} is empty", "Put the value the data is encrypted with there."),
+    "E_ENV_READER": (
+        "{path}: python-dotenv does not read back {name} as it was written",
+        "Quote the value in single quotes, and keep '${{' and quotes out of it.",
+    ),
+    "E_ENV_CHANGED": ("{path} was changed by someone else while it was being rewritten", "Run the same command again."),
+    "E_ENV_WRITE": ("{path} cannot be written: {reason}", "Give {user} the right to write the file and its folder."),
+    "E_ENV_READ": ("{path} cannot be read: {reason}", "Give {user} the right to read it, or set key_rotation_user."),
+    # the store
+    "E_STORE_PASSWORD": (
+        "{path} does not open with the vault password given",
+        "Start ansible-playbook with the --vault-id or --vault-password-file that {path} was made with.",
+    ),
+    "E_STORE_FORMAT": ("{path} is not a key store of this collection ({found})", "Restore the file from its backup."),
+    "E_STORE_READ": (
+        "{path} cannot be read: {reason}",
+        "Give the user who runs ansible-playbook the right to read it.",
+    ),
+    "E_STORE_WRITE": (
+        "{path} cannot be written: {reason}",
+        "Give the user who runs ansible-playbook the right to write it.",
+    ),
+    "E_STORE_READBACK": (
+        "{path} does not read back as it was written",
+        "Check the disk, then run the same command again.",
+    ),
+    "E_STORE_CHANGED": ("{path} was changed by someone else meanwhile", "Run the same command again."),
+    "E_STORE_TYPE": ("key_rotation_store has the unknown type {type}", "Use one of: {known}."),
+    "E_STORE_OPTION": ("key_rotation_store has the unknown option {name}", "Use only: {known}."),
+    "E_STORE_STAGE": ("the store {path} has no {stage} version", "{advice}"),
+    "E_VERSION_UNKNOWN": ("the store {path} has no version {key_id}", "List the store with ansible-vault view {path}."),
+    "E_VAULT_PASSWORD_FILE": (
+        "the vault password file {path} {found}",
+        "Point the store's password_file at a file with one line.",
+    ),
+    # keys
+    "E_KEYS_DIFFER": (
+        "{env_file} holds the keys {found}, and the store {store} says {current} are current",
+        "Someone changed one of them by hand: put the right keys back, then run again.",
+    ),
+    "E_KEYS_BACK": (
+        "{env_file} holds the previous keys {found}, and the store {store} says {current} are current: "
+        "a rollback was begun and not ended",
+        "Finish it with the rollback playbook.",
+    ),
+    "E_KEYS_NOT_PROVED": (
+        "{env_file} holds the keys {found}, and the data was read with {proved}",
+        "The file changed in between: run the same command again.",
+    ),
+    "E_KEY_REUSED": ("the new keys equal the earlier version {key_id}", "Let the collection make the keys."),
+    "E_KEY_TYPE": ("key_rotation_keys: {name} has the unknown type {type}", "Use one of: {known}."),
+    "E_KEY_SPEC": ("key_rotation_keys: entry {index} {found}", "Write each entry as name: and type:."),
+    "E_ROTATION_OPEN": (
+        "rotation {open_id} is not finished, and {asked} was asked for",
+        "Run again without key_rotation_id to go on with {open_id}, or roll it back.",
+    ),
+    "E_ROTATION_ID_USED": (
+        "rotation {rotation_id} was rolled back",
+        "Choose another key_rotation_id, or leave it out.",
+    ),
+    "E_ENV_NOT_SWITCHED": (
+        "{path} holds the keys {found}, and the data is to be under {expected}",
+        "Run the same command again, or the rollback playbook.",
+    ),
+    "E_NOTHING_TO_ROLL_BACK": (
+        "the store {path} has neither a pending nor a previous version",
+        "There is nothing to roll back. See the record folder for what was done.",
+    ),
+    # the Django project
+    "E_PROJECT": ("{path} {found}", "Set key_rotation_project_dir to the folder that holds manage.py."),
+    "E_PROJECT_OWNER": (
+        "{path} belongs to {owner} and the rotation runs as {user}",
+        "Set key_rotation_user: {owner} (the application's code must not run as somebody else).",
+    ),
+    "E_SETTINGS_MODULE": ("{path} names no DJANGO_SETTINGS_MODULE", "Set key_rotation_settings_module."),
+    "E_DJANGO_SETUP": (
+        "the application does not start: {error} at {where}",
+        "Run manage.py check with the same user and Python, mend that, then run again.",
+    ),
+    "E_PYTHON_PACKAGE": (
+        "{package} is missing in {python}",
+        "Set key_rotation_python to the application's own Python.",
+    ),
+    # the database
+    "E_DB_CONNECT": (
+        "PostgreSQL for DATABASES[{alias}] does not answer at {where}: {error}",
+        "Start it, or mend the application's DATABASES, then run the same command again.",
+    ),
+    "E_DB_VENDOR": ("DATABASES[{alias}] is {vendor}", "This collection rotates PostgreSQL databases."),
+    "E_DB": (
+        "PostgreSQL stopped the work on {table}: SQLSTATE {sqlstate}",
+        "See the server's log, then run the same command again.",
+    ),
+    "E_DB_LOST": (
+        "the connection to PostgreSQL was lost at {table}",
+        "Start PostgreSQL again, then run the same command again.",
+    ),
+    "E_DB_BUSY": (
+        "{table}: {rows} rows stayed locked by other transactions through {passes} passes",
+        "See who holds them in pg_stat_activity, then run the same command again.",
+    ),
+    "E_DB_UNSETTLED": (
+        "{table}: rows are still being written under the old keys after {passes} passes",
+        "Stop the application's processes (they hold the old keys), then run the same command again.",
+    ),
+    "E_LOCKED": (
+        "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})",
+        "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})",
+    ),
+    "E_TABLE_KEY": (
+        "{table} has no primary key and no unique not-null key",
+        "Add one: a row cannot be changed safely without a name.",
+    ),
+    "E_TABLE": (
+        "there is no column {column} in table {table}",
+        "Names are case sensitive; correct key_rotation_targets.",
+    ),
+    "E_COLUMN_TYPE": ("{table}.{column} is {type}", "A target must be a text or varchar column."),
+    "E_TOKEN_TOO_LONG": (
+        "{table}.{column} holds at most {limit} characters, and a new token needs {needed}",
+        "Widen the column.",
+    ),
+    # what the data says
+    "E_NO_TARGETS": (
+        "no column of {tables} tables holds a token of the schemes {schemes}",
+        "Check key_rotation_project_dir and its database, or describe the scheme in key_rotation_schemes.",
+    ),
+    "E_WRONG_KEY": (
+        "{table}.{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}",
+        "These are not the keys the data is encrypted with: put the right ones into {source}. "
+        "If the column is not yours to rotate, list your own in key_rotation_targets.",
+    ),
+    "E_UNREADABLE": (
+        "{table}.{column}: {count} values open under no known key (rows {rows})",
+        "Restore or delete those values, or list them in key_rotation_leave_alone to keep them as they are.",
+    ),
+    "E_PLAINTEXT": (
+        "{table}.{column}: {count} values are not encrypted (rows {rows})",
+        "Encrypt them through the application, or list them in key_rotation_leave_alone to keep them as they are.",
+    ),
+    "E_NOT_CURRENT": (
+        "{table}.{column}: {count} values are not under the keys {key_id} (rows {rows})",
+        "A process still writes under other keys: restart it, then run the rotate playbook.",
+    ),
+    "E_COUNT_CHANGED": (
+        "{table}.{column}: {before} values before, {after} after",
+        "Rows were added or removed meanwhile: stop the application's processes, then run the same command again.",
+    ),
+    "E_DIGEST_CHANGED": (
+        "{table}.{column}: the digest over all plaintexts is not the one taken before",
+        "Values were written meanwhile: stop the application's processes, then run the same command again.",
+    ),
+    "E_SCAN": (
+        "{table}: the pass saw {seen} rows and the table has {count}",
+        "This is a bug: report it with the table's key.",
+    ),
+    "E_SELF_CHECK": (
+        "{table}.{column}: a new token does not open to what went in",
+        "Report this with the scheme; stop here.",
+    ),
+    "E_SCHEME": ("key_rotation_schemes: {scheme} {found}", "See the scheme's members in the README."),
+    "E_TARGET": ("key_rotation_targets: entry {index} {found}", "Write each entry as table:, column: and scheme:."),
+    "E_LEAVE_ALONE": (
+        "key_rotation_leave_alone: entry {index} is not table.column:key",
+        "Copy the row from the error that named it.",
+    ),
+    # backup
+    "E_PG_DUMP_MISSING": (
+        "no pg_dump of PostgreSQL {server} or newer was found",
+        "Install the postgresql-client package of that version, or set key_rotation_pg_bindir.",
+    ),
+    "E_PG_DUMP": ("pg_dump ended with exit code {rc}: {reason}", "Mend that, then run the same command again."),
+    "E_BACKUP_READ": (
+        "the archive {path} does not read to its end (exit code {rc})",
+        "Check the disk, then run the same command again.",
+    ),
+    "E_BACKUP_CHECKSUM": (
+        "{path} does not match the SHA-256 in its manifest",
+        "Move it away, then run the same command again.",
+    ),
+    "E_BACKUP_DIR": (
+        "backup folder {path} cannot be used: {reason}",
+        "Set key_rotation_backup_dir to a folder {user} may write.",
+    ),
+    "E_BACKUP_SPACE": (
+        "{path} has {free} bytes free and the dump may need {need}",
+        "Free space, or set key_rotation_backup_dir.",
+    ),
+    # migration method
+    "E_MIGRATION_APP": ("{app} is no application of this project", "Set key_rotation_migration_app."),
+    "E_MIGRATION": (
+        "manage.py {command} failed: {error}",
+        "Run it by hand to see the cause, then run the same command again.",
+    ),
+    # the run itself
+    "E_RECORD_WRITE": (
+        "the record {path} cannot be written: {reason}",
+        "Set key_rotation_record_dir to a folder you may write. No record, no act.",
+    ),
+    "E_DEBUG_SETTINGS": (
+        "{setting} is on, and it prints or keeps module arguments, which hold keys",
+        "Unset it, then run again.",
+    ),
+    "E_OPTION": ("{name} {found}", "{advice}"),
+    "E_INTERNAL": ("unexpected {error} at {where}", "This is a bug: report the code and the place."),
+}
+
+
+class RotationError(Exception):
+    """An error of the catalogue.
+
+    ``code`` is a key of CATALOGUE, ``where`` fills its text, ``changed`` is one sentence on what was changed so far.
+    """
+
+    def __init__(self, code: str, *, changed: str = NOTHING_CHANGED, **where: object) -> None:
+        self.code = code
+        self.where = where
+        self.changed = changed
+        what, todo = CATALOGUE[code]
+        self.what = what.format(**where)
+        self.todo = todo.format(**where)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.what}. {self.changed} {self.todo}"
+
+    def with_changed(self, changed: str) -> RotationError:
+        """The same error, told by someone who knows what was already changed."""
+        return RotationError(self.code, changed=changed, **self.where)
+
+    def as_result(self) -> dict[str, object]:
+        """The error as result fields of a module."""
+        return {
+            "msg": str(self),
+            "error": {"code": self.code, "what": self.what, "changed": self.changed, "todo": self.todo},
+        }
+
+
+def internal(exc: BaseException) -> RotationError:
+    """An unexpected exception by its type and place: its text could hold a value."""
+    trace = exc.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "unknown" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    return RotationError(
+        "E_INTERNAL", error=type(exc).__name__, where=where, changed="See the record for what was done."
+    )

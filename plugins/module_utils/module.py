@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules share: options, and the one way a module ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .errors import RotationError, internal
+
+PROJECT_OPTIONS: dict[str, Any] = {
+    "project_dir": {"type": "path", "required": True},
+    "settings_module": {"type": "str"},
+    "schemes": {"type": "raw", "default": "auto"},
+    "targets": {"type": "raw", "default": "auto"},
+    "leave_alone": {"type": "list", "elements": "str", "default": []},
+}
+KEY_OPTIONS: dict[str, Any] = {
+    "keys": {
+        "type": "list",
+        "elements": "dict",
+        "no_log": False,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "type": {"type": "str", "default": "token_urlsafe"},
+        },
+        "default": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
+    },
+    "env_file": {"type": "path"},
+    "store": {"type": "dict", "default": {}, "no_log": True},
+    # set by the action plugin from the store; never by a playbook
+    "key_sets": {"type": "dict", "default": {}, "no_log": True},
+}
+ROTATION_OPTIONS: dict[str, Any] = {
+    "rotation_id": {"type": "str", "required": True},
+    "record_dir": {"type": "path"},
+}
+
+
+def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) -> None:
+    """Do the work and exit with its result, or with an error of the catalogue."""
+    failure: RotationError | None = None
+    result: dict[str, Any] = {}
+    try:
+        result = work(module)
+    except RotationError as exc:
+        failure = exc
+    except ImportError as exc:
+        failure = RotationError("E_PYTHON_PACKAGE", package=exc.name, python=sys.executable)
+    except Exception as exc:
+        failure = internal(exc)
+    forget(module)
+    # Outside of any except block: Ansible would add the exception's own text to the result.
+    if failure is not None:
+        module.fail_json(**failure.as_result())
+    module.exit_json(**result)
+
+
+def forget(module: AnsibleModule) -> None:
+    """Key material leaves the parameters before Ansible copies them into the result."""
+    for name in ("key_sets", "values", "store"):
+        if name in module.params:
+            module.params[name] = None
+
+
+KEY_VERSION_OPTIONS: dict[str, Any] = {
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "state": {"type": "str", "required": True, "choices": ["adopted", "pending", "current", "rolled_back"]},
+    "key_id": {"type": "str"},
+    "seal_to": {"type": "str"},
+}
+RECORD_OPTIONS: dict[str, Any] = {
+    "state": {"type": "str", "required": True, "choices": ["opened", "completed", "rolled_back"]},
+    "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+    "store": {"type": "dict", "default": {}, "no_log": True},
+    "reason": {"type": "str"},
+    "authorization": {"type": "raw"},
+    "failed_task": {"type": "str"},
+}

@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a rotation: one line of JSON per event, on the control node, made durable before the act it speaks of.
+
+It holds names, counts, paths and key ids; never a key, a plaintext or a value of a row.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from typing import Any
+
+from . import atomic_file
+from .errors import RotationError
+from .stores.history import now
+
+FILE_NAME = "record.jsonl"
+
+
+class Record:
+    """The record file of one rotation."""
+
+    def __init__(self, folder: str, rotation_id: str) -> None:
+        self.path = os.path.join(folder, rotation_id, FILE_NAME)
+        self.rotation_id = rotation_id
+
+    def append(self, event: str, phase: str, **fields: Any) -> None:
+        """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""
+        line = {
+            "seq": len(self.events()) + 1,
+            "time": now(),
+            "rotation_id": self.rotation_id,
+            "event": event,
+            "phase": phase,
+            "actor": getpass.getuser(),
+            "control_node": socket.gethostname(),
+            **fields,
+        }
+        try:
+            atomic_file.private_folder(os.path.dirname(self.path))
+            with open(
+                os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8"
+            ) as handle:
+                handle.write(json.dumps(line, sort_keys=True) + "\n")
+                handle.flush()
+                os.fsync(handle.fileno())
+            atomic_file.sync_folder(os.path.dirname(self.path))
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
+        try:
+            with open(self.path, encoding="utf-8") as handle:
+                return [json.loads(line) for line in handle]
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+        except ValueError:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON") from None

@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of a module to the engine's request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import dotenv
+from .engine.rotation import Request
+
+
+def request_of(params: Mapping[str, Any], label: str) -> Request:
+    """The request; without versions from the store, the keys are those of the env file, as ``current``."""
+    key_sets = params["key_sets"]
+    keys_from = "the key store"
+    if not key_sets:
+        key_sets = {"current": dotenv.read(params["env_file"], [key["name"] for key in params["keys"]])}
+        keys_from = params["env_file"]
+    return Request(
+        project_dir=params["project_dir"],
+        settings_module=params["settings_module"],
+        key_sets=key_sets,
+        schemes=params["schemes"],
+        targets=params["targets"],
+        leave_alone=params["leave_alone"],
+        label=label,
+        keys_from=keys_from,
+    )

@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The history of a key set: its versions, and the stage of each. What every store keeps, however it keeps it.
+
+Stages are AWS Secrets Manager's words, states NIST SP 800-57 part 1's (section 7): pre-activation, active, deactivated.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..engine.keysets import KeySet
+from ..errors import RotationError
+
+STAGES = ("current", "pending", "previous")
+FORMAT = 1
+COMPLETED = "completed"
+ROLLED_BACK = "rolled back"
+
+
+@dataclass
+class Version:
+    """One set of values. ``outcome`` is how the rotation that made it ended; None while it is open."""
+
+    key_id: str
+    rotation_id: str
+    origin: str  # generated, or adopted from the application's .env
+    state: str
+    created: str
+    outcome: str | None  # completed, or rolled back
+    values: Mapping[str, str] = field(repr=False)
+
+    @property
+    def keys(self) -> KeySet:
+        return KeySet(self.values)
+
+
+@dataclass
+class History:
+    """All versions, oldest first, and which key id has which stage. ``path`` is where it is kept, for errors."""
+
+    path: str
+    versions: list[Version] = field(default_factory=list)
+    stages: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_document(cls, path: str, document: Any) -> History:
+        """The history as it was stored. Raises E_STORE_FORMAT."""
+        try:
+            if document["format"] != FORMAT:
+                raise RotationError("E_STORE_FORMAT", path=path, found=f"format {int(document['format'])}")
+            versions = [Version(**version) for version in document["versions"]]
+            stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise RotationError("E_STORE_FORMAT", path=path, found="members missing") from None
+        return cls(path, versions, stages)
+
+    def as_document(self) -> dict[str, object]:
+        """The history as a store keeps it, values included."""
+        return {
+            "format": FORMAT,
+            "stages": dict(self.stages),
+            "versions": [asdict(version) for version in self.versions],
+        }
+
+    def version(self, key_id: str) -> Version:
+        """The version of this key id. Raises E_VERSION_UNKNOWN."""
+        for version in self.versions:
+            if version.key_id == key_id:
+                return version
+        raise RotationError("E_VERSION_UNKNOWN", path=self.path, key_id=key_id)
+
+    def stage(self, stage: str) -> Version:
+        """The version that has ``stage``. Raises E_STORE_STAGE."""
+        if stage not in self.stages:
+            advice = "Run the rotate playbook first." if stage == "current" else "It is there only during a rotation."
+            raise RotationError("E_STORE_STAGE", path=self.path, stage=stage, advice=advice)
+        return self.version(self.stages[stage])
+
+    @property
+    def open_rotation(self) -> str | None:
+        """The rotation that made a version and is not closed yet."""
+        return next((version.rotation_id for version in self.versions if version.outcome is None), None)
+
+    def outcome(self, rotation_id: str) -> str | None:
+        """How that rotation ended; None where it is open or unknown."""
+        return next((version.outcome for version in self.versions if version.rotation_id == rotation_id), None)
+
+    def adopt(self, keys: KeySet, rotation_id: str) -> Version:
+        """Take the application's own keys as the first version."""
+        version = Version(
+            keys.key_id, f"before {rotation_id}", "adopted", "active", now(), COMPLETED, dict(keys.values)
+        )
+        self.versions.append(version)
+        self.stages["current"] = version.key_id
+        return version
+
+    def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
+        """Put a new version beside the current one. Raises E_KEY_REUSED."""
+        for version in self.versions:
+            if version.key_id == keys.key_id or set(version.values.values()) & set(keys.values.values()):
+                raise RotationError("E_KEY_REUSED", key_id=version.key_id)
+        version = Version(keys.key_id, rotation_id, "generated", "pre-activation", now(), None, dict(keys.values))
+        self.versions.append(version)
+        self.stages["pending"] = version.key_id
+        return version
+
+    def promote(self) -> None:
+        """Pending becomes current, current becomes previous."""
+        self.stage("current").state = "deactivated"
+        self.stage("pending").state = "active"
+        self.stages["previous"] = self.stages["current"]
+        self.stages["current"] = self.stages.pop("pending")
+
+    def roll_back(self) -> None:
+        """The version before the last rotation is current again; that rotation's version is kept, without a stage."""
+        if "pending" in self.stages:
+            left = self.version(self.stages.pop("pending"))
+        else:
+            left = self.stage("current")
+            self.stages["current"] = self.stage("previous").key_id
+            del self.stages["previous"]
+        left.state = "deactivated"
+        left.outcome = ROLLED_BACK
+        self.stage("current").state = "active"
+
+    def close(self, rotation_id: str) -> None:
+        """The rotation is proved: nothing goes on with it any more."""
+        for version in self.versions:
+            if version.rotation_id == rotation_id:
+                version.outcome = COMPLETED
+
+    def destination(self, direction: str) -> str:
+        """The stage that every value is to be under, for ``rotate`` or ``rollback``. Raises E_NOTHING_TO_ROLL_BACK."""
+        promoted = "pending" not in self.stages
+        if direction == "rotate":
+            return "current" if self.open_rotation and promoted else "pending"
+        if promoted and "previous" not in self.stages:
+            raise RotationError("E_NOTHING_TO_ROLL_BACK", path=self.path)
+        return "previous" if promoted else "current"
+
+    def key_sets(self) -> dict[str, dict[str, str]]:
+        """The values of every version by its stage, those without one as ``older-`` and their key id."""
+        names = {key_id: stage for stage, key_id in self.stages.items()}
+        ordered = sorted(self.versions, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
+        return {names.get(version.key_id, f"older-{version.key_id}"): dict(version.values) for version in ordered}
+
+
+def now() -> str:
+    """The time as records and stores write it: UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

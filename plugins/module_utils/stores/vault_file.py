@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The embedded store: one file in Ansible Vault's format, which ``ansible-vault view`` shows."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from typing import Protocol
+
+from .. import atomic_file
+from ..errors import RotationError
+from .history import History
+
+
+class Vault(Protocol):
+    """Ansible Vault with the secrets Ansible was started with (given by the controller's side)."""
+
+    def encrypt(self, plaintext: bytes) -> bytes:
+        """The text in Vault's format."""
+
+    def decrypt(self, text: bytes) -> bytes | None:
+        """The plaintext, or None where no secret opens it."""
+
+
+class VaultFile:
+    """A key store in one Vault file, 0600, replaced in one step and read back after every write."""
+
+    def __init__(self, path: str, vault: Vault) -> None:
+        self.path = path
+        self._vault = vault
+
+    def load(self) -> History:
+        """The history; an empty one where there is no file yet. Raises E_STORE_*."""
+        try:
+            with open(self.path, "rb") as handle:
+                text = handle.read()
+        except FileNotFoundError:
+            return History(self.path)
+        except OSError as exc:
+            raise RotationError("E_STORE_READ", path=self.path, reason=exc.strerror) from None
+        if not text.startswith(b"$ANSIBLE_VAULT;"):
+            raise RotationError("E_STORE_FORMAT", path=self.path, found="not encrypted by Ansible Vault")
+        plaintext = self._vault.decrypt(text)
+        if plaintext is None:
+            raise RotationError("E_STORE_PASSWORD", path=self.path)
+        try:
+            document = json.loads(plaintext)
+        except ValueError as exc:
+            line = getattr(exc, "lineno", 1)
+            raise RotationError("E_STORE_FORMAT", path=self.path, found=f"no JSON at decrypted line {line}") from None
+        return History.from_document(self.path, document)
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[History]:
+        """Load, let the caller change, then save and read back. One changer at a time on this control node.
+
+        Nothing is written where the caller raises, or changes nothing. Raises E_STORE_*.
+        """
+        folder = os.path.dirname(self.path)
+        try:
+            atomic_file.private_folder(folder)
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as exc:
+            raise RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            history = self.load()
+            before = history.as_document()
+            yield history
+            if history.as_document() != before:
+                self._save(history)
+        finally:
+            os.close(lock)
+
+    def _save(self, history: History) -> None:
+        document = history.as_document()
+        text = self._vault.encrypt(json.dumps(document, indent=2).encode("utf-8") + b"\n")
+        try:
+            atomic_file.replace(self.path, text)
+        except OSError as exc:
+            raise RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror) from None
+        if self.load().as_document() != document:
+            raise RotationError("E_STORE_READBACK", path=self.path)

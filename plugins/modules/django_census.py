@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_census
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Say of every encrypted value under which keys it is
+description:
+  - A read-only pass over every target of a Django application that opens every value, in one snapshot of the database.
+  - Each run is a fresh process that holds only the key sets it is given.
+  - Without a version in the store the keys of O(env_file) are used.
+options:
+  stages:
+    description: The stages of the store whose key sets are tried. Without it, all versions.
+    type: list
+    elements: str
+    default: []
+  digest_stage:
+    description: The stage whose key set keys the digest over all plaintexts.
+    type: str
+    default: current
+  expect_stage:
+    description: Fail unless every value is empty or under this stage, and O(env_file) holds its keys.
+    type: str
+  baseline:
+    description: The RV(targets) of an earlier census. Fail unless counts and digests are the same.
+    type: list
+    elements: dict
+    default: []
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Prove that everything is under the current keys
+  tetech.key_rotation.django_census:
+    project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
+    stages: [current]
+    expect_stage: current
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+targets:
+  description: For each target its model, table, column, scheme, rows, counts by class, and digest.
+  type: list
+  elements: dict
+  returned: success
+key_ids:
+  description: Key id of each key set that was tried.
+  type: dict
+  returned: success
+versions:
+  description: Versions of Python, Django and the libraries of the application.
+  type: dict
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import RotationError
+from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, run
+
+OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    "stages": {"type": "list", "elements": "str", "default": []},
+    "digest_stage": {"type": "str", "default": "current"},
+    "expect_stage": {"type": "str"},
+    "baseline": {"type": "list", "elements": "dict", "default": []},
+}
+
+
+def take_census(module: AnsibleModule) -> dict[str, Any]:
+    """Open the application, class every value, and hold it against what was expected."""
+    from ..module_utils.engine import census, project, rotation
+    from ..module_utils.request import request_of
+
+    params = module.params
+    with rotation.opened(request_of(params, "census")) as application:
+        tallies = application.census(params["digest_stage"])
+        keyring = application.keyring
+    census.refuse_unreadable(tallies)
+    found = [tally.as_result() for tally in tallies]
+    if params["expect_stage"]:
+        census.refuse_other_than(params["expect_stage"], tallies, keyring)
+        _refuse_other_env(params, keyring.key_id(params["expect_stage"]))
+    census.refuse_difference(params["baseline"], found)
+    return {
+        "changed": False,
+        "targets": found,
+        "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
+        "versions": project.versions(),
+    }
+
+
+def _refuse_other_env(params: dict[str, Any], expected: str) -> None:
+    """The application reads its keys from the env file: they must be the ones that were proved."""
+    from ..module_utils import dotenv
+    from ..module_utils.engine.keysets import KeySet
+
+    found = KeySet(dotenv.read(params["env_file"], [key["name"] for key in params["keys"]])).key_id
+    if found != expected:
+        raise RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=found, expected=expected)
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), take_census)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_reencrypt
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Bring every encrypted value of a Django application under other keys
+description:
+  - Runs in the application's own Python, with its database connection and all its key sets at once.
+  - Works by SQL, in batches that are committed one by one, each row by compare-and-set.
+  - Only the planned columns change.
+  - Under which keys a value is, is read from the value. The module may be killed at any time and run again.
+  - Before the first write every value is opened. One that opens under no version stops the module.
+options:
+  destination:
+    description: The stage that every value is to be under.
+    type: str
+    required: true
+    choices: [current, pending, previous]
+  method:
+    description:
+      - V(direct) runs the engine.
+      - V(migration) makes and applies a Django migration that drives the same engine.
+    type: str
+    choices: [direct, migration]
+    default: direct
+  migration_app:
+    description: With O(method=migration), the application that gets the migration.
+    type: str
+    default: core
+  reverse:
+    description:
+      - The way back. A migration that this rotation made is unapplied by its own reverse, and its file taken away.
+      - A value that opens under no version is left as it is, and does not keep the others from coming back.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Re-encrypt everything to the pending version
+  tetech.key_rotation.django_reencrypt:
+    project_dir: /srv/food_ordering
+    destination: pending
+    rotation_id: "2026-spring"
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+targets:
+  description: The census taken before, and for each target how many values were (in check mode, would be) re-encrypted.
+  type: list
+  elements: dict
+  returned: success
+key_id:
+  description: Key id of the destination.
+  type: str
+  returned: success
+work:
+  description: Passes over tables, conflicts with other writers, and seconds.
+  type: dict
+  returned: success
+migration:
+  description: File of the migration that was applied.
+  type: str
+  returned: with O(method=migration)
+"""
+
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, ROTATION_OPTIONS, run
+
+OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
+    "method": {"type": "str", "choices": ["direct", "migration"], "default": "direct"},
+    "migration_app": {"type": "str", "default": "core"},
+    "reverse": {"type": "bool", "default": False},
+}
+
+
+def reencrypt(module: AnsibleModule) -> dict[str, Any]:
+    """Census, refusal of what is unreadable, then the work by the chosen method."""
+    from ..module_utils.engine import census, rotation
+    from ..module_utils.request import request_of
+
+    params = module.params
+    destination = params["destination"]
+    started = time.monotonic()
+    with rotation.opened(request_of(params, params["rotation_id"])) as application:
+        known = destination in application.keyring.stages  # not in a dry run before the version is made
+        if not module.check_mode:
+            application.database.lock()
+        tallies = application.census(destination if known else "current")
+        if not params["reverse"]:
+            census.refuse_unreadable(tallies)
+        before = [{**tally.as_result(), "reencrypted": tally.not_under(destination)} for tally in tallies]
+        if module.check_mode:
+            return {"changed": any(tally["reencrypted"] for tally in before), "targets": before}
+        work, migration = _by_method(params, application)
+    for tally in before:
+        tally["reencrypted"] = work.values[f"{tally['table']}.{tally['column']}"]
+    done = {"passes": work.passes, "conflicts": work.conflicts, "seconds": round(time.monotonic() - started, 1)}
+    result = {
+        "changed": bool(work.values),
+        "targets": before,
+        "key_id": application.keyring.key_id(destination),
+        "work": done,
+    }
+    return {**result, "migration": migration} if migration else result
+
+
+def _by_method(params: dict[str, Any], application: Any) -> tuple[Any, str | None]:
+    from ..module_utils.engine import migration
+    from ..module_utils.engine.reencryption import Work
+
+    work = Work()
+
+    def act() -> None:
+        application.reencrypt(params["destination"], work, stop_at_unreadable=not params["reverse"])
+
+    if params["reverse"]:
+        migration.backwards(params["rotation_id"], act)
+        return work, None
+    if params["method"] == "direct":
+        act()
+        return work, None
+    return work, migration.forwards(params["migration_app"], params["rotation_id"], application.targets, act)
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), reencrypt)
+
+
+if __name__ == "__main__":
+    main()

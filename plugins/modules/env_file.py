@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: env_file
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Set an application's keys in its .env file
+description:
+  - Sets the keys of one stage in a C(.env) file.
+  - Leaves every other byte of it alone, its owner, mode and attributes too.
+  - The file is replaced in one durable step and read back with python-dotenv where the host's Python has it.
+  - Refuses symbolic links, hard links, files that others may write, bytes that are not UTF-8,
+    and a key that is set twice.
+options:
+  path:
+    description: The file, as an absolute path.
+    type: path
+    required: true
+  stage:
+    description: The stage whose values are set.
+    type: str
+    required: true
+    choices: [current, pending, previous]
+  keys:
+    description: The settings to set, each a dictionary with its V(name).
+    type: list
+    elements: dict
+    required: true
+  store:
+    description: Where the versions live, as for M(tetech.key_rotation.key_version).
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+attributes:
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Switch the application to the new keys
+  tetech.key_rotation.env_file:
+    path: /srv/food_ordering/.env
+    stage: pending
+    keys:
+      - name: SECRET_KEY
+      - name: ENCRYPTION_SALT
+    rotation_id: "2026-spring"
+"""
+
+RETURN = r"""
+key_id:
+  description: Key id of the keys in the file, after the task.
+  type: str
+  returned: success
+settings:
+  description: Names of the settings that were set.
+  type: list
+  elements: str
+  returned: success
+path:
+  description: The file.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import run
+
+OPTIONS: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "names": {"type": "list", "elements": "str", "required": True},
+    "values": {"type": "dict", "required": True, "no_log": True},
+}
+
+
+def set_values(module: AnsibleModule) -> dict[str, Any]:
+    """Rewrite the file where a value differs. Without values (a dry run before there are any) say what would be set."""
+    from ..module_utils import dotenv
+    from ..module_utils.engine.keysets import KeySet
+
+    path, names, values = module.params["path"], module.params["names"], module.params["values"]
+    before = KeySet(dotenv.read(path, names))
+    after = KeySet(values).key_id if values else "(made by a real run)"
+    changed = after != before.key_id
+    if changed:
+        dotenv.refuse_unwritable(path)
+        text = dotenv.read_text(path)
+        new_text = dotenv.rewritten(text, values, path)
+        if not module.check_mode:
+            dotenv.write(path, text, new_text)
+    result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
+    if module._diff:
+        result["diff"] = [
+            {
+                "before_header": path,
+                "after_header": path,
+                "before": _shown(names, before.key_id),
+                "after": _shown(names, after),
+            }
+        ]
+    return result
+
+
+def _shown(names: list[str], key_id: str) -> str:
+    return "".join(f"{name}=<of key set {key_id}>\n" for name in names)
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), set_values)
+
+
+if __name__ == "__main__":
+    main()

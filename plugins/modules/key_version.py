@@ -1,0 +1,89 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: key_version
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Make, stage and take back versions of an application's keys
+description:
+  - Keeps the versions of a key set in a store, and which of them is pending, current and previous.
+  - New values come from the operating system's random source. They are put into the store, and read back,
+    before anything uses them.
+  - Values never appear in a result. A version is spoken of by its key id.
+options:
+  state:
+    description:
+      - V(adopted) takes the keys of the env file as the current version where the store is empty, and otherwise
+        proves that the env file and the store agree.
+      - V(pending) has one new version for O(rotation_id), made once and found again ever after.
+      - V(current) makes the pending version current, and the current one previous.
+      - V(rolled_back) makes the version before that of O(rotation_id) current again.
+    type: str
+    required: true
+    choices: [adopted, pending, current, rolled_back]
+  key_id:
+    description: With O(state=adopted), the key id that was proved to open the data.
+    type: str
+  seal_to:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: str
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Make the new version of this rotation
+  tetech.key_rotation.key_version:
+    state: pending
+    rotation_id: "2026-spring"
+  register: pending_version
+"""
+
+RETURN = r"""
+key_id:
+  description: Key id of the version that was made, found or staged.
+  type: str
+  returned: success
+  sample: 1f0c2b9a7d5e4c31
+stages:
+  description: Key id of each stage.
+  type: dict
+  returned: success
+store:
+  description: Where the versions are kept.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import RotationError
+from ..module_utils.module import KEY_VERSION_OPTIONS, run
+
+
+def read_sealed(module: AnsibleModule) -> dict[str, Any]:
+    """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
+    from ..module_utils import dotenv, sealed
+    from ..module_utils.engine.keysets import KeySet
+
+    params = module.params
+    if not params["seal_to"]:
+        raise RotationError("E_OPTION", name="seal_to", found="is not set", advice="Call key_version by its full name.")
+    values = dotenv.read(params["env_file"], [key["name"] for key in params["keys"]])
+    dotenv.refuse_unwritable(params["env_file"])
+    return {"changed": False, "sealed": sealed.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}
+
+
+def main() -> None:
+    run(AnsibleModule(KEY_VERSION_OPTIONS, supports_check_mode=True), read_sealed)
+
+
+if __name__ == "__main__":
+    main()

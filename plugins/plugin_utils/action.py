@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side that all modules of this collection share."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.errors import RotationError, internal
+from ..module_utils.record import Record
+from ..module_utils.stores.vault_file import VaultFile
+from .key_store import expand, open_store, state_folder
+
+COLLECTION = "tetech.key_rotation"
+# Fields of a module's result that go into the record: ids, counts, paths, times.
+RECORDED = (
+    "key_id",
+    "key_ids",
+    "targets",
+    "work",
+    "path",
+    "size",
+    "sha256",
+    "manifest",
+    "migration",
+    "settings",
+    "changed",
+)
+
+
+class RotationAction(ActionBase, abc.ABC):
+    """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
+
+    _VALID_ARGS: frozenset[str] = frozenset()
+    writes = False  # whether the act goes into the record
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self.variables: dict[str, Any] = task_vars or {}
+        failure: RotationError | None = None
+        try:
+            _refuse_debug_settings()
+            result.update(self._recorded(dict(self._task.args)))
+        except RotationError as exc:
+            failure = exc
+        except Exception as exc:  # its text could hold a value
+            failure = internal(exc)
+        if failure is not None:
+            result.update(failed=True, **failure.as_result())
+        return result
+
+    @abc.abstractmethod
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The work; the result. ``args`` are the task's."""
+
+    def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Intent before the act, outcome after it. In check mode nothing is written."""
+        if not self.writes or self._task.check_mode:
+            return self.act(args)
+        record = self.record(args)
+        event = self._task.action.rsplit(".", 1)[-1]
+        about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
+        record.append(event, "intent", **about)
+        try:
+            result = self.act(args)
+        except RotationError as exc:
+            record.append(event, "failed", error=exc.as_result()["error"], **about)
+            raise
+        phase = "failed" if result.get("failed") else "done"
+        found = {name: result[name] for name in RECORDED if name in result}
+        record.append(event, phase, error=result.get("error"), **about, **found)
+        return result
+
+    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+        """What of the arguments goes into the record."""
+        return {
+            name: args[name] for name in ("state", "stage", "destination", "key_id", "path", "env_file") if name in args
+        }
+
+    def record(self, args: dict[str, Any]) -> Record:
+        """The record of the rotation that ``args`` name."""
+        folder = args.get("record_dir") or f"{state_folder(self.variables)}/records"
+        return Record(expand(folder), str(args["rotation_id"]))
+
+    def store(self, args: dict[str, Any]) -> VaultFile:
+        """The store that ``args`` describe."""
+        return open_store(args.get("store") or {}, self.variables, self._loader)
+
+    def on_host(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Run one of our modules on the host, its arguments by pipe: they hold keys."""
+        with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
+            self._connection.set_option("pipelining", True)
+        return self._execute_module(module_name=f"{COLLECTION}.{module}", module_args=args, task_vars=self.variables)
+
+
+def _refuse_debug_settings() -> None:
+    for setting, on in (("ANSIBLE_DEBUG", C.DEFAULT_DEBUG), ("ANSIBLE_KEEP_REMOTE_FILES", C.DEFAULT_KEEP_REMOTE_FILES)):
+        if on:
+            raise RotationError("E_DEBUG_SETTINGS", setting=setting)

@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of key stores: which store is meant, and Ansible's vault secrets for it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants as C
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecret, match_encrypt_secret
+from ansible.utils.display import Display
+
+from ..module_utils import atomic_file
+from ..module_utils.errors import RotationError
+from ..module_utils.stores.vault_file import VaultFile
+
+display = Display()
+TYPES = ("vault_file",)
+OPTIONS = ("type", "path", "password_file", "vault_id")
+STATE_HOME = "~/.local/state/key_rotation"
+DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
+
+
+def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> VaultFile:
+    """The store that ``key_rotation_store`` describes.
+
+    Without a path it is ``keys.vault.yml`` beside the inventory. Raises E_STORE_TYPE or E_STORE_OPTION.
+    """
+    if options.get("type", "vault_file") not in TYPES:
+        raise RotationError("E_STORE_TYPE", type=options["type"], known=", ".join(TYPES))
+    for name in options:
+        if name not in OPTIONS:
+            raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS))
+    path = expand(options.get("path") or os.path.join(state_folder(variables), "keys.vault.yml"))
+    return VaultFile(path, AnsibleVault(loader, options.get("password_file"), options.get("vault_id")))
+
+
+def state_folder(variables: Mapping[str, Any]) -> str:
+    """Where the control node keeps what outlives a run: beside the inventory, or in the user's own state folder."""
+    if variables.get("inventory_dir"):
+        return str(variables["inventory_dir"])
+    project = str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("/", "-")
+    return os.path.join(expand(STATE_HOME), project)
+
+
+def expand(path: str) -> str:
+    """An absolute path without ~."""
+    return os.path.abspath(os.path.expanduser(str(path)))
+
+
+class AnsibleVault:
+    """Encrypt and decrypt with the secrets Ansible was started with.
+
+    Where it was started with none, the secret is a password file of our own, made at the first write.
+    """
+
+    def __init__(self, loader: DataLoader, password_file: str | None, vault_id: str | None) -> None:
+        self._given = [] if password_file else list(loader._vault.secrets or [])
+        self._password_file = expand(password_file or DEFAULT_PASSWORD_FILE)
+        self._vault_id = vault_id
+
+    def encrypt(self, plaintext: bytes) -> bytes:
+        """Plaintext in Vault's format, under the vault id asked for, or the first one."""
+        if not self._given and not os.path.exists(self._password_file):
+            _make_password_file(self._password_file)
+        known = self._secrets()
+        chosen = match_encrypt_secret(known, self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY)
+        return VaultLib(known).encrypt(plaintext, chosen[1], chosen[0])
+
+    def decrypt(self, text: bytes) -> bytes | None:
+        """The plaintext, or None where no secret opens it."""
+        known = self._secrets()
+        if not known:
+            return None
+        try:
+            return bytes(VaultLib(known).decrypt(text))
+        except AnsibleVaultError:
+            return None
+
+    def _secrets(self) -> list[tuple[str, VaultSecret]]:
+        if self._given or not os.path.exists(self._password_file):
+            return self._given
+        try:
+            with open(self._password_file, "rb") as handle:
+                password = handle.read().strip()
+        except OSError as exc:
+            raise RotationError("E_VAULT_PASSWORD_FILE", path=self._password_file, found=str(exc.strerror)) from None
+        if not password:
+            raise RotationError("E_VAULT_PASSWORD_FILE", path=self._password_file, found="is empty")
+        return [(C.DEFAULT_VAULT_IDENTITY, VaultSecret(password))]
+
+
+def _make_password_file(path: str) -> None:
+    try:
+        atomic_file.private_folder(os.path.dirname(path))
+        atomic_file.replace(path, secrets.token_urlsafe(48).encode() + b"\n")
+    except OSError as exc:
+        raise RotationError("E_VAULT_PASSWORD_FILE", path=path, found=f"cannot be made: {exc.strerror}") from None
+    display.warning(
+        f"Ansible was started without a vault password, so one was made in {path}. "
+        "Keep a copy elsewhere: the key store opens with it alone."
+    )
