@@ -10,7 +10,8 @@ from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
-    writes = True
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        return f"re-encrypt {sum(target['reencrypted'] for target in result['targets']):,} values"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         history = self.store(args).load()

@@ -11,7 +11,8 @@ from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
-    writes = True
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         history = self.store(args).load()

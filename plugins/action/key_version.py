@@ -16,9 +16,17 @@ from ..module_utils.sealed import Envelope
 from ..module_utils.stores.history import ROLLED_BACK, History
 from ..plugin_utils.action import RotationAction
 
+WOULD = {
+    "adopted": "adopt the keys of the .env file, {key_id}, as the current version in {store}",
+    "pending": "make new keys and put them into {store}",
+    "current": "make the new keys current in {store}",
+    "rolled_back": "make the version before current again in {store}",
+}
+
 
 class ActionModule(RotationAction):
-    writes = True
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        return WOULD[args["state"]].format(**result)
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         _, options = self.validate_argument_spec(KEY_VERSION_OPTIONS)

@@ -10,7 +10,8 @@ from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
-    writes = True
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        return f"dump the database into {result['path']}"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         return self.on_host("postgresql_backup", {name: value for name, value in args.items() if name != "record_dir"})

@@ -22,6 +22,8 @@ ROTATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it becomes a fil
 
 
 class ActionModule(RotationAction):
+    recorded = False  # it writes the record itself
+
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         _, options = self.validate_argument_spec(RECORD_OPTIONS)
         return self._opened(options) if options["state"] == "opened" else self._closed(options)

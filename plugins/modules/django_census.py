@@ -30,6 +30,12 @@ options:
     type: list
     elements: dict
     default: []
+  rotation_id:
+    description: The rotation whose record this goes into. Without it, it goes into none.
+    type: str
+  record_dir:
+    description: Folder of the records on the control node. Without it, C(records) beside the inventory.
+    type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

@@ -11,17 +11,20 @@ from typing import Any
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError, internal
 from ..module_utils.record import Record
 from ..module_utils.stores.vault_file import VaultFile
 from .key_store import expand, open_store, state_folder
 
+display = Display()
 COLLECTION = "tetech.key_rotation"
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
     "key_id",
     "key_ids",
+    "stages",
     "targets",
     "work",
     "path",
@@ -38,7 +41,7 @@ class RotationAction(ActionBase, abc.ABC):
     """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
 
     _VALID_ARGS: frozenset[str] = frozenset()
-    writes = False  # whether the act goes into the record
+    recorded = True  # whether the act goes into the record, where the task names a rotation
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -60,8 +63,10 @@ class RotationAction(ActionBase, abc.ABC):
         """The work; the result. ``args`` are the task's."""
 
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Intent before the act, outcome after it. In check mode nothing is written."""
-        if not self.writes or self._task.check_mode:
+        """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""
+        if self._task.check_mode:
+            return self._told(args)
+        if not self.recorded or "rotation_id" not in args:
             return self.act(args)
         record = self.record(args)
         event = self._task.action.rsplit(".", 1)[-1]
@@ -76,6 +81,17 @@ class RotationAction(ActionBase, abc.ABC):
         found = {name: result[name] for name in RECORDED if name in result}
         record.append(event, phase, error=result.get("error"), **about, **found)
         return result
+
+    def _told(self, args: dict[str, Any]) -> dict[str, Any]:
+        result = self.act(args)
+        probe = self._task.changed_when == [False]  # a task that changes nothing in a real run either
+        if result.get("changed") and not probe:
+            display.display(f"  would {self.would(args, result)}")
+        return result
+
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        """What a real run would do here, for a person who reads a dry run."""
+        return "change something"
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:
         """What of the arguments goes into the record."""
