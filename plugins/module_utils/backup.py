@@ -55,8 +55,10 @@ class Dump:
     def refuse_unusable(self, database_size: int) -> None:
         """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""
         above = self.folder
-        while not os.path.isdir(above):
+        while not os.path.lexists(above):
             above = os.path.dirname(above)
+        if not os.path.isdir(above):
+            raise self._dir_error(f"{above} is no folder")
         if not os.access(above, os.W_OK | os.X_OK):
             raise self._dir_error("no write permission")
         need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free

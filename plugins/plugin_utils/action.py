@@ -52,6 +52,8 @@ class RotationAction(ActionBase, abc.ABC):
             result.update(self._recorded(dict(self._task.args)))
         except RotationError as exc:
             failure = exc
+        except AnsibleError:  # an unreachable host must stay one
+            raise
         except Exception as exc:  # its text could hold a value
             failure = internal(exc)
         if failure is not None:

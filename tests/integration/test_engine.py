@@ -1,0 +1,237 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine in this process, on a real PostgreSQL: compare-and-set, locks, kinds of primary keys."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, discovery, reencryption, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from .conftest import Seed
+
+OLD = KeySet({"SECRET_KEY": "old-secret", "ENCRYPTION_SALT": "old-salt"})
+NEW = KeySet({"SECRET_KEY": "new-secret", "ENCRYPTION_SALT": "new-salt"})
+SCHEMES = schemes.parse("auto")
+SCHEME = "encryption_manager"
+
+
+@pytest.fixture(scope="module")
+def keyring() -> Keyring:
+    return Keyring(SCHEMES, {"current": OLD, "pending": NEW})
+
+
+@pytest.fixture(scope="module")
+def django(seed: Seed) -> Iterator[Any]:
+    """Django with one database and no applications."""
+    from django.conf import settings
+
+    admin = psycopg2.connect(host=seed.host, user="postgres", dbname="postgres")
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute("CREATE DATABASE engine")
+    database = {"ENGINE": "django.db.backends.postgresql", "NAME": "engine", "USER": "postgres", "HOST": seed.host}
+    settings.configure(DATABASES={"default": database}, INSTALLED_APPS=[])
+    import django as module
+
+    module.setup()
+    yield module
+    with admin.cursor() as cursor:
+        cursor.execute("DROP DATABASE engine WITH (FORCE)")
+    admin.close()
+
+
+@pytest.fixture
+def database(django: Any) -> Iterator[Database]:
+    opened = Database("default", "test")
+    yield opened
+    opened.execute("DROP TABLE IF EXISTS secrets")
+    opened.close()
+
+
+def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int = 50) -> None:
+    database.execute(f"CREATE TABLE secrets ({key}, a text, b text)")
+    cipher = keyring.cipher(SCHEME, "current")
+    for number in range(rows):
+        token = cipher.seal(Opened(f"value {number}".encode(), 1_700_000_000 + number))
+        database.execute(f"INSERT INTO secrets VALUES ({values}, %s, NULL)", (*[number] * values.count("%s"), token))
+
+
+def targets(database: Database) -> list[discovery.Target]:
+    key = database.row_key("secrets")
+    return [discovery.Target("secrets", column, SCHEME, "Secret", key, None) for column in ("a", "b")]
+
+
+def classes(database: Database, keyring: Keyring) -> dict[str, int]:
+    return dict(census.take(database, targets(database), keyring, digest_key=b"k")[0].classes)
+
+
+def run(database: Database, keyring: Keyring, **options: Any) -> reencryption.Work:
+    work = reencryption.Work()
+    reencryption.reencrypt(database, targets(database), keyring, "pending", work, **options)
+    return work
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("id bigint PRIMARY KEY", "%s"),
+        ("id uuid PRIMARY KEY", "md5(%s::text)::uuid"),
+        ("id text PRIMARY KEY", "'key ' || %s"),
+        ('id varchar(20) COLLATE "C" PRIMARY KEY', "'Ž' || %s"),
+        ("id int, day date, PRIMARY KEY (id, day)", "%s / 7, date '2026-01-01' + %s"),
+        ("id int NOT NULL UNIQUE", "%s"),
+        ('"a % key" timestamptz PRIMARY KEY', "to_timestamp(%s)"),
+    ],
+)
+def test_every_kind_of_key(
+    database: Database, keyring: Keyring, key: str, values: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census.pages, "__defaults__", (7,))  # several pages
+    fill(database, keyring, key, values)
+    before = census.take(database, targets(database), keyring, digest_key=b"k")
+    work = run(database, keyring)
+    after = census.take(database, targets(database), keyring, digest_key=b"k")
+    assert work.values == {"secrets.a": 50}
+    assert after[0].classes == {"pending": 50}
+    census.refuse_difference([tally.as_result() for tally in before], [tally.as_result() for tally in after])
+
+
+def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text)")
+    with pytest.raises(RotationError, match="E_TABLE_KEY"):
+        database.row_key("secrets")
+
+
+def test_a_value_written_between_read_and_write_is_not_lost(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    other = Database("default", "application")
+    written = keyring.cipher(SCHEME, "current").seal(Opened(b"written meanwhile", 1))
+    original = reencryption._compare_and_set
+    meanwhile = iter([("a", 3), ("b", 4)])
+
+    def interrupted(*args: Any) -> Any:
+        for column, row in meanwhile:
+            other.execute(f"UPDATE secrets SET {column} = %s WHERE id = %s", (written, row))
+        return original(*args)
+
+    monkeypatch.setattr(reencryption, "_compare_and_set", interrupted)
+    work = run(database, keyring)
+    assert work.conflicts == 2
+    found = database.rows("SELECT a, b FROM secrets WHERE id IN (3, 4) ORDER BY id")
+    cipher = keyring.cipher(SCHEME, "pending")
+    assert cipher.open(found[0][0]).plaintext == b"written meanwhile"
+    assert cipher.open(found[1][1]).plaintext == b"written meanwhile"
+    assert cipher.open(found[1][0]).plaintext == b"value 4"
+    other.close()
+
+
+def test_a_row_deleted_meanwhile_is_no_error(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    original = reencryption._compare_and_set
+
+    def interrupted(*args: Any) -> Any:
+        database.execute("DELETE FROM secrets WHERE id = 9")
+        return original(*args)
+
+    monkeypatch.setattr(reencryption, "_compare_and_set", interrupted)
+    run(database, keyring)
+    assert classes(database, keyring) == {"pending": 49}
+
+
+def test_a_writer_that_never_stops_loses_nothing(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=200)
+    stop = threading.Event()
+    last: dict[int, bytes] = {}
+
+    def write() -> None:
+        other = Database("default", "application")
+        cipher = keyring.cipher(SCHEME, "pending")
+        number = 0
+        while not stop.is_set():
+            row, number = number % 200, number + 1
+            text = f"late {number}".encode()
+            other.execute("UPDATE secrets SET a = %s WHERE id = %s", (cipher.seal(Opened(text, 5)), row))
+            last[row] = text
+        other.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        run(database, keyring)
+    finally:
+        stop.set()
+        writer.join()
+    run(database, keyring)
+    cipher = keyring.cipher(SCHEME, "pending")
+    found = dict(database.rows("SELECT id, a FROM secrets"))
+    assert last
+    assert {row: cipher.open(found[row]).plaintext for row in last} == last
+    assert classes(database, keyring) == {"pending": 200}
+
+
+def test_locked_rows_are_given_way_to_and_named(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reencryption, "MAX_PASSES", 2)
+    monkeypatch.setattr(reencryption, "BACK_OFF_SECONDS", 0)
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
+    other = Database("default", "application")
+    other.execute("BEGIN")
+    other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
+    with pytest.raises(RotationError, match=r"E_DB_BUSY: secrets: 1 rows stayed locked .* 3 values were re-encrypted"):
+        run(database, keyring)
+    assert classes(database, keyring) == {"pending": 3, "current": 1}
+    other.execute("ROLLBACK")
+    run(database, keyring)
+    assert classes(database, keyring) == {"pending": 4}
+    other.close()
+
+
+def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
+    first = Database("default", "spring")
+    first.lock()
+    second = Database("default", "second")
+    with pytest.raises(
+        RotationError, match=r"E_LOCKED: rotation spring runs on this database as postgres .*backend \d+"
+    ):
+        second.lock()
+    first.close()
+    second.lock()
+    second.close()
+
+
+@pytest.mark.parametrize(("value", "code"), [("plain words", "E_PLAINTEXT"), ("gAAAAABnothing", "E_UNREADABLE")])
+def test_what_opens_under_no_key_is_never_overwritten(
+    database: Database, keyring: Keyring, value: str, code: str
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
+    database.execute("UPDATE secrets SET a = %s WHERE id = 2", (value,))
+    with pytest.raises(RotationError, match=code):
+        run(database, keyring)
+    run(database, keyring, stop_at_unreadable=False)
+    assert database.rows("SELECT a FROM secrets WHERE id = 2") == [(value,)]
+    assert run(database, keyring, leave_alone=["secrets.a:2"]).values == {}
+
+
+def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
+    pages = census.pages
+    monkeypatch.setattr(
+        census, "pages", lambda *args: ([row for row in page if row[0] != ("3",)] for page in pages(*args))
+    )
+    with pytest.raises(RotationError, match="E_SCAN: secrets: the pass saw 4 rows and the table has 5"):
+        classes(database, keyring)

@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runbook's other way: a Django migration that drives the same engine."""
+
+from __future__ import annotations
+
+import psycopg2
+
+from .conftest import Site
+
+MIGRATION = ("-e", "key_rotation_method=migration")
+
+
+def applied(site: Site) -> list[tuple[object, ...]]:
+    return site.sql("SELECT name FROM django_migrations WHERE app = 'core' ORDER BY id")
+
+
+def migrations(site: Site) -> list[str]:
+    return sorted(path.name for path in (site.project / "core/migrations").glob("0*.py"))
+
+
+def test_it_rotates_and_its_reverse_restores(site: Site) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+
+    rotated = site.play("rotate", *MIGRATION)
+
+    assert rotated.code == 0, rotated.text
+    assert site.read_all() == plain
+    assert migrations(site) == ["0001_rotate_encryption_keys.py"]
+    assert applied(site) == [("0001_rotate_encryption_keys",)]
+    assert site.manage("makemigrations", "--check", "--dry-run").code == 0
+
+    back = site.play("rollback")
+
+    assert back.code == 0, back.text
+    assert site.read_all() == plain
+    assert site.env_file.read_bytes() == env
+    assert migrations(site) == []
+    assert applied(site) == []
+
+
+def test_two_rotations_make_two_migrations(site: Site) -> None:
+    plain = site.read_all()
+    assert site.play("rotate", *MIGRATION).code == 0
+    assert site.play("rotate", *MIGRATION).code == 0
+    assert len(migrations(site)) == len(applied(site)) == 2
+    assert site.play("rollback").code == 0
+    assert len(migrations(site)) == len(applied(site)) == 1
+    assert site.read_all() == plain
+
+
+def test_it_holds_no_key(site: Site) -> None:
+    assert site.play("rotate", *MIGRATION).code == 0
+    text = (site.project / "core/migrations/0001_rotate_encryption_keys.py").read_text()
+    for version in site.stored()["versions"]:
+        for value in version["values"].values():
+            assert value not in text
+
+
+def test_on_a_fresh_database_it_does_nothing(site: Site) -> None:
+    assert site.play("rotate", *MIGRATION).code == 0
+    fresh = f"{site.database[:50]}_fresh"
+    admin = psycopg2.connect(host=site.host, user="postgres", dbname="postgres")
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{fresh}"')
+        site.set_env("DB_NAME", f"DB_NAME={fresh}\n")
+        shown = site.manage("migrate")
+        cursor.execute(f'DROP DATABASE "{fresh}" WITH (FORCE)')
+    admin.close()
+    assert shown.code == 0, shown.text
+    assert "core.0001_rotate_encryption_keys... OK" in shown.text
+
+
+def test_by_hand_on_a_database_with_tokens_it_refuses(site: Site) -> None:
+    assert site.play("rotate", *MIGRATION).code == 0
+    site.sql("DELETE FROM django_migrations WHERE app = 'core'")
+    tokens = site.tokens()
+    shown = site.manage("migrate")
+    assert shown.code != 0
+    assert "key_rotation_method=migration" in shown.text
+    assert site.tokens() == tokens
+
+
+def test_with_other_migrations_waiting_it_is_refused_and_rolled_back(site: Site) -> None:
+    plain = site.read_all()
+    site.manage("makemigrations", "customer", "--empty", "--name", "waiting")
+    outcome = site.play("rotate", *MIGRATION)
+    assert outcome.code != 0
+    assert outcome.error() == "E_MIGRATION"
+    assert "customer.0002_waiting" in outcome.text
+    assert site.read_all() == plain
+    assert migrations(site) == []

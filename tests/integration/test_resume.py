@@ -1,0 +1,134 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Killed in the middle of re-encryption, and run again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import pytest
+
+from .conftest import Site, kill_group
+
+
+@contextmanager
+def stopped_half_way(
+    site: Site, playbook: str = "rotate"
+) -> Iterator[tuple[subprocess.Popen[str], psycopg2.extensions.connection]]:
+    """A playbook that has re-encrypted the profiles and waits for locked restaurants."""
+    before = site.tokens()
+    with site.connection() as blocker, blocker.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM restaurant_restaurant FOR UPDATE")
+        process = site.start(playbook)
+        deadline = time.monotonic() + 120
+        while site.tokens()["customer_userprofile"] == before["customer_userprofile"]:
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+        yield process, blocker
+
+
+def modules(site: Site) -> list[tuple[object, ...]]:
+    return site.sql(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'key_rotation %'"
+    )
+
+
+def wait_until_gone(site: Site) -> None:
+    deadline = time.monotonic() + 60
+    while modules(site):
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("how", ["everything", "the module"])
+def test_killed_and_run_again_it_ends_well_with_one_new_key(site: Site, how: str) -> None:
+    plain = site.read_all()
+    with stopped_half_way(site) as (process, blocker):
+        if how == "everything":
+            kill_group(process)
+        else:
+            _kill_module(site)
+            assert process.wait(timeout=120) != 0
+        blocker.rollback()
+    wait_until_gone(site)
+    tokens = site.tokens()
+
+    again = site.play("rotate")
+
+    assert again.code == 0, again.text
+    assert site.read_all() == plain
+    versions = site.stored()["versions"]
+    if how == "everything":
+        assert len(versions) == 2, "the old and one new"
+        assert "goes on" in again.text
+        changed = [a == b for a, b in zip(tokens["customer_userprofile"], site.tokens()["customer_userprofile"])]
+        assert all(changed), "what was re-encrypted before the kill is not done twice"
+    else:
+        assert versions[1]["outcome"] == "rolled back", "a module that died is a failure: the run rolled back"
+
+
+def _kill_module(site: Site) -> None:
+    """SIGKILL for the application's Python that runs the module."""
+    shown = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    ours = [
+        int(line.split()[0])
+        for line in shown.splitlines()
+        if str(site.project / ".venv/bin/python") in line and "sh -c" not in line and "manage.py" not in line
+    ]
+    assert ours
+    for process in ours:
+        os.kill(process, signal.SIGKILL)
+
+
+def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: Site) -> None:
+    plain = site.read_all()
+    with stopped_half_way(site) as (process, blocker):
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert modules(site), "the module goes on"
+
+        second = site.play("rotate")
+
+        assert second.code != 0
+        assert second.error() == "E_LOCKED"
+        assert "nothing of it was touched" in second.text
+        assert len(site.stored()["versions"]) == 2
+        blocker.rollback()
+    wait_until_gone(site)
+
+    third = site.play("rotate")
+
+    assert third.code == 0, third.text
+    assert site.read_all() == plain
+    assert len(site.stored()["versions"]) == 2
+
+
+def test_a_rollback_that_was_killed_is_finished_by_the_same_command(site: Site) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    assert site.play("rotate").code == 0
+    with stopped_half_way(site, "rollback") as (process, blocker):
+        kill_group(process)
+        blocker.rollback()
+    wait_until_gone(site)
+
+    assert site.play("rollback").code == 0
+    assert site.env_file.read_bytes() == env
+    assert site.read_all() == plain
+
+
+def test_a_rotation_killed_half_way_can_be_rolled_back_instead(site: Site) -> None:
+    plain, tokens_env = site.read_all(), site.env_file.read_bytes()
+    with stopped_half_way(site) as (process, blocker):
+        kill_group(process)
+        blocker.rollback()
+    wait_until_gone(site)
+
+    assert site.play("rollback").code == 0
+    assert site.env_file.read_bytes() == tokens_env
+    assert site.read_all() == plain
+    assert list(site.stored()["stages"]) == ["current"]

