@@ -29,6 +29,11 @@ options:
       - Otherwise a list of dictionaries with V(table), V(column) and V(scheme).
     type: raw
     default: auto
+  ignore:
+    description: Columns that hold tokens of somebody else, each as V(table.column). Discovery passes over them.
+    type: list
+    elements: str
+    default: []
   leave_alone:
     description: Values that are kept as they are although they open under no key, each as V(table.column:key).
     type: list

@@ -140,10 +140,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Add one: a row cannot be changed safely without a name.",
     ),
     "E_TABLE": (
-        "there is no column {column} in table {table}",
+        "there is no column {column} of the types {types} in table {table}",
         "Names are case sensitive; correct key_rotation_targets.",
     ),
-    "E_COLUMN_TYPE": ("{table}.{column} is {type}", "A target must be a text or varchar column."),
     "E_TOKEN_TOO_LONG": (
         "{table}.{column} holds at most {limit} characters, and a new token needs {needed}",
         "Widen the column.",
@@ -154,9 +153,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Check key_rotation_project_dir and its database, or describe the scheme in key_rotation_schemes.",
     ),
     "E_WRONG_KEY": (
-        "{table}.{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}",
-        "These are not the keys the data is encrypted with: put the right ones into {source}. "
-        "If the column is not yours to rotate, list your own in key_rotation_targets.",
+        "{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}",
+        "These are not the keys the data is encrypted with: put the right ones into {source}, "
+        "or describe the scheme in key_rotation_schemes.",
+    ),
+    "E_UNPROVED": (
+        "{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}, though other columns do",
+        "Describe the scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
     ),
     "E_UNREADABLE": (
         "{table}.{column}: {count} values open under no known key (rows {rows})",

@@ -18,6 +18,7 @@ PROJECT_OPTIONS: dict[str, Any] = {
     "schemes": {"type": "raw", "default": "auto"},
     "targets": {"type": "raw", "default": "auto"},
     "leave_alone": {"type": "list", "elements": "str", "default": []},
+    "ignore": {"type": "list", "elements": "str", "default": []},
 }
 KEY_OPTIONS: dict[str, Any] = {
     "keys": {

@@ -25,6 +25,7 @@ def request_of(params: Mapping[str, Any], label: str) -> Request:
         schemes=params["schemes"],
         targets=params["targets"],
         leave_alone=params["leave_alone"],
+        ignore=params["ignore"],
         label=label,
         keys_from=keys_from,
     )

@@ -10,7 +10,13 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, discovery, reencryption, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    catalog,
+    census,
+    discovery,
+    reencryption,
+    schemes,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
@@ -23,11 +29,12 @@ OLD = KeySet({"SECRET_KEY": "old-secret", "ENCRYPTION_SALT": "old-salt"})
 NEW = KeySet({"SECRET_KEY": "new-secret", "ENCRYPTION_SALT": "new-salt"})
 SCHEMES = schemes.parse("auto")
 SCHEME = "encryption_manager"
+TABLE = catalog.Table("public", "secrets", True)
 
 
 @pytest.fixture(scope="module")
 def keyring() -> Keyring:
-    return Keyring(SCHEMES, {"current": OLD, "pending": NEW})
+    return Keyring(SCHEMES, {"current": OLD, "pending": NEW}, lambda name: [])
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +70,14 @@ def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int 
     cipher = keyring.cipher(SCHEME, "current")
     for number in range(rows):
         token = cipher.seal(Opened(f"value {number}".encode(), 1_700_000_000 + number))
-        database.execute(f"INSERT INTO secrets VALUES ({values}, %s, NULL)", (*[number] * values.count("%s"), token))
+        database.execute(
+            f"INSERT INTO secrets VALUES ({values}, %s, NULL)", (*[number] * values.count("%s"), token.decode())
+        )
 
 
 def targets(database: Database) -> list[discovery.Target]:
-    key = database.row_key("secrets")
-    return [discovery.Target("secrets", column, SCHEME, "Secret", key, None) for column in ("a", "b")]
+    key = catalog.row_key(database, TABLE)
+    return [discovery.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in ("a", "b")]
 
 
 def classes(database: Database, keyring: Keyring) -> dict[str, int]:
@@ -109,7 +118,7 @@ def test_every_kind_of_key(
 def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text)")
     with pytest.raises(RotationError, match="E_TABLE_KEY"):
-        database.row_key("secrets")
+        catalog.row_key(database, TABLE)
 
 
 def test_a_value_written_between_read_and_write_is_not_lost(
@@ -117,7 +126,7 @@ def test_a_value_written_between_read_and_write_is_not_lost(
 ) -> None:
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other = Database("default", "application")
-    written = keyring.cipher(SCHEME, "current").seal(Opened(b"written meanwhile", 1))
+    written = keyring.cipher(SCHEME, "current").seal(Opened(b"written meanwhile", 1)).decode()
     original = reencryption._compare_and_set
     meanwhile = iter([("a", 3), ("b", 4)])
 
@@ -131,9 +140,9 @@ def test_a_value_written_between_read_and_write_is_not_lost(
     assert work.conflicts == 2
     found = database.rows("SELECT a, b FROM secrets WHERE id IN (3, 4) ORDER BY id")
     cipher = keyring.cipher(SCHEME, "pending")
-    assert cipher.open(found[0][0]).plaintext == b"written meanwhile"
-    assert cipher.open(found[1][1]).plaintext == b"written meanwhile"
-    assert cipher.open(found[1][0]).plaintext == b"value 4"
+    assert cipher.open(found[0][0].encode()).plaintext == b"written meanwhile"
+    assert cipher.open(found[1][1].encode()).plaintext == b"written meanwhile"
+    assert cipher.open(found[1][0].encode()).plaintext == b"value 4"
     other.close()
 
 
@@ -164,7 +173,7 @@ def test_a_writer_that_never_stops_loses_nothing(database: Database, keyring: Ke
         while not stop.is_set():
             row, number = number % 200, number + 1
             text = f"late {number}".encode()
-            other.execute("UPDATE secrets SET a = %s WHERE id = %s", (cipher.seal(Opened(text, 5)), row))
+            other.execute("UPDATE secrets SET a = %s WHERE id = %s", (cipher.seal(Opened(text, 5)).decode(), row))
             last[row] = text
         other.close()
 
@@ -179,7 +188,7 @@ def test_a_writer_that_never_stops_loses_nothing(database: Database, keyring: Ke
     cipher = keyring.cipher(SCHEME, "pending")
     found = dict(database.rows("SELECT id, a FROM secrets"))
     assert last
-    assert {row: cipher.open(found[row]).plaintext for row in last} == last
+    assert {row: cipher.open(found[row].encode()).plaintext for row in last} == last
     assert classes(database, keyring) == {"pending": 200}
 
 

@@ -13,7 +13,8 @@ from itertools import groupby
 from typing import Any
 
 from ..errors import RotationError
-from .database import Database, RowKey, quote
+from .catalog import RowKey, Table
+from .database import Database, quote
 from .discovery import Target
 from .keyring import Keyring
 
@@ -24,35 +25,34 @@ DIGEST_MODULUS = 1 << 256
 
 @dataclass
 class Tally:
-    """What the census found in one target. ``classes`` counts values; ``rows`` keeps the first few keys of odd ones."""
+    """What the census found in one target: tokens and empty values by class, and the keys of the first rows of each."""
 
     target: Target
+    rows: int = 0
     classes: Counter[str] = field(default_factory=Counter)
-    rows: dict[str, list[str]] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
     left_alone: int = 0
-    total: int = 0
     _digest: int = 0
 
     def add(self, value_class: str, row: str) -> None:
-        self.total += 1
         self.classes[value_class] += 1
-        examples = self.rows.setdefault(value_class, [])
+        examples = self.examples.setdefault(value_class, [])
         if len(examples) < EXAMPLES:
             examples.append(row)
 
-    def digest(self, key: bytes, row: str, plaintext: bytes) -> None:
+    def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> None:
         """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256."""
-        text = f"{self.target.name}\0{row}\0".encode() + plaintext
+        text = f"{self.target.name}\0{row}\0{place}\0".encode() + plaintext
         self._digest = (self._digest + int.from_bytes(hmac.digest(key, text, hashlib.sha256), "big")) % DIGEST_MODULUS
 
     def as_result(self) -> dict[str, Any]:
         """Counts and digest, for a result or a record."""
         return {
             "model": self.target.model,
-            "table": self.target.table,
+            "table": self.target.table.label,
             "column": self.target.column,
             "scheme": self.target.scheme,
-            "rows": self.total,
+            "rows": self.rows,
             "classes": dict(self.classes),
             "left_alone": self.left_alone,
             "digest": f"{self._digest:064x}",
@@ -60,16 +60,16 @@ class Tally:
 
     def not_under(self, stage: str) -> int:
         """How many values have to be re-encrypted to come under ``stage``."""
-        return self.total - self.left_alone - self.classes["empty"] - self.classes[stage]
+        return sum(count for name, count in self.classes.items() if name not in ("empty", stage))
 
     def odd(self, classes: Iterable[str]) -> tuple[int, str]:
         """How many values are of ``classes``, and the keys of the first few of those rows."""
         count = sum(self.classes[name] for name in classes)
-        rows = [row for name in classes for row in self.rows.get(name, [])]
+        rows = [row for name in classes for row in self.examples.get(name, [])]
         return count, ", ".join(rows[:EXAMPLES]) + (", ..." if count > len(rows[:EXAMPLES]) else "")
 
 
-def by_table(targets: Sequence[Target]) -> list[tuple[str, RowKey, list[Target]]]:
+def by_table(targets: Sequence[Target]) -> list[tuple[Table, RowKey, list[Target]]]:
     """Targets grouped so that each table is read and written once for all its columns."""
     ordered = sorted(targets, key=lambda target: (target.table, target.column))
     groups = [(table, list(members)) for table, members in groupby(ordered, key=lambda target: target.table)]
@@ -77,19 +77,20 @@ def by_table(targets: Sequence[Target]) -> list[tuple[str, RowKey, list[Target]]
 
 
 def pages(
-    database: Database, table: str, key: RowKey, columns: Sequence[str], rows: int = PAGE_ROWS
-) -> Iterator[list[tuple[tuple[str, ...], tuple[str | None, ...]]]]:
-    """The table in the order of its key, page by page: (key as text, values of ``columns``). Memory holds one page."""
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], rows: int = PAGE_ROWS
+) -> Iterator[list[tuple[tuple[str, ...], tuple[Any, ...]]]]:
+    """The table in the order of its key, page by page: (key as text, values of ``members``). Memory holds one page."""
     width = len(key.columns)
     # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
     names = ", ".join(f"t.{quote(name)}" for name in key.columns)
-    chosen = ", ".join([f"t.{quote(name)}::text" for name in key.columns] + [f"t.{quote(name)}" for name in columns])
+    chosen = [f"t.{quote(name)}::text" for name in key.columns]
+    chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
     after = f"({names}) > ({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
     last: tuple[str, ...] = ()
     while True:
         where = f"WHERE {after}" if last else ""
-        sql = f"SELECT {chosen} FROM {quote(table)} AS t {where} ORDER BY {names} LIMIT %s"
-        page = database.rows(sql, (*last, rows), table=table)
+        sql = f"SELECT {', '.join(chosen)} FROM {table.sql} AS t {where} ORDER BY {names} LIMIT %s"
+        page = database.rows(sql, (*last, rows), table=table.label)
         if page:
             yield [(row[:width], row[width:]) for row in page]
             last = page[-1][:width]
@@ -120,41 +121,41 @@ def take(
     with database.snapshot():
         for table, key, members in by_table(targets):
             group = [Tally(target) for target in members]
-            for page in pages(database, table, key, [target.column for target in members]):
+            for page in pages(database, table, key, members):
                 for row_key, values in page:
                     row = row_name(row_key)
                     for tally, value in zip(group, values):
                         _class(tally, row, value, keyring, digest_key, leave_alone)
-            _refuse_missed(database, table, group[0].total)
+            _refuse_missed(database, table, group[0].rows)
             tallies += group
     return tallies
 
 
-def _refuse_missed(database: Database, table: str, seen: int) -> None:
+def _refuse_missed(database: Database, table: Table, seen: int) -> None:
     """The pass has seen each row once, or it proves nothing."""
-    count = database.rows(f"SELECT count(*) FROM {quote(table)}", table=table)[0][0]
+    count = database.rows(f"SELECT count(*) FROM {table.sql}", table=table.label)[0][0]
     if count != seen:
-        raise RotationError("E_SCAN", table=table, seen=seen, count=count)
+        raise RotationError("E_SCAN", table=table.label, seen=seen, count=count)
 
 
 def _class(
-    tally: Tally, row: str, value: str | None, keyring: Keyring, digest_key: bytes, leave_alone: Collection[str]
+    tally: Tally, row: str, value: Any, keyring: Keyring, digest_key: bytes, leave_alone: Collection[str]
 ) -> None:
     target = tally.target
-    if not value:
+    tally.rows += 1
+    marker = keyring.schemes[target.scheme].marker
+    tokens = target.kind.tokens(value, marker) if value else []
+    if not tokens:
         tally.add("empty", row)
-        return
-    opened = keyring.stage_of(target.scheme, value)
-    if opened is not None:
-        tally.add(opened[0], row)
-        tally.digest(digest_key, row, opened[1].plaintext)
-    elif f"{target.name}:{row}" in leave_alone:
-        tally.left_alone += 1
-        tally.total += 1
-    elif value.startswith(keyring.schemes[target.scheme].marker):
-        tally.add("unreadable", row)
-    else:
-        tally.add("plaintext", row)
+    for place, token in enumerate(tokens):
+        opened = keyring.stage_of(target.scheme, token)
+        if opened is not None:
+            tally.add(opened[0], row)
+            tally.digest(digest_key, row, place, opened[1].plaintext)
+        elif f"{target.name}:{row}" in leave_alone:
+            tally.left_alone += 1
+        else:
+            tally.add("unreadable" if token.startswith(marker) else "plaintext", row)
 
 
 def refuse_unreadable(tallies: Sequence[Tally]) -> None:
@@ -163,7 +164,9 @@ def refuse_unreadable(tallies: Sequence[Tally]) -> None:
         for tally in tallies:
             count, rows = tally.odd([value_class])
             if count:
-                raise RotationError(code, table=tally.target.table, column=tally.target.column, count=count, rows=rows)
+                raise RotationError(
+                    code, table=tally.target.table.label, column=tally.target.column, count=count, rows=rows
+                )
 
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
@@ -173,7 +176,7 @@ def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) ->
         if count:
             raise RotationError(
                 "E_NOT_CURRENT",
-                table=tally.target.table,
+                table=tally.target.table.label,
                 column=tally.target.column,
                 count=count,
                 rows=rows,

@@ -33,23 +33,6 @@ class Yielded(Exception):
 
 
 @dataclass(frozen=True)
-class RowKey:
-    """The columns that name a row of a table, and their SQL types."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its SQL type, and the number of characters it holds (None: no limit)."""
-
-    name: str
-    type: str
-    limit: int | None
-
-
-@dataclass(frozen=True)
 class Libpq:
     """Connection parameters; the password never shows in a repr."""
 
@@ -179,32 +162,3 @@ class Database:
             settings["PASSWORD"],
             options,
         )
-
-    def row_key(self, table: str) -> RowKey:
-        """The primary key of ``table``, or else a unique key over not-null columns. Raises E_TABLE_KEY."""
-        found = self.rows(
-            "SELECT array_agg(a.attname::text ORDER BY k.place),"
-            " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"
-            " FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
-            " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
-            " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indisvalid"
-            " AND i.indpred IS NULL AND i.indexprs IS NULL"
-            " AND k.place <= i.indnkeyatts"
-            " GROUP BY i.indexrelid, i.indisprimary HAVING bool_and(a.attnotnull)"
-            " ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1",
-            (quote(table),),
-        )
-        if not found:
-            raise RotationError("E_TABLE_KEY", table=table)
-        columns, types = found[0]
-        return RowKey(tuple(columns), tuple(types))
-
-    def columns(self, table: str) -> dict[str, Column]:
-        """The columns of ``table`` by name; empty where there is no such table on the search path."""
-        found = self.rows(
-            "SELECT attname::text, format_type(atttypid, NULL),"
-            " CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod - 4 END"
-            " FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
-            (quote(table),),
-        )
-        return {name: Column(name, sql_type, limit) for name, sql_type, limit in found}

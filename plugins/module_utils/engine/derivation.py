@@ -1,34 +1,94 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a scheme makes its key out of a key set. One small function per way; a scheme names it in ``derive``."""
+"""How a scheme makes its keys out of settings. A source names settings, a derivation makes them into key bytes."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
 
-KEY_BYTES = 32
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+# A setting's values by its name: several where the setting is a list; the first one writes, all read.
+Settings = Callable[[str], Sequence[bytes]]
 
 
-def direct(params: Mapping[str, object], secrets: Mapping[str, str]) -> bytes:
+def values(source: Any, settings: Settings) -> list[bytes]:
+    """What a source stands for, in order.
+
+    A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
+    ``{all: [...]}``, the values of every source; ``{setting: NAME, default: ...}``.
+    """
+    if isinstance(source, str):
+        return list(settings(source))
+    if "text" in source:
+        return [str(source["text"]).encode()]
+    if "setting" in source:
+        return list(settings(source["setting"])) or [str(source["default"]).encode()]
+    found = [values(member, settings) for member in source.get("first", source.get("all", ()))]
+    if "first" in source:
+        return next((member for member in found if member), [])
+    return [value for member in found for value in member]
+
+
+def names(source: Any) -> set[str]:
+    """The settings a source speaks of."""
+    if isinstance(source, str):
+        return {source}
+    if "setting" in source:
+        return {source["setting"]}
+    return {name for member in source.get("first", source.get("all", ())) for name in names(member)}
+
+
+def direct(secret: bytes) -> bytes:
     """The setting is the key itself in urlsafe base64, as Fernet keys are."""
-    key = base64.urlsafe_b64decode(secrets[str(params["secret"])].encode("ascii"))
-    if len(key) != KEY_BYTES:
-        raise ValueError("not 32 bytes")
-    return key
+    return base64.urlsafe_b64decode(secret)
 
 
-def pbkdf2_sha256(params: Mapping[str, object], secrets: Mapping[str, str]) -> bytes:
-    """PBKDF2-HMAC-SHA256 (RFC 8018) over two settings in UTF-8."""
-    secret, salt = (secrets[str(params[name])].encode("utf-8") for name in ("secret", "salt"))
-    return hashlib.pbkdf2_hmac("sha256", secret, salt, int(str(params["iterations"])), KEY_BYTES)
+def from_hex(secret: bytes) -> bytes:
+    """The setting is the key itself in hex digits."""
+    return bytes.fromhex(secret.decode("ascii"))
 
 
-# name in a scheme: (function, members it needs, members that name settings)
-DERIVATIONS: dict[
-    str, tuple[Callable[[Mapping[str, object], Mapping[str, str]], bytes], tuple[str, ...], tuple[str, ...]]
-] = {
-    "direct": (direct, ("secret",), ("secret",)),
-    "pbkdf2_sha256": (pbkdf2_sha256, ("secret", "salt", "iterations"), ("secret", "salt")),
+def raw(secret: bytes) -> bytes:
+    """The setting's own bytes are the key."""
+    return secret
+
+
+def sha256(secret: bytes) -> bytes:
+    """The SHA-256 of the setting."""
+    return hashlib.sha256(secret).digest()
+
+
+def pbkdf2_sha256(secret: bytes, salt: bytes, *, iterations: int, length: int = 32) -> bytes:
+    """PBKDF2-HMAC-SHA256 (RFC 8018)."""
+    return hashlib.pbkdf2_hmac("sha256", secret, salt, iterations, length)
+
+
+def hkdf_sha256(secret: bytes, salt: bytes = b"", info: bytes = b"", *, length: int = 32) -> bytes:
+    """HKDF-SHA256 (RFC 5869)."""
+    return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt or None, info=info).derive(secret)
+
+
+# name in a scheme: (function, sources it takes, of these the ones it may do without, numbers it takes)
+DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "direct": (direct, ("secret",), (), ()),
+    "hex": (from_hex, ("secret",), (), ()),
+    "raw": (raw, ("secret",), (), ()),
+    "sha256": (sha256, ("secret",), (), ()),
+    "pbkdf2_sha256": (pbkdf2_sha256, ("secret", "salt"), (), ("iterations", "length")),
+    "hkdf_sha256": (hkdf_sha256, ("secret", "salt", "info"), ("salt", "info"), ("length",)),
 }
+
+
+def keys(described: Mapping[str, Any], settings: Settings) -> list[bytes]:
+    """The keys that ``described`` makes of the settings; the first one writes. Raises ValueError on a bad setting."""
+    function, sources, _, numbers = DERIVATIONS[described["derive"]]
+    given = [name for name in sources if name in described]
+    options = {name: described[name] for name in numbers if name in described}
+    choices = product(*(values(described[name], settings) for name in given))
+    return [function(**dict(zip(given, choice)), **options) for choice in choices]

@@ -1,28 +1,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find the targets: the columns of the application that hold tokens, each proved by a token that opens."""
+"""Find the targets: the columns that hold tokens, in or out of models, each proved by a token that opens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RotationError
-from .database import Column, Database, RowKey, quote
+from . import catalog
+from .catalog import Column, RowKey, Table
+from .cells import KINDS, Kind
+from .database import Database, quote
 from .keyring import Keyring
 from .schemes import Scheme
 
-TEXT_TYPES = ("text", "character varying")
-SAMPLE = 25  # tokens tried per column and scheme; the census tries them all
+SAMPLE = 25  # values tried per column; the census tries them all
+PREFIX = 40  # characters that an application may put before its tokens
+FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
+_AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
 
 
 @dataclass(frozen=True)
 class Target:
     """One column that holds tokens of one scheme. ``model`` is how a person calls it."""
 
-    table: str
+    table: Table
     column: str
+    type: str
     scheme: str
     model: str
     key: RowKey
@@ -30,35 +37,44 @@ class Target:
 
     @property
     def name(self) -> str:
-        return f"{self.table}.{self.column}"
+        return f"{self.table.label}.{self.column}"
+
+    @property
+    def kind(self) -> Kind:
+        """How its values are read and written."""
+        return KINDS[self.type]
 
 
-def find(
-    database: Database,
-    described: Any,
-    schemes: Mapping[str, Scheme],
-    keyring: Keyring,
-    source: str,
-) -> list[Target]:
+def find(database: Database, described: Any, ignore: Collection[str], keyring: Keyring, source: str) -> list[Target]:
     """The targets from ``key_rotation_targets``: ``auto``, or a list of {table, column, scheme}.
 
-    ``source`` says where the keys come from, for the error. Raises E_NO_TARGETS, E_WRONG_KEY, E_TABLE, E_COLUMN_TYPE,
-    E_TABLE_KEY or E_TARGET.
+    ``ignore`` are columns, as table.column, that a person found to be somebody else's. ``source`` says where the keys
+    come from, for the error. Raises E_NO_TARGETS, E_WRONG_KEY, E_UNPROVED, E_TABLE, E_TABLE_KEY or E_TARGET.
     """
+    tables = catalog.columns(database, tuple(KINDS))
     models = _models(database.alias)
     if described != "auto":
         if not isinstance(described, list) or not described:
             raise RotationError("E_TARGET", index=0, found="is missing")
-        return [_listed(database, entry, index, schemes, models) for index, entry in enumerate(described)]
-    found = []
-    for table, model in models.items():
-        for column in database.columns(table).values():
-            if column.type in TEXT_TYPES:
-                scheme = _proved(database, table, column, schemes, keyring, source)
-                if scheme is not None:
-                    found.append(Target(table, column.name, scheme, model, database.row_key(table), column.limit))
+        return [_listed(database, entry, index, keyring, tables, models) for index, entry in enumerate(described)]
+    found: list[Target] = []
+    unproved: list[tuple[str, int]] = []
+    for table, columns in tables.items():
+        for column in columns:
+            ignored = f"{table.label}.{column.name}" in ignore
+            samples = [] if ignored else list(_samples(database, table, column, keyring))
+            scheme = _proved(samples, column, keyring)
+            if scheme is not None:
+                found.append(_target(database, table, column, scheme, models))
+            elif any(_AROUND.match(token) for value in samples for token in _pieces(column, value)):
+                unproved.append((f"{table.label}.{column.name}", len(samples)))
+    if unproved:
+        name, count = unproved[0]
+        code = "E_UNPROVED" if found else "E_WRONG_KEY"
+        key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
+        raise RotationError(code, column=name, tokens=count, key_ids=key_ids, source=source)
     if not found:
-        raise RotationError("E_NO_TARGETS", tables=len(models), schemes=", ".join(schemes))
+        raise RotationError("E_NO_TARGETS", tables=len(tables), schemes=", ".join(keyring.schemes))
     return found
 
 
@@ -70,48 +86,84 @@ def _models(alias: str) -> dict[str, str]:
     tables: dict[str, str] = {}
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.proxy and router.db_for_read(model) == alias:
-            tables.setdefault(model._meta.db_table, model._meta.label)
+            # Some applications name a schema by a quoted dot in the table's name.
+            table = model._meta.db_table.replace('"."', ".").strip('"')
+            tables.setdefault(table, model._meta.label)
     return tables
 
 
-def _proved(
-    database: Database, table: str, column: Column, schemes: Mapping[str, Scheme], keyring: Keyring, source: str
-) -> str | None:
-    """The scheme that opens tokens of this column; None where it holds nothing that looks like a token."""
-    looked_at = 0
-    for scheme in schemes.values():
-        tokens = database.rows(
-            f"SELECT {quote(column.name)} FROM {quote(table)} WHERE left({quote(column.name)}, %s) = %s LIMIT %s",
-            (len(scheme.marker), scheme.marker, SAMPLE),
-            table=table,
-        )
-        looked_at = max(looked_at, len(tokens))
-        if any(keyring.stage_of(scheme.name, token) for (token,) in tokens):
-            return scheme.name
-    if looked_at:
-        raise RotationError(
-            "E_WRONG_KEY",
-            table=table,
-            column=column.name,
-            tokens=looked_at,
-            key_ids=", ".join(keyring.key_id(stage) for stage in keyring.stages),
-            source=source,
-        )
+def _target(database: Database, table: Table, column: Column, scheme: str, models: Mapping[str, str]) -> Target:
+    model = models.get(table.label) or models.get(f"{table.schema}.{table.name}") or table.label
+    key = catalog.row_key(database, table)
+    return Target(table, column.name, column.type, scheme, model, key, column.limit)
+
+
+def _samples(database: Database, table: Table, column: Column, keyring: Keyring) -> Iterator[Any]:
+    """Some values of a column that may hold tokens."""
+    name = f"t.{quote(column.name)}"
+    read = KINDS[column.type].read.format(name)
+    if column.type == "bytea":
+        where, params = f"octet_length({name}) > 0", []
+    else:
+        begins = {FERNET, DOUBLED} | {scheme.marker for scheme in keyring.schemes.values() if scheme.text}
+        where, params = f"{read} LIKE ANY(%s)", [[f"%{_like(begin)}%" for begin in sorted(begins - {b""})]]
+    sql = f"SELECT {read} FROM {table.sql} AS t WHERE {where} LIMIT %s"
+    for (value,) in database.rows(sql, (*params, SAMPLE), table=table.label):
+        yield value
+
+
+def _like(text: bytes) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text.decode("ascii"))
+
+
+def _pieces(column: Column, value: Any) -> list[bytes]:
+    """The parts of a sampled value that may be tokens."""
+    return KINDS[column.type].tokens(value, b"")
+
+
+def _proved(samples: Sequence[Any], column: Column, keyring: Keyring) -> str | None:
+    """The scheme that opens a token among the samples, with what its tokens have around them; None where none does."""
+    pieces = [piece for value in samples for piece in _pieces(column, value)]
+    for name in list(keyring.schemes):
+        if any(keyring.stage_of(name, piece) for piece in pieces):
+            return name
+    for prefix, doubled in dict.fromkeys(_around(piece) for piece in pieces):
+        if prefix or doubled:
+            for scheme in [scheme for scheme in keyring.schemes.values() if _is_bare_fernet(scheme)]:
+                dressed = scheme.around(prefix, doubled)
+                if keyring.add(dressed) and any(keyring.stage_of(dressed.name, piece) for piece in pieces):
+                    return dressed.name
+                keyring.schemes.pop(dressed.name, None)
     return None
 
 
+def _around(piece: bytes) -> tuple[str, bool]:
+    """What lies before a Fernet token, and whether the token is in base64 once more."""
+    match = _AROUND.match(piece)
+    if match is None:
+        return "", False
+    return match["prefix"].decode("utf-8", "replace"), match["begin"] == DOUBLED
+
+
+def _is_bare_fernet(scheme: Scheme) -> bool:
+    return scheme.marker == FERNET
+
+
 def _listed(
-    database: Database, entry: Mapping[str, str], index: int, schemes: Mapping[str, Scheme], models: Mapping[str, str]
+    database: Database,
+    entry: Any,
+    index: int,
+    keyring: Keyring,
+    tables: Mapping[Table, Sequence[Column]],
+    models: Mapping[str, str],
 ) -> Target:
     if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
         raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
-    table, name = entry["table"], entry["column"]
-    scheme = entry.get("scheme") or (next(iter(schemes)) if len(schemes) == 1 else "")
-    if scheme not in schemes:
-        raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(schemes)}")
-    column = database.columns(table).get(name)
-    if column is None:
-        raise RotationError("E_TABLE", table=table, column=name)
-    if column.type not in TEXT_TYPES:
-        raise RotationError("E_COLUMN_TYPE", table=table, column=name, type=column.type)
-    return Target(table, name, scheme, models.get(table, table), database.row_key(table), column.limit)
+    scheme = entry.get("scheme") or (next(iter(keyring.schemes)) if len(keyring.schemes) == 1 else "")
+    if scheme not in keyring.schemes:
+        raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
+    for table, columns in tables.items():
+        for column in columns:
+            if entry["table"] in (table.label, f"{table.schema}.{table.name}") and entry["column"] == column.name:
+                return _target(database, table, column, scheme, models)
+    raise RotationError("E_TABLE", table=entry["table"], column=entry["column"], types=", ".join(KINDS))

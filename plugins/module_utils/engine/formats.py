@@ -5,19 +5,35 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import hmac
+import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import padding
+from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+from cryptography.hazmat.primitives.ciphers import algorithms, modes
+
+BLOCK = 16  # bytes of an AES block
+MAC = 32  # bytes of an HMAC-SHA256
+VERSION = b"\x80"  # of https://github.com/fernet/spec
+TIME = struct.Struct(">Q")
+HEADER = len(VERSION) + TIME.size + BLOCK
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The inside of a token: its bytes (never decoded, never unpickled) and the time it was made, where it says one."""
+    """The inside of a token: its bytes (never decoded, never unpickled), the time it was made, where it says one,
+    and whether a search hash followed it."""
 
     plaintext: bytes
-    timestamp: int
+    timestamp: int | None = None
+    hashed: bool = False
 
     def __repr__(self) -> str:
         return f"Opened({len(self.plaintext)} bytes)"
@@ -26,32 +42,158 @@ class Opened:
 class Cipher(Protocol):
     """A format with its key."""
 
-    def open(self, token: str) -> Opened | None:
+    def open(self, token: bytes) -> Opened | None:
         """The inside, or None where the token does not authenticate under this key."""
 
-    def seal(self, inside: Opened) -> str:
+    def seal(self, inside: Opened) -> bytes:
         """A new token with the same inside."""
 
 
-class FernetText:
-    """A Fernet token as text (https://github.com/fernet/spec): version 0x80, so it begins with gAAAAA until 2106."""
-
-    marker = "gAAAAA"
+class FernetToken:
+    """A Fernet token in urlsafe base64. It begins with gAAAAA until the year 2106."""
 
     def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError("a Fernet key has 32 bytes")
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
 
-    def open(self, token: str) -> Opened | None:
-        raw = token.encode("utf-8")
+    def open(self, token: bytes) -> Opened | None:
         try:
-            return Opened(self._fernet.decrypt(raw), self._fernet.extract_timestamp(raw))
+            return Opened(self._fernet.decrypt(token), self._fernet.extract_timestamp(token))
         except InvalidToken:
             return None
 
-    def seal(self, inside: Opened) -> str:
+    def seal(self, inside: Opened) -> bytes:
         # The time is kept: readers that give a token a time to live go by it.
-        return self._fernet.encrypt_at_time(inside.plaintext, inside.timestamp).decode("ascii")
+        return self._fernet.encrypt_at_time(inside.plaintext, inside.timestamp or 0)
 
 
-FORMATS: dict[str, Callable[[bytes], Cipher]] = {"fernet": FernetText}
-MARKERS = {"fernet": FernetText.marker}
+class AesCbcHmac:
+    """Fernet's frame in raw bytes with AES-256 and a signing key of any length, as django-cryptography has it
+    (facts/django-encryption.md, section 2)."""
+
+    def __init__(self, key: bytes, signing_key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError("an AES-256 key has 32 bytes")
+        self._key = key
+        self._signing_key = signing_key
+
+    def open(self, token: bytes) -> Opened | None:
+        if len(token) < HEADER + BLOCK + MAC or token[:1] != VERSION:
+            return None
+        frame, mac = token[:-MAC], token[-MAC:]
+        if not hmac.compare_digest(mac, hmac.digest(self._signing_key, frame, "sha256")):
+            return None
+        plaintext = _cbc_open(self._key, frame[HEADER - BLOCK : HEADER], frame[HEADER:])
+        return None if plaintext is None else Opened(plaintext, TIME.unpack(frame[1:9])[0])
+
+    def seal(self, inside: Opened) -> bytes:
+        iv = os.urandom(BLOCK)
+        frame = VERSION + TIME.pack(inside.timestamp or 0) + iv + _cbc_seal(self._key, iv, inside.plaintext)
+        return frame + hmac.digest(self._signing_key, frame, "sha256")
+
+
+class Fernet256:
+    """Fernet with AES-256: 32 bytes that sign, 32 that encrypt, in urlsafe base64, as ansible/eda-server has it."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 64:
+            raise ValueError("a Fernet-256 key has 64 bytes")
+        self._inner = AesCbcHmac(key[32:], key[:32])
+
+    def open(self, token: bytes) -> Opened | None:
+        raw = _unbase64(token)
+        return None if raw is None else self._inner.open(raw)
+
+    def seal(self, inside: Opened) -> bytes:
+        return base64.urlsafe_b64encode(self._inner.seal(inside))
+
+
+class AesGcm:
+    """AES-256-GCM in raw bytes: nonce, tag, ciphertext, as django-searchable-encrypted-fields has it."""
+
+    NONCE = 16
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError("an AES-256 key has 32 bytes")
+        self._algorithm = algorithms.AES(key)
+
+    def open(self, token: bytes) -> Opened | None:
+        nonce, tag, ciphertext = token[: self.NONCE], token[self.NONCE : 32], token[32:]
+        if len(tag) != 16:
+            return None
+        decryptor = BlockCipher(self._algorithm, modes.GCM(nonce, tag)).decryptor()
+        try:
+            return Opened(decryptor.update(ciphertext) + decryptor.finalize())
+        except InvalidTag:
+            return None
+
+    def seal(self, inside: Opened) -> bytes:
+        nonce = os.urandom(self.NONCE)
+        encryptor = BlockCipher(self._algorithm, modes.GCM(nonce)).encryptor()
+        ciphertext = encryptor.update(inside.plaintext) + encryptor.finalize()
+        return nonce + encryptor.tag + ciphertext
+
+
+class AesGcmNonceFirst(AesGcm):
+    """AES-256-GCM in urlsafe base64: a nonce of 12 bytes, ciphertext, tag, as django-field-encryption has it."""
+
+    def open(self, token: bytes) -> Opened | None:
+        raw = _unbase64(token)
+        if raw is None or len(raw) < 28:
+            return None
+        decryptor = BlockCipher(self._algorithm, modes.GCM(raw[:12], raw[-16:])).decryptor()
+        try:
+            return Opened(decryptor.update(raw[12:-16]) + decryptor.finalize())
+        except InvalidTag:
+            return None
+
+    def seal(self, inside: Opened) -> bytes:
+        nonce = os.urandom(12)
+        encryptor = BlockCipher(self._algorithm, modes.GCM(nonce)).encryptor()
+        ciphertext = encryptor.update(inside.plaintext) + encryptor.finalize()
+        return base64.urlsafe_b64encode(nonce + ciphertext + encryptor.tag)
+
+
+def _cbc_open(key: bytes, iv: bytes, ciphertext: bytes) -> bytes | None:
+    if not ciphertext or len(ciphertext) % BLOCK:
+        return None
+    decryptor = BlockCipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    unpadder = padding.PKCS7(BLOCK * 8).unpadder()
+    try:
+        return unpadder.update(decryptor.update(ciphertext) + decryptor.finalize()) + unpadder.finalize()
+    except ValueError:
+        return None
+
+
+def _cbc_seal(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
+    padder = padding.PKCS7(BLOCK * 8).padder()
+    encryptor = BlockCipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
+
+
+def _unbase64(token: bytes) -> bytes | None:
+    try:
+        return base64.urlsafe_b64decode(token)
+    except (binascii.Error, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class Format:
+    """What the registry says of a format: how it is made, which keys it takes, what each of its tokens begins with."""
+
+    make: Callable[..., Cipher]
+    keys: tuple[str, ...] = ("key",)
+    marker: bytes = b""  # none: any value may be a token
+    text: bool = True  # its tokens are ASCII; otherwise raw bytes
+
+
+FORMATS: dict[str, Format] = {
+    "fernet": Format(FernetToken, marker=b"gAAAAA"),
+    "fernet_256": Format(Fernet256, marker=b"gAAAAA"),
+    "aes_cbc_hmac": Format(AesCbcHmac, keys=("key", "signing_key"), marker=b"\x80\x00\x00\x00\x00", text=False),
+    "aes_gcm": Format(AesGcm, text=False),
+    "aes_gcm_nonce_first": Format(AesGcmNonceFirst),
+}

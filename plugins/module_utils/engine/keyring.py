@@ -4,22 +4,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from .derivation import Settings
 from .formats import Cipher, Opened
 from .keysets import KeySet
 from .schemes import Scheme
 
 
 class Keyring:
-    """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set."""
+    """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set.
 
-    def __init__(self, schemes: Mapping[str, Scheme], stages: Mapping[str, KeySet]) -> None:
-        self.schemes = schemes
+    A setting that is in no key set has the value the application has for it (``outside``). Schemes that depend on none
+    of these keys, or on a setting without a value, are left out.
+    """
+
+    def __init__(self, schemes: Mapping[str, Scheme], stages: Mapping[str, KeySet], outside: Settings) -> None:
         self.stages = stages
-        self._ciphers = {
-            name: {stage: scheme.cipher(keys) for stage, keys in stages.items()} for name, scheme in schemes.items()
-        }
+        self._outside = outside
+        self.schemes: dict[str, Scheme] = {}
+        self._ciphers: dict[str, dict[str, Cipher]] = {}
+        for scheme in schemes.values():
+            self.add(scheme)
+
+    def add(self, scheme: Scheme) -> bool:
+        """Take one more scheme; whether these key sets have anything to do with it."""
+        if not any(scheme.settings & set(keys.values) for keys in self.stages.values()):
+            return False
+        made = {stage: scheme.cipher(self._view(keys)) for stage, keys in self.stages.items()}
+        ciphers = {stage: cipher for stage, cipher in made.items() if cipher is not None}
+        if len(ciphers) < len(made):
+            return False
+        self.schemes[scheme.name] = scheme
+        self._ciphers[scheme.name] = ciphers
+        return True
+
+    def _view(self, keys: KeySet) -> Settings:
+        def settings(name: str) -> Sequence[bytes]:
+            if name not in keys.values:
+                return self._outside(name)
+            # A setting that the application has as a list is a comma list in its .env.
+            several = len(self._outside(name)) > 1 or "," in keys.values[name]
+            values = keys.values[name].split(",") if several else [keys.values[name]]
+            return [value.strip().encode("utf-8") for value in values]
+
+        return settings
 
     def cipher(self, scheme: str, stage: str) -> Cipher:
         """The cipher of one scheme under the key set of one stage."""
@@ -29,7 +58,7 @@ class Keyring:
         """The key id of one stage's key set."""
         return self.stages[stage].key_id
 
-    def stage_of(self, scheme: str, token: str) -> tuple[str, Opened] | None:
+    def stage_of(self, scheme: str, token: bytes) -> tuple[str, Opened] | None:
         """The first stage whose key set opens ``token``, and its inside; None where none does."""
         for stage, cipher in self._ciphers[scheme].items():
             inside = cipher.open(token)

@@ -144,7 +144,7 @@ def _make(app: str, folder: str, rotation_id: str, targets: Sequence[Target]) ->
     entry = next(name for name in sorted(set(os.listdir(folder)) - before) if name.endswith(f"{NAME}.py"))
     text = TEMPLATE.format(
         rotation_id=rotation_id,
-        targets=_listing([(target.table, target.column) for target in targets]),
+        targets=_listing([(target.table.label, target.column) for target in targets]),
         dependencies=_listing(dependencies, "        ", "    "),
     )
     with open(os.path.join(folder, entry), "w", encoding="utf-8") as handle:

@@ -60,6 +60,17 @@ def settings_of(project_dir: str) -> str:
     return found["module"]
 
 
+def setting(name: str) -> list[bytes]:
+    """The values of one of the application's settings: several where it is a list, none where it is not set."""
+    from django.conf import settings
+
+    value = getattr(settings, name, None)
+    if callable(value):
+        value = value()
+    members = value if isinstance(value, (list, tuple)) else [value]
+    return [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in members if member]
+
+
 def versions() -> dict[str, str]:
     """What the application runs on, for the record."""
     found = {"python": sys.version.split()[0]}

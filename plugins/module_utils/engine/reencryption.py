@@ -12,10 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..errors import RotationError
 from . import census
-from .database import Database, RowKey, Yielded, quote
+from .catalog import RowKey, Table
+from .database import Database, Yielded, quote
 from .discovery import Target
 from .keyring import Keyring
 
@@ -29,14 +31,14 @@ class Change:
     """One row to rewrite: its key, and for each column the stored value and the one to put in its place."""
 
     key: RowText
-    old: tuple[str | None, ...]
-    new: tuple[str | None, ...]
-    columns: list[str] = field(default_factory=list)
+    old: tuple[Any, ...]
+    new: tuple[Any, ...]
+    tokens: Counter[str] = field(default_factory=Counter)  # re-encrypted ones, by target
 
 
 @dataclass
 class Work:
-    """What was done: values rewritten per column name of each table, rows that changed under us, passes."""
+    """What was done: tokens re-encrypted by target, rows that changed under us, passes."""
 
     values: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
@@ -76,13 +78,13 @@ def changed(work: Work, key_id: str) -> str:
 
 
 def _table(
-    database: Database, table: str, key: RowKey, members: Sequence[Target], translate: _Translator, work: Work
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], translate: _Translator, work: Work
 ) -> None:
     """Passes over one table until one finds nothing left."""
     for _attempt in range(MAX_PASSES):
         left = yielded = 0
         work.passes += 1
-        for page in census.pages(database, table, key, [target.column for target in members]):
+        for page in census.pages(database, table, key, members):
             changes = [change for row_key, values in page if (change := translate.row(members, row_key, values))]
             left += len(changes)
             if changes:
@@ -92,12 +94,12 @@ def _table(
         if yielded:
             time.sleep(BACK_OFF_SECONDS)
     if yielded:
-        raise RotationError("E_DB_BUSY", table=table, rows=yielded, passes=MAX_PASSES)
-    raise RotationError("E_DB_UNSETTLED", table=table, passes=MAX_PASSES)
+        raise RotationError("E_DB_BUSY", table=table.label, rows=yielded, passes=MAX_PASSES)
+    raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
 
 
 def _write(
-    database: Database, table: str, key: RowKey, members: Sequence[Target], changes: Sequence[Change], work: Work
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change], work: Work
 ) -> int:
     """Write the changes; halves of them where the whole had to yield. The number of rows that stayed locked."""
     try:
@@ -109,33 +111,34 @@ def _write(
         return sum(_write(database, table, key, members, half, work) for half in (changes[:middle], changes[middle:]))
     for change in changes:
         if change.key in done:
-            work.values.update(f"{table}.{column}" for column in change.columns)
+            work.values.update(change.tokens)
     work.conflicts += len(changes) - len(done)
     return 0
 
 
 def _compare_and_set(
-    database: Database, table: str, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
 ) -> set[RowText]:
     """One UPDATE for the whole batch: a row changes only if all its values are still those that were read."""
-    columns = [target.column for target in members]
     keys = [f"k{place}" for place in range(len(key.columns))]
-    names = keys + [f"o{place}" for place in range(len(columns))] + [f"n{place}" for place in range(len(columns))]
-    assign = ", ".join(f"{quote(column)} = v.n{place}" for place, column in enumerate(columns))
-    same_row = [
-        f"t.{quote(column)} = v.k{place}::{sql_type}"
-        for place, (column, sql_type) in enumerate(zip(key.columns, key.types))
-    ]
-    same_values = [f"t.{quote(column)} IS NOT DISTINCT FROM v.o{place}" for place, column in enumerate(columns)]
+    old = [f"o{place}" for place in range(len(members))]
+    new = [f"n{place}" for place in range(len(members))]
+    types = ["text"] * len(keys) + [target.kind.array for target in members] * 2
+    assign, same = [], []
+    for target, before, after in zip(members, old, new):
+        column = quote(target.column)
+        assign.append(f"{column} = {target.kind.write.format(f'v.{after}')}")
+        same.append(f"{target.kind.read.format(f't.{column}')} IS NOT DISTINCT FROM v.{before}")
+    for name, column, sql_type in zip(keys, key.columns, key.types):
+        same.append(f"t.{quote(column)} = v.{name}::{sql_type}")
     sql = (
-        f"UPDATE {quote(table)} AS t SET {assign}"
-        f" FROM unnest({', '.join(['%s::text[]'] * len(names))}) AS v({', '.join(names)})"
-        f" WHERE {' AND '.join(same_row + same_values)}"
-        f" RETURNING {', '.join(f'v.{name}' for name in keys)}"
+        f"UPDATE {table.sql} AS t SET {', '.join(assign)}"
+        f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new)})"
+        f" WHERE {' AND '.join(same)} RETURNING {', '.join(f'v.{name}' for name in keys)}"
     )
     fields = [(*change.key, *change.old, *change.new) for change in changes]
     with database.batch():
-        return set(database.rows(sql, [list(values) for values in zip(*fields)], table=table))
+        return set(database.rows(sql, [list(values) for values in zip(*fields)], table=table.label))
 
 
 class _Translator:
@@ -147,35 +150,48 @@ class _Translator:
         self._destination = destination
         self._leave_alone = leave_alone
 
-    def row(self, members: Sequence[Target], key: RowText, values: Sequence[str | None]) -> Change | None:
+    def row(self, members: Sequence[Target], key: RowText, values: Sequence[Any]) -> Change | None:
         """The change of one row, or None where all its values are where they should be."""
-        new = tuple(self._value(target, key, value) for target, value in zip(members, values))
-        columns = [target.column for target, old, fresh in zip(members, values, new) if old != fresh]
-        return Change(key, tuple(values), new, columns) if columns else None
+        change = Change(key, tuple(values), ())
+        change.new = tuple(self._value(target, key, value, change) for target, value in zip(members, values))
+        return change if change.tokens else None
 
-    def _value(self, target: Target, key: RowText, value: str | None) -> str | None:
+    def _value(self, target: Target, key: RowText, value: Any, change: Change) -> Any:
         if not value:
             return value
-        opened = self._keyring.stage_of(target.scheme, value)
-        if opened is None:
-            self._refuse_unless_listed(target, key, value)
+        tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
+        fresh = [self._token(target, key, token) for token in tokens]
+        changed = sum(before != after for before, after in zip(tokens, fresh))
+        if not changed:
             return value
+        change.tokens[target.name] += changed
+        new = target.kind.put(value, tokens, fresh)
+        if target.limit is not None and len(new) > target.limit:
+            raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(new))
+        return new
+
+    def _token(self, target: Target, key: RowText, token: bytes) -> bytes:
+        opened = self._keyring.stage_of(target.scheme, token)
+        if opened is None:
+            self._refuse_unless_listed(target, key, token)
+            return token
         stage, inside = opened
         if stage == self._destination:
-            return value
+            return token
         cipher = self._keyring.cipher(target.scheme, self._destination)
         fresh = cipher.seal(inside)
         if cipher.open(fresh) != inside:
-            raise RotationError("E_SELF_CHECK", table=target.table, column=target.column)
-        if target.limit is not None and len(fresh) > target.limit:
-            raise RotationError(
-                "E_TOKEN_TOO_LONG", table=target.table, column=target.column, limit=target.limit, needed=len(fresh)
-            )
+            raise _error("E_SELF_CHECK", target)
         return fresh
 
-    def _refuse_unless_listed(self, target: Target, key: RowText, value: str) -> None:
+    def _refuse_unless_listed(self, target: Target, key: RowText, token: bytes) -> None:
         """A value under no key set is never overwritten, and stops the work unless its row was listed."""
         row = census.row_name(key)
         if self._stop and f"{target.name}:{row}" not in self._leave_alone:
-            code = "E_UNREADABLE" if value.startswith(self._keyring.schemes[target.scheme].marker) else "E_PLAINTEXT"
-            raise RotationError(code, table=target.table, column=target.column, count=1, rows=row)
+            known = token.startswith(self._keyring.schemes[target.scheme].marker)
+            raise _error("E_UNREADABLE" if known else "E_PLAINTEXT", target, count=1, rows=row)
+
+
+def _error(code: str, target: Target, **where: object) -> RotationError:
+    place: dict[str, Any] = {"table": target.table.label, "column": target.column, **where}
+    return RotationError(code, **place)

@@ -27,6 +27,7 @@ class Request:
     schemes: Any = "auto"
     targets: Any = "auto"
     leave_alone: Sequence[str] = ()
+    ignore: Sequence[str] = ()
     label: str = ""
     keys_from: str = "the key store"
 
@@ -69,9 +70,9 @@ def opened(request: Request, alias: str = "default") -> Iterator[Application]:
     project.start(request.project_dir, request.settings_module)
     database = Database(alias, request.label)
     try:
-        parsed = schemes.parse(request.schemes)
-        keyring = Keyring(parsed, {stage: KeySet(values) for stage, values in request.key_sets.items()})
-        targets = discovery.find(database, request.targets, parsed, keyring, request.keys_from)
+        stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
+        keyring = Keyring(schemes.parse(request.schemes), stages, project.setting)
+        targets = discovery.find(database, request.targets, request.ignore, keyring, request.keys_from)
         yield Application(database, targets, keyring, request.leave_alone)
     finally:
         database.close()

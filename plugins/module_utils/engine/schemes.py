@@ -1,83 +1,108 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Schemes: how a token is made from a key set, as data. A format, a key derivation, a prefix."""
+"""Schemes: how a token is made from a key set, as data. A format, its keys, and what lies around the token."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from ..errors import RotationError
-from .derivation import DERIVATIONS
-from .formats import FORMATS, MARKERS, Cipher, Opened
-from .keysets import KeySet
+from . import derivation
+from .formats import FORMATS, Cipher, Format
+from .libraries import KNOWN_SCHEMES
+from .wrappers import AnyOf, Base64, Hashed, Prefixed
 
-# What ``auto`` tries. Source: the runbook's application, facts/django-encryption.md section 1.1.
-KNOWN_SCHEMES: dict[str, dict[str, object]] = {
-    "encryption_manager": {
-        "format": "fernet",
-        "key": {"derive": "pbkdf2_sha256", "secret": "SECRET_KEY", "salt": "ENCRYPTION_SALT", "iterations": 100_000},
-    },
-}
-MEMBERS = {"format", "key", "prefix"}
+MEMBERS = {"format", "key", "signing_key", "prefix", "base64", "hash_salt"}
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """One scheme, checked. ``settings`` are the names of the key set it needs."""
+    """One scheme, checked."""
 
     name: str
-    format: str
-    derive: str
-    params: Mapping[str, object]
-    settings: tuple[str, ...]
-    prefix: str = ""
+    described: Mapping[str, Any]
 
     @property
-    def marker(self) -> str:
-        """What every token of this scheme begins with."""
-        return self.prefix + MARKERS[self.format]
+    def format(self) -> Format:
+        """What the registry says of its format."""
+        return FORMATS[self.described["format"]]
 
-    def cipher(self, keys: KeySet) -> Cipher:
-        """The scheme under one key set. Derives the key: call once per key set, never per row."""
-        function = DERIVATIONS[self.derive][0]
+    @property
+    def settings(self) -> set[str]:
+        """The settings that its tokens depend on."""
+        sources = [self.described[role][member] for role in self.format.keys for member in self._sources(role)]
+        if "hash_salt" in self.described:
+            sources.append(self.described["hash_salt"])
+        return {name for source in sources for name in derivation.names(source)}
+
+    @property
+    def marker(self) -> bytes:
+        """What every token begins with; empty where any bytes may be one."""
+        bare = self.format.marker
+        if self.described.get("base64"):
+            bare = base64.urlsafe_b64encode(bare[: len(bare) // 3 * 3])
+        return self.described.get("prefix", "").encode() + bare
+
+    @property
+    def text(self) -> bool:
+        """Whether its tokens are ASCII."""
+        return self.format.text or bool(self.described.get("base64"))
+
+    def cipher(self, settings: derivation.Settings) -> Cipher | None:
+        """The scheme under one set of settings; None where one of them has no value.
+
+        Derives the keys: call once per key set, never per row. Raises E_SCHEME on a setting that makes no key.
+        """
         try:
-            key = function(self.params, keys.values)
-        except KeyError:
-            missing = next(name for name in self.settings if name not in keys.values)
-            raise RotationError(
-                "E_SCHEME", scheme=self.name, found=f"needs {missing}, which key_rotation_keys does not list"
-            ) from None
-        except ValueError:
-            raise RotationError(
-                "E_SCHEME", scheme=self.name, found=f"cannot make a key from {self.settings[0]}"
-            ) from None
-        bare = FORMATS[self.format](key)
-        return _Prefixed(bare, self.prefix) if self.prefix else bare
+            made = [derivation.keys(self.described[role], settings) for role in self.format.keys]
+            if not all(made):
+                return None
+            keys, others = made[0], [rest[0] for rest in made[1:]]
+            ciphers = [self.format.make(key, *others) for key in keys]
+        except (ValueError, TypeError):
+            settings_named = ", ".join(sorted(self.settings))
+            found = f"cannot make a key from {settings_named}"
+            raise RotationError("E_SCHEME", scheme=self.name, found=found) from None
+        return self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
+
+    def _wrapped(self, cipher: Cipher, settings: derivation.Settings) -> Cipher:
+        if "hash_salt" in self.described:
+            cipher = Hashed(cipher, derivation.values(self.described["hash_salt"], settings)[0])
+        if self.described.get("base64"):
+            cipher = Base64(cipher)
+        prefix = self.described.get("prefix", "")
+        return Prefixed(cipher, prefix.encode()) if prefix else cipher
+
+    def _sources(self, role: str) -> list[str]:
+        described = self.described[role]
+        return [name for name in derivation.DERIVATIONS[described["derive"]][1] if name in described]
+
+    def around(self, prefix: str, doubled: bool) -> Scheme:
+        """The same scheme with something around its tokens."""
+        extra: dict[str, Any] = {}
+        if prefix:
+            extra["prefix"] = prefix
+        if doubled:
+            extra["base64"] = True
+        words = [self.name, *(["base64"] if doubled else []), *([f"after {prefix}"] if prefix else [])]
+        return Scheme(" ".join(words), {**self.described, **extra})
 
 
-@dataclass(frozen=True)
-class _Prefixed:
-    inner: Cipher = field(repr=False)
-    prefix: str
-
-    def open(self, token: str) -> Opened | None:
-        return self.inner.open(token[len(self.prefix) :]) if token.startswith(self.prefix) else None
-
-    def seal(self, inside: Opened) -> str:
-        return self.prefix + self.inner.seal(inside)
-
-
-def parse(described: str | Mapping[str, Mapping[str, object]]) -> dict[str, Scheme]:
+def parse(described: Any) -> dict[str, Scheme]:
     """Schemes by name from ``key_rotation_schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
     if described == "auto":
         described = KNOWN_SCHEMES
     if not isinstance(described, Mapping) or not described:
         raise RotationError("E_SCHEME", scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
-    return {name: _scheme(name, members) for name, members in described.items()}
+    for name, members in described.items():
+        _check(name, members)
+    return {name: Scheme(name, members) for name, members in described.items()}
 
 
-def _scheme(name: str, members: Mapping[str, object]) -> Scheme:
+def _check(name: str, members: Any) -> None:
     def refuse(found: str) -> RotationError:
         return RotationError("E_SCHEME", scheme=name, found=found)
 
@@ -88,15 +113,32 @@ def _scheme(name: str, members: Mapping[str, object]) -> Scheme:
             raise refuse(f"has the unknown member {member}")
     if members.get("format") not in FORMATS:
         raise refuse(f"has no format of: {', '.join(FORMATS)}")
-    key = members.get("key")
-    if not isinstance(key, Mapping) or key.get("derive") not in DERIVATIONS:
-        raise refuse(f"has no key.derive of: {', '.join(DERIVATIONS)}")
-    derive = str(key["derive"])
-    _, needed, names = DERIVATIONS[derive]
-    params = {member: value for member, value in key.items() if member != "derive"}
-    if set(params) != set(needed):
-        raise refuse(f"wants for {derive} exactly: {', '.join(needed)}")
-    if "iterations" in params and not (isinstance(params["iterations"], int) and params["iterations"] > 0):
-        raise refuse("has iterations that are no positive number")
-    settings = tuple(str(params[member]) for member in names)
-    return Scheme(name, str(members["format"]), derive, params, settings, str(members.get("prefix") or ""))
+    for role in FORMATS[members["format"]].keys:
+        _check_key(members.get(role), role, refuse)
+
+
+def _check_key(described: Any, role: str, refuse: Any) -> None:
+    if not isinstance(described, Mapping) or described.get("derive") not in derivation.DERIVATIONS:
+        raise refuse(f"has no {role}.derive of: {', '.join(derivation.DERIVATIONS)}")
+    _, sources, optional, numbers = derivation.DERIVATIONS[described["derive"]]
+    needed = [name for name in (*sources, "iterations") if name in (*sources, *numbers) and name not in optional]
+    for name in needed:
+        if name not in described:
+            raise refuse(f"has no {role}.{name}")
+    for name, value in described.items():
+        if name not in ("derive", *sources, *numbers):
+            raise refuse(f"has the unknown member {role}.{name}")
+        if name in numbers and not (isinstance(value, int) and value > 0):
+            raise refuse(f"has a {role}.{name} that is no positive number")
+        if name in sources and not _is_source(value):
+            raise refuse(f"has a {role}.{name} that names no setting")
+
+
+def _is_source(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value)
+    if not isinstance(value, Mapping):
+        return False
+    if "setting" in value:
+        return set(value) == {"setting", "default"}
+    return len(value) == 1 and next(iter(value)) in ("text", "first", "all")

@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where tokens lie in a column: a text or bytea value is one token, a json value holds them among its leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# A string of a JSON text that has no escapes and is no member's name: as a token is written.
+_LEAF = re.compile(r'(?<!\\)"([^"\\]*)"(?!\s*:)')
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How values of one SQL type are read, compared and written. ``{}`` is the column or the parameter."""
+
+    array: str  # type of the parameter that carries the values
+    read: str = "{}"
+    write: str = "{}"
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        """The tokens in a value as read."""
+        return [value.encode("utf-8")]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        """The value with each old token replaced by the new one."""
+        return new[0].decode("utf-8")
+
+
+class Bytes(Kind):
+    """A bytea value is one token."""
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        return [bytes(value)]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        return new[0]
+
+
+class Leaves(Kind):
+    """Tokens are leaves of a JSON document. They are replaced in its text: every other byte stays."""
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        begin = marker.decode("ascii")
+        return [leaf.encode("utf-8") for leaf in _LEAF.findall(value) if leaf.startswith(begin)]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        fresh = {before.decode(): after.decode() for before, after in zip(old, new)}
+        return _LEAF.sub(lambda found: f'"{fresh.get(found[1], found[1])}"', value)
+
+
+KINDS: dict[str, Kind] = {
+    "text": Kind("text"),
+    "character varying": Kind("text"),
+    "bytea": Bytes("bytea"),
+    "json": Leaves("text", read="{}::text", write="{}::json"),
+    "jsonb": Leaves("text", read="{}::text", write="{}::jsonb"),
+}

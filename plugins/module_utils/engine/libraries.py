@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schemes that ``auto`` tries, as data: what each library stores (facts/django-encryption.md, sections 1 and 2).
+
+A scheme is tried where its settings have values, and counts for a column only when a token of it authenticates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+FERNET_FIELDS = {"derive": "hkdf_sha256", "secret": {"first": ["FERNET_KEYS", "SECRET_KEY"]}}
+
+KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
+    # the runbook's application and its relatives
+    "encryption_manager": {
+        "format": "fernet",
+        "key": {"derive": "pbkdf2_sha256", "secret": "SECRET_KEY", "salt": "ENCRYPTION_SALT", "iterations": 100_000},
+    },
+    "sha256_of_secret_key": {"format": "fernet", "key": {"derive": "sha256", "secret": "SECRET_KEY"}},
+    "eda_server": {
+        "format": "fernet_256",
+        "key": {"derive": "hkdf_sha256", "secret": "SECRET_KEY", "length": 64},
+        "prefix": "$encrypted$fernet-256$",
+    },
+    # libraries
+    "django_fernet_fields": {
+        "format": "fernet",
+        "key": {
+            **FERNET_FIELDS,
+            "salt": {"text": "django-fernet-fields-hkdf-salt"},
+            "info": {"text": "django-fernet-fields"},
+        },
+    },
+    "django_fernet_fields_no_hkdf": {"format": "fernet", "key": {"derive": "direct", "secret": "FERNET_KEYS"}},
+    "djfernet": {
+        "format": "fernet",
+        "key": {**FERNET_FIELDS, "salt": {"text": "djfernet-hkdf-salt"}, "info": {"text": "djfernet"}},
+    },
+    "django_encrypted_model_fields": {
+        "format": "fernet",
+        "key": {"derive": "direct", "secret": "FIELD_ENCRYPTION_KEY"},
+    },
+    "django_fernet_encrypted_fields": {
+        "format": "fernet",
+        "key": {
+            "derive": "pbkdf2_sha256",
+            "secret": {"all": ["SECRET_KEY", "SECRET_KEY_FALLBACKS"]},
+            "salt": "SALT_KEY",
+            "iterations": 100_000,
+        },
+    },
+    "django_cryptography": {
+        "format": "aes_cbc_hmac",
+        "key": {
+            "derive": "pbkdf2_sha256",
+            "secret": {"first": ["CRYPTOGRAPHY_KEY", "SECRET_KEY"]},
+            "salt": {"setting": "CRYPTOGRAPHY_SALT", "default": "django-cryptography"},
+            "iterations": 30_000,
+        },
+        "signing_key": {"derive": "raw", "secret": "SECRET_KEY"},
+    },
+    "django_searchable_encrypted_fields": {
+        "format": "aes_gcm",
+        "key": {"derive": "hex", "secret": "FIELD_ENCRYPTION_KEYS"},
+    },
+    "django_secured_fields": {
+        "format": "fernet",
+        "key": {"derive": "direct", "secret": "SECURED_FIELDS_KEY"},
+        "hash_salt": {"setting": "SECURED_FIELDS_HASH_SALT", "default": ""},
+    },
+    "django_encrypted_json_fields": {"format": "fernet", "key": {"derive": "direct", "secret": "EJF_ENCRYPTION_KEYS"}},
+}
