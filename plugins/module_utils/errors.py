@@ -161,6 +161,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}, though other columns do",
         "Describe the scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
     ),
+    "E_FIELD_UNPROVED": (
+        "{column} is a {field}, and none of its values opens under a known scheme",
+        "Describe its scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
+    ),
     "E_UNREADABLE": (
         "{table}.{column}: {count} values open under no known key (rows {rows})",
         "Restore or delete those values, or list them in key_rotation_leave_alone to keep them as they are.",

@@ -34,7 +34,7 @@ TABLE = catalog.Table("public", "secrets", True)
 
 @pytest.fixture(scope="module")
 def keyring() -> Keyring:
-    return Keyring(SCHEMES, {"current": OLD, "pending": NEW}, lambda name: [])
+    return Keyring(SCHEMES, {"current": OLD, "pending": NEW}, lambda name: None)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# A string of a JSON text that has no escapes and is no member's name: as a token is written.
-_LEAF = re.compile(r'(?<!\\)"([^"\\]*)"(?!\s*:)')
+# A string of a JSON text, and the colon where it is a member's name. All strings are matched, so that none is cut.
+_STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,16 @@ class Leaves(Kind):
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         begin = marker.decode("ascii")
-        return [leaf.encode("utf-8") for leaf in _LEAF.findall(value) if leaf.startswith(begin)]
+        leaves = (found["text"] for found in _STRING.finditer(value) if not found["name"])
+        return [leaf.encode("utf-8") for leaf in leaves if leaf.startswith(begin)]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
-        fresh = {before.decode(): after.decode() for before, after in zip(old, new)}
-        return _LEAF.sub(lambda found: f'"{fresh.get(found[1], found[1])}"', value)
+        fresh = {before.decode("utf-8"): after.decode("ascii") for before, after in zip(old, new)}
+
+        def leaf(found: re.Match[str]) -> str:
+            return found[0] if found["name"] else f'"{fresh.get(found["text"], found["text"])}"'
+
+        return _STRING.sub(leaf, value)
 
 
 KINDS: dict[str, Kind] = {

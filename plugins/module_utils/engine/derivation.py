@@ -6,33 +6,40 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-# A setting's values by its name: several where the setting is a list; the first one writes, all read.
-Settings = Callable[[str], Sequence[bytes]]
+# A setting as the application has it, by name; None where it has none.
+Settings = Callable[[str], Any]
 
 
 def values(source: Any, settings: Settings) -> list[bytes]:
-    """What a source stands for, in order.
+    """What a source stands for, in order: several values where a setting is a list; the first one writes, all read.
 
     A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
-    ``{all: [...]}``, the values of every source; ``{setting: NAME, default: ...}``.
+    ``{all: [...]}``, the values of every source; ``{setting: NAME, default: ...}``; ``{bytes: ...}``, a key in the code.
     """
     if isinstance(source, str):
-        return list(settings(source))
+        return _members(settings(source))
+    if "bytes" in source:
+        return [source["bytes"]]
     if "text" in source:
         return [str(source["text"]).encode()]
     if "setting" in source:
-        return list(settings(source["setting"])) or [str(source["default"]).encode()]
+        return _members(settings(source["setting"])) or [str(source["default"]).encode()]
     found = [values(member, settings) for member in source.get("first", source.get("all", ()))]
     if "first" in source:
         return next((member for member in found if member), [])
     return [value for member in found for value in member]
+
+
+def _members(value: Any) -> list[bytes]:
+    members = value if isinstance(value, (list, tuple)) else [value]
+    return [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in members if member]
 
 
 def names(source: Any) -> set[str]:

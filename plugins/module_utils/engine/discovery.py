@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RotationError
-from . import catalog
+from . import catalog, fields
 from .catalog import Column, RowKey, Table
 from .cells import KINDS, Kind
 from .database import Database, quote
@@ -34,6 +34,7 @@ class Target:
     model: str
     key: RowKey
     limit: int | None
+    derived: tuple[fields.Derived, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,51 +52,88 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
     ``ignore`` are columns, as table.column, that a person found to be somebody else's. ``source`` says where the keys
     come from, for the error. Raises E_NO_TARGETS, E_WRONG_KEY, E_UNPROVED, E_TABLE, E_TABLE_KEY or E_TARGET.
     """
-    tables = catalog.columns(database, tuple(KINDS))
-    models = _models(database.alias)
+    survey = _Survey(database, keyring)
     if described != "auto":
         if not isinstance(described, list) or not described:
             raise RotationError("E_TARGET", index=0, found="is missing")
-        return [_listed(database, entry, index, keyring, tables, models) for index, entry in enumerate(described)]
-    found: list[Target] = []
-    unproved: list[tuple[str, int]] = []
-    for table, columns in tables.items():
+        return [survey.listed(entry, index) for index, entry in enumerate(described)]
+    for table, columns in survey.tables.items():
         for column in columns:
-            ignored = f"{table.label}.{column.name}" in ignore
-            samples = [] if ignored else list(_samples(database, table, column, keyring))
-            scheme = _proved(samples, column, keyring)
-            if scheme is not None:
-                found.append(_target(database, table, column, scheme, models))
-            elif any(_AROUND.match(token) for value in samples for token in _pieces(column, value)):
-                unproved.append((f"{table.label}.{column.name}", len(samples)))
-    if unproved:
-        name, count = unproved[0]
-        code = "E_UNPROVED" if found else "E_WRONG_KEY"
+            if f"{table.label}.{column.name}" not in ignore:
+                survey.look(table, column)
+    _refuse_unproved(survey, keyring, source)
+    return survey.found
+
+
+def _refuse_unproved(survey: _Survey, keyring: Keyring, source: str) -> None:
+    if survey.unproved:
+        name, count = survey.unproved[0]
+        code = "E_UNPROVED" if survey.found else "E_WRONG_KEY"
         key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
         raise RotationError(code, column=name, tokens=count, key_ids=key_ids, source=source)
-    if not found:
-        raise RotationError("E_NO_TARGETS", tables=len(tables), schemes=", ".join(keyring.schemes))
-    return found
+    if survey.silent:
+        name, field = survey.silent[0]
+        raise RotationError("E_FIELD_UNPROVED", column=name, field=field)
+    if not survey.found:
+        raise RotationError("E_NO_TARGETS", tables=len(survey.tables), schemes=", ".join(keyring.schemes))
 
 
-def _models(alias: str) -> dict[str, str]:
-    """The tables of all models in this database, with the label of the first model that has each."""
-    from django.apps import apps
-    from django.db import router
+class _Survey:
+    """One walk over the database: what was found, what looks like tokens and opens under nothing, and which columns of
+    encrypting fields hold values that nothing opens."""
 
-    tables: dict[str, str] = {}
-    for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy and router.db_for_read(model) == alias:
-            # Some applications name a schema by a quoted dot in the table's name.
-            table = model._meta.db_table.replace('"."', ".").strip('"')
-            tables.setdefault(table, model._meta.label)
-    return tables
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+        self.tables = catalog.columns(database, tuple(KINDS))
+        self.found: list[Target] = []
+        self.unproved: list[tuple[str, int]] = []
+        self.silent: list[tuple[str, str]] = []
+        alias = database.alias
+        self._models = {table: field.model._meta.label for table, field in reversed(list(fields.of_models(alias)))}
+        self._own = fields.own_schemes(alias)
+        self._encrypting = fields.encrypting(alias)
+        salts = next(iter(keyring.stages.values())).values
+        self._derived = fields.search_columns(alias, salts)
 
+    def look(self, table: Table, column: Column) -> None:
+        """Decide on one column by a sample of its values."""
+        place = (table.label, column.name)
+        if place in self._own:
+            self._keyring.add(Scheme(f"own key of {table.label}.{column.name}", self._own[place]))
+        samples = list(_samples(self._database, table, column, self._keyring))
+        scheme = _proved(samples, column, self._keyring)
+        if scheme is not None:
+            self.found.append(self._target(table, column, scheme))
+        elif any(_AROUND.match(piece) for value in samples for piece in _pieces(column, value)):
+            self.unproved.append((f"{table.label}.{column.name}", len(samples)))
+        elif place in self._encrypting and self._holds_values(table, column):
+            self.silent.append((f"{table.label}.{column.name}", self._encrypting[place]))
 
-def _target(database: Database, table: Table, column: Column, scheme: str, models: Mapping[str, str]) -> Target:
-    model = models.get(table.label) or models.get(f"{table.schema}.{table.name}") or table.label
-    key = catalog.row_key(database, table)
-    return Target(table, column.name, column.type, scheme, model, key, column.limit)
+    def listed(self, entry: Any, index: int) -> Target:
+        """The target that an entry of ``key_rotation_targets`` describes."""
+        keyring = self._keyring
+        if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
+            raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
+        scheme = entry.get("scheme") or (next(iter(keyring.schemes)) if len(keyring.schemes) == 1 else "")
+        if scheme not in keyring.schemes:
+            raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
+        for table, columns in self.tables.items():
+            for column in columns:
+                if entry["table"] in (table.label, f"{table.schema}.{table.name}") and entry["column"] == column.name:
+                    return self._target(table, column, scheme)
+        raise RotationError("E_TABLE", table=entry["table"], column=entry["column"], types=", ".join(KINDS))
+
+    def _target(self, table: Table, column: Column, scheme: str) -> Target:
+        model = self._models.get(table.label) or self._models.get(f"{table.schema}.{table.name}") or table.label
+        derived = tuple(self._derived.get((table.label, column.name), ()))
+        key = catalog.row_key(self._database, table)
+        return Target(table, column.name, column.type, scheme, model, key, column.limit, derived)
+
+    def _holds_values(self, table: Table, column: Column) -> bool:
+        name = f"t.{quote(column.name)}"
+        sql = f"SELECT 1 FROM {table.sql} AS t WHERE {name} IS NOT NULL AND {name}::text <> '' LIMIT %s"
+        return bool(self._database.rows(sql, (1,), table=table.label))
 
 
 def _samples(database: Database, table: Table, column: Column, keyring: Keyring) -> Iterator[Any]:
@@ -147,23 +185,3 @@ def _around(piece: bytes) -> tuple[str, bool]:
 
 def _is_bare_fernet(scheme: Scheme) -> bool:
     return scheme.marker == FERNET
-
-
-def _listed(
-    database: Database,
-    entry: Any,
-    index: int,
-    keyring: Keyring,
-    tables: Mapping[Table, Sequence[Column]],
-    models: Mapping[str, str],
-) -> Target:
-    if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
-        raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
-    scheme = entry.get("scheme") or (next(iter(keyring.schemes)) if len(keyring.schemes) == 1 else "")
-    if scheme not in keyring.schemes:
-        raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
-    for table, columns in tables.items():
-        for column in columns:
-            if entry["table"] in (table.label, f"{table.schema}.{table.name}") and entry["column"] == column.name:
-                return _target(database, table, column, scheme, models)
-    raise RotationError("E_TABLE", table=entry["table"], column=entry["column"], types=", ".join(KINDS))

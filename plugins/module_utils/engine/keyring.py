@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from .derivation import Settings
 from .formats import Cipher, Opened
@@ -24,6 +25,7 @@ class Keyring:
         self._outside = outside
         self.schemes: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
+        self._views = {stage: self._view(keys) for stage, keys in stages.items()}
         for scheme in schemes.values():
             self.add(scheme)
 
@@ -31,7 +33,7 @@ class Keyring:
         """Take one more scheme; whether these key sets have anything to do with it."""
         if not any(scheme.settings & set(keys.values) for keys in self.stages.values()):
             return False
-        made = {stage: scheme.cipher(self._view(keys)) for stage, keys in self.stages.items()}
+        made = {stage: scheme.cipher(view) for stage, view in self._views.items()}
         ciphers = {stage: cipher for stage, cipher in made.items() if cipher is not None}
         if len(ciphers) < len(made):
             return False
@@ -40,15 +42,18 @@ class Keyring:
         return True
 
     def _view(self, keys: KeySet) -> Settings:
-        def settings(name: str) -> Sequence[bytes]:
+        def settings(name: str) -> Any:
+            outside = self._outside(name)
             if name not in keys.values:
-                return self._outside(name)
+                return outside
             # A setting that the application has as a list is a comma list in its .env.
-            several = len(self._outside(name)) > 1 or "," in keys.values[name]
-            values = keys.values[name].split(",") if several else [keys.values[name]]
-            return [value.strip().encode("utf-8") for value in values]
+            return keys.values[name].split(",") if isinstance(outside, (list, tuple)) else keys.values[name]
 
         return settings
+
+    def setting(self, stage: str, name: str) -> str:
+        """The value of a setting under the key set of one stage."""
+        return str(self._views[stage](name))
 
     def cipher(self, scheme: str, stage: str) -> Cipher:
         """The cipher of one scheme under the key set of one stage."""

@@ -12,6 +12,7 @@ import pwd
 import re
 import sys
 import traceback
+from typing import Any
 
 from ..errors import RotationError
 
@@ -60,15 +61,13 @@ def settings_of(project_dir: str) -> str:
     return found["module"]
 
 
-def setting(name: str) -> list[bytes]:
-    """The values of one of the application's settings: several where it is a list, none where it is not set."""
-    from django.conf import settings
+def setting(name: str) -> Any:
+    """One of the settings that the application itself sets; None where it does not.
 
-    value = getattr(settings, name, None)
-    if callable(value):
-        value = value()
-    members = value if isinstance(value, (list, tuple)) else [value]
-    return [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in members if member]
+    Not what ``django.conf.settings`` has: django-cryptography puts its derived key there under the setting's own name.
+    """
+    value = getattr(sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]], name, None)
+    return value() if callable(value) else value
 
 
 def versions() -> dict[str, str]:

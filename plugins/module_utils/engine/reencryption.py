@@ -8,6 +8,7 @@ be killed anywhere and run again.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -34,6 +35,7 @@ class Change:
     old: tuple[Any, ...]
     new: tuple[Any, ...]
     tokens: Counter[str] = field(default_factory=Counter)  # re-encrypted ones, by target
+    derived: dict[str, str] = field(default_factory=dict)  # values of search columns, by column
 
 
 @dataclass
@@ -123,8 +125,11 @@ def _compare_and_set(
     keys = [f"k{place}" for place in range(len(key.columns))]
     old = [f"o{place}" for place in range(len(members))]
     new = [f"n{place}" for place in range(len(members))]
-    types = ["text"] * len(keys) + [target.kind.array for target in members] * 2
-    assign, same = [], []
+    search = [derived.column for target in members for derived in target.derived]
+    fresh = [f"d{place}" for place in range(len(search))]
+    types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(search)
+    assign = [f"{quote(name)} = coalesce(v.{value}, t.{quote(name)})" for name, value in zip(search, fresh)]
+    same = []
     for target, before, after in zip(members, old, new):
         column = quote(target.column)
         assign.append(f"{column} = {target.kind.write.format(f'v.{after}')}")
@@ -133,10 +138,10 @@ def _compare_and_set(
         same.append(f"t.{quote(column)} = v.{name}::{sql_type}")
     sql = (
         f"UPDATE {table.sql} AS t SET {', '.join(assign)}"
-        f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new)})"
+        f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new + fresh)})"
         f" WHERE {' AND '.join(same)} RETURNING {', '.join(f'v.{name}' for name in keys)}"
     )
-    fields = [(*change.key, *change.old, *change.new) for change in changes]
+    fields = [(*change.key, *change.old, *change.new, *map(change.derived.get, search)) for change in changes]
     with database.batch():
         return set(database.rows(sql, [list(values) for values in zip(*fields)], table=table.label))
 
@@ -160,7 +165,7 @@ class _Translator:
         if not value:
             return value
         tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
-        fresh = [self._token(target, key, token) for token in tokens]
+        fresh = [self._token(target, key, token, change) for token in tokens]
         changed = sum(before != after for before, after in zip(tokens, fresh))
         if not changed:
             return value
@@ -170,7 +175,7 @@ class _Translator:
             raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(new))
         return new
 
-    def _token(self, target: Target, key: RowText, token: bytes) -> bytes:
+    def _token(self, target: Target, key: RowText, token: bytes, change: Change) -> bytes:
         opened = self._keyring.stage_of(target.scheme, token)
         if opened is None:
             self._refuse_unless_listed(target, key, token)
@@ -182,6 +187,10 @@ class _Translator:
         fresh = cipher.seal(inside)
         if cipher.open(fresh) != inside:
             raise _error("E_SELF_CHECK", target)
+        for derived in target.derived:
+            salt = self._keyring.setting(self._destination, derived.salt)
+            digest = hashlib.sha256(inside.plaintext + salt.encode("utf-8")).hexdigest()
+            change.derived[derived.column] = derived.prefix + digest
         return fresh
 
     def _refuse_unless_listed(self, target: Target, key: RowText, token: bytes) -> None:

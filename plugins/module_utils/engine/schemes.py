@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
@@ -23,7 +23,8 @@ class Scheme:
     """One scheme, checked."""
 
     name: str
-    described: Mapping[str, Any]
+    described: Mapping[str, Any] = field(repr=False)
+    trial: bool = False  # tried on the chance: settings that make no key for it are no error
 
     @property
     def format(self) -> Format:
@@ -52,7 +53,7 @@ class Scheme:
         return self.format.text or bool(self.described.get("base64"))
 
     def cipher(self, settings: derivation.Settings) -> Cipher | None:
-        """The scheme under one set of settings; None where one of them has no value.
+        """The scheme under one set of settings; None where one of them has no value, or none that fits a trial.
 
         Derives the keys: call once per key set, never per row. Raises E_SCHEME on a setting that makes no key.
         """
@@ -63,6 +64,8 @@ class Scheme:
             keys, others = made[0], [rest[0] for rest in made[1:]]
             ciphers = [self.format.make(key, *others) for key in keys]
         except (ValueError, TypeError):
+            if self.trial:
+                return None
             settings_named = ", ".join(sorted(self.settings))
             found = f"cannot make a key from {settings_named}"
             raise RotationError("E_SCHEME", scheme=self.name, found=found) from None
@@ -88,13 +91,13 @@ class Scheme:
         if doubled:
             extra["base64"] = True
         words = [self.name, *(["base64"] if doubled else []), *([f"after {prefix}"] if prefix else [])]
-        return Scheme(" ".join(words), {**self.described, **extra})
+        return Scheme(" ".join(words), {**self.described, **extra}, self.trial)
 
 
 def parse(described: Any) -> dict[str, Scheme]:
     """Schemes by name from ``key_rotation_schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
     if described == "auto":
-        described = KNOWN_SCHEMES
+        return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
     if not isinstance(described, Mapping) or not described:
         raise RotationError("E_SCHEME", scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
     for name, members in described.items():

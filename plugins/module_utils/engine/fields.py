@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fields of the application's models tell by what their classes have, where the data alone does not."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Classes of encrypting fields, in any library: no such column may be passed over in silence.
+_ENCRYPTING = re.compile(r"encrypt|crypt|cipher|fernet|pgp", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A search column: ``prefix`` and the SHA-256 in hex of a plaintext and the value of the setting ``salt``."""
+
+    column: str
+    prefix: str
+    salt: str
+
+
+def of_models(alias: str) -> Iterator[tuple[str, Any]]:
+    """Every concrete field of every model in this database, with the table as the model names it."""
+    from django.apps import apps
+    from django.db import router
+
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy and router.db_for_read(model) == alias:
+            for field in model._meta.local_concrete_fields:
+                yield table_of(model), field
+
+
+def table_of(model: Any) -> str:
+    """A model's table; some applications name a schema by a quoted dot in it."""
+    return model._meta.db_table.replace('"."', ".").strip('"')
+
+
+def own_schemes(alias: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Schemes of fields that were given a key of their own, by table and column: django-cryptography's ``key=``.
+
+    Such a key is in the code and does not rotate; the key that signs is SECRET_KEY all the same.
+    """
+    return {
+        (table, field.column): {
+            "format": "aes_cbc_hmac",
+            "key": {"derive": "raw", "secret": {"bytes": field.key}},
+            "signing_key": {"derive": "raw", "secret": "SECRET_KEY"},
+        }
+        for table, field in of_models(alias)
+        if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl")
+    }
+
+
+def search_columns(alias: str, salts: Mapping[str, str]) -> dict[tuple[str, str], list[Derived]]:
+    """Search columns by the table and column of their token, where their salt is one of ``salts`` (name: value).
+
+    As django-searchable-encrypted-fields and django-encrypted-json-fields have them (facts, section 2).
+    """
+    found: dict[tuple[str, str], list[Derived]] = {}
+    for table, field in of_models(alias):
+        prefix = getattr(sys.modules[type(field).__module__], "SEARCH_HASH_PREFIX", None)
+        if prefix is None or not hasattr(field, "encrypted_field_name"):
+            continue
+        name = next((name for name, value in salts.items() if value == _salt(field)), None)
+        if name is not None:
+            token = field.model._meta.get_field(field.encrypted_field_name).column
+            found.setdefault((table, token), []).append(Derived(field.column, prefix, name))
+    return found
+
+
+def _salt(field: Any) -> Any:
+    from django.conf import settings
+
+    salt = getattr(field, "hash_key", None) or getattr(settings, "SEARCH_FIELD_SALT", None)
+    return salt() if callable(salt) else salt
+
+
+def encrypting(alias: str) -> dict[tuple[str, str], str]:
+    """Columns of fields whose class, or an ancestor of it outside Django, says that it encrypts: the class's name."""
+    found = {}
+    for table, field in of_models(alias):
+        for ancestor in type(field).__mro__:
+            if not ancestor.__module__.startswith("django.") and _ENCRYPTING.search(
+                f"{ancestor.__module__} {ancestor.__name__}"
+            ):
+                if not hasattr(field, "encrypted_field_name"):
+                    found[(table, field.column)] = f"{type(field).__module__}.{type(field).__name__}"
+                break
+    return found

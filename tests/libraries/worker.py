@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One process of an application that uses one library: makes its table, reads its rows, or is rotated by the engine.
+
+    python worker.py {table|read|rotate} HOST DATABASE old|new VECTOR
+
+Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+
+def start(host: str, database: str, settings: dict[str, Any], source: str) -> types.ModuleType:
+    """Django with the vector's settings, and its models as the application ``vapp``."""
+    import django
+    from django.conf import settings as configured
+
+    connection = {"ENGINE": "django.db.backends.postgresql", "NAME": database, "USER": "postgres", "HOST": host}
+    package, models = types.ModuleType("vapp"), types.ModuleType("vapp.models")
+    package.__path__ = []  # type: ignore[attr-defined]
+    package.__file__ = __file__
+    sys.modules.update({"vapp": package, "vapp.models": models})
+    from django.apps import AppConfig
+
+    package.Config = type("Config", (AppConfig,), {"name": "vapp", "path": "/"})  # type: ignore[attr-defined]
+    configured.configure(
+        DATABASES={"default": connection},
+        INSTALLED_APPS=["vapp.Config"],
+        DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+        **settings,
+    )
+    sys.modules["vapp.apps"] = package
+    exec_later(package, models, source)
+    django.setup()
+    return models
+
+
+def exec_later(package: types.ModuleType, models: types.ModuleType, source: str) -> None:
+    """The models are made when Django imports them: fields read the settings then."""
+
+    def import_models(self: Any) -> None:
+        from django.apps import apps
+
+        exec(source, models.__dict__)
+        self.models_module = models
+        self.models = apps.all_models["vapp"]
+
+    package.Config.import_models = import_models  # type: ignore[attr-defined]
+
+
+def model_of(models: types.ModuleType) -> Any:
+    from django.apps import apps
+
+    return next(iter(apps.get_app_config("vapp").get_models()))
+
+
+def make_table(models: types.ModuleType, vector: dict[str, Any]) -> None:
+    from django.db import connection
+
+    with connection.schema_editor() as editor:
+        editor.create_model(model_of(models))
+    rows: dict[int, dict[str, Any]] = {}
+    for row in vector["rows"]:
+        rows.setdefault(row["pk"], {})[row["field"]] = row["stored_old"]
+    with connection.cursor() as cursor:
+        for pk, values in rows.items():
+            names = ", ".join(f'"{name}"' for name in ("id", *values))
+            stored = [decoded(value) for value in values.values()]
+            table = model_of(models)._meta.db_table
+            cursor.execute(
+                f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * (len(stored) + 1))})", [pk, *stored]
+            )
+
+
+def decoded(value: Any) -> Any:
+    import base64
+
+    return base64.b64decode(value["__bytes__"]) if isinstance(value, dict) and "__bytes__" in value else value
+
+
+def read(models: types.ModuleType) -> dict[str, Any]:
+    """Every field of every row as the library gives it."""
+    model = model_of(models)
+    return {
+        f"{instance.pk}.{field.name}": shown(getattr(instance, field.name))
+        for instance in model._default_manager.order_by("pk")
+        for field in model._meta.concrete_fields
+    }
+
+
+def shown(value: Any) -> Any:
+    if isinstance(value, (bytes, memoryview)):
+        return {"__bytes__": bytes(value).hex()}
+    return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else str(value)
+
+
+def rotate(vector: dict[str, Any]) -> dict[str, Any]:
+    """The engine, with zero configuration: it finds the targets and their schemes by itself."""
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, discovery, schemes
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Work, reencrypt
+
+    names = [name for name, value in vector["settings_old"].items() if isinstance(value, (str, list)) and value]
+    old, new = (
+        KeySet({name: text(vector[which][name]) for name in names if name in vector[which]})
+        for which in ("settings_old", "settings_new")
+    )
+    keyring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, vector["settings_old"].get)
+    database = Database("default", "vector")
+    targets = discovery.find(database, "auto", (), keyring, "the vector")
+    census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
+    work = Work()
+    reencrypt(database, targets, keyring, "pending", work)
+    after = census.take(database, targets, keyring, digest_key=b"k")
+    return {
+        "targets": {target.column: target.scheme for target in targets},
+        "values": dict(work.values),
+        "classes": {tally.target.column: dict(tally.classes) for tally in after},
+    }
+
+
+def text(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ",".join(value)
+
+
+def main() -> None:
+    what, host, database, which, path = sys.argv[1:]
+    vector = json.loads(Path(path).read_text(encoding="utf-8"))
+    models = start(host, database, vector[f"settings_{which}"], vector["models"])
+    result: Any = None
+    if what == "table":
+        make_table(models, vector)
+    elif what == "read":
+        result = read(models)
+    else:
+        result = rotate(vector)
+    print("RESULT" + json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
