@@ -11,7 +11,8 @@ from ..plugin_utils.action import RotationAction
 
 class ActionModule(RotationAction):
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
-        return f"dump the database into {result['path']}"
+        paths = ", ".join(dump["path"] for dump in result["dumps"] if dump["changed"])
+        return f"dump the database into {paths}"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         return self.on_host("postgresql_backup", {name: value for name, value in args.items() if name != "record_dir"})

@@ -31,13 +31,15 @@ SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciph
 
 
 class Dump:
-    """The dump of one rotation: ``ID.dump``, and ``ID.json`` that describes it."""
+    """The dump of one database for one rotation: ``ID.dump``, and ``ID.json`` that describes it. Other databases than
+    the default one have their alias after the ID."""
 
-    def __init__(self, folder: str, rotation_id: str) -> None:
+    def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
         self.folder = folder
         self.rotation_id = rotation_id
-        self.path = os.path.join(folder, f"{rotation_id}.dump")
-        self.manifest = os.path.join(folder, f"{rotation_id}.json")
+        name = rotation_id if alias == "default" else f"{rotation_id}.{alias}"
+        self.path = os.path.join(folder, f"{name}.dump")
+        self.manifest = os.path.join(folder, f"{name}.json")
 
     def known(self) -> dict[str, Any] | None:
         """An earlier run's dump, checked against its manifest; None where there is none. Raises E_BACKUP_CHECKSUM."""

@@ -199,6 +199,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "key_rotation_leave_alone: entry {index} is not table.column:key",
         "Copy the row from the error that named it.",
     ),
+    # the plan
+    "E_PLAN_FILE": ("the plan {path} {found}", "Make it again with the plan playbook, or set key_rotation_plan."),
+    "E_PLAN_CHANGED": (
+        "the application is not as the plan {path} says: {difference}",
+        "Make the plan again with the plan playbook, and have it reviewed.",
+    ),
     # backup
     "E_PG_DUMP_MISSING": (
         "no pg_dump of PostgreSQL {server} or newer was found",

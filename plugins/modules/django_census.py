@@ -34,7 +34,7 @@ options:
     description: The rotation whose record this goes into. Without it, it goes into none.
     type: str
   record_dir:
-    description: Folder of the records on the control node. Without it, C(records) beside the inventory.
+    description: Folder of the records on the control node. Without it, C(.key_rotation/records) beside the inventory.
     type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project

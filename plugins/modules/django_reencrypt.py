@@ -103,7 +103,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     with rotation.opened(request_of(params, params["rotation_id"])) as application:
         known = destination in application.keyring.stages  # not in a dry run before the version is made
         if not module.check_mode:
-            application.database.lock()
+            application.lock()
         tallies = application.census(destination if known else "current")
         if not params["reverse"]:
             census.refuse_unreadable(tallies)

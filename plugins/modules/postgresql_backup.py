@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: postgresql_backup
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Dump an application's database before its keys are rotated
+short_description: Dump an application's databases before its keys are rotated
 description:
   - Runs C(pg_dump) in custom format with the connection of the application's C(DATABASES).
   - The file gets its name only after it was synced and read to its end by C(pg_restore).
@@ -44,24 +44,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path:
-  description: The dump.
-  type: str
-  returned: success
-size:
-  description: Its size in bytes.
-  type: int
-  returned: success
-sha256:
-  description: Its SHA-256.
-  type: str
-  returned: success
-manifest:
-  description: The manifest beside it.
-  type: str
+dumps:
+  description: For each database of the application the dump's path, its size in bytes, its SHA-256 and its manifest.
+  type: list
+  elements: dict
   returned: success
 """
 
+import contextlib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -84,20 +74,18 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     project.start(params["project_dir"], params["settings_module"])
-    dump = backup.Dump(params["backup_dir"], params["rotation_id"])
-    known = dump.known()
-    if known is not None:
-        return {"changed": False, **known}
-    database = Database("default", params["rotation_id"])
-    try:
-        tools = backup.find_tools(params["pg_bindir"], database.server_major())
-        dump.refuse_unusable(database.size())
-        connection = database.libpq()
-    finally:
-        database.close()
-    if module.check_mode:
-        return {"changed": True, "path": dump.path, "manifest": dump.manifest}
-    return {"changed": True, **dump.make(tools, connection)}
+    dumps = {alias: backup.Dump(params["backup_dir"], params["rotation_id"], alias) for alias in project.aliases()}
+    made = []
+    for alias, dump in dumps.items():
+        known = dump.known()
+        if known is None:
+            with contextlib.closing(Database(alias, params["rotation_id"])) as database:
+                tools = backup.find_tools(params["pg_bindir"], database.server_major())
+                dump.refuse_unusable(database.size())
+                connection = database.libpq()
+            described = {"path": dump.path} if module.check_mode else dump.make(tools, connection)
+        made.append({"changed": known is None, **(known or described)})
+    return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> VaultFile:
     """The store that ``key_rotation_store`` describes.
 
-    Without a path it is ``keys.vault.yml`` beside the inventory. Raises E_STORE_TYPE or E_STORE_OPTION.
+    Without a path it is ``.key_rotation/keys.vault.yml`` beside the inventory. Raises E_STORE_TYPE or E_STORE_OPTION.
     """
     if options.get("type", "vault_file") not in TYPES:
         raise RotationError("E_STORE_TYPE", type=options["type"], known=", ".join(TYPES))
@@ -40,9 +40,12 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
 
 
 def state_folder(variables: Mapping[str, Any]) -> str:
-    """Where the control node keeps what outlives a run: beside the inventory, or in the user's own state folder."""
+    """Where the control node keeps what outlives a run: beside the inventory, or in the user's own state folder.
+
+    The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
+    """
     if variables.get("inventory_dir"):
-        return str(variables["inventory_dir"])
+        return os.path.join(str(variables["inventory_dir"]), ".key_rotation")
     project = str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("/", "-")
     return os.path.join(expand(STATE_HOME), project)
 

@@ -60,8 +60,9 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
 
 def _backup(done: list[dict[str, Any]]) -> Iterator[str]:
     for event in [event for event in done if event["event"] == "postgresql_backup"][-1:]:
-        yield f"  backup     {event['path']}"
-        yield f"             {event['size']:,} bytes, SHA-256 {event['sha256']}"
+        for dump in event["dumps"]:
+            yield f"  backup     {dump['path']}"
+            yield f"             {dump['size']:,} bytes, SHA-256 {dump['sha256']}"
 
 
 def census(targets: list[dict[str, Any]]) -> Iterator[str]:
@@ -72,6 +73,20 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
         classes = {**target["classes"], **({"left alone": target["left_alone"]} if target["left_alone"] else {})}
         counts = ", ".join(f"{count:,} {found}" for found, count in sorted(classes.items(), key=lambda item: -item[1]))
         yield f"  {name:<{width}}  {target['rows']:>9,} rows: {counts or 'none'}"
+
+
+def plan(made: dict[str, Any]) -> Iterator[str]:
+    """The plan for a screen: targets with counts, then what a person must know."""
+    rows = made["targets"]
+    width = max(len(row["column"]) for row in [*rows, *made["empty_fields"]])
+    for row in rows:
+        counts = ", ".join(f"{count:,} {name}" for name, count in row["classes"].items())
+        yield f"  {row['column']:<{width}}  {row['rows']:>9,} rows: {counts:<24} {row['scheme']}"
+    for field in made["empty_fields"]:
+        yield f"  {field['column']:<{width}}  no value yet ({field['field']})"
+    for notice in made["notices"]:
+        yield f"  note: {notice['column']}: {notice['notice']}. {notice['todo']}"
+    yield f"  plan hash {made['hash']}"
 
 
 def command(variables: Mapping[str, Any], playbook: str) -> str:

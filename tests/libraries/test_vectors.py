@@ -102,7 +102,9 @@ def _search_columns(vector: str) -> dict[str, list[Any]]:
     rows = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))["rows"]
     found: dict[str, list[Any]] = {}
     for row in rows:
-        if (isinstance(row["stored_old"], str) and row["stored_old"].startswith(("xx", "xZZx"))) or row["field"] in found:
+        if (isinstance(row["stored_old"], str) and row["stored_old"].startswith(("xx", "xZZx"))) or row[
+            "field"
+        ] in found:
             found.setdefault(row["field"], []).append(row.get("stored_new"))
     return found
 

@@ -115,7 +115,9 @@ def rotate(vector: dict[str, Any]) -> dict[str, Any]:
     )
     keyring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, vector["settings_old"].get)
     database = Database("default", "vector")
-    targets = discovery.find(database, "auto", (), keyring, "the vector")
+    survey = discovery.find(database, "auto", (), keyring)
+    discovery.refuse_unproved([survey], keyring, "the vector")
+    targets = survey.found
     census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
     work = Work()
     reencrypt(database, targets, keyring, "pending", work)

@@ -17,11 +17,18 @@ class Table:
     schema: str
     name: str
     visible: bool
+    alias: str = "default"  # of the database in Django's DATABASES
 
     @property
     def label(self) -> str:
         """How a person calls it."""
-        return self.name if self.visible else f"{self.schema}.{self.name}"
+        bare = self.name if self.visible else f"{self.schema}.{self.name}"
+        return bare if self.alias == "default" else f"{self.alias}:{bare}"
+
+    @property
+    def regclass(self) -> str:
+        """The table as PostgreSQL's to_regclass() takes it, as a parameter."""
+        return self.sql.replace("%%", "%")
 
     @property
     def sql(self) -> str:
@@ -66,7 +73,7 @@ def columns(database: Database, types: tuple[str, ...]) -> dict[Table, list[Colu
         (list(types),),
     )
     for schema, name, visible, *column in rows:
-        found.setdefault(Table(schema, name, visible), []).append(Column(*column))
+        found.setdefault(Table(schema, name, visible, database.alias), []).append(Column(*column))
     return found
 
 
@@ -82,7 +89,7 @@ def row_key(database: Database, table: Table) -> RowKey:
         " AND k.place <= i.indnkeyatts"
         " GROUP BY i.indexrelid, i.indisprimary HAVING bool_and(a.attnotnull)"
         " ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1",
-        (table.sql.replace("%%", "%"),),
+        (table.regclass,),
     )
     if not found:
         raise RotationError("E_TABLE_KEY", table=table.label)

@@ -21,7 +21,7 @@ def values(source: Any, settings: Settings) -> list[bytes]:
     """What a source stands for, in order: several values where a setting is a list; the first one writes, all read.
 
     A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
-    ``{all: [...]}``, the values of every source; ``{setting: NAME, default: ...}``; ``{bytes: ...}``, a key in the code.
+    ``{all: [...]}``, the values of every source; ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code.
     """
     if isinstance(source, str):
         return _members(settings(source))

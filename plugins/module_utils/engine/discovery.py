@@ -46,41 +46,54 @@ class Target:
         return KINDS[self.type]
 
 
-def find(database: Database, described: Any, ignore: Collection[str], keyring: Keyring, source: str) -> list[Target]:
-    """The targets from ``key_rotation_targets``: ``auto``, or a list of {table, column, scheme}.
+def find(database: Database, described: Any, ignore: Collection[str], keyring: Keyring) -> Survey:
+    """A survey of ``key_rotation_targets``: ``auto``, or a list of {table, column, scheme}.
 
-    ``ignore`` are columns, as table.column, that a person found to be somebody else's. ``source`` says where the keys
-    come from, for the error. Raises E_NO_TARGETS, E_WRONG_KEY, E_UNPROVED, E_TABLE, E_TABLE_KEY or E_TARGET.
+    ``ignore`` are columns, as table.column, that a person found to be somebody else's. Raises E_TABLE_KEY or
+    E_TARGET; ``refuse_unproved`` says whether the survey is good enough to act on.
     """
-    survey = _Survey(database, keyring)
+    survey = Survey(database, keyring)
     if described != "auto":
         if not isinstance(described, list) or not described:
             raise RotationError("E_TARGET", index=0, found="is missing")
-        return [survey.listed(entry, index) for index, entry in enumerate(described)]
+        for index, entry in enumerate(described):
+            survey.take(entry, index)
+        return survey
     for table, columns in survey.tables.items():
         for column in columns:
             if f"{table.label}.{column.name}" not in ignore:
                 survey.look(table, column)
-    _refuse_unproved(survey, keyring, source)
-    return survey.found
+    return survey
 
 
-def _refuse_unproved(survey: _Survey, keyring: Keyring, source: str) -> None:
-    if survey.unproved:
-        name, count = survey.unproved[0]
-        code = "E_UNPROVED" if survey.found else "E_WRONG_KEY"
-        key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
-        raise RotationError(code, column=name, tokens=count, key_ids=key_ids, source=source)
-    if survey.silent:
-        name, field = survey.silent[0]
-        raise RotationError("E_FIELD_UNPROVED", column=name, field=field)
-    if not survey.found:
-        raise RotationError("E_NO_TARGETS", tables=len(survey.tables), schemes=", ".join(keyring.schemes))
+def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) -> None:
+    """Raise E_TABLE, E_WRONG_KEY, E_UNPROVED, E_FIELD_UNPROVED or E_NO_TARGETS. ``source``: where the keys are from."""
+    found = [target for survey in surveys for target in survey.found]
+    nowhere = set.intersection(*(set(survey.missing) for survey in surveys))
+    if nowhere:
+        table, column = surveys[0].missing[min(nowhere)]
+        raise RotationError("E_TABLE", table=table, column=column, types=", ".join(KINDS))
+    for survey in surveys:
+        if survey.unproved:
+            name, count = survey.unproved[0]
+            key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
+            code = "E_UNPROVED" if found else "E_WRONG_KEY"
+            raise RotationError(code, column=name, tokens=count, key_ids=key_ids, source=source)
+        if survey.silent:
+            name, field = survey.silent[0]
+            raise RotationError("E_FIELD_UNPROVED", column=name, field=field)
+    if not found:
+        tables = sum(len(survey.tables) for survey in surveys)
+        raise RotationError("E_NO_TARGETS", tables=tables, schemes=", ".join(keyring.schemes))
 
 
-class _Survey:
-    """One walk over the database: what was found, what looks like tokens and opens under nothing, and which columns of
-    encrypting fields hold values that nothing opens."""
+class Survey:
+    """One walk over a database.
+
+    ``found`` are the targets; of those a person listed, the ``missing`` ones are not here. ``unproved`` columns hold
+    what looks like tokens and opens under nothing. Columns of fields that encrypt are ``silent`` where they hold values
+    that nothing opens, ``empty`` where they hold none.
+    """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
@@ -90,6 +103,8 @@ class _Survey:
         self.unproved: list[tuple[str, int]] = []
         self.silent: list[tuple[str, str]] = []
         alias = database.alias
+        self.empty: list[tuple[str, str]] = []
+        self.missing: dict[int, tuple[str, str]] = {}
         self._models = {table: field.model._meta.label for table, field in reversed(list(fields.of_models(alias)))}
         self._own = fields.own_schemes(alias)
         self._encrypting = fields.encrypting(alias)
@@ -98,7 +113,7 @@ class _Survey:
 
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
-        place = (table.label, column.name)
+        place = (_as_models_say(table), column.name)
         if place in self._own:
             self._keyring.add(Scheme(f"own key of {table.label}.{column.name}", self._own[place]))
         samples = list(_samples(self._database, table, column, self._keyring))
@@ -107,11 +122,12 @@ class _Survey:
             self.found.append(self._target(table, column, scheme))
         elif any(_AROUND.match(piece) for value in samples for piece in _pieces(column, value)):
             self.unproved.append((f"{table.label}.{column.name}", len(samples)))
-        elif place in self._encrypting and self._holds_values(table, column):
-            self.silent.append((f"{table.label}.{column.name}", self._encrypting[place]))
+        elif place in self._encrypting:
+            blank = self.silent if self._holds_values(table, column) else self.empty
+            blank.append((f"{table.label}.{column.name}", self._encrypting[place]))
 
-    def listed(self, entry: Any, index: int) -> Target:
-        """The target that an entry of ``key_rotation_targets`` describes."""
+    def take(self, entry: Any, index: int) -> None:
+        """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
             raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
@@ -120,13 +136,14 @@ class _Survey:
             raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
             for column in columns:
-                if entry["table"] in (table.label, f"{table.schema}.{table.name}") and entry["column"] == column.name:
-                    return self._target(table, column, scheme)
-        raise RotationError("E_TABLE", table=entry["table"], column=entry["column"], types=", ".join(KINDS))
+                if (entry["table"], entry["column"]) in ((table.label, column.name), (_qualified(table), column.name)):
+                    self.found.append(self._target(table, column, scheme))
+                    return
+        self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
     def _target(self, table: Table, column: Column, scheme: str) -> Target:
-        model = self._models.get(table.label) or self._models.get(f"{table.schema}.{table.name}") or table.label
-        derived = tuple(self._derived.get((table.label, column.name), ()))
+        model = self._models.get(_as_models_say(table)) or table.label
+        derived = tuple(self._derived.get((_as_models_say(table), column.name), ()))
         key = catalog.row_key(self._database, table)
         return Target(table, column.name, column.type, scheme, model, key, column.limit, derived)
 
@@ -134,6 +151,14 @@ class _Survey:
         name = f"t.{quote(column.name)}"
         sql = f"SELECT 1 FROM {table.sql} AS t WHERE {name} IS NOT NULL AND {name}::text <> '' LIMIT %s"
         return bool(self._database.rows(sql, (1,), table=table.label))
+
+
+def _qualified(table: Table) -> str:
+    return f"{table.schema}.{table.name}"
+
+
+def _as_models_say(table: Table) -> str:
+    return table.name if table.visible else _qualified(table)
 
 
 def _samples(database: Database, table: Table, column: Column, keyring: Keyring) -> Iterator[Any]:

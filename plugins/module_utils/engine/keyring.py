@@ -22,7 +22,7 @@ class Keyring:
 
     def __init__(self, schemes: Mapping[str, Scheme], stages: Mapping[str, KeySet], outside: Settings) -> None:
         self.stages = stages
-        self._outside = outside
+        self.application = outside
         self.schemes: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
         self._views = {stage: self._view(keys) for stage, keys in stages.items()}
@@ -43,7 +43,7 @@ class Keyring:
 
     def _view(self, keys: KeySet) -> Settings:
         def settings(name: str) -> Any:
-            outside = self._outside(name)
+            outside = self.application(name)
             if name not in keys.values:
                 return outside
             # A setting that the application has as a list is a comma list in its .env.

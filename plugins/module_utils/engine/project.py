@@ -70,6 +70,24 @@ def setting(name: str) -> Any:
     return value() if callable(value) else value
 
 
+def aliases() -> list[str]:
+    """The PostgreSQL databases of the application, each once; an alias that leads to another's database is left out."""
+    from django.conf import settings
+    from django.db import connections
+
+    places: dict[tuple[str, ...], str] = {}
+    for alias in settings.DATABASES:
+        if connections[alias].vendor == "postgresql":
+            described = connections[alias].settings_dict
+            place = tuple(str(described[name]) for name in ("HOST", "PORT", "NAME"))
+            mirror = described["TEST"].get("MIRROR")
+            if not mirror:
+                places.setdefault(place, alias)
+    if not places:
+        raise RotationError("E_DB_VENDOR", alias="default", vendor=connections["default"].vendor)
+    return list(places.values())
+
+
 def versions() -> dict[str, str]:
     """What the application runs on, for the record."""
     found = {"python": sys.version.split()[0]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
-from . import census, discovery, project, schemes
+from . import census, discovery, plan, project, schemes
 from .database import Database
 from .keyring import Keyring
 from .keysets import KeySet
@@ -34,45 +34,70 @@ class Request:
 
 @dataclass(frozen=True)
 class Application:
-    """The application opened: its database, its targets and the ciphers for them."""
+    """The application opened: its databases with what was found in each, and the ciphers for it."""
 
-    database: Database
-    targets: Sequence[discovery.Target]
+    parts: Sequence[tuple[Database, discovery.Survey]]
     keyring: Keyring
     leave_alone: Sequence[str]
 
+    @property
+    def targets(self) -> list[discovery.Target]:
+        """The targets of all databases."""
+        return [target for _, survey in self.parts for target in survey.found]
+
+    def lock(self) -> None:
+        """Become the one rotator of each database. Raises E_LOCKED."""
+        for database, _ in self.parts:
+            database.lock()
+
     def census(self, digest_stage: str) -> list[census.Tally]:
         """Class every value; digests are keyed by the key set of ``digest_stage``."""
-        digest_key = self.keyring.stages[digest_stage].digest_key
-        return census.take(
-            self.database, self.targets, self.keyring, digest_key=digest_key, leave_alone=self.leave_alone
-        )
+        key = self.keyring.stages[digest_stage].digest_key
+        return [
+            tally
+            for database, survey in self.parts
+            for tally in census.take(database, survey.found, self.keyring, digest_key=key, leave_alone=self.leave_alone)
+        ]
 
     def reencrypt(self, destination: str, work: Work, *, stop_at_unreadable: bool = True) -> None:
         """Every token to one stage; call ``census`` and refuse what is unreadable first."""
-        reencrypt(
-            self.database,
-            self.targets,
-            self.keyring,
-            destination,
-            work,
-            leave_alone=self.leave_alone,
-            stop_at_unreadable=stop_at_unreadable,
-        )
+        for database, survey in self.parts:
+            reencrypt(
+                database,
+                survey.found,
+                self.keyring,
+                destination,
+                work,
+                leave_alone=self.leave_alone,
+                stop_at_unreadable=stop_at_unreadable,
+            )
+
+    def plan(self) -> dict[str, Any]:
+        """The plan of a rotation, with the counts of a census."""
+        notices: list[dict[str, str]] = []
+        for database, survey in self.parts:
+            notices += plan.notices(database, survey.found)
+            names = [(table.label, column.name) for table, columns in survey.tables.items() for column in columns]
+            notices += plan.secret_names(names, survey.found)
+        empty = [field for _, survey in self.parts for field in survey.empty]
+        return plan.document(self.targets, self.census("current"), empty, self.keyring, notices)
 
 
 @contextlib.contextmanager
-def opened(request: Request, alias: str = "default") -> Iterator[Application]:
+def opened(request: Request) -> Iterator[Application]:
     """Start the application and find its targets. Raises what project, schemes, discovery and Database raise."""
     for index, entry in enumerate(request.leave_alone):
-        if entry.count(":") < 1 or "." not in entry.split(":", 1)[0]:
+        if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
             raise RotationError("E_LEAVE_ALONE", index=index)
     project.start(request.project_dir, request.settings_module)
-    database = Database(alias, request.label)
-    try:
+    with contextlib.ExitStack() as stack:
+        databases = [
+            stack.enter_context(contextlib.closing(Database(alias, request.label))) for alias in project.aliases()
+        ]
         stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
         keyring = Keyring(schemes.parse(request.schemes), stages, project.setting)
-        targets = discovery.find(database, request.targets, request.ignore, keyring, request.keys_from)
-        yield Application(database, targets, keyring, request.leave_alone)
-    finally:
-        database.close()
+        parts = [
+            (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
+        ]
+        discovery.refuse_unproved([survey for _, survey in parts], keyring, request.keys_from)
+        yield Application(parts, keyring, request.leave_alone)

@@ -83,6 +83,10 @@ class Scheme:
         described = self.described[role]
         return [name for name in derivation.DERIVATIONS[described["derive"]][1] if name in described]
 
+    def reads_several(self, settings: derivation.Settings) -> bool:
+        """Whether the application can read several keys at once: one of the settings is a list in it."""
+        return any(isinstance(settings(name), (list, tuple)) for name in self.settings)
+
     def around(self, prefix: str, doubled: bool) -> Scheme:
         """The same scheme with something around its tokens."""
         extra: dict[str, Any] = {}

@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""django_plan on the controller: write the plan, or hold it against the one that was approved."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import yaml
+from ansible.utils.display import Display
+
+from ..module_utils import atomic_file
+from ..module_utils.engine import plan
+from ..module_utils.errors import RotationError
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+from ..plugin_utils.key_store import expand, state_folder
+
+display = Display()
+HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        path = expand(args.get("path") or os.path.join(state_folder(self.variables), "plan.yml"))
+        approved = _read(path)
+        matching = args.get("state", "written") == "matched"
+        if matching and approved is None:
+            return {
+                "changed": False,
+                "path": path,
+                "msg": "No plan was approved: the application is taken as it is found.",
+            }
+        asked = {name: value for name, value in args.items() if name not in ("store", "path", "state")}
+        result = self.on_host("django_plan", {**asked, "key_sets": self.store(args).load().key_sets()})
+        if result.get("failed"):
+            return result
+        made = result["plan"]
+        if matching:
+            _refuse_other(path, approved or {}, made)
+            return {"changed": False, "path": path, "plan": made}
+        for line in summary.plan(made):
+            display.display(line)
+        return {**self._write(path, made), "plan": made, "path": path}
+
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        return f"write the plan {result['path']}"
+
+    def _write(self, path: str, made: dict[str, Any]) -> dict[str, Any]:
+        text = HEAD + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
+        before = _text(path)
+        if before != text and not self._task.check_mode:
+            try:
+                atomic_file.private_folder(os.path.dirname(path))
+                atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
+            except OSError as exc:
+                raise RotationError("E_PLAN_FILE", path=path, found=f"cannot be written: {exc.strerror}") from None
+        result: dict[str, Any] = {"changed": before != text}
+        if self._task.diff:
+            result["diff"] = {"before": before, "after": text, "before_header": path, "after_header": path}
+        return result
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError):
+        raise RotationError("E_PLAN_FILE", path=path, found="cannot be read") from None
+
+
+def _read(path: str) -> dict[str, Any] | None:
+    text = _text(path)
+    if not text:
+        return None
+    try:
+        found = yaml.safe_load(text)
+        targets = found["targets"]
+    except (yaml.YAMLError, KeyError, TypeError):
+        raise RotationError("E_PLAN_FILE", path=path, found="is no plan of this collection") from None
+    return found if isinstance(targets, list) else None
+
+
+def _refuse_other(path: str, approved: dict[str, Any], made: dict[str, Any]) -> None:
+    if (
+        approved.get("hash") != made["hash"]
+        or plan.plan_hash({**approved, "format": approved.get("format")}) != made["hash"]
+    ):
+        lines = plan.difference(approved, made) or ["its hash is not that of its text"]
+        raise RotationError("E_PLAN_CHANGED", path=path, difference="; ".join(lines))

@@ -1,0 +1,173 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: all targets of an application with their schemes and counts, the hash of that, and what a person must know.
+
+It is what a person reviews and approves, so it is stable: the same application gives the same text but for the counts.
+The hash is over the targets without their counts: rows come and go, and the plan stays the plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .census import Tally
+from .database import Database
+from .discovery import Target
+from .keyring import Keyring
+
+FORMAT = 1
+_SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
+_DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
+
+
+def document(
+    targets: Sequence[Target],
+    tallies: Sequence[Tally],
+    empty: Sequence[tuple[str, str]],
+    keyring: Keyring,
+    notices: Any,
+) -> dict[str, Any]:
+    """The plan as a document of plain values. ``empty`` are encrypting fields without a value yet, with their class."""
+    counts = {tally.target.name: tally for tally in tallies}
+    used = sorted({target.scheme for target in targets})
+    described = [_target(target, counts.get(target.name), keyring) for target in sorted(targets, key=_by_name)]
+    made = {
+        "format": FORMAT,
+        "targets": described,
+        "empty_fields": [{"column": column, "field": field} for column, field in sorted(empty)],
+        "schemes": {name: _shown(keyring.schemes[name].described) for name in used},
+        "notices": sorted(notices, key=lambda notice: (notice["column"], notice["notice"])),
+    }
+    return {**made, "hash": plan_hash(made)}
+
+
+def _by_name(target: Target) -> str:
+    return target.name
+
+
+def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, Any]:
+    scheme = keyring.schemes[target.scheme]
+    described: dict[str, Any] = {
+        "column": target.name,
+        "model": target.model,
+        "type": target.type,
+        "scheme": target.scheme,
+        "settings": sorted(scheme.settings),
+        "reads_several_keys": scheme.reads_several(keyring.application),
+        "key": list(target.key.columns),
+    }
+    if target.derived:
+        described["recomputed"] = sorted(derived.column for derived in target.derived)
+    if tally is not None:
+        described["rows"] = tally.rows
+        described["classes"] = dict(sorted(tally.classes.items()))
+    return described
+
+
+def _shown(described: Any) -> Any:
+    """A scheme's description for people: a key that is in the code is named, not shown."""
+    if isinstance(described, Mapping):
+        return {name: "(in the code)" if name == "bytes" else _shown(value) for name, value in described.items()}
+    return described
+
+
+def plan_hash(made: Mapping[str, Any]) -> str:
+    """SHA-256 over what was planned, without the counts."""
+    targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
+    text = json.dumps([made["format"], targets, made["empty_fields"], made["schemes"]], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+COUNTS = ("rows", "classes")
+
+
+def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    """What is in one plan and not in the other, in words a person reads."""
+    lines = []
+    for part, name in (("targets", "column"), ("empty_fields", "column")):
+        before = {entry[name]: entry for entry in approved.get(part) or ()}
+        after = {entry[name]: entry for entry in made[part]}
+        lines += [f"{column} is new" for column in sorted(after.keys() - before.keys())]
+        lines += [f"{column} is gone" for column in sorted(before.keys() - after.keys())]
+        for column in sorted(after.keys() & before.keys()):
+            lines += [
+                f"{column}: {member} was {before[column].get(member)}, is {value}"
+                for member, value in sorted(after[column].items())
+                if member not in COUNTS and before[column].get(member) != value
+            ]
+    for scheme in sorted(made["schemes"]):
+        if approved.get("schemes", {}).get(scheme) != made["schemes"][scheme]:
+            lines.append(f"scheme {scheme} is described otherwise")
+    return lines
+
+
+# What the catalogue says of a target's table or column, and what a person should do about it.
+_NOTICES = (
+    (
+        "unique constraint",
+        "A new token is another text each time: the constraint never held for what is inside. Nothing to do.",
+        "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
+        " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND NOT i.indisprimary AND a.attname = %s",
+    ),
+    (
+        "index",
+        "The index is rewritten with the column: the table grows meanwhile. Nothing to do.",
+        "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
+        " WHERE i.indrelid = to_regclass(%s) AND NOT i.indisunique AND a.attname = %s",
+    ),
+    (
+        "update trigger",
+        "It fires for every row that is re-encrypted: see what it does, and disable it meanwhile where that harms.",
+        "SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND %s IS NOT NULL AND NOT tgisinternal"
+        " AND tgenabled <> 'D' AND (tgtype & 16) <> 0",
+    ),
+    (
+        "generated column",
+        "A column computed from the token changes with it.",
+        "SELECT 1 FROM pg_depend d JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid"
+        " JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated <> ''"
+        " JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
+        " WHERE d.refobjid = to_regclass(%s) AND a.attname = %s AND a.attnum <> g.attnum",
+    ),
+    (
+        "row-level security",
+        "This role may not see every row: give it BYPASSRLS, or rotate as the table's owner.",
+        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s IS NOT NULL AND relrowsecurity"
+        " AND row_security_active(oid)",
+    ),
+    (
+        "partitioned table",
+        "Its partitions are rotated through it. Nothing to do.",
+        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s IS NOT NULL AND relkind = 'p'",
+    ),
+)
+
+
+def notices(database: Database, targets: Sequence[Target]) -> Iterator[dict[str, str]]:
+    """What the catalogue says that a person must know before the rotation."""
+    for target in targets:
+        for notice, todo, sql in _NOTICES:
+            if database.rows(sql, (target.table.regclass, target.column), table=target.table.label):
+                yield {"column": target.name, "notice": notice, "todo": todo}
+        if target.model == target.table.label:
+            yield {
+                "column": target.name,
+                "notice": "in no model",
+                "todo": "It is rotated all the same: find out which program reads it, and restart that too.",
+            }
+
+
+def secret_names(columns: Sequence[tuple[str, str]], targets: Sequence[Target]) -> Iterator[dict[str, str]]:
+    """Columns (table, column) named like a secret that are no target."""
+    known = {target.name for target in targets}
+    for table, column in columns:
+        if _SECRET_NAME.search(column) and f"{table}.{column}" not in known and table not in _DJANGO_TABLES:
+            yield {
+                "column": f"{table}.{column}",
+                "notice": "named like a secret, and no known scheme opens it",
+                "todo": "See whether it is encrypted by something else. If not, there is nothing to rotate.",
+            }

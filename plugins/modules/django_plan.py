@@ -1,0 +1,78 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_plan
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Find every encrypted value of a Django application, and write down what would be rotated
+description:
+  - Samples every text, bytea and json column of every schema of every PostgreSQL database of the application,
+    in or out of models. A column counts only when a token of it opens under the current keys.
+  - Then opens every value of every target, and writes the plan, a YAML file on the control node for people to review.
+  - The plan holds no value of any row, and no key.
+options:
+  path:
+    description: The plan file on the control node. Without it, C(.key_rotation/plan.yml) beside the inventory.
+    type: path
+  state:
+    description:
+      - V(written) writes the plan.
+      - V(matched) fails unless the plan file, where there is one, says the same but for the counts.
+    type: str
+    choices: [written, matched]
+    default: written
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.attributes
+attributes:
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Write the plan
+  tetech.key_rotation.django_plan:
+    project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
+    path: /srv/plans/food_ordering.yml
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+plan:
+  description: The plan, with its targets, fields without a value yet, schemes, notices and hash.
+  type: dict
+  returned: success
+path:
+  description: The plan file.
+  type: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, run
+
+
+def make_plan(module: AnsibleModule) -> dict[str, Any]:
+    """The host's part: open the application and say what is in it."""
+    from ..module_utils.engine import rotation
+    from ..module_utils.request import request_of
+
+    with rotation.opened(request_of(module.params, "plan")) as application:
+        return {"changed": False, "plan": application.plan()}
+
+
+def main() -> None:
+    run(AnsibleModule({**PROJECT_OPTIONS, **KEY_OPTIONS}, supports_check_mode=True), make_plan)
+
+
+if __name__ == "__main__":
+    main()
