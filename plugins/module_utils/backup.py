@@ -46,7 +46,7 @@ class Dump:
         try:
             with open(self.manifest, encoding="utf-8") as handle:
                 described = json.load(handle)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError):
             raise RotationError("E_BACKUP_CHECKSUM", path=self.path) from None

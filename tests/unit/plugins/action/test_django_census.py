@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.action.django_census import ActionModule
+
+
+@pytest.fixture
+def asked(run_action, stored, monkeypatch):
+    """What the host is asked, in place of a host with an application and a database."""
+    seen = {}
+
+    def on_host(self, module, args):
+        seen.update(args)
+        return {"changed": False, "targets": []}
+
+    monkeypatch.setattr(ActionModule, "on_host", on_host)
+
+    def run(**args):
+        run_action("django_census", project_dir="/srv/app", **args)
+        return seen
+
+    return run
+
+
+def test_a_stranger_gets_the_keys_of_the_stages_asked_for_and_no_other(asked, new_keys):
+    assert asked(stages=["pending"])["key_sets"] == {"pending": new_keys.values}
+
+
+def test_without_stages_all_versions_are_given(asked, old_keys, new_keys):
+    assert asked()["key_sets"] == {"current": old_keys.values, "pending": new_keys.values}
+
+
+def test_the_host_is_never_told_where_the_store_is(asked, store_path):
+    assert store_path not in str(asked(expect_stage="current"))
+    assert asked()["expect_stage"] == "current"

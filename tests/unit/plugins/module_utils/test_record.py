@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    return Record(str(tmp_path / "records"), "r1")
+
+
+def test_each_event_is_one_numbered_line_and_earlier_ones_stay(record):
+    record.append("env_file", "intent", host="web")
+    first = Path(record.path).read_text()
+    record.append("env_file", "done", host="web", key_id="1f0c2b9a7d5e4c31")
+    assert Path(record.path).read_text().startswith(first)
+    lines = [json.loads(line) for line in Path(record.path).read_text().splitlines()]
+    assert [(line["seq"], line["event"], line["phase"]) for line in lines] == [
+        (1, "env_file", "intent"),
+        (2, "env_file", "done"),
+    ]
+    assert lines[1]["key_id"] == "1f0c2b9a7d5e4c31"
+    assert lines == record.events()
+
+
+def test_an_event_says_who_where_and_when(record, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "ada")
+    record.append("rotate", "intent")
+    (event,) = record.events()
+    assert event["actor"] == "ada"
+    assert event["control_node"] == os.uname().nodename
+    assert event["rotation_id"] == "r1"
+    assert len(event["time"]) == len("2026-01-02T03:04:05Z")
+    assert event["time"].endswith("Z")
+
+
+def test_numbers_go_on_in_a_later_run(record, tmp_path):
+    record.append("rotate", "intent")
+    Record(str(tmp_path / "records"), "r1").append("rotate", "intent")
+    assert [event["seq"] for event in record.events()] == [1, 2]
+
+
+def test_only_its_user_reads_the_record(record):
+    record.append("rotate", "intent")
+    assert stat.S_IMODE(os.stat(record.path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.dirname(record.path)).st_mode) == 0o700
+
+
+def test_each_rotation_has_a_record_of_its_own(record, tmp_path):
+    record.append("rotate", "intent")
+    assert Record(str(tmp_path / "records"), "r2").events() == []
+
+
+@pytest.mark.parametrize("act", [lambda record: record.append("rotate", "intent"), lambda record: record.events()])
+def test_without_a_place_to_write_there_is_no_record_and_no_act(tmp_path, act):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(RotationError) as refused:
+        act(Record(str(tmp_path / "taken"), "r1"))
+    assert refused.value.code == "E_RECORD_WRITE"
+    assert str(tmp_path / "taken" / "r1" / "record.jsonl") in str(refused.value)
+
+
+def test_a_full_disk_stops_the_act(record, full_disk):
+    with full_disk(), pytest.raises(RotationError) as refused:
+        record.append("rotate", "intent")
+    assert refused.value.code == "E_RECORD_WRITE"
+
+
+def test_a_damaged_record_is_not_written_on(record):
+    record.append("rotate", "intent")
+    with open(record.path, "a") as handle:
+        handle.write('{"seq": 2, "half\n')
+    before = Path(record.path).read_text()
+    with pytest.raises(RotationError) as refused:
+        record.append("rotate", "done")
+    assert refused.value.where["reason"] == "a line is no JSON"
+    assert Path(record.path).read_text() == before

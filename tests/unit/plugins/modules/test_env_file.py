@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.modules import env_file
+
+TEXT = "# ours\nSECRET_KEY='{SECRET_KEY}'\nA=1\nENCRYPTION_SALT={ENCRYPTION_SALT}\n"
+OLD = KeySet({"SECRET_KEY": "CANARY-old-key", "ENCRYPTION_SALT": "CANARY-old-salt"})
+NEW = KeySet({"SECRET_KEY": "CANARY-new-key", "ENCRYPTION_SALT": "CANARY-new-salt"})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / ".env"
+    made.write_text(TEXT.format(**OLD.values))
+    made.chmod(0o640)
+    return made
+
+
+@pytest.fixture
+def set_keys(run_module, path):
+    def run(keys: KeySet | None = NEW, **flags):
+        arguments = {"path": str(path), "names": list(OLD.values), "values": dict(keys.values) if keys else {}}
+        ended = run_module(env_file.main, arguments, **flags)
+        assert "CANARY" not in ended.output
+        return ended
+
+    return run
+
+
+def test_check_run_check_again_run_again(set_keys, path):
+    before = path.read_text()
+    would = set_keys(check=True)
+    assert would.result["changed"] is True
+    assert path.read_text() == before
+
+    done = set_keys()
+    assert done.code == 0
+    assert path.read_text() == TEXT.format(**NEW.values)
+    said = {"changed": True, "path": str(path), "key_id": NEW.key_id, "settings": ["SECRET_KEY", "ENCRYPTION_SALT"]}
+    for result in (would.result, done.result):
+        assert {name: result[name] for name in said} == said
+
+    inode = path.stat().st_ino
+    for again in (set_keys(check=True), set_keys()):
+        assert (again.result["changed"], again.result["settings"]) == (False, [])
+        assert again.result["key_id"] == NEW.key_id
+    assert path.stat().st_ino == inode
+
+
+def test_the_diff_shows_key_ids_and_no_value(set_keys, path):
+    (diff,) = set_keys(check=True, diff=True).result["diff"]
+    assert diff["before"] == f"SECRET_KEY=<of key set {OLD.key_id}>\nENCRYPTION_SALT=<of key set {OLD.key_id}>\n"
+    assert diff["after"] == diff["before"].replace(OLD.key_id, NEW.key_id)
+    assert diff["before_header"] == diff["after_header"] == str(path)
+
+
+def test_without_diff_mode_there_is_no_diff(set_keys):
+    assert "diff" not in set_keys(check=True).result
+
+
+def test_a_dry_run_before_there_are_values_says_that_they_would_be_made(set_keys, path):
+    before = path.read_text()
+    ended = set_keys(None, check=True, diff=True)
+    assert (ended.result["changed"], ended.result["key_id"]) == (True, "(made by a real run)")
+    assert path.read_text() == before
+
+
+def test_the_values_are_not_among_the_arguments_of_the_result(set_keys):
+    assert set_keys().result["invocation"]["module_args"]["values"] is None
+
+
+def test_a_refusal_is_an_error_of_the_catalogue_and_changes_nothing(set_keys, path):
+    path.write_text(TEXT.format(**OLD.values) + "SECRET_KEY=CANARY\n")
+    before = path.read_text()
+    ended = set_keys()
+    assert (ended.code, ended.error) == (1, "E_ENV_DUPLICATE")
+    assert path.read_text() == before
+
+
+def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
+    params = {"path": str(path), "names": list(OLD.values), "values": dict(NEW.values)}
+    before = path.read_text()
+    with full_disk(), pytest.raises(RotationError, match="E_ENV_WRITE"):
+        env_file.set_values(SimpleNamespace(params=params, check_mode=False, _diff=False))
+    assert path.read_text() == before

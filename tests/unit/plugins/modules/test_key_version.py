@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.sealed import Envelope
+from ansible_collections.tetech.key_rotation.plugins.modules import key_version
+
+KEYS = {"SECRET_KEY": "CANARY-key", "ENCRYPTION_SALT": "CANARY-salt"}
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    made = tmp_path / ".env"
+    made.write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
+    made.chmod(0o600)
+    return made
+
+
+@pytest.fixture
+def read(run_module, env_file):
+    def run(**arguments):
+        ended = run_module(
+            key_version.main, {"state": "adopted", "rotation_id": "r1", "env_file": str(env_file), **arguments}
+        )
+        assert "CANARY" not in ended.output
+        return ended
+
+    return run
+
+
+def test_the_keys_come_back_sealed_and_only_the_envelope_opens_them(read):
+    envelope = Envelope()
+    ended = read(seal_to=envelope.address)
+    assert ended.code == 0
+    assert envelope.open(ended.result["sealed"]) == KEYS
+    assert ended.result["key_id"] == KeySet(KEYS).key_id
+    assert ended.result["changed"] is False
+
+
+def test_only_the_settings_asked_for_are_read(read):
+    envelope = Envelope()
+    ended = read(seal_to=envelope.address, keys=[{"name": "SECRET_KEY"}])
+    assert envelope.open(ended.result["sealed"]) == {"SECRET_KEY": KEYS["SECRET_KEY"]}
+
+
+def test_without_an_envelope_nothing_is_read(read):
+    ended = read()
+    assert (ended.code, ended.error) == (1, "E_OPTION")
+    assert "sealed" not in ended.result
+
+
+def test_a_file_that_could_not_be_rewritten_later_is_refused_now(public_folder, as_ordinary_user):
+    path = public_folder / ".env"
+    path.write_text("SECRET_KEY=CANARY\n")
+    path.chmod(0o444)
+
+    params = {"seal_to": Envelope().address, "env_file": str(path), "keys": [{"name": "SECRET_KEY"}]}
+
+    def asked() -> str:
+        with pytest.raises(RotationError) as refused:
+            key_version.read_sealed(SimpleNamespace(params=params))
+        return str(refused.value)
+
+    assert as_ordinary_user(asked).startswith(f"E_ENV_WRITE: {path} cannot be written")
+
+
+def test_an_env_file_that_is_missing_is_an_error_of_the_catalogue(read, env_file):
+    os.unlink(env_file)
+    ended = read(seal_to=Envelope().address)
+    assert (ended.code, ended.error) == (1, "E_ENV_MISSING")
+    assert str(env_file) in ended.result["msg"]

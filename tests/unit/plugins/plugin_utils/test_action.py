@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible import constants
+from ansible_collections.tetech.key_rotation.plugins.action.key_version import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
+
+
+@pytest.fixture
+def promote(run_action, stored):
+    """A step that changes the store, as the task of rotation r1."""
+    return lambda **args: run_action("key_version", state="current", rotation_id="r1", **args)
+
+
+@pytest.fixture
+def events(tmp_path):
+    return lambda: [(event["event"], event["phase"]) for event in Record(str(tmp_path / "records"), "r1").events()]
+
+
+@pytest.mark.parametrize(
+    ("constant", "setting"),
+    [
+        ("DEFAULT_DEBUG", "ANSIBLE_DEBUG"),
+        ("DEFAULT_KEEP_REMOTE_FILES", "ANSIBLE_KEEP_REMOTE_FILES"),
+    ],
+)
+def test_settings_that_print_or_keep_arguments_are_refused_before_anything(
+    promote, stored, events, monkeypatch, constant, setting
+):
+    before = Path(stored).read_bytes()
+    monkeypatch.setattr(constants, constant, True)
+    result = promote()
+    assert (result["failed"], result["error"]["code"]) == (True, "E_DEBUG_SETTINGS")
+    assert setting in result["msg"]
+    assert events() == []
+    assert Path(stored).read_bytes() == before
+
+
+def test_an_act_is_recorded_before_and_after(promote, events):
+    promote()
+    assert events() == [("key_version", "intent"), ("key_version", "done")]
+
+
+def test_a_refused_act_is_recorded_as_failed_with_its_error(run_action, stored, tmp_path):
+    run_action("key_version", state="pending", rotation_id="r2")
+    intent, failed = Record(str(tmp_path / "records"), "r2").events()
+    assert (intent["phase"], failed["phase"]) == ("intent", "failed")
+    assert failed["error"]["code"] == "E_ROTATION_OPEN"
+
+
+def test_without_a_record_there_is_no_act(promote, stored, tmp_path):
+    before = Path(stored).read_bytes()
+    (tmp_path / "records").write_text("taken")
+    assert promote()["error"]["code"] == "E_RECORD_WRITE"
+    assert Path(stored).read_bytes() == before
+
+
+def test_a_dry_run_writes_neither_store_nor_record_and_says_what_it_would_do(promote, stored, tmp_path, capsys):
+    before = Path(stored).read_bytes()
+    promote(check=True)
+    assert Path(stored).read_bytes() == before
+    assert not (tmp_path / "records").exists()
+    assert f"would make the new keys current in {stored}" in capsys.readouterr().out
+
+
+def test_a_dry_run_that_would_change_nothing_says_nothing(promote, loader, stored, capsys, run_action):
+    run_action("key_version", state="pending", rotation_id="r1", check=True)
+    assert "would" not in capsys.readouterr().out
+
+
+def test_the_text_of_an_unexpected_exception_never_shows(promote, monkeypatch):
+    def fail(self, args):
+        raise ValueError("CANARY")
+
+    monkeypatch.setattr(ActionModule, "act", fail)
+    result = promote()
+    assert (result["failed"], result["error"]["code"]) == (True, "E_INTERNAL")
+    assert "CANARY" not in str(result)
+
+
+def test_the_record_is_beside_the_inventory_or_where_it_was_said(run_action, stored, tmp_path, home):
+    run_action("key_version", state="current", rotation_id="r1", record_dir=None)
+    assert (home / ".local/state/key_rotation/default/records/r1/record.jsonl").exists()
+    run_action("key_version", state="current", rotation_id="r1", record_dir="~/kept")
+    assert (home / "kept/r1/record.jsonl").exists()
+
+
+def test_the_store_is_the_one_that_the_task_names(run_action, tmp_path, loader):
+    elsewhere = {"path": str(tmp_path / "elsewhere.yml")}
+    made = run_action("key_version", state="pending", rotation_id="r1", store=elsewhere)
+    assert open_store(elsewhere, {}, loader).load().stage("pending").key_id == made["key_id"]

@@ -1,0 +1,153 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultSecret, parse_vaulttext_envelope
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
+
+
+@pytest.fixture
+def no_password() -> DataLoader:
+    """Ansible started without any vault password."""
+    return DataLoader()
+
+
+def refusal(call, *args) -> RotationError:
+    with pytest.raises(RotationError) as refused:
+        call(*args)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "path"),
+    [
+        ({}, {"inventory_dir": "/etc/inventory"}, "/etc/inventory/keys.vault.yml"),
+        (
+            {},
+            {"inventory_dir": "/etc/inventory", "key_rotation_project_dir": "/srv/a"},
+            "/etc/inventory/keys.vault.yml",
+        ),
+        ({"path": "/elsewhere/k.yml"}, {"inventory_dir": "/etc/inventory"}, "/elsewhere/k.yml"),
+        ({"type": "vault_file", "path": "/k.yml"}, {}, "/k.yml"),
+        ({"path": "~/k.yml"}, {}, "{home}/k.yml"),
+        (
+            {},
+            {"inventory_dir": None, "key_rotation_project_dir": "/srv/food ordering/"},
+            "{home}/.local/state/key_rotation/srv-food ordering/keys.vault.yml",
+        ),
+        ({}, {}, "{home}/.local/state/key_rotation/default/keys.vault.yml"),
+    ],
+)
+def test_a_store_is_where_it_was_said_or_beside_the_inventory_or_in_the_user_s_folder(
+    options, variables, path, loader, home
+):
+    assert key_store.open_store(options, variables, loader).path == path.format(home=home)
+
+
+def test_a_relative_path_is_one_of_the_working_directory(loader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert key_store.open_store({"path": "k.yml"}, {}, loader).path == str(tmp_path / "k.yml")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "named"),
+    [({"type": "hashi_vault"}, "E_STORE_TYPE", "hashi_vault"), ({"file": "/k.yml"}, "E_STORE_OPTION", "file")],
+)
+def test_an_unknown_type_or_option_is_refused_with_what_is_known(options, code, named, loader):
+    error = refusal(key_store.open_store, options, {}, loader)
+    assert error.code == code
+    assert named in error.what
+    assert "vault_file" in error.todo or "password_file" in error.todo
+
+
+def test_without_a_vault_password_one_is_made_at_the_first_write_and_said(
+    store_path, no_password, home, capsys, old_keys
+):
+    store = key_store.open_store({"path": store_path}, {}, no_password)
+    made = home / ".config" / "key_rotation" / "vault_password"
+    assert store.load().versions == []
+    assert not made.exists()
+    with store.change() as history:
+        history.adopt(old_keys, "r1")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "one was made in" in said
+    assert "Keep a copy elsewhere" in said
+    assert made.read_text().strip() not in said
+    assert len(made.read_text().strip()) == 64
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+
+
+def test_the_password_is_made_once_and_opens_the_store_ever_after(store_path, no_password, home, old_keys, capsys):
+    with key_store.open_store({"path": store_path}, {}, no_password).change() as history:
+        history.adopt(old_keys, "r1")
+    made = home / ".config" / "key_rotation" / "vault_password"
+    password = made.read_bytes()
+    capsys.readouterr()
+    with key_store.open_store({"path": store_path}, {}, DataLoader()).change() as history:
+        assert history.stage("current").values == old_keys.values
+        history.close("r1")
+        history.versions[0].state = "deactivated"
+    assert made.read_bytes() == password
+    assert capsys.readouterr().err == ""
+
+
+def test_without_the_password_file_the_store_does_not_open(store_path, no_password, home, old_keys):
+    with key_store.open_store({"path": store_path}, {}, no_password).change() as history:
+        history.adopt(old_keys, "r1")
+    (home / ".config" / "key_rotation" / "vault_password").unlink()
+    assert refusal(key_store.open_store({"path": store_path}, {}, no_password).load).code == "E_STORE_PASSWORD"
+
+
+def test_no_password_file_is_made_where_ansible_has_a_password(stored, home):
+    assert Path(stored).exists()
+    assert os.listdir(home) == []
+
+
+def test_a_password_file_of_the_store_goes_before_ansible_s_passwords(store_path, loader, tmp_path, old_keys):
+    (tmp_path / "password").write_text("the store's own\n")
+    options = {"path": store_path, "password_file": str(tmp_path / "password")}
+    with key_store.open_store(options, {}, loader).change() as history:
+        history.adopt(old_keys, "r1")
+    assert refusal(key_store.open_store({"path": store_path}, {}, loader).load).code == "E_STORE_PASSWORD"
+    own = DataLoader()
+    own.set_vault_secrets([("default", VaultSecret(b"the store's own"))])
+    assert key_store.open_store({"path": store_path}, {}, own).load().versions
+
+
+@pytest.mark.parametrize("content", ["", "\n", None], ids=["empty", "blank", "a folder"])
+def test_a_password_file_without_a_password_is_refused(store_path, loader, tmp_path, content, old_keys):
+    path = tmp_path / "password"
+    path.mkdir() if content is None else path.write_text(content)
+    store = key_store.open_store({"path": store_path, "password_file": str(path)}, {}, loader)
+    with pytest.raises(RotationError) as refused, store.change() as history:
+        history.adopt(old_keys, "r1")
+    assert refused.value.code == "E_VAULT_PASSWORD_FILE"
+    assert not os.path.exists(store_path)
+
+
+def test_a_password_file_that_cannot_be_made_is_told(store_path, no_password, home, old_keys):
+    (home / ".config").write_text("taken")
+    store = key_store.open_store({"path": store_path}, {}, no_password)
+    with pytest.raises(RotationError) as refused, store.change() as history:
+        history.adopt(old_keys, "r1")
+    assert refused.value.code == "E_VAULT_PASSWORD_FILE"
+    assert "cannot be made" in refused.value.what
+
+
+@pytest.mark.parametrize(("vault_id", "expected"), [("prod", "prod"), (None, "dev")])
+def test_the_vault_id_chooses_among_several_secrets(store_path, old_keys, vault_id, expected):
+    several = DataLoader()
+    several.set_vault_secrets([("dev", VaultSecret(b"one")), ("prod", VaultSecret(b"two"))])
+    options = {"path": store_path, **({"vault_id": vault_id} if vault_id else {})}
+    store = key_store.open_store(options, {}, several)
+    with store.change() as history:
+        history.adopt(old_keys, "r1")
+    assert parse_vaulttext_envelope(Path(store_path).read_bytes())[3] == expected
+    assert store.load().stage("current").values == old_keys.values

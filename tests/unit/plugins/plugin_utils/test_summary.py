@@ -1,0 +1,152 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible import context
+from ansible.utils.context_objects import CLIArgs
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import summary
+
+VARIABLES = {"key_rotation_project_dir": "/srv/food ordering"}
+
+
+@pytest.fixture
+def typed(monkeypatch, tmp_path):
+    """Ansible was started with these arguments, in this folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def start(**options) -> None:
+        monkeypatch.setattr(context, "CLIARGS", CLIArgs(options))
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ({"args": ("rotate.yml",)}, "ansible-playbook rollback.yml"),
+        ({"args": ("playbooks/rotate.yml",)}, "ansible-playbook playbooks/rollback.yml"),
+        ({"args": ("./rotate.yml",)}, "ansible-playbook ./rollback.yml"),
+        ({"args": ("/srv/my plays/rotate.yml",)}, "ansible-playbook '/srv/my plays/rollback.yml'"),
+        ({"args": ("tetech.key_rotation.rotate",)}, "ansible-playbook tetech.key_rotation.rollback"),
+        ({"args": ("rotate.yml",), "inventory": ("{cwd}/staging",)}, "ansible-playbook rollback.yml -i staging"),
+        ({"args": ("rotate.yml",), "inventory": ("localhost,",)}, "ansible-playbook rollback.yml -i localhost,"),
+        (
+            {"args": ("rotate.yml",), "inventory": ("{cwd}/a", "{cwd}/b")},
+            "ansible-playbook rollback.yml -i a -i b",
+        ),
+        ({"args": ("rotate.yml",), "connection": "local"}, "ansible-playbook rollback.yml -c local"),
+        ({"args": ("rotate.yml",), "connection": "ssh"}, "ansible-playbook rollback.yml"),
+        ({"args": ("rotate.yml",), "extra_vars": ("key_rotation_reason=leak",)}, "ansible-playbook rollback.yml"),
+        (
+            {
+                "args": ("tetech.key_rotation.rotate",),
+                "inventory": ("localhost,",),
+                "connection": "local",
+                "extra_vars": ("key_rotation_project_dir=/srv/food ordering",),
+            },
+            "ansible-playbook tetech.key_rotation.rollback -i localhost, -c local "
+            "-e 'key_rotation_project_dir=/srv/food ordering'",
+        ),
+    ],
+)
+def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options, command):
+    inventory = tuple(source.format(cwd=tmp_path) for source in options.get("inventory", ()))
+    typed(**{**options, "inventory": inventory})
+    assert summary.command(VARIABLES, "rollback") == command
+
+
+def census(event: Record, **values: int) -> None:
+    """A census of so many values per column; all of one model but the orders."""
+    targets = [
+        {
+            "model": "restaurant.Order" if column == "address" else "customer.Profile",
+            "classes": {"current": count, "empty": 7},
+        }
+        for column, count in values.items()
+    ]
+    event.append("django_census", "done", targets=targets)
+
+
+def reencrypted(event: Record, phase: str, *values: int) -> None:
+    event.append("django_reencrypt", phase, targets=[{"reencrypted": count} for count in values])
+
+
+@pytest.fixture
+def record(tmp_path) -> Record:
+    """A rotation that was interrupted once and then completed."""
+    kept = Record(str(tmp_path / "records"), "r1")
+    kept.append("rotate", "intent", resumed=False)
+    kept.append("key_version", "done", stages={"current": "a" * 16})
+    kept.append("postgresql_backup", "done", path="/b/r1.dump", size=1234567, sha256="f" * 64)
+    reencrypted(kept, "done", 700, 400)
+    kept.append("rotate", "intent", resumed=True)
+    census(kept, name=1)
+    reencrypted(kept, "failed", 9999)
+    reencrypted(kept, "done", 300, 1000)
+    reencrypted(kept, "done", 2)
+    kept.append("key_version", "done", stages={"previous": "a" * 16, "current": "c" * 16})
+    census(kept, name=1000, phone=999, address=50)
+    kept.append("rotate", "done")
+    return kept
+
+
+def at_times(record: Record, *seconds: int) -> None:
+    """As if its events had happened so many seconds after noon."""
+    events = [{**event, "time": f"2026-01-02T12:00:{at:02d}Z"} for event, at in zip(record.events(), seconds)]
+    Path(record.path).write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def test_the_summary_of_a_rotation_tells_what_its_last_run_did_and_what_was_proved(typed, record):
+    typed(args=("rotate.yml",))
+    at_times(record, 0, 1, 2, 3, 30, 31, 32, 33, 34, 35, 36, 42)
+    assert list(summary.lines(record, VARIABLES, completed=True)) == [
+        "",
+        summary.RULE,
+        " Key rotation r1: COMPLETED in 12 s",
+        summary.RULE,
+        f"  keys       {'a' * 16} (previous) -> {'c' * 16} (current)",
+        "  values     2,049 open under the current keys, and under no other",
+        "             customer.Profile     1,999",
+        "             restaurant.Order        50",
+        "             1,302 were re-encrypted by this run",
+        "  backup     /b/r1.dump",
+        f"             1,234,567 bytes, SHA-256 {'f' * 64}",
+        f"  record     {record.path}",
+        "  roll back  ansible-playbook rollback.yml",
+        summary.RULE,
+    ]
+
+
+def test_the_summary_of_a_rollback_tells_what_it_did_itself(typed, record):
+    typed(args=("rotate.yml",))
+    record.append("rollback", "intent")
+    reencrypted(record, "done", 5)
+    record.append("key_version", "done", stages={"current": "a" * 16})
+    census(record, name=1001)
+    record.append("rollback", "done")
+    shown = list(summary.lines(record, VARIABLES, completed=False))
+    assert shown[2].startswith(" Rollback of r1: ROLLED BACK in ")
+    assert f"  keys       {'a' * 16} (current again)" in shown
+    assert "  values     1,001 open under the current keys, and under no other" in shown
+    assert "             5 were re-encrypted by this run" in shown
+    assert "  again      ansible-playbook rotate.yml" in shown
+
+
+def test_a_census_is_one_line_per_target_with_the_largest_class_first():
+    targets = [
+        {"table": "profile", "column": "name", "rows": 1200, "classes": {"empty": 9, "current": 1190}, "left_alone": 1},
+        {"table": "a", "column": "b", "rows": 0, "classes": {}, "left_alone": 0},
+    ]
+    assert list(summary.census(targets)) == [
+        "  profile.name      1,200 rows: 1,190 current, 9 empty, 1 left alone",
+        "  a.b                   0 rows: none",
+    ]
+
+
+def test_a_census_of_nothing_has_no_lines():
+    assert list(summary.census([])) == []
