@@ -5,12 +5,12 @@
 PYTHON ?= python3
 CONTROL = .venv/control
 APPLICATION = .venv/application
-BIN = $(CURDIR)/$(CONTROL)/bin
+BIN = $(CONTROL)/bin
 TREE = .ansible/tree/ansible_collections/tetech/key_rotation
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo demo-down test lint unit integration molecule build clean
+.PHONY: demo demo-down test lint unit integration molecule libraries build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -22,22 +22,25 @@ demo-down:
 	test ! -d .demo || $(APPLICATION)/bin/python examples/demo/setup.py .demo --stop
 	rm -rf .demo
 
-test: lint unit integration molecule
+test: lint unit integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
 	ruff check .
 	ruff format --check .
 	mypy
-	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.ansible/tree ansible-lint --offline
+	ANSIBLE_COLLECTIONS_PATH=.ansible/tree ansible-lint --offline
 
 unit: $(CONTROL)/.dev $(TREE)
 	cd $(TREE) && python -m pytest tests/unit
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_APPLICATION=$(CURDIR)/$(APPLICATION) python -m pytest tests/integration
+	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest tests/integration
+
+libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
+	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest tests/libraries
 
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
-	KEY_ROTATION_APPLICATION=$(CURDIR)/$(APPLICATION) molecule test -s default
+	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s default
 
 build: $(CONTROL)/.ready
 	ansible-galaxy collection build --force
@@ -48,7 +51,7 @@ clean: demo-down
 # The collection under its name, for a checkout in any folder.
 $(TREE):
 	mkdir -p $(dir $@)
-	ln -sfn $(CURDIR) $@
+	ln -sfn "$(CURDIR)" $@
 
 $(CONTROL)/.ready: requirements.txt
 	$(PYTHON) -m venv $(CONTROL)
@@ -57,6 +60,14 @@ $(CONTROL)/.ready: requirements.txt
 
 $(CONTROL)/.dev: requirements-dev.txt $(CONTROL)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# Each in a folder of its own: several of them share one module name.
+.venv/libraries/.ready: tests/libraries/packages.txt $(CONTROL)/.ready
+	while read -r package needs; do \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	    --target ".venv/libraries/$$package" $$package $$needs || exit 1; \
+	done < $<
 	touch $@
 
 $(APPLICATION)/.ready: examples/food_ordering/requirements.txt

@@ -49,17 +49,18 @@ class ActionModule(RotationAction):
             keys = KeySet(envelope.open(found.pop("sealed")))
         except (InvalidTag, ValueError):
             raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found="?", proved="?") from None
-        proved = options["key_id"]
-        if proved and proved != keys.key_id:
-            raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found=keys.key_id, proved=proved)
-        store = self.store(options)
-        history = store.load()
+        history = self.store(options).load()
         new = not history.versions
-        if not new:
+        if new and options["key_id"] not in (None, keys.key_id):
+            proved = options["key_id"]
+            raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found=keys.key_id, proved=proved)
+        if new and not self._task.check_mode:
+            with self.store(options).change() as history:
+                new = not history.versions  # another host may have been first
+                if new:
+                    history.adopt(keys, options["rotation_id"])
+        if history.versions:
             _refuse_other_keys(history, keys, options["env_file"])
-        elif not self._task.check_mode:
-            with store.change() as history:
-                history.adopt(keys, options["rotation_id"])
         return self._result(history, changed=new, key_id=keys.key_id)
 
     def _pending(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +93,10 @@ class ActionModule(RotationAction):
     def _rolled_back(self, options: dict[str, Any]) -> dict[str, Any]:
         """The version before this rotation's is current again."""
         history = self.store(options).load()
-        changed = history.outcome(options["rotation_id"]) != ROLLED_BACK
+        rotation_id = options["rotation_id"]
+        changed = history.outcome(rotation_id) != ROLLED_BACK
+        if changed and history.last.rotation_id != rotation_id:
+            raise RotationError("E_ROTATION_OPEN", open_id=history.last.rotation_id, asked=rotation_id)
         if changed and not self._task.check_mode:
             with self.store(options).change() as history:
                 history.roll_back()

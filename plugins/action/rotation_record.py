@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import secrets
 from typing import Any
@@ -32,11 +33,16 @@ class ActionModule(RotationAction):
         """Which rotation this run is: the open one, or a new one. Writes the first line of its record."""
         history = self.store(options).load()
         direction = options["direction"]
-        rotation_id, state = _rotation(history, direction, options["rotation_id"])
+        lease = self.lease(options)
+        asked = options["rotation_id"] or (None if history.open_rotation else _unmade(history, lease.left_over()))
+        rotation_id, state = _rotation(history, direction, asked if direction == "rotate" else options["rotation_id"])
         done = state == COMPLETED
         if not done:
             about = {name: options[name] for name in ("reason", "authorization") if options[name]}
-            if not self._task.check_mode:
+            if self._task.check_mode:
+                lease.refuse_other(os.getppid())
+            else:
+                lease.take(rotation_id, os.getppid())
                 self.record({**options, "rotation_id": rotation_id}).append(
                     direction, "intent", resumed=state == "resumed", **about
                 )
@@ -69,7 +75,13 @@ class ActionModule(RotationAction):
         )
         for line in summary.lines(record, self.variables, completed=completed):
             display.display(line)
+        self.lease(options).give_back()
         return {"changed": False, "record": record.path}
+
+
+def _unmade(history: History, left_over: str | None) -> str | None:
+    """The rotation of a run that died before it made a version: its dump is still good."""
+    return left_over if left_over and history.outcome(left_over) is None else None
 
 
 def _rotation(history: History, direction: str, asked: str | None) -> tuple[str, str]:
@@ -95,7 +107,9 @@ def _rotation(history: History, direction: str, asked: str | None) -> tuple[str,
 
 def _to_roll_back(history: History, asked: str | None) -> str:
     history.destination("rollback")  # E_NOTHING_TO_ROLL_BACK
-    last = history.stage("pending" if "pending" in history.stages else "current").rotation_id
+    last, newest = history.last.rotation_id, history.versions[-1]
+    if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
+        raise RotationError("E_ROLLED_BACK", rotation_id=newest.rotation_id, earlier=last)
     if asked and asked != last:
         raise RotationError(
             "E_OPTION",

@@ -64,7 +64,7 @@ options:
   store:
     description:
       - Where the versions live. V(type) is V(vault_file), a file in Ansible Vault's format on the control node.
-      - V(path) is that file, without it C(.key_rotation/keys.vault.yml) beside the inventory.
+      - V(path) is that file, without it C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory.
       - V(vault_id) chooses among several vault secrets, V(password_file) names one of its own.
     type: dict
     default: {}
@@ -80,7 +80,9 @@ options:
     type: str
     required: true
   record_dir:
-    description: Folder of the records on the control node. Without it, C(.key_rotation/records) beside the inventory.
+    description:
+      - Folder of the records on the control node.
+      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
 """
     ATTRIBUTES = r"""

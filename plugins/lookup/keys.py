@@ -19,7 +19,7 @@ options:
   store:
     description:
       - Where the versions live, as in C(key_rotation_store).
-      - Without O(store.path), the file C(.key_rotation/keys.vault.yml) beside the inventory.
+      - Without O(store.path), the file C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory.
     type: dict
     default: {}
     vars:

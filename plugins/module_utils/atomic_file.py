@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
 
 
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
@@ -56,8 +59,20 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def folder_lock(folder: str) -> Iterator[None]:
+    """Hold the folder against other holders of this lock on this machine; the system frees it with the process."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def private_folder(path: str) -> None:
     """Make ``path`` and what is missing above it with mode 0700. Raises OSError."""
     if not os.path.isdir(path):
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        private_folder(os.path.dirname(path))
+        os.mkdir(path, mode=0o700)
         sync_folder(os.path.dirname(path))

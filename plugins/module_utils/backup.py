@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from . import atomic_file
 from .engine.database import Libpq
@@ -35,11 +35,11 @@ class Dump:
     the default one have their alias after the ID."""
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
-        self.folder = folder
+        self.folder = os.path.abspath(folder)
         self.rotation_id = rotation_id
         name = rotation_id if alias == "default" else f"{rotation_id}.{alias}"
-        self.path = os.path.join(folder, f"{name}.dump")
-        self.manifest = os.path.join(folder, f"{name}.json")
+        self.path = os.path.join(self.folder, f"{name}.dump")
+        self.manifest = os.path.join(self.folder, f"{name}.json")
 
     def known(self) -> dict[str, Any] | None:
         """An earlier run's dump, checked against its manifest; None where there is none. Raises E_BACKUP_CHECKSUM."""
@@ -137,12 +137,15 @@ def _dump(tools: str, connection: Libpq, partial: str) -> tuple[str, int]:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(partial)
     with (
-        _environment(connection) as environment,
+        tempfile.TemporaryFile() as passfile,
         os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle,
         tempfile.TemporaryFile() as complaints,
     ):
         argv = [os.path.join(tools, "pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=complaints, env=environment) as process:
+        environment = {**_environment(connection), **_nameless_passfile(connection.password, passfile)}
+        with subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=[passfile.fileno()]
+        ) as process:
             assert process.stdout is not None
             while chunk := process.stdout.read(CHUNK):
                 handle.write(chunk)
@@ -172,21 +175,22 @@ def _clean() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
-@contextlib.contextmanager
-def _environment(connection: Libpq) -> Iterator[dict[str, str]]:
-    """libpq's environment, with the password in a passfile that lives as long as the dump."""
-    environment = {**_clean(), "PGUSER": connection.user, "PGDATABASE": connection.database}
-    if connection.host:
-        environment["PGHOST"] = connection.host
-    if connection.port:
-        environment["PGPORT"] = connection.port
-    for name, value in connection.options.items():
-        environment["PG" + name.upper().replace("_", "")] = value
-    with tempfile.TemporaryDirectory(prefix="key_rotation_") as folder:
-        passfile = os.path.join(folder, "passfile")
-        with open(os.open(passfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
-            handle.write(f"*:*:*:*:{_escaped(connection.password)}\n")
-        yield {**environment, "PGPASSFILE": passfile}
+def _environment(connection: Libpq) -> dict[str, str]:
+    """libpq's environment, without the password."""
+    environment = {"PGHOST": connection.host, "PGPORT": connection.port, "PGUSER": connection.user}
+    environment["PGDATABASE"] = connection.database
+    environment.update({"PG" + name.upper().replace("_", ""): value for name, value in connection.options.items()})
+    return {**_clean(), **{name: value for name, value in environment.items() if value}}
+
+
+def _nameless_passfile(password: str, handle: BinaryIO) -> dict[str, str]:
+    """libpq's passfile in a file that has no name: nothing is left of it, however this process ends."""
+    if not password:
+        return {}
+    os.fchmod(handle.fileno(), 0o600)
+    handle.write(f"*:*:*:*:{_escaped(password)}\n".encode())
+    handle.flush()
+    return {"PGPASSFILE": f"/dev/fd/{handle.fileno()}"}
 
 
 def _escaped(word: str) -> str:

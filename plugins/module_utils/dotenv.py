@@ -20,8 +20,9 @@ from .errors import RotationError
 
 MAX_BYTES = 1 << 20
 _ASSIGNMENT = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(?P<rest>.*)")
-_SINGLE = re.compile(r"'(?P<value>[^'\\]*)'(?P<tail>[ \t]*(?:#.*)?)$")
-_DOUBLE = re.compile(r'"(?P<value>[^"\\]*)"(?P<tail>[ \t]*(?:#.*)?)$')
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # not splitlines(), which splits at characters that readers take for text
+_SINGLE = re.compile(r"'(?P<value>[^'\\\r\n]*)'(?P<tail>[ \t]*(?:#.*)?)$")
+_DOUBLE = re.compile(r'"(?P<value>[^"\\\r\n]*)"(?P<tail>[ \t]*(?:#.*)?)$')
 _BARE = re.compile(r"(?P<value>[^'\"\s][^\r\n]*?|)(?P<tail>[ \t]*|[ \t]+#.*)$")
 _STYLES = {"'": _SINGLE, '"': _DOUBLE, "": _BARE}
 
@@ -57,9 +58,12 @@ def read_text(path: str) -> str:
         if os.path.islink(path):
             raise RotationError("E_ENV_UNSAFE", path=path, found="a symbolic link") from None
         raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=_user()) from None
-    with os.fdopen(descriptor, "rb") as handle:
-        _refuse_unsafe(path, os.fstat(handle.fileno()))
-        raw = handle.read()
+    try:
+        _refuse_unsafe(path, os.fstat(descriptor))
+        with os.fdopen(os.dup(descriptor), "rb") as handle:
+            raw = handle.read()
+    finally:
+        os.close(descriptor)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as exc:
@@ -84,14 +88,19 @@ def assignments(text: str, names: Sequence[str], path: str) -> dict[str, Assignm
     """The one line of each name. Raises E_ENV_DUPLICATE, E_ENV_SYNTAX, E_ENV_KEY_MISSING or E_ENV_KEY_EMPTY."""
     found: dict[str, Assignment] = {}
     offset = 0
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
-        match = _ASSIGNMENT.match(line.lstrip("\ufeff").rstrip("\r\n"))
+    inside = ""  # the quote of a value that goes on over lines
+    for number, line in enumerate(_LINE.findall(text), start=1):
+        match = None if inside else _ASSIGNMENT.match(line.lstrip("\ufeff").rstrip("\r\n"))
         if match and match["name"] in names:
             name = match["name"]
             if name in found:
                 raise RotationError("E_ENV_DUPLICATE", path=path, line=number, name=name, first=found[name].line)
             start = offset + (len(line) - len(line.lstrip("\ufeff"))) + match.start("rest")
             found[name] = _assignment(name, match["rest"], number, start, path)
+        elif match and match["rest"][:1] in ("'", '"') and match["rest"].count(match["rest"][0]) == 1:
+            inside = match["rest"][0]
+        elif inside and inside in line:
+            inside = ""
         offset += len(line)
     for name in names:
         if name not in found:
@@ -115,9 +124,14 @@ def _assignment(name: str, rest: str, number: int, start: int, path: str) -> Ass
     return Assignment(name, number, start, start + match.start("tail"), quote, match["value"])
 
 
-def read(path: str, names: Sequence[str]) -> dict[str, str]:
-    """The values of ``names`` in the file, checked against python-dotenv where the application has it."""
+def read(path: str, names: Sequence[str], *, every: bool = True) -> dict[str, str]:
+    """The values of ``names`` in the file, checked against python-dotenv where the application has it.
+
+    Without ``every``, names that are not set are left out, as long as one is.
+    """
     text = read_text(path)
+    if not every:
+        names = [name for name in names if re.search(rf"^[ \t]*(export[ \t]+)?{name}[ \t]*=", text, re.M)] or names
     values = {name: found.value for name, found in assignments(text, names, path).items()}
     _compare_with_reader(text, values, path)
     return values

@@ -34,10 +34,42 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_ENV_CHANGED": ("{path} was changed by someone else while it was being rewritten", "Run the same command again."),
     "E_ENV_WRITE": ("{path} cannot be written: {reason}", "Give {user} the right to write the file and its folder."),
     "E_ENV_READ": ("{path} cannot be read: {reason}", "Give {user} the right to read it, or set key_rotation_user."),
+    "E_ENV_EXPORTED": (
+        "{name} is in the environment of the process, and wins over {path}",
+        "Take it out of the environment (Environment= of a unit, export in a profile), then run again.",
+    ),
+    "E_ENV_NOT_READ": (
+        "the application does not read {path} when it starts",
+        "Set key_rotation_env_file to the file that its settings load.",
+    ),
+    "E_ENV_NOT_LIVE": (
+        "the application's setting {name} is not what {path} says",
+        "Another file or variable wins: find it, and set key_rotation_env_file to the file that counts.",
+    ),
+    "E_TARGET_MISSED": (
+        "{column} holds tokens under the keys that are to be rotated, and key_rotation_targets does not list it",
+        "List it too, or leave key_rotation_targets out. Under new keys the application could not read it.",
+    ),
+    "E_COLUMN_PLAIN": (
+        "{column} is named as encrypted, and none of its values is a token",
+        "Encrypt them through the application, or list the column in key_rotation_ignore if they are to stay in clear.",
+    ),
+    "E_PIPELINING": (
+        "this connection writes modules to a file on the host, and they hold keys ({reason})",
+        "Use a become method that pipelines, such as sudo without requiretty.",
+    ),
+    "E_HOST_PYTHON": (
+        "there is no Python at {python}",
+        "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir.",
+    ),
     # the store
     "E_STORE_PASSWORD": (
-        "{path} does not open with the vault password given",
-        "Start ansible-playbook with the --vault-id or --vault-password-file that {path} was made with.",
+        "{path} does not open with the vault password given, or is damaged",
+        "Give the secret that {path} was made with: --vault-id, --vault-password-file, or the store's password_file.",
+    ),
+    "E_STORE_VAULT_ID": (
+        "key_rotation_store names the vault id {vault_id}, and Ansible was started with {known}",
+        "Start ansible-playbook with --vault-id {vault_id}@..., or correct the store's vault_id.",
     ),
     "E_STORE_FORMAT": ("{path} is not a key store of this collection ({found})", "Restore the file from its backup."),
     "E_STORE_READ": (
@@ -52,7 +84,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{path} does not read back as it was written",
         "Check the disk, then run the same command again.",
     ),
-    "E_STORE_CHANGED": ("{path} was changed by someone else meanwhile", "Run the same command again."),
     "E_STORE_TYPE": ("key_rotation_store has the unknown type {type}", "Use one of: {known}."),
     "E_STORE_OPTION": ("key_rotation_store has the unknown option {name}", "Use only: {known}."),
     "E_STORE_STAGE": ("the store {path} has no {stage} version", "{advice}"),
@@ -64,7 +95,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     # keys
     "E_KEYS_DIFFER": (
         "{env_file} holds the keys {found}, and the store {store} says {current} are current",
-        "Someone changed one of them by hand: put the right keys back, then run again.",
+        "Either one was changed by hand, or the store is another application's: correct key_rotation_store.",
     ),
     "E_KEYS_BACK": (
         "{env_file} holds the previous keys {found}, and the store {store} says {current} are current: "
@@ -89,6 +120,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_ENV_NOT_SWITCHED": (
         "{path} holds the keys {found}, and the data is to be under {expected}",
         "Run the same command again, or the rollback playbook.",
+    ),
+    "E_ROLLED_BACK": (
+        "the last rotation, {rotation_id}, was rolled back already",
+        "To go back one more, name the rotation: -e key_rotation_id={earlier}",
     ),
     "E_NOTHING_TO_ROLL_BACK": (
         "the store {path} has neither a pending nor a previous version",
@@ -131,6 +166,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{table}: rows are still being written under the old keys after {passes} passes",
         "Stop the application's processes (they hold the old keys), then run the same command again.",
     ),
+    "E_RUNNING": (
+        "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid})",
+        "Wait for it to end, then run the same command again.",
+    ),
     "E_LOCKED": (
         "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})",
         "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})",
@@ -152,6 +191,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "no column of {tables} tables holds a token of the schemes {schemes}",
         "Check key_rotation_project_dir and its database, or describe the scheme in key_rotation_schemes.",
     ),
+    "E_OTHER_KEYS": (
+        "{count} columns hold tokens, and all open under {settings}, which key_rotation_keys does not feed",
+        "List the keys to rotate in key_rotation_keys.",
+    ),
     "E_WRONG_KEY": (
         "{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}",
         "These are not the keys the data is encrypted with: put the right ones into {source}, "
@@ -166,16 +209,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Describe its scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
     ),
     "E_UNREADABLE": (
-        "{table}.{column}: {count} values open under no known key (rows {rows})",
+        "{count} values open under no known key: {rows}",
         "Restore or delete those values, or list them in key_rotation_leave_alone to keep them as they are.",
     ),
     "E_PLAINTEXT": (
-        "{table}.{column}: {count} values are not encrypted (rows {rows})",
+        "{count} values are not encrypted: {rows}",
         "Encrypt them through the application, or list them in key_rotation_leave_alone to keep them as they are.",
     ),
     "E_NOT_CURRENT": (
-        "{table}.{column}: {count} values are not under the keys {key_id} (rows {rows})",
-        "A process still writes under other keys: restart it, then run the rotate playbook.",
+        "{count} values are not under the keys {key_id}: {rows}",
+        "A rotation is not finished, or a process writes under other keys: restart it, and run the rotate playbook.",
     ),
     "E_COUNT_CHANGED": (
         "{table}.{column}: {before} values before, {after} after",

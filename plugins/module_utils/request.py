@@ -11,12 +11,17 @@ from . import dotenv
 from .engine.rotation import Request
 
 
-def request_of(params: Mapping[str, Any], label: str) -> Request:
-    """The request; without versions from the store, the keys are those of the env file, as ``current``."""
+def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True) -> Request:
+    """The request; without versions from the store, the keys are those of the env file, as ``current``.
+
+    ``every_key`` is whether the env file must set them all: for a first look at an application it need not.
+    """
     key_sets = params["key_sets"]
     keys_from = "the key store"
     if not key_sets:
-        key_sets = {"current": dotenv.read(params["env_file"], [key["name"] for key in params["keys"]])}
+        key_sets = {
+            "current": dotenv.read(params["env_file"], [key["name"] for key in params["keys"]], every=every_key)
+        }
         keys_from = params["env_file"]
     return Request(
         project_dir=params["project_dir"],

@@ -12,6 +12,7 @@ description:
   - A read-only pass over every target of a Django application that opens every value, in one snapshot of the database.
   - Each run is a fresh process that holds only the key sets it is given.
   - Without a version in the store the keys of O(env_file) are used.
+  - Fails unless the application, as it starts, reads O(env_file) and has its keys from there.
 options:
   stages:
     description: The stages of the store whose key sets are tried. Without it, all versions.
@@ -34,7 +35,9 @@ options:
     description: The rotation whose record this goes into. Without it, it goes into none.
     type: str
   record_dir:
-    description: Folder of the records on the control node. Without it, C(.key_rotation/records) beside the inventory.
+    description:
+      - Folder of the records on the control node.
+      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
@@ -93,13 +96,16 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     with rotation.opened(request_of(params, "census")) as application:
+        application.refuse_unproved()
         tallies = application.census(params["digest_stage"])
         keyring = application.keyring
     census.refuse_unreadable(tallies)
     found = [tally.as_result() for tally in tallies]
+    keys = _of_env_file(params)
+    application.started.refuse_other_source(params["env_file"], keys.values)
     if params["expect_stage"]:
         census.refuse_other_than(params["expect_stage"], tallies, keyring)
-        _refuse_other_env(params, keyring.key_id(params["expect_stage"]))
+        _refuse_other_env(params, keys.key_id, keyring.key_id(params["expect_stage"]))
     census.refuse_difference(params["baseline"], found)
     return {
         "changed": False,
@@ -109,12 +115,15 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def _refuse_other_env(params: dict[str, Any], expected: str) -> None:
-    """The application reads its keys from the env file: they must be the ones that were proved."""
+def _of_env_file(params: dict[str, Any]) -> Any:
     from ..module_utils import dotenv
     from ..module_utils.engine.keysets import KeySet
 
-    found = KeySet(dotenv.read(params["env_file"], [key["name"] for key in params["keys"]])).key_id
+    return KeySet(dotenv.read(params["env_file"], [key["name"] for key in params["keys"]]))
+
+
+def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:
+    """The application reads its keys from the env file: they must be the ones that were proved."""
     if found != expected:
         raise RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=found, expected=expected)
 

@@ -15,7 +15,7 @@ description:
   - The plan holds no value of any row, and no key.
 options:
   path:
-    description: The plan file on the control node. Without it, C(.key_rotation/plan.yml) beside the inventory.
+    description: The plan file on the control node. Without it, C(.key_rotation/PROJECT/plan.yml) beside the inventory.
     type: path
   state:
     description:
@@ -66,7 +66,7 @@ def make_plan(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.engine import rotation
     from ..module_utils.request import request_of
 
-    with rotation.opened(request_of(module.params, "plan")) as application:
+    with rotation.opened(request_of(module.params, "plan", every_key=False)) as application:
         return {"changed": False, "plan": application.plan()}
 
 

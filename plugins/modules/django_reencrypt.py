@@ -101,6 +101,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     destination = params["destination"]
     started = time.monotonic()
     with rotation.opened(request_of(params, params["rotation_id"])) as application:
+        application.refuse_unproved()
         known = destination in application.keyring.stages  # not in a dry run before the version is made
         if not module.check_mode:
             application.lock()

@@ -28,7 +28,9 @@ options:
     description: The rotation. Needed to close it. To open one it may be left out.
     type: str
   record_dir:
-    description: Folder of the records on the control node. Without it, C(.key_rotation/records) beside the inventory.
+    description:
+      - Folder of the records on the control node.
+      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
   store:
     description: Where the versions live, as for M(tetech.key_rotation.key_version).

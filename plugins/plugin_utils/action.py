@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import os
 from typing import Any
 
 from ansible import constants as C
@@ -14,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError, internal
+from ..module_utils.lease import Lease
 from ..module_utils.record import Record
 from ..module_utils.stores.vault_file import VaultFile
 from .key_store import expand, open_store, state_folder
@@ -68,6 +70,7 @@ class RotationAction(ActionBase, abc.ABC):
             return self._told(args)
         if not self.recorded or "rotation_id" not in args:
             return self.act(args)
+        self.lease(args).refuse_other(os.getppid())
         record = self.record(args)
         event = self._task.action.rsplit(".", 1)[-1]
         about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
@@ -76,6 +79,9 @@ class RotationAction(ActionBase, abc.ABC):
             result = self.act(args)
         except RotationError as exc:
             record.append(event, "failed", error=exc.as_result()["error"], **about)
+            raise
+        except Exception as exc:
+            record.append(event, "failed", error={"code": "E_INTERNAL", "what": type(exc).__name__}, **about)
             raise
         phase = "failed" if result.get("failed") else "done"
         found = {name: result[name] for name in RECORDED if name in result}
@@ -101,8 +107,14 @@ class RotationAction(ActionBase, abc.ABC):
 
     def record(self, args: dict[str, Any]) -> Record:
         """The record of the rotation that ``args`` name."""
-        folder = args.get("record_dir") or f"{state_folder(self.variables)}/records"
-        return Record(expand(folder), str(args["rotation_id"]))
+        return Record(self._records(args), str(args["rotation_id"]))
+
+    def lease(self, args: dict[str, Any]) -> Lease:
+        """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
+        return Lease(self._records(args))
+
+    def _records(self, args: dict[str, Any]) -> str:
+        return expand(args.get("record_dir") or f"{state_folder(self.variables)}/records")
 
     def store(self, args: dict[str, Any]) -> VaultFile:
         """The store that ``args`` describe."""
@@ -112,7 +124,17 @@ class RotationAction(ActionBase, abc.ABC):
         """Run one of our modules on the host, its arguments by pipe: they hold keys."""
         with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
             self._connection.set_option("pipelining", True)
-        return self._execute_module(module_name=f"{COLLECTION}.{module}", module_args=args, task_vars=self.variables)
+        if not self._connection.is_pipelining_enabled():
+            raise RotationError(
+                "E_PIPELINING", reason=f"{self._connection.transport}, {self._play_context.become_method}"
+            )
+        arguments = {name: value for name, value in args.items() if value is not None}
+        result = self._execute_module(
+            module_name=f"{COLLECTION}.{module}", module_args=arguments, task_vars=self.variables
+        )
+        if result.get("failed") and "error" not in result and result.get("rc") in (126, 127):
+            raise RotationError("E_HOST_PYTHON", python=self.variables.get("ansible_python_interpreter"))
+        return result
 
 
 def _refuse_debug_settings() -> None:

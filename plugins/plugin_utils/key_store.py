@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants as C
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecret, match_encrypt_secret
+from ansible.parsing.vault import VaultLib, VaultSecret, match_encrypt_secret
 from ansible.utils.display import Display
 
 from ..module_utils import atomic_file
@@ -28,7 +29,7 @@ DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> VaultFile:
     """The store that ``key_rotation_store`` describes.
 
-    Without a path it is ``.key_rotation/keys.vault.yml`` beside the inventory. Raises E_STORE_TYPE or E_STORE_OPTION.
+    Without a path it is ``keys.vault.yml`` in the application's state folder. Raises E_STORE_TYPE or E_STORE_OPTION.
     """
     if options.get("type", "vault_file") not in TYPES:
         raise RotationError("E_STORE_TYPE", type=options["type"], known=", ".join(TYPES))
@@ -40,14 +41,15 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
 
 
 def state_folder(variables: Mapping[str, Any]) -> str:
-    """Where the control node keeps what outlives a run: beside the inventory, or in the user's own state folder.
+    """Where the control node keeps what outlives a run of one application: beside the inventory, or without one in the
+    user's own state folder.
 
     The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
     """
-    if variables.get("inventory_dir"):
-        return os.path.join(str(variables["inventory_dir"]), ".key_rotation")
+    beside = variables.get("inventory_dir")
+    base = os.path.join(str(beside), ".key_rotation") if beside else expand(STATE_HOME)
     project = str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("/", "-")
-    return os.path.join(expand(STATE_HOME), project)
+    return os.path.join(base, project)
 
 
 def expand(path: str) -> str:
@@ -71,7 +73,11 @@ class AnsibleVault:
         if not self._given and not os.path.exists(self._password_file):
             _make_password_file(self._password_file)
         known = self._secrets()
-        chosen = match_encrypt_secret(known, self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY)
+        try:
+            chosen = match_encrypt_secret(known, self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY)
+        except AnsibleError:
+            ids = ", ".join(vault_id for vault_id, _ in known)
+            raise RotationError("E_STORE_VAULT_ID", vault_id=self._vault_id, known=ids) from None
         return VaultLib(known).encrypt(plaintext, chosen[1], chosen[0])
 
     def decrypt(self, text: bytes) -> bytes | None:
@@ -81,7 +87,7 @@ class AnsibleVault:
             return None
         try:
             return bytes(VaultLib(known).decrypt(text))
-        except AnsibleVaultError:
+        except AnsibleError:  # a wrong secret, and a damaged file too: Ansible has no one class for the two
             return None
 
     def _secrets(self) -> list[tuple[str, VaultSecret]]:

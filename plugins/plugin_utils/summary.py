@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,10 @@ from ..module_utils.record import Record
 
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 RULE = "─" * 78
+# What of the -e options is shown again: places and names, never what might be a secret.
+_SAFE_EXTRA = re.compile(
+    r"key_rotation_(project_dir|python|user|env_file|settings_module|hosts|plan|record_dir|backup_dir|pg_bindir|method)=\S+|@\S+"
+)
 
 
 def lines(record: Record, variables: Mapping[str, Any], *, completed: bool) -> Iterator[str]:
@@ -78,10 +83,12 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
 def plan(made: dict[str, Any]) -> Iterator[str]:
     """The plan for a screen: targets with counts, then what a person must know."""
     rows = made["targets"]
-    width = max(len(row["column"]) for row in [*rows, *made["empty_fields"]])
+    width = max(len(row["column"]) for row in [*rows, *made["under_other_keys"], *made["empty_fields"]])
     for row in rows:
         counts = ", ".join(f"{count:,} {name}" for name, count in row["classes"].items())
         yield f"  {row['column']:<{width}}  {row['rows']:>9,} rows: {counts:<24} {row['scheme']}"
+    for row in made["under_other_keys"]:
+        yield f"  {row['column']:<{width}}  under other keys: {', '.join(row['settings'])} ({row['scheme']})"
     for field in made["empty_fields"]:
         yield f"  {field['column']:<{width}}  no value yet ({field['field']})"
     for notice in made["notices"]:
@@ -98,9 +105,16 @@ def command(variables: Mapping[str, Any], playbook: str) -> str:
         words += ["-i", inventory if inventory.endswith(",") else os.path.relpath(inventory)]
     if typed.get("connection") not in (None, "ssh", "smart"):
         words += ["-c", typed["connection"]]
-    if any("key_rotation_project_dir" in str(extra) for extra in typed.get("extra_vars") or ()):
-        words += ["-e", f"key_rotation_project_dir={variables.get('key_rotation_project_dir')}"]
-    return shlex.join(words)
+    for vault_id in typed.get("vault_ids") or ():
+        words += ["--vault-id", vault_id]
+    for path in typed.get("vault_password_files") or ():
+        words += ["--vault-password-file", os.path.relpath(path)]
+    words += ["--ask-vault-pass"] if typed.get("ask_vault_pass") else []
+    words += ["--limit", typed["subset"]] if typed.get("subset") else []
+    shown = [str(extra) for extra in typed.get("extra_vars") or () if _SAFE_EXTRA.fullmatch(str(extra))]
+    words += [word for extra in shown for word in ("-e", extra)]
+    others = len(typed.get("extra_vars") or ()) - len(shown)
+    return shlex.join(words) + (" (and your other -e options)" if others else "")
 
 
 def _beside(started: str, playbook: str) -> str:

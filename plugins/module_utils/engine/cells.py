@@ -11,6 +11,8 @@ from typing import Any
 
 # A string of a JSON text, and the colon where it is a member's name. All strings are matched, so that none is cut.
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
+# A member of an array's text.
+_MEMBER = re.compile(r'[^{},"\\]+')
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,25 @@ class Leaves(Kind):
         return _STRING.sub(leaf, value)
 
 
+class Members(Kind):
+    """Tokens are members of an array. They are replaced in its text, in which a token needs no quotes."""
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        begin = marker.decode("ascii")
+        return [member.encode("utf-8") for member in _MEMBER.findall(value) if member.startswith(begin)]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        fresh = {before.decode("utf-8"): after.decode("ascii") for before, after in zip(old, new)}
+        return _MEMBER.sub(lambda found: fresh.get(found[0], found[0]), value)
+
+
 KINDS: dict[str, Kind] = {
     "text": Kind("text"),
     "character varying": Kind("text"),
+    "character": Kind("text", read="{}::text"),
+    "citext": Kind("text", read="{}::text", write="{}::citext"),
+    "text[]": Members("text", read="{}::text", write="{}::text[]"),
+    "character varying[]": Members("text", read="{}::text", write="{}::varchar[]"),
     "bytea": Bytes("bytea"),
     "json": Leaves("text", read="{}::text", write="{}::json"),
     "jsonb": Leaves("text", read="{}::text", write="{}::jsonb"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -19,7 +19,8 @@ from .discovery import Target
 from .keyring import Keyring
 
 PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
-EXAMPLES = 5
+EXAMPLES = 5  # per target and class
+SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
 
 
@@ -61,12 +62,6 @@ class Tally:
     def not_under(self, stage: str) -> int:
         """How many values have to be re-encrypted to come under ``stage``."""
         return sum(count for name, count in self.classes.items() if name not in ("empty", stage))
-
-    def odd(self, classes: Iterable[str]) -> tuple[int, str]:
-        """How many values are of ``classes``, and the keys of the first few of those rows."""
-        count = sum(self.classes[name] for name in classes)
-        rows = [row for name in classes for row in self.examples.get(name, [])]
-        return count, ", ".join(rows[:EXAMPLES]) + (", ..." if count > len(rows[:EXAMPLES]) else "")
 
 
 def by_table(targets: Sequence[Target]) -> list[tuple[Table, RowKey, list[Target]]]:
@@ -159,29 +154,32 @@ def _class(
 
 
 def refuse_unreadable(tallies: Sequence[Tally]) -> None:
-    """Raise E_UNREADABLE or E_PLAINTEXT for the first target with a value that opens under no key set."""
+    """Raise E_UNREADABLE or E_PLAINTEXT where a value opens under no key set."""
     for value_class, code in (("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")):
-        for tally in tallies:
-            count, rows = tally.odd([value_class])
-            if count:
-                raise RotationError(
-                    code, table=tally.target.table.label, column=tally.target.column, count=count, rows=rows
-                )
+        count, rows = _odd(tallies, value_class.__eq__)
+        if count:
+            raise RotationError(code, count=count, rows=rows)
 
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
-    """Raise E_NOT_CURRENT for the first target that holds anything but empty values and tokens of ``stage``."""
-    for tally in tallies:
-        count, rows = tally.odd([name for name in tally.classes if name not in (stage, "empty")])
-        if count:
-            raise RotationError(
-                "E_NOT_CURRENT",
-                table=tally.target.table.label,
-                column=tally.target.column,
-                count=count,
-                rows=rows,
-                key_id=keyring.key_id(stage),
-            )
+    """Raise E_NOT_CURRENT where a value is neither empty nor a token of ``stage``."""
+    count, rows = _odd(tallies, lambda name: name not in (stage, "empty"))
+    if count:
+        raise RotationError("E_NOT_CURRENT", count=count, rows=rows, key_id=keyring.key_id(stage))
+
+
+def _odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
+    """How many values are of the odd classes, and the first of them as ``key_rotation_leave_alone`` names them."""
+    count = sum(number for tally in tallies for name, number in tally.classes.items() if is_odd(name))
+    rows = [
+        f"{tally.target.name}:{row}"
+        for tally in tallies
+        for name, examples in tally.examples.items()
+        if is_odd(name)
+        for row in examples
+    ]
+    shown = ", ".join(rows[:SHOWN])
+    return count, shown + (f" and {count - SHOWN} more" if count > SHOWN and len(rows) >= SHOWN else "")
 
 
 def refuse_difference(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> None:

@@ -22,7 +22,17 @@ APPLICATION_NAME = "key_rotation "
 LOCK_TIMEOUT_MS = 300
 STATEMENT_TIMEOUT_MS = 10_000
 # What of Django's OPTIONS libpq takes from the environment as PG + name.
-LIBPQ_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "service", "target_session_attrs")
+LIBPQ_OPTIONS = (
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "sslpassword",
+    "service",
+    "passfile",
+    "target_session_attrs",
+)
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
 # lock_not_available, deadlock_detected, query_canceled (facts/re-encryption.md 3.4)
 YIELDED = {"55P03", "40P01", "57014"}
@@ -56,6 +66,7 @@ class Database:
         from django.db import connections
 
         self.alias = alias
+        self._yields = False
         self._django = connections[alias]
         if self._django.vendor != "postgresql":
             raise RotationError("E_DB_VENDOR", alias=alias, vendor=self._django.vendor)
@@ -68,6 +79,9 @@ class Database:
             raise RotationError("E_DB_CONNECT", alias=alias, where=where, error=type(exc).__name__) from None
         self._raw.autocommit = True
         self.execute("SELECT set_config('application_name', %s, false)", (APPLICATION_NAME + label,))
+        # What a role may have set for its other sessions does not fit long read-only passes.
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            self.execute("SELECT set_config(%s, '0', false)", (name,))
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
     def close(self) -> None:
@@ -94,7 +108,7 @@ class Database:
                 yield cursor
         except self._errors as exc:
             sqlstate = getattr(exc, "sqlstate", None) or getattr(exc, "pgcode", None)
-            if sqlstate in YIELDED:
+            if sqlstate in YIELDED and self._yields:
                 raise Yielded from None
             if self._raw.closed or sqlstate is None or sqlstate in CONNECTION_LOST:
                 raise RotationError("E_DB_LOST", table=table) from None
@@ -123,7 +137,11 @@ class Database:
         """A short writing transaction that yields to the application. READ COMMITTED: compare-and-set relies on it."""
         limits = f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"
         with self.transaction(f"ISOLATION LEVEL READ COMMITTED; {limits}"):
-            yield
+            self._yields = True
+            try:
+                yield
+            finally:
+                self._yields = False
 
     def lock(self) -> None:
         """Become the one rotator of this database for the life of the connection. Raises E_LOCKED with who holds it."""
@@ -142,6 +160,10 @@ class Database:
             "E_LOCKED", holder=name.replace(APPLICATION_NAME, ""), user=user, host=host, since=since, pid=pid
         )
 
+    def is_replica(self) -> bool:
+        """Whether the server only follows another one: its rows are that one's."""
+        return bool(self.rows("SELECT pg_is_in_recovery()")[0][0])
+
     def server_major(self) -> int:
         """The server's major version, e.g. 17."""
         return int(self.rows("SELECT current_setting('server_version_num')::int / 10000")[0][0])
@@ -153,7 +175,7 @@ class Database:
     def libpq(self) -> Libpq:
         """The same connection for PostgreSQL's own programs."""
         settings = self._django.settings_dict
-        options = {name: str(value) for name, value in settings["OPTIONS"].items() if name in LIBPQ_OPTIONS}
+        options = {name: str(value) for name, value in settings["OPTIONS"].items() if name in LIBPQ_OPTIONS and value}
         return Libpq(
             settings["HOST"],
             str(settings["PORT"] or ""),

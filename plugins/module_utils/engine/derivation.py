@@ -24,22 +24,23 @@ def values(source: Any, settings: Settings) -> list[bytes]:
     ``{all: [...]}``, the values of every source; ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code.
     """
     if isinstance(source, str):
-        return _members(settings(source))
+        return members(settings(source))
     if "bytes" in source:
         return [source["bytes"]]
     if "text" in source:
         return [str(source["text"]).encode()]
     if "setting" in source:
-        return _members(settings(source["setting"])) or [str(source["default"]).encode()]
+        return members(settings(source["setting"])) or [str(source["default"]).encode()]
     found = [values(member, settings) for member in source.get("first", source.get("all", ()))]
     if "first" in source:
         return next((member for member in found if member), [])
     return [value for member in found for value in member]
 
 
-def _members(value: Any) -> list[bytes]:
-    members = value if isinstance(value, (list, tuple)) else [value]
-    return [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in members if member]
+def members(value: Any) -> list[bytes]:
+    """The values of a setting as bytes: several where it is a list, none where it is not set."""
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in several if member]
 
 
 def names(source: Any) -> set[str]:

@@ -20,6 +20,7 @@ from .schemes import Scheme
 SAMPLE = 25  # values tried per column; the census tries them all
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
+_SAYS_ENCRYPTED = re.compile(r"encrypted|ciphertext|_enc$", re.IGNORECASE)
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
 
 
@@ -58,22 +59,29 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
             raise RotationError("E_TARGET", index=0, found="is missing")
         for index, entry in enumerate(described):
             survey.take(entry, index)
-        return survey
+    listed = {target.name for target in survey.found}
     for table, columns in survey.tables.items():
         for column in columns:
-            if f"{table.label}.{column.name}" not in ignore:
+            if f"{table.label}.{column.name}" not in {*ignore, *listed}:
                 survey.look(table, column)
+    if described != "auto":
+        survey.missed = [target.name for target in survey.found if target.name not in listed]
     return survey
 
 
 def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) -> None:
-    """Raise E_TABLE, E_WRONG_KEY, E_UNPROVED, E_FIELD_UNPROVED or E_NO_TARGETS. ``source``: where the keys are from."""
+    """Raise an error for the first thing that makes the targets found not all, or none.
+
+    ``source`` says where the keys are from.
+    """
     found = [target for survey in surveys for target in survey.found]
     nowhere = set.intersection(*(set(survey.missing) for survey in surveys))
     if nowhere:
         table, column = surveys[0].missing[min(nowhere)]
         raise RotationError("E_TABLE", table=table, column=column, types=", ".join(KINDS))
     for survey in surveys:
+        if survey.missed:
+            raise RotationError("E_TARGET_MISSED", column=survey.missed[0])
         if survey.unproved:
             name, count = survey.unproved[0]
             key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
@@ -82,6 +90,12 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
         if survey.silent:
             name, field = survey.silent[0]
             raise RotationError("E_FIELD_UNPROVED", column=name, field=field)
+        if survey.plain and found:
+            raise RotationError("E_COLUMN_PLAIN", column=survey.plain[0])
+    fixed = [entry for survey in surveys for entry in survey.fixed]
+    if fixed and not found:
+        settings = sorted(set().union(*(keyring.fixed[scheme].settings for _, scheme in fixed)))
+        raise RotationError("E_OTHER_KEYS", count=len(fixed), settings=", ".join(settings))
     if not found:
         tables = sum(len(survey.tables) for survey in surveys)
         raise RotationError("E_NO_TARGETS", tables=tables, schemes=", ".join(keyring.schemes))
@@ -92,7 +106,8 @@ class Survey:
 
     ``found`` are the targets; of those a person listed, the ``missing`` ones are not here. ``unproved`` columns hold
     what looks like tokens and opens under nothing. Columns of fields that encrypt are ``silent`` where they hold values
-    that nothing opens, ``empty`` where they hold none.
+    that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under settings these keys do not feed.
+    ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
     """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
@@ -104,6 +119,9 @@ class Survey:
         self.silent: list[tuple[str, str]] = []
         alias = database.alias
         self.empty: list[tuple[str, str]] = []
+        self.fixed: list[tuple[str, str]] = []
+        self.missed: list[str] = []
+        self.plain: list[str] = []
         self.missing: dict[int, tuple[str, str]] = {}
         self._models = {table: field.model._meta.label for table, field in reversed(list(fields.of_models(alias)))}
         self._own = fields.own_schemes(alias)
@@ -118,13 +136,17 @@ class Survey:
             self._keyring.add(Scheme(f"own key of {table.label}.{column.name}", self._own[place]))
         samples = list(_samples(self._database, table, column, self._keyring))
         scheme = _proved(samples, column, self._keyring)
-        if scheme is not None:
+        if scheme is not None and scheme in self._keyring.fixed:
+            self.fixed.append((f"{table.label}.{column.name}", scheme))
+        elif scheme is not None:
             self.found.append(self._target(table, column, scheme))
         elif any(_AROUND.match(piece) for value in samples for piece in _pieces(column, value)):
             self.unproved.append((f"{table.label}.{column.name}", len(samples)))
         elif place in self._encrypting:
             blank = self.silent if self._holds_values(table, column) else self.empty
             blank.append((f"{table.label}.{column.name}", self._encrypting[place]))
+        elif _SAYS_ENCRYPTED.search(column.name) and self._holds_values(table, column):
+            self.plain.append(f"{table.label}.{column.name}")
 
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
@@ -168,7 +190,7 @@ def _samples(database: Database, table: Table, column: Column, keyring: Keyring)
     if column.type == "bytea":
         where, params = f"octet_length({name}) > 0", []
     else:
-        begins = {FERNET, DOUBLED} | {scheme.marker for scheme in keyring.schemes.values() if scheme.text}
+        begins = {FERNET, DOUBLED} | {scheme.marker for scheme in keyring.tried if scheme.text}
         where, params = f"{read} LIKE ANY(%s)", [[f"%{_like(begin)}%" for begin in sorted(begins - {b""})]]
     sql = f"SELECT {read} FROM {table.sql} AS t WHERE {where} LIMIT %s"
     for (value,) in database.rows(sql, (*params, SAMPLE), table=table.label):
@@ -187,16 +209,16 @@ def _pieces(column: Column, value: Any) -> list[bytes]:
 def _proved(samples: Sequence[Any], column: Column, keyring: Keyring) -> str | None:
     """The scheme that opens a token among the samples, with what its tokens have around them; None where none does."""
     pieces = [piece for value in samples for piece in _pieces(column, value)]
-    for name in list(keyring.schemes):
-        if any(keyring.stage_of(name, piece) for piece in pieces):
-            return name
+    for scheme in keyring.tried:
+        if any(keyring.stage_of(scheme.name, piece) for piece in pieces):
+            return scheme.name
     for prefix, doubled in dict.fromkeys(_around(piece) for piece in pieces):
         if prefix or doubled:
-            for scheme in [scheme for scheme in keyring.schemes.values() if _is_bare_fernet(scheme)]:
+            for scheme in filter(_is_bare_fernet, keyring.tried):
                 dressed = scheme.around(prefix, doubled)
                 if keyring.add(dressed) and any(keyring.stage_of(dressed.name, piece) for piece in pieces):
                     return dressed.name
-                keyring.schemes.pop(dressed.name, None)
+                keyring.remove(dressed)
     return None
 
 

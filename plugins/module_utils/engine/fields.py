@@ -29,7 +29,7 @@ def of_models(alias: str) -> Iterator[tuple[str, Any]]:
     from django.db import router
 
     for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy and router.db_for_read(model) == alias:
+        if not model._meta.proxy and router.db_for_write(model) == alias:
             for field in model._meta.local_concrete_fields:
                 yield table_of(model), field
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .derivation import Settings
@@ -16,38 +16,67 @@ from .schemes import Scheme
 class Keyring:
     """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set.
 
-    A setting that is in no key set has the value the application has for it (``outside``). Schemes that depend on none
-    of these keys, or on a setting without a value, are left out.
+    ``application`` gives a setting as the application has it; ``feeds`` says which settings the keys feed under names
+    of their own. Schemes that lack a value for a setting are left out; those that depend on none of the keys are
+    ``fixed``: their tokens stay as they are.
     """
 
-    def __init__(self, schemes: Mapping[str, Scheme], stages: Mapping[str, KeySet], outside: Settings) -> None:
+    def __init__(
+        self,
+        schemes: Mapping[str, Scheme],
+        stages: Mapping[str, KeySet],
+        application: Settings,
+        feeds: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self.stages = stages
-        self.application = outside
+        self.application = application
+        self._feeds = feeds or {}
         self.schemes: dict[str, Scheme] = {}
+        self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
         self._views = {stage: self._view(keys) for stage, keys in stages.items()}
         for scheme in schemes.values():
             self.add(scheme)
 
     def add(self, scheme: Scheme) -> bool:
-        """Take one more scheme; whether these key sets have anything to do with it."""
-        if not any(scheme.settings & set(keys.values) for keys in self.stages.values()):
-            return False
+        """Take one more scheme; whether it can be tried."""
         made = {stage: scheme.cipher(view) for stage, view in self._views.items()}
         ciphers = {stage: cipher for stage, cipher in made.items() if cipher is not None}
         if len(ciphers) < len(made):
             return False
-        self.schemes[scheme.name] = scheme
+        kept = self.schemes if self._depends(scheme) else self.fixed
+        kept[scheme.name] = scheme
         self._ciphers[scheme.name] = ciphers
         return True
 
+    def remove(self, scheme: Scheme) -> None:
+        """Forget a scheme that was tried in vain."""
+        self.schemes.pop(scheme.name, None)
+        self.fixed.pop(scheme.name, None)
+
+    @property
+    def tried(self) -> list[Scheme]:
+        """Every scheme, those that the keys change first."""
+        return [*self.schemes.values(), *self.fixed.values()]
+
+    def _depends(self, scheme: Scheme) -> bool:
+        names = set(self._feeds).union(*(keys.values for keys in self.stages.values()))
+        return bool(scheme.settings & names)
+
     def _view(self, keys: KeySet) -> Settings:
         def settings(name: str) -> Any:
-            outside = self.application(name)
-            if name not in keys.values:
-                return outside
-            # A setting that the application has as a list is a comma list in its .env.
-            return keys.values[name].split(",") if isinstance(outside, (list, tuple)) else keys.values[name]
+            own = self.application(name)
+            sources = (
+                [name]
+                if name in keys.values
+                else [source for source in self._feeds.get(name, ()) if source in keys.values]
+            )
+            if not sources:
+                return own
+            if not isinstance(own, (list, tuple)):
+                return keys.values[sources[0]]
+            # A setting that the application has as a list is a comma list in its .env, or several variables.
+            return [value for source in sources for value in keys.values[source].split(",")]
 
         return settings
 

@@ -12,8 +12,10 @@ import contextlib
 import importlib
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 
+from .. import atomic_file
 from ..errors import RotationError
 from .discovery import Target
 
@@ -72,6 +74,8 @@ class Migration(migrations.Migration):
     operations = [migrations.RunPython(rotate, restore)]
 '''
 
+_ROTATION_ID = re.compile(r'^ROTATION_ID = "([^"]+)"', re.MULTILINE)
+_UNWRITTEN = re.compile(r"operations = \[\s*\]")  # makemigrations --empty, in a run that was killed right after it
 _active: tuple[str, str, Callable[[], None]] | None = None
 
 
@@ -89,7 +93,10 @@ def forwards(app: str, rotation_id: str, targets: Sequence[Target], work: Callab
     E_MIGRATION, and what ``work`` raises.
     """
     folder = _folder(app)
-    name = _find(folder, rotation_id) or _make(app, folder, rotation_id, targets)
+    name = _find(folder, rotation_id) or _make(app, folder)
+    if not _applied(app, name):
+        _write(app, folder, name, rotation_id, targets)
+        _fake_others(app, folder, name)
     if _applied(app, name):
         work()
     else:
@@ -132,24 +139,47 @@ def _find(folder: str, rotation_id: str) -> str | None:
     for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         if entry.endswith(f"{NAME}.py"):
             with open(os.path.join(folder, entry), encoding="utf-8") as handle:
-                if f'ROTATION_ID = "{rotation_id}"' in handle.read():
-                    return entry[: -len(".py")]
+                text = handle.read()
+            if _id_of(text) == rotation_id or _UNWRITTEN.search(text):
+                return entry[: -len(".py")]
     return None
 
 
-def _make(app: str, folder: str, rotation_id: str, targets: Sequence[Target]) -> str:
+def _id_of(text: str) -> str | None:
+    found = _ROTATION_ID.search(text)
+    return found[1] if found else None
+
+
+def _make(app: str, folder: str) -> str:
     before = set(os.listdir(folder)) if os.path.isdir(folder) else set()
-    dependencies = sorted(set(_leaves(app, targets)))
     _command("makemigrations", app, empty=True, name=NAME)
     entry = next(name for name in sorted(set(os.listdir(folder)) - before) if name.endswith(f"{NAME}.py"))
+    return entry[: -len(".py")]
+
+
+def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence[Target]) -> None:
+    parents = [parent for parent in _loader().get_migration(app, name).dependencies if parent[0] == app]
+    dependencies = {*parents, *(leaf for leaf in _leaves(app, targets) if leaf != (app, name))}
     text = TEMPLATE.format(
         rotation_id=rotation_id,
         targets=_listing([(target.table.label, target.column) for target in targets]),
-        dependencies=_listing(dependencies, "        ", "    "),
+        dependencies=_listing(sorted(dependencies), "        ", "    "),
     )
-    with open(os.path.join(folder, entry), "w", encoding="utf-8") as handle:
-        handle.write(text)
-    return entry[: -len(".py")]
+    atomic_file.replace(os.path.join(folder, f"{name}.py"), text.encode("utf-8"), mode=0o644)
+
+
+def _fake_others(app: str, folder: str, name: str) -> None:
+    """Migrations of rotations in other environments, committed with the application: ours takes their place."""
+    for entry in sorted(os.listdir(folder)):
+        other = entry[: -len(".py")]
+        with (
+            open(os.path.join(folder, entry), encoding="utf-8")
+            if entry.endswith(f"{NAME}.py")
+            else io.StringIO() as handle
+        ):
+            ours = _id_of(handle.read()) is not None
+        if ours and other != name and not _applied(app, other):
+            _command("migrate", app, other, fake=True, verbosity=0, interactive=False)
 
 
 def _listing(rows: Sequence[tuple[str, str]], indent: str = "    ", end: str = "") -> str:

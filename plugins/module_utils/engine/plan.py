@@ -16,30 +16,33 @@ from typing import Any
 
 from .census import Tally
 from .database import Database
-from .discovery import Target
+from .discovery import Survey, Target
 from .keyring import Keyring
 
 FORMAT = 1
+PARTS = ("targets", "under_other_keys", "empty_fields")
+COUNTS = ("rows", "classes")
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 
 
-def document(
-    targets: Sequence[Target],
-    tallies: Sequence[Tally],
-    empty: Sequence[tuple[str, str]],
-    keyring: Keyring,
-    notices: Any,
-) -> dict[str, Any]:
-    """The plan as a document of plain values. ``empty`` are encrypting fields without a value yet, with their class."""
+def document(surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyring, notices: Any) -> dict[str, Any]:
+    """The plan as a document of plain values."""
     counts = {tally.target.name: tally for tally in tallies}
-    used = sorted({target.scheme for target in targets})
-    described = [_target(target, counts.get(target.name), keyring) for target in sorted(targets, key=_by_name)]
+    targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
+    schemes = {scheme.name: scheme for scheme in keyring.tried}
+    fixed = sorted(entry for survey in surveys for entry in survey.fixed)
+    empty = sorted(entry for survey in surveys for entry in survey.empty)
+    used = sorted({target.scheme for target in targets} | {scheme for _, scheme in fixed})
     made = {
         "format": FORMAT,
-        "targets": described,
-        "empty_fields": [{"column": column, "field": field} for column, field in sorted(empty)],
-        "schemes": {name: _shown(keyring.schemes[name].described) for name in used},
+        "targets": [_target(target, counts[target.name], keyring) for target in targets],
+        "under_other_keys": [
+            {"column": column, "scheme": scheme, "settings": sorted(schemes[scheme].settings)}
+            for column, scheme in fixed
+        ],
+        "empty_fields": [{"column": column, "field": field} for column, field in empty],
+        "schemes": {name: _shown(schemes[name].described) for name in used},
         "notices": sorted(notices, key=lambda notice: (notice["column"], notice["notice"])),
     }
     return {**made, "hash": plan_hash(made)}
@@ -49,7 +52,7 @@ def _by_name(target: Target) -> str:
     return target.name
 
 
-def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, Any]:
+def _target(target: Target, tally: Tally, keyring: Keyring) -> dict[str, Any]:
     scheme = keyring.schemes[target.scheme]
     described: dict[str, Any] = {
         "column": target.name,
@@ -62,10 +65,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
     }
     if target.derived:
         described["recomputed"] = sorted(derived.column for derived in target.derived)
-    if tally is not None:
-        described["rows"] = tally.rows
-        described["classes"] = dict(sorted(tally.classes.items()))
-    return described
+    return {**described, "rows": tally.rows, "classes": dict(sorted(tally.classes.items()))}
 
 
 def _shown(described: Any) -> Any:
@@ -78,19 +78,16 @@ def _shown(described: Any) -> Any:
 def plan_hash(made: Mapping[str, Any]) -> str:
     """SHA-256 over what was planned, without the counts."""
     targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
-    text = json.dumps([made["format"], targets, made["empty_fields"], made["schemes"]], sort_keys=True)
+    text = json.dumps([made["format"], targets, *(made[part] for part in PARTS[1:]), made["schemes"]], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-COUNTS = ("rows", "classes")
 
 
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """What is in one plan and not in the other, in words a person reads."""
     lines = []
-    for part, name in (("targets", "column"), ("empty_fields", "column")):
-        before = {entry[name]: entry for entry in approved.get(part) or ()}
-        after = {entry[name]: entry for entry in made[part]}
+    for part in PARTS:
+        before = {entry["column"]: entry for entry in approved.get(part) or ()}
+        after = {entry["column"]: entry for entry in made[part]}
         lines += [f"{column} is new" for column in sorted(after.keys() - before.keys())]
         lines += [f"{column} is gone" for column in sorted(before.keys() - after.keys())]
         for column in sorted(after.keys() & before.keys()):
@@ -161,13 +158,41 @@ def notices(database: Database, targets: Sequence[Target]) -> Iterator[dict[str,
             }
 
 
-def secret_names(columns: Sequence[tuple[str, str]], targets: Sequence[Target]) -> Iterator[dict[str, str]]:
-    """Columns (table, column) named like a secret that are no target."""
-    known = {target.name for target in targets}
-    for table, column in columns:
-        if _SECRET_NAME.search(column) and f"{table}.{column}" not in known and table not in _DJANGO_TABLES:
-            yield {
-                "column": f"{table}.{column}",
-                "notice": "named like a secret, and no known scheme opens it",
-                "todo": "See whether it is encrypted by something else. If not, there is nothing to rotate.",
-            }
+def unproved(survey: Survey) -> Iterator[dict[str, str]]:
+    """Columns that keep a rotation from starting."""
+    for column, count in survey.unproved:
+        yield {
+            "column": column,
+            "notice": f"{count} of {count} tokens looked at open under no known scheme and key",
+            "todo": "Describe the scheme in key_rotation_schemes, or list the column in key_rotation_ignore.",
+        }
+    for column in survey.plain:
+        yield {
+            "column": column,
+            "notice": "named as encrypted, and none of its values is a token",
+            "todo": "Encrypt them through the application, or list the column in key_rotation_ignore.",
+        }
+    for column, field in survey.silent:
+        yield {
+            "column": column,
+            "notice": f"a {field}, and none of its values opens under a known scheme",
+            "todo": "Describe the scheme in key_rotation_schemes, or list the column in key_rotation_ignore.",
+        }
+
+
+def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
+    """Columns named like a secret in which nothing opens."""
+    known = {
+        *(target.name for target in survey.found),
+        *survey.plain,
+        *(name for name, _ in (*survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
+    }
+    for table, columns in survey.tables.items():
+        for column in columns:
+            name = f"{table.label}.{column.name}"
+            if _SECRET_NAME.search(column.name) and name not in known and table.name not in _DJANGO_TABLES:
+                yield {
+                    "column": name,
+                    "notice": "named like a secret, and nothing in it is a token of a known scheme",
+                    "todo": "See whether it is encrypted by something else. If not, there is nothing to rotate.",
+                }

@@ -12,14 +12,16 @@ import pwd
 import re
 import sys
 import traceback
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import RotationError
+from .derivation import members
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"](?P<module>[\w.]+)['"]""")
 
 
-def start(project_dir: str, settings_module: str | None) -> None:
+def start(project_dir: str, settings_module: str | None) -> Started:
     """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
 
     Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP.
@@ -30,6 +32,8 @@ def start(project_dir: str, settings_module: str | None) -> None:
     if project_dir not in sys.path:
         sys.path.insert(0, project_dir)
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module or settings_of(project_dir)
+    started = Started(frozenset(os.environ))
+    sys.addaudithook(started.see)
     try:
         import django
     except ImportError:
@@ -39,6 +43,39 @@ def start(project_dir: str, settings_module: str | None) -> None:
             django.setup()
     except (Exception, SystemExit) as exc:
         raise RotationError("E_DJANGO_SETUP", error=type(exc).__name__, where=_place(exc, project_dir)) from None
+    started.watching = False
+    return started
+
+
+class Started:
+    """What was seen while the application started: the environment it found, and the files it opened."""
+
+    def __init__(self, environment: frozenset[str]) -> None:
+        self.environment = environment
+        self.files: set[str] = set()
+        self.watching = True
+
+    def see(self, event: str, args: tuple[Any, ...]) -> None:
+        """An audit hook (PEP 578)."""
+        if self.watching and event == "open" and isinstance(args[0], (str, bytes)):
+            self.files.add(os.path.realpath(os.fsdecode(args[0])))
+
+    def refuse_other_source(self, env_file: str, keys: Mapping[str, str]) -> None:
+        """Raise E_ENV_EXPORTED, E_ENV_NOT_READ or E_ENV_NOT_LIVE unless the keys come from ``env_file``."""
+        for name in keys:
+            if name in self.environment:
+                raise RotationError("E_ENV_EXPORTED", name=name, path=env_file)
+        if os.path.realpath(env_file) not in self.files:
+            raise RotationError("E_ENV_NOT_READ", path=env_file)
+        fed = feeds([keys])
+        for name, value in keys.items():
+            own = members(setting(name))
+            if (
+                own
+                and own not in (members(value), members(value.split(",")))
+                and not any(name in f for f in fed.values())
+            ):
+                raise RotationError("E_ENV_NOT_LIVE", name=name, path=env_file)
 
 
 def check_folder(project_dir: str) -> None:
@@ -70,6 +107,22 @@ def setting(name: str) -> Any:
     return value() if callable(value) else value
 
 
+def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Settings whose values are those of keys with other names, and these names: ``TOKENS = [env("A"), env("B")]``.
+
+    Found by value: a setting counts when each of its members is, in one of the key sets, a key or a part of a list.
+    """
+    module = sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]]
+    found: dict[str, list[str]] = {}
+    for keys in key_sets:
+        names = {part.encode("utf-8"): name for name, value in keys.items() for part in (*value.split(","), value)}
+        for setting_name in filter(str.isupper, vars(module)):
+            value = members(getattr(module, setting_name))
+            if value and setting_name not in keys and all(member in names for member in value):
+                found[setting_name] = list(dict.fromkeys(names[member] for member in value))
+    return found
+
+
 def aliases() -> list[str]:
     """The PostgreSQL databases of the application, each once; an alias that leads to another's database is left out."""
     from django.conf import settings
@@ -80,9 +133,7 @@ def aliases() -> list[str]:
         if connections[alias].vendor == "postgresql":
             described = connections[alias].settings_dict
             place = tuple(str(described[name]) for name in ("HOST", "PORT", "NAME"))
-            mirror = described["TEST"].get("MIRROR")
-            if not mirror:
-                places.setdefault(place, alias)
+            places.setdefault(place, alias)
     if not places:
         raise RotationError("E_DB_VENDOR", alias="default", vendor=connections["default"].vendor)
     return list(places.values())

@@ -198,7 +198,7 @@ class _Translator:
         row = census.row_name(key)
         if self._stop and f"{target.name}:{row}" not in self._leave_alone:
             known = token.startswith(self._keyring.schemes[target.scheme].marker)
-            raise _error("E_UNREADABLE" if known else "E_PLAINTEXT", target, count=1, rows=row)
+            raise RotationError("E_UNREADABLE" if known else "E_PLAINTEXT", count=1, rows=f"{target.name}:{row}")
 
 
 def _error(code: str, target: Target, **where: object) -> RotationError:

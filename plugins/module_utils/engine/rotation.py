@@ -39,6 +39,8 @@ class Application:
     parts: Sequence[tuple[Database, discovery.Survey]]
     keyring: Keyring
     leave_alone: Sequence[str]
+    keys_from: str
+    started: project.Started
 
     @property
     def targets(self) -> list[discovery.Target]:
@@ -72,15 +74,21 @@ class Application:
                 stop_at_unreadable=stop_at_unreadable,
             )
 
+    def refuse_unproved(self) -> None:
+        """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
+        discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
+
     def plan(self) -> dict[str, Any]:
-        """The plan of a rotation, with the counts of a census."""
+        """The plan of a rotation, with the counts of a census. Raises E_WRONG_KEY or E_NO_TARGETS."""
+        surveys = [survey for _, survey in self.parts]
+        if not any(survey.found or survey.fixed for survey in surveys):
+            self.refuse_unproved()
         notices: list[dict[str, str]] = []
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found)
-            names = [(table.label, column.name) for table, columns in survey.tables.items() for column in columns]
-            notices += plan.secret_names(names, survey.found)
-        empty = [field for _, survey in self.parts for field in survey.empty]
-        return plan.document(self.targets, self.census("current"), empty, self.keyring, notices)
+            notices += plan.unproved(survey)
+            notices += plan.secret_names(survey)
+        return plan.document(surveys, self.census("current"), self.keyring, notices)
 
 
 @contextlib.contextmanager
@@ -89,15 +97,16 @@ def opened(request: Request) -> Iterator[Application]:
     for index, entry in enumerate(request.leave_alone):
         if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
             raise RotationError("E_LEAVE_ALONE", index=index)
-    project.start(request.project_dir, request.settings_module)
+    started = project.start(request.project_dir, request.settings_module)
     with contextlib.ExitStack() as stack:
         databases = [
             stack.enter_context(contextlib.closing(Database(alias, request.label))) for alias in project.aliases()
         ]
         stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
-        keyring = Keyring(schemes.parse(request.schemes), stages, project.setting)
+        feeds = project.feeds(request.key_sets.values())
+        keyring = Keyring(schemes.parse(request.schemes), stages, project.setting, feeds)
+        databases = [database for database in databases if not database.is_replica()]
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]
-        discovery.refuse_unproved([survey for _, survey in parts], keyring, request.keys_from)
-        yield Application(parts, keyring, request.leave_alone)
+        yield Application(parts, keyring, request.leave_alone, request.keys_from, started)

@@ -118,14 +118,14 @@ def _check(name: str, members: Any) -> None:
     for member in members:
         if member not in MEMBERS:
             raise refuse(f"has the unknown member {member}")
-    if members.get("format") not in FORMATS:
+    if str(members.get("format")) not in FORMATS:
         raise refuse(f"has no format of: {', '.join(FORMATS)}")
     for role in FORMATS[members["format"]].keys:
         _check_key(members.get(role), role, refuse)
 
 
 def _check_key(described: Any, role: str, refuse: Any) -> None:
-    if not isinstance(described, Mapping) or described.get("derive") not in derivation.DERIVATIONS:
+    if not isinstance(described, Mapping) or str(described.get("derive")) not in derivation.DERIVATIONS:
         raise refuse(f"has no {role}.derive of: {', '.join(derivation.DERIVATIONS)}")
     _, sources, optional, numbers = derivation.DERIVATIONS[described["derive"]]
     needed = [name for name in (*sources, "iterations") if name in (*sources, *numbers) and name not in optional]
@@ -135,7 +135,7 @@ def _check_key(described: Any, role: str, refuse: Any) -> None:
     for name, value in described.items():
         if name not in ("derive", *sources, *numbers):
             raise refuse(f"has the unknown member {role}.{name}")
-        if name in numbers and not (isinstance(value, int) and value > 0):
+        if name in numbers and (type(value) is not int or value <= 0):
             raise refuse(f"has a {role}.{name} that is no positive number")
         if name in sources and not _is_source(value):
             raise refuse(f"has a {role}.{name} that names no setting")

@@ -81,6 +81,11 @@ class History:
         return self.version(self.stages[stage])
 
     @property
+    def last(self) -> Version:
+        """The version that a rollback takes back: the pending one, or else the current one. Raises E_STORE_STAGE."""
+        return self.stage("pending" if "pending" in self.stages else "current")
+
+    @property
     def open_rotation(self) -> str | None:
         """The rotation that made a version and is not closed yet."""
         return next((version.rotation_id for version in self.versions if version.outcome is None), None)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -63,18 +62,14 @@ class VaultFile:
         folder = os.path.dirname(self.path)
         try:
             atomic_file.private_folder(folder)
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as exc:
             raise RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror) from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with atomic_file.folder_lock(folder):
             history = self.load()
             before = history.as_document()
             yield history
             if history.as_document() != before:
                 self._save(history)
-        finally:
-            os.close(lock)
 
     def _save(self, history: History) -> None:
         document = history.as_document()

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import RowKey
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import RowKey, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.discovery import Target
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+
+
+def nothing_set(name: str) -> None:
+    """An application that sets nothing itself: all its settings are in the key sets."""
 
 
 @pytest.fixture(scope="session")
 def two_keys(old_keys, new_keys) -> Keyring:
     """The application's scheme under its old keys (current) and its new ones (pending)."""
-    return Keyring(schemes.parse("auto"), {"current": old_keys, "pending": new_keys})
+    return Keyring(schemes.parse("auto"), {"current": old_keys, "pending": new_keys}, nothing_set)
 
 
 @pytest.fixture(scope="session")
 def target() -> Target:
-    return Target("profile", "name", "encryption_manager", "customer.Profile", RowKey(("id",), ("bigint",)), None)
+    key = RowKey(("id",), ("bigint",))
+    return Target(
+        Table("public", "profile", True), "name", "text", "encryption_manager", "customer.Profile", key, limit=None
+    )

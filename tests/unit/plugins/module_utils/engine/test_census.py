@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 KEY = bytes(32)
@@ -28,8 +29,8 @@ def classed(tally, two_keys, vectors):
 
 def test_every_value_is_of_one_class(classed):
     assert classed.as_result()["classes"] == {"current": 1, "pending": 1, "empty": 2, "plaintext": 1, "unreadable": 1}
-    assert (classed.total, classed.left_alone) == (7, 1)
-    assert classed.rows["unreadable"] == ["6"]
+    assert (classed.rows, classed.left_alone) == (7, 1)
+    assert classed.examples["unreadable"] == ["6"]
 
 
 def test_what_is_left_to_do_is_all_but_empty_left_alone_and_done(classed):
@@ -45,7 +46,7 @@ def test_a_result_names_the_target(classed):
 def digest(target, *values: tuple[str, bytes], key: bytes = KEY) -> str:
     tally = census.Tally(target)
     for row, plaintext in values:
-        tally.digest(key, row, plaintext)
+        tally.digest(key, row, 0, plaintext)
     return tally.as_result()["digest"]
 
 
@@ -86,26 +87,38 @@ def test_the_digest_is_the_same_under_either_key_set(target, two_keys, vectors):
     assert before.as_result()["digest"] == after.as_result()["digest"]
 
 
-def test_only_the_first_few_odd_rows_are_named(tally):
-    for row in range(1, 8):
-        tally.add("unreadable", str(row))
-    assert tally.odd(["unreadable"]) == (7, "1, 2, 3, 4, 5, ...")
+def refusal(call, *args) -> RotationError:
+    with pytest.raises(RotationError) as refused:
+        call(*args)
+    return refused.value
 
 
-def test_few_odd_rows_are_all_named(tally):
-    tally.add("unreadable", "4")
-    tally.add("plaintext", "9")
-    assert tally.odd(["unreadable", "plaintext"]) == (2, "4, 9")
+def test_few_odd_values_are_all_named_as_they_are_listed_to_be_left_alone(target, two_keys):
+    name, phone = census.Tally(target), census.Tally(replace(target, column="phone"))
+    name.add("unreadable", "4")
+    phone.add("plaintext", "9")
+    phone.add("current", "10")
+    error = refusal(census.refuse_other_than, "current", [name, phone], two_keys)
+    assert (error.where["count"], error.where["rows"]) == (2, "profile.name:4, profile.phone:9")
+
+
+def test_of_many_odd_values_the_first_few_of_each_column_are_named_and_the_rest_counted(target):
+    tallies = [census.Tally(replace(target, column=column)) for column in ("a", "b", "c")]
+    for tally in tallies:
+        for row in range(1, 8):
+            tally.add("unreadable", str(row))
+    error = refusal(census.refuse_unreadable, tallies)
+    named = [f"profile.{column}:{row}" for column in "abc" for row in range(1, 6)][: census.SHOWN]
+    assert error.where == {"count": 21, "rows": ", ".join(named) + " and 9 more"}
 
 
 @pytest.mark.parametrize(("value_class", "code"), [("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")])
 def test_a_value_under_no_key_is_refused_and_its_row_named(tally, value_class, code):
     tally.add("current", "1")
     tally.add(value_class, "2")
-    with pytest.raises(RotationError) as refused:
-        census.refuse_unreadable([tally])
-    assert refused.value.code == code
-    assert refused.value.where == {"table": "profile", "column": "name", "count": 1, "rows": "2"}
+    error = refusal(census.refuse_unreadable, [tally])
+    assert error.code == code
+    assert error.where == {"count": 1, "rows": "profile.name:2"}
 
 
 def test_values_under_any_known_key_are_not_refused(tally):
@@ -121,7 +134,7 @@ def test_any_other_class_than_the_stage_asked_for_is_refused(tally, two_keys, ol
     with pytest.raises(RotationError) as refused:
         census.refuse_other_than("current", [tally], two_keys)
     assert refused.value.code == "E_NOT_CURRENT"
-    assert (refused.value.where["rows"], refused.value.where["key_id"]) == ("2", old_keys.key_id)
+    assert (refused.value.where["rows"], refused.value.where["key_id"]) == ("profile.name:2", old_keys.key_id)
 
 
 def test_empty_values_are_under_every_key(tally, two_keys):
@@ -155,13 +168,47 @@ def test_the_same_plaintexts_are_not_refused():
 
 
 def test_targets_are_grouped_so_that_each_table_is_read_once(target):
-    other = replace(target, table="address")
+    other = replace(target, table=Table("public", "address", True))
     phone = replace(target, column="phone")
-    assert census.by_table([phone, other, target]) == [
-        ("address", other.key, [other]),
-        ("profile", target.key, [target, phone]),
+    archived = replace(target, table=Table("archive", "profile", False))
+    assert census.by_table([phone, other, target, archived]) == [
+        (archived.table, archived.key, [archived]),
+        (other.table, other.key, [other]),
+        (target.table, target.key, [target, phone]),
     ]
 
 
 def test_a_row_with_several_key_columns_has_one_name():
     assert census.row_name(("7", "de")) == "7,de"
+
+
+@pytest.fixture
+def document(target):
+    return replace(target, type="jsonb", column="data")
+
+
+def test_each_token_of_a_document_counts_and_the_document_is_one_row(document, two_keys, vectors):
+    old, new = (vectors["rows"][0][which] for which in ("stored_old", "stored_new"))
+    tally = census.Tally(document)
+    for row, text in enumerate([f'{{"a": "{old}", "b": ["{new}", "gAAAAAbroken"], "c": "clear"}}', "{}", '["x"]', None]):
+        census._class(tally, str(row), text, two_keys, KEY, ())
+    assert tally.as_result()["classes"] == {"current": 1, "pending": 1, "unreadable": 1, "empty": 3}
+    assert tally.rows == 4
+
+
+def test_the_digest_tells_the_places_in_a_document_apart(document, two_keys, vectors):
+    first, second = (row["stored_old"] for row in vectors["rows"][:2])
+
+    def of(text: str) -> str:
+        tally = census.Tally(document)
+        census._class(tally, "1", text, two_keys, KEY, ())
+        return tally.as_result()["digest"]
+
+    assert of(f'["{first}", "{second}"]') == of(f'{{"a": "{first}", "b": "{second}"}}')
+    assert of(f'["{first}", "{second}"]') != of(f'["{second}", "{first}"]')
+
+
+def test_every_token_of_a_row_that_was_listed_is_left_alone(document, two_keys):
+    tally = census.Tally(document)
+    census._class(tally, "7", '["gAAAAAone", "gAAAAAtwo"]', two_keys, KEY, ["profile.data:7"])
+    assert (tally.left_alone, dict(tally.classes)) == (2, {})

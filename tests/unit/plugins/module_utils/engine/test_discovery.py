@@ -2,11 +2,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Column, Table
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
-FIELD = {"format": "fernet", "key": {"derive": "direct", "secret": "FIELD_KEY"}}
+from .conftest import nothing_set
+
+FIELD = {"format": "fernet", "key": {"derive": "sha256", "secret": "FIELD_KEY"}}
+KEYS = KeySet({"FIELD_KEY": "CANARY"})
+TEXT = Column("name", "text", None, False)
+PROFILE, ARCHIVED = Table("public", "profile", True), Table("archive", "profile", False)
+INSIDE = Opened(b"x" * 40, 1_500_000_000)
+
+
+def keyring(*names: str, stages: dict[str, KeySet] | None = None) -> Keyring:
+    described = schemes.parse({name: FIELD for name in names or ("field",)})
+    return Keyring(described, stages or {"current": KEYS}, nothing_set)
+
+
+def survey(ring: Keyring, **found: Any) -> discovery.Survey:
+    """A survey as a walk over a database leaves it."""
+    made = discovery.Survey.__new__(discovery.Survey)
+    made._keyring = ring
+    made.tables = {PROFILE: [TEXT]}
+    empty: dict[str, Any] = {"found": [], "unproved": [], "silent": [], "empty": [], "fixed": [], "missed": []}
+    made.__dict__.update({**empty, "plain": [], "missing": {}, **found})
+    return made
 
 
 @pytest.mark.parametrize(
@@ -22,9 +49,135 @@ FIELD = {"format": "fernet", "key": {"derive": "direct", "secret": "FIELD_KEY"}}
 )
 def test_a_wrong_target_is_refused_by_its_index_before_the_database_is_asked(entry):
     with pytest.raises(RotationError) as refused:
-        discovery._listed(None, entry, 3, schemes.parse({"one": FIELD, "two": FIELD}), {})
+        survey(keyring("one", "two")).take(entry, 3)
     assert (refused.value.code, refused.value.where["index"]) == ("E_TARGET", 3)
+
+
+def test_a_target_that_is_not_here_is_missing_by_its_index():
+    one = survey(keyring())
+    one.take({"table": "profile", "column": "Name"}, 3)
+    assert one.missing == {3: ("profile", "Name")}
 
 
 def test_a_target_is_named_by_table_and_column(target):
     assert target.name == "profile.name"
+
+
+@pytest.mark.parametrize(
+    ("table", "label"),
+    [
+        (PROFILE, "profile"),
+        (ARCHIVED, "archive.profile"),
+        (Table("public", "profile", True, "reports"), "reports:profile"),
+        (Table("archive", "profile", False, "reports"), "reports:archive.profile"),
+    ],
+)
+def test_how_a_person_calls_a_table(table, label):
+    assert table.label == label
+
+
+def test_a_table_stays_one_name_in_a_statement_and_as_a_parameter():
+    odd = Table("my schema", '100% "x"', True)
+    assert odd.sql == '"my schema"."100%% ""x"""'
+    assert odd.regclass == '"my schema"."100% ""x"""'
+
+
+@pytest.fixture
+def token() -> bytes:
+    return keyring().cipher("field", "current").seal(INSIDE)
+
+
+@pytest.mark.parametrize("prefix", ["enc$", "enc::", "tok_1_", "", "v1:aes:"])
+@pytest.mark.parametrize("doubled", [True, False])
+def test_what_an_application_puts_around_its_tokens_is_found_out(prefix, doubled):
+    ring = keyring()
+    dressed = ring.schemes["field"].around(prefix, doubled)
+    ring.add(dressed)
+    value = ring.cipher(dressed.name, "current").seal(INSIDE).decode()
+    ring.remove(dressed) if prefix or doubled else None
+    found = discovery._proved([value], TEXT, ring)
+    assert found == dressed.name
+    assert ring.schemes[found].marker == dressed.marker
+
+
+def test_a_scheme_is_proved_by_one_token_of_many_values(token):
+    assert discovery._proved(["gAAAAAbroken", "x", token.decode()], TEXT, keyring()) == "field"
+
+
+@pytest.mark.parametrize("column", [Column("a", "bytea", None, False), Column("a", "jsonb", None, False), TEXT])
+def test_a_token_is_found_in_every_type_of_column(column, token):
+    values = {"bytea": memoryview(token), "jsonb": f'{{"x": [1, "{token.decode()}"]}}', "text": token.decode()}
+    assert discovery._proved([values[column.type]], column, keyring()) == "field"
+
+
+def test_a_token_of_another_key_proves_nothing_and_leaves_no_scheme_behind(token):
+    ring = keyring(stages={"current": KeySet({"FIELD_KEY": "another"})})
+    assert discovery._proved(["enc$" + token.decode(), token.decode()], TEXT, ring) is None
+    assert list(ring.schemes) == ["field"]
+
+
+def test_no_value_is_no_proof():
+    assert discovery._proved([], TEXT, keyring()) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        ({"missing": {0: ("profile", "phone")}}, "E_TABLE"),
+        ({"missed": ["profile.phone"]}, "E_TARGET_MISSED"),
+        ({"unproved": [("profile.phone", 3)]}, "E_UNPROVED"),
+        ({"silent": [("profile.phone", "lib.EncryptedField")]}, "E_FIELD_UNPROVED"),
+        ({"plain": ["profile.phone_encrypted"]}, "E_COLUMN_PLAIN"),
+    ],
+)
+def test_a_survey_that_is_not_good_enough_is_refused_though_there_are_targets(target, found, code):
+    ring = keyring()
+    with pytest.raises(RotationError) as refused:
+        discovery.refuse_unproved([survey(ring, found=[target], **found)], ring, "/srv/app/.env")
+    assert refused.value.code == code
+    assert "profile" in str(refused.value)
+    assert "CANARY" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "named"),
+    [
+        ({"unproved": [("profile.name", 3)]}, "E_WRONG_KEY", "/srv/app/.env"),
+        ({}, "E_NO_TARGETS", "1 tables"),
+        ({"plain": ["profile.name_encrypted"]}, "E_NO_TARGETS", "field"),
+    ],
+)
+def test_without_a_target_it_is_said_why(found, code, named):
+    ring = keyring()
+    with pytest.raises(RotationError) as refused:
+        discovery.refuse_unproved([survey(ring, **found)], ring, "/srv/app/.env")
+    assert refused.value.code == code
+    assert named in str(refused.value)
+
+
+def test_tokens_under_other_keys_alone_are_told_with_their_settings():
+    described = schemes.parse({"field": FIELD})
+    ring = Keyring(described, {"current": KeySet({"SECRET_KEY": "x"})}, {"FIELD_KEY": "CANARY"}.get)
+    fixed = [("profile.name", "field"), ("profile.phone", "field")]
+    with pytest.raises(RotationError) as refused:
+        discovery.refuse_unproved([survey(ring, fixed=fixed)], ring, "/srv/app/.env")
+    assert (refused.value.code, refused.value.where) == ("E_OTHER_KEYS", {"count": 2, "settings": "FIELD_KEY"})
+
+
+@pytest.mark.parametrize("found", [{}, {"empty": [("profile.b", "lib.F")]}, {"fixed": [("profile.b", "field")]}])
+def test_a_survey_that_is_good_enough_is_not_refused(target, found):
+    ring = keyring()
+    assert discovery.refuse_unproved([survey(ring, found=[target], **found)], ring, "/.env") is None
+
+
+def test_a_listed_target_may_be_in_any_one_of_several_databases(target):
+    ring = keyring()
+    here, there = survey(ring, found=[target]), survey(ring, missing={0: ("profile", "name")})
+    assert discovery.refuse_unproved([here, there], ring, "/.env") is None
+    here.missing = {0: ("profile", "name")}
+    with pytest.raises(RotationError, match="E_TABLE"):
+        discovery.refuse_unproved([here, there], ring, "/.env")
+
+
+def test_what_a_sample_is_asked_by_is_no_pattern():
+    assert discovery._like(b"50%_\\$") == "50\\%\\_\\\\$"

@@ -2,39 +2,45 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
+
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import derivation, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import FernetToken, Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+
+from .conftest import nothing_set
 
 SCHEME = "encryption_manager"
 
 
 @pytest.fixture(scope="module")
 def keyring(old_keys, new_keys):
-    return Keyring(schemes.parse("auto"), {"current": old_keys, "pending": new_keys})
+    return Keyring(schemes.parse("auto"), {"current": old_keys, "pending": new_keys}, nothing_set)
 
 
 def test_a_token_says_under_which_stage_it_is(keyring, vectors):
     row = vectors["rows"][0]
-    assert keyring.stage_of(SCHEME, row["stored_old"])[0] == "current"
-    assert keyring.stage_of(SCHEME, row["stored_new"])[0] == "pending"
-    assert keyring.stage_of(SCHEME, row["stored_new"])[1].plaintext == row["plaintext"].encode()
+    assert keyring.stage_of(SCHEME, row["stored_old"].encode())[0] == "current"
+    assert keyring.stage_of(SCHEME, row["stored_new"].encode())[0] == "pending"
+    assert keyring.stage_of(SCHEME, row["stored_new"].encode())[1].plaintext == row["plaintext"].encode()
 
 
 @pytest.mark.parametrize("value", ["", "plain", "gAAAAA-no-token"])
 def test_what_no_stage_opens_has_none(keyring, value):
-    assert keyring.stage_of(SCHEME, value) is None
+    assert keyring.stage_of(SCHEME, value.encode()) is None
 
 
 def test_the_first_of_two_stages_with_the_same_keys_is_taken(old_keys, vectors):
-    keyring = Keyring(schemes.parse("auto"), {"pending": old_keys, "current": old_keys})
-    assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"])[0] == "pending"
+    keyring = Keyring(schemes.parse("auto"), {"pending": old_keys, "current": old_keys}, nothing_set)
+    assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"].encode())[0] == "pending"
 
 
 def test_a_cipher_is_that_of_its_stage(keyring, vectors):
     row = vectors["rows"][0]
-    assert keyring.cipher(SCHEME, "current").open(row["stored_old"]) is not None
-    assert keyring.cipher(SCHEME, "pending").open(row["stored_old"]) is None
+    assert keyring.cipher(SCHEME, "current").open(row["stored_old"].encode()) is not None
+    assert keyring.cipher(SCHEME, "pending").open(row["stored_old"].encode()) is None
 
 
 def test_a_stage_is_spoken_of_by_its_key_id(keyring, old_keys, new_keys):
@@ -42,6 +48,119 @@ def test_a_stage_is_spoken_of_by_its_key_id(keyring, old_keys, new_keys):
 
 
 def test_keys_are_derived_when_the_ring_is_made_and_never_again(old_keys, vectors, monkeypatch):
-    keyring = Keyring(schemes.parse("auto"), {"current": old_keys})
-    monkeypatch.setattr(schemes, "DERIVATIONS", {})
-    assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"]) is not None
+    keyring = Keyring(schemes.parse("auto"), {"current": old_keys}, nothing_set)
+    monkeypatch.setattr(derivation, "DERIVATIONS", {})
+    assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"].encode()) is not None
+
+
+FIRST, SECOND, THIRD, FOURTH = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in range(4))
+FIELD = {"format": "fernet", "key": {"derive": "direct", "secret": "FIELD_KEYS"}}
+OTHER = {"format": "fernet", "key": {"derive": "sha256", "secret": "OTHER_KEY"}}
+INSIDE = Opened(b"x", 7)
+
+
+def token(key: str) -> bytes:
+    """A token as the library makes it under one key."""
+    return FernetToken(base64.urlsafe_b64decode(key)).seal(INSIDE)
+
+
+def ring(application: dict, feeds: dict | None = None, **stages: dict) -> Keyring:
+    """The scheme ``field`` and an application with these settings."""
+    described = schemes.parse({"field": FIELD})
+    return Keyring(described, {name: KeySet(keys) for name, keys in stages.items()}, application.get, feeds)
+
+
+def test_a_setting_that_is_in_no_key_set_is_the_application_s_own(new_keys, old_keys, vectors):
+    """The salt does not rotate: it is in the code."""
+    stages = {"current": KeySet({"SECRET_KEY": old_keys.values["SECRET_KEY"]})}
+    salt = {"ENCRYPTION_SALT": old_keys.values["ENCRYPTION_SALT"], "SECRET_KEY": "not this one"}
+    keyring = Keyring(schemes.parse("auto"), stages, salt.get)
+    assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"].encode())[0] == "current"
+
+
+def test_without_a_value_for_a_setting_a_scheme_is_left_out(old_keys):
+    keyring = Keyring(schemes.parse("auto"), {"current": old_keys}, nothing_set)
+    assert {"encryption_manager", "sha256_of_secret_key", "django_fernet_fields"} <= set(keyring.schemes)
+    assert not {"django_encrypted_model_fields", "django_fernet_encrypted_fields"} & set(keyring.schemes)
+    assert keyring.fixed == {}
+
+
+def test_a_scheme_must_have_its_settings_under_every_stage():
+    assert list(ring({}, current={"FIELD_KEYS": FIRST}).schemes) == ["field"]
+    assert ring({}, current={"FIELD_KEYS": FIRST}, pending={"OTHER": "x"}).schemes == {}
+
+
+def test_a_scheme_that_depends_on_none_of_the_keys_is_fixed():
+    keyring = ring({"FIELD_KEYS": FIRST}, current={"SECRET_KEY": "a"}, pending={"SECRET_KEY": "b"})
+    assert (list(keyring.schemes), list(keyring.fixed)) == ([], ["field"])
+    assert keyring.stage_of("field", token(FIRST))[0] == "current"
+    assert keyring.stage_of("field", token(SECOND)) is None
+
+
+def test_schemes_that_the_keys_change_are_tried_first():
+    both = schemes.parse({"field": FIELD, "other": OTHER})
+    keyring = Keyring(both, {"current": KeySet({"OTHER_KEY": "x"})}, {"FIELD_KEYS": FIRST}.get)
+    assert [scheme.name for scheme in keyring.tried] == ["other", "field"]
+
+
+def test_a_scheme_is_added_where_it_can_be_tried_and_forgotten_again():
+    keyring = ring({}, current={"FIELD_KEYS": FIRST})
+    dressed = keyring.schemes["field"].around("enc$", False)
+    assert keyring.add(dressed) is True
+    assert keyring.stage_of(dressed.name, b"enc$" + token(FIRST))[0] == "current"
+    keyring.remove(dressed)
+    assert [scheme.name for scheme in keyring.tried] == ["field"]
+    assert keyring.add(schemes.parse({"other": OTHER})["other"]) is False
+    assert [scheme.name for scheme in keyring.tried] == ["field"]
+
+
+def test_a_fixed_scheme_is_forgotten_too():
+    keyring = ring({"FIELD_KEYS": FIRST}, current={"SECRET_KEY": "a"})
+    keyring.remove(keyring.fixed["field"])
+    assert keyring.tried == []
+
+
+def test_a_key_that_the_application_has_as_a_list_is_a_comma_list():
+    keyring = ring({"FIELD_KEYS": [THIRD]}, current={"FIELD_KEYS": f"{FIRST},{SECOND}"})
+    for key in (FIRST, SECOND):
+        assert keyring.stage_of("field", token(key))[0] == "current"
+    assert keyring.stage_of("field", token(THIRD)) is None
+    sealed = keyring.cipher("field", "current").seal(INSIDE)
+    assert FernetToken(base64.urlsafe_b64decode(FIRST)).open(sealed) == INSIDE
+
+
+def test_a_key_that_the_application_has_as_one_text_is_one_key():
+    application = {"OTHER_KEY": "a,b"}
+    keyring = Keyring(
+        schemes.parse({"other": OTHER}), {"current": KeySet({"OTHER_KEY": "a,b"})}, application.get
+    )
+    sealed = keyring.cipher("other", "current").seal(INSIDE)
+    assert FernetToken(derivation.sha256(b"a,b")).open(sealed) == INSIDE
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_keys_feed_a_setting_of_another_name(listed):
+    """``FIELD_KEYS = [env("KEY_A"), env("KEY_B")]``."""
+    application = {"FIELD_KEYS": [FIRST, SECOND] if listed else FIRST}
+    feeds = {"FIELD_KEYS": ["KEY_A", "KEY_B"] if listed else ["KEY_A"]}
+    old, new = {"KEY_A": FIRST, "KEY_B": SECOND}, {"KEY_A": THIRD, "KEY_B": FOURTH}
+    keyring = ring(application, feeds, current=old, pending=new)
+    assert list(keyring.schemes) == ["field"]
+    assert keyring.stage_of("field", token(FIRST))[0] == "current"
+    assert keyring.stage_of("field", token(THIRD))[0] == "pending"
+    assert (keyring.stage_of("field", token(SECOND)) is not None) is listed
+    sealed = keyring.cipher("field", "pending").seal(INSIDE)
+    assert FernetToken(base64.urlsafe_b64decode(THIRD)).open(sealed) == INSIDE
+
+
+def test_a_key_of_the_setting_s_own_name_goes_before_one_that_feeds_it():
+    keyring = ring({"FIELD_KEYS": FIRST}, {"FIELD_KEYS": ["KEY_A"]}, current={"FIELD_KEYS": SECOND, "KEY_A": FIRST})
+    assert keyring.stage_of("field", token(SECOND)) is not None
+    assert keyring.stage_of("field", token(FIRST)) is None
+
+
+def test_the_value_of_a_setting_is_that_of_its_stage_or_the_application_s():
+    keyring = ring({"SALT": "s"}, current={"FIELD_KEYS": FIRST}, pending={"FIELD_KEYS": SECOND})
+    assert keyring.setting("current", "FIELD_KEYS") == FIRST
+    assert keyring.setting("pending", "FIELD_KEYS") == SECOND
+    assert keyring.setting("pending", "SALT") == "s"

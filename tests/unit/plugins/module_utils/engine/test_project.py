@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import project
@@ -132,3 +135,145 @@ def test_versions_are_those_of_this_python():
     found = project.versions()
     assert found["python"].count(".") == 2
     assert "cryptography" in found
+
+
+@pytest.fixture
+def application(monkeypatch):
+    """The settings module of an application that was started."""
+
+    def started(**settings: Any) -> ModuleType:
+        module = ModuleType("food_ordering.settings")
+        module.__dict__.update(settings)
+        monkeypatch.setitem(sys.modules, "food_ordering.settings", module)
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
+        return module
+
+    return started
+
+
+def test_a_setting_is_the_one_that_the_application_itself_sets(application):
+    application(SALT="s", KEYS=["a", "b"], LATE=lambda: "l", EMPTY="")
+    found = [project.setting(name) for name in ("SALT", "KEYS", "LATE", "EMPTY", "DATABASES")]
+    assert found == ["s", ["a", "b"], "l", "", None]
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("a", ["KEY_A"]),
+        (["a", "b"], ["KEY_A", "KEY_B"]),
+        (("b", "a"), ["KEY_B", "KEY_A"]),
+        (b"a", ["KEY_A"]),
+        (["c", "d"], ["LIST"]),
+        (["a", "unknown"], None),
+        ("unknown", None),
+        ("", None),
+        ([], None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_setting_is_fed_by_the_keys_that_have_its_values(application, value, names):
+    application(TOKEN_KEYS=value, KEY_A="a", lower="a")
+    found = project.feeds([{"KEY_A": "a", "KEY_B": "b", "LIST": "c,d"}])
+    assert found == ({"TOKEN_KEYS": names} if names else {})
+
+
+def test_a_setting_is_fed_where_any_of_the_key_sets_has_its_values(application):
+    """After a switch the application runs on the pending keys."""
+    application(TOKEN_KEY="new")
+    assert project.feeds([{"KEY_A": "old"}, {"KEY_A": "new"}]) == {"TOKEN_KEY": ["KEY_A"]}
+
+
+def database(vendor: str = "postgresql", **place: Any) -> Any:
+    described = {"HOST": "db", "PORT": "", "NAME": "orders", "TEST": {"MIRROR": None}, **place}
+    return SimpleNamespace(vendor=vendor, settings_dict=described)
+
+
+@pytest.fixture
+def databases(monkeypatch):
+    def there(**connections: Any) -> None:
+        settings = SimpleNamespace(DATABASES=dict.fromkeys(connections))
+        monkeypatch.setitem(sys.modules, "django", ModuleType("django"))
+        monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
+        monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connections=connections))
+
+    return there
+
+
+@pytest.mark.parametrize(
+    ("connections", "aliases"),
+    [
+        ({"default": database()}, ["default"]),
+        ({"default": database(), "reports": database(NAME="reports")}, ["default", "reports"]),
+        ({"default": database(), "other": database()}, ["default"]),
+        ({"default": database(), "other": database(PORT=5433)}, ["default", "other"]),
+        ({"default": database("sqlite"), "orders": database()}, ["orders"]),
+    ],
+    ids=["one", "two", "one by two names", "two servers", "not all of PostgreSQL"],
+)
+def test_each_postgresql_database_is_named_once(databases, connections, aliases):
+    databases(**connections)
+    assert project.aliases() == aliases
+
+
+def test_without_a_postgresql_database_there_is_nothing_to_rotate(databases):
+    databases(default=database("sqlite"))
+    with pytest.raises(RotationError) as refused:
+        project.aliases()
+    assert (refused.value.code, refused.value.where["vendor"]) == ("E_DB_VENDOR", "sqlite")
+
+
+@pytest.fixture
+def started(tmp_path):
+    """An application that read its .env when it started."""
+    made = project.Started(frozenset({"PATH"}))
+    made.see("open", (str(tmp_path / ".env"), "r", 0))
+    return made
+
+
+def refused(call, *args) -> str | None:
+    try:
+        call(*args)
+    except RotationError as exc:
+        assert "CANARY" not in str(exc)
+        return exc.code
+    return None
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys", "code"),
+    [
+        ({"SECRET_KEY": "CANARY"}, {"SECRET_KEY": "CANARY"}, None),
+        ({}, {"SECRET_KEY": "CANARY"}, None),
+        ({"KEYS": ["CANARY", "b"]}, {"KEYS": "CANARY,b"}, None),
+        ({"SECRET_KEY": "other"}, {"SECRET_KEY": "CANARY"}, "E_ENV_NOT_LIVE"),
+        ({"KEYS": ["CANARY"]}, {"KEYS": "CANARY,b"}, "E_ENV_NOT_LIVE"),
+        ({}, {"PATH": "CANARY"}, "E_ENV_EXPORTED"),
+    ],
+)
+def test_the_application_must_have_its_keys_from_the_env_file(application, started, tmp_path, settings, keys, code):
+    application(**settings)
+    assert refused(started.refuse_other_source, str(tmp_path / ".env"), keys) == code
+
+
+def test_an_env_file_that_the_application_does_not_read_is_refused(application, started, tmp_path):
+    application(SECRET_KEY="CANARY")
+    assert refused(started.refuse_other_source, str(tmp_path / "other.env"), {"SECRET_KEY": "CANARY"}) == "E_ENV_NOT_READ"
+
+
+def test_an_env_file_is_the_same_by_a_link(application, started, tmp_path):
+    application()
+    (tmp_path / ".env").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / ".env")
+    assert refused(started.refuse_other_source, str(tmp_path / "link"), {}) is None
+
+
+def test_only_what_is_opened_while_the_application_starts_counts(tmp_path):
+    made = project.Started(frozenset())
+    made.see("open", (3, "r", 0))
+    made.see("os.listdir", (str(tmp_path),))
+    made.see("open", (os.fsencode(tmp_path / "bytes"), "r", 0))
+    made.watching = False
+    made.see("open", (str(tmp_path / "late"), "r", 0))
+    assert made.files == {os.path.realpath(tmp_path / "bytes")}

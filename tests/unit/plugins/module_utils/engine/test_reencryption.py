@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import reencryption
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.fields import Derived
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 
@@ -23,10 +25,10 @@ def phone(target):
 def test_a_token_under_other_keys_is_rewritten_with_the_same_inside(translate, target, two_keys, vectors):
     old = vectors["rows"][0]["stored_old"]
     change = translate.row([target], ("1",), [old])
-    assert (change.key, change.old, change.columns) == (("1",), (old,), ["name"])
-    stage, inside = two_keys.stage_of(target.scheme, change.new[0])
+    assert (change.key, change.old, change.tokens) == (("1",), (old,), {"profile.name": 1})
+    stage, inside = two_keys.stage_of(target.scheme, change.new[0].encode())
     assert stage == "pending"
-    assert inside == two_keys.stage_of(target.scheme, old)[1]
+    assert inside == two_keys.stage_of(target.scheme, old.encode())[1]
 
 
 def test_a_row_that_is_where_it_should_be_is_left(translate, target, vectors):
@@ -41,7 +43,7 @@ def test_an_empty_value_is_left(translate, target, value):
 def test_of_a_row_done_by_half_only_the_rest_changes(translate, target, phone, vectors):
     done, left = vectors["rows"][0]["stored_new"], vectors["rows"][1]["stored_old"]
     change = translate.row([target, phone], ("1",), [done, left])
-    assert change.columns == ["phone"]
+    assert change.tokens == {"profile.phone": 1}
     assert change.old == (done, left)
     assert change.new[0] == done
     assert change.new[1] != left
@@ -52,14 +54,14 @@ def test_a_value_under_no_key_stops_the_work(translate, target, value, code):
     with pytest.raises(RotationError) as refused:
         translate.row([target], ("1",), [value])
     assert refused.value.code == code
-    assert refused.value.where["rows"] == "1"
+    assert refused.value.where["rows"] == "profile.name:1"
     assert value not in str(refused.value)
 
 
 def test_a_value_that_was_listed_is_left_and_its_neighbour_is_not(translate, target, phone, vectors):
     change = translate.row([target, phone], ("7",), ["gAAAAAbroken", vectors["rows"][0]["stored_old"]])
     assert change.new[0] == "gAAAAAbroken"
-    assert change.columns == ["phone"]
+    assert change.tokens == {"profile.phone": 1}
 
 
 def test_on_the_way_back_a_value_under_no_key_is_left(two_keys, target):
@@ -84,3 +86,66 @@ def test_what_was_changed_is_one_sentence():
     assert reencryption.changed(work, "1f0c2b9a7d5e4c31") == (
         "5 values were re-encrypted to the keys 1f0c2b9a7d5e4c31; every value opens under a version in the store."
     )
+
+
+@pytest.fixture
+def document(target):
+    return replace(target, type="jsonb", column="data")
+
+
+def test_each_token_of_a_document_is_rewritten_in_its_place(translate, document, two_keys, vectors):
+    (one, _), (two, done) = ((row["stored_old"], row["stored_new"]) for row in vectors["rows"][:2])
+    text = f'{{"a" : ["{one}", 1.50, "clear"], "{one}": "{done}", "b": "{two}"}}'
+    change = translate.row([document], ("1",), [text])
+    assert change.tokens == {"profile.data": 2}
+    fresh = change.new[0]
+    before, after = (document.kind.tokens(value, b"gAAAAA") for value in (text, fresh))
+    assert [two_keys.stage_of(document.scheme, token)[0] for token in after] == ["pending"] * 3
+    assert [two_keys.stage_of(document.scheme, token)[1] for token in after] == [
+        two_keys.stage_of(document.scheme, token)[1] for token in before
+    ]
+    assert after[1].decode() == done
+    for old, new in zip(before[::2], after[::2]):
+        fresh = fresh.replace(f'"{new.decode()}"', f'"{old.decode()}"')
+    assert fresh == text
+
+
+def test_a_document_with_one_token_under_no_key_stops_the_work(translate, document, vectors):
+    old = vectors["rows"][0]["stored_old"]
+    with pytest.raises(RotationError) as refused:
+        translate.row([document], ("1",), [f'["{old}", "gAAAAAbroken"]'])
+    assert (refused.value.code, refused.value.where["rows"]) == ("E_UNREADABLE", "profile.data:1")
+
+
+def test_a_bytea_value_stays_bytes(target, translate, two_keys, vectors):
+    row = vectors["rows"][0]
+    stored = replace(target, type="bytea")
+    change = translate.row([stored], ("1",), [memoryview(row["stored_old"].encode())])
+    assert isinstance(change.new[0], bytes)
+    assert two_keys.stage_of(target.scheme, change.new[0])[0] == "pending"
+
+
+def test_a_search_column_is_made_anew_under_the_salt_of_the_destination(target, translate, new_keys, vectors):
+    row = vectors["rows"][0]
+    searched = replace(target, derived=(Derived("search", "xx", "ENCRYPTION_SALT"),))
+    change = translate.row([searched], ("1",), [row["stored_old"]])
+    salted = row["plaintext"].encode() + new_keys.values["ENCRYPTION_SALT"].encode()
+    assert change.derived == {"search": "xx" + hashlib.sha256(salted).hexdigest()}
+    assert translate.row([searched], ("1",), [row["stored_new"]]) is None
+
+
+def test_a_cipher_that_does_not_give_back_what_went_in_stops_the_work(target, two_keys, vectors, monkeypatch):
+    class Forgetful:
+        def __init__(self, cipher):
+            self.open = cipher.open
+            self._seal = cipher.seal
+
+        def seal(self, inside):
+            return self._seal(replace(inside, timestamp=0))
+
+    cipher = two_keys.cipher
+    monkeypatch.setattr(two_keys, "cipher", lambda scheme, stage: Forgetful(cipher(scheme, stage)))
+    translate = reencryption._Translator(two_keys, "pending", [], True)
+    with pytest.raises(RotationError) as refused:
+        translate.row([target], ("1",), [vectors["rows"][0]["stored_old"]])
+    assert refused.value.code == "E_SELF_CHECK"

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
 import copy
+import hashlib
 from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 PROFILE = {
@@ -16,7 +17,19 @@ PROFILE = {
     "key": {"derive": "pbkdf2_sha256", "secret": "SECRET_KEY", "salt": "ENCRYPTION_SALT", "iterations": 100_000},
 }
 DIRECT = {"format": "fernet", "key": {"derive": "direct", "secret": "FIELD_KEY"}}
-FIELD_KEY = KeySet({"FIELD_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="})
+FIELD_KEY = {"FIELD_KEY": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
+
+INSIDE = Opened(b"x", 7)
+TWO_KEYS = {
+    "format": "aes_cbc_hmac",
+    "key": {
+        "derive": "pbkdf2_sha256",
+        "secret": "AES",
+        "salt": {"setting": "CRYPTOGRAPHY_SALT", "default": "salt"},
+        "iterations": 10,
+    },
+    "signing_key": {"derive": "raw", "secret": "SIGN"},
+}
 
 
 def changed(scheme: dict[str, Any], **key: Any) -> dict[str, Any]:
@@ -29,7 +42,7 @@ def changed(scheme: dict[str, Any], **key: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def ciphers(old_keys, new_keys):
     scheme = schemes.parse("auto")["encryption_manager"]
-    return scheme.cipher(old_keys), scheme.cipher(new_keys)
+    return scheme.cipher(old_keys.values.get), scheme.cipher(new_keys.values.get)
 
 
 @pytest.mark.parametrize("row", range(4))
@@ -37,16 +50,17 @@ def test_stored_values_of_the_real_application_open_under_their_own_keys_only(ve
     old, new = ciphers
     stored = vectors["rows"][row]
     plaintext = stored["plaintext"].encode()
-    assert old.open(stored["stored_old"]).plaintext == plaintext
-    assert new.open(stored["stored_new"]).plaintext == plaintext
-    assert old.open(stored["stored_new"]) is None
-    assert new.open(stored["stored_old"]) is None
+    under_old, under_new = stored["stored_old"].encode(), stored["stored_new"].encode()
+    assert old.open(under_old).plaintext == plaintext
+    assert new.open(under_new).plaintext == plaintext
+    assert old.open(under_new) is None
+    assert new.open(under_old) is None
 
 
 def test_a_value_goes_to_the_new_keys_with_its_time_and_its_bytes(vectors, ciphers):
     old, new = ciphers
     for row in vectors["rows"]:
-        inside = old.open(row["stored_old"])
+        inside = old.open(row["stored_old"].encode())
         fresh = new.seal(inside)
         assert new.open(fresh) == inside
         assert inside.timestamp > 0
@@ -55,30 +69,30 @@ def test_a_value_goes_to_the_new_keys_with_its_time_and_its_bytes(vectors, ciphe
 
 def test_a_scheme_in_yaml_is_the_known_one(old_keys, vectors):
     scheme = schemes.parse({"profile": PROFILE})["profile"]
-    assert scheme.settings == ("SECRET_KEY", "ENCRYPTION_SALT")
-    assert scheme.cipher(old_keys).open(vectors["rows"][0]["stored_old"]) is not None
+    assert scheme.settings == {"SECRET_KEY", "ENCRYPTION_SALT"}
+    assert scheme.cipher(old_keys.values.get).open(vectors["rows"][0]["stored_old"].encode()) is not None
 
 
 def test_a_direct_key_needs_one_setting():
     scheme = schemes.parse({"field": DIRECT})["field"]
-    assert scheme.settings == ("FIELD_KEY",)
-    cipher = scheme.cipher(FIELD_KEY)
+    assert scheme.settings == {"FIELD_KEY"}
+    cipher = scheme.cipher(FIELD_KEY.get)
     assert cipher.open(cipher.seal(Opened(b"x", 7))) == Opened(b"x", 7)
 
 
 def test_a_prefix_is_put_before_each_token_and_asked_of_each():
-    bare = schemes.parse({"field": DIRECT})["field"].cipher(FIELD_KEY)
+    bare = schemes.parse({"field": DIRECT})["field"].cipher(FIELD_KEY.get)
     scheme = schemes.parse({"field": {**DIRECT, "prefix": "enc$"}})["field"]
-    cipher = scheme.cipher(FIELD_KEY)
+    cipher = scheme.cipher(FIELD_KEY.get)
     token = cipher.seal(Opened(b"x", 7))
-    assert scheme.marker == "enc$gAAAAA"
+    assert scheme.marker == b"enc$gAAAAA"
     assert token.startswith(scheme.marker)
     assert cipher.open(token) == Opened(b"x", 7)
-    assert bare.open(token.removeprefix("enc$")) == Opened(b"x", 7)
+    assert bare.open(token.removeprefix(b"enc$")) == Opened(b"x", 7)
     assert bare.open(token) is None
-    assert cipher.open(token.removeprefix("enc$")) is None
-    assert cipher.open("enc$" + token) is None
-    assert cipher.open("tok$" + token.removeprefix("enc$")) is None
+    assert cipher.open(token.removeprefix(b"enc$")) is None
+    assert cipher.open(b"enc$" + token) is None
+    assert cipher.open(b"tok$" + token.removeprefix(b"enc$")) is None
 
 
 @pytest.mark.parametrize(
@@ -92,15 +106,32 @@ def test_a_prefix_is_put_before_each_token_and_asked_of_each():
         ({"profile": {**PROFILE, "encoding": "b64"}}, "has the unknown member encoding"),
         ({"profile": {**PROFILE, "format": "rot13"}}, "has no format of: fernet"),
         ({"profile": {"key": PROFILE["key"]}}, "has no format of: fernet"),
-        ({"profile": {"format": "fernet"}}, "has no key.derive of: direct, pbkdf2_sha256"),
+        ({"profile": {"format": "fernet"}}, "has no key.derive of: direct, hex, raw, sha256, pbkdf2_sha256, hkdf_sha256"),
         ({"profile": {"format": "fernet", "key": "SECRET_KEY"}}, "has no key.derive of"),
         ({"profile": changed(PROFILE, derive="md5")}, "has no key.derive of"),
-        ({"profile": changed(PROFILE, salt=None)}, "wants for pbkdf2_sha256 exactly: secret, salt, iterations"),
-        ({"profile": changed(DIRECT, salt="B")}, "wants for direct exactly: secret"),
-        ({"profile": changed(PROFILE, iterations=0)}, "has iterations that are no positive number"),
-        ({"profile": changed(PROFILE, iterations=-1)}, "has iterations that are no positive number"),
-        ({"profile": changed(PROFILE, iterations="100000")}, "has iterations that are no positive number"),
-        ({"profile": changed(PROFILE, iterations=1.5)}, "has iterations that are no positive number"),
+        ({"profile": changed(PROFILE, salt=None)}, "has no key.salt"),
+        ({"profile": changed(PROFILE, secret=None)}, "has no key.secret"),
+        ({"profile": changed(PROFILE, iterations=None)}, "has no key.iterations"),
+        ({"profile": changed(DIRECT, salt="B")}, "has the unknown member key.salt"),
+        ({"profile": changed(DIRECT, iterations=7)}, "has the unknown member key.iterations"),
+        ({"profile": changed(PROFILE, iterations=0)}, "has a key.iterations that is no positive number"),
+        ({"profile": changed(PROFILE, iterations=-1)}, "has a key.iterations that is no positive number"),
+        ({"profile": changed(PROFILE, iterations="100000")}, "has a key.iterations that is no positive number"),
+        ({"profile": changed(PROFILE, iterations=1.5)}, "has a key.iterations that is no positive number"),
+        ({"profile": changed(PROFILE, iterations=True)}, "has a key.iterations that is no positive number"),
+        ({"profile": changed(PROFILE, length=0)}, "has a key.length that is no positive number"),
+        ({"profile": changed(PROFILE, secret="")}, "has a key.secret that names no setting"),
+        ({"profile": changed(PROFILE, secret=7)}, "has a key.secret that names no setting"),
+        ({"profile": changed(PROFILE, secret=["A", "B"])}, "has a key.secret that names no setting"),
+        ({"profile": changed(PROFILE, secret={})}, "has a key.secret that names no setting"),
+        ({"profile": changed(PROFILE, secret={"env": "A"})}, "has a key.secret that names no setting"),
+        ({"profile": changed(PROFILE, secret={"setting": "A"})}, "has a key.secret that names no setting"),
+        ({"profile": changed(PROFILE, secret={"bytes": "A"})}, "has a key.secret that names no setting"),
+        ({"profile": changed(PROFILE, salt={"text": "a", "first": ["B"]})}, "has a key.salt that names no setting"),
+        ({"profile": {**PROFILE, "format": ["fernet"]}}, "has no format of: fernet"),
+        ({"profile": {**PROFILE, "format": {}}}, "has no format of: fernet"),
+        ({"profile": changed(PROFILE, derive=["direct"])}, "has no key.derive of: direct"),
+        ({"profile": {**PROFILE, "format": "aes_cbc_hmac"}}, "has no signing_key.derive of: direct"),
     ],
 )
 def test_a_wrong_description_is_refused_and_told(described, found):
@@ -110,19 +141,102 @@ def test_a_wrong_description_is_refused_and_told(described, found):
     assert found in refused.value.where["found"]
 
 
-def test_a_setting_that_the_key_set_lacks_is_named():
+def test_without_a_value_for_a_setting_there_is_no_cipher():
     scheme = schemes.parse({"profile": PROFILE})["profile"]
-    with pytest.raises(RotationError) as refused:
-        scheme.cipher(KeySet({"SECRET_KEY": "CANARY"}))
-    assert refused.value.code == "E_SCHEME"
-    assert "needs ENCRYPTION_SALT" in str(refused.value)
-    assert "CANARY" not in str(refused.value)
+    assert scheme.cipher({"SECRET_KEY": "CANARY"}.get) is None
+    assert scheme.cipher({}.get) is None
 
 
-def test_a_setting_that_is_no_key_is_named_without_its_value():
+@pytest.mark.parametrize(
+    "value", ["CANARY", "short", base64.urlsafe_b64encode(bytes(31)).decode(), "é" * 44, "A" * 45, 7, object()]
+)
+def test_a_setting_that_is_no_key_is_named_without_its_value(value):
     scheme = schemes.parse({"field": DIRECT})["field"]
     with pytest.raises(RotationError) as refused:
-        scheme.cipher(KeySet({"FIELD_KEY": "CANARY"}))
+        scheme.cipher({"FIELD_KEY": value}.get)
     assert refused.value.code == "E_SCHEME"
     assert "cannot make a key from FIELD_KEY" in str(refused.value)
-    assert "CANARY" not in str(refused.value)
+    assert str(value) not in str(refused.value)
+
+
+def test_of_several_keys_one_that_is_none_is_refused():
+    scheme = schemes.parse({"field": DIRECT})["field"]
+    with pytest.raises(RotationError, match="cannot make a key from FIELD_KEY"):
+        scheme.cipher({"FIELD_KEY": [FIELD_KEY["FIELD_KEY"], "CANARY"]}.get)
+
+
+def test_a_scheme_that_is_tried_on_the_chance_is_left_out_where_its_settings_make_no_key():
+    scheme = schemes.Scheme("field", DIRECT, trial=True)
+    assert scheme.cipher({"FIELD_KEY": "CANARY"}.get) is None
+    assert scheme.cipher(FIELD_KEY.get) is not None
+    assert all(known.trial for known in schemes.parse("auto").values())
+    assert not schemes.parse({"field": DIRECT})["field"].trial
+
+
+def test_all_keys_of_a_list_open_and_the_first_seals():
+    scheme = schemes.parse({"field": DIRECT})["field"]
+    other = base64.urlsafe_b64encode(bytes(32)).decode()
+    first, second = (scheme.cipher({"FIELD_KEY": key}.get) for key in (other, FIELD_KEY["FIELD_KEY"]))
+    both = scheme.cipher({"FIELD_KEY": [other, FIELD_KEY["FIELD_KEY"]]}.get)
+    assert both.open(second.seal(INSIDE)) == INSIDE
+    assert first.open(both.seal(INSIDE)) == INSIDE
+    assert second.open(both.seal(INSIDE)) is None
+
+
+def test_a_scheme_with_two_keys_takes_each_from_where_it_says():
+    scheme = schemes.parse({"two": TWO_KEYS})["two"]
+    assert scheme.settings == {"AES", "CRYPTOGRAPHY_SALT", "SIGN"}
+    token = scheme.cipher({"AES": "a", "SIGN": "s"}.get).seal(INSIDE)
+    assert scheme.cipher({"AES": "a", "SIGN": "s", "CRYPTOGRAPHY_SALT": "salt"}.get).open(token) == INSIDE
+    for other in ({"AES": "b", "SIGN": "s"}, {"AES": "a", "SIGN": "t"}):
+        assert scheme.cipher(other.get).open(token) is None
+    assert scheme.cipher({"AES": "a"}.get) is None
+    assert scheme.cipher({"SIGN": "s"}.get) is None
+    assert not scheme.text
+    assert scheme.marker == b"\x80\0\0\0\0"
+
+
+def test_every_setting_of_every_source_counts():
+    secret = {"first": ["A", {"all": ["B", {"setting": "C", "default": "c"}]}, {"text": "D"}]}
+    scheme = schemes.parse({"s": {**DIRECT, "key": {"derive": "direct", "secret": secret}, "hash_salt": "E"}})["s"]
+    assert scheme.settings == {"A", "B", "C", "E"}
+
+
+def test_what_lies_around_a_token_comes_in_one_order():
+    described = {**DIRECT, "prefix": "tok_1_", "base64": True, "hash_salt": {"text": "salt"}}
+    scheme = schemes.parse({"field": described})["field"]
+    token = scheme.cipher(FIELD_KEY.get).seal(Opened(b"x", 7, hashed=True))
+    assert scheme.marker == b"tok_1_Z0FBQUFB"
+    assert token.startswith(scheme.marker)
+    bare, _, hashed = base64.urlsafe_b64decode(token.removeprefix(b"tok_1_")).partition(b"$")
+    assert schemes.parse({"field": DIRECT})["field"].cipher(FIELD_KEY.get).open(bare) == Opened(b"x", 7)
+    assert hashed.decode() == hashlib.sha256(b"xsalt").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "doubled", "name", "marker"),
+    [
+        ("enc$", False, "field after enc$", b"enc$gAAAAA"),
+        ("", True, "field base64", b"Z0FBQUFB"),
+        ("tok_", True, "field base64 after tok_", b"tok_Z0FBQUFB"),
+    ],
+)
+def test_the_same_scheme_with_something_around_its_tokens(prefix, doubled, name, marker):
+    bare = schemes.Scheme("field", DIRECT, trial=True)
+    dressed = bare.around(prefix, doubled)
+    assert (dressed.name, dressed.marker, dressed.trial) == (name, marker, True)
+    assert dressed.cipher(FIELD_KEY.get).seal(INSIDE).startswith(marker)
+    assert bare.described == DIRECT
+    assert schemes.parse({"said": dressed.described})["said"].marker == marker
+
+
+@pytest.mark.parametrize(
+    ("value", "several"), [("a", False), (None, False), (["a"], True), (("a", "b"), True), ([], True), (b"a", False)]
+)
+def test_an_application_that_has_a_list_reads_several_keys(value, several):
+    assert schemes.parse({"field": DIRECT})["field"].reads_several({"FIELD_KEY": value}.get) is several
+
+
+def test_a_scheme_never_shows_a_key_that_is_in_the_code():
+    described = {"format": "fernet", "key": {"derive": "raw", "secret": {"bytes": b"CANARY"}}}
+    assert "CANARY" not in repr(schemes.Scheme("own", described))

@@ -1,0 +1,97 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lease of an application's rotation: one run at a time on a control node, and which rotation it is for.
+
+It lasts as long as the process of ansible-playbook that took it. A run that died leaves a lease that the next one takes
+over, and with it the name of the rotation. Runs of other control nodes are held apart by the database's lock.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from typing import Any
+
+from . import atomic_file
+from .errors import RotationError
+from .stores.history import now
+
+FILE_NAME = "lease.json"
+
+
+class Lease:
+    """The lease file in the folder of the records."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, FILE_NAME)
+
+    def take(self, rotation_id: str, pid: int) -> None:
+        """Become the run that works on this application. Raises E_RUNNING, E_RECORD_WRITE."""
+        try:
+            atomic_file.private_folder(os.path.dirname(self.path))
+            with atomic_file.folder_lock(os.path.dirname(self.path)):
+                self._refuse_running(pid)
+                mine = {
+                    "rotation_id": rotation_id,
+                    "pid": pid,
+                    "started": _started(pid),
+                    "host": socket.gethostname(),
+                    "user": getpass.getuser(),
+                    "since": now(),
+                }
+                atomic_file.replace(self.path, json.dumps(mine).encode("utf-8"))
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+
+    def left_over(self) -> str | None:
+        """The rotation of a run that died."""
+        held = self._held()
+        return None if held is None or _alive(held) else str(held["rotation_id"])
+
+    def refuse_other(self, pid: int) -> None:
+        """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody does."""
+        self._refuse_running(pid)
+
+    def give_back(self) -> None:
+        """The run is at its end."""
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+
+    def _refuse_running(self, pid: int) -> None:
+        held = self._held()
+        if held is not None and held["pid"] != pid and _alive(held):
+            raise RotationError(
+                "E_RUNNING", **{name: held[name] for name in ("rotation_id", "user", "host", "since", "pid")}
+            )
+
+    def _held(self) -> dict[str, Any] | None:
+        try:
+            with open(self.path, encoding="utf-8") as handle:
+                held: dict[str, Any] = json.load(handle)
+        except (FileNotFoundError, ValueError):
+            return None
+        return held if {"rotation_id", "pid", "started", "host", "user", "since"} <= set(held) else None
+
+
+def _alive(held: dict[str, Any]) -> bool:
+    """Whether the run goes on. Of another control node's run nothing can be said but that."""
+    return held["host"] != socket.gethostname() or (_started(held["pid"]) == held["started"] != "")
+
+
+def _started(pid: int) -> str:
+    """When a process started, as its system counts; empty where there is none. A later namesake differs in it."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
+            return handle.read().rpartition(")")[2].split()[19]  # field 22, proc(5)
+    except OSError:
+        return _started_by_ps(pid)
+
+
+def _started_by_ps(pid: int) -> str:
+    """The same where there is no /proc."""
+    import subprocess
+
+    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return shown.stdout.strip()
