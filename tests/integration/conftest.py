@@ -139,6 +139,16 @@ class Site:
         finally:
             connection.close()
 
+    @contextmanager
+    def admin(self) -> Iterator[psycopg2.extensions.cursor]:
+        """A cursor that makes and drops databases."""
+        connection = psycopg2.connect(host=self.host, user="postgres", dbname="postgres")
+        connection.autocommit = True
+        try:
+            yield connection.cursor()
+        finally:
+            connection.close()
+
     def sql(self, statement: str, params: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         with self.connection() as connection, connection, connection.cursor() as cursor:
             cursor.execute(statement, params or None)

@@ -57,8 +57,13 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
     ("key twice", _twice, "E_ENV_DUPLICATE", "is set twice (first on line 3)"),
     ("env missing", lambda site: site.env_file.unlink(), "E_ENV_MISSING", ".env does not exist"),
     ("env is a link", _symlink, "E_ENV_UNSAFE", "a symbolic link"),
-    ("a row opens under no key", _unreadable, "E_UNREADABLE", "restaurant_restaurant._email_encrypted: 1 values"),
-    ("plaintext", _plaintext, "E_PLAINTEXT", "are not encrypted (rows 7)"),
+    (
+        "a row opens under no key",
+        _unreadable,
+        "E_UNREADABLE",
+        "1 values open under no known key: restaurant_restaurant._email_encrypted:7",
+    ),
+    ("plaintext", _plaintext, "E_PLAINTEXT", "1 values are not encrypted: restaurant_restaurant._email_encrypted:7"),
     ("no token anywhere", _no_token, "E_NO_TARGETS", "no column of"),
     ("database down", _database_down, "E_DB_CONNECT", "/nonexistent"),
     ("settings that fail", _broken_settings, "E_DJANGO_SETUP", "RuntimeError at"),
@@ -125,6 +130,91 @@ def unwritable(path: Path) -> Iterator[None]:
         path.chmod(0o400)
         yield
         path.chmod(0o600)
+
+
+def test_a_key_that_is_exported_wins_over_the_file_and_is_refused(site: Site) -> None:
+    outcome = site.play("rotate", SECRET_KEY=site.env_values()["SECRET_KEY"])
+    assert outcome.code != 0
+    assert outcome.error() == "E_ENV_EXPORTED"
+    assert site.env_values()["SECRET_KEY"] not in outcome.text
+
+
+def test_an_application_that_reads_another_file_is_refused(site: Site) -> None:
+    other = site.folder / "other.env"
+    other.write_bytes(site.env_file.read_bytes())
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text().replace('BASE_DIR / ".env"', repr(str(other))))
+    tokens, env = site.tokens(), site.env_file.read_bytes()
+    outcome = site.play("rotate")
+    assert outcome.code != 0
+    assert outcome.error() == "E_ENV_NOT_READ"
+    assert (site.tokens(), site.env_file.read_bytes()) == (tokens, env)
+    site.write_inventory(key_rotation_env_file=str(other))
+    other.chmod(0o600)
+    assert site.play("rotate").code == 0
+
+
+def test_listing_too_few_targets_is_refused(site: Site) -> None:
+    tokens = site.tokens()
+    site.write_inventory(
+        key_rotation_targets=[
+            {"table": "customer_userprofile", "column": "_full_name_encrypted", "scheme": "encryption_manager"}
+        ]
+    )
+    outcome = site.play("rotate")
+    assert outcome.code != 0
+    assert outcome.error() == "E_TARGET_MISSED"
+    assert site.tokens() == tokens
+
+
+def test_a_column_of_nothing_but_plaintext_is_refused(site: Site) -> None:
+    site.sql("UPDATE restaurant_pendingrestaurant SET _email_encrypted = 'joe@example.org'")
+    outcome = site.play("rotate")
+    assert outcome.code != 0
+    assert outcome.error() == "E_COLUMN_PLAIN"
+    assert "restaurant_pendingrestaurant._email_encrypted" in outcome.text
+
+
+def test_the_python_that_is_not_there_is_named(site: Site) -> None:
+    site.write_inventory(key_rotation_python="/nonexistent/python")
+    outcome = site.play("rotate")
+    assert outcome.code != 0
+    assert outcome.error() == "E_HOST_PYTHON"
+
+
+def test_a_table_with_a_view_and_rows_in_a_second_database(site: Site) -> None:
+    """Every database of the application is rotated; a view is only a look at a table."""
+    site.sql("CREATE VIEW customers AS SELECT * FROM customer_userprofile")
+    second = f"{site.database[:50]}_second"
+    with site.admin() as admin:
+        admin.execute(f'CREATE DATABASE "{second}" TEMPLATE "{site.database}"')
+    settings = site.project / "food_ordering/settings.py"
+    router = (
+        '\nDATABASES["second"] = {**DATABASES["default"], "NAME": "%s"}\n'
+        'DATABASES["replica"] = {**DATABASES["default"]}\nDATABASE_ROUTERS = ["food_ordering.routers.Router"]\n'
+    )
+    settings.write_text(settings.read_text() + router % second)
+    (site.project / "food_ordering/routers.py").write_text(
+        "class Router:\n"
+        "    def db_for_read(self, model, **hints):\n        return 'replica'\n"
+        "    def db_for_write(self, model, **hints):\n        return 'default'\n"
+    )
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    first = site.database
+    try:
+        outcome = site.play("rotate", "-e", "key_rotation_id=both")
+        assert outcome.code == 0, outcome.text
+        assert site.read_all() == plain
+        assert (site.folder / "backups/both.second.dump").exists()
+        site.database = second
+        with_new = {name: rows[0][1] for name, rows in site.tokens().items()}
+        assert site.play("rollback").code == 0
+        assert {name: rows[0][1] for name, rows in site.tokens().items()} != with_new
+        assert site.env_file.read_bytes() == env
+    finally:
+        site.database = first
+        with site.admin() as admin:
+            admin.execute(f'DROP DATABASE "{second}" WITH (FORCE)')
 
 
 def test_the_wrong_store_password_is_refused(site: Site) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import psycopg2
 
 from .conftest import Site
@@ -13,6 +15,15 @@ MIGRATION = ("-e", "key_rotation_method=migration")
 
 def applied(site: Site) -> list[tuple[object, ...]]:
     return site.sql("SELECT name FROM django_migrations WHERE app = 'core' ORDER BY id")
+
+
+def reencrypted(site: Site) -> list[int]:
+    """Values re-encrypted by each run of the engine, from the record."""
+    lines = next((site.folder / "records").glob("*/record.jsonl")).read_text().splitlines()
+    done = [
+        event for event in map(json.loads, lines) if event["event"] == "django_reencrypt" and event["phase"] == "done"
+    ]
+    return [sum(target["reencrypted"] for target in event["targets"]) for event in events if event["phase"] == "done"]
 
 
 def migrations(site: Site) -> list[str]:
@@ -29,10 +40,13 @@ def test_it_rotates_and_its_reverse_restores(site: Site) -> None:
     assert migrations(site) == ["0001_rotate_encryption_keys.py"]
     assert applied(site) == [("0001_rotate_encryption_keys",)]
     assert site.manage("makemigrations", "--check", "--dry-run").code == 0
+    values = sum(value is not None for rows in site.tokens().values() for row in rows for value in row[1:])
+    assert reencrypted(site) == [values, 0], "the migration did it, not the pass after the switch"
 
     back = site.play("rollback")
 
     assert back.code == 0, back.text
+    assert reencrypted(site) == [values, 0, values, 0]
     assert site.read_all() == plain
     assert site.env_file.read_bytes() == env
     assert migrations(site) == []
@@ -91,3 +105,21 @@ def test_with_other_migrations_waiting_it_is_refused_and_rolled_back(site: Site)
     assert "customer.0002_waiting" in outcome.text
     assert site.read_all() == plain
     assert migrations(site) == []
+
+
+def test_migrations_that_came_from_another_environment_do_not_stand_in_the_way(site: Site) -> None:
+    """Rotated in staging, committed, deployed to production: there production is rotated in its turn."""
+    plain = site.read_all()
+    folder = site.project / "core/migrations"
+    assert site.play("rotate", *MIGRATION).code == 0
+    text = (folder / "0001_rotate_encryption_keys.py").read_text()
+    assert site.play("rollback").code == 0
+    (folder / "0001_rotate_encryption_keys.py").write_text(text.replace('ROTATION_ID = "', 'ROTATION_ID = "staging-'))
+
+    outcome = site.play("rotate", *MIGRATION)
+
+    assert outcome.code == 0, outcome.text
+    assert site.read_all() == plain
+    assert applied(site) == [("0001_rotate_encryption_keys",), ("0002_rotate_encryption_keys",)]
+    assert site.play("rollback").code == 0
+    assert site.read_all() == plain

@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -132,3 +133,107 @@ def test_a_rotation_killed_half_way_can_be_rolled_back_instead(site: Site) -> No
     assert site.env_file.read_bytes() == tokens_env
     assert site.read_all() == plain
     assert list(site.stored()["stages"]) == ["current"]
+
+
+def changed(path: Path) -> Callable[[Site], bool]:
+    """Whether a file is another than when this was asked."""
+    before = path.read_bytes() if path.exists() else b""
+    return lambda _: path.exists() and path.read_bytes() != before
+
+
+# The task to be killed in, and what must have happened by then: a file written, a module at work.
+MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]]]] = [
+    ("Dump | Make the dump", lambda site: changed(site.folder / "backups/spring.dump.partial")),
+    ("Dump | Make the dump", lambda site: changed(site.folder / "backups/spring.json")),
+    ("Pending | Make the one new version", lambda site: changed(site.store)),
+    ("Switch | Write the new keys", lambda site: lambda _: True),
+    ("Switch | Write the new keys", lambda site: changed(site.env_file)),
+    ("Switch | Bring what was written meanwhile", lambda site: modules_at_work),
+    ("Switch | Make the new version current", lambda site: changed(site.store)),
+    ("Proof | A fresh process", lambda site: modules_at_work),
+    ("Complete | Close the record", lambda site: lambda _: True),
+]
+
+
+def modules_at_work(site: Site) -> bool:
+    return bool(modules(site))
+
+
+@pytest.mark.parametrize(("task", "moment"), MOMENTS)
+def test_killed_in_any_task_the_same_command_ends_well(
+    site: Site, task: str, moment: Callable[[Site], Callable[[Site], bool]]
+) -> None:
+    plain = site.read_all()
+    process = site.start("rotate", "-e", "key_rotation_id=spring")
+    happened = kill_when(site, process, task, moment)
+    assert happened, "the task ended before it could be killed in it"
+    wait_until_gone(site)
+
+    again = site.play("rotate", "-e", "key_rotation_id=spring")
+
+    assert again.code == 0, again.text
+    assert site.read_all() == plain
+    store = site.stored()
+    assert [version["outcome"] for version in store["versions"]] == ["completed", "completed"]
+    assert sorted(store["stages"]) == ["current", "previous"]
+    back = site.play("rollback")
+    assert back.code == 0, back.text
+    assert site.read_all() == plain
+
+
+def kill_when(
+    site: Site, process: subprocess.Popen[str], task: str, moment: Callable[[Site], Callable[[Site], bool]]
+) -> bool:
+    """SIGKILL for all of a playbook, as soon as the moment has come in its task."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if task in line:
+            break
+    has_come = moment(site)
+    while not has_come(site):
+        if process.poll() is not None:
+            return False
+    kill_group(process)
+    return True
+
+
+def test_a_run_that_died_before_it_made_a_key_is_gone_on_with_under_its_name(site: Site) -> None:
+    process = site.start("rotate")
+    assert kill_when(site, process, "Pending | Make the one new version", lambda _: lambda _: True)
+    wait_until_gone(site)
+    assert site.play("rotate").code == 0
+    assert len(list((site.folder / "backups").glob("*.dump"))) == 1, "one rotation, one dump"
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["Switch | Write the keys before", "Switch | Bring what was", "Proof | A fresh", "Store | Make the version before"],
+)
+def test_a_rollback_killed_as_a_task_begins_ends_well(site: Site, task: str) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    assert site.play("rotate").code == 0
+    process = site.start("rollback")
+    assert kill_when(site, process, task, lambda _: lambda _: True)
+    wait_until_gone(site)
+
+    again = site.play("rollback")
+
+    assert again.code == 0, again.text
+    assert site.read_all() == plain
+    assert site.env_file.read_bytes() == env
+    assert list(site.stored()["stages"]) == ["current"]
+
+
+def test_of_two_operators_the_second_is_told_who_is_the_first(site: Site) -> None:
+    plain = site.read_all()
+    with stopped_half_way(site) as (process, blocker):
+        for playbook in ("rotate", "rollback"):
+            second = site.play(playbook)
+            assert second.code != 0
+            assert second.error() == "E_RUNNING"
+            assert f"(process {process.pid})" in second.text
+        blocker.rollback()
+        text = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, text
+    assert "COMPLETED" in text
+    assert site.read_all() == plain

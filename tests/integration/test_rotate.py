@@ -190,6 +190,26 @@ def test_one_machine_needs_no_inventory_file(site: Site) -> None:
     assert site.read_all() == plain
 
 
+def test_a_folder_as_inventory_is_not_spoiled_by_what_is_kept_beside_it(site: Site) -> None:
+    plain = site.read_all()
+    folder = site.folder / "staging"
+    folder.mkdir()
+    site.inventory = folder
+    hosts = {"application": {"hosts": {"app": {"ansible_connection": "local"}}}}
+    hosts["application"]["vars"] = {
+        "key_rotation_project_dir": str(site.project),
+        "key_rotation_backup_dir": str(site.folder / "backups"),
+    }
+    (folder / "hosts.yml").write_text(json.dumps(hosts), encoding="utf-8")
+    assert site.play("rotate").code == 0
+    again = site.play("rotate")
+    assert again.code == 0
+    assert "WARNING" not in again.text
+    assert site.read_all() == plain
+    kept = folder / ".key_rotation" / str(site.project).strip("/").replace("/", "-")
+    assert sorted(path.name for path in kept.iterdir()) == ["keys.vault.yml", "records"]
+
+
 @pytest.mark.parametrize("verbosity", ["-v", "-vvvvv"])
 def test_no_key_is_printed_or_left_behind(site: Site, verbosity: str) -> None:
     outcome = site.play("rotate", verbosity, "--diff", ANSIBLE_LOG_PATH=str(site.folder / "ansible.log"))

@@ -13,6 +13,7 @@ import importlib
 import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from .. import atomic_file
@@ -166,6 +167,8 @@ def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence
         dependencies=_listing(sorted(dependencies), "        ", "    "),
     )
     atomic_file.replace(os.path.join(folder, f"{name}.py"), text.encode("utf-8"), mode=0o644)
+    for module in [module for module in sys.modules if module.endswith(f"migrations.{name}")]:
+        del sys.modules[module]  # Django would go on with the empty one it has imported
 
 
 def _fake_others(app: str, folder: str, name: str) -> None:
