@@ -20,9 +20,7 @@ def applied(site: Site) -> list[tuple[object, ...]]:
 def reencrypted(site: Site) -> list[int]:
     """Values re-encrypted by each run of the engine, from the record."""
     lines = next((site.folder / "records").glob("*/record.jsonl")).read_text().splitlines()
-    done = [
-        event for event in map(json.loads, lines) if event["event"] == "django_reencrypt" and event["phase"] == "done"
-    ]
+    events = [event for event in map(json.loads, lines) if event["event"] == "django_reencrypt"]
     return [sum(target["reencrypted"] for target in event["targets"]) for event in events if event["phase"] == "done"]
 
 

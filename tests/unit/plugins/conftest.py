@@ -18,11 +18,12 @@ from ansible.template import Templar
 def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str) -> Callable[..., dict[str, Any]]:
     """Run an action plugin as a task does, on this machine, with a store and records of the test's own."""
 
-    def run(name: str, *, check: bool = False, **args: Any) -> dict[str, Any]:
+    def run(name: str, *, check: bool = False, diff: bool = False, **args: Any) -> dict[str, Any]:
         task = Task()
         task.action = f"tetech.key_rotation.{name}"
         task.args = {"store": {"path": store_path}, "record_dir": str(tmp_path / "records"), **args}
         task.check_mode = check
+        task.diff = diff
         variables = {
             "inventory_hostname": "web",
             "ansible_python_interpreter": python,

@@ -8,6 +8,8 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import key_version
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
 
 
@@ -57,6 +59,25 @@ def test_keys_other_than_those_that_opened_the_data_are_not_adopted(version, env
     result = version("adopted", env_file=env_file, key_id=new_keys.key_id)
     assert (result["failed"], code(result)) == (True, "E_KEYS_NOT_PROVED")
     assert history().versions == []
+
+
+def test_a_later_run_goes_by_the_store_and_not_by_what_opened_the_data(version, env_file, new_keys):
+    """After a kill between the switch and the promotion the data opens under either version."""
+    version("adopted", env_file=env_file)
+    assert version("adopted", env_file=env_file, key_id=new_keys.key_id)["changed"] is False
+
+
+def test_of_two_hosts_that_adopt_at_once_the_second_is_held_against_the_first(
+    version, env_file, history, third_keys, store_path, loader, monkeypatch
+):
+    """The other host's keys come into the store between the look at it and the change."""
+    store = open_store({"path": store_path}, {}, loader)
+    with store.change() as first:
+        first.adopt(third_keys, "r1")
+    load, empty = VaultFile.load, iter([History(store_path)])
+    monkeypatch.setattr(VaultFile, "load", lambda self: next(empty, None) or load(self))
+    assert code(version("adopted", env_file=env_file)) == "E_KEYS_DIFFER"
+    assert [one.key_id for one in history().versions] == [third_keys.key_id]
 
 
 def test_a_refusal_on_the_host_is_the_result(version, tmp_path, history):
@@ -165,6 +186,27 @@ def test_the_version_before_is_made_current_again_once(version, stored, history,
     assert history().stages == {"current": old_keys.key_id}
     again = version("rolled_back")
     assert (again["changed"], again["key_id"]) == (False, old_keys.key_id)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_rollback_of_another_rotation_than_the_last_is_refused(version, stored, history, check):
+    result = version("rolled_back", "r2", check=check)
+    assert (result["failed"], code(result)) == (True, "E_ROTATION_OPEN")
+    assert "r1" in result["msg"]
+    assert "pending" in history().stages
+
+
+def test_a_rollback_of_an_earlier_rotation_than_the_last_is_refused(
+    version, stored, history, third_keys, store_path, loader
+):
+    with open_store({"path": store_path}, {}, loader).change() as changed:
+        changed.promote()
+        changed.close("r1")
+        changed.add_pending(third_keys, "r2")
+    before = history()
+    assert code(version("rolled_back", "r1")) == "E_ROTATION_OPEN"
+    assert history() == before
+    assert version("rolled_back", "r2")["changed"] is True
 
 
 def test_what_was_done_is_recorded_with_key_ids_and_no_value(version, stored, tmp_path, new_keys, old_keys):

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.action import rotation_record
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
@@ -93,6 +97,51 @@ def test_which_runs_are_refused(at, state, direction, asked, code):
     assert refused.value.code == code
 
 
+@pytest.fixture
+def two(at, third_keys):
+    """Rotation r1 was completed, and r2 after it."""
+
+    def go(*, promoted: bool, rolled_back: bool) -> History:
+        history = at("completed")
+        history.add_pending(third_keys, "r2")
+        if promoted:
+            history.promote()
+            history.close("r2")
+        if rolled_back:
+            history.roll_back()
+        return history
+
+    return go
+
+
+@pytest.mark.parametrize("asked", [None, "r2"])
+def test_a_rollback_that_is_typed_twice_takes_no_second_rotation_back(two, asked):
+    history = two(promoted=False, rolled_back=True)
+    with pytest.raises(RotationError) as refused:
+        rotation_record._rotation(history, "rollback", asked)
+    assert (refused.value.code, refused.value.where) == ("E_ROLLED_BACK", {"rotation_id": "r2", "earlier": "r1"})
+    assert "-e key_rotation_id=r1" in refused.value.todo
+
+
+def test_one_more_rotation_is_taken_back_where_it_is_named(two):
+    assert rotation_record._rotation(two(promoted=False, rolled_back=True), "rollback", "r1") == ("r1", "new")
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_the_last_rotation_is_the_one_that_is_taken_back(two, promoted):
+    history = two(promoted=promoted, rolled_back=False)
+    assert rotation_record._rotation(history, "rollback", None) == ("r2", "new")
+    with pytest.raises(RotationError, match="Only the last rotation"):
+        rotation_record._rotation(history, "rollback", "r1")
+
+
+def test_the_first_rollback_s_version_is_kept_and_the_second_has_none_before(two):
+    history = two(promoted=True, rolled_back=True)
+    with pytest.raises(RotationError) as refused:
+        rotation_record._rotation(history, "rollback", "r1")
+    assert refused.value.code == "E_NOTHING_TO_ROLL_BACK"
+
+
 def test_two_new_rotations_have_two_names():
     assert len({rotation_record._new_id() for _ in range(20)}) > 1
 
@@ -140,10 +189,69 @@ def test_a_dry_run_writes_no_record(run_action, stored, tmp_path):
     assert not (tmp_path / "records").exists()
 
 
-def test_without_a_record_there_is_no_rotation(run_action, tmp_path):
-    (tmp_path / "records").write_text("taken")
+def test_without_a_record_there_is_no_rotation(run_action, stored, tmp_path):
+    (tmp_path / "records" / "r1" / "record.jsonl").mkdir(parents=True)
     result = run_action("rotation_record", state="opened")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_WRITE")
+
+
+@pytest.fixture
+def lease(tmp_path):
+    return Lease(str(tmp_path / "records"))
+
+
+@pytest.fixture
+def elsewhere(lease):
+    """Another run works on rotation r1."""
+    lease.take("r1", os.getppid())
+    held = json.loads(Path(lease.path).read_text())
+    Path(lease.path).write_text(json.dumps({**held, "pid": 1, "host": "elsewhere.example"}))
+    return lease
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("direction", ["rotate", "rollback"])
+def test_while_another_run_goes_on_none_is_begun(run_action, stored, events, elsewhere, direction, check):
+    before = Path(elsewhere.path).read_bytes()
+    result = run_action("rotation_record", state="opened", direction=direction, check=check)
+    assert (result["failed"], result["error"]["code"]) == (True, "E_RUNNING")
+    assert "elsewhere.example" in result["msg"]
+    assert events("r1") == []
+    assert Path(elsewhere.path).read_bytes() == before
+
+
+def test_a_run_that_died_before_it_made_a_version_goes_on_as_the_same_rotation(run_action, lease):
+    lease.take("r7", os.getppid())
+    held = json.loads(Path(lease.path).read_text())
+    Path(lease.path).write_text(json.dumps({**held, "started": "1"}))
+    assert run_action("rotation_record", state="opened")["rotation_id"] == "r7"
+
+
+def test_a_rotation_that_is_asked_for_goes_before_one_that_died(run_action, lease):
+    lease.take("r7", os.getppid())
+    held = json.loads(Path(lease.path).read_text())
+    Path(lease.path).write_text(json.dumps({**held, "started": "1"}))
+    assert run_action("rotation_record", state="opened", rotation_id="r8")["rotation_id"] == "r8"
+
+
+def test_a_rotation_that_was_ended_is_not_gone_on_with(at, history):
+    assert rotation_record._unmade(history, "r7") == "r7"
+    assert rotation_record._unmade(history, None) is None
+    assert rotation_record._unmade(at("completed"), "r1") is None
+
+
+def test_a_run_holds_the_lease_from_its_opening_to_its_end(run_action, stored, tmp_path, lease, monkeypatch):
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rotate.yml",)}))
+    run_action("rotation_record", state="opened")
+    assert json.loads(Path(lease.path).read_text())["pid"] == os.getppid()
+    proved(Record(str(tmp_path / "records"), "r1"), previous="a" * 16, current="c" * 16)
+    run_action("rotation_record", state="completed", rotation_id="r1")
+    assert not os.path.exists(lease.path)
+
+
+def test_a_dry_run_takes_no_lease(run_action, stored, lease):
+    run_action("rotation_record", state="opened", check=True)
+    assert not os.path.exists(lease.path)
 
 
 def proved(record: Record, **stages: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import shutil
 
 import pytest
 from ansible.errors import AnsibleError
@@ -40,8 +41,12 @@ def test_the_store_may_be_given_to_the_lookup_itself(lookup, stored, old_keys):
     assert lookup("SECRET_KEY", variables={"x": 1}, store={"path": stored}) == [old_keys.values["SECRET_KEY"]]
 
 
-def test_without_a_path_the_store_is_beside_the_inventory(lookup, tmp_path, old_keys):
-    assert lookup("SECRET_KEY", variables={"inventory_dir": str(tmp_path)}) == [old_keys.values["SECRET_KEY"]]
+def test_without_a_path_the_store_is_beside_the_inventory(lookup, tmp_path, stored, old_keys):
+    for project, folder in ((None, "default"), ("/srv/a", "srv-a")):
+        (tmp_path / ".key_rotation" / folder).mkdir(parents=True)
+        shutil.copy(stored, tmp_path / ".key_rotation" / folder / "keys.vault.yml")
+        variables = {"inventory_dir": str(tmp_path), "key_rotation_project_dir": project}
+        assert lookup("SECRET_KEY", variables=variables) == [old_keys.values["SECRET_KEY"]]
 
 
 def test_the_store_is_read_and_decrypted_once_for_many_terms(lookup, stored, monkeypatch):

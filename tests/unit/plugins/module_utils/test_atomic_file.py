@@ -118,6 +118,18 @@ def test_a_private_folder_is_made_for_its_user_alone(folder):
     assert mode(folder / "private") == 0o700
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_every_folder_that_is_missing_above_it_is_private_too(folder, umask):
+    folder.chmod(0o755)
+    before = os.umask(umask)
+    try:
+        atomic_file.private_folder(str(folder / "a" / "b" / "c"))
+    finally:
+        os.umask(before)
+    assert [mode(path) for path in (folder / "a", folder / "a/b", folder / "a/b/c")] == [0o700] * 3
+    assert mode(folder) == 0o755
+
+
 def test_a_folder_that_is_there_is_left_as_it_is(folder):
     folder.chmod(0o755)
     atomic_file.private_folder(str(folder))
@@ -126,5 +138,7 @@ def test_a_folder_that_is_there_is_left_as_it_is(folder):
 
 def test_a_file_in_the_place_of_a_folder_is_an_error(folder):
     (folder / "taken").write_bytes(b"")
-    with pytest.raises(OSError, match="directory"):
-        atomic_file.private_folder(str(folder / "taken" / "private"))
+    for path in (folder / "taken", folder / "taken" / "private"):
+        with pytest.raises(OSError, match=r"directory|exists"):
+            atomic_file.private_folder(str(path))
+    assert (folder / "taken").is_file()

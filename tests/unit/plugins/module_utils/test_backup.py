@@ -16,7 +16,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 
 CONNECTION = Libpq("db.example", "5433", "app", "orders", "CANARY:pass\\word", {"sslmode": "require"})
 # In place of pg_dump: what it was given, instead of a database.
-DUMPS = 'env; echo "$@"; cat "$PGPASSFILE"; stat -c \'passfile %a %n\' "$PGPASSFILE"'
+DUMPS = (
+    'env; echo "$@"; [ -z "$PGPASSFILE" ] && exit 0;'
+    ' cat "$PGPASSFILE"; stat -L -c "passfile mode %a, names %h" "$PGPASSFILE"'
+)
 
 
 @pytest.fixture
@@ -60,13 +63,39 @@ def test_a_dump_is_named_by_its_rotation_and_described(dump, tools):
     assert dump.known() == result
 
 
+def test_a_folder_is_one_of_the_working_directory_then_and_later(tools, tmp_path, monkeypatch):
+    programs = tools()
+    monkeypatch.chdir(tmp_path)
+    relative = backup.Dump("kept/backups", "r1")
+    result = relative.make(programs, CONNECTION)
+    assert result["path"] == str(tmp_path / "kept" / "backups" / "r1.dump")
+    assert result["manifest"] == str(tmp_path / "kept" / "backups" / "r1.json")
+    monkeypatch.chdir("/")
+    assert relative.known() == result
+
+
+def test_a_relative_folder_that_is_not_there_yet_can_be_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert backup.Dump("none/yet", "r1").refuse_unusable(1) is None
+
+
+def test_each_database_has_a_dump_of_its_own(tmp_path, tools):
+    folder, programs = str(tmp_path / "backups"), tools()
+    for alias in ("default", "reports"):
+        backup.Dump(folder, "r1", alias).make(programs, CONNECTION)
+    assert sorted(os.listdir(folder)) == ["r1.dump", "r1.json", "r1.reports.dump", "r1.reports.json"]
+    assert backup.Dump(folder, "r1", "reports").known()["path"] == f"{folder}/r1.reports.dump"
+
+
 def test_only_its_user_reads_a_dump(dump, tools):
     dump.make(tools(), CONNECTION)
     modes = [stat.S_IMODE(os.stat(path).st_mode) for path in (dump.folder, dump.path, dump.manifest)]
     assert modes == [0o700, 0o600, 0o600]
 
 
-def test_pg_dump_has_the_connection_by_its_environment_and_the_password_by_a_private_file(dump, tools, monkeypatch):
+def test_pg_dump_has_the_connection_by_its_environment_and_the_password_by_a_file_without_a_name(
+    dump, tools, monkeypatch
+):
     monkeypatch.setenv("SECRET_KEY", "CANARY of the application")
     dump.make(tools(), CONNECTION)
     lines = Path(dump.path).read_text().splitlines()
@@ -74,9 +103,7 @@ def test_pg_dump_has_the_connection_by_its_environment_and_the_password_by_a_pri
     assert given <= set(lines)
     assert "--format=custom --no-password --lock-wait-timeout=10s" in lines
     assert [line for line in lines if "CANARY" in line] == [r"*:*:*:*:CANARY\:pass\\word"]
-    mode, path = lines[-1].split()[1:]
-    assert mode == "600"
-    assert not os.path.exists(path)
+    assert lines[-1] == "passfile mode 600, names 0"
 
 
 def test_a_local_socket_needs_no_host(dump, tools):
@@ -84,6 +111,7 @@ def test_a_local_socket_needs_no_host(dump, tools):
     text = Path(dump.path).read_text()
     assert "PGHOST" not in text
     assert "PGPORT" not in text
+    assert "PGPASSFILE" not in text
     assert json.loads(Path(dump.manifest).read_text())["server"] == "local socket"
 
 

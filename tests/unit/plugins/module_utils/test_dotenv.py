@@ -86,9 +86,23 @@ def test_a_duplicate_is_told_with_both_lines(env_file):
     assert refusal(env_file(b"A=1\nSECRET_KEY=a\n\nSECRET_KEY=b\n")).where["first"] == 2
 
 
+@pytest.mark.parametrize("with_reader", [True, False], ids=["with python-dotenv", "without python-dotenv"])
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_name_inside_another_value_is_not_set(env_file, request, quote, with_reader):
+    if with_reader:
+        pytest.importorskip("dotenv")
+    else:
+        request.getfixturevalue("no_python_dotenv")
+    text = f"OTHER={quote}begin\nSECRET_KEY=CANARY\nend{quote}\n"
+    error = refusal(env_file(text.encode()))
+    assert error.code == "E_ENV_KEY_MISSING"
+    assert "CANARY" not in str(error)
+    assert dotenv.read(env_file(f"{text}SECRET_KEY=mine\n".encode()), ["SECRET_KEY"]) == {"SECRET_KEY": "mine"}
+
+
 def test_a_name_set_inside_another_value_is_refused_by_the_reader(env_file):
     pytest.importorskip("dotenv")
-    error = refusal(env_file(b'OTHER="begin\nSECRET_KEY=CANARY\nend"\n'))
+    error = refusal(env_file(b'OTHER="begin \\"\nSECRET_KEY=CANARY\nend"\n'))
     assert error.code == "E_ENV_READER"
     assert "CANARY" not in str(error)
 
@@ -127,6 +141,14 @@ def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path):
     os.mkfifo(tmp_path / ".env")
     error = refusal(str(tmp_path / ".env"))
     assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "not a regular file")
+
+
+def test_a_folder_is_refused_and_nothing_stays_open(tmp_path):
+    (tmp_path / ".env").mkdir()
+    before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    error = refusal(str(tmp_path / ".env"))
+    assert (error.code, error.where["found"]) == ("E_ENV_UNSAFE", "not a regular file")
+    assert (os.listdir("/proc/self/fd") if before else []) == before
 
 
 def test_a_file_too_large_is_refused(env_file):
@@ -208,12 +230,65 @@ def test_a_value_is_quoted_otherwise_only_where_it_must_be(old_line, value, new_
     assert dotenv.rewritten(old_line, {"SECRET_KEY": value}, "/.env") == new_line
 
 
-@pytest.mark.parametrize("value", ["CANARY${A}", "'CANARY\"", "'CANARY\\"])
+@pytest.mark.parametrize(
+    "value", ["CANARY${A}", "'CANARY\"", "'CANARY\\", "CANARY\n", "\nCANARY", "CAN\nARY", "CAN\rARY", "CANARY\r\n"]
+)
 def test_a_value_that_no_quoting_brings_back_is_refused(value):
     with pytest.raises(RotationError) as refused:
         dotenv.rewritten("A=1\nSECRET_KEY=a\n", {"SECRET_KEY": value}, "/.env")
     assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", 2)
     assert "CANARY" not in str(refused.value)
+
+
+@pytest.mark.parametrize("with_reader", [True, False], ids=["with python-dotenv", "without python-dotenv"])
+@pytest.mark.parametrize(
+    "character",
+    ["\u2028", "\u2029", "\x85", "\f", "\v", "\x1c", "\x1e"],
+    ids=lambda character: f"U+{ord(character):04X}",
+)
+def test_a_character_that_ends_no_line_for_readers_ends_none_here(env_file, request, character, with_reader):
+    if with_reader:
+        pytest.importorskip("dotenv")
+    else:
+        request.getfixturevalue("no_python_dotenv")
+    template = f"# a{character}SECRET_KEY=CANARY\nA='x{character}SECRET_KEY=CANARY'\nSECRET_KEY='{{}}'\nB={character}\n"
+    path = env_file(template.format("old").encode())
+    text = dotenv.read_text(path)
+    assert dotenv.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "old"}
+    dotenv.write(path, text, dotenv.rewritten(text, {"SECRET_KEY": "new"}, path))
+    assert Path(path).read_bytes() == template.format("new").encode()
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\x85", "\f"])
+def test_such_a_character_inside_a_quoted_value_is_part_of_it(env_file, character):
+    path = env_file(f"A=1\nSECRET_KEY='a{character}b'\nSALT=s\n".encode())
+    assert dotenv.read(path, ["SECRET_KEY", "SALT"]) == {"SECRET_KEY": f"a{character}b", "SALT": "s"}
+
+
+def test_lines_are_counted_as_readers_count_them(env_file):
+    assert refusal(env_file("# \u2028\x85\f\v\nSECRET_KEY=\n".encode())).where["line"] == 2
+
+
+def test_a_first_look_takes_the_names_that_are_set(env_file):
+    path = env_file(b"# SALT=no\n  export SECRET_KEY = a\nMY_SALT=x\n")
+    assert dotenv.read(path, ["SECRET_KEY", "SALT"], every=False) == {"SECRET_KEY": "a"}
+    with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
+        dotenv.read(path, ["SECRET_KEY", "SALT"])
+
+
+def test_a_first_look_needs_one_name_at_least(env_file):
+    with pytest.raises(RotationError) as refused:
+        dotenv.read(env_file(b"A=1\n"), ["SECRET_KEY", "SALT"], every=False)
+    assert (refused.value.code, refused.value.where["name"]) == ("E_ENV_KEY_MISSING", "SECRET_KEY")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"SECRET_KEY=a\nSALT=\n", "E_ENV_KEY_EMPTY"), (b"SECRET_KEY=a\nSECRET_KEY=b\n", "E_ENV_DUPLICATE")],
+)
+def test_a_first_look_refuses_what_is_set_wrong(env_file, content, code):
+    with pytest.raises(RotationError, match=code):
+        dotenv.read(env_file(content), ["SECRET_KEY", "SALT"], every=False)
 
 
 def test_an_assignment_never_shows_its_value():

@@ -21,6 +21,7 @@ def params(tmp_path) -> dict[str, Any]:
         "schemes": "auto",
         "targets": "auto",
         "leave_alone": ["profile.name:7"],
+        "ignore": ["profile.theirs"],
         "keys": [{"name": "SECRET_KEY"}],
         "env_file": str(tmp_path / ".env"),
         "key_sets": {},
@@ -38,6 +39,7 @@ def test_versions_of_the_store_go_before_the_env_file(params):
     assert request.key_sets == KEY_SETS
     assert request.keys_from == "the key store"
     assert (request.project_dir, request.leave_alone, request.label) == ("/srv/app", ["profile.name:7"], "r1")
+    assert request.ignore == ["profile.theirs"]
 
 
 def test_a_request_never_shows_a_value(params):
@@ -48,3 +50,11 @@ def test_an_env_file_that_is_refused_is_refused_here(params):
     with pytest.raises(RotationError) as refused:
         request_of({**params, "keys": [{"name": "OTHER"}]}, "census")
     assert refused.value.code == "E_ENV_KEY_MISSING"
+
+
+def test_a_first_look_needs_not_every_key(params):
+    keys = [{"name": "SECRET_KEY"}, {"name": "OTHER"}]
+    request = request_of({**params, "keys": keys}, "plan", every_key=False)
+    assert request.key_sets == {"current": {"SECRET_KEY": "CANARY-of-the-file"}}
+    with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
+        request_of({**params, "keys": keys}, "census")

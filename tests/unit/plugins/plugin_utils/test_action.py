@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 from ansible import constants
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection import ConnectionBase
 from ansible_collections.tetech.key_rotation.plugins.action.key_version import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
 
@@ -55,9 +60,70 @@ def test_a_refused_act_is_recorded_as_failed_with_its_error(run_action, stored, 
 
 def test_without_a_record_there_is_no_act(promote, stored, tmp_path):
     before = Path(stored).read_bytes()
-    (tmp_path / "records").write_text("taken")
+    (tmp_path / "records" / "r1").mkdir(parents=True)
+    (tmp_path / "records" / "r1" / "record.jsonl").mkdir()
     assert promote()["error"]["code"] == "E_RECORD_WRITE"
     assert Path(stored).read_bytes() == before
+
+
+def test_while_another_run_goes_on_there_is_no_act(promote, stored, events, tmp_path):
+    before = Path(stored).read_bytes()
+    lease = Lease(str(tmp_path / "records"))
+    lease.take("r9", 1)
+    held = json.loads(Path(lease.path).read_text())
+    Path(lease.path).write_text(json.dumps({**held, "host": "elsewhere.example"}))
+    assert promote()["error"]["code"] == "E_RUNNING"
+    assert events() == []
+    assert Path(stored).read_bytes() == before
+
+
+def test_an_act_of_the_run_that_holds_the_lease_is_done(promote, tmp_path):
+    Lease(str(tmp_path / "records")).take("r1", os.getppid())
+    assert promote()["changed"] is True
+
+
+@pytest.fixture
+def env_file(tmp_path, old_keys):
+    path = tmp_path / ".env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in old_keys.values.items()))
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_a_connection_that_writes_modules_to_the_host_is_refused(run_action, env_file, monkeypatch, store_path):
+    monkeypatch.setattr(ConnectionBase, "is_pipelining_enabled", lambda self, wrap_async=False: False)
+    result = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file)
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PIPELINING")
+    assert "local" in result["msg"]
+    assert not os.path.exists(store_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"failed": True, "rc": 127, "msg": "MODULE FAILURE"}, "E_HOST_PYTHON"),
+        ({"failed": True, "rc": 126, "msg": "MODULE FAILURE"}, "E_HOST_PYTHON"),
+        ({"failed": True, "rc": 127, "msg": "x", "error": {"code": "E_ENV_MISSING"}}, "E_ENV_MISSING"),
+    ],
+)
+def test_a_host_without_the_python_asked_for_is_told(run_action, env_file, python, monkeypatch, answer, code):
+    monkeypatch.setattr(ActionModule, "_execute_module", lambda self, **asked: dict(answer))
+    result = run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file)
+    assert (result["failed"], result["error"]["code"]) == (True, code)
+    assert (python in result["msg"]) is (code == "E_HOST_PYTHON")
+
+
+def test_the_host_is_not_told_of_what_was_left_out(run_action, env_file, monkeypatch):
+    asked = {}
+
+    def execute(self, **given):
+        asked.update(given["module_args"])
+        return {"failed": True, "error": {"code": "E_ENV_MISSING"}, "msg": "E_ENV_MISSING"}
+
+    monkeypatch.setattr(ActionModule, "_execute_module", execute)
+    run_action("key_version", state="adopted", rotation_id="r1", env_file=env_file, key_id=None)
+    assert asked["env_file"] == env_file
+    assert None not in asked.values()
 
 
 def test_a_dry_run_writes_neither_store_nor_record_and_says_what_it_would_do(promote, stored, tmp_path, capsys):
@@ -81,6 +147,30 @@ def test_the_text_of_an_unexpected_exception_never_shows(promote, monkeypatch):
     result = promote()
     assert (result["failed"], result["error"]["code"]) == (True, "E_INTERNAL")
     assert "CANARY" not in str(result)
+
+
+def test_any_exception_is_recorded_as_failed_without_its_text(promote, monkeypatch, tmp_path):
+    def fail(self, args):
+        raise ValueError("CANARY")
+
+    monkeypatch.setattr(ActionModule, "act", fail)
+    promote()
+    path = Record(str(tmp_path / "records"), "r1").path
+    intent, failed = Record(str(tmp_path / "records"), "r1").events()
+    assert (intent["phase"], failed["phase"]) == ("intent", "failed")
+    assert failed["error"] == {"code": "E_INTERNAL", "what": "ValueError"}
+    assert "CANARY" not in Path(path).read_text()
+
+
+def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkeypatch, tmp_path):
+    def fail(self, args):
+        raise AnsibleConnectionFailure("CANARY")
+
+    monkeypatch.setattr(ActionModule, "act", fail)
+    with pytest.raises(AnsibleConnectionFailure):
+        promote()
+    failed = Record(str(tmp_path / "records"), "r1").events()[-1]
+    assert (failed["phase"], failed["error"]["what"]) == ("failed", "AnsibleConnectionFailure")
 
 
 def test_the_record_is_beside_the_inventory_or_where_it_was_said(run_action, stored, tmp_path, home):

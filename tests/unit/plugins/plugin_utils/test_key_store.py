@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret, parse_vaulttext_envelope
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -28,11 +29,11 @@ def refusal(call, *args) -> RotationError:
 @pytest.mark.parametrize(
     ("options", "variables", "path"),
     [
-        ({}, {"inventory_dir": "/etc/inventory"}, "/etc/inventory/keys.vault.yml"),
+        ({}, {"inventory_dir": "/etc/inventory"}, "/etc/inventory/.key_rotation/default/keys.vault.yml"),
         (
             {},
             {"inventory_dir": "/etc/inventory", "key_rotation_project_dir": "/srv/a"},
-            "/etc/inventory/keys.vault.yml",
+            "/etc/inventory/.key_rotation/srv-a/keys.vault.yml",
         ),
         ({"path": "/elsewhere/k.yml"}, {"inventory_dir": "/etc/inventory"}, "/elsewhere/k.yml"),
         ({"type": "vault_file", "path": "/k.yml"}, {}, "/k.yml"),
@@ -151,3 +152,67 @@ def test_the_vault_id_chooses_among_several_secrets(store_path, old_keys, vault_
         history.adopt(old_keys, "r1")
     assert parse_vaulttext_envelope(Path(store_path).read_bytes())[3] == expected
     assert store.load().stage("current").values == old_keys.values
+
+
+@pytest.fixture
+def several() -> DataLoader:
+    """Ansible started with two vault ids."""
+    started = DataLoader()
+    started.set_vault_secrets([("dev", VaultSecret(b"one")), ("prod", VaultSecret(b"two"))])
+    return started
+
+
+def test_a_vault_id_that_ansible_was_not_started_with_is_told_with_those_it_was(store_path, several, old_keys):
+    store = key_store.open_store({"path": store_path, "vault_id": "staging"}, {}, several)
+    with pytest.raises(RotationError) as refused, store.change() as history:
+        history.adopt(old_keys, "r1")
+    assert (refused.value.code, refused.value.where) == (
+        "E_STORE_VAULT_ID", {"vault_id": "staging", "known": "dev, prod"},
+    )  # fmt: skip
+    assert not os.path.exists(store_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda text: text[: len(text) // 2], id="cut"),
+        pytest.param(lambda text: text[:-20] + b"\n", id="end cut off"),
+        pytest.param(lambda text: text.replace(b"AES256\n", b"AES256\nzz", 1), id="no hex"),
+        pytest.param(lambda text: text.splitlines(keepends=True)[0], id="head only"),
+        pytest.param(lambda text: text.replace(b"AES256", b"AES999", 1), id="unknown cipher"),
+        pytest.param(lambda text: b"$ANSIBLE_VAULT;\n" + text.split(b"\n", 1)[1], id="no version"),
+        pytest.param(lambda text: text[:100] + bytes([text[100] ^ 1]) + text[101:], id="one byte"),
+    ],
+)
+def test_a_damaged_file_is_told_and_not_overwritten(stored, loader, third_keys, damage):
+    path = Path(stored)
+    path.write_bytes(damage(path.read_bytes()))
+    before = path.read_bytes()
+    assert refusal(key_store.open_store({"path": stored}, {}, loader).load).code == "E_STORE_PASSWORD"
+    with pytest.raises(RotationError), key_store.open_store({"path": stored}, {}, loader).change() as history:
+        history.adopt(third_keys, "r1")
+    assert path.read_bytes() == before
+
+
+def test_ansible_does_not_read_the_store_as_inventory(tmp_path, loader, old_keys):
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {web: {}}}\n")
+    with key_store.open_store({}, {"inventory_dir": str(tmp_path)}, loader).change() as history:
+        history.adopt(old_keys, "r1")
+    assert (tmp_path / ".key_rotation" / "default" / "keys.vault.yml").exists()
+    assert stat.S_IMODE((tmp_path / ".key_rotation").stat().st_mode) == 0o700
+    read = InventoryManager(loader=loader, sources=[str(tmp_path)])
+    assert list(read.hosts) == ["web"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "folder"),
+    [
+        ({"inventory_dir": "/etc/inventory"}, "/etc/inventory/.key_rotation/default"),
+        ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/a"}, "/i/.key_rotation/srv-a"),
+        ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/b/"}, "/i/.key_rotation/srv-b"),
+        ({"key_rotation_project_dir": "/srv/a"}, "{home}/.local/state/key_rotation/srv-a"),
+        ({}, "{home}/.local/state/key_rotation/default"),
+    ],
+)
+def test_what_outlives_a_run_is_in_one_folder_for_each_application(variables, folder, home):
+    assert key_store.state_folder(variables) == folder.format(home=home)

@@ -41,23 +41,61 @@ def typed(monkeypatch, tmp_path):
         ),
         ({"args": ("rotate.yml",), "connection": "local"}, "ansible-playbook rollback.yml -c local"),
         ({"args": ("rotate.yml",), "connection": "ssh"}, "ansible-playbook rollback.yml"),
-        ({"args": ("rotate.yml",), "extra_vars": ("key_rotation_reason=leak",)}, "ansible-playbook rollback.yml"),
+        (
+            {"args": ("rotate.yml",), "extra_vars": ("key_rotation_reason=leak",)},
+            "ansible-playbook rollback.yml (and your other -e options)",
+        ),
         (
             {
                 "args": ("tetech.key_rotation.rotate",),
                 "inventory": ("localhost,",),
                 "connection": "local",
-                "extra_vars": ("key_rotation_project_dir=/srv/food ordering",),
+                "extra_vars": ("key_rotation_project_dir=/srv/food_ordering",),
             },
             "ansible-playbook tetech.key_rotation.rollback -i localhost, -c local "
-            "-e 'key_rotation_project_dir=/srv/food ordering'",
+            "-e key_rotation_project_dir=/srv/food_ordering",
+        ),
+        (
+            {"args": ("rotate.yml",), "vault_ids": ("prod@prompt", "dev@~/my password")},
+            "ansible-playbook rollback.yml --vault-id prod@prompt --vault-id 'dev@~/my password'",
+        ),
+        (
+            {"args": ("rotate.yml",), "vault_password_files": ("{cwd}/password",), "ask_vault_pass": False},
+            "ansible-playbook rollback.yml --vault-password-file password",
+        ),
+        ({"args": ("rotate.yml",), "ask_vault_pass": True}, "ansible-playbook rollback.yml --ask-vault-pass"),
+        ({"args": ("rotate.yml",), "subset": "web:&prod"}, "ansible-playbook rollback.yml --limit 'web:&prod'"),
+        (
+            {"args": ("rotate.yml",), "extra_vars": ("@vars.yml", "key_rotation_user=app", "key_rotation_id=r1")},
+            "ansible-playbook rollback.yml -e @vars.yml -e key_rotation_user=app (and your other -e options)",
         ),
     ],
 )
 def test_the_other_playbook_is_started_as_this_one_was(typed, tmp_path, options, command):
-    inventory = tuple(source.format(cwd=tmp_path) for source in options.get("inventory", ()))
-    typed(**{**options, "inventory": inventory})
+    places = {
+        name: tuple(place.format(cwd=tmp_path) for place in options.get(name, ()))
+        for name in ("inventory", "vault_password_files")
+    }
+    typed(**{**options, **places})
     assert summary.command(VARIABLES, "rollback") == command
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "database_password=CANARY",
+        "key_rotation_store={'password':'CANARY'}",
+        '{"key_rotation_user": "app", "password": "CANARY"}',
+        "key_rotation_user=app password=CANARY",
+        "key_rotation_project_dir=/srv/food ordering",
+        "key_rotation_project_dir_of=CANARY",
+        "xkey_rotation_user=CANARY",
+        "key_rotation_user=app\npassword=CANARY",
+    ],
+)
+def test_what_might_be_a_secret_is_not_shown_again(typed, extra):
+    typed(args=("rotate.yml",), extra_vars=(extra,))
+    assert summary.command(VARIABLES, "rollback") == "ansible-playbook rollback.yml (and your other -e options)"
 
 
 def census(event: Record, **values: int) -> None:
@@ -76,13 +114,17 @@ def reencrypted(event: Record, phase: str, *values: int) -> None:
     event.append("django_reencrypt", phase, targets=[{"reencrypted": count} for count in values])
 
 
+def dump(path: str) -> dict[str, object]:
+    return {"path": path, "manifest": f"{path}.json", "size": 1234567, "sha256": "f" * 64, "changed": True}
+
+
 @pytest.fixture
 def record(tmp_path) -> Record:
     """A rotation that was interrupted once and then completed."""
     kept = Record(str(tmp_path / "records"), "r1")
     kept.append("rotate", "intent", resumed=False)
     kept.append("key_version", "done", stages={"current": "a" * 16})
-    kept.append("postgresql_backup", "done", path="/b/r1.dump", size=1234567, sha256="f" * 64)
+    kept.append("postgresql_backup", "done", dumps=[dump("/b/r1.dump"), dump("/b/r1.reports.dump")])
     reencrypted(kept, "done", 700, 400)
     kept.append("rotate", "intent", resumed=True)
     census(kept, name=1)
@@ -115,6 +157,8 @@ def test_the_summary_of_a_rotation_tells_what_its_last_run_did_and_what_was_prov
         "             restaurant.Order        50",
         "             1,302 were re-encrypted by this run",
         "  backup     /b/r1.dump",
+        f"             1,234,567 bytes, SHA-256 {'f' * 64}",
+        "  backup     /b/r1.reports.dump",
         f"             1,234,567 bytes, SHA-256 {'f' * 64}",
         f"  record     {record.path}",
         "  roll back  ansible-playbook rollback.yml",
@@ -150,3 +194,24 @@ def test_a_census_is_one_line_per_target_with_the_largest_class_first():
 
 def test_a_census_of_nothing_has_no_lines():
     assert list(summary.census([])) == []
+
+
+PLAN = {
+    "targets": [
+        {"column": "profile.name", "rows": 1200, "classes": {"current": 1190, "empty": 10}, "scheme": "eda_server"},
+    ],
+    "under_other_keys": [{"column": "a.b", "settings": ["X", "Y"], "scheme": "djfernet"}],
+    "empty_fields": [{"column": "profile.later", "field": "lib.EncryptedTextField"}],
+    "notices": [{"column": "profile.name", "notice": "index", "todo": "Nothing to do."}],
+    "hash": "f" * 64,
+}
+
+
+def test_a_plan_is_one_line_per_column_and_note_with_its_hash_at_last():
+    assert list(summary.plan(PLAN)) == [
+        "  profile.name       1,200 rows: 1,190 current, 10 empty  eda_server",
+        "  a.b            under other keys: X, Y (djfernet)",
+        "  profile.later  no value yet (lib.EncryptedTextField)",
+        "  note: profile.name: index. Nothing to do.",
+        f"  plan hash {'f' * 64}",
+    ]

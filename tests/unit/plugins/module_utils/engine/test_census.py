@@ -190,7 +190,9 @@ def document(target):
 def test_each_token_of_a_document_counts_and_the_document_is_one_row(document, two_keys, vectors):
     old, new = (vectors["rows"][0][which] for which in ("stored_old", "stored_new"))
     tally = census.Tally(document)
-    for row, text in enumerate([f'{{"a": "{old}", "b": ["{new}", "gAAAAAbroken"], "c": "clear"}}', "{}", '["x"]', None]):
+    for row, text in enumerate(
+        [f'{{"a": "{old}", "b": ["{new}", "gAAAAAbroken"], "c": "clear"}}', "{}", '["x"]', None]
+    ):
         census._class(tally, str(row), text, two_keys, KEY, ())
     assert tally.as_result()["classes"] == {"current": 1, "pending": 1, "unreadable": 1, "empty": 3}
     assert tally.rows == 4

@@ -115,13 +115,9 @@ def test_pbkdf2_makes_as_many_bytes_as_it_is_told():
 def test_hkdf_gives_the_published_vectors():
     # RFC 5869, test cases 1 (salt and info) and 3 (neither)
     first = derivation.hkdf_sha256(b"\x0b" * 22, bytes(range(13)), bytes(range(0xF0, 0xFA)), length=42)
-    assert first.hex() == (
-        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
-    )
+    assert first.hex() == ("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865")
     third = derivation.hkdf_sha256(b"\x0b" * 22, length=42)
-    assert third.hex() == (
-        "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
-    )
+    assert third.hex() == ("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
 
 
 def test_keys_are_32_bytes_where_no_length_is_given():

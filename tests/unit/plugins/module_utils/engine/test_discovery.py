@@ -22,7 +22,7 @@ INSIDE = Opened(b"x" * 40, 1_500_000_000)
 
 
 def keyring(*names: str, stages: dict[str, KeySet] | None = None) -> Keyring:
-    described = schemes.parse({name: FIELD for name in names or ("field",)})
+    described = schemes.parse(dict.fromkeys(names or ("field",), FIELD))
     return Keyring(described, stages or {"current": KEYS}, nothing_set)
 
 

@@ -90,7 +90,7 @@ def searched(models, library, monkeypatch):
     def search(salt: Any, module: str = LIBRARY) -> Any:
         model = SimpleNamespace(_meta=meta)
         one = has("search", (module, "SearchField"), encrypted_field_name="_name", hash_key=salt, model=model)
-        models(one, has("name", DJANGO))
+        models(one, has("name", ("json", "TextField")))
         return fields.search_columns("default", {"SECRET_KEY": "s", "SALT": "of the key set", "S": "of the settings"})
 
     return search

@@ -69,7 +69,9 @@ def test_the_time_is_kept(name, time):
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(
-    "plaintext", [bytes(range(256)), b"", b"\0", b"x" * 16, b"\x80\x04cos\nsystem\n."], ids=["all", "", "0", "16", "pickle"]
+    "plaintext",
+    [bytes(range(256)), b"", b"\0", b"x" * 16, b"\x80\x04cos\nsystem\n."],
+    ids=["all", "", "0", "16", "pickle"],
 )
 def test_any_bytes_go_through_as_they_are(name, plaintext):
     assert made(name).open(made(name).seal(inside(name, plaintext))) == inside(name, plaintext)
@@ -132,7 +134,8 @@ def test_a_token_of_another_length_does_not_open(name, change):
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(
-    "token", [b"", b"plain", b"gAAAAA", "Žluťoučký".encode(), b"enc$gAAAAA", b"\0", b"\x80" * 40, b"\xff" * 200, b"A" * 73]
+    "token",
+    [b"", b"plain", b"gAAAAA", "Žluťoučký".encode(), b"enc$gAAAAA", b"\0", b"\x80" * 40, b"\xff" * 200, b"A" * 73],
 )
 def test_what_is_no_token_does_not_open(name, token):
     assert made(name).open(token) is None

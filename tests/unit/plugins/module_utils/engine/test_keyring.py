@@ -131,9 +131,7 @@ def test_a_key_that_the_application_has_as_a_list_is_a_comma_list():
 
 def test_a_key_that_the_application_has_as_one_text_is_one_key():
     application = {"OTHER_KEY": "a,b"}
-    keyring = Keyring(
-        schemes.parse({"other": OTHER}), {"current": KeySet({"OTHER_KEY": "a,b"})}, application.get
-    )
+    keyring = Keyring(schemes.parse({"other": OTHER}), {"current": KeySet({"OTHER_KEY": "a,b"})}, application.get)
     sealed = keyring.cipher("other", "current").seal(INSIDE)
     assert FernetToken(derivation.sha256(b"a,b")).open(sealed) == INSIDE
 

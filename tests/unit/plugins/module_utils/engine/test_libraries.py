@@ -81,7 +81,10 @@ def test_a_known_scheme_is_one_that_a_person_could_have_described(name):
 @pytest.mark.parametrize("name", KNOWN_SCHEMES)
 def test_a_known_scheme_makes_a_key_of_its_settings(name):
     fernet, digits = base64.urlsafe_b64encode(bytes(32)).decode(), "00" * 32
-    values = {setting: digits if "hex" in str(KNOWN_SCHEMES[name]) else fernet for setting in schemes.parse("auto")[name].settings}
+    values = {
+        setting: digits if "hex" in str(KNOWN_SCHEMES[name]) else fernet
+        for setting in schemes.parse("auto")[name].settings
+    }
     scheme = schemes.parse({name: KNOWN_SCHEMES[name]})[name]
     cipher = scheme.cipher(values.get)
     token = cipher.seal(INSIDE)
@@ -140,15 +143,18 @@ def test_a_search_hash_after_a_token_is_the_one_that_the_library_makes():
     for row in hashed:
         fresh = new.seal(old.open(row["stored_old"].encode()))
         assert fresh.partition(b"$")[2] == row["stored_new"].encode().partition(b"$")[2]
-        assert old.seal(old.open(row["stored_old"].encode())).partition(b"$")[2] == (
-            row["stored_old"].encode().partition(b"$")[2]
+        assert (
+            old.seal(old.open(row["stored_old"].encode())).partition(b"$")[2]
+            == (row["stored_old"].encode().partition(b"$")[2])
         )
 
 
 @pytest.mark.parametrize("vector", [name for name, scheme in CASES.items() if scheme == "django_cryptography"])
 def test_a_field_with_a_key_of_its_own_is_signed_by_the_secret_key_all_the_same(vector):
     described = load(vector)
-    old, new = (AesCbcHmac(OWN_KEY, described[which]["SECRET_KEY"].encode()) for which in ("settings_old", "settings_new"))
+    old, new = (
+        AesCbcHmac(OWN_KEY, described[which]["SECRET_KEY"].encode()) for which in ("settings_old", "settings_new")
+    )
     found = [token for row in described["rows"] if row["field"] == "own" for token in stored(row, "stored_old")]
     assert found
     for token in found:
@@ -158,7 +164,11 @@ def test_a_field_with_a_key_of_its_own_is_signed_by_the_secret_key_all_the_same(
 
 @pytest.mark.parametrize(
     ("place", "scheme", "prefix", "doubled"),
-    [(0, "encryption_manager", "", True), (1, "sha256_of_secret_key", "", False), (2, "sha256_of_secret_key", "enc$", 0)],
+    [
+        (0, "encryption_manager", "", True),
+        (1, "sha256_of_secret_key", "", False),
+        (2, "sha256_of_secret_key", "enc$", 0),
+    ],
 )
 def test_what_applications_of_their_own_stored_opens(place, scheme, prefix, doubled):
     variants = load("variants_app_formats")

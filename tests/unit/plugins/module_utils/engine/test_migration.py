@@ -78,3 +78,17 @@ def test_the_file_of_a_rotation_is_found_by_its_id_and_not_by_its_number(tmp_pat
     assert migration._find(str(tmp_path), "2026-autumn") == "0003_rotate_encryption_keys"
     assert migration._find(str(tmp_path), "2026-winter") is None
     assert migration._find(str(tmp_path / "none"), "2026-spring") is None
+
+
+def test_a_file_that_a_killed_run_left_empty_is_the_one_to_write(tmp_path, text):
+    (tmp_path / "0002_rotate_encryption_keys.py").write_text("class Migration:\n    operations = [\n    ]\n")
+    (tmp_path / "0003_other.py").write_text("class Migration:\n    operations = []\n")
+    assert migration._find(str(tmp_path), "2026-spring") == "0002_rotate_encryption_keys"
+    (tmp_path / "0002_rotate_encryption_keys.py").write_text(text)
+    assert migration._find(str(tmp_path), "2026-spring") == "0002_rotate_encryption_keys"
+    assert migration._find(str(tmp_path), "2026-autumn") is None
+
+
+def test_a_migration_says_its_rotation_at_the_beginning_of_a_line(text):
+    assert migration._id_of(text) == "2026-spring"
+    assert migration._id_of('# ROTATION_ID = "x"\nclass Migration:\n    pass\n') is None

@@ -111,7 +111,10 @@ def test_the_same_application_has_the_same_plan(made, surveys, targets, ring):
 
 def test_targets_of_several_databases_are_one_plan(made, targets, ring, surveys):
     phone, own, name = targets
-    parts = [survey(ring, found=[own], empty=surveys[0].empty), survey(ring, found=[name, phone], fixed=surveys[0].fixed)]
+    parts = [
+        survey(ring, found=[own], empty=surveys[0].empty),
+        survey(ring, found=[name, phone], fixed=surveys[0].fixed),
+    ]
     assert plan.document(parts, counted(targets), ring, NOTICES) == made
 
 

@@ -25,3 +25,37 @@ def test_a_row_that_is_named_in_full_is_taken(entry):
 
 def test_a_request_never_shows_a_value():
     assert "CANARY" not in repr(rotation.Request("/srv/app", None, {"current": {"SECRET_KEY": "CANARY"}}))
+
+
+class Part:
+    """A database and its survey, in place of real ones."""
+
+    def __init__(self, **found):
+        self.locked = 0
+        self.alias = "default"
+        self.found = found.get("found", [])
+        self.fixed = found.get("fixed", [])
+
+    def lock(self):
+        self.locked += 1
+
+
+def test_each_database_is_locked_and_all_targets_are_one_list(target):
+    first, second = Part(found=[target]), Part(found=[target])
+    opened = rotation.Application([(first, first), (second, second)], None, [], "the key store", None)
+    opened.lock()
+    assert (first.locked, second.locked) == (1, 1)
+    assert opened.targets == [target, target]
+
+
+@pytest.mark.parametrize("found", [{}, {"fixed": [("a.b", "theirs")]}])
+def test_a_plan_of_nothing_is_refused_and_one_of_other_keys_alone_is_made(monkeypatch, found):
+    asked = []
+    monkeypatch.setattr(rotation.discovery, "refuse_unproved", lambda *given: asked.append(given))
+    monkeypatch.setattr(rotation.plan, "document", lambda *given: "the plan")
+    for name in ("notices", "unproved", "secret_names"):
+        monkeypatch.setattr(rotation.plan, name, lambda *given: [])
+    monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
+    part = Part(**found)
+    assert rotation.Application([(part, part)], None, [], "/.env", None).plan() == "the plan"
+    assert [given[2] for given in asked] == ([] if found else ["/.env"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 
-import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import FernetToken, Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.wrappers import AnyOf, Base64, Hashed, Prefixed
 

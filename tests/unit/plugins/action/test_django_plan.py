@@ -1,0 +1,277 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tetech.key_rotation.plugins.action.django_plan import HEAD, ActionModule
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import plan
+
+
+def document(**changed: Any) -> dict[str, Any]:
+    """A plan as the host makes it."""
+    made = {
+        "format": 1,
+        "targets": [
+            {
+                "column": "profile.name",
+                "model": "customer.Profile",
+                "type": "text",
+                "scheme": "encryption_manager",
+                "settings": ["ENCRYPTION_SALT", "SECRET_KEY"],
+                "reads_several_keys": False,
+                "key": ["id"],
+                "rows": 3,
+                "classes": {"current": 3},
+            }
+        ],
+        "under_other_keys": [],
+        "empty_fields": [{"column": "profile.later", "field": "lib.EncryptedTextField"}],
+        "schemes": {"encryption_manager": {"format": "fernet"}},
+        "notices": [{"column": "profile.name", "notice": "index", "todo": "Žádný krok: nothing to do."}],
+        **changed,
+    }
+    return {**made, "hash": plan.plan_hash(made)}
+
+
+class Host:
+    """What the host is asked and what it answers, in place of one with an application and a database."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] = {"changed": False, "plan": document()}
+
+    def finds(self, made: dict[str, Any]) -> None:
+        self.answer = {"changed": False, "plan": made}
+
+
+@pytest.fixture
+def host(monkeypatch) -> Host:
+    made = Host()
+
+    def on_host(self, module, args):
+        made.asked.append(args)
+        return copy.deepcopy(made.answer)
+
+    monkeypatch.setattr(ActionModule, "on_host", on_host)
+    return made
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "plans" / "shop.yml"
+
+
+@pytest.fixture
+def make(run_action, host, path):
+    def run(state: str = "written", **args: Any) -> dict[str, Any]:
+        return run_action("django_plan", **{"state": state, "path": str(path), "project_dir": "/srv/app", **args})
+
+    return run
+
+
+def test_a_plan_is_written_once_and_shown(make, path, capsys):
+    done = make()
+    assert (done["changed"], done["path"], done["plan"]) == (True, str(path), document())
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(HEAD)
+    assert yaml.safe_load(text) == document()
+    assert "Žádný krok" in text
+    assert f"plan hash {document()['hash']}" in capsys.readouterr().out
+
+    inode = path.stat().st_ino
+    assert make()["changed"] is False
+    assert path.stat().st_ino == inode
+
+
+def test_people_may_read_a_plan_and_its_folder_is_for_its_user(make, path):
+    make()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_other_counts_are_written_anew(make, host, path):
+    make()
+    other = document()
+    other["targets"][0].update(rows=4, classes={"current": 4})
+    host.finds(other)
+    assert make()["changed"] is True
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["targets"][0]["rows"] == 4
+
+
+def test_a_dry_run_writes_nothing_and_says_that_it_would(make, path, capsys):
+    assert make(check=True)["changed"] is True
+    assert not path.parent.exists()
+    assert f"would write the plan {path}" in capsys.readouterr().out
+
+
+def test_a_dry_run_after_a_run_has_nothing_to_say(make, path, capsys):
+    make()
+    capsys.readouterr()
+    assert make(check=True)["changed"] is False
+    assert "would" not in capsys.readouterr().out
+
+
+def test_the_diff_is_the_file_before_and_after(make, path):
+    shown = make(check=True, diff=True)["diff"]
+    assert (shown["before"], shown["before_header"], shown["after_header"]) == ("", str(path), str(path))
+    make()
+    assert shown["after"] == path.read_text(encoding="utf-8")
+    assert "diff" not in make()
+
+
+def test_the_host_gets_every_version_and_neither_store_nor_file(make, host, stored, path, old_keys, new_keys):
+    make(ignore=["profile.theirs"])
+    (asked,) = host.asked
+    assert asked["key_sets"] == {"current": old_keys.values, "pending": new_keys.values}
+    assert (asked["project_dir"], asked["ignore"]) == ("/srv/app", ["profile.theirs"])
+    assert not {"store", "path", "state"} & set(asked)
+    assert stored not in str(asked)
+    assert str(path) not in str(asked)
+
+
+def test_no_key_is_in_the_result_or_the_file(make, stored, path, old_keys, new_keys):
+    text = str(make()) + path.read_text(encoding="utf-8")
+    assert not any(value in text for keys in (old_keys, new_keys) for value in keys.values.values())
+
+
+def test_a_refusal_on_the_host_is_the_result_and_writes_nothing(make, host, path):
+    host.answer = {"failed": True, "msg": "E_NO_TARGETS: ...", "error": {"code": "E_NO_TARGETS"}}
+    for state in ("written", "matched"):
+        if state == "matched":
+            path.parent.mkdir()
+            path.write_text(yaml.safe_dump(document()))
+        result = make(state)
+        assert (result["failed"], result["error"]["code"]) == (True, "E_NO_TARGETS")
+    assert yaml.safe_load(path.read_text()) == document()
+
+
+def test_without_a_path_the_plan_is_with_what_outlives_a_run(run_action, host, home):
+    done = run_action("django_plan", path=None)
+    assert done["path"] == str(home / ".local/state/key_rotation/default/plan.yml")
+    assert (home / ".local/state/key_rotation/default/plan.yml").exists()
+
+
+def test_a_place_that_cannot_be_written_is_told(make, path):
+    path.parent.write_text("taken")
+    result = make(path=str(path.parent / "below" / "plan.yml"))
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
+
+
+def test_without_a_plan_the_application_is_taken_as_it_is_found(make, host, path):
+    result = make("matched")
+    assert (result["changed"], result.get("failed", False)) == (False, False)
+    assert "No plan was approved" in result["msg"]
+    assert host.asked == []
+    assert not path.exists()
+
+
+def test_an_application_that_is_as_the_plan_says_matches(make, host, path):
+    make()
+    before = path.stat()
+    result = make("matched")
+    assert (result["changed"], result["plan"]["hash"]) == (False, document()["hash"])
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_other_counts_and_notices_match_too(make, host, path):
+    make()
+    other = document(notices=[])
+    other["targets"][0].update(rows=99, classes={"current": 98, "empty": 1})
+    host.finds(other)
+    assert make("matched")["changed"] is False
+
+
+def test_a_plan_is_matched_in_a_dry_run_too(make, host):
+    make()
+    assert make("matched", check=True)["changed"] is False
+    host.finds(document(targets=[]))
+    assert make("matched", check=True)["error"]["code"] == "E_PLAN_CHANGED"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"targets": []}, "profile.name is gone"),
+        ({"targets": [*document()["targets"], {**document()["targets"][0], "column": "a.b"}]}, "a.b is new"),
+        (
+            {"targets": [{**document()["targets"][0], "scheme": "djfernet"}]},
+            "profile.name: scheme was encryption_manager, is djfernet",
+        ),
+        ({"under_other_keys": [{"column": "a.b", "scheme": "djfernet", "settings": ["X"]}]}, "a.b is new"),
+        ({"empty_fields": []}, "profile.later is gone"),
+        (
+            {"schemes": {"encryption_manager": {"format": "fernet_256"}}},
+            "scheme encryption_manager is described otherwise",
+        ),
+    ],
+)
+def test_an_application_that_is_otherwise_is_refused_with_the_difference(make, host, path, changed, told):
+    make()
+    before = path.read_bytes()
+    host.finds(document(**changed))
+    result = make("matched")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_CHANGED")
+    assert told in result["msg"]
+    assert str(path) in result["msg"]
+    assert path.read_bytes() == before
+
+
+def tampered(path: Path, change) -> None:
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(found)
+    path.write_text(yaml.safe_dump(found), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda found: found.update(hash="0" * 64), "its hash is not that of its text"),
+        (lambda found: found.pop("hash"), "its hash is not that of its text"),
+        (lambda found: found["targets"][0].update(scheme="djfernet"), "profile.name: scheme was djfernet"),
+        (lambda found: found["targets"].clear(), "profile.name is new"),
+        (lambda found: found.update(format=2), "its hash is not that of its text"),
+        (lambda found: found["targets"][0].update(extra=1), "E_PLAN_CHANGED"),
+    ],
+)
+def test_a_plan_that_was_changed_by_hand_is_refused(make, path, change, told):
+    make()
+    tampered(path, change)
+    result = make("matched")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_CHANGED")
+    assert told in result["msg"]
+
+
+def test_what_a_person_notes_in_a_plan_does_no_harm(make, path):
+    make()
+    path.write_text("# approved by Ada, OPS-7\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    tampered(path, lambda found: found["targets"][0].update(rows=7))
+    assert make("matched")["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"\xff\xfe", "cannot be read"),
+        (b"targets: [", "is no plan of this collection"),
+        (b"- a\n- b\n", "is no plan of this collection"),
+        (b"just text\n", "is no plan of this collection"),
+        (b"{}\n", "is no plan of this collection"),
+        (b"# only a comment\n", "is no plan of this collection"),
+        (b"!!python/object/apply:os.system ['true']\n", "is no plan of this collection"),
+        (None, "cannot be read"),
+    ],
+    ids=["no UTF-8", "no YAML", "a list", "text", "a mapping", "a comment", "an object", "a folder"],
+)
+def test_a_file_that_is_no_plan_is_refused_before_the_host_is_asked(make, host, path, content, found):
+    path.parent.mkdir()
+    path.mkdir() if content is None else path.write_bytes(content)
+    result = make("matched")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
+    assert found in result["msg"]
+    assert host.asked == []
