@@ -24,8 +24,8 @@ HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rot
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         path = expand(args.get("path") or os.path.join(state_folder(self.variables), "plan.yml"))
-        approved = _read(path)
         matching = args.get("state", "written") == "matched"
+        approved = _read(path) if matching else None
         if matching and approved is None:
             return {
                 "changed": False,
@@ -73,21 +73,18 @@ def _text(path: str) -> str:
 
 
 def _read(path: str) -> dict[str, Any] | None:
-    text = _text(path)
-    if not text:
+    """The approved plan; None where there is no file."""
+    if not os.path.exists(path):
         return None
     try:
-        found = yaml.safe_load(text)
-        targets = found["targets"]
-    except (yaml.YAMLError, KeyError, TypeError):
+        found = yaml.safe_load(_text(path))
+        plan.check(found)
+    except (yaml.YAMLError, ValueError):
         raise RotationError("E_PLAN_FILE", path=path, found="is no plan of this collection") from None
-    return found if isinstance(targets, list) else None
+    return dict(found)
 
 
 def _refuse_other(path: str, approved: dict[str, Any], made: dict[str, Any]) -> None:
-    if (
-        approved.get("hash") != made["hash"]
-        or plan.plan_hash({**approved, "format": approved.get("format")}) != made["hash"]
-    ):
+    if not approved.get("hash") == plan.plan_hash(approved) == made["hash"]:
         lines = plan.difference(approved, made) or ["its hash is not that of its text"]
         raise RotationError("E_PLAN_CHANGED", path=path, difference="; ".join(lines))

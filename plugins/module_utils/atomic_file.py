@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -72,7 +73,11 @@ def folder_lock(folder: str) -> Iterator[None]:
 
 def private_folder(path: str) -> None:
     """Make ``path`` and what is missing above it with mode 0700. Raises OSError."""
+    path = os.path.abspath(path)
     if not os.path.isdir(path):
         private_folder(os.path.dirname(path))
-        os.mkdir(path, mode=0o700)
+        with contextlib.suppress(FileExistsError):  # another process may be making it too
+            os.mkdir(path, mode=0o700)
+        if not os.path.isdir(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         sync_folder(os.path.dirname(path))

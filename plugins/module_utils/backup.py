@@ -189,7 +189,7 @@ def _nameless_passfile(password: str, handle: BinaryIO) -> dict[str, str]:
         return {}
     os.fchmod(handle.fileno(), 0o600)
     handle.write(f"*:*:*:*:{_escaped(password)}\n".encode())
-    handle.flush()
+    handle.seek(0)
     return {"PGPASSFILE": f"/dev/fd/{handle.fileno()}"}
 
 

@@ -98,7 +98,10 @@ def assignments(text: str, names: Sequence[str], path: str) -> dict[str, Assignm
             start = offset + (len(line) - len(line.lstrip("\ufeff"))) + match.start("rest")
             found[name] = _assignment(name, match["rest"], number, start, path)
         elif match and match["rest"][:1] in ("'", '"') and match["rest"].count(match["rest"][0]) == 1:
-            inside = match["rest"][0]
+            closes = (
+                match["rest"][0] in text[offset + len(line) :]
+            )  # readers take an unclosed quote for one broken line
+            inside = match["rest"][0] if closes else ""
         elif inside and inside in line:
             inside = ""
         offset += len(line)
@@ -131,7 +134,9 @@ def read(path: str, names: Sequence[str], *, every: bool = True) -> dict[str, st
     """
     text = read_text(path)
     if not every:
-        names = [name for name in names if re.search(rf"^[ \t]*(export[ \t]+)?{name}[ \t]*=", text, re.M)] or names
+        names = [
+            name for name in names if re.search(rf"^\ufeff?[ \t]*(export[ \t]+)?{re.escape(name)}[ \t]*=", text, re.M)
+        ] or names
     values = {name: found.value for name, found in assignments(text, names, path).items()}
     _compare_with_reader(text, values, path)
     return values

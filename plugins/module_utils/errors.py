@@ -68,7 +68,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Give the secret that {path} was made with: --vault-id, --vault-password-file, or the store's password_file.",
     ),
     "E_STORE_VAULT_ID": (
-        "key_rotation_store names the vault id {vault_id}, and Ansible was started with {known}",
+        "the vault id {vault_id} is to encrypt the key store, and Ansible was started with {known}",
         "Start ansible-playbook with --vault-id {vault_id}@..., or correct the store's vault_id.",
     ),
     "E_STORE_FORMAT": ("{path} is not a key store of this collection ({found})", "Restore the file from its backup."),
@@ -150,6 +150,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Start it, or mend the application's DATABASES, then run the same command again.",
     ),
     "E_DB_VENDOR": ("DATABASES[{alias}] is {vendor}", "This collection rotates PostgreSQL databases."),
+    "E_DB_REPLICA": (
+        "every database of the application is a replica that only follows another server",
+        "Run against the application host whose DATABASES has the primary.",
+    ),
     "E_DB": (
         "PostgreSQL stopped the work on {table}: SQLSTATE {sqlstate}",
         "See the server's log, then run the same command again.",

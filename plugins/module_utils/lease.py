@@ -70,9 +70,15 @@ class Lease:
         try:
             with open(self.path, encoding="utf-8") as handle:
                 held: dict[str, Any] = json.load(handle)
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
-        return held if {"rotation_id", "pid", "started", "host", "user", "since"} <= set(held) else None
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+        return (
+            held
+            if isinstance(held, dict) and {"rotation_id", "pid", "started", "host", "user", "since"} <= set(held)
+            else None
+        )
 
 
 def _alive(held: dict[str, Any]) -> bool:

@@ -119,6 +119,8 @@ def _of_env_file(params: dict[str, Any]) -> Any:
     from ..module_utils import dotenv
     from ..module_utils.engine.keysets import KeySet
 
+    if not params["env_file"]:
+        raise RotationError("E_OPTION", name="env_file", found="is not set", advice="Name the file with the keys.")
     return KeySet(dotenv.read(params["env_file"], [key["name"] for key in params["keys"]]))
 
 

@@ -48,7 +48,9 @@ def state_folder(variables: Mapping[str, Any]) -> str:
     """
     beside = variables.get("inventory_dir")
     base = os.path.join(str(beside), ".key_rotation") if beside else expand(STATE_HOME)
-    project = str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("/", "-")
+    project = (
+        str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("-", "--").replace("/", "-")
+    )
     return os.path.join(base, project)
 
 
@@ -77,7 +79,9 @@ class AnsibleVault:
             chosen = match_encrypt_secret(known, self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY)
         except AnsibleError:
             ids = ", ".join(vault_id for vault_id, _ in known)
-            raise RotationError("E_STORE_VAULT_ID", vault_id=self._vault_id, known=ids) from None
+            raise RotationError(
+                "E_STORE_VAULT_ID", vault_id=self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY, known=ids
+            ) from None
         return VaultLib(known).encrypt(plaintext, chosen[1], chosen[0])
 
     def decrypt(self, text: bytes) -> bytes | None:

@@ -206,7 +206,7 @@ def test_a_folder_as_inventory_is_not_spoiled_by_what_is_kept_beside_it(site: Si
     assert again.code == 0
     assert "WARNING" not in again.text
     assert site.read_all() == plain
-    kept = folder / ".key_rotation" / str(site.project).strip("/").replace("/", "-")
+    kept = folder / ".key_rotation" / str(site.project).strip("/").replace("-", "--").replace("/", "-")
     assert sorted(path.name for path in kept.iterdir()) == ["keys.vault.yml", "records"]
 
 

@@ -46,12 +46,12 @@ class Leaves(Kind):
     """Tokens are leaves of a JSON document. They are replaced in its text: every other byte stays."""
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
-        begin = marker.decode("ascii")
+        begin = marker.decode("utf-8")
         leaves = (found["text"] for found in _STRING.finditer(value) if not found["name"])
         return [leaf.encode("utf-8") for leaf in leaves if leaf.startswith(begin)]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
-        fresh = {before.decode("utf-8"): after.decode("ascii") for before, after in zip(old, new)}
+        fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
 
         def leaf(found: re.Match[str]) -> str:
             return found[0] if found["name"] else f'"{fresh.get(found["text"], found["text"])}"'
@@ -63,11 +63,11 @@ class Members(Kind):
     """Tokens are members of an array. They are replaced in its text, in which a token needs no quotes."""
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
-        begin = marker.decode("ascii")
+        begin = marker.decode("utf-8")
         return [member.encode("utf-8") for member in _MEMBER.findall(value) if member.startswith(begin)]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
-        fresh = {before.decode("utf-8"): after.decode("ascii") for before, after in zip(old, new)}
+        fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
         return _MEMBER.sub(lambda found: fresh.get(found[0], found[0]), value)
 
 

@@ -178,8 +178,8 @@ def _odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, 
         if is_odd(name)
         for row in examples
     ]
-    shown = ", ".join(rows[:SHOWN])
-    return count, shown + (f" and {count - SHOWN} more" if count > SHOWN and len(rows) >= SHOWN else "")
+    more = count - len(rows[:SHOWN])
+    return count, ", ".join(rows[:SHOWN]) + (f" and {more} more" if more else "")
 
 
 def refuse_difference(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> None:

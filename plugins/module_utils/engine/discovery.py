@@ -75,7 +75,7 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
     ``source`` says where the keys are from.
     """
     found = [target for survey in surveys for target in survey.found]
-    nowhere = set.intersection(*(set(survey.missing) for survey in surveys))
+    nowhere = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
     if nowhere:
         table, column = surveys[0].missing[min(nowhere)]
         raise RotationError("E_TABLE", table=table, column=column, types=", ".join(KINDS))
@@ -198,7 +198,7 @@ def _samples(database: Database, table: Table, column: Column, keyring: Keyring)
 
 
 def _like(text: bytes) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text.decode("ascii"))
+    return re.sub(r"([\\%_])", r"\\\1", text.decode("utf-8"))
 
 
 def _pieces(column: Column, value: Any) -> list[bytes]:

@@ -33,13 +33,16 @@ TARGETS = {targets}
 
 
 def holds_tokens(connection):
-    """Whether any of the columns holds a value. A fresh database does not."""
+    """Whether any of the columns holds a value. A fresh database does not, nor one of another kind."""
+    if connection.vendor != "postgresql":
+        return False
     quote = connection.ops.quote_name
     with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-        for table, column in TARGETS:
-            if table in tables:
-                cursor.execute(f"SELECT 1 FROM {{quote(table)}} WHERE {{quote(column)}} <> '' LIMIT 1")
+        for alias, schema, table, column in TARGETS:
+            name = f"{{quote(schema)}}.{{quote(table)}}"
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+            if alias == connection.alias and cursor.fetchone()[0]:
+                cursor.execute(f"SELECT 1 FROM {{name}} WHERE {{quote(column)}}::text <> '' LIMIT 1")
                 if cursor.fetchone():
                     return True
     return False
@@ -163,7 +166,7 @@ def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence
     dependencies = {*parents, *(leaf for leaf in _leaves(app, targets) if leaf != (app, name))}
     text = TEMPLATE.format(
         rotation_id=rotation_id,
-        targets=_listing([(target.table.label, target.column) for target in targets]),
+        targets=_listing([_place(target) for target in targets]),
         dependencies=_listing(sorted(dependencies), "        ", "    "),
     )
     atomic_file.replace(os.path.join(folder, f"{name}.py"), text.encode("utf-8"), mode=0o644)
@@ -185,8 +188,12 @@ def _fake_others(app: str, folder: str, name: str) -> None:
             _command("migrate", app, other, fake=True, verbosity=0, interactive=False)
 
 
-def _listing(rows: Sequence[tuple[str, str]], indent: str = "    ", end: str = "") -> str:
-    return "[\n" + "".join(f'{indent}("{first}", "{second}"),\n' for first, second in rows) + end + "]"
+def _place(target: Target) -> tuple[str, ...]:
+    return target.table.alias, target.table.schema, target.table.name, target.column
+
+
+def _listing(rows: Sequence[tuple[str, ...]], indent: str = "    ", end: str = "") -> str:
+    return "[\n" + "".join(f"{indent}{row!r},\n" for row in rows) + end + "]"
 
 
 def _leaves(app: str, targets: Sequence[Target]) -> Iterator[tuple[str, str]]:

@@ -82,22 +82,32 @@ def plan_hash(made: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
+def check(found: Any) -> None:
+    """Raise ValueError where a document is no plan."""
+    parts = isinstance(found, Mapping) and all(isinstance(found.get(part), list) for part in PARTS)
+    if not parts or not isinstance(found.get("schemes"), Mapping) or found.get("format") != FORMAT:
+        raise ValueError("parts missing")
+    for part in PARTS:
+        if not all(isinstance(entry, Mapping) and isinstance(entry.get("column"), str) for entry in found[part]):
+            raise ValueError("entries without a column")
+
+
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """What is in one plan and not in the other, in words a person reads."""
     lines = []
     for part in PARTS:
-        before = {entry["column"]: entry for entry in approved.get(part) or ()}
+        before = {entry["column"]: entry for entry in approved[part]}
         after = {entry["column"]: entry for entry in made[part]}
         lines += [f"{column} is new" for column in sorted(after.keys() - before.keys())]
         lines += [f"{column} is gone" for column in sorted(before.keys() - after.keys())]
         for column in sorted(after.keys() & before.keys()):
             lines += [
-                f"{column}: {member} was {before[column].get(member)}, is {value}"
-                for member, value in sorted(after[column].items())
-                if member not in COUNTS and before[column].get(member) != value
+                f"{column}: {member} was {before[column].get(member)}, is {after[column].get(member)}"
+                for member in sorted({*before[column], *after[column]} - {*COUNTS})
+                if before[column].get(member) != after[column].get(member)
             ]
-    for scheme in sorted(made["schemes"]):
-        if approved.get("schemes", {}).get(scheme) != made["schemes"][scheme]:
+    for scheme in sorted({*approved["schemes"], *made["schemes"]}):
+        if approved["schemes"].get(scheme) != made["schemes"].get(scheme):
             lines.append(f"scheme {scheme} is described otherwise")
     return lines
 

@@ -106,6 +106,8 @@ def opened(request: Request) -> Iterator[Application]:
         feeds = project.feeds(request.key_sets.values())
         keyring = Keyring(schemes.parse(request.schemes), stages, project.setting, feeds)
         databases = [database for database in databases if not database.is_replica()]
+        if not databases:
+            raise RotationError("E_DB_REPLICA")
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]

@@ -73,7 +73,8 @@ class Scheme:
 
     def _wrapped(self, cipher: Cipher, settings: derivation.Settings) -> Cipher:
         if "hash_salt" in self.described:
-            cipher = Hashed(cipher, derivation.values(self.described["hash_salt"], settings)[0])
+            salts = derivation.values(self.described["hash_salt"], settings) or [b""]
+            cipher = Hashed(cipher, salts[0])
         if self.described.get("base64"):
             cipher = Base64(cipher)
         prefix = self.described.get("prefix", "")
@@ -106,7 +107,7 @@ def parse(described: Any) -> dict[str, Scheme]:
         raise RotationError("E_SCHEME", scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
     for name, members in described.items():
         _check(name, members)
-    return {name: Scheme(name, members) for name, members in described.items()}
+    return {str(name): Scheme(str(name), members) for name, members in described.items()}
 
 
 def _check(name: str, members: Any) -> None:
@@ -120,8 +121,16 @@ def _check(name: str, members: Any) -> None:
             raise refuse(f"has the unknown member {member}")
     if str(members.get("format")) not in FORMATS:
         raise refuse(f"has no format of: {', '.join(FORMATS)}")
-    for role in FORMATS[members["format"]].keys:
-        _check_key(members.get(role), role, refuse)
+    for role in ("key", "signing_key"):
+        if role in FORMATS[members["format"]].keys:
+            _check_key(members.get(role), role, refuse)
+        elif role in members:
+            raise refuse(f"has a {role}, which {members['format']} does not take")
+    for member, kind in (("prefix", str), ("base64", bool)):
+        if not isinstance(members.get(member, kind()), kind):
+            raise refuse(f"has a {member} of another type than {kind.__name__}")
+    if "hash_salt" in members and not _is_source(members["hash_salt"]):
+        raise refuse("has a hash_salt that names no setting")
 
 
 def _check_key(described: Any, role: str, refuse: Any) -> None:
@@ -147,5 +156,11 @@ def _is_source(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
     if "setting" in value:
-        return set(value) == {"setting", "default"}
-    return len(value) == 1 and next(iter(value)) in ("text", "first", "all")
+        return set(value) == {"setting", "default"} and isinstance(value["setting"], str)
+    if set(value) == {"text"}:
+        return True
+    return set(value) in ({"first"}, {"all"}) and _are_sources(next(iter(value.values())))
+
+
+def _are_sources(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_source, value))

@@ -235,7 +235,6 @@ def tampered(path: Path, change) -> None:
         (lambda found: found.pop("hash"), "its hash is not that of its text"),
         (lambda found: found["targets"][0].update(scheme="djfernet"), "profile.name: scheme was djfernet"),
         (lambda found: found["targets"].clear(), "profile.name is new"),
-        (lambda found: found.update(format=2), "its hash is not that of its text"),
         (lambda found: found["targets"][0].update(extra=1), "E_PLAN_CHANGED"),
     ],
 )
@@ -275,3 +274,34 @@ def test_a_file_that_is_no_plan_is_refused_before_the_host_is_asked(make, host, 
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
     assert found in result["msg"]
     assert host.asked == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "7",
+        "targets: x",
+        "[unclosed",
+        "{format: 1, targets: [], under_other_keys: [], empty_fields: [], schemes: null}",
+    ],
+)
+def test_a_file_that_is_no_plan_is_never_taken_for_no_plan(make, host, path, text):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    result = make("matched")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
+
+
+def test_a_plan_of_another_format_is_no_plan(make, host, path):
+    make()
+    tampered(path, lambda found: found.update(format=2))
+    result = make("matched")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
+
+
+def test_a_damaged_plan_is_made_again(make, host, path):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("[unclosed", encoding="utf-8")
+    assert make()["changed"]
+    assert not make("matched").get("failed")

@@ -41,7 +41,7 @@ def test_a_migration_is_python_that_names_its_rotation_and_columns(text):
 
 def test_a_migration_has_no_braces_of_its_template_left(text):
     assert "{{" not in text
-    assert "f\"SELECT 1 FROM {quote(table)} WHERE {quote(column)} <> '' LIMIT 1\"" in text
+    assert "f\"SELECT 1 FROM {name} WHERE {quote(column)}::text <> '' LIMIT 1\"" in text
 
 
 @pytest.mark.parametrize("rows", [[], [("a", "b")], [("a", "b"), ("c", "d")]])

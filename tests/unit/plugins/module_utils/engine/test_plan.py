@@ -202,10 +202,33 @@ def test_a_difference_is_told_in_words(made, change, lines):
     assert plan.difference(made, now) == lines
 
 
-def test_a_plan_with_parts_missing_differs_in_all_of_them(made):
-    lines = plan.difference({"targets": []}, made)
-    assert {"profile.name is new", "profile.theirs is new", "profile.later is new"} <= set(lines)
-    assert "scheme own is described otherwise" in lines
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: found.pop("targets"),
+        lambda found: found.update(empty_fields=None),
+        lambda found: found.update(schemes=[]),
+        lambda found: found["targets"].append("text"),
+        lambda found: found["targets"][0].pop("column"),
+        lambda found: found.update(format=2),
+    ],
+)
+def test_a_document_with_parts_missing_is_no_plan(made, change):
+    plan.check(made)
+    change(made)
+    with pytest.raises(ValueError, match=r"parts missing|without a column"):
+        plan.check(made)
+
+
+def test_what_is_gone_is_told(made):
+    approved = {
+        **made,
+        "targets": [{**made["targets"][0], "recomputed": ["x"]}, *made["targets"][1:]],
+        "schemes": {**made["schemes"], "gone": {}},
+    }
+    lines = plan.difference(approved, made)
+    assert any("recomputed was ['x'], is None" in line for line in lines)
+    assert "scheme gone is described otherwise" in lines
 
 
 def test_what_keeps_a_rotation_from_starting_is_a_notice(ring):
