@@ -34,10 +34,10 @@ unit: $(CONTROL)/.dev $(TREE)
 	cd $(TREE) && python -m pytest tests/unit
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest tests/integration
+	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 2 tests/integration
 
 libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest tests/libraries
+	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 2 tests/libraries
 
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s default

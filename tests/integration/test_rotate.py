@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -210,10 +214,36 @@ def test_a_folder_as_inventory_is_not_spoiled_by_what_is_kept_beside_it(site: Si
     assert sorted(path.name for path in kept.iterdir()) == ["keys.vault.yml", "records"]
 
 
+@contextmanager
+def sampled_processes(keys: dict[str, str]) -> Iterator[set[str]]:
+    """Look at the arguments and environments of all processes all the while; in which of them a key was."""
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def sample() -> None:
+        while not done.is_set():
+            for path in (path for place in ("cmdline", "environ") for path in Path("/proc").glob(f"[0-9]*/{place}")):
+                with suppress(OSError):
+                    content = path.read_bytes()
+                    seen.update(
+                        f"{path.name} of {path.parent.name}" for key in keys.values() if key.encode() in content
+                    )
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("verbosity", ["-v", "-vvvvv"])
 def test_no_key_is_printed_or_left_behind(site: Site, verbosity: str) -> None:
-    outcome = site.play("rotate", verbosity, "--diff", ANSIBLE_LOG_PATH=str(site.folder / "ansible.log"))
+    with sampled_processes(site.env_values()) as seen:
+        outcome = site.play("rotate", verbosity, "--diff", ANSIBLE_LOG_PATH=str(site.folder / "ansible.log"))
     assert outcome.code == 0
+    assert not seen, "no process had a key in its arguments or its environment"
     keys = [value for version in site.stored()["versions"] for value in version["values"].values()]
     assert len(keys) == 4
     allowed = {".env", "keys.vault.yml"}
