@@ -10,7 +10,7 @@ TREE = .ansible/tree/ansible_collections/tetech/key_rotation
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: demo demo-down test lint unit integration molecule libraries build clean
+.PHONY: demo demo-down test lint unit integration molecule libraries benchmark build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -41,6 +41,10 @@ libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
 
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s default
+
+ROWS ?= 20000
+benchmark: $(APPLICATION)/.ready $(TREE)
+	$(APPLICATION)/bin/python benchmarks/reencrypt.py $(ROWS)
 
 build: $(CONTROL)/.ready
 	ansible-galaxy collection build --force
