@@ -11,6 +11,11 @@ TREE = .ansible/tree/ansible_collections/tetech/key_rotation
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONDONTWRITEBYTECODE = 1
 
+SPACE := $(subst ,, )
+ifneq ($(findstring $(SPACE),$(CURDIR)),)
+$(error The path of this checkout has a space, and PostgreSQL's sockets cannot be below it: clone it somewhere else)
+endif
+
 .PHONY: demo demo-down test lint unit integration molecule libraries benchmark build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)

@@ -32,6 +32,7 @@ class ActionModule(RotationAction):
         _, options = self.validate_argument_spec(KEY_VERSION_OPTIONS)
         keygen.check_keys(options["keys"])
         steps = {
+            "agreed": self._agreed,
             "adopted": self._adopted,
             "pending": self._pending,
             "current": self._current,
@@ -39,16 +40,33 @@ class ActionModule(RotationAction):
         }
         return steps[options["state"]](options)
 
-    def _adopted(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The application's own keys are the current version, or belong to the rotation that is open."""
+    def _agreed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The env file of this host holds the current version, where the store has one."""
+        found, keys = self._of_host(options)
+        if keys is None:
+            return found
+        history = self.store(options).load()
+        if history.versions and history.stage("current").key_id != keys.key_id:
+            expected = history.stage("current").key_id
+            raise RotationError("E_ENV_NOT_SWITCHED", path=options["env_file"], found=keys.key_id, expected=expected)
+        return self._result(history, changed=False, key_id=keys.key_id)
+
+    def _of_host(self, options: dict[str, Any]) -> tuple[dict[str, Any], KeySet | None]:
+        """The host's result, and the keys of its env file that came sealed in it; none where the host refused."""
         envelope = Envelope()
         found = self.on_host("key_version", {**_plain(options), "seal_to": envelope.address})
         if found.get("failed"):
-            return found
+            return found, None
         try:
-            keys = KeySet(envelope.open(found.pop("sealed")))
+            return found, KeySet(envelope.open(found.pop("sealed")))
         except (InvalidTag, ValueError):
             raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found="?", proved="?") from None
+
+    def _adopted(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The application's own keys are the current version, or belong to the rotation that is open."""
+        found, keys = self._of_host(options)
+        if keys is None:
+            return found
         history = self.store(options).load()
         new = not history.versions
         if new and options["key_id"] not in (None, keys.key_id):

@@ -42,6 +42,7 @@ class ActionModule(RotationAction):
             if self._task.check_mode:
                 lease.refuse_other(os.getppid())
             else:
+                self.record({**options, "rotation_id": rotation_id}).refuse_full()
                 lease.take(rotation_id, os.getppid())
                 self.record({**options, "rotation_id": rotation_id}).append(
                     direction, "intent", resumed=state == "resumed", **about

@@ -58,6 +58,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "this connection writes modules to a file on the host, and they hold keys ({reason})",
         "Use a become method that pipelines, such as sudo without requiretty.",
     ),
+    "E_MODULE_DIED": (
+        "{module} ended without a result (exit code {rc}): it was killed, or the application ends the process",
+        "See the host's log for the cause, then run the same command again.",
+    ),
     "E_HOST_PYTHON": (
         "there is no Python at {python}",
         "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir.",
@@ -78,7 +82,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_STORE_WRITE": (
         "{path} cannot be written: {reason}",
-        "Give the user who runs ansible-playbook the right to write it.",
+        "Give the user who runs ansible-playbook the right to write it, and room on the disk.",
     ),
     "E_STORE_READBACK": (
         "{path} does not read back as it was written",
@@ -119,7 +123,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_ENV_NOT_SWITCHED": (
         "{path} holds the keys {found}, and the data is to be under {expected}",
-        "Run the same command again, or the rollback playbook.",
+        "After an interrupted rotation or rollback, run its command again. Otherwise someone changed the file: put the "
+        "keys of the store back (the lookup tetech.key_rotation.keys gives them).",
     ),
     "E_ROLLED_BACK": (
         "the last rotation, {rotation_id}, was rolled back already",
@@ -149,7 +154,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "PostgreSQL for DATABASES[{alias}] does not answer at {where}: {error}",
         "Start it, or mend the application's DATABASES, then run the same command again.",
     ),
-    "E_DB_VENDOR": ("DATABASES[{alias}] is {vendor}", "This collection rotates PostgreSQL databases."),
+    "E_DB_VENDOR": (
+        "DATABASES[{alias}] is {vendor}",
+        "This collection rotates PostgreSQL databases. See also that key_rotation_settings_module is the right one.",
+    ),
     "E_DB_REPLICA": (
         "every database of the application is a replica that only follows another server",
         "Run against the application host whose DATABASES has the primary.",
@@ -283,7 +291,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     # the run itself
     "E_RECORD_WRITE": (
         "the record {path} cannot be written: {reason}",
-        "Set key_rotation_record_dir to a folder you may write. No record, no act.",
+        "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
     ),
     "E_DEBUG_SETTINGS": (
         "{setting} is on, and it prints or keeps module arguments, which hold keys",

@@ -71,7 +71,7 @@ def forget(module: AnsibleModule) -> None:
 KEY_VERSION_OPTIONS: dict[str, Any] = {
     **KEY_OPTIONS,
     **ROTATION_OPTIONS,
-    "state": {"type": "str", "required": True, "choices": ["adopted", "pending", "current", "rolled_back"]},
+    "state": {"type": "str", "required": True, "choices": ["adopted", "pending", "current", "rolled_back", "agreed"]},
     "key_id": {"type": "str"},
     "seal_to": {"type": "str"},
 }

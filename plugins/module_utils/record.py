@@ -18,6 +18,7 @@ from .errors import RotationError
 from .stores.history import now
 
 FILE_NAME = "record.jsonl"
+ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
 
 
 class Record:
@@ -41,21 +42,40 @@ class Record:
         }
         try:
             atomic_file.private_folder(os.path.dirname(self.path))
-            with open(
-                os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8"
-            ) as handle:
-                handle.write(json.dumps(line, sort_keys=True) + "\n")
-                handle.flush()
-                os.fsync(handle.fileno())
+            self._append(json.dumps(line, sort_keys=True).encode("utf-8") + b"\n")
             atomic_file.sync_folder(os.path.dirname(self.path))
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+
+    def _append(self, line: bytes) -> None:
+        """The whole line, or none of it. What a run that was killed left of a line is cut off first."""
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "r+b") as handle:
+            end = handle.read().rfind(b"\n") + 1
+            try:
+                handle.truncate(end)
+                handle.seek(end)
+                handle.write(line)
+                handle.flush()
+                os.fsync(handle.fileno())
+            except OSError:
+                os.truncate(self.path, end)
+                raise
+
+    def refuse_full(self) -> None:
+        """Raise E_RECORD_WRITE where there is no room for a record, before anything relies on it."""
+        above = os.path.dirname(self.path)
+        while not os.path.isdir(above):
+            above = os.path.dirname(above)
+        room = os.statvfs(above)
+        if room.f_bavail * room.f_frsize < ROOM:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=f"less than {ROOM} bytes free")
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
         try:
             with open(self.path, encoding="utf-8") as handle:
-                return [json.loads(line) for line in handle]
+                return [json.loads(line) for line in handle if line.endswith("\n")]
         except FileNotFoundError:
             return []
         except OSError as exc:

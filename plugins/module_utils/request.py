@@ -11,10 +11,11 @@ from . import dotenv
 from .engine.rotation import Request
 
 
-def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True) -> Request:
+def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True, lock: bool = False) -> Request:
     """The request; without versions from the store, the keys are those of the env file, as ``current``.
 
-    ``every_key`` is whether the env file must set them all: for a first look at an application it need not.
+    ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``lock``
+    is whether to become the one rotator.
     """
     key_sets = params["key_sets"]
     keys_from = "the key store"
@@ -32,5 +33,6 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True)
         leave_alone=params["leave_alone"],
         ignore=params["ignore"],
         label=label,
+        lock=lock,
         keys_from=keys_from,
     )

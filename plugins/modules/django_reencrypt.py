@@ -100,11 +100,9 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     destination = params["destination"]
     started = time.monotonic()
-    with rotation.opened(request_of(params, params["rotation_id"])) as application:
+    with rotation.opened(request_of(params, params["rotation_id"], lock=not module.check_mode)) as application:
         application.refuse_unproved()
         known = destination in application.keyring.stages  # not in a dry run before the version is made
-        if not module.check_mode:
-            application.lock()
         tallies = application.census(destination if known else "current")
         if not params["reverse"]:
             census.refuse_unreadable(tallies)

@@ -21,9 +21,10 @@ options:
       - V(pending) has one new version for O(rotation_id), made once and found again ever after.
       - V(current) makes the pending version current, and the current one previous.
       - V(rolled_back) makes the version before that of O(rotation_id) current again.
+      - V(agreed) fails unless the env file holds the current version.
     type: str
     required: true
-    choices: [adopted, pending, current, rolled_back]
+    choices: [adopted, pending, current, rolled_back, agreed]
   key_id:
     description: With O(state=adopted), the key id that was proved to open the data.
     type: str

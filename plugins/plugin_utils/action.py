@@ -85,7 +85,10 @@ class RotationAction(ActionBase, abc.ABC):
             raise
         phase = "failed" if result.get("failed") else "done"
         found = {name: result[name] for name in RECORDED if name in result}
-        record.append(event, phase, error=result.get("error"), **about, **found)
+        try:
+            record.append(event, phase, error=result.get("error"), **about, **found)
+        except RotationError as exc:
+            raise exc.with_changed(f"The step itself, {event}, was {phase}.") from None
         return result
 
     def _told(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +135,12 @@ class RotationAction(ActionBase, abc.ABC):
         result = self._execute_module(
             module_name=f"{COLLECTION}.{module}", module_args=arguments, task_vars=self.variables
         )
-        if result.get("failed") and "error" not in result and result.get("rc") in (126, 127):
-            raise RotationError("E_HOST_PYTHON", python=self.variables.get("ansible_python_interpreter"))
+        if result.get("failed") and "error" not in result and "rc" in result:
+            if result["rc"] in (126, 127):
+                raise RotationError("E_HOST_PYTHON", python=self.variables.get("ansible_python_interpreter"))
+            raise RotationError(
+                "E_MODULE_DIED", module=module, rc=result["rc"], changed="See the record for what was done."
+            )
         return result
 
 

@@ -46,8 +46,8 @@ def state_folder(variables: Mapping[str, Any]) -> str:
 
     The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
     """
-    beside = variables.get("inventory_dir")
-    base = os.path.join(str(beside), ".key_rotation") if beside else expand(STATE_HOME)
+    beside = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it, with -i localhost,
+    base = os.path.join(beside, ".key_rotation") if os.path.isabs(beside) else expand(STATE_HOME)
     project = (
         str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("-", "--").replace("/", "-")
     )

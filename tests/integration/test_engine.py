@@ -115,6 +115,18 @@ def test_every_kind_of_key(
     census.refuse_difference([tally.as_result() for tally in before], [tally.as_result() for tally in after])
 
 
+def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database, keyring: Keyring) -> None:
+    table = catalog.Table("public", 'odd %s "table"', True)
+    name = '"odd %s ""table"""'
+    database.execute(f"CREATE TABLE {name.replace('%', '%%')} (id int PRIMARY KEY, a text)")
+    token = keyring.cipher(SCHEME, "current").seal(Opened(b"x", 1)).decode()
+    database.execute(f"INSERT INTO {name.replace('%', '%%')} VALUES (1, %s)", (token,))
+    target = discovery.Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
+    reencryption.reencrypt(database, [target], keyring, "pending", reencryption.Work())
+    assert census.take(database, [target], keyring, digest_key=b"k")[0].classes == {"pending": 1}
+    database.execute(f"DROP TABLE {name.replace('%', '%%')}")
+
+
 def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text)")
     with pytest.raises(RotationError, match="E_TABLE_KEY"):

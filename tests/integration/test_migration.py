@@ -121,3 +121,50 @@ def test_migrations_that_came_from_another_environment_do_not_stand_in_the_way(s
     assert applied(site) == [("0001_rotate_encryption_keys",), ("0002_rotate_encryption_keys",)]
     assert site.play("rollback").code == 0
     assert site.read_all() == plain
+
+
+def test_faking_a_foreign_rotation_never_marks_the_applications_own_migrations(site: Site) -> None:
+    """An own migration waits between two of rotations: it is named, and stays unapplied."""
+    assert site.play("rotate", *MIGRATION).code == 0
+    folder = site.project / "core/migrations"
+    site.manage("makemigrations", "core", "--empty", "--name", "own")
+    text = (folder / "0001_rotate_encryption_keys.py").read_text()
+    foreign = text.replace('ROTATION_ID = "', 'ROTATION_ID = "staging-').replace(
+        "dependencies = [", 'dependencies = [("core", "0002_own"),'
+    )
+    (folder / "0003_rotate_encryption_keys.py").write_text(foreign)
+    plain = site.read_all()
+
+    outcome = site.play("rotate", *MIGRATION)
+
+    assert outcome.code != 0
+    assert outcome.error() == "E_MIGRATION"
+    assert "core.0002_own" in outcome.text
+    assert applied(site) == [("0001_rotate_encryption_keys",)]
+    assert site.read_all() == plain
+
+
+def test_a_rollback_is_possible_when_later_migrations_stand_on_it(site: Site) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    assert site.play("rotate", *MIGRATION).code == 0
+    site.manage("makemigrations", "core", "--empty", "--name", "later")
+    assert site.manage("migrate").code == 0
+    back = site.play("rollback")
+    assert back.code == 0, back.text
+    assert site.read_all() == plain
+    assert site.env_file.read_bytes() == env
+    assert applied(site) == [("0001_rotate_encryption_keys",), ("0002_later",)]
+
+
+def test_migrations_that_are_kept_elsewhere(site: Site) -> None:
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text() + '\nMIGRATION_MODULES = {"core": "core.kept"}\n')
+    (site.project / "core/kept").mkdir()
+    (site.project / "core/kept/__init__.py").touch()
+    plain = site.read_all()
+    outcome = site.play("rotate", *MIGRATION)
+    assert outcome.code == 0, outcome.text
+    assert (site.project / "core/kept/0001_rotate_encryption_keys.py").exists()
+    assert site.play("rollback").code == 0
+    assert not (site.project / "core/kept/0001_rotate_encryption_keys.py").exists()
+    assert site.read_all() == plain

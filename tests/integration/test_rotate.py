@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -166,18 +167,19 @@ def test_one_machine_needs_no_inventory_file(site: Site) -> None:
     install = [str(BIN / "ansible-galaxy"), "collection", "install", str(archive)]
     subprocess.run(install, env=site.environment(), check=True, capture_output=True, cwd=site.folder)
 
-    def play(playbook: str) -> subprocess.CompletedProcess[str]:
+    def play(playbook: str, folder: str) -> subprocess.CompletedProcess[str]:
+        (site.folder / folder).mkdir()
         words = ["-i", "localhost,", "-c", "local", "-e", f"key_rotation_project_dir={site.project}"]
         return subprocess.run(
             [str(BIN / "ansible-playbook"), f"tetech.key_rotation.{playbook}", *words],
             env=site.environment(),
-            cwd=site.folder,
+            cwd=site.folder / folder,
             capture_output=True,
             text=True,
             check=False,
         )
 
-    rotated = play("rotate")
+    rotated = play("rotate", "here")
     assert rotated.returncode == 0, rotated.stdout + rotated.stderr
     assert site.read_all() == plain
     assert (
@@ -187,7 +189,50 @@ def test_one_machine_needs_no_inventory_file(site: Site) -> None:
     password = site.folder / ".config/key_rotation/vault_password"
     assert password.stat().st_mode & 0o777 == 0o600
     assert "one was made in" in rotated.stderr + rotated.stdout
-    assert play("rollback").returncode == 0
+    assert not list((site.folder / "here").iterdir()), "nothing is kept in the folder one happens to stand in"
+    assert play("rollback", "there").returncode == 0
+    assert site.read_all() == plain
+
+
+def test_two_hosts_of_one_application_are_switched_and_looked_at_both(site: Site) -> None:
+    second = site.folder / "app2"
+    shutil.copytree(site.project, second, symlinks=True)
+    hosts = {"one": {"ansible_connection": "local"}, "two": {"ansible_connection": "local"}}
+    hosts["two"]["key_rotation_project_dir"] = str(second)
+    variables = {
+        "key_rotation_project_dir": str(site.project),
+        "key_rotation_backup_dir": str(site.folder / "backups"),
+        "key_rotation_record_dir": str(site.folder / "records"),
+    }
+    plain, before = site.read_all(), (second / ".env").read_bytes()
+
+    def write(**extra: object) -> None:
+        inventory = {"application": {"hosts": hosts, "vars": {**variables, **extra}}}
+        del inventory["application"]["vars"]["key_rotation_project_dir"]
+        hosts["one"]["key_rotation_project_dir"] = str(site.project)
+        site.inventory.write_text(json.dumps(inventory), encoding="utf-8")
+
+    write()
+    refused = site.play("rotate")
+    assert refused.code != 0
+    assert "two has another store than one" in " ".join(refused.text.split())
+    assert site.read_all() == plain
+    write(key_rotation_store={"path": str(site.store), "password_file": str(site.password)})
+
+    assert site.play("rotate").code == 0
+
+    assert (second / ".env").read_bytes() == site.env_file.read_bytes() != before
+    assert site.play("verify").code == 0
+    drifted = (second / ".env").read_text().replace("SECRET_KEY='", "SECRET_KEY='x")
+    kept = (second / ".env").read_text()
+    (second / ".env").write_text(drifted)
+    verified = site.play("verify")
+    assert verified.code != 0
+    assert verified.error() == "E_ENV_NOT_SWITCHED"
+    assert str(second) in verified.text
+    (second / ".env").write_text(kept)
+    assert site.play("rollback").code == 0
+    assert (second / ".env").read_bytes() == site.env_file.read_bytes() == before
     assert site.read_all() == plain
 
 

@@ -59,6 +59,11 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
+def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
+    """Without parameters the drivers leave ``%%`` as it is."""
+    return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
+
+
 class Database:
     """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
 
@@ -92,13 +97,13 @@ class Database:
     def rows(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> list[tuple[Any, ...]]:
         """All rows of a query. Raises E_DB or E_DB_LOST."""
         with self._cursor(table) as cursor:
-            cursor.execute(sql, tuple(params) or None)
+            cursor.execute(*_statement(sql, params))
             return cursor.fetchall()
 
     def execute(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> int:
         """Run one statement; the number of rows it touched. Raises E_DB, E_DB_LOST or Yielded."""
         with self._cursor(table) as cursor:
-            cursor.execute(sql, tuple(params) or None)
+            cursor.execute(*_statement(sql, params))
             return cursor.rowcount
 
     @contextlib.contextmanager

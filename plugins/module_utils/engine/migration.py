@@ -111,32 +111,43 @@ def forwards(app: str, rotation_id: str, targets: Sequence[Target], work: Callab
 def backwards(rotation_id: str, work: Callable[[], None]) -> None:
     """Unapply the migration of this rotation by its own reverse, and take its file away.
 
-    Where the rotation made none, or it is not applied, ``work`` is done without it. Raises as ``forwards``.
+    Where the rotation made none, or it is not applied, or later ones depend on it, ``work`` is done without it. Raises
+    as ``forwards``.
     """
     from django.apps import apps
 
     for config in apps.get_app_configs():
-        folder = os.path.join(config.path, "migrations")
+        folder = _folder(config.label)
         name = _find(folder, rotation_id)
         if name is not None:
             break
     else:
         work()
         return
-    if _applied(config.label, name):
-        _migrate(config.label, name, _before(config.label, name), rotation_id, "backwards", work)
-    else:
+    if not _applied(config.label, name):
         work()
+    elif _others(config.label, name, _before(config.label, name)):
+        work()  # later migrations stand on it: it stays applied, and on a fresh database it does nothing
+        return
+    else:
+        _migrate(config.label, name, _before(config.label, name), rotation_id, "backwards", work)
     os.unlink(os.path.join(folder, f"{name}.py"))
 
 
 def _folder(app: str) -> str:
+    """Where the application's migrations are, or would be made. Raises E_MIGRATION_APP."""
     from django.apps import apps
+    from django.db.migrations.loader import MigrationLoader
 
     try:
-        return os.path.join(apps.get_app_config(app).path, "migrations")
+        default = os.path.join(apps.get_app_config(app).path, "migrations")
     except LookupError:
         raise RotationError("E_MIGRATION_APP", app=app) from None
+    module, _explicit = MigrationLoader.migrations_module(app)
+    try:
+        return os.path.dirname(str(importlib.import_module(module).__file__)) if module else default
+    except ImportError:
+        return default
 
 
 def _find(folder: str, rotation_id: str) -> str | None:
@@ -175,17 +186,24 @@ def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence
 
 
 def _fake_others(app: str, folder: str, name: str) -> None:
-    """Migrations of rotations in other environments, committed with the application: ours takes their place."""
+    """Migrations of rotations in other environments, committed with the application: ours takes their place.
+
+    Only where nothing else would be marked as applied with them: the application's own migrations are its own affair.
+    """
     for entry in sorted(os.listdir(folder)):
         other = entry[: -len(".py")]
-        with (
-            open(os.path.join(folder, entry), encoding="utf-8")
-            if entry.endswith(f"{NAME}.py")
-            else io.StringIO() as handle
-        ):
-            ours = _id_of(handle.read()) is not None
-        if ours and other != name and not _applied(app, other):
+        foreign = other != name and _is_ours(folder, other) and not _applied(app, other)
+        if foreign and all(label == app and _is_ours(folder, step) for label, step in _plan(app, other)):
             _command("migrate", app, other, fake=True, verbosity=0, interactive=False)
+
+
+def _is_ours(folder: str, name: str) -> bool:
+    """Whether a migration was made by a rotation."""
+    path = os.path.join(folder, f"{name}.py")
+    if not name.endswith(NAME) or not os.path.isfile(path):
+        return False
+    with open(path, encoding="utf-8") as handle:
+        return _id_of(handle.read()) is not None
 
 
 def _place(target: Target) -> tuple[str, ...]:
@@ -223,7 +241,9 @@ def _loader():  # type: ignore[no-untyped-def]  # Django has no types here
 
 def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str, work: Callable[[], None]) -> None:
     global _active
-    _refuse_others(app, name, target)
+    others = _others(app, name, target)
+    if others:  # never by surprise
+        raise RotationError("E_MIGRATION", command="migrate", error=f"it would also run {', '.join(others)}")
     failed: list[RotationError] = []
 
     def told() -> None:
@@ -242,16 +262,19 @@ def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str,
         _active = None
 
 
-def _refuse_others(app: str, name: str, target: str) -> None:
-    """``migrate`` would carry along what else is unapplied, or depends on ours: never by surprise."""
+def _others(app: str, name: str, target: str) -> list[str]:
+    """What ``migrate`` would carry along: what else is unapplied, or depends on ours."""
+    steps = _plan(app, None if target == "zero" else target)
+    return [f"{label}.{step}" for label, step in steps if (label, step) != (app, name)]
+
+
+def _plan(app: str, target: str | None) -> list[tuple[str, str]]:
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
     importlib.invalidate_caches()
-    plan = MigrationExecutor(connection).migration_plan([(app, None if target == "zero" else target)])
-    others = [f"{step.app_label}.{step.name}" for step, _ in plan if (step.app_label, step.name) != (app, name)]
-    if others:
-        raise RotationError("E_MIGRATION", command="migrate", error=f"it would also run {', '.join(others)}")
+    plan = MigrationExecutor(connection).migration_plan([(app, target)])
+    return [(step.app_label, step.name) for step, _ in plan]
 
 
 def _command(command: str, *args: str, **options: object) -> None:

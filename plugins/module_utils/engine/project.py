@@ -42,7 +42,10 @@ def start(project_dir: str, settings_module: str | None) -> Started:
         with contextlib.redirect_stdout(io.StringIO()):
             django.setup()
     except (Exception, SystemExit) as exc:
-        raise RotationError("E_DJANGO_SETUP", error=type(exc).__name__, where=_place(exc, project_dir)) from None
+        missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
+        raise RotationError(
+            "E_DJANGO_SETUP", error=type(exc).__name__ + missing, where=_place(exc, project_dir)
+        ) from None
     started.watching = False
     return started
 

@@ -29,6 +29,7 @@ class Request:
     leave_alone: Sequence[str] = ()
     ignore: Sequence[str] = ()
     label: str = ""
+    lock: bool = False  # become the one rotator before anything is looked at
     keys_from: str = "the key store"
 
 
@@ -46,11 +47,6 @@ class Application:
     def targets(self) -> list[discovery.Target]:
         """The targets of all databases."""
         return [target for _, survey in self.parts for target in survey.found]
-
-    def lock(self) -> None:
-        """Become the one rotator of each database. Raises E_LOCKED."""
-        for database, _ in self.parts:
-            database.lock()
 
     def census(self, digest_stage: str) -> list[census.Tally]:
         """Class every value; digests are keyed by the key set of ``digest_stage``."""
@@ -108,6 +104,8 @@ def opened(request: Request) -> Iterator[Application]:
         databases = [database for database in databases if not database.is_replica()]
         if not databases:
             raise RotationError("E_DB_REPLICA")
+        for database in databases if request.lock else ():
+            database.lock()
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -83,3 +84,35 @@ def test_a_damaged_record_is_not_written_on(record):
         record.append("rotate", "done")
     assert refused.value.where["reason"] == "a line is no JSON"
     assert Path(record.path).read_text() == before
+
+
+def test_half_a_line_of_a_killed_run_is_passed_over_and_cut_off(tmp_path):
+    record = Record(str(tmp_path), "r1")
+    record.append("rotate", "intent")
+    with open(record.path, "a", encoding="utf-8") as handle:
+        handle.write('{"seq": 2, "ev')
+    assert len(record.events()) == 1
+    record.append("rotate", "done")
+    assert [(event["seq"], event["phase"]) for event in record.events()] == [(1, "intent"), (2, "done")]
+
+
+def test_a_line_that_does_not_fit_is_not_written_in_part(tmp_path):
+    record = Record(str(tmp_path), "r1")
+    record.append("rotate", "intent")
+    before = Path(record.path).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    try:
+        with pytest.raises(RotationError, match="E_RECORD_WRITE"):
+            record.append("rotate", "done")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert Path(record.path).read_bytes() == before
+
+
+def test_a_folder_without_room_is_refused_beforehand(tmp_path, monkeypatch):
+    record = Record(str(tmp_path / "missing"), "r1")
+    record.refuse_full()
+    monkeypatch.setattr("ansible_collections.tetech.key_rotation.plugins.module_utils.record.ROOM", 1 << 60)
+    with pytest.raises(RotationError, match=r"E_RECORD_WRITE.* free"):
+        record.refuse_full()

@@ -43,6 +43,11 @@ def refusal(call, *args) -> RotationError:
             {"inventory_dir": None, "key_rotation_project_dir": "/srv/food ordering/"},
             "{home}/.local/state/key_rotation/srv-food ordering/keys.vault.yml",
         ),
+        (
+            {},
+            {"inventory_dir": "None", "key_rotation_project_dir": "/srv/food ordering/"},
+            "{home}/.local/state/key_rotation/srv-food ordering/keys.vault.yml",
+        ),
         ({}, {}, "{home}/.local/state/key_rotation/default/keys.vault.yml"),
     ],
 )

@@ -31,20 +31,14 @@ class Part:
     """A database and its survey, in place of real ones."""
 
     def __init__(self, **found):
-        self.locked = 0
         self.alias = "default"
         self.found = found.get("found", [])
         self.fixed = found.get("fixed", [])
 
-    def lock(self):
-        self.locked += 1
 
-
-def test_each_database_is_locked_and_all_targets_are_one_list(target):
+def test_the_targets_of_all_databases_are_one_list(target):
     first, second = Part(found=[target]), Part(found=[target])
     opened = rotation.Application([(first, first), (second, second)], None, [], "the key store", None)
-    opened.lock()
-    assert (first.locked, second.locked) == (1, 1)
     assert opened.targets == [target, target]
 
 
