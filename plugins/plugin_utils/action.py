@@ -137,7 +137,8 @@ class RotationAction(ActionBase, abc.ABC):
         )
         if result.get("failed") and "error" not in result and "rc" in result:
             if result["rc"] in (126, 127):
-                raise RotationError("E_HOST_PYTHON", python=self.variables.get("ansible_python_interpreter"))
+                python = self._templar.template(self.variables.get("ansible_python_interpreter"))
+                raise RotationError("E_HOST_PYTHON", python=python)
             raise RotationError(
                 "E_MODULE_DIED", module=module, rc=result["rc"], changed="See the record for what was done."
             )

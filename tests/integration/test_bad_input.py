@@ -180,6 +180,7 @@ def test_the_python_that_is_not_there_is_named(site: Site) -> None:
     outcome = site.play("rotate")
     assert outcome.code != 0
     assert outcome.error() == "E_HOST_PYTHON"
+    assert "no Python at /nonexistent/python" in outcome.text
 
 
 def test_a_table_with_a_view_and_rows_in_a_second_database(site: Site) -> None:
