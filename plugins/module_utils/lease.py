@@ -32,7 +32,7 @@ class Lease:
         try:
             atomic_file.private_folder(os.path.dirname(self.path))
             with atomic_file.folder_lock(os.path.dirname(self.path)):
-                self._refuse_running(pid)
+                self.refuse_other(pid)
                 mine = {
                     "rotation_id": rotation_id,
                     "pid": pid,
@@ -50,16 +50,13 @@ class Lease:
         held = self._held()
         return None if held is None or _alive(held) else str(held["rotation_id"])
 
-    def refuse_other(self, pid: int) -> None:
-        """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody does."""
-        self._refuse_running(pid)
-
     def give_back(self) -> None:
         """The run is at its end."""
         if os.path.exists(self.path):
             os.unlink(self.path)
 
-    def _refuse_running(self, pid: int) -> None:
+    def refuse_other(self, pid: int) -> None:
+        """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody alive does."""
         held = self._held()
         if held is not None and held["pid"] != pid and _alive(held):
             raise RotationError(
