@@ -16,11 +16,12 @@ display = Display()
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        key_sets = self.store(args).load().key_sets()
+        history = self.store(args).load()
+        key_sets = history.key_sets()
         stages = args.get("stages")
         chosen = {stage: values for stage, values in key_sets.items() if not stages or stage in stages}
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir", "rotation_id")}
-        result = self.on_host("django_census", {**asked, "key_sets": chosen})
+        result = self.on_host("django_census", {**asked, "key_sets": chosen, "base": history.base})
         for line in summary.census(result.get("targets", [])):
             display.display(line)
         return result

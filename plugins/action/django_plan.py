@@ -33,7 +33,8 @@ class ActionModule(RotationAction):
                 "msg": "No plan was approved: the application is taken as it is found.",
             }
         asked = {name: value for name, value in args.items() if name not in ("store", "path", "state")}
-        result = self.on_host("django_plan", {**asked, "key_sets": self.store(args).load().key_sets()})
+        history = self.store(args).load()
+        result = self.on_host("django_plan", {**asked, "key_sets": history.key_sets(), "base": history.base})
         if result.get("failed"):
             return result
         made = result["plan"]

@@ -18,4 +18,4 @@ class ActionModule(RotationAction):
         if not self._task.check_mode:
             history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
-        return self.on_host("django_reencrypt", {**asked, "key_sets": history.key_sets()})
+        return self.on_host("django_reencrypt", {**asked, "key_sets": history.key_sets(), "base": history.base})

@@ -72,6 +72,11 @@ options:
     description: Filled in by the action plugin from the store, by pipe. Not for playbooks.
     type: dict
     default: {}
+  base:
+    description:
+      - Filled in by the action plugin, the stage everything was under when the open rotation began. Not for playbooks.
+    type: str
+    default: current
 """
     ROTATION = r"""
 options:

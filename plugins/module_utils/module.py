@@ -35,6 +35,7 @@ KEY_OPTIONS: dict[str, Any] = {
     "store": {"type": "dict", "default": {}, "no_log": True},
     # set by the action plugin from the store; never by a playbook
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
+    "base": {"type": "str", "default": "current"},
 }
 ROTATION_OPTIONS: dict[str, Any] = {
     "rotation_id": {"type": "str", "required": True},

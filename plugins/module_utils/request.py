@@ -35,4 +35,5 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         label=label,
         lock=lock,
         keys_from=keys_from,
+        base=params["base"],
     )

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
@@ -253,3 +254,33 @@ def kill_group(process: subprocess.Popen[str]) -> None:
     """SIGKILL for a playbook and all it started."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def django(seed: Seed) -> Iterator[Any]:
+    """Django with one database and no applications."""
+    from django.conf import settings
+
+    admin = psycopg2.connect(host=seed.host, user="postgres", dbname="postgres")
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute("CREATE DATABASE engine")
+    database = {"ENGINE": "django.db.backends.postgresql", "NAME": "engine", "USER": "postgres", "HOST": seed.host}
+    settings.configure(DATABASES={"default": database}, INSTALLED_APPS=[])
+    import django as module
+
+    module.setup()
+    yield module
+    with admin.cursor() as cursor:
+        cursor.execute("DROP DATABASE engine WITH (FORCE)")
+    admin.close()
+
+
+@pytest.fixture
+def database(django: Any) -> Iterator[Any]:
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+
+    opened = Database("default", "test")
+    yield opened
+    opened.execute("DROP TABLE IF EXISTS secrets")
+    opened.close()

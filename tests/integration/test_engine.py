@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
-import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
     catalog,
@@ -23,8 +21,6 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
-from .conftest import Seed
-
 OLD = KeySet({"SECRET_KEY": "old-secret", "ENCRYPTION_SALT": "old-salt"})
 NEW = KeySet({"SECRET_KEY": "new-secret", "ENCRYPTION_SALT": "new-salt"})
 SCHEMES = schemes.parse("auto")
@@ -35,34 +31,6 @@ TABLE = catalog.Table("public", "secrets", True)
 @pytest.fixture(scope="module")
 def keyring() -> Keyring:
     return Keyring(SCHEMES, {"current": OLD, "pending": NEW}, lambda name: None)
-
-
-@pytest.fixture(scope="module")
-def django(seed: Seed) -> Iterator[Any]:
-    """Django with one database and no applications."""
-    from django.conf import settings
-
-    admin = psycopg2.connect(host=seed.host, user="postgres", dbname="postgres")
-    admin.autocommit = True
-    with admin.cursor() as cursor:
-        cursor.execute("CREATE DATABASE engine")
-    database = {"ENGINE": "django.db.backends.postgresql", "NAME": "engine", "USER": "postgres", "HOST": seed.host}
-    settings.configure(DATABASES={"default": database}, INSTALLED_APPS=[])
-    import django as module
-
-    module.setup()
-    yield module
-    with admin.cursor() as cursor:
-        cursor.execute("DROP DATABASE engine WITH (FORCE)")
-    admin.close()
-
-
-@pytest.fixture
-def database(django: Any) -> Iterator[Database]:
-    opened = Database("default", "test")
-    yield opened
-    opened.execute("DROP TABLE IF EXISTS secrets")
-    opened.close()
 
 
 def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int = 50) -> None:

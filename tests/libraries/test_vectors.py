@@ -33,6 +33,9 @@ CASES = {
     "django_searchable_encrypted_fields": "django-searchable-encrypted-fields",
     "django_secured_fields": "django-secured-fields",
     "django_encrypted_json_fields": "django-encrypted-json-fields",
+    "django_mirage_field__ecb": "django-mirage-field",
+    "django_mirage_field__cbc": "django-mirage-field",
+    "django_pgcrypto": "django-pgcrypto",
 }
 
 

@@ -15,6 +15,18 @@ import types
 from pathlib import Path
 from typing import Any
 
+# django_pgcrypto_fields.json does not say its models.
+PGCRYPTO_MODELS = """
+from django.db import models
+from pgcrypto import fields
+class P(models.Model):
+    name = fields.TextPGPSymmetricKeyField(null=True)
+    n = fields.IntegerPGPSymmetricKeyField(null=True)
+    dg = fields.TextDigestField(original="name", null=True)
+    hm = fields.TextHMACField(original="name", null=True)
+    class Meta: app_label='vapp'; db_table='v_pgc'
+"""
+
 
 def start(host: str, database: str, settings: dict[str, Any], source: str) -> types.ModuleType:
     """Django with the vector's settings, and its models as the application ``vapp``."""
@@ -66,8 +78,12 @@ def make_table(models: types.ModuleType, vector: dict[str, Any]) -> None:
     with connection.schema_editor() as editor:
         editor.create_model(model_of(models))
     rows: dict[int, dict[str, Any]] = {}
-    for row in vector["rows"]:
+    for row in vector.get("rows", ()):
         rows.setdefault(row["pk"], {})[row["field"]] = row["stored_old"]
+    names = [name for name, *_ in vector["columns"]]
+    for row in vector.get("stored", ()):
+        if len(row) == len(names):
+            rows[row[0]] = dict(zip(names[1:], row[1:]))
     with connection.cursor() as cursor:
         for pk, values in rows.items():
             names = ", ".join(f'"{name}"' for name in ("id", *values))
@@ -108,7 +124,8 @@ def rotate(vector: dict[str, Any]) -> dict[str, Any]:
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Work, reencrypt
 
-    names = [name for name, value in vector["settings_old"].items() if isinstance(value, (str, list)) and value]
+    both = {**vector["settings_new"], **vector["settings_old"]}
+    names = [name for name, value in both.items() if isinstance(value, (str, list)) and value]
     old, new = (
         KeySet({name: text(vector[which][name]) for name in names if name in vector[which]})
         for which in ("settings_old", "settings_new")
@@ -136,7 +153,7 @@ def text(value: str | list[str]) -> str:
 def main() -> None:
     what, host, database, which, path = sys.argv[1:]
     vector = json.loads(Path(path).read_text(encoding="utf-8"))
-    models = start(host, database, vector[f"settings_{which}"], vector["models"])
+    models = start(host, database, vector[f"settings_{which}"], vector.get("models", PGCRYPTO_MODELS))
     result: Any = None
     if what == "table":
         make_table(models, vector)

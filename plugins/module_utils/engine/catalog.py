@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from ..errors import RotationError
 from .database import Database, quote
 
+JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
+
 
 @dataclass(frozen=True, order=True)
 class Table:
@@ -67,10 +69,11 @@ def columns(database: Database, types: tuple[str, ...]) -> dict[Table, list[Colu
         " a.attgenerated <> ''"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
         " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped"
-        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND format_type(a.atttypid, NULL) = ANY(%s)"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> %s"
+        " AND format_type(a.atttypid, NULL) = ANY(%s)"
         " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
-        (list(types),),
+        (JOURNAL, list(types)),
     )
     for schema, name, visible, *column in rows:
         found.setdefault(Table(schema, name, visible, database.alias), []).append(Column(*column))

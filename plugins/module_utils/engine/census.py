@@ -16,6 +16,7 @@ from ..errors import RotationError
 from .catalog import RowKey, Table
 from .database import Database, quote
 from .discovery import Target
+from .journal import Journal
 from .keyring import Keyring
 
 PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
@@ -113,14 +114,17 @@ def take(
     apart. Raises E_DB or E_DB_LOST.
     """
     tallies = []
+    journal = Journal(database, keyring, targets)
     with database.snapshot():
         for table, key, members in by_table(targets):
             group = [Tally(target) for target in members]
             for page in pages(database, table, key, members):
+                known = journal.of(members, page)
                 for row_key, values in page:
                     row = row_name(row_key)
                     for tally, value in zip(group, values):
-                        _class(tally, row, value, keyring, digest_key, leave_alone)
+                        key_id = known.get((tally.target.name, row))
+                        _class(tally, row, value, keyring, key_id, digest_key, leave_alone)
             _refuse_missed(database, table, group[0].rows)
             tallies += group
     return tallies
@@ -134,7 +138,13 @@ def _refuse_missed(database: Database, table: Table, seen: int) -> None:
 
 
 def _class(
-    tally: Tally, row: str, value: Any, keyring: Keyring, digest_key: bytes, leave_alone: Collection[str]
+    tally: Tally,
+    row: str,
+    value: Any,
+    keyring: Keyring,
+    key_id: str | None,
+    digest_key: bytes,
+    leave_alone: Collection[str],
 ) -> None:
     target = tally.target
     tally.rows += 1
@@ -143,7 +153,7 @@ def _class(
     if not tokens:
         tally.add("empty", row)
     for place, token in enumerate(tokens):
-        opened = keyring.stage_of(target.scheme, token)
+        opened = keyring.stage_of(target.scheme, token, key_id)
         if opened is not None:
             tally.add(opened[0], row)
             tally.digest(digest_key, row, place, opened[1].plaintext)

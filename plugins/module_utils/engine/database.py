@@ -9,6 +9,7 @@ and psycopg 3, and every type of primary key, are served by the same statements.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ APPLICATION_NAME = "key_rotation "
 # Below PostgreSQL's deadlock_timeout of 1 s: we yield, and the application's transaction never dies
 # (facts/re-encryption.md 3.1).
 LOCK_TIMEOUT_MS = 300
+LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
 STATEMENT_TIMEOUT_MS = 10_000
 # What of Django's OPTIONS libpq takes from the environment as PG + name.
 LIBPQ_OPTIONS = (
@@ -150,8 +152,13 @@ class Database:
 
     def lock(self) -> None:
         """Become the one rotator of this database for the life of the connection. Raises E_LOCKED with who holds it."""
-        if self.rows("SELECT pg_try_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))[0][0]:
-            return
+        patience = time.monotonic() + LOCK_SECONDS
+        while not self.rows("SELECT pg_try_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))[0][0]:
+            if time.monotonic() > patience:
+                raise self._locked()
+            time.sleep(0.05)
+
+    def _locked(self) -> RotationError:
         holder = self.rows(
             "SELECT a.pid, a.usename, coalesce(a.client_addr::text, 'this host'), a.application_name,"
             " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
@@ -161,7 +168,7 @@ class Database:
             (LOCK_LABEL,),
         )
         pid, user, host, name, since = holder[0] if holder else ("?", "?", "?", "?", "?")
-        raise RotationError(
+        return RotationError(
             "E_LOCKED", holder=name.replace(APPLICATION_NAME, ""), user=user, host=host, since=since, pid=pid
         )
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+GROUPS = ("first", "all", "join")  # sources made of sources
 # A setting as the application has it, by name; None where it has none.
 Settings = Callable[[str], Any]
 
@@ -21,7 +22,8 @@ def values(source: Any, settings: Settings) -> list[bytes]:
     """What a source stands for, in order: several values where a setting is a list; the first one writes, all read.
 
     A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
-    ``{all: [...]}``, the values of every source; ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code.
+    ``{all: [...]}``, the values of every source; ``{join: [...]}``, their first values as one;
+    ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code.
     """
     if isinstance(source, str):
         return members(settings(source))
@@ -31,9 +33,11 @@ def values(source: Any, settings: Settings) -> list[bytes]:
         return [str(source["text"]).encode()]
     if "setting" in source:
         return members(settings(source["setting"])) or [str(source["default"]).encode()]
-    found = [values(member, settings) for member in source.get("first", source.get("all", ()))]
+    found = [values(member, settings) for member in _parts(source)]
     if "first" in source:
         return next((member for member in found if member), [])
+    if "join" in source:
+        return [b"".join(member[0] for member in found)] if all(found) else []
     return [value for member in found for value in member]
 
 
@@ -49,7 +53,11 @@ def names(source: Any) -> set[str]:
         return {source}
     if "setting" in source:
         return {source["setting"]}
-    return {name for member in source.get("first", source.get("all", ())) for name in names(member)}
+    return {name for member in _parts(source) for name in names(member)}
+
+
+def _parts(source: Mapping[str, Any]) -> Sequence[Any]:
+    return next((source[name] for name in GROUPS if name in source), ())
 
 
 def direct(secret: bytes) -> bytes:
@@ -65,6 +73,16 @@ def from_hex(secret: bytes) -> bytes:
 def raw(secret: bytes) -> bytes:
     """The setting's own bytes are the key."""
     return secret
+
+
+def padded(secret: bytes) -> bytes:
+    """The setting's own bytes, filled up with zeros to the next length of an AES key, or cut at the longest."""
+    return secret[:32].ljust(next(length for length in (16, 24, 32) if len(secret[:32]) <= length), b"\0")
+
+
+def base64_first_bytes(secret: bytes, *, length: int) -> bytes:
+    """The first ``length`` characters of the setting in urlsafe base64."""
+    return base64.urlsafe_b64encode(secret)[:length]
 
 
 def sha256(secret: bytes) -> bytes:
@@ -87,6 +105,8 @@ DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, .
     "direct": (direct, ("secret",), (), ()),
     "hex": (from_hex, ("secret",), (), ()),
     "raw": (raw, ("secret",), (), ()),
+    "padded": (padded, ("secret",), (), ()),
+    "base64_first_bytes": (base64_first_bytes, ("secret",), (), ("length",)),
     "sha256": (sha256, ("secret",), (), ()),
     "pbkdf2_sha256": (pbkdf2_sha256, ("secret", "salt"), (), ("iterations", "length")),
     "hkdf_sha256": (hkdf_sha256, ("secret", "salt", "info"), ("salt", "info"), ("length",)),

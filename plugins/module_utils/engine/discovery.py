@@ -16,6 +16,7 @@ from .cells import KINDS, Kind
 from .database import Database, quote
 from .keyring import Keyring
 from .schemes import Scheme
+from .wrappers import Armor
 
 SAMPLE = 25  # values tried per column; the census tries them all
 PREFIX = 40  # characters that an application may put before its tokens
@@ -125,6 +126,7 @@ class Survey:
         self.missing: dict[int, tuple[str, str]] = {}
         self._models = {table: field.model._meta.label for table, field in reversed(list(fields.of_models(alias)))}
         self._own = fields.own_schemes(alias)
+        self._unauthenticated = fields.unauthenticated(alias)
         self._encrypting = fields.encrypting(alias)
         salts = next(iter(keyring.stages.values())).values
         self._derived = fields.search_columns(alias, salts)
@@ -132,15 +134,17 @@ class Survey:
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
         place = (_as_models_say(table), column.name)
+        own = f"own key of {table.label}.{column.name}"
         if place in self._own:
-            self._keyring.add(Scheme(f"own key of {table.label}.{column.name}", self._own[place]))
-        samples = list(_samples(self._database, table, column, self._keyring))
-        scheme = _proved(samples, column, self._keyring)
+            self._keyring.add(Scheme(own, self._own[place]))
+        hinted = {self._unauthenticated[place], own} if place in self._unauthenticated else set()
+        samples = list(_samples(self._database, table, column, self._keyring, every=bool(hinted)))
+        scheme = _proved(samples, column, self._keyring, hinted)
         if scheme is not None and scheme in self._keyring.fixed:
             self.fixed.append((f"{table.label}.{column.name}", scheme))
         elif scheme is not None:
             self.found.append(self._target(table, column, scheme))
-        elif any(_AROUND.match(piece) for value in samples for piece in _pieces(column, value)):
+        elif any(_looks_like_a_token(piece) for value in samples for piece in _pieces(column, value)):
             self.unproved.append((f"{table.label}.{column.name}", len(samples)))
         elif place in self._encrypting:
             blank = self.silent if self._holds_values(table, column) else self.empty
@@ -183,12 +187,18 @@ def _as_models_say(table: Table) -> str:
     return table.name if table.visible else _qualified(table)
 
 
-def _samples(database: Database, table: Table, column: Column, keyring: Keyring) -> Iterator[Any]:
-    """Some values of a column that may hold tokens."""
+def _looks_like_a_token(piece: bytes) -> bool:
+    return bool(_AROUND.match(piece)) or piece.startswith(Armor.HEAD)
+
+
+def _samples(
+    database: Database, table: Table, column: Column, keyring: Keyring, *, every: bool = False
+) -> Iterator[Any]:
+    """Some values of a column that may hold tokens: of a text those that look so, unless ``every`` one may be."""
     name = f"t.{quote(column.name)}"
     read = KINDS[column.type].read.format(name)
-    if column.type == "bytea":
-        where, params = f"octet_length({name}) > 0", []
+    if column.type == "bytea" or every:
+        where, params = f"octet_length({read}) > 0", []
     else:
         begins = {FERNET, DOUBLED} | {scheme.marker for scheme in keyring.tried if scheme.text}
         where, params = f"{read} LIKE ANY(%s)", [[f"%{_like(begin)}%" for begin in sorted(begins - {b""})]]
@@ -206,11 +216,15 @@ def _pieces(column: Column, value: Any) -> list[bytes]:
     return KINDS[column.type].tokens(value, b"")
 
 
-def _proved(samples: Sequence[Any], column: Column, keyring: Keyring) -> str | None:
-    """The scheme that opens a token among the samples, with what its tokens have around them; None where none does."""
+def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Collection[str]) -> str | None:
+    """The scheme that opens a token among the samples, with what its tokens have around them; None where none does.
+
+    A scheme without authentication is tried where ``hinted`` names it, or where its tokens have a mark of their own.
+    """
     pieces = [piece for value in samples for piece in _pieces(column, value)]
     for scheme in keyring.tried:
-        if any(keyring.stage_of(scheme.name, piece) for piece in pieces):
+        may = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
+        if may and any(keyring.stage_of(scheme.name, piece) for piece in pieces):
             return scheme.name
     for prefix, doubled in dict.fromkeys(_around(piece) for piece in pieces):
         if prefix or doubled:

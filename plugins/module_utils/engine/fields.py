@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .libraries import KNOWN_SCHEMES
+
 # Classes of encrypting fields, in any library: no such column may be passed over in silence.
 _ENCRYPTING = re.compile(r"encrypt|crypt|cipher|fernet|pgp", re.IGNORECASE)
 
@@ -40,19 +42,40 @@ def table_of(model: Any) -> str:
 
 
 def own_schemes(alias: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """Schemes of fields that were given a key of their own, by table and column: django-cryptography's ``key=``.
+    """Schemes of fields that may have been given a key of their own (``key=``), by table and column.
 
-    Such a key is in the code and does not rotate; the key that signs is SECRET_KEY all the same.
+    Such a key is in the code and does not rotate. django-cryptography signs with SECRET_KEY all the same.
     """
-    return {
-        (table, field.column): {
-            "format": "aes_cbc_hmac",
-            "key": {"derive": "raw", "secret": {"bytes": field.key}},
-            "signing_key": {"derive": "raw", "secret": "SECRET_KEY"},
-        }
-        for table, field in of_models(alias)
-        if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl")
-    }
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for table, field in of_models(alias):
+        known = _unauthenticated(field)
+        if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl"):
+            signing_key = {"derive": "raw", "secret": "SECRET_KEY"}
+            found[table, field.column] = {"format": "aes_cbc_hmac", "key": _own(field.key), "signing_key": signing_key}
+        elif known is not None:
+            name, key = known
+            found[table, field.column] = {**KNOWN_SCHEMES[name], "key": _own(key)}
+    return found
+
+
+def _own(key: bytes) -> dict[str, Any]:
+    return {"derive": "raw", "secret": {"bytes": key}}
+
+
+def unauthenticated(alias: str) -> dict[tuple[str, str], str]:
+    """The scheme of each field whose values prove nothing, by table and column: only the model tells what they are."""
+    known = {(table, field.column): _unauthenticated(field) for table, field in of_models(alias)}
+    return {place: found[0] for place, found in known.items() if found is not None}
+
+
+def _unauthenticated(field: Any) -> tuple[str, bytes] | None:
+    """Scheme and key of a field of django-mirage-field or django-pgcrypto; None of any other."""
+    cipher: Any = getattr(getattr(field, "crypto", None), "cipher", None)
+    if isinstance(getattr(cipher, "key", None), bytes):
+        return f"django_mirage_field_{type(cipher).__name__[:3].lower()}", cipher.key
+    if isinstance(getattr(field, "cipher_key", None), bytes) and hasattr(field, "check_armor"):
+        return "django_pgcrypto", field.cipher_key
+    return None
 
 
 def search_columns(alias: str, salts: Mapping[str, str]) -> dict[tuple[str, str], list[Derived]]:
@@ -79,6 +102,11 @@ def _salt(field: Any) -> Any:
     return salt() if callable(salt) else salt
 
 
+def _is_hash(field: Any) -> bool:
+    """Search columns, and the digests of django-pgcrypto-fields: neither depends on a key (facts, section 2)."""
+    return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
+
+
 def encrypting(alias: str) -> dict[tuple[str, str], str]:
     """Columns of fields whose class, or an ancestor of it outside Django, says that it encrypts: the class's name."""
     found = {}
@@ -87,7 +115,7 @@ def encrypting(alias: str) -> dict[tuple[str, str], str]:
             if not ancestor.__module__.startswith("django.") and _ENCRYPTING.search(
                 f"{ancestor.__module__} {ancestor.__name__}"
             ):
-                if not hasattr(field, "encrypted_field_name"):
+                if not _is_hash(field):
                     found[(table, field.column)] = f"{type(field).__module__}.{type(field).__name__}"
                 break
     return found

@@ -11,40 +11,20 @@ import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
+
+from .openpgp import OpenPgp
+from .tokens import Cipher, Opened
+from .unauthenticated import AesCbcFixedIv, AesEcb
 
 BLOCK = 16  # bytes of an AES block
 MAC = 32  # bytes of an HMAC-SHA256
 VERSION = b"\x80"  # of https://github.com/fernet/spec
 TIME = struct.Struct(">Q")
 HEADER = len(VERSION) + TIME.size + BLOCK
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The inside of a token: its bytes (never decoded, never unpickled), the time it was made, where it says one,
-    and whether a search hash followed it."""
-
-    plaintext: bytes
-    timestamp: int | None = None
-    hashed: bool = False
-
-    def __repr__(self) -> str:
-        return f"Opened({len(self.plaintext)} bytes)"
-
-
-class Cipher(Protocol):
-    """A format with its key."""
-
-    def open(self, token: bytes) -> Opened | None:
-        """The inside, or None where the token does not authenticate under this key."""
-
-    def seal(self, inside: Opened) -> bytes:
-        """A new token with the same inside."""
 
 
 class AesCbcHmac:
@@ -182,6 +162,7 @@ class Format:
     keys: tuple[str, ...] = ("key",)
     marker: bytes = b""  # none: any value may be a token
     text: bool = True  # its tokens are ASCII; otherwise raw bytes
+    authenticated: bool = True  # a token opens under its own key alone
 
 
 FORMATS: dict[str, Format] = {
@@ -190,4 +171,7 @@ FORMATS: dict[str, Format] = {
     "aes_cbc_hmac": Format(AesCbcHmac, keys=("key", "signing_key"), marker=b"\x80\x00\x00\x00\x00", text=False),
     "aes_gcm": Format(AesGcm, text=False),
     "aes_gcm_nonce_first": Format(AesGcmNonceFirst),
+    "openpgp": Format(OpenPgp, marker=b"\xc3", text=False),
+    "aes_ecb": Format(AesEcb, text=False, authenticated=False),
+    "aes_cbc_fixed_iv": Format(AesCbcFixedIv, keys=("key", "iv"), text=False, authenticated=False),
 }

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .derivation import Settings
-from .formats import Cipher, Opened
 from .keysets import KeySet
 from .schemes import Scheme
+from .tokens import Cipher, Opened
 
 
 class Keyring:
-    """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set.
+    """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set; ``base`` is the one
+    that everything was under before the rotation that is under way, and is tried first.
 
     ``application`` gives a setting as the application has it; ``feeds`` says which settings the keys feed under names
     of their own. Schemes that lack a value for a setting are left out; those that depend on none of the keys are
@@ -27,14 +28,16 @@ class Keyring:
         stages: Mapping[str, KeySet],
         application: Settings,
         feeds: Mapping[str, Sequence[str]] | None = None,
+        base: str = "current",
     ) -> None:
-        self.stages = stages
+        self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
+        self.base = base
         self.application = application
         self._feeds = feeds or {}
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
-        self._views = {stage: self._view(keys) for stage, keys in stages.items()}
+        self._views = {stage: self._view(keys) for stage, keys in self.stages.items()}
         for scheme in schemes.values():
             self.add(scheme)
 
@@ -92,9 +95,14 @@ class Keyring:
         """The key id of one stage's key set."""
         return self.stages[stage].key_id
 
-    def stage_of(self, scheme: str, token: bytes) -> tuple[str, Opened] | None:
-        """The first stage whose key set opens ``token``, and its inside; None where none does."""
+    def stage_of(self, scheme: str, token: bytes, key_id: str | None = None) -> tuple[str, Opened] | None:
+        """The first stage whose key set opens ``token``, and its inside; None where none does.
+
+        With ``key_id`` from the journal only that key set counts.
+        """
         for stage, cipher in self._ciphers[scheme].items():
+            if key_id is not None and key_id != self.key_id(stage):
+                continue
             inside = cipher.open(token)
             if inside is not None:
                 return stage, inside

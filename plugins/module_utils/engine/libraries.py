@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+MIRAGE_KEY = {
+    "derive": "base64_first_bytes",
+    "secret": {"first": ["MIRAGE_SECRET_KEY", "SECRET_KEY"]},
+    "length": 32,
+}
 FERNET_FIELDS = {"derive": "hkdf_sha256", "secret": {"first": ["FERNET_KEYS", "SECRET_KEY"]}}
+
+DJFERNET_PREFIX = {"setting": "DJFERNET_PREFIX", "default": "djfernet"}  # what data of versions before 0.8 is under
 
 KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
     # the runbook's application and its relatives
@@ -35,7 +42,11 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
     "django_fernet_fields_no_hkdf": {"format": "fernet", "key": {"derive": "direct", "secret": "FERNET_KEYS"}},
     "djfernet": {
         "format": "fernet",
-        "key": {**FERNET_FIELDS, "salt": {"text": "djfernet-hkdf-salt"}, "info": {"text": "djfernet"}},
+        "key": {
+            **FERNET_FIELDS,
+            "salt": {"join": [DJFERNET_PREFIX, {"text": "-hkdf-salt"}]},
+            "info": DJFERNET_PREFIX,
+        },
     },
     "django_encrypted_model_fields": {
         "format": "fernet",
@@ -70,4 +81,20 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
         "hash_salt": {"setting": "SECURED_FIELDS_HASH_SALT", "default": ""},
     },
     "django_encrypted_json_fields": {"format": "fernet", "key": {"derive": "direct", "secret": "EJF_ENCRYPTION_KEYS"}},
+    "django_pgcrypto_fields": {"format": "openpgp", "key": {"derive": "raw", "secret": "PGCRYPTO_KEY"}},
+    # without a MAC: tried where the model's field says so
+    "django_mirage_field_ecb": {"format": "aes_ecb", "key": MIRAGE_KEY, "base64": True, "nested": True},
+    "django_mirage_field_cbc": {
+        "format": "aes_cbc_fixed_iv",
+        "key": MIRAGE_KEY,
+        "iv": {"derive": "raw", "secret": {"setting": "MIRAGE_CIPHER_IV", "default": "1234567890abcdef"}},
+        "base64": True,
+        "nested": True,
+    },
+    "django_pgcrypto": {
+        "format": "aes_cbc_fixed_iv",
+        "key": {"derive": "padded", "secret": {"first": ["PGCRYPTO_DEFAULT_KEY", "SECRET_KEY"]}},
+        "iv": {"derive": "raw", "secret": {"text": "\0" * 16}},
+        "armor": True,
+    },
 }

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .catalog import JOURNAL
 from .census import Tally
 from .database import Database
 from .discovery import Survey, Target
@@ -154,12 +155,19 @@ _NOTICES = (
 )
 
 
-def notices(database: Database, targets: Sequence[Target]) -> Iterator[dict[str, str]]:
+def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[dict[str, str]]:
     """What the catalogue says that a person must know before the rotation."""
     for target in targets:
         for notice, todo, sql in _NOTICES:
             if database.rows(sql, (target.table.regclass, target.column), table=target.table.label):
                 yield {"column": target.name, "notice": notice, "todo": todo}
+        if not keyring.schemes[target.scheme].format.authenticated:
+            yield {
+                "column": target.name,
+                "notice": "a format without authentication",
+                "todo": f"Stop every writer for the whole rotation. The table {JOURNAL} keeps account of its progress; "
+                "drop it when no rotation is open.",
+            }
         if target.model == target.table.label:
             yield {
                 "column": target.name,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from . import census
 from .catalog import RowKey, Table
 from .database import Database, Yielded, quote
 from .discovery import Target
+from .journal import Journal
 from .keyring import Keyring
 
 MAX_PASSES = 20
@@ -64,9 +65,11 @@ def reencrypt(
     Raises E_UNREADABLE, E_PLAINTEXT, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_UNSETTLED, E_DB or E_DB_LOST.
     """
     translate = _Translator(keyring, destination, leave_alone, stop_at_unreadable)
+    journal = Journal(database, keyring, targets)
     try:
+        journal.prepare()
         for table, key, members in census.by_table(targets):
-            _table(database, table, key, members, translate, work)
+            _table(database, table, key, members, translate, journal, work)
     except RotationError as exc:
         raise exc.with_changed(changed(work, keyring.key_id(destination))) from None
 
@@ -80,17 +83,28 @@ def changed(work: Work, key_id: str) -> str:
 
 
 def _table(
-    database: Database, table: Table, key: RowKey, members: Sequence[Target], translate: _Translator, work: Work
+    database: Database,
+    table: Table,
+    key: RowKey,
+    members: Sequence[Target],
+    translate: _Translator,
+    journal: Journal,
+    work: Work,
 ) -> None:
     """Passes over one table until one finds nothing left."""
+
+    def enter(done: Sequence[Change]) -> None:
+        journal.write(translate.key_id, [entry for change in done for entry in _entries(members, change)])
+
     for _attempt in range(MAX_PASSES):
         left = yielded = 0
         work.passes += 1
         for page in census.pages(database, table, key, members):
-            changes = [change for row_key, values in page if (change := translate.row(members, row_key, values))]
+            known = journal.of(members, page)
+            changes = [change for row_key, values in page if (change := translate.row(members, row_key, values, known))]
             left += len(changes)
             if changes:
-                yielded += _write(database, table, key, members, changes, work)
+                yielded += _write(database, table, key, members, changes, enter, work)
         if not left:
             return
         if yielded:
@@ -101,19 +115,28 @@ def _table(
 
 
 def _write(
-    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change], work: Work
+    database: Database,
+    table: Table,
+    key: RowKey,
+    members: Sequence[Target],
+    changes: Sequence[Change],
+    enter: Callable[[Sequence[Change]], None],
+    work: Work,
 ) -> int:
     """Write the changes; halves of them where the whole had to yield. The number of rows that stayed locked."""
     try:
-        done = _compare_and_set(database, table, key, members, changes)
+        with database.batch():
+            written = _compare_and_set(database, table, key, members, changes)
+            done = [change for change in changes if change.key in written]
+            enter(done)
     except Yielded:
         if len(changes) == 1:
             return 1
         middle = len(changes) // 2
-        return sum(_write(database, table, key, members, half, work) for half in (changes[:middle], changes[middle:]))
-    for change in changes:
-        if change.key in done:
-            work.values.update(change.tokens)
+        halves = (changes[:middle], changes[middle:])
+        return sum(_write(database, table, key, members, half, enter, work) for half in halves)
+    for change in done:
+        work.values.update(change.tokens)
     work.conflicts += len(changes) - len(done)
     return 0
 
@@ -142,8 +165,14 @@ def _compare_and_set(
         f" WHERE {' AND '.join(same)} RETURNING {', '.join(f'v.{name}' for name in keys)}"
     )
     fields = [(*change.key, *change.old, *change.new, *map(change.derived.get, search)) for change in changes]
-    with database.batch():
-        return set(database.rows(sql, [list(values) for values in zip(*fields)], table=table.label))
+    return set(database.rows(sql, [list(values) for values in zip(*fields)], table=table.label))
+
+
+def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:
+    """What the journal is told of one change."""
+    for target, before, after in zip(members, change.old, change.new):
+        if before != after:
+            yield target.name, census.row_name(change.key), after
 
 
 class _Translator:
@@ -154,18 +183,28 @@ class _Translator:
         self._keyring = keyring
         self._destination = destination
         self._leave_alone = leave_alone
+        self.key_id = keyring.key_id(destination)
 
-    def row(self, members: Sequence[Target], key: RowText, values: Sequence[Any]) -> Change | None:
-        """The change of one row, or None where all its values are where they should be."""
+    def row(
+        self, members: Sequence[Target], key: RowText, values: Sequence[Any], known: Mapping[tuple[str, str], str]
+    ) -> Change | None:
+        """The change of one row, or None where all its values are where they should be.
+
+        ``known`` is what the journal says of its values.
+        """
         change = Change(key, tuple(values), ())
-        change.new = tuple(self._value(target, key, value, change) for target, value in zip(members, values))
+        row = census.row_name(key)
+        change.new = tuple(
+            self._value(target, key, value, known.get((target.name, row)), change)
+            for target, value in zip(members, values)
+        )
         return change if change.tokens else None
 
-    def _value(self, target: Target, key: RowText, value: Any, change: Change) -> Any:
+    def _value(self, target: Target, key: RowText, value: Any, key_id: str | None, change: Change) -> Any:
         if not value:
             return value
         tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
-        fresh = [self._token(target, key, token, change) for token in tokens]
+        fresh = [self._token(target, key, token, key_id, change) for token in tokens]
         changed = sum(before != after for before, after in zip(tokens, fresh))
         if not changed:
             return value
@@ -175,8 +214,8 @@ class _Translator:
             raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(new))
         return new
 
-    def _token(self, target: Target, key: RowText, token: bytes, change: Change) -> bytes:
-        opened = self._keyring.stage_of(target.scheme, token)
+    def _token(self, target: Target, key: RowText, token: bytes, key_id: str | None, change: Change) -> bytes:
+        opened = self._keyring.stage_of(target.scheme, token, key_id)
         if opened is None:
             self._refuse_unless_listed(target, key, token)
             return token

@@ -31,6 +31,7 @@ class Request:
     label: str = ""
     lock: bool = False  # become the one rotator before anything is looked at
     keys_from: str = "the key store"
+    base: str = "current"  # the stage everything was under when the open rotation began
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Application:
             self.refuse_unproved()
         notices: list[dict[str, str]] = []
         for database, survey in self.parts:
-            notices += plan.notices(database, survey.found)
+            notices += plan.notices(database, survey.found, self.keyring)
             notices += plan.unproved(survey)
             notices += plan.secret_names(survey)
         return plan.document(surveys, self.census("current"), self.keyring, notices)
@@ -100,7 +101,7 @@ def opened(request: Request) -> Iterator[Application]:
         ]
         stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
         feeds = project.feeds(request.key_sets.values())
-        keyring = Keyring(schemes.parse(request.schemes), stages, project.setting, feeds)
+        keyring = Keyring(schemes.parse(request.schemes), stages, project.setting, feeds, request.base)
         databases = [database for database in databases if not database.is_replica()]
         if not databases:
             raise RotationError("E_DB_REPLICA")

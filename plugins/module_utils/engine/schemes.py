@@ -11,11 +11,14 @@ from typing import Any
 
 from ..errors import RotationError
 from . import derivation
-from .formats import FORMATS, Cipher, Format
+from .formats import FORMATS, Format
 from .libraries import KNOWN_SCHEMES
-from .wrappers import AnyOf, Base64, Hashed, Prefixed
+from .tokens import Cipher
+from .wrappers import AnyOf, Armor, Base64, Hashed, Nested, Prefixed
 
-MEMBERS = {"format", "key", "signing_key", "prefix", "base64", "hash_salt"}
+ROLES = ("key", "signing_key", "iv")
+AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
+MEMBERS = {"format", *ROLES, *AROUND, "hash_salt"}
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,14 @@ class Scheme:
         bare = self.format.marker
         if self.described.get("base64"):
             bare = base64.urlsafe_b64encode(bare[: len(bare) // 3 * 3])
+        if self.described.get("armor"):
+            bare = Armor.HEAD
         return self.described.get("prefix", "").encode() + bare
 
     @property
     def text(self) -> bool:
         """Whether its tokens are ASCII."""
-        return self.format.text or bool(self.described.get("base64"))
+        return self.format.text or bool(self.described.get("base64") or self.described.get("armor"))
 
     def cipher(self, settings: derivation.Settings) -> Cipher | None:
         """The scheme under one set of settings; None where one of them has no value, or none that fits a trial.
@@ -77,6 +82,10 @@ class Scheme:
             cipher = Hashed(cipher, salts[0])
         if self.described.get("base64"):
             cipher = Base64(cipher)
+        if self.described.get("armor"):
+            cipher = Armor(cipher)
+        if self.described.get("nested"):
+            cipher = Nested(cipher)
         prefix = self.described.get("prefix", "")
         return Prefixed(cipher, prefix.encode()) if prefix else cipher
 
@@ -121,12 +130,12 @@ def _check(name: str, members: Any) -> None:
             raise refuse(f"has the unknown member {member}")
     if str(members.get("format")) not in FORMATS:
         raise refuse(f"has no format of: {', '.join(FORMATS)}")
-    for role in ("key", "signing_key"):
+    for role in ROLES:
         if role in FORMATS[members["format"]].keys:
             _check_key(members.get(role), role, refuse)
         elif role in members:
             raise refuse(f"has a {role}, which {members['format']} does not take")
-    for member, kind in (("prefix", str), ("base64", bool)):
+    for member, kind in AROUND.items():
         if not isinstance(members.get(member, kind()), kind):
             raise refuse(f"has a {member} of another type than {kind.__name__}")
     if "hash_salt" in members and not _is_source(members["hash_salt"]):
@@ -159,7 +168,7 @@ def _is_source(value: Any) -> bool:
         return set(value) == {"setting", "default"} and isinstance(value["setting"], str)
     if set(value) == {"text"}:
         return True
-    return set(value) in ({"first"}, {"all"}) and _are_sources(next(iter(value.values())))
+    return len(value) == 1 and set(value) <= {*derivation.GROUPS} and _are_sources(next(iter(value.values())))
 
 
 def _are_sources(value: Any) -> bool:

@@ -90,6 +90,12 @@ class History:
         """The rotation that made a version and is not closed yet."""
         return next((version.rotation_id for version in self.versions if version.outcome is None), None)
 
+    @property
+    def base(self) -> str:
+        """The stage that everything was under when the rotation that is open began; without one, ``current``."""
+        switched = self.open_rotation and "pending" not in self.stages and "previous" in self.stages
+        return "previous" if switched else "current"
+
     def outcome(self, rotation_id: str) -> str | None:
         """How that rotation ended; None where it is open or unknown."""
         return next((version.outcome for version in self.versions if version.rotation_id == rotation_id), None)

@@ -25,6 +25,7 @@ def params(tmp_path) -> dict[str, Any]:
         "keys": [{"name": "SECRET_KEY"}],
         "env_file": str(tmp_path / ".env"),
         "key_sets": {},
+        "base": "current",
     }
 
 

@@ -44,6 +44,9 @@ def settings(**values: Any) -> derivation.Settings:
         ({"setting": "UNKNOWN", "default": "d"}, [b"d"]),
         ({"setting": "BLANK", "default": "d"}, [b"d"]),
         ({"setting": "UNKNOWN", "default": ""}, [b""]),
+        ({"join": ["ONE", {"text": "-salt"}]}, [b"1-salt"]),
+        ({"join": [{"setting": "UNKNOWN", "default": "d"}, "MANY"]}, [b"d1"]),
+        ({"join": ["UNKNOWN", {"text": "-salt"}]}, []),
     ],
 )
 def test_what_a_source_stands_for(source, expected):
@@ -61,11 +64,21 @@ def test_what_a_source_stands_for(source, expected):
         ({"text": "ONE"}, set()),
         ({"bytes": b"ONE"}, set()),
         ({"first": ["ONE", {"all": ["TWO", {"text": "x"}]}]}, {"ONE", "TWO"}),
+        ({"join": ["ONE", {"text": "x"}]}, {"ONE"}),
         ({"all": ["ONE", {"setting": "THREE", "default": "d"}]}, {"ONE", "THREE"}),
     ],
 )
 def test_the_settings_that_a_source_speaks_of(source, expected):
     assert derivation.names(source) == expected
+
+
+@pytest.mark.parametrize(("given", "length"), [(1, 16), (16, 16), (17, 24), (24, 24), (25, 32), (32, 32), (99, 32)])
+def test_padded_fills_up_to_a_length_of_aes_and_cuts_at_the_longest(given, length):
+    assert derivation.padded(b"k" * given) == (b"k" * given + bytes(32))[:length]
+
+
+def test_base64_first_bytes_is_text():
+    assert derivation.base64_first_bytes(b"\xff" * 40, length=32) == b"____" * 8
 
 
 def test_direct_takes_the_setting_as_it_is():

@@ -95,29 +95,29 @@ def test_what_an_application_puts_around_its_tokens_is_found_out(prefix, doubled
     ring.add(dressed)
     value = ring.cipher(dressed.name, "current").seal(INSIDE).decode()
     ring.remove(dressed) if prefix or doubled else None
-    found = discovery._proved([value], TEXT, ring)
+    found = discovery._proved([value], TEXT, ring, ())
     assert found == dressed.name
     assert ring.schemes[found].marker == dressed.marker
 
 
 def test_a_scheme_is_proved_by_one_token_of_many_values(token):
-    assert discovery._proved(["gAAAAAbroken", "x", token.decode()], TEXT, keyring()) == "field"
+    assert discovery._proved(["gAAAAAbroken", "x", token.decode()], TEXT, keyring(), ()) == "field"
 
 
 @pytest.mark.parametrize("column", [Column("a", "bytea", None, False), Column("a", "jsonb", None, False), TEXT])
 def test_a_token_is_found_in_every_type_of_column(column, token):
     values = {"bytea": memoryview(token), "jsonb": f'{{"x": [1, "{token.decode()}"]}}', "text": token.decode()}
-    assert discovery._proved([values[column.type]], column, keyring()) == "field"
+    assert discovery._proved([values[column.type]], column, keyring(), ()) == "field"
 
 
 def test_a_token_of_another_key_proves_nothing_and_leaves_no_scheme_behind(token):
     ring = keyring(stages={"current": KeySet({"FIELD_KEY": "another"})})
-    assert discovery._proved(["enc$" + token.decode(), token.decode()], TEXT, ring) is None
+    assert discovery._proved(["enc$" + token.decode(), token.decode()], TEXT, ring, ()) is None
     assert list(ring.schemes) == ["field"]
 
 
 def test_no_value_is_no_proof():
-    assert discovery._proved([], TEXT, keyring()) is None
+    assert discovery._proved([], TEXT, keyring(), ()) is None
 
 
 @pytest.mark.parametrize(

@@ -48,15 +48,16 @@ def raw(name: str, change: Callable[[bytearray], object], token: bytes) -> bytes
 
 
 def test_every_format_is_tested_here():
-    assert set(REGIONS) == set(FORMATS)
+    elsewhere = {"openpgp", "aes_ecb", "aes_cbc_fixed_iv"}  # test_openpgp.py, test_unauthenticated.py
+    assert {*REGIONS, *elsewhere} == set(FORMATS)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 def test_a_format_takes_the_keys_it_says(name):
     assert len(keys_of(name)) == len(FORMATS[name].keys)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 def test_what_is_sealed_opens_again_with_its_time(name):
     assert made(name).open(made(name).seal(inside(name))) == inside(name)
 
@@ -67,7 +68,7 @@ def test_the_time_is_kept(name, time):
     assert made(name).open(made(name).seal(inside(name, time=time))).timestamp == time
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 @pytest.mark.parametrize(
     "plaintext",
     [bytes(range(256)), b"", b"\0", b"x" * 16, b"\x80\x04cos\nsystem\n."],
@@ -77,12 +78,12 @@ def test_any_bytes_go_through_as_they_are(name, plaintext):
     assert made(name).open(made(name).seal(inside(name, plaintext))) == inside(name, plaintext)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 def test_two_tokens_of_the_same_inside_differ(name):
     assert made(name).seal(inside(name)) != made(name).seal(inside(name))
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 def test_a_token_of_another_key_does_not_open(name):
     assert made(name, seed=1).open(made(name).seal(inside(name))) is None
 
@@ -107,7 +108,7 @@ def test_a_token_that_was_changed_anywhere_does_not_open(name, region):
     assert made(name).open(raw(name, flip, token)) is None
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 def test_a_token_that_was_changed_in_any_one_byte_does_not_open(name):
     token = made(name).seal(inside(name))
     length = len(base64.urlsafe_b64decode(token) if name in IN_BASE64 else token)
@@ -119,7 +120,7 @@ def test_a_token_that_was_changed_in_any_one_byte_does_not_open(name):
         assert made(name).open(raw(name, flip, token)) is None, place
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 @pytest.mark.parametrize(
     "change",
     [
@@ -132,7 +133,7 @@ def test_a_token_of_another_length_does_not_open(name, change):
     assert made(name).open(raw(name, change, made(name).seal(inside(name)))) is None
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 @pytest.mark.parametrize(
     "token",
     [b"", b"plain", b"gAAAAA", "Žluťoučký".encode(), b"enc$gAAAAA", b"\0", b"\x80" * 40, b"\xff" * 200, b"A" * 73],
@@ -141,7 +142,7 @@ def test_what_is_no_token_does_not_open(name, token):
     assert made(name).open(token) is None
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 def test_a_key_of_another_length_is_refused(name):
     first, *others = keys_of(name)
     for wrong in (first[:-1], first + b"x", b""):
@@ -149,7 +150,7 @@ def test_a_key_of_another_length_is_refused(name):
             FORMATS[name].make(wrong, *others)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REGIONS)
 @pytest.mark.parametrize("time", [0, 1_500_000_000, 4_294_967_295])
 def test_a_token_begins_with_the_marker_until_2106(name, time):
     token = made(name).seal(inside(name, b"x", time))

@@ -32,9 +32,18 @@ def test_what_no_stage_opens_has_none(keyring, value):
     assert keyring.stage_of(SCHEME, value.encode()) is None
 
 
-def test_the_first_of_two_stages_with_the_same_keys_is_taken(old_keys, vectors):
-    keyring = Keyring(schemes.parse("auto"), {"pending": old_keys, "current": old_keys}, nothing_set)
-    assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"].encode())[0] == "pending"
+@pytest.mark.parametrize("base", ["pending", "current"])
+def test_of_two_stages_with_the_same_keys_the_base_is_taken(old_keys, vectors, base):
+    stages = {"pending": old_keys, "current": old_keys}
+    keyring = Keyring(schemes.parse("auto"), stages, nothing_set, base=base)
+    assert keyring.stage_of(SCHEME, vectors["rows"][0]["stored_old"].encode())[0] == base
+
+
+def test_what_the_journal_says_goes_before_what_opens(keyring, old_keys, new_keys, vectors):
+    token = vectors["rows"][0]["stored_old"].encode()
+    assert keyring.stage_of(SCHEME, token, old_keys.key_id)[0] == "current"
+    assert keyring.stage_of(SCHEME, token, new_keys.key_id) is None
+    assert keyring.stage_of(SCHEME, token, "0" * 16) is None
 
 
 def test_a_cipher_is_that_of_its_stage(keyring, vectors):

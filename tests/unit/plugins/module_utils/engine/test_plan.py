@@ -16,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.fields 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.schemes import Scheme
 
+from .conftest import nothing_set
 from .test_discovery import survey
 
 OWN = {
@@ -305,14 +306,22 @@ class Catalogue:
         ("relkind = 'p'", "partitioned table"),
     ],
 )
-def test_what_the_catalogue_says_is_a_notice(target, part, notice):
+def test_what_the_catalogue_says_is_a_notice(target, two_keys, part, notice):
     database = Catalogue(part)
-    (found,) = plan.notices(database, [target])
+    (found,) = plan.notices(database, [target], two_keys)
     assert (found["column"], found["notice"]) == ("profile.name", notice)
     assert set(database.asked) == {('"public"."profile"', "name")}
 
 
-def test_a_column_in_no_model_is_a_notice(target):
-    (found,) = plan.notices(Catalogue(), [replace(target, model="profile")])
+def test_a_column_in_no_model_is_a_notice(target, two_keys):
+    (found,) = plan.notices(Catalogue(), [replace(target, model="profile")], two_keys)
     assert found["notice"] == "in no model"
-    assert list(plan.notices(Catalogue(), [target])) == []
+    assert list(plan.notices(Catalogue(), [target], two_keys)) == []
+
+
+def test_a_format_without_authentication_is_a_notice(target, old_keys):
+    described = {"ecb": {"format": "aes_ecb", "key": {"derive": "sha256", "secret": "SECRET_KEY"}, "base64": True}}
+    keyring = Keyring(schemes.parse(described), {"current": old_keys}, nothing_set)
+    (found,) = plan.notices(Catalogue(), [replace(target, scheme="ecb", model="customer.Profile")], keyring)
+    assert found["notice"] == "a format without authentication"
+    assert "Stop every writer" in found["todo"]

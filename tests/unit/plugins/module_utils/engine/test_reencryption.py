@@ -24,7 +24,7 @@ def phone(target):
 
 def test_a_token_under_other_keys_is_rewritten_with_the_same_inside(translate, target, two_keys, vectors):
     old = vectors["rows"][0]["stored_old"]
-    change = translate.row([target], ("1",), [old])
+    change = translate.row([target], ("1",), [old], {})
     assert (change.key, change.old, change.tokens) == (("1",), (old,), {"profile.name": 1})
     stage, inside = two_keys.stage_of(target.scheme, change.new[0].encode())
     assert stage == "pending"
@@ -32,17 +32,17 @@ def test_a_token_under_other_keys_is_rewritten_with_the_same_inside(translate, t
 
 
 def test_a_row_that_is_where_it_should_be_is_left(translate, target, vectors):
-    assert translate.row([target], ("1",), [vectors["rows"][0]["stored_new"]]) is None
+    assert translate.row([target], ("1",), [vectors["rows"][0]["stored_new"]], {}) is None
 
 
 @pytest.mark.parametrize("value", [None, ""])
 def test_an_empty_value_is_left(translate, target, value):
-    assert translate.row([target], ("1",), [value]) is None
+    assert translate.row([target], ("1",), [value], {}) is None
 
 
 def test_of_a_row_done_by_half_only_the_rest_changes(translate, target, phone, vectors):
     done, left = vectors["rows"][0]["stored_new"], vectors["rows"][1]["stored_old"]
-    change = translate.row([target, phone], ("1",), [done, left])
+    change = translate.row([target, phone], ("1",), [done, left], {})
     assert change.tokens == {"profile.phone": 1}
     assert change.old == (done, left)
     assert change.new[0] == done
@@ -52,29 +52,29 @@ def test_of_a_row_done_by_half_only_the_rest_changes(translate, target, phone, v
 @pytest.mark.parametrize(("value", "code"), [("gAAAAAbroken", "E_UNREADABLE"), ("CANARY", "E_PLAINTEXT")])
 def test_a_value_under_no_key_stops_the_work(translate, target, value, code):
     with pytest.raises(RotationError) as refused:
-        translate.row([target], ("1",), [value])
+        translate.row([target], ("1",), [value], {})
     assert refused.value.code == code
     assert refused.value.where["rows"] == "profile.name:1"
     assert value not in str(refused.value)
 
 
 def test_a_value_that_was_listed_is_left_and_its_neighbour_is_not(translate, target, phone, vectors):
-    change = translate.row([target, phone], ("7",), ["gAAAAAbroken", vectors["rows"][0]["stored_old"]])
+    change = translate.row([target, phone], ("7",), ["gAAAAAbroken", vectors["rows"][0]["stored_old"]], {})
     assert change.new[0] == "gAAAAAbroken"
     assert change.tokens == {"profile.phone": 1}
 
 
 def test_on_the_way_back_a_value_under_no_key_is_left(two_keys, target):
     back = reencryption._Translator(two_keys, "current", [], False)
-    assert back.row([target], ("1",), ["gAAAAAbroken"]) is None
+    assert back.row([target], ("1",), ["gAAAAAbroken"], {}) is None
 
 
 def test_a_token_too_long_for_its_column_is_refused(translate, target, vectors):
     row = vectors["rows"][0]
     fits = replace(target, limit=len(row["stored_new"]))
-    assert translate.row([fits], ("1",), [row["stored_old"]]) is not None
+    assert translate.row([fits], ("1",), [row["stored_old"]], {}) is not None
     with pytest.raises(RotationError) as refused:
-        translate.row([replace(fits, limit=fits.limit - 1)], ("1",), [row["stored_old"]])
+        translate.row([replace(fits, limit=fits.limit - 1)], ("1",), [row["stored_old"]], {})
     assert refused.value.code == "E_TOKEN_TOO_LONG"
     assert refused.value.where["needed"] == fits.limit
 
@@ -96,7 +96,7 @@ def document(target):
 def test_each_token_of_a_document_is_rewritten_in_its_place(translate, document, two_keys, vectors):
     (one, _), (two, done) = ((row["stored_old"], row["stored_new"]) for row in vectors["rows"][:2])
     text = f'{{"a" : ["{one}", 1.50, "clear"], "{one}": "{done}", "b": "{two}"}}'
-    change = translate.row([document], ("1",), [text])
+    change = translate.row([document], ("1",), [text], {})
     assert change.tokens == {"profile.data": 2}
     fresh = change.new[0]
     before, after = (document.kind.tokens(value, b"gAAAAA") for value in (text, fresh))
@@ -113,14 +113,14 @@ def test_each_token_of_a_document_is_rewritten_in_its_place(translate, document,
 def test_a_document_with_one_token_under_no_key_stops_the_work(translate, document, vectors):
     old = vectors["rows"][0]["stored_old"]
     with pytest.raises(RotationError) as refused:
-        translate.row([document], ("1",), [f'["{old}", "gAAAAAbroken"]'])
+        translate.row([document], ("1",), [f'["{old}", "gAAAAAbroken"]'], {})
     assert (refused.value.code, refused.value.where["rows"]) == ("E_UNREADABLE", "profile.data:1")
 
 
 def test_a_bytea_value_stays_bytes(target, translate, two_keys, vectors):
     row = vectors["rows"][0]
     stored = replace(target, type="bytea")
-    change = translate.row([stored], ("1",), [memoryview(row["stored_old"].encode())])
+    change = translate.row([stored], ("1",), [memoryview(row["stored_old"].encode())], {})
     assert isinstance(change.new[0], bytes)
     assert two_keys.stage_of(target.scheme, change.new[0])[0] == "pending"
 
@@ -128,10 +128,10 @@ def test_a_bytea_value_stays_bytes(target, translate, two_keys, vectors):
 def test_a_search_column_is_made_anew_under_the_salt_of_the_destination(target, translate, new_keys, vectors):
     row = vectors["rows"][0]
     searched = replace(target, derived=(Derived("search", "xx", "ENCRYPTION_SALT"),))
-    change = translate.row([searched], ("1",), [row["stored_old"]])
+    change = translate.row([searched], ("1",), [row["stored_old"]], {})
     salted = row["plaintext"].encode() + new_keys.values["ENCRYPTION_SALT"].encode()
     assert change.derived == {"search": "xx" + hashlib.sha256(salted).hexdigest()}
-    assert translate.row([searched], ("1",), [row["stored_new"]]) is None
+    assert translate.row([searched], ("1",), [row["stored_new"]], {}) is None
 
 
 def test_a_cipher_that_does_not_give_back_what_went_in_stops_the_work(target, two_keys, vectors, monkeypatch):
@@ -147,5 +147,5 @@ def test_a_cipher_that_does_not_give_back_what_went_in_stops_the_work(target, tw
     monkeypatch.setattr(two_keys, "cipher", lambda scheme, stage: Forgetful(cipher(scheme, stage)))
     translate = reencryption._Translator(two_keys, "pending", [], True)
     with pytest.raises(RotationError) as refused:
-        translate.row([target], ("1",), [vectors["rows"][0]["stored_old"]])
+        translate.row([target], ("1",), [vectors["rows"][0]["stored_old"]], {})
     assert refused.value.code == "E_SELF_CHECK"

@@ -108,7 +108,7 @@ def test_a_prefix_is_put_before_each_token_and_asked_of_each():
         ({"profile": {"key": PROFILE["key"]}}, "has no format of: fernet"),
         (
             {"profile": {"format": "fernet"}},
-            "has no key.derive of: direct, hex, raw, sha256, pbkdf2_sha256, hkdf_sha256",
+            "has no key.derive of: direct, hex, raw, padded, base64_first_bytes, sha256, pbkdf2_sha256, hkdf_sha256",
         ),
         ({"profile": {"format": "fernet", "key": "SECRET_KEY"}}, "has no key.derive of"),
         ({"profile": changed(PROFILE, derive="md5")}, "has no key.derive of"),

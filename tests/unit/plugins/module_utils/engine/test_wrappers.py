@@ -5,8 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 
+import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import FernetToken, Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.wrappers import AnyOf, Base64, Hashed, Prefixed
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.wrappers import (
+    AnyOf,
+    Armor,
+    Base64,
+    Hashed,
+    Nested,
+    Prefixed,
+)
 
 FIRST, SECOND, OTHER = (FernetToken(bytes([number]) * 32) for number in (1, 2, 3))
 INSIDE = Opened("Žluťoučký".encode(), 1_500_000_000)
@@ -37,6 +45,63 @@ def test_a_prefix_is_put_before_each_token_and_asked_of_each():
     assert FIRST.open(token[4:]) == INSIDE
     for other in (token[4:], b"enc$" + token, b"tok$" + token[4:], b"enc" + token[4:], b"ENC$" + token[4:], b"enc$"):
         assert cipher.open(other) is None
+
+
+ARMORED = """-----BEGIN PGP MESSAGE-----
+Version: django-pgcrypto 3.1.0
+Comment: by another program, in lines
+
+NnpSmG1kfq8HO4Bl
+adCpEw==
+=+vzh
+-----END PGP MESSAGE-----
+"""
+
+
+class Bare:
+    """A cipher that changes nothing."""
+
+    def open(self, token):
+        return Opened(token)
+
+    def seal(self, inside):
+        return inside.plaintext
+
+
+def test_armour_is_taken_off_and_put_on():
+    raw = base64.b64decode("NnpSmG1kfq8HO4BladCpEw==")
+    assert Armor(Bare()).open(ARMORED.encode()) == Opened(raw)
+    plain = "-----BEGIN PGP MESSAGE-----\n\nNnpSmG1kfq8HO4BladCpEw==\n=+vzh\n-----END PGP MESSAGE-----"
+    assert Armor(Bare()).seal(Opened(raw)) == plain.encode()
+    assert Armor(Bare()).open(Armor(Bare()).seal(Opened(b""))) == Opened(b"")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("+vzh", "+vzi"), ("NnpS", "NnpT"), ("NnpS", "Nnp"), ("\n\n", "\n"), ("BEGIN", "Begin"), ("=+vzh\n", "")],
+)
+def test_damaged_armour_does_not_open(old, new):
+    assert Armor(Bare()).open(ARMORED.replace(old, new).encode()) is None
+
+
+def test_a_token_inside_a_token_comes_along():
+    cipher, new = Nested(FIRST), Nested(SECOND)
+    inner = FIRST.seal(Opened(b'{"a": "kept"}', 5))
+    token = FIRST.seal(Opened(b'\'"\\"' + inner + b'\\""\'::jsonb', 7))
+    inside = cipher.open(token)
+    assert inner not in inside.plaintext
+    fresh = new.seal(inside)
+    assert new.open(fresh) == inside
+    outer = SECOND.open(fresh)
+    assert outer.plaintext.startswith(b'\'"\\"gAAAAA')
+    assert SECOND.open(outer.plaintext[4:-11]).plaintext == b'{"a": "kept"}'
+
+
+def test_quoted_text_that_is_no_token_stays():
+    cipher = Nested(FIRST)
+    text = b'{"a_long_name_of_letters_only": "another_long_one_of_letters"}'
+    assert cipher.open(cipher.seal(Opened(text, 1))) == Opened(text, 1)
+    assert FIRST.open(cipher.seal(Opened(text, 1))).plaintext == text
 
 
 def test_a_token_lies_in_one_more_base64():
