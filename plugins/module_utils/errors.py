@@ -186,6 +186,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})",
         "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})",
     ),
+    "E_FUNCTION": (
+        "{function} of the application, under the keys {key_id}, {found}",
+        "Mend the function, or describe its format in key_rotation_schemes.",
+    ),
     "E_JOURNAL": (
         "{column} has no authentication, and the table {table} that keeps account of its values cannot be made",
         "Give the application's database role the right to create a table in its first schema.",

@@ -55,6 +55,8 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
     E_TARGET; ``refuse_unproved`` says whether the survey is good enough to act on.
     """
     survey = Survey(database, keyring)
+    if described == "auto" and any(scheme.functions for scheme in keyring.tried):
+        raise RotationError("E_TARGET", index=0, found="is missing: functions of the application find no columns")
     if described != "auto":
         if not isinstance(described, list) or not described:
             raise RotationError("E_TARGET", index=0, found="is missing")
@@ -223,7 +225,7 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     """
     pieces = [piece for value in samples for piece in _pieces(column, value)]
     for scheme in keyring.tried:
-        may = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
+        may = not scheme.functions and (scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker))
         if may and any(keyring.stage_of(scheme.name, piece) for piece in pieces):
             return scheme.name
     for prefix, doubled in dict.fromkeys(_around(piece) for piece in pieces):

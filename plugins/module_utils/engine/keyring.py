@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .derivation import Settings
+from .functions import FunctionCipher, Process
 from .keysets import KeySet
 from .schemes import Scheme
 from .tokens import Cipher, Opened
@@ -18,7 +19,8 @@ class Keyring:
     that everything was under before the rotation that is under way, and is tried first.
 
     ``application`` gives a setting as the application has it; ``feeds`` says which settings the keys feed under names
-    of their own. Schemes that lack a value for a setting are left out; those that depend on none of the keys are
+    of their own; ``processes`` are those of the application, by stage, for schemes that are its own functions. Schemes
+    that lack a value for a setting are left out; those that depend on none of the keys are
     ``fixed``: their tokens stay as they are.
     """
 
@@ -29,11 +31,13 @@ class Keyring:
         application: Settings,
         feeds: Mapping[str, Sequence[str]] | None = None,
         base: str = "current",
+        processes: Mapping[str, Process] | None = None,
     ) -> None:
         self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
         self.base = base
         self.application = application
         self._feeds = feeds or {}
+        self._processes = processes or {}
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
@@ -43,7 +47,7 @@ class Keyring:
 
     def add(self, scheme: Scheme) -> bool:
         """Take one more scheme; whether it can be tried."""
-        made = {stage: scheme.cipher(view) for stage, view in self._views.items()}
+        made = {stage: self._made(scheme, stage) for stage in self.stages}
         ciphers = {stage: cipher for stage, cipher in made.items() if cipher is not None}
         if len(ciphers) < len(made):
             return False
@@ -51,6 +55,11 @@ class Keyring:
         kept[scheme.name] = scheme
         self._ciphers[scheme.name] = ciphers
         return True
+
+    def _made(self, scheme: Scheme, stage: str) -> Cipher | None:
+        if scheme.functions:
+            return FunctionCipher(self._processes[stage], scheme.functions)
+        return scheme.cipher(self._views[stage])
 
     def remove(self, scheme: Scheme) -> None:
         """Forget a scheme that was tried in vain."""
@@ -63,6 +72,8 @@ class Keyring:
         return [*self.schemes.values(), *self.fixed.values()]
 
     def _depends(self, scheme: Scheme) -> bool:
+        if scheme.functions:
+            return True
         names = set(self._feeds).union(*(keys.values for keys in self.stages.values()))
         return bool(scheme.settings & names)
 
@@ -94,6 +105,19 @@ class Keyring:
     def key_id(self, stage: str) -> str:
         """The key id of one stage's key set."""
         return self.stages[stage].key_id
+
+    def resealed(self, scheme: str, stage: str, destination: str, inside: Opened) -> bytes | None:
+        """A token of ``destination`` with what was in one of ``stage``; None where it does not come out of it again.
+
+        Raises E_FUNCTION where the application's functions read it under the keys of before: they have others.
+        """
+        cipher = self.cipher(scheme, destination)
+        fresh = cipher.seal(inside)
+        before = self.cipher(scheme, stage)
+        if isinstance(before, FunctionCipher) and before.open(fresh) is not None:
+            found = "reads what was sealed under other keys: its keys are not those of the key set"
+            raise before.process.refusal(before.functions.decrypt, found)
+        return fresh if cipher.open(fresh) == inside else None
 
     def stage_of(self, scheme: str, token: bytes, key_id: str | None = None) -> tuple[str, Opened] | None:
         """The first stage whose key set opens ``token``, and its inside; None where none does.

@@ -74,6 +74,25 @@ def reencrypt(
         raise exc.with_changed(changed(work, keyring.key_id(destination))) from None
 
 
+def rehearse(
+    database: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    destination: str,
+    *,
+    leave_alone: Collection[str] = (),
+    stop_at_unreadable: bool = True,
+) -> None:
+    """Seal every value anew, and write none. Raises as ``reencrypt``, before anything was changed."""
+    translate = _Translator(keyring, destination, leave_alone, stop_at_unreadable)
+    journal = Journal(database, keyring, targets)
+    for table, key, members in census.by_table(targets):
+        for page in census.pages(database, table, key, members):
+            known = journal.of(members, page)
+            for row_key, values in page:
+                translate.row(members, row_key, values, known)
+
+
 def changed(work: Work, key_id: str) -> str:
     """One sentence on what was written so far."""
     count = sum(work.values.values())
@@ -222,9 +241,8 @@ class _Translator:
         stage, inside = opened
         if stage == self._destination:
             return token
-        cipher = self._keyring.cipher(target.scheme, self._destination)
-        fresh = cipher.seal(inside)
-        if cipher.open(fresh) != inside:
+        fresh = self._keyring.resealed(target.scheme, stage, self._destination, inside)
+        if fresh is None:
             raise _error("E_SELF_CHECK", target)
         for derived in target.derived:
             salt = self._keyring.setting(self._destination, derived.salt)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
-from . import census, discovery, plan, project, schemes
+from . import census, discovery, functions, plan, project, schemes
 from .database import Database
 from .keyring import Keyring
 from .keysets import KeySet
-from .reencryption import Work, reencrypt
+from .reencryption import Work, reencrypt, rehearse
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Request:
     lock: bool = False  # become the one rotator before anything is looked at
     keys_from: str = "the key store"
     base: str = "current"  # the stage everything was under when the open rotation began
+    env_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ class Application:
             for database, survey in self.parts
             for tally in census.take(database, survey.found, self.keyring, digest_key=key, leave_alone=self.leave_alone)
         ]
+
+    def rehearse(self, destination: str, *, stop_at_unreadable: bool = True) -> None:
+        """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same."""
+        for database, survey in self.parts:
+            rehearse(
+                database,
+                [target for target in survey.found if self.keyring.schemes[target.scheme].functions],
+                self.keyring,
+                destination,
+                leave_alone=self.leave_alone,
+                stop_at_unreadable=stop_at_unreadable,
+            )
 
     def reencrypt(self, destination: str, work: Work, *, stop_at_unreadable: bool = True) -> None:
         """Every token to one stage; call ``census`` and refuse what is unreadable first."""
@@ -94,14 +107,19 @@ def opened(request: Request) -> Iterator[Application]:
     for index, entry in enumerate(request.leave_alone):
         if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
             raise RotationError("E_LEAVE_ALONE", index=index)
-    started = project.start(request.project_dir, request.settings_module)
+    described = schemes.parse(request.schemes)
+    stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
+        processes = {}
+        if any(scheme.functions for scheme in described.values()):
+            place = (request.project_dir, request.settings_module, request.env_file)
+            processes = stack.enter_context(functions.processes(*place, stages))
+        started = project.start(request.project_dir, request.settings_module)
         databases = [
             stack.enter_context(contextlib.closing(Database(alias, request.label))) for alias in project.aliases()
         ]
-        stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
         feeds = project.feeds(request.key_sets.values())
-        keyring = Keyring(schemes.parse(request.schemes), stages, project.setting, feeds, request.base)
+        keyring = Keyring(described, stages, project.setting, feeds, request.base, processes)
         databases = [database for database in databases if not database.is_replica()]
         if not databases:
             raise RotationError("E_DB_REPLICA")

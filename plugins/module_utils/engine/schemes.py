@@ -12,12 +12,15 @@ from typing import Any
 from ..errors import RotationError
 from . import derivation
 from .formats import FORMATS, Format
+from .functions import Functions
 from .libraries import KNOWN_SCHEMES
 from .tokens import Cipher
 from .wrappers import AnyOf, Armor, Base64, Hashed, Nested, Prefixed
 
 ROLES = ("key", "signing_key", "iv")
 AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
+# Of what the application's own functions make it is not known what a wrong key would do.
+UNKNOWN = Format(Cipher, keys=(), authenticated=False)
 MEMBERS = {"format", *ROLES, *AROUND, "hash_salt"}
 
 
@@ -30,9 +33,15 @@ class Scheme:
     trial: bool = False  # tried on the chance: settings that make no key for it are no error
 
     @property
+    def functions(self) -> Functions | None:
+        """The application's own functions, where they are the scheme."""
+        described = self.described.get("application")
+        return None if described is None else Functions(**described)
+
+    @property
     def format(self) -> Format:
         """What the registry says of its format."""
-        return FORMATS[self.described["format"]]
+        return UNKNOWN if self.functions else FORMATS[self.described["format"]]
 
     @property
     def settings(self) -> set[str]:
@@ -125,6 +134,9 @@ def _check(name: str, members: Any) -> None:
 
     if not isinstance(members, Mapping):
         raise refuse("is not a mapping")
+    if "application" in members:
+        _check_functions(members, refuse)
+        return
     for member in members:
         if member not in MEMBERS:
             raise refuse(f"has the unknown member {member}")
@@ -140,6 +152,19 @@ def _check(name: str, members: Any) -> None:
             raise refuse(f"has a {member} of another type than {kind.__name__}")
     if "hash_salt" in members and not _is_source(members["hash_salt"]):
         raise refuse("has a hash_salt that names no setting")
+
+
+def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
+    described = members["application"]
+    if set(members) != {"application"} or not isinstance(described, Mapping):
+        raise refuse("has something beside application, or no mapping there")
+    if not {"decrypt", "encrypt"} <= set(described) <= {"decrypt", "encrypt", "binary"}:
+        raise refuse("has other members in application than decrypt, encrypt and binary")
+    for name in ("decrypt", "encrypt"):
+        if not isinstance(described[name], str) or "." not in described[name]:
+            raise refuse(f"has an application.{name} that is no dotted path of a function")
+    if not isinstance(described.get("binary", False), bool):
+        raise refuse("has an application.binary that is neither true nor false")
 
 
 def _check_key(described: Any, role: str, refuse: Any) -> None:

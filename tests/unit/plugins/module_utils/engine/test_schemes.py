@@ -32,6 +32,22 @@ TWO_KEYS = {
 }
 
 
+OWN = {"application": {"decrypt": "core.decrypt", "encrypt": "core.encrypt"}}
+
+
+def functions(**members):
+    return {"application": {**OWN["application"], **members}}
+
+
+def test_functions_of_the_application_are_a_scheme():
+    scheme = schemes.parse({"own": functions(binary=True)})["own"]
+    assert (scheme.functions.decrypt, scheme.functions.encrypt, scheme.functions.binary) == (
+        "core.decrypt", "core.encrypt", True,
+    )  # fmt: skip
+    assert not scheme.format.authenticated
+    assert (scheme.settings, scheme.marker) == (set(), b"")
+
+
 def changed(scheme: dict[str, Any], **key: Any) -> dict[str, Any]:
     """The scheme with other members of ``key``; None takes one away."""
     other = copy.deepcopy(scheme)
@@ -115,6 +131,13 @@ def test_a_prefix_is_put_before_each_token_and_asked_of_each():
         ({"profile": changed(PROFILE, salt=None)}, "has no key.salt"),
         ({"profile": changed(PROFILE, secret=None)}, "has no key.secret"),
         ({"profile": changed(PROFILE, iterations=None)}, "has no key.iterations"),
+        ({"own": {**OWN, "prefix": "enc$"}}, "has something beside application"),
+        ({"own": {"application": "core.decrypt"}}, "has something beside application, or no mapping there"),
+        ({"own": {"application": {"decrypt": "core.decrypt"}}}, "other members in application"),
+        ({"own": functions(key="core.key")}, "other members in application"),
+        ({"own": functions(encrypt="encrypt")}, "has an application.encrypt that is no dotted path"),
+        ({"own": functions(decrypt=["core.decrypt"])}, "has an application.decrypt that is no dotted path"),
+        ({"own": functions(binary="yes")}, "has an application.binary that is neither true nor false"),
         ({"profile": changed(DIRECT, salt="B")}, "has the unknown member key.salt"),
         ({"profile": changed(DIRECT, iterations=7)}, "has the unknown member key.iterations"),
         ({"profile": changed(PROFILE, iterations=0)}, "has a key.iterations that is no positive number"),

@@ -1,0 +1,215 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One process of the application under one key set, for its own functions (functions.py).
+
+It survives what applications do (facts/django-encryption.md, section 1.2): they swallow errors, give a fixed text for
+what they cannot read, cache their key, read os.environ, derive a key at each call, pass through what they do not know.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import hashlib
+import importlib
+import io
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import dotenv
+from ..errors import RotationError
+from . import project
+
+KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the application is started with."""
+
+    project_dir: str
+    settings_module: str | None
+    env_file: str | None
+    keys: Mapping[str, str] = field(repr=False)
+
+
+def serve(start: Start, connection: Any) -> None:
+    """Answer calls until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
+    silence()
+    opener = Opener()
+    try:
+        use_keys(start)
+        remember_derivations()
+        project.start(start.project_dir, start.settings_module)
+    except RotationError as exc:
+        opener.failure = exc
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            connection.send(opener.answer(*connection.recv()))
+
+
+class Opener:
+    """Calls functions of the application, and tells what they read from what they give for what they cannot read."""
+
+    def __init__(self) -> None:
+        self.failure: RotationError | None = None
+        self._unread: dict[str, list[Any]] = {}
+
+    def answer(self, verb: str, path: str, argument: Any) -> tuple[Any, ...]:
+        """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
+        if self.failure is not None:
+            return "failed", self.failure.code, self.failure.where
+        try:
+            function = find(path)
+        except (ImportError, AttributeError):
+            return "refused", "is not there"
+        try:
+            if verb == "open":
+                return "done", self._open(path, function, argument)
+            return "done", as_bytes(function(revived(argument)))
+        except Exception as exc:
+            return "refused", f"raised {type(exc).__name__}"
+
+    def _open(self, path: str, function: Callable[[Any], Any], token: Any) -> bytes | None:
+        if path not in self._unread:
+            self._unread[path] = [attempt(function, broken) for broken in damaged(token)]
+        found = attempt(function, token)
+        return None if found is None or found == token or found in self._unread[path] else preserved(found)
+
+
+def attempt(function: Callable[[Any], Any], token: Any) -> Any:
+    """What the function reads in a token; None where it raises, whatever it raises."""
+    try:
+        return function(token)
+    except Exception:
+        return None
+
+
+def damaged(token: Any) -> list[Any]:
+    """Tokens of the same look that cannot be read: another sign in the middle, or near the end, or cut short."""
+    places = (len(token) // 2, max(len(token) - 8, 0))
+    return [*(_with_another(token, place) for place in places), token[: len(token) * 2 // 3]]
+
+
+def _with_another(token: Any, place: int) -> Any:
+    signs = (b"\0", b"\1") if isinstance(token, bytes) else ("A", "B")
+    other = signs[token[place : place + 1] == signs[0]]
+    return token[:place] + other + token[place + 1 :]
+
+
+def preserved(value: Any) -> bytes:
+    """A value as bytes, its type in the first one. Raises TypeError on a type that does not come back as it was."""
+    if isinstance(value, str):
+        return b"s" + value.encode("utf-8")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b"b" + bytes(value)
+    text = json.dumps(value, sort_keys=True)
+    if json.loads(text) != value:
+        raise TypeError(f"a {type(value).__name__} that JSON does not give back")
+    return b"j" + text.encode("utf-8")
+
+
+def revived(plaintext: bytes) -> Any:
+    """The value that ``preserved`` took."""
+    kind, rest = plaintext[:1], plaintext[1:]
+    if kind == b"b":
+        return rest
+    return json.loads(rest) if kind == b"j" else rest.decode("utf-8")
+
+
+def as_bytes(made: Any) -> bytes:
+    """A token as the function made it: text, bytes, or nothing."""
+    return made.encode("utf-8") if isinstance(made, str) else bytes(made or b"")
+
+
+def find(path: str) -> Callable[[Any], Any]:
+    """A function by its dotted path, in a module, a class or an object. Raises ImportError or AttributeError."""
+    words = path.split(".")
+    for count in range(len(words) - 1, 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(words[:count]))
+        except ModuleNotFoundError:
+            continue
+        return functools.reduce(getattr, words[count:], found)
+    raise ImportError
+
+
+def silence() -> None:
+    """What the application prints would end in the module's result."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+
+
+def use_keys(start: Start) -> None:
+    """These keys in the environment, as libc keeps it for this process alone, and in the .env file as it is read here.
+
+    No file is written, and /proc shows the environment that the process was born with.
+    """
+    os.environ.update(start.keys)
+    if start.env_file is None:
+        return
+    text = dotenv.read_text(start.env_file)
+    there = dotenv.read(start.env_file, list(start.keys), every=False)
+    content = dotenv.rewritten(text, {name: start.keys[name] for name in there}, start.env_file).encode("utf-8")
+    path = os.path.realpath(start.env_file)
+    real = open
+
+    def opened(
+        file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        named = isinstance(file, (str, bytes, os.PathLike))
+        if not named or os.path.realpath(os.fsdecode(file)) != path or set(mode) & set("wax+"):
+            return real(file, mode, buffering, encoding, *rest, **more)
+        return io.BytesIO(content) if "b" in mode else io.TextIOWrapper(io.BytesIO(content), encoding or "utf-8")
+
+    builtins.open = io.open = opened
+
+
+def remember_derivations() -> None:
+    """A key that the application derives at each call is derived once: the same in, the same out."""
+    hashlib.pbkdf2_hmac = _remembering(hashlib.pbkdf2_hmac)
+    hashlib.scrypt = _remembering(hashlib.scrypt)
+    for module, name in KDFS:
+        place = importlib.import_module(f"cryptography.hazmat.primitives.kdf.{module}")
+        setattr(place, name, _remembering_kdf(getattr(place, name)))
+
+
+def _remembering(function: Callable[..., bytes]) -> Callable[..., bytes]:
+    known: dict[Any, bytes] = {}
+
+    def call(*args: Any, **options: Any) -> bytes:
+        key = repr((args, sorted(options.items())))
+        if key not in known:
+            known[key] = function(*args, **options)
+        return known[key]
+
+    return call
+
+
+def _remembering_kdf(real: Any) -> Any:
+    """A class of ``cryptography`` whose objects derive a key from the same parameters and material once."""
+    known: dict[Any, bytes] = {}
+
+    class Remembering:
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self._real = real(*args, **options)
+            plain = [getattr(value, "name", value) for value in (*args, *(options[name] for name in sorted(options)))]
+            self._parameters = repr((plain, sorted(options)))
+
+        def derive(self, material: bytes) -> bytes:
+            key = (self._parameters, bytes(material))
+            if key not in known:
+                known[key] = self._real.derive(material)
+            return known[key]
+
+        def verify(self, material: bytes, expected: bytes) -> None:
+            self._real.verify(material, expected)
+
+    return Remembering

@@ -1,0 +1,205 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The escape hatch on a real application: its own functions, in processes under the old and the new keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import pytest
+
+from .conftest import ENCRYPTED, Site
+
+ODD = """
+import base64, datetime, json, os
+from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+from django.conf import settings
+
+def make(secret):
+    kdf = PBKDF2HMAC(algorithm=hashes.SHA256(), length=32, salt=b"salt", iterations=2_000_000)
+    return Fernet(base64.urlsafe_b64encode(kdf.derive(secret.encode())))
+
+AT_IMPORT = make(settings.SECRET_KEY)  # once
+CONSTANT = make("constant")
+
+def encrypt(text):  # derives per call, from os.environ; passes through what looks encrypted
+    return text if text.startswith("enc$") else "enc$" + make(os.environ["SECRET_KEY"]).encrypt(text.encode()).decode()
+
+def decrypt(value):  # swallows errors, prints, has a text for them, passes through what it does not know
+    if not value.startswith("enc$"):
+        return value
+    try:
+        return make(os.environ["SECRET_KEY"]).decrypt(value[4:].encode()).decode()
+    except Exception as exc:
+        print("could not decrypt")
+        return "[Decryption Error]"
+
+class Cached:
+    def encrypt(self, value):
+        return AT_IMPORT.encrypt(json.dumps(value).encode())
+    def decrypt(self, value):
+        return json.loads(AT_IMPORT.decrypt(value))
+cached = Cached()
+
+def encrypt_constant(text):
+    return CONSTANT.encrypt(text.encode()).decode()
+def decrypt_constant(value):
+    return CONSTANT.decrypt(value.encode()).decode()
+def encrypt_stripped(text):
+    return encrypt(text.strip())
+def encrypt_raises(text):
+    raise RuntimeError(text)
+def decrypt_date(value):
+    return datetime.date.fromisoformat(decrypt(value))
+def encrypt_date(value):
+    return encrypt(value.isoformat())
+"""
+MANAGER = "core.encryption.EncryptionManager"
+
+
+def extra_vars(functions: dict[str, Any], *columns: tuple[str, str]) -> str:
+    targets = [{"table": table, "column": column, "scheme": "own"} for table, column in columns]
+    return json.dumps({"key_rotation_schemes": {"own": {"application": functions}}, "key_rotation_targets": targets})
+
+
+@pytest.fixture
+def odd(site: Site) -> Site:
+    """A site whose tokens are one table of odd ones."""
+    (site.project / "core/odd.py").write_text(ODD, encoding="utf-8")
+    for table in ENCRYPTED:
+        site.sql(f"DELETE FROM {table}")
+    site.sql("CREATE TABLE odd (id int PRIMARY KEY, value text, raw bytea)")
+    return site
+
+
+def fill(site: Site, column: str, expression: str, rows: int = 20) -> None:
+    made = site.manage("shell", "--verbosity=0", "--command", f"""
+from django.db import connection
+from core import odd
+with connection.cursor() as cursor:
+    for number in range({rows}):
+        cursor.execute("INSERT INTO odd (id, {column}) VALUES (%s, %s)", [number, {expression}])
+""")  # fmt: skip
+    assert made.code == 0, made.text
+
+
+def read(site: Site, column: str, function: str) -> list[object]:
+    """All values as the application reads them, in a process of its own."""
+    shown = site.manage("shell", "--verbosity=0", "--command", f"""
+import json
+from django.db import connection
+from core import odd
+with connection.cursor() as cursor:
+    cursor.execute("SELECT {column} FROM odd ORDER BY id")
+    found = [bytes(v) if isinstance(v, memoryview) else v for v, in cursor.fetchall()]
+print("READ" + json.dumps([odd.{function}(value) for value in found]))
+""")  # fmt: skip
+    return json.loads(shown.text.split("READ", 1)[1])
+
+
+def rows(site: Site) -> list[tuple[object, ...]]:
+    return site.sql("SELECT id, value, raw FROM odd ORDER BY id")
+
+
+def test_the_runbooks_application_by_its_own_functions_and_back(site: Site) -> None:
+    before, keys = site.read_all(), site.env_values()
+    columns = [(table, column) for table, names in ENCRYPTED.items() for column in names]
+    own = extra_vars({"decrypt": f"{MANAGER}.decrypt", "encrypt": f"{MANAGER}.encrypt"}, *columns)
+
+    rotated = site.play("rotate", "-e", own)
+    assert rotated.code == 0, rotated.text
+    assert site.env_values() != keys
+    assert site.read_all() == before
+
+    back = site.play("rollback", "-e", own)
+    assert back.code == 0, back.text
+    assert site.env_values() == keys
+    assert site.read_all() == before
+    for value in keys.values():
+        assert value not in rotated.text + back.text
+
+
+def test_errors_swallowed_sentinels_a_key_per_call_and_from_the_environment(odd: Site) -> None:
+    fill(odd, "value", 'odd.encrypt(f"  value {number} ž")', rows=15)
+    own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
+    before, stored = read(odd, "value", "decrypt"), rows(odd)
+    started = time.monotonic()
+    rotated = odd.play("rotate", "-e", own)
+    assert rotated.code == 0, rotated.text
+    assert read(odd, "value", "decrypt") == before
+    assert not {row[1] for row in stored} & {row[1] for row in rows(odd)}
+    # 15 values are opened and sealed some 15 times each: 2,000,000 iterations for each call would take minutes
+    assert time.monotonic() - started < 60
+
+
+def test_a_key_kept_since_import_json_values_and_bytes(odd: Site) -> None:
+    fill(odd, "raw", 'odd.cached.encrypt({"card": number, "tags": ["ž", None, 1.5]})')
+    functions = {"decrypt": "core.odd.cached.decrypt", "encrypt": "core.odd.cached.encrypt", "binary": True}
+    before = read(odd, "raw", "cached.decrypt")
+    rotated = odd.play("rotate", "-e", extra_vars(functions, ("odd", "raw")))
+    assert rotated.code == 0, rotated.text
+    assert read(odd, "raw", "cached.decrypt") == before
+
+
+REFUSED = [
+    ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "open under no known key"),
+    ("a constant key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_FUNCTION", "other keys"),
+    ("blanks go lost", "decrypt", "encrypt_stripped", "odd.encrypt(' x ')", "E_SELF_CHECK", "odd.value"),
+    ("it raises", "decrypt", "encrypt_raises", "odd.encrypt('CANARY')", "E_FUNCTION", "raised RuntimeError"),
+    ("a type", "decrypt_date", "encrypt_date", "odd.encrypt('2026-01-01')", "E_FUNCTION", "raised TypeError"),
+    ("not there", "decrypt_nothing", "encrypt", "odd.encrypt('x')", "E_FUNCTION", "is not there"),
+]
+
+
+@pytest.mark.parametrize(("name", "decrypt", "encrypt", "value", "code", "text"), REFUSED, ids=[r[0] for r in REFUSED])
+def test_what_does_not_come_back_is_refused_before_anything_is_written(
+    odd: Site, name: str, decrypt: str, encrypt: str, value: str, code: str, text: str
+) -> None:
+    fill(odd, "value", value)
+    if code == "E_UNREADABLE":
+        odd.sql("UPDATE odd SET value = 'enc$gAAAAABnothing' WHERE id = 17")
+    stored, env = rows(odd), odd.env_file.read_bytes()
+    own = {"decrypt": f"core.odd.{decrypt}", "encrypt": f"core.odd.{encrypt}"}
+    refused = odd.play("rotate", "-e", extra_vars(own, ("odd", "value")))
+    assert refused.code != 0
+    assert refused.error() == code
+    assert text in refused.text
+    assert "CANARY" not in refused.text
+    assert rows(odd) == stored
+    assert odd.env_file.read_bytes() == env
+
+
+def test_functions_without_columns_are_refused(odd: Site) -> None:
+    own = {"own": {"application": {"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}}}
+    refused = odd.play("plan", "-e", json.dumps({"key_rotation_schemes": own}))
+    assert refused.code != 0
+    assert "E_TARGET" in refused.text
+
+
+def test_no_process_has_the_keys_in_its_environment_or_arguments(odd: Site) -> None:
+    """While functions run in their processes, /proc shows nobody's keys."""
+    fill(odd, "value", '"enc$" + odd.AT_IMPORT.encrypt(f"value {number}".encode()).decode()', rows=400)
+    own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
+    secrets = set(odd.env_values().values())
+    process = odd.start("rotate", "-e", own)
+    seen = 0
+    while process.poll() is None:
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                for part in ("environ", "cmdline"):
+                    with open(f"/proc/{pid}/{part}", "rb") as handle:
+                        text = handle.read().decode("utf-8", "replace")
+                    seen += 1
+                    assert not any(secret in text for secret in secrets), (pid, part)
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+        if odd.store.exists():
+            secrets |= {v for version in odd.stored()["versions"] for v in version["values"].values()}
+    assert process.wait() == 0, process.stdout.read()
+    assert seen > 1_000
+    assert len(secrets) == 4

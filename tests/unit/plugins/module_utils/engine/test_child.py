@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import datetime
+import hashlib
+import multiprocessing
+import os
+import pathlib
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import child
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf import pbkdf2
+
+VALUES = ["", "Žluťoučký", b"", b"\x00\xff", None, 7, 1.5, True, [1, "ž"], {"a": {"b": None}}]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_comes_back_with_its_type(value):
+    back = child.revived(child.preserved(value))
+    assert back == value
+    assert type(back) is type(value)
+
+
+def test_two_values_are_never_preserved_alike():
+    assert len({child.preserved(value) for value in VALUES}) == len(VALUES)
+
+
+@pytest.mark.parametrize("value", [datetime.date(2026, 1, 1), (1, 2), {1: "a"}, {b"a"}], ids=repr)
+def test_a_value_that_would_come_back_as_another_is_refused(value):
+    with pytest.raises(TypeError):
+        child.preserved(value)
+
+
+@pytest.mark.parametrize(
+    "token", ["gAAAAABrBhTYabcdefgh", "A" * 40, "xxxxxxxxxxAxxxxxxxx", b"\x80" * 40, bytes(40), "ab", "x"]
+)
+def test_damaged_tokens_are_of_the_same_kind_and_none_is_the_token(token):
+    for broken in child.damaged(token):
+        assert type(broken) is type(token)
+        assert broken != token
+
+
+class Reader:
+    """An application's functions with a text for what they cannot read."""
+
+    @staticmethod
+    def decrypt(token):
+        if token == "fails":
+            raise KeyError("CANARY")
+        return token[4:] if token.startswith("tok:") and token.endswith("!") else "[error]"
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"), [("tok:secret!", b"ssecret!"), ("tok:secret", None), ("other", None), ("fails", None)]
+)
+def test_what_is_read_is_told_from_the_text_for_what_is_not(token, expected):
+    opener = child.Opener()
+    opener._open("path", Reader.decrypt, "tok:long enough to be damaged!")
+    assert opener._open("path", Reader.decrypt, token) == expected
+
+
+def test_a_function_is_found_in_a_module_a_class_and_an_object():
+    assert child.find("os.path.join") is os.path.join
+    assert child.find(f"{__name__}.Reader.decrypt") is Reader.decrypt
+    assert child.find("pathlib.Path.cwd")() == pathlib.Path.cwd()
+    for missing in ("os.path.nothing", "no_such_module.function", f"{__name__}.Reader.nothing"):
+        with pytest.raises((ImportError, AttributeError)):
+            child.find(missing)
+
+
+def test_a_derivation_is_done_once_for_the_same_input_and_again_for_another():
+    calls = []
+
+    def derive(*args, **options):
+        calls.append((args, options))
+        return repr((args, options)).encode()
+
+    remembering = child._remembering(derive)
+    for _time in range(3):
+        assert remembering("sha256", b"a", salt=b"s") == derive("sha256", b"a", salt=b"s")
+    assert remembering("sha256", b"a", salt=b"t") != remembering("sha256", b"a", salt=b"s")
+    assert len([call for call in calls if call[1]["salt"] == b"s"]) == 1 + 3
+
+
+def test_a_remembered_kdf_gives_what_the_real_one_gives():
+    remembering = child._remembering_kdf(pbkdf2.PBKDF2HMAC)
+    for algorithm in (hashes.SHA256(), hashes.SHA512()):
+        for salt, material in ((b"s", b"m"), (b"t", b"m"), (b"s", b"n"), (b"s", b"m")):
+            options = {"algorithm": algorithm, "length": 32, "salt": salt, "iterations": 10}
+            expected = hashlib.pbkdf2_hmac(algorithm.name, material, salt, 10, 32)
+            assert remembering(**options).derive(material) == expected
+            assert remembering(algorithm, 32, salt, 10).derive(material) == expected
+            remembering(**options).verify(material, expected)
+
+
+def _in_another_process(start, connection):
+    child.use_keys(start)
+    text = pathlib.Path(start.env_file).read_text(encoding="utf-8")
+    with open(start.env_file, "rb") as handle:
+        raw = handle.read()
+    other = pathlib.Path(__file__).read_text(encoding="utf-8")
+    connection.send((text, raw, os.environ["SECRET_KEY"], os.environ["ONLY_EXPORTED"], len(other)))
+
+
+def test_the_env_file_reads_with_these_keys_in_that_process_alone(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("DEBUG=1\nSECRET_KEY='old'  # a comment\n")
+    path.chmod(0o600)
+    before = path.read_bytes()
+    start = child.Start("/", None, str(path), {"SECRET_KEY": "CANARY-new", "ONLY_EXPORTED": "x"})
+    assert "CANARY" not in repr(start)
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    process = multiprocessing.get_context("fork").Process(target=_in_another_process, args=(start, theirs))
+    process.start()
+    text, raw, exported, only, length = ours.recv()
+    process.join()
+    assert text == "DEBUG=1\nSECRET_KEY='CANARY-new'  # a comment\n"
+    assert raw == text.encode()
+    assert (exported, only) == ("CANARY-new", "x")
+    assert length > 100
+    assert path.read_bytes() == before
+    assert "ONLY_EXPORTED" not in os.environ
