@@ -32,7 +32,7 @@ class ActionModule(RotationAction):
                 "path": path,
                 "msg": "No plan was approved: the application is taken as it is found.",
             }
-        asked = {name: value for name, value in args.items() if name not in ("store", "path", "state")}
+        asked = {name: value for name, value in args.items() if name not in ("store", "path")}
         history = self.store(args).load()
         result = self.on_host("django_plan", {**asked, "key_sets": history.key_sets(), "base": history.base})
         if result.get("failed"):

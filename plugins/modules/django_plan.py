@@ -20,7 +20,8 @@ options:
   state:
     description:
       - V(written) writes the plan.
-      - V(matched) fails unless the plan file, where there is one, says the same but for the counts.
+      - V(matched) fails unless the plan file, where there is one, says the same but for the counts,
+        which are not taken again.
     type: str
     choices: [written, matched]
     default: written
@@ -60,6 +61,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, run
 
+OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    "state": {"type": "str", "choices": ["written", "matched"], "default": "written"},
+}
+
 
 def make_plan(module: AnsibleModule) -> dict[str, Any]:
     """The host's part: open the application and say what is in it."""
@@ -67,11 +74,11 @@ def make_plan(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.request import request_of
 
     with rotation.opened(request_of(module.params, "plan", every_key=False)) as application:
-        return {"changed": False, "plan": application.plan()}
+        return {"changed": False, "plan": application.plan(counted=module.params["state"] == "written")}
 
 
 def main() -> None:
-    run(AnsibleModule({**PROJECT_OPTIONS, **KEY_OPTIONS}, supports_check_mode=True), make_plan)
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), make_plan)
 
 
 if __name__ == "__main__":

@@ -252,6 +252,93 @@ def test_a_token_that_nothing_opens_is_listed_and_stops_a_rotation(applications:
     assert ignored.returncode == 0, ignored.stdout + ignored.stderr
 
 
+NOTED = """
+CREATE TABLE noted (id int PRIMARY KEY, token text UNIQUE, copy text GENERATED ALWAYS AS (upper(token)) STORED);
+CREATE INDEX ON noted (lower(token));
+CREATE INDEX ON noted (token text_pattern_ops);
+INSERT INTO noted (id, token) SELECT id, convert_from(name, 'UTF8') FROM people_person;
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER noted BEFORE UPDATE ON noted FOR EACH ROW EXECUTE FUNCTION noted();
+CREATE TABLE parted (id int, day int, token text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (15);
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (15) TO (100);
+INSERT INTO parted SELECT id, id % 30, convert_from(name, 'UTF8') FROM people_person;
+CREATE TABLE guarded AS SELECT id, convert_from(name, 'UTF8') AS token FROM people_person;
+ALTER TABLE guarded ADD PRIMARY KEY (id);
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+CREATE POLICY half ON guarded USING (id % 2 = 0);
+"""
+
+
+def test_what_a_person_must_know_of_a_column_is_a_notice(applications: Applications) -> None:
+    applications.sql(NOTED)
+    applications.sql(f"CREATE ROLE {applications.database}_role LOGIN")
+    applications.sql(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {applications.database}_role")
+    env = applications.project / ".env"
+    env.write_text(env.read_text() + f"DB_USER={applications.database}_role\n")
+    done = applications.play("plan")
+    assert done.returncode == 0, done.stdout + done.stderr
+    plan = applications.plan()
+    found = {(notice["column"], notice["notice"]) for notice in plan["notices"]}
+    assert {
+        ("noted.token", "unique constraint"),
+        ("noted.token", "index"),
+        ("noted.token", "update trigger"),
+        ("noted.token", "generated column"),
+        ("parted.token", "partitioned table"),
+        ("guarded.token", "row-level security"),
+    } <= found
+    assert not [column for column, _ in found if column.startswith("parted_") or column == "noted.copy"]
+    todo = {notice["notice"]: notice["todo"] for notice in plan["notices"]}
+    assert "BYPASSRLS" in todo["row-level security"]
+    applications.sql(f"DROP OWNED BY {applications.database}_role; DROP ROLE {applications.database}_role")
+
+
+def test_every_partition_and_a_unique_token_are_rotated(applications: Applications) -> None:
+    applications.sql(NOTED.split("CREATE TABLE guarded")[0])
+    before = applications.sql("SELECT id, token FROM parted ORDER BY id, day")
+    done = applications.play("rotate", key_rotation_keys=[{"name": "SECRET_KEY"}])
+    assert done.returncode == 0, done.stdout + done.stderr
+    for table in ("noted", "parted", "parted_1", "parted_2"):
+        assert not set(before) & set(applications.sql(f"SELECT id, token FROM {table}")), table
+    verified = applications.play("verify", key_rotation_keys=[{"name": "SECRET_KEY"}])
+    assert "parted" in verified.stdout
+
+
+def test_a_schema_per_tenant_and_a_second_database(applications: Applications) -> None:
+    for number in range(3):
+        applications.sql(
+            f"CREATE SCHEMA tenant_{number}; CREATE TABLE tenant_{number}.people_person"
+            " (LIKE public.people_person INCLUDING ALL);"
+            f" INSERT INTO tenant_{number}.people_person SELECT * FROM public.people_person"
+        )
+    names = [name for (name,) in applications.sql("SELECT convert_from(name, 'UTF8') FROM people_person")]
+    other = Applications.__new__(Applications)
+    other.host, other.database = applications.host, f"{applications.database}_other"
+    admin = psycopg2.connect(host=applications.host, user="postgres", dbname="postgres")
+    admin.autocommit = True
+    admin.cursor().execute(f"CREATE DATABASE {other.database}")
+    values = ", ".join(f"({number}, '{name}')" for number, name in enumerate(names))
+    other.sql(f"CREATE TABLE archived (id int PRIMARY KEY, name text); INSERT INTO archived VALUES {values}")
+    env = applications.project / ".env"
+    env.write_text(env.read_text() + f"DB_OTHER={other.database}\n")
+    try:
+        keys = [{"name": "SECRET_KEY"}]
+        done = applications.play("plan", key_rotation_keys=keys)
+        assert done.returncode == 0, done.stdout + done.stderr
+        expected = {f"tenant_{number}.people_person.name" for number in range(3)} | {"other:archived.name"}
+        assert expected <= {target["column"] for target in applications.plan()["targets"]}
+        done = applications.play("rotate", key_rotation_keys=keys)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for number in range(3):
+            sql = f"SELECT convert_from(name, 'UTF8') FROM tenant_{number}.people_person"
+            assert not set(names) & {name for (name,) in applications.sql(sql)}
+        assert not set(names) & {name for (name,) in other.sql("SELECT name FROM archived")}
+    finally:
+        admin.cursor().execute(f"DROP DATABASE {other.database} WITH (FORCE)")
+        admin.close()
+
+
 def test_two_hundred_tables_and_a_million_rows_in_ten_seconds(applications: Applications) -> None:
     applications.sql(
         "DO $$ BEGIN FOR n IN 1..190 LOOP"

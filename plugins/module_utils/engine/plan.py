@@ -28,7 +28,7 @@ _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed,
 
 
 def document(surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyring, notices: Any) -> dict[str, Any]:
-    """The plan as a document of plain values."""
+    """The plan as a document of plain values; without ``tallies``, without counts."""
     counts = {tally.target.name: tally for tally in tallies}
     targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
     schemes = {scheme.name: scheme for scheme in keyring.tried}
@@ -37,7 +37,7 @@ def document(surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyri
     used = sorted({target.scheme for target in targets} | {scheme for _, scheme in fixed})
     made = {
         "format": FORMAT,
-        "targets": [_target(target, counts[target.name], keyring) for target in targets],
+        "targets": [_target(target, counts.get(target.name), keyring) for target in targets],
         "under_other_keys": [
             {"column": column, "scheme": scheme, "settings": sorted(schemes[scheme].settings)}
             for column, scheme in fixed
@@ -53,7 +53,7 @@ def _by_name(target: Target) -> str:
     return target.name
 
 
-def _target(target: Target, tally: Tally, keyring: Keyring) -> dict[str, Any]:
+def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, Any]:
     scheme = keyring.schemes[target.scheme]
     described: dict[str, Any] = {
         "column": target.name,
@@ -66,6 +66,8 @@ def _target(target: Target, tally: Tally, keyring: Keyring) -> dict[str, Any]:
     }
     if target.derived:
         described["recomputed"] = sorted(derived.column for derived in target.derived)
+    if tally is None:
+        return described
     return {**described, "rows": tally.rows, "classes": dict(sorted(tally.classes.items()))}
 
 

@@ -88,8 +88,8 @@ class Application:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
         discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
 
-    def plan(self) -> dict[str, Any]:
-        """The plan of a rotation, with the counts of a census. Raises E_WRONG_KEY or E_NO_TARGETS."""
+    def plan(self, *, counted: bool) -> dict[str, Any]:
+        """The plan of a rotation, with or without the counts of a census. Raises E_WRONG_KEY or E_NO_TARGETS."""
         surveys = [survey for _, survey in self.parts]
         if not any(survey.found or survey.fixed for survey in surveys):
             self.refuse_unproved()
@@ -98,7 +98,7 @@ class Application:
             notices += plan.notices(database, survey.found, self.keyring)
             notices += plan.unproved(survey)
             notices += plan.secret_names(survey)
-        return plan.document(surveys, self.census("current"), self.keyring, notices)
+        return plan.document(surveys, self.census("current") if counted else [], self.keyring, notices)
 
 
 @contextlib.contextmanager

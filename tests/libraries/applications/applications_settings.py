@@ -22,13 +22,13 @@ SECURED_FIELDS_KEY = ENV["SECURED_FIELDS_KEY"]
 SECURED_FIELDS_HASH_SALT = "salt"
 EJF_ENCRYPTION_KEYS = ENV["EJF_ENCRYPTION_KEYS"].split(",")
 INSTALLED_APPS = ["people", "billing", "vault", "notes", "misc"]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": ENV["DB_NAME"],
-        "USER": "postgres",
-        "HOST": ENV["DB_HOST"],
-    }
+POSTGRESQL = {
+    "ENGINE": "django.db.backends.postgresql",
+    "USER": ENV.get("DB_USER", "postgres"),
+    "HOST": ENV["DB_HOST"],
 }
+DATABASES = {"default": {**POSTGRESQL, "NAME": ENV["DB_NAME"]}}
+if "DB_OTHER" in ENV:
+    DATABASES["other"] = {**POSTGRESQL, "NAME": ENV["DB_OTHER"]}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True

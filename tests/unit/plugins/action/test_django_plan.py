@@ -130,7 +130,7 @@ def test_the_host_gets_every_version_and_neither_store_nor_file(make, host, stor
     (asked,) = host.asked
     assert asked["key_sets"] == {"current": old_keys.values, "pending": new_keys.values}
     assert (asked["project_dir"], asked["ignore"]) == ("/srv/app", ["profile.theirs"])
-    assert not {"store", "path", "state"} & set(asked)
+    assert not {"store", "path"} & set(asked)
     assert stored not in str(asked)
     assert str(path) not in str(asked)
 
