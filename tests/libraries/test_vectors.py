@@ -23,6 +23,8 @@ CASES = {
     "django_fernet_fields_v2__secret_key": "django-fernet-fields-v2",
     "django_fernet_fields_v2__fernet_keys": "django-fernet-fields-v2",
     "django_fernet_fields_v2__no_hkdf": "django-fernet-fields-v2",
+    "djfernet__secret_key": "djfernet",
+    "djfernet__prefix": "djfernet",
     "django_encrypted_model_fields": "django-encrypted-model-fields",
     "django_fernet_encrypted_fields__secret_key": "django-fernet-encrypted-fields",
     "django_fernet_encrypted_fields__both": "django-fernet-encrypted-fields",

@@ -153,6 +153,8 @@ def text(value: str | list[str]) -> str:
 def main() -> None:
     what, host, database, which, path = sys.argv[1:]
     vector = json.loads(Path(path).read_text(encoding="utf-8"))
+    for settings in ("settings_old", "settings_new"):
+        vector[settings] = {name: decoded(value) for name, value in vector[settings].items()}
     models = start(host, database, vector[f"settings_{which}"], vector.get("models", PGCRYPTO_MODELS))
     result: Any = None
     if what == "table":

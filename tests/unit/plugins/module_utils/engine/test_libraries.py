@@ -22,6 +22,8 @@ CASES = {
     "django_fernet_fields_v2__secret_key": "django_fernet_fields",
     "django_fernet_fields_v2__fernet_keys": "django_fernet_fields",
     "django_fernet_fields_v2__no_hkdf": "django_fernet_fields_no_hkdf",
+    "djfernet__secret_key": "django_fernet_fields",
+    "djfernet__prefix": "djfernet",
     "django_encrypted_model_fields": "django_encrypted_model_fields",
     "django_fernet_encrypted_fields__secret_key": "django_fernet_encrypted_fields",
     "django_fernet_encrypted_fields__both": "django_fernet_encrypted_fields",
@@ -44,7 +46,12 @@ OWN_KEY = b"0123456789abcdef0123456789abcdef"  # of the field ``own`` in django-
 
 
 def load(vector: str) -> dict[str, Any]:
-    return json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))
+    found = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))
+    for which in ("settings_old", "settings_new"):
+        for name, value in found.get(which, {}).items():
+            if isinstance(value, dict):
+                found[which][name] = base64.b64decode(value["__bytes__"])
+    return found
 
 
 def scheme_of(vector: str) -> schemes.Scheme:
@@ -131,7 +138,8 @@ def test_what_is_inside_is_what_the_library_put_there(vector):
     assert compared
 
 
-@pytest.mark.parametrize("vector", CASES)
+# djfernet's vectors were written by the library itself, under its old settings alone.
+@pytest.mark.parametrize("vector", [vector for vector in CASES if not vector.startswith("djfernet")])
 def test_what_the_library_read_after_a_rotation_opens_under_the_new_settings_only(vector):
     scheme, settings = scheme_of(vector), load(vector)
     old, new = (scheme.cipher(settings[which].get) for which in ("settings_old", "settings_new"))
