@@ -78,7 +78,7 @@ def measure(project_dir: Path, rows: int) -> None:
 
         print(f"{rows:,} profiles, {len(tokens):,} tokens, {os.cpu_count()} cores")
         engine = timed("engine, pending from current", lambda: application.reencrypt("pending", Work()))
-        timed("engine, current from pending", lambda: application.reencrypt("current", Work()))
+        timed("engine, current from pending, 2 workers", lambda: application.reencrypt("current", Work(), workers=2))
         census = timed("census of every value", lambda: application.census("current"))
         runbook = timed("the runbook's loop", loop)
         alone = timed("MultiFernet.rotate() alone", lambda: [both.rotate(token) for token in strangers])

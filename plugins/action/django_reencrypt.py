@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import Any
 
 from ..plugin_utils.action import RotationAction
@@ -18,4 +20,7 @@ class ActionModule(RotationAction):
         if not self._task.check_mode:
             history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
-        return self.on_host("django_reencrypt", {**asked, "key_sets": history.key_sets(), "base": history.base})
+        run = f"{socket.gethostname()} {os.getppid()}"  # the process of ansible-playbook
+        return self.on_host(
+            "django_reencrypt", {**asked, "key_sets": history.key_sets(), "base": history.base, "run": run}
+        )

@@ -186,6 +186,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})",
         "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})",
     ),
+    "E_WORKER": (
+        "a worker process ended before its work was done",
+        "Run the same command again: it goes on from there.",
+    ),
+    "E_STOPPED": ("the work was stopped by a signal", "Run the same command again: it goes on from there."),
     "E_FUNCTION": (
         "{function} of the application, under the keys {key_id}, {found}",
         "Mend the function, or describe its format in key_rotation_schemes.",

@@ -11,11 +11,11 @@ from . import dotenv
 from .engine.rotation import Request
 
 
-def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True, lock: bool = False) -> Request:
+def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True, run: str = "") -> Request:
     """The request; without versions from the store, the keys are those of the env file, as ``current``.
 
-    ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``lock``
-    is whether to become the one rotator.
+    ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``run``
+    is the run whose lock to share.
     """
     key_sets = params["key_sets"]
     keys_from = "the key store"
@@ -33,7 +33,7 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         leave_alone=params["leave_alone"],
         ignore=params["ignore"],
         label=label,
-        lock=lock,
+        run=run,
         keys_from=keys_from,
         base=params["base"],
         env_file=params["env_file"],

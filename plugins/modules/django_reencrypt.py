@@ -37,6 +37,14 @@ options:
       - A value that opens under no version is left as it is, and does not keep the others from coming back.
     type: bool
     default: false
+  workers:
+    description: How many processes work at once. V(0) is one for each core that the module may use.
+    type: int
+    default: 0
+  run:
+    description: Filled in by the action plugin, the run whose lock all its processes share. Not for playbooks.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
@@ -74,6 +82,7 @@ migration:
   returned: with O(method=migration)
 """
 
+import secrets
 import time
 from typing import Any
 
@@ -89,6 +98,8 @@ OPTIONS: dict[str, Any] = {
     "method": {"type": "str", "choices": ["direct", "migration"], "default": "direct"},
     "migration_app": {"type": "str", "default": "core"},
     "reverse": {"type": "bool", "default": False},
+    "workers": {"type": "int", "default": 0},
+    "run": {"type": "str", "default": ""},
 }
 
 
@@ -100,7 +111,8 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     destination = params["destination"]
     started = time.monotonic()
-    with rotation.opened(request_of(params, params["rotation_id"], lock=not module.check_mode)) as application:
+    run_id = "" if module.check_mode else params["run"] or secrets.token_hex(8)
+    with rotation.opened(request_of(params, params["rotation_id"], run=run_id)) as application:
         application.refuse_unproved()
         known = destination in application.keyring.stages  # not in a dry run before the version is made
         tallies = application.census(destination if known else "current")
@@ -127,11 +139,16 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
 def _by_method(params: dict[str, Any], application: Any) -> tuple[Any, str | None]:
     from ..module_utils.engine import migration
     from ..module_utils.engine.reencryption import Work
+    from ..module_utils.engine.workers import Stop, cores
 
-    work = Work()
+    work, stop = Work(), Stop()
 
     def act() -> None:
-        application.reencrypt(params["destination"], work, stop_at_unreadable=not params["reverse"])
+        workers = params["workers"] or cores()
+        with stop.listening():
+            application.reencrypt(
+                params["destination"], work, workers=workers, stop=stop, stop_at_unreadable=not params["reverse"]
+            )
 
     if params["reverse"]:
         migration.backwards(params["rotation_id"], act)

@@ -284,3 +284,16 @@ def database(django: Any) -> Iterator[Any]:
     yield opened
     opened.execute("DROP TABLE IF EXISTS secrets")
     opened.close()
+
+
+def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, workers: int = 1, **options: Any) -> Any:
+    """The engine's re-encryption of one database; what it did."""
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import journal, reencryption
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
+
+    work = reencryption.Work()
+    journal.Journal(database, keyring, targets).prepare()
+    rewriting = reencryption.Rewriting(targets, keyring, destination, **options)
+    crew = Crew(workers, rewriting.batches, database.another, Stop())
+    reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id(destination))
+    return work

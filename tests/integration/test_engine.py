@@ -21,6 +21,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
+from .conftest import rewrite
+
 OLD = KeySet({"SECRET_KEY": "old-secret", "ENCRYPTION_SALT": "old-salt"})
 NEW = KeySet({"SECRET_KEY": "new-secret", "ENCRYPTION_SALT": "new-salt"})
 SCHEMES = schemes.parse("auto")
@@ -53,9 +55,7 @@ def classes(database: Database, keyring: Keyring) -> dict[str, int]:
 
 
 def run(database: Database, keyring: Keyring, **options: Any) -> reencryption.Work:
-    work = reencryption.Work()
-    reencryption.reencrypt(database, targets(database), keyring, "pending", work, **options)
-    return work
+    return rewrite(database, targets(database), keyring, "pending", **options)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def run(database: Database, keyring: Keyring, **options: Any) -> reencryption.Wo
 def test_every_kind_of_key(
     database: Database, keyring: Keyring, key: str, values: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(census.pages, "__defaults__", (7,))  # several pages
+    monkeypatch.setattr(census.pages, "__defaults__", (7, census.WHOLE, ()))  # several pages
     fill(database, keyring, key, values)
     before = census.take(database, targets(database), keyring, digest_key=b"k")
     work = run(database, keyring)
@@ -90,7 +90,7 @@ def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database,
     token = keyring.cipher(SCHEME, "current").seal(Opened(b"x", 1)).decode()
     database.execute(f"INSERT INTO {name.replace('%', '%%')} VALUES (1, %s)", (token,))
     target = discovery.Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
-    reencryption.reencrypt(database, [target], keyring, "pending", reencryption.Work())
+    rewrite(database, [target], keyring, "pending")
     assert census.take(database, [target], keyring, digest_key=b"k")[0].classes == {"pending": 1}
     database.execute(f"DROP TABLE {name.replace('%', '%%')}")
 
@@ -192,14 +192,14 @@ def test_locked_rows_are_given_way_to_and_named(
 
 def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     first = Database("default", "spring")
-    first.lock()
+    first.lock("one run")
     second = Database("default", "second")
     with pytest.raises(
         RotationError, match=r"E_LOCKED: rotation spring runs on this database as postgres .*backend \d+"
     ):
-        second.lock()
+        second.lock("another run")
     first.close()
-    second.lock()
+    second.lock("another run")
     second.close()
 
 

@@ -20,6 +20,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
+from .conftest import rewrite
 from .test_engine import NEW, OLD, TABLE
 
 KEY = {"derive": "sha256", "secret": "SECRET_KEY"}
@@ -60,14 +61,12 @@ def under(database: Database, stage: str) -> list[str]:
 
 
 def rotate(database: Database, keyring: Keyring, destination: str) -> reencryption.Work:
-    work = reencryption.Work()
-    reencryption.reencrypt(database, [target(database)], keyring, destination, work)
-    return work
+    return rewrite(database, [target(database)], keyring, destination)
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Fail after so many batches, and read few rows at a time."""
-    monkeypatch.setattr(census.pages, "__defaults__", (10,))
+    monkeypatch.setattr(census.pages, "__defaults__", (10, census.WHOLE, ()))
     real, done = reencryption._compare_and_set, iter(range(batches))
 
     def fails(*args: Any) -> Any:

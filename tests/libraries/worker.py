@@ -120,9 +120,15 @@ def rotate(vector: dict[str, Any]) -> dict[str, Any]:
     """The engine, with zero configuration: it finds the targets and their schemes by itself."""
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, discovery, schemes
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.journal import Journal
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Work, reencrypt
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import (
+        Rewriting,
+        Work,
+        reencrypt,
+    )
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
 
     both = {**vector["settings_new"], **vector["settings_old"]}
     names = [name for name, value in both.items() if isinstance(value, (str, list)) and value]
@@ -137,7 +143,10 @@ def rotate(vector: dict[str, Any]) -> dict[str, Any]:
     targets = survey.found
     census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
     work = Work()
-    reencrypt(database, targets, keyring, "pending", work)
+    Journal(database, keyring, targets).prepare()
+    rewriting = Rewriting(targets, keyring, "pending")
+    crew = Crew(1, rewriting.batches, database.another, Stop())
+    reencrypt(database, rewriting, crew, work, new.key_id)
     after = census.take(database, targets, keyring, digest_key=b"k")
     return {
         "targets": {target.column: target.scheme for target in targets},

@@ -23,6 +23,10 @@ class Kind:
     read: str = "{}"
     write: str = "{}"
 
+    def elements(self, values: Sequence[Any]) -> Sequence[str | None]:
+        """The values as elements of an array's text, without their quotes."""
+        return values
+
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         """The tokens in a value as read."""
         return [value.encode("utf-8")]
@@ -34,6 +38,9 @@ class Kind:
 
 class Bytes(Kind):
     """A bytea value is one token."""
+
+    def elements(self, values: Sequence[Any]) -> Sequence[str | None]:
+        return [None if value is None else f"\\x{bytes(value).hex()}" for value in values]
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         return [bytes(value)]

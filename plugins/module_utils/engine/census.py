@@ -4,25 +4,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RotationError
 from .catalog import RowKey, Table
-from .database import Database, quote
+from .database import Database, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .tokens import Opened
 
 PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
 EXAMPLES = 5  # per target and class
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
+# A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
+Span = tuple[tuple[str, ...], tuple[str, ...]]
+WHOLE: Span = ((), ())
 
 
 @dataclass
@@ -45,7 +48,7 @@ class Tally:
     def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> None:
         """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256."""
         text = f"{self.target.name}\0{row}\0{place}\0".encode() + plaintext
-        self._digest = (self._digest + int.from_bytes(hmac.digest(key, text, hashlib.sha256), "big")) % DIGEST_MODULUS
+        self._digest = (self._digest + int.from_bytes(hmac.digest(key, text, "sha256"), "big")) % DIGEST_MODULUS
 
     def as_result(self) -> dict[str, Any]:
         """Counts and digest, for a result or a record."""
@@ -73,25 +76,50 @@ def by_table(targets: Sequence[Target]) -> list[tuple[Table, RowKey, list[Target
 
 
 def pages(
-    database: Database, table: Table, key: RowKey, members: Sequence[Target], rows: int = PAGE_ROWS
+    database: Database,
+    table: Table,
+    key: RowKey,
+    members: Sequence[Target],
+    rows: int = PAGE_ROWS,
+    span: Span = WHOLE,
+    besides: Sequence[str] = (),
 ) -> Iterator[list[tuple[tuple[str, ...], tuple[Any, ...]]]]:
-    """The table in the order of its key, page by page: (key as text, values of ``members``). Memory holds one page."""
+    """A span of the table in the order of its key, page by page: (key as text, values of ``members``).
+
+    Rows whose present version was written by one of the transactions ``besides`` are left out. Memory holds one page.
+    """
     width = len(key.columns)
     # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
     names = ", ".join(f"t.{quote(name)}" for name in key.columns)
     chosen = [f"t.{quote(name)}::text" for name in key.columns]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
-    after = f"({names}) > ({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
-    last: tuple[str, ...] = ()
+    bound = f"({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
+    last, upto = span
     while True:
-        where = f"WHERE {after}" if last else ""
+        limits = [f"({names}) > {bound}"] * bool(last) + [f"({names}) <= {bound}"] * bool(upto)
+        limits += ["t.xmin <> ALL(%s::xid[])"] * bool(besides)
+        where = f"WHERE {' AND '.join(limits)}" if limits else ""
         sql = f"SELECT {', '.join(chosen)} FROM {table.sql} AS t {where} ORDER BY {names} LIMIT %s"
-        page = database.rows(sql, (*last, rows), table=table.label)
+        known = [array(besides)] if besides else []
+        page = database.rows(sql, (*last, *upto, *known, rows), table=table.label)
         if page:
             yield [(row[:width], row[width:]) for row in page]
             last = page[-1][:width]
         if len(page) < rows:
             return
+
+
+def spans(database: Database, table: Table, key: RowKey, rows: int) -> list[Span]:
+    """The table in parts of so many rows."""
+    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
+    chosen = ", ".join(f"t.{quote(name)}::text" for name in key.columns)
+    sql = (
+        f"SELECT {', '.join(f'k{place}' for place in range(len(key.columns)))} FROM"
+        f" (SELECT {chosen}, row_number() OVER (ORDER BY {names}) AS n FROM {table.sql} AS t)"
+        f" AS s({', '.join(f'k{place}' for place in range(len(key.columns)))}, n) WHERE n %% %s = 0 ORDER BY n"
+    )
+    bounds = [(), *database.rows(sql, (rows,), table=table.label), ()]
+    return list(zip(bounds, bounds[1:]))
 
 
 def row_name(key: Sequence[str]) -> str:
@@ -120,11 +148,10 @@ def take(
             group = [Tally(target) for target in members]
             for page in pages(database, table, key, members):
                 known = journal.of(members, page)
-                for row_key, values in page:
-                    row = row_name(row_key)
-                    for tally, value in zip(group, values):
-                        key_id = known.get((tally.target.name, row))
-                        _class(tally, row, value, keyring, key_id, digest_key, leave_alone)
+                rows = [row_name(row_key) for row_key, _ in page]
+                for place, tally in enumerate(group):
+                    values = [values[place] for _, values in page]
+                    _class(tally, rows, values, keyring, known, digest_key, leave_alone)
             _refuse_missed(database, table, group[0].rows)
             tallies += group
     return tallies
@@ -137,30 +164,55 @@ def _refuse_missed(database: Database, table: Table, seen: int) -> None:
         raise RotationError("E_SCAN", table=table.label, seen=seen, count=count)
 
 
+class Found(NamedTuple):
+    """One token of a page: the row it is in (by its place in the page), its place in the row's value, what it is."""
+
+    row: int
+    place: int
+    token: bytes
+    opened: tuple[str, Opened] | None  # stage and inside; None under no key set
+
+
+def look(
+    target: Target, rows: Sequence[str], values: Sequence[Any], keyring: Keyring, known: Mapping[tuple[str, str], str]
+) -> list[Found]:
+    """Open every token in ``values`` of one column, those of ``rows``. ``known`` is what the journal says."""
+    marker = keyring.schemes[target.scheme].marker
+    tokens = [
+        (row, place, token)
+        for row, value in enumerate(values)
+        if value
+        for place, token in enumerate(target.kind.tokens(value, marker))
+    ]
+    key_ids = [known.get((target.name, rows[row])) for row, _, _ in tokens] if known else None
+    opened = keyring.stages_of(target.scheme, [token for _, _, token in tokens], key_ids)
+    return [Found(*where, inside) for where, inside in zip(tokens, opened)]
+
+
 def _class(
     tally: Tally,
-    row: str,
-    value: Any,
+    rows: Sequence[str],
+    values: Sequence[Any],
     keyring: Keyring,
-    key_id: str | None,
+    known: Mapping[tuple[str, str], str],
     digest_key: bytes,
     leave_alone: Collection[str],
 ) -> None:
     target = tally.target
-    tally.rows += 1
     marker = keyring.schemes[target.scheme].marker
-    tokens = target.kind.tokens(value, marker) if value else []
-    if not tokens:
-        tally.add("empty", row)
-    for place, token in enumerate(tokens):
-        opened = keyring.stage_of(target.scheme, token, key_id)
-        if opened is not None:
-            tally.add(opened[0], row)
-            tally.digest(digest_key, row, place, opened[1].plaintext)
-        elif f"{target.name}:{row}" in leave_alone:
+    tally.rows += len(rows)
+    found = look(target, rows, values, keyring, known)
+    for row in sorted(set(range(len(rows))) - {token.row for token in found}):
+        tally.add("empty", rows[row])
+    for token in found:
+        name = rows[token.row]
+        if token.opened is not None:
+            tally.add(token.opened[0], name)
+            tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
+        elif f"{target.name}:{name}" in leave_alone:
             tally.left_alone += 1
         else:
-            tally.add("unreadable" if token.startswith(marker) else "plaintext", row)
+            tally.add("unreadable" if token.token.startswith(marker) else "plaintext", name)
 
 
 def refuse_unreadable(tallies: Sequence[Tally]) -> None:

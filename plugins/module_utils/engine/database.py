@@ -61,6 +61,17 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""').replace("%", "%%") + '"'
 
 
+def array(elements: Sequence[str | None]) -> str:
+    """The text of an array (PostgreSQL, "Array Input and Output Syntax"): one parameter instead of one per element."""
+    return "{" + ",".join(["NULL" if element is None else _element(element) for element in elements]) + "}"
+
+
+def _element(text: str) -> str:
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
 def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
     """Without parameters the drivers leave ``%%`` as it is."""
     return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
@@ -73,6 +84,8 @@ class Database:
         from django.db import connections
 
         self.alias = alias
+        self._label = label
+        self._run = ""
         self._yields = False
         self._django = connections[alias]
         if self._django.vendor != "postgresql":
@@ -90,6 +103,13 @@ class Database:
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             self.execute("SELECT set_config(%s, '0', false)", (name,))
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
+
+    def another(self) -> Database:
+        """One more connection to the same database, for another process of the same run."""
+        made = Database(self.alias, self._label)
+        if self._run:
+            made.lock(self._run)
+        return made
 
     def close(self) -> None:
         """End the session, and with it every lock."""
@@ -150,27 +170,40 @@ class Database:
             finally:
                 self._yields = False
 
-    def lock(self) -> None:
-        """Become the one rotator of this database for the life of the connection. Raises E_LOCKED with who holds it."""
+    def lock(self, run: str) -> None:
+        """Be of the one run that works on this database, for the life of the connection. Raises E_LOCKED with who is.
+
+        All processes of a run share its lock; the gate lets one process at a time look for the lock of another run.
+        """
+        self._run = run
         patience = time.monotonic() + LOCK_SECONDS
-        while not self.rows("SELECT pg_try_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))[0][0]:
+        while (holder := self._enter(run)) is not None:
             if time.monotonic() > patience:
-                raise self._locked()
+                pid, user, host, name, since = holder
+                rotation = name.replace(APPLICATION_NAME, "")
+                raise RotationError("E_LOCKED", holder=rotation, user=user, host=host, since=since, pid=pid)
             time.sleep(0.05)
 
-    def _locked(self) -> RotationError:
-        holder = self.rows(
-            "SELECT a.pid, a.usename, coalesce(a.client_addr::text, 'this host'), a.application_name,"
-            " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
-            " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-            " WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = hashtext(%s)::bigint & 4294967295"
-            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            (LOCK_LABEL,),
-        )
-        pid, user, host, name, since = holder[0] if holder else ("?", "?", "?", "?", "?")
-        return RotationError(
-            "E_LOCKED", holder=name.replace(APPLICATION_NAME, ""), user=user, host=host, since=since, pid=pid
-        )
+    def _enter(self, run: str) -> tuple[Any, ...] | None:
+        """Take the lock of this run, or say who holds that of another."""
+        gate, mine = "pg_advisory_{}lock(hashtext(%s), 0)", "hashtext(%s), hashtext(%s) & 2147483647 | 1"
+        self.rows(f"SELECT {gate.format('')}", (LOCK_LABEL,))
+        try:
+            holders = self.rows(
+                "SELECT a.pid, a.usename, coalesce(a.client_addr::text, 'this host'), a.application_name,"
+                " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
+                " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+                " WHERE l.locktype = 'advisory' AND l.granted"
+                " AND l.objid NOT IN (0, (hashtext(%s) & 2147483647 | 1)::oid)"
+                " AND l.classid = (hashtext(%s)::bigint & 4294967295)::oid"
+                " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1",
+                (run, LOCK_LABEL),
+            )
+            if not holders:
+                self.rows(f"SELECT pg_advisory_lock_shared({mine})", (LOCK_LABEL, run))
+        finally:
+            self.rows(f"SELECT {gate.format('un')}", (LOCK_LABEL,))
+        return holders[0] if holders else None
 
     def is_replica(self) -> bool:
         """Whether the server only follows another one: its rows are that one's."""

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import RotationError
 from . import child
 from .keysets import KeySet
-from .tokens import Opened
+from .tokens import OneByOne, Opened
 
 ANSWER_SECONDS = 120  # for one call; the first one waits for the application to start
 
@@ -85,7 +85,7 @@ def processes(
 
 
 @dataclass(frozen=True)
-class FunctionCipher:
+class FunctionCipher(OneByOne):
     """A cipher of two functions. The plaintext is what ``decrypt`` gave, with a letter for its type in front of it."""
 
     process: Process = field(repr=False)

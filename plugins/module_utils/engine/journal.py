@@ -11,7 +11,7 @@ them: the writers are stopped from then until the switch, as such formats demand
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import RotationError
@@ -72,9 +72,9 @@ class Journal:
             if (target, row) in values and _digest(values[target, row]) == bytes(digest)
         }
 
-    def write(self, key_id: str, entries: Sequence[tuple[str, str, Any]]) -> None:
+    def write(self, key_id: str, entries: Iterable[tuple[str, str, Any]]) -> None:
         """Enter values (target, row, value as stored) in the transaction that is open."""
-        wanted = [entry for entry in entries if entry[0] in self._names]
+        wanted = [entry for entry in entries if entry[0] in self._names] if self._names else []
         if wanted:
             targets, rows, values = zip(*wanted)
             self._database.execute(

@@ -41,6 +41,10 @@ class Keyring:
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
+        # Schemes of which a token opens under one stage alone: not where one stage may have the keys of another too.
+        self._opens_under_one: set[str] = set()
+        # Of these, what opened the last token is tried first on the next ones.
+        self._tried_first: dict[str, tuple[str, ...]] = {}
         self._views = {stage: self._view(keys) for stage, keys in self.stages.items()}
         for scheme in schemes.values():
             self.add(scheme)
@@ -54,6 +58,8 @@ class Keyring:
         kept = self.schemes if self._depends(scheme) else self.fixed
         kept[scheme.name] = scheme
         self._ciphers[scheme.name] = ciphers
+        if scheme.format.authenticated and not scheme.reads_several(self.application):
+            self._opens_under_one.add(scheme.name)
         return True
 
     def _made(self, scheme: Scheme, stage: str) -> Cipher | None:
@@ -106,28 +112,45 @@ class Keyring:
         """The key id of one stage's key set."""
         return self.stages[stage].key_id
 
-    def resealed(self, scheme: str, stage: str, destination: str, inside: Opened) -> bytes | None:
-        """A token of ``destination`` with what was in one of ``stage``; None where it does not come out of it again.
+    def resealed(self, scheme: str, opened: Sequence[tuple[str, Opened]], destination: str) -> Sequence[bytes | None]:
+        """Tokens of ``destination`` with what was in those of other stages; None where it does not come out again.
 
-        Raises E_FUNCTION where the application's functions read it under the keys of before: they have others.
+        Raises E_FUNCTION where the application's functions read one under the keys of before: they have others.
         """
         cipher = self.cipher(scheme, destination)
-        fresh = cipher.seal(inside)
-        before = self.cipher(scheme, stage)
-        if isinstance(before, FunctionCipher) and before.open(fresh) is not None:
-            found = "reads what was sealed under other keys: its keys are not those of the key set"
-            raise before.process.refusal(before.functions.decrypt, found)
-        return fresh if cipher.open(fresh) == inside else None
+        fresh = cipher.seal_all([inside for _, inside in opened])
+        for token, (stage, _) in zip(fresh, opened):
+            before = self.cipher(scheme, stage)
+            if isinstance(before, FunctionCipher) and before.open(token) is not None:
+                found = "reads what was sealed under other keys: its keys are not those of the key set"
+                raise before.process.refusal(before.functions.decrypt, found)
+        checked = cipher.open_all(fresh)
+        return [token if again == inside else None for token, again, (_, inside) in zip(fresh, checked, opened)]
+
+    def stages_of(
+        self, scheme: str, tokens: Sequence[bytes], key_ids: Sequence[str | None] | None = None
+    ) -> list[tuple[str, Opened] | None]:
+        """For each token the first stage whose key set opens it, and its inside; None where none does.
+
+        Where ``key_ids`` has an entry of the journal only that key set counts.
+        """
+        found: list[tuple[str, Opened] | None] = [None] * len(tokens)
+        left = list(range(len(tokens)))
+        for stage in self._tried_first.get(scheme, tuple(self.stages)):
+            places = left
+            if key_ids is not None:
+                places = [place for place in left if key_ids[place] in (None, self.key_id(stage))]
+            cipher = self._ciphers[scheme][stage]
+            for place, inside in zip(places, cipher.open_all([tokens[place] for place in places])):
+                if inside is not None:
+                    found[place] = (stage, inside)
+            left = [place for place in left if found[place] is None]
+            if not left:
+                break
+        if tokens and scheme in self._opens_under_one and (last := found[-1]) is not None:
+            self._tried_first[scheme] = (last[0], *(stage for stage in self.stages if stage != last[0]))
+        return found
 
     def stage_of(self, scheme: str, token: bytes, key_id: str | None = None) -> tuple[str, Opened] | None:
-        """The first stage whose key set opens ``token``, and its inside; None where none does.
-
-        With ``key_id`` from the journal only that key set counts.
-        """
-        for stage, cipher in self._ciphers[scheme].items():
-            if key_id is not None and key_id != self.key_id(stage):
-                continue
-            inside = cipher.open(token)
-            if inside is not None:
-                return stage, inside
-        return None
+        """``stages_of`` for one token."""
+        return self.stages_of(scheme, [token], [key_id])[0]

@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers import algorithms
 
-from .tokens import Opened
+from .batch import BLOCK
+from .tokens import OneByOne, Opened
 
 try:  # CFB moved there in cryptography 45
     from cryptography.hazmat.decrepit.ciphers.modes import CFB
 except ImportError:
     from cryptography.hazmat.primitives.ciphers.modes import CFB
 
-BLOCK = 16
 SESSION_KEY, DATA = 3, 18  # packet tags, RFC 4880 section 4.3
 KEY_BYTES = {7: 16, 8: 24, 9: 32}  # AES by its number, section 9.2
 DIGESTS = {1: "md5", 2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512"}  # section 9.4
@@ -34,7 +34,7 @@ MDC = b"\xd3\x14"  # header of the packet with the SHA-1 that authenticates the 
 CHECKED = len(MDC) + hashlib.sha1(usedforsecurity=False).digest_size
 
 
-class OpenPgp:
+class OpenPgp(OneByOne):
     """Version 4 session key packet without a session key of its own, version 1 integrity protected data.
 
     The frame that is kept is ``version, cipher, string-to-key type, digest[, count]``: all that was chosen for a

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Re-encryption: every token of every target from one key set to another, in batches, by compare-and-set.
 
-The algorithm is that of facts/re-encryption.md 3.4. Which key a row is under is read from the row, so the function may
-be killed anywhere and run again.
+The algorithm is that of facts/re-encryption.md 3.4. Which key a row is under is read from the row, so the work may be
+killed anywhere and done again, and several processes may do it at once, each on spans of its own (workers.py).
 """
 
 from __future__ import annotations
@@ -13,84 +13,225 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RotationError
 from . import census
 from .catalog import RowKey, Table
-from .database import Database, Yielded, quote
+from .census import WHOLE, Span
+from .database import Database, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .workers import Crew
 
 MAX_PASSES = 20
 BACK_OFF_SECONDS = 0.2  # after a batch gave way; long against the locks of a web request
+SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
 RowText = tuple[str, ...]
 
 
-@dataclass
-class Change:
+class Change(NamedTuple):
     """One row to rewrite: its key, and for each column the stored value and the one to put in its place."""
 
     key: RowText
     old: tuple[Any, ...]
     new: tuple[Any, ...]
-    tokens: Counter[str] = field(default_factory=Counter)  # re-encrypted ones, by target
-    derived: dict[str, str] = field(default_factory=dict)  # values of search columns, by column
+    tokens: tuple[int, ...]  # how many are re-encrypted, by column
+    derived: dict[str, str]  # values of search columns, by column
+
+
+@dataclass
+class Batch:
+    """What one page came to: rows looked at, tokens re-encrypted by target, rows left for the next pass and why."""
+
+    table: str
+    rows: int = 0
+    values: Counter[str] = field(default_factory=Counter)
+    left: int = 0  # were not where they should be when they were read
+    conflicts: int = 0  # changed under us
+    yielded: int = 0  # stayed locked
+    transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
 
 
 @dataclass
 class Work:
-    """What was done: tokens re-encrypted by target, rows that changed under us, passes."""
+    """What was done in all: tokens re-encrypted by target, rows that changed under us, passes."""
 
     values: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
     passes: int = 0
+    report: Callable[[Batch], None] = lambda batch: None
+
+    def add(self, batch: Batch) -> None:
+        self.values.update(batch.values)
+        self.conflicts += batch.conflicts
+        self.report(batch)
 
 
-def reencrypt(
-    database: Database,
-    targets: Sequence[Target],
-    keyring: Keyring,
-    destination: str,
-    work: Work,
-    *,
-    leave_alone: Collection[str] = (),
-    stop_at_unreadable: bool = True,
-) -> None:
-    """Bring every value of ``targets`` that opens under any key set of ``keyring`` under that of ``destination``.
+class Rewriting:
+    """The work on one table: what each process needs to do its part."""
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        keyring: Keyring,
+        destination: str,
+        *,
+        leave_alone: Collection[str] = (),
+        stop_at_unreadable: bool = True,
+    ) -> None:
+        self.tables = census.by_table(targets)
+        self._targets = targets
+        self._keyring = keyring
+        self._destination = destination
+        self._leave_alone = leave_alone
+        self._stop = stop_at_unreadable
+
+    def batches(
+        self, database: Database, number: int, span: Span = WHOLE, besides: Sequence[str] = ()
+    ) -> Iterator[Batch]:
+        """Work through a span of the table ``number``; one Batch for each page, committed.
+
+        ``besides`` are transactions of ours: what they wrote and nobody wrote since is done.
+        """
+        table, key, members = self.tables[number]
+        journal = Journal(database, self._keyring, self._targets)
+        for page in census.pages(database, table, key, members, span=span, besides=besides):
+            batch = Batch(table.label, rows=len(page))
+            changes = self.changes(members, page, journal.of(members, page))
+            batch.left = len(changes)
+            if changes:
+                self._write(database, table, key, members, changes, journal, batch)
+            yield batch
+
+    def rehearse(self, database: Database) -> None:
+        """Seal every value anew, and write none."""
+        journal = Journal(database, self._keyring, self._targets)
+        for table, key, members in self.tables:
+            for page in census.pages(database, table, key, members):
+                self.changes(members, page, journal.of(members, page))
+
+    def _write(
+        self,
+        database: Database,
+        table: Table,
+        key: RowKey,
+        members: Sequence[Target],
+        changes: Sequence[Change],
+        journal: Journal,
+        batch: Batch,
+    ) -> None:
+        """Write the changes; halves of them where the whole had to yield."""
+        try:
+            with database.batch():
+                written, transaction = _compare_and_set(database, table, key, members, changes)
+                done = [change for change in changes if change.key in written]
+                entries = (entry for change in done for entry in _entries(members, change))
+                journal.write(self._keyring.key_id(self._destination), entries)
+        except Yielded:
+            if len(changes) == 1:
+                batch.yielded += 1
+                return
+            middle = len(changes) // 2
+            for half in (changes[:middle], changes[middle:]):
+                self._write(database, table, key, members, half, journal, batch)
+            return
+        for place, target in enumerate(members):
+            count = sum(change.tokens[place] for change in done)
+            if count:
+                batch.values[target.name] += count
+        batch.conflicts += len(changes) - len(done)
+        batch.transactions += transaction
+
+    def changes(
+        self,
+        members: Sequence[Target],
+        page: Sequence[tuple[RowText, tuple[Any, ...]]],
+        known: Mapping[tuple[str, str], str],
+    ) -> list[Change]:
+        """The changes that a page needs: none for a row that is where it should be. ``known`` is from the journal."""
+        rows = [census.row_name(key) for key, _ in page]
+        columns: list[dict[int, Any]] = []  # new values, by the row's place in the page
+        counts: list[Counter[int]] = []
+        derived: dict[int, dict[str, str]] = {}
+        for place, target in enumerate(members):
+            values = [values[place] for _, values in page]
+            sealed = self._sealed(target, rows, values, known)
+            columns.append(self._values(target, values, sealed))
+            counts.append(Counter([token.row for token, _ in sealed]))
+            if target.derived:
+                for token, _ in sealed:
+                    derived.setdefault(token.row, {}).update(self._derived(target, token))
+        changes = []
+        for row in sorted(set().union(*columns)):
+            key, old = page[row]
+            new = tuple([column.get(row, value) for column, value in zip(columns, old)])
+            tokens = tuple([count[row] for count in counts])
+            changes.append(Change(key, old, new, tokens, derived.get(row, {})))
+        return changes
+
+    def _sealed(
+        self, target: Target, rows: Sequence[str], values: Sequence[Any], known: Mapping[tuple[str, str], str]
+    ) -> list[tuple[census.Found, bytes]]:
+        """The tokens of one column that are not where they should be, each with the new one in its place."""
+        left, opened = [], []
+        for token in census.look(target, rows, values, self._keyring, known):
+            if token.opened is None:
+                self._refuse_unless_listed(target, rows[token.row], token.token)
+            elif token.opened[0] != self._destination:
+                left.append(token)
+                opened.append(token.opened)
+        fresh = self._keyring.resealed(target.scheme, opened, self._destination)
+        if None in fresh:
+            raise _error("E_SELF_CHECK", target)
+        return [(token, sealed) for token, sealed in zip(left, fresh) if sealed is not None]
+
+    def _values(
+        self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.Found, bytes]]
+    ) -> dict[int, Any]:
+        """The new values of one column, by the row's place in the page."""
+        pairs: dict[int, tuple[list[bytes], list[bytes]]] = {}
+        for token, fresh in sealed:
+            before, after = pairs.setdefault(token.row, ([], []))
+            before.append(token.token)
+            after.append(fresh)
+        new = {row: target.kind.put(values[row], before, after) for row, (before, after) in pairs.items()}
+        if target.limit is not None:
+            for value in new.values():
+                if len(value) > target.limit:
+                    raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(value))
+        return new
+
+    def _derived(self, target: Target, token: census.Found) -> dict[str, str]:
+        """The values of the search columns of one token, by column."""
+        plaintext = b"" if token.opened is None else token.opened[1].plaintext
+        salts = {column: self._keyring.setting(self._destination, column.salt) for column in target.derived}
+        return {
+            column.column: column.prefix + hashlib.sha256(plaintext + salt.encode("utf-8")).hexdigest()
+            for column, salt in salts.items()
+        }
+
+    def _refuse_unless_listed(self, target: Target, row: str, token: bytes) -> None:
+        """A value under no key set is never overwritten, and stops the work unless its row was listed."""
+        if self._stop and f"{target.name}:{row}" not in self._leave_alone:
+            known = token.startswith(self._keyring.schemes[target.scheme].marker)
+            raise RotationError("E_UNREADABLE" if known else "E_PLAINTEXT", count=1, rows=f"{target.name}:{row}")
+
+
+def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, key_id: str) -> None:
+    """Bring every value that opens under any key set under that of the destination, whose key id is ``key_id``.
 
     A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
     rollback brings back all it can); what was committed until then stays, and ``work`` says what that is.
-    Raises E_UNREADABLE, E_PLAINTEXT, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_UNSETTLED, E_DB or E_DB_LOST.
+    Raises E_UNREADABLE, E_PLAINTEXT, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_UNSETTLED, E_DB, E_DB_LOST,
+    E_WORKER or E_STOPPED.
     """
-    translate = _Translator(keyring, destination, leave_alone, stop_at_unreadable)
-    journal = Journal(database, keyring, targets)
     try:
-        journal.prepare()
-        for table, key, members in census.by_table(targets):
-            _table(database, table, key, members, translate, journal, work)
+        for number in range(len(rewriting.tables)):
+            _table(database, rewriting, number, crew, work)
     except RotationError as exc:
-        raise exc.with_changed(changed(work, keyring.key_id(destination))) from None
-
-
-def rehearse(
-    database: Database,
-    targets: Sequence[Target],
-    keyring: Keyring,
-    destination: str,
-    *,
-    leave_alone: Collection[str] = (),
-    stop_at_unreadable: bool = True,
-) -> None:
-    """Seal every value anew, and write none. Raises as ``reencrypt``, before anything was changed."""
-    translate = _Translator(keyring, destination, leave_alone, stop_at_unreadable)
-    journal = Journal(database, keyring, targets)
-    for table, key, members in census.by_table(targets):
-        for page in census.pages(database, table, key, members):
-            known = journal.of(members, page)
-            for row_key, values in page:
-                translate.row(members, row_key, values, known)
+        raise exc.with_changed(changed(work, key_id)) from None
 
 
 def changed(work: Work, key_id: str) -> str:
@@ -101,29 +242,19 @@ def changed(work: Work, key_id: str) -> str:
     return f"{count} values were re-encrypted to the keys {key_id}; every value opens under a version in the store."
 
 
-def _table(
-    database: Database,
-    table: Table,
-    key: RowKey,
-    members: Sequence[Target],
-    translate: _Translator,
-    journal: Journal,
-    work: Work,
-) -> None:
+def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work) -> None:
     """Passes over one table until one finds nothing left."""
-
-    def enter(done: Sequence[Change]) -> None:
-        journal.write(translate.key_id, [entry for change in done for entry in _entries(members, change)])
-
+    table, key, _ = rewriting.tables[number]
+    spans = census.spans(database, table, key, SPAN_ROWS)
+    ours: list[str] = []
     for _attempt in range(MAX_PASSES):
         left = yielded = 0
         work.passes += 1
-        for page in census.pages(database, table, key, members):
-            known = journal.of(members, page)
-            changes = [change for row_key, values in page if (change := translate.row(members, row_key, values, known))]
-            left += len(changes)
-            if changes:
-                yielded += _write(database, table, key, members, changes, enter, work)
+        for batch in crew.batches(database, [(number, span, tuple(ours)) for span in spans]):
+            work.add(batch)
+            ours += batch.transactions
+            left += batch.left
+            yielded += batch.yielded
         if not left:
             return
         if yielded:
@@ -133,37 +264,13 @@ def _table(
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
 
 
-def _write(
-    database: Database,
-    table: Table,
-    key: RowKey,
-    members: Sequence[Target],
-    changes: Sequence[Change],
-    enter: Callable[[Sequence[Change]], None],
-    work: Work,
-) -> int:
-    """Write the changes; halves of them where the whole had to yield. The number of rows that stayed locked."""
-    try:
-        with database.batch():
-            written = _compare_and_set(database, table, key, members, changes)
-            done = [change for change in changes if change.key in written]
-            enter(done)
-    except Yielded:
-        if len(changes) == 1:
-            return 1
-        middle = len(changes) // 2
-        halves = (changes[:middle], changes[middle:])
-        return sum(_write(database, table, key, members, half, enter, work) for half in halves)
-    for change in done:
-        work.values.update(change.tokens)
-    work.conflicts += len(changes) - len(done)
-    return 0
-
-
 def _compare_and_set(
     database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
-) -> set[RowText]:
-    """One UPDATE for the whole batch: a row changes only if all its values are still those that were read."""
+) -> tuple[set[RowText], list[str]]:
+    """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
+
+    The keys of the rows that changed, and the id of the transaction, where any did.
+    """
     keys = [f"k{place}" for place in range(len(key.columns))]
     old = [f"o{place}" for place in range(len(members))]
     new = [f"n{place}" for place in range(len(members))]
@@ -181,10 +288,16 @@ def _compare_and_set(
     sql = (
         f"UPDATE {table.sql} AS t SET {', '.join(assign)}"
         f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new + fresh)})"
-        f" WHERE {' AND '.join(same)} RETURNING {', '.join(f'v.{name}' for name in keys)}"
+        f" WHERE {' AND '.join(same)}"
+        f" RETURNING pg_current_xact_id()::xid::text, {', '.join(f'v.{name}' for name in keys)}"
     )
-    fields = [(*change.key, *change.old, *change.new, *map(change.derived.get, search)) for change in changes]
-    return set(database.rows(sql, [list(values) for values in zip(*fields)], table=table.label))
+    columns: list[Sequence[str | None]] = [*zip(*(change.key for change in changes))]
+    for side in ("old", "new"):
+        for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
+            columns.append(target.kind.elements(values))
+    columns += [tuple(change.derived.get(name) for change in changes) for name in search]
+    rows = database.rows(sql, [array(values) for values in columns], table=table.label)
+    return {row[1:] for row in rows}, [row[0] for row in rows[:1]]
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:
@@ -192,70 +305,6 @@ def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, s
     for target, before, after in zip(members, change.old, change.new):
         if before != after:
             yield target.name, census.row_name(change.key), after
-
-
-class _Translator:
-    """From a row as read to the change it needs."""
-
-    def __init__(self, keyring: Keyring, destination: str, leave_alone: Collection[str], stop: bool) -> None:
-        self._stop = stop
-        self._keyring = keyring
-        self._destination = destination
-        self._leave_alone = leave_alone
-        self.key_id = keyring.key_id(destination)
-
-    def row(
-        self, members: Sequence[Target], key: RowText, values: Sequence[Any], known: Mapping[tuple[str, str], str]
-    ) -> Change | None:
-        """The change of one row, or None where all its values are where they should be.
-
-        ``known`` is what the journal says of its values.
-        """
-        change = Change(key, tuple(values), ())
-        row = census.row_name(key)
-        change.new = tuple(
-            self._value(target, key, value, known.get((target.name, row)), change)
-            for target, value in zip(members, values)
-        )
-        return change if change.tokens else None
-
-    def _value(self, target: Target, key: RowText, value: Any, key_id: str | None, change: Change) -> Any:
-        if not value:
-            return value
-        tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
-        fresh = [self._token(target, key, token, key_id, change) for token in tokens]
-        changed = sum(before != after for before, after in zip(tokens, fresh))
-        if not changed:
-            return value
-        change.tokens[target.name] += changed
-        new = target.kind.put(value, tokens, fresh)
-        if target.limit is not None and len(new) > target.limit:
-            raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(new))
-        return new
-
-    def _token(self, target: Target, key: RowText, token: bytes, key_id: str | None, change: Change) -> bytes:
-        opened = self._keyring.stage_of(target.scheme, token, key_id)
-        if opened is None:
-            self._refuse_unless_listed(target, key, token)
-            return token
-        stage, inside = opened
-        if stage == self._destination:
-            return token
-        fresh = self._keyring.resealed(target.scheme, stage, self._destination, inside)
-        if fresh is None:
-            raise _error("E_SELF_CHECK", target)
-        for derived in target.derived:
-            salt = self._keyring.setting(self._destination, derived.salt)
-            digest = hashlib.sha256(inside.plaintext + salt.encode("utf-8")).hexdigest()
-            change.derived[derived.column] = derived.prefix + digest
-        return fresh
-
-    def _refuse_unless_listed(self, target: Target, key: RowText, token: bytes) -> None:
-        """A value under no key set is never overwritten, and stops the work unless its row was listed."""
-        row = census.row_name(key)
-        if self._stop and f"{target.name}:{row}" not in self._leave_alone:
-            known = token.startswith(self._keyring.schemes[target.scheme].marker)
-            raise RotationError("E_UNREADABLE" if known else "E_PLAINTEXT", count=1, rows=f"{target.name}:{row}")
 
 
 def _error(code: str, target: Target, **where: object) -> RotationError:

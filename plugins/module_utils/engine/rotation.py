@@ -12,9 +12,11 @@ from typing import Any
 from ..errors import RotationError
 from . import census, discovery, functions, plan, project, schemes
 from .database import Database
+from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
-from .reencryption import Work, reencrypt, rehearse
+from .reencryption import Rewriting, Work, reencrypt
+from .workers import Crew, Stop
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Request:
     leave_alone: Sequence[str] = ()
     ignore: Sequence[str] = ()
     label: str = ""
-    lock: bool = False  # become the one rotator before anything is looked at
+    run: str = ""  # the run whose lock to share before anything is looked at; none for one that writes nothing
     keys_from: str = "the key store"
     base: str = "current"  # the stage everything was under when the open rotation began
     env_file: str | None = None
@@ -62,27 +64,36 @@ class Application:
     def rehearse(self, destination: str, *, stop_at_unreadable: bool = True) -> None:
         """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same."""
         for database, survey in self.parts:
-            rehearse(
-                database,
-                [target for target in survey.found if self.keyring.schemes[target.scheme].functions],
-                self.keyring,
-                destination,
-                leave_alone=self.leave_alone,
-                stop_at_unreadable=stop_at_unreadable,
-            )
+            targets = [target for target in survey.found if self.keyring.schemes[target.scheme].functions]
+            self._rewriting(targets, destination, stop_at_unreadable).rehearse(database)
 
-    def reencrypt(self, destination: str, work: Work, *, stop_at_unreadable: bool = True) -> None:
-        """Every token to one stage; call ``census`` and refuse what is unreadable first."""
+    def reencrypt(
+        self,
+        destination: str,
+        work: Work,
+        *,
+        workers: int = 1,
+        stop: Stop | None = None,
+        stop_at_unreadable: bool = True,
+    ) -> None:
+        """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
+        key_id = self.keyring.key_id(destination)
+        if any(scheme.functions for scheme in self.keyring.tried):
+            workers = 1  # they have one process per key set
         for database, survey in self.parts:
-            reencrypt(
-                database,
-                survey.found,
-                self.keyring,
-                destination,
-                work,
-                leave_alone=self.leave_alone,
-                stop_at_unreadable=stop_at_unreadable,
-            )
+            Journal(database, self.keyring, survey.found).prepare()
+            rewriting = self._rewriting(survey.found, destination, stop_at_unreadable)
+            crew = Crew(workers, rewriting.batches, database.another, stop or Stop())
+            reencrypt(database, rewriting, crew, work, key_id)
+
+    def _rewriting(self, targets: Sequence[discovery.Target], destination: str, stop_at_unreadable: bool) -> Rewriting:
+        return Rewriting(
+            targets,
+            self.keyring,
+            destination,
+            leave_alone=self.leave_alone,
+            stop_at_unreadable=stop_at_unreadable,
+        )
 
     def refuse_unproved(self) -> None:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
@@ -123,8 +134,8 @@ def opened(request: Request) -> Iterator[Application]:
         databases = [database for database in databases if not database.is_replica()]
         if not databases:
             raise RotationError("E_DB_REPLICA")
-        for database in databases if request.lock else ():
-            database.lock()
+        for database in databases if request.run else ():
+            database.lock(request.run)
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]

@@ -10,12 +10,11 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
 from cryptography.hazmat.primitives.ciphers import algorithms, modes
 
-from .tokens import Opened
+from .batch import BLOCK, unpad
+from .tokens import OneByOne, Opened
 
-BLOCK = 16
 
-
-class AesBlocks:
+class AesBlocks(OneByOne):
     """AES over whole blocks with the padding of PKCS #7 (RFC 5652 section 6.3), one mode for all values.
 
     The inside is the blocks with their padding: they go into the new token as they are. A value opens where the padding
@@ -30,18 +29,20 @@ class AesBlocks:
             return None
         decryptor = self._cipher.decryptor()
         blocks = decryptor.update(token) + decryptor.finalize()
-        length = blocks[-1]
-        if not 1 <= length <= BLOCK or not blocks.endswith(bytes([length]) * length):
-            return None
-        try:
-            blocks[:-length].decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-        return Opened(blocks)
+        text = unpad(blocks)
+        return Opened(blocks) if text is not None and _is_utf8(text) else None
 
     def seal(self, inside: Opened) -> bytes:
         encryptor = self._cipher.encryptor()
         return encryptor.update(inside.plaintext) + encryptor.finalize()
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class AesEcb(AesBlocks):

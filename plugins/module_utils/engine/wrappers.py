@@ -9,56 +9,69 @@ import binascii
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from .tokens import Cipher, Opened
+from .tokens import Batch, Cipher, OneByOne, Opened
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")  # urlsafe base64 as the standard one
 
 
 @dataclass(frozen=True)
-class AnyOf:
+class AnyOf(Batch):
     """Several keys: all open, the first one seals."""
 
     ciphers: Sequence[Cipher] = field(repr=False)
 
-    def open(self, token: bytes) -> Opened | None:
-        return next((inside for cipher in self.ciphers if (inside := cipher.open(token)) is not None), None)
+    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
+        found: list[Opened | None] = [None] * len(tokens)
+        for cipher in self.ciphers:
+            left = [place for place, inside in enumerate(found) if inside is None]
+            for place, inside in zip(left, cipher.open_all([tokens[place] for place in left])):
+                found[place] = inside
+        return found
 
-    def seal(self, inside: Opened) -> bytes:
-        return self.ciphers[0].seal(inside)
+    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
+        return self.ciphers[0].seal_all(insides)
 
 
 @dataclass(frozen=True)
-class Prefixed:
+class Prefixed(Batch):
     """A fixed text before the token, such as ``enc$``."""
 
     inner: Cipher = field(repr=False)
     prefix: bytes
 
-    def open(self, token: bytes) -> Opened | None:
-        return self.inner.open(token[len(self.prefix) :]) if token.startswith(self.prefix) else None
+    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
+        length = len(self.prefix)
+        return self.inner.open_all([token[length:] if token.startswith(self.prefix) else b"" for token in tokens])
 
-    def seal(self, inside: Opened) -> bytes:
-        return self.prefix + self.inner.seal(inside)
+    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
+        return [self.prefix + token for token in self.inner.seal_all(insides)]
 
 
 @dataclass(frozen=True)
-class Base64:
+class Base64(Batch):
     """The token once more in urlsafe base64."""
 
     inner: Cipher = field(repr=False)
 
-    def open(self, token: bytes) -> Opened | None:
-        try:
-            return self.inner.open(base64.urlsafe_b64decode(token))
-        except (binascii.Error, ValueError):
-            return None
+    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
+        return self.inner.open_all([unbase64(token) for token in tokens])
 
-    def seal(self, inside: Opened) -> bytes:
-        return base64.urlsafe_b64encode(self.inner.seal(inside))
+    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
+        return [base64.urlsafe_b64encode(token) for token in self.inner.seal_all(insides)]
+
+
+def unbase64(token: bytes) -> bytes:
+    """The bytes in urlsafe base64; none, which are no token, where it is no base64."""
+    try:
+        return binascii.a2b_base64(token.translate(_STANDARD))
+    except ValueError:
+        return b""
 
 
 @dataclass(frozen=True)
-class Armor:
+class Armor(OneByOne):
     """The token as ASCII armour (RFC 4880 section 6.2), as django-pgcrypto and PostgreSQL's armor() write it."""
 
     inner: Cipher = field(repr=False)
@@ -103,7 +116,7 @@ def _crc24(data: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Nested:
+class Nested(OneByOne):
     """Tokens inside the token: quoted ones, under the same key, as django-mirage-field's JSON field leaves them.
 
     Between two NULs, which no text in PostgreSQL holds, stands what was in the inner token.
@@ -116,11 +129,11 @@ class Nested:
 
     def open(self, token: bytes) -> Opened | None:
         inside = self.inner.open(token)
-        return inside and replace(inside, plaintext=self._QUOTED.sub(self._bare, inside.plaintext))
+        return inside and inside._replace(plaintext=self._QUOTED.sub(self._bare, inside.plaintext))
 
     def seal(self, inside: Opened) -> bytes:
         text = self._BARED.sub(lambda found: self.inner.seal(Opened(found[1])), inside.plaintext)
-        return self.inner.seal(replace(inside, plaintext=text))
+        return self.inner.seal(inside._replace(plaintext=text))
 
     def _bare(self, found: re.Match[bytes]) -> bytes:
         inside = self.inner.open(found[0])
@@ -128,7 +141,7 @@ class Nested:
 
 
 @dataclass(frozen=True)
-class Hashed:
+class Hashed(OneByOne):
     """``token$hash``, the hash being SHA-256 of plaintext and salt in hex; a token without one stays without."""
 
     inner: Cipher = field(repr=False)
@@ -137,7 +150,7 @@ class Hashed:
     def open(self, token: bytes) -> Opened | None:
         bare, dollar, _ = token.partition(b"$")
         inside = self.inner.open(bare)
-        return replace(inside, hashed=bool(dollar)) if inside is not None else None
+        return inside._replace(hashed=bool(dollar)) if inside is not None else None
 
     def seal(self, inside: Opened) -> bytes:
         token = self.inner.seal(inside)

@@ -23,7 +23,7 @@ def classed(tally, two_keys, vectors):
     row = vectors["rows"][0]
     values = [row["stored_old"], row["stored_new"], None, "", "Ada", "gAAAAAbroken", "gAAAAAlisted"]
     for key, value in enumerate(values, start=1):
-        census._class(tally, str(key), value, two_keys, None, KEY, ["profile.name:7"])
+        census._class(tally, [str(key)], [value], two_keys, {}, KEY, ["profile.name:7"])
     return tally
 
 
@@ -82,8 +82,8 @@ def test_the_digest_tells_keys_and_columns_apart(target):
 def test_the_digest_is_the_same_under_either_key_set(target, two_keys, vectors):
     before, after = census.Tally(target), census.Tally(target)
     for row in vectors["rows"]:
-        census._class(before, str(row["pk"]), row["stored_old"], two_keys, None, KEY, ())
-        census._class(after, str(row["pk"]), row["stored_new"], two_keys, None, KEY, ())
+        census._class(before, [str(row["pk"])], [row["stored_old"]], two_keys, {}, KEY, ())
+        census._class(after, [str(row["pk"])], [row["stored_new"]], two_keys, {}, KEY, ())
     assert before.as_result()["digest"] == after.as_result()["digest"]
 
 
@@ -193,7 +193,7 @@ def test_each_token_of_a_document_counts_and_the_document_is_one_row(document, t
     for row, text in enumerate(
         [f'{{"a": "{old}", "b": ["{new}", "gAAAAAbroken"], "c": "clear"}}', "{}", '["x"]', None]
     ):
-        census._class(tally, str(row), text, two_keys, None, KEY, ())
+        census._class(tally, [str(row)], [text], two_keys, {}, KEY, ())
     assert tally.as_result()["classes"] == {"current": 1, "pending": 1, "unreadable": 1, "empty": 3}
     assert tally.rows == 4
 
@@ -203,7 +203,7 @@ def test_the_digest_tells_the_places_in_a_document_apart(document, two_keys, vec
 
     def of(text: str) -> str:
         tally = census.Tally(document)
-        census._class(tally, "1", text, two_keys, None, KEY, ())
+        census._class(tally, ["1"], [text], two_keys, {}, KEY, ())
         return tally.as_result()["digest"]
 
     assert of(f'["{first}", "{second}"]') == of(f'{{"a": "{first}", "b": "{second}"}}')
@@ -212,5 +212,5 @@ def test_the_digest_tells_the_places_in_a_document_apart(document, two_keys, vec
 
 def test_every_token_of_a_row_that_was_listed_is_left_alone(document, two_keys):
     tally = census.Tally(document)
-    census._class(tally, "7", '["gAAAAAone", "gAAAAAtwo"]', two_keys, None, KEY, ["profile.data:7"])
+    census._class(tally, ["7"], ['["gAAAAAone", "gAAAAAtwo"]'], two_keys, {}, KEY, ["profile.data:7"])
     assert (tally.left_alone, dict(tally.classes)) == (2, {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +96,9 @@ def test_a_known_scheme_makes_a_key_of_its_settings(name):
     values = {setting: value[:16] if setting.endswith("_IV") else value for setting, value in values.items()}
     scheme = schemes.parse({name: KNOWN_SCHEMES[name]})[name]
     cipher = scheme.cipher(values.get)
-    inside = replace(INSIDE, frame=b"\4\7\0\2")  # of OpenPGP
+    inside = INSIDE._replace(frame=b"\4\7\0\2")  # of OpenPGP
     if not scheme.format.authenticated:
-        inside = replace(inside, plaintext=PADDED)
+        inside = inside._replace(plaintext=PADDED)
     token = cipher.seal(inside)
     assert token.startswith(scheme.marker)
     assert cipher.open(token).plaintext == inside.plaintext

@@ -1,0 +1,153 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several processes on one table: spans are dealt out one by one, so that a slow one does not hold the rest.
+
+Each worker has a connection of its own, and is forked with the keys already derived. Its pipe is all that ties it to
+us: where it breaks, a worker commits or rolls back the batch it is at, and ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ..errors import RotationError, internal
+from .database import Database
+
+Task = tuple[Any, ...]
+# From a connection and a task, what it comes to, batch by batch.
+Perform = Callable[..., Iterator[Any]]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Crew:
+    """So many workers. One works in this process itself, on the connection that is there."""
+
+    def __init__(self, count: int, perform: Perform, connect: Callable[[], Database], stop: Stop) -> None:
+        self._count = count
+        self._perform = perform
+        self._connect = connect
+        self._stop = stop
+
+    def batches(self, database: Database, tasks: Sequence[Task]) -> Iterator[Any]:
+        """What every task comes to, batch by batch, in no order. Raises the first error of any, or E_WORKER."""
+        count = min(self._count, len(tasks))
+        if count > 1:
+            yield from self._spread(count, tasks)
+            return
+        with uncollected():
+            for task in tasks:
+                for batch in self._perform(database, *task):
+                    yield batch
+                    self._stop.refuse_to_go_on()
+
+    def _spread(self, count: int, tasks: Sequence[Task]) -> Iterator[Any]:
+        left = list(reversed(tasks))
+        with contextlib.ExitStack() as stack:
+            pipes: list[Connection] = []
+            for _ in range(count):
+                pipes.append(stack.enter_context(self._worker(pipes)))
+                pipes[-1].send(left.pop())
+            while pipes:
+                for pipe in [pipe for pipe in wait(pipes) if isinstance(pipe, Connection)]:
+                    kind, content = _received(pipe)
+                    if kind == "batch":
+                        yield content
+                    elif kind == "failed":
+                        raise RotationError(content[0], **content[1])
+                    elif left and not self._stop.asked:
+                        pipe.send(left.pop())
+                    else:
+                        pipes.remove(pipe)
+        self._stop.refuse_to_go_on()
+
+    @contextlib.contextmanager
+    def _worker(self, others: Sequence[Connection]) -> Iterator[Connection]:
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(
+            target=_work, args=(theirs, [ours, *others], self._perform, self._connect)
+        )
+        process.start()
+        theirs.close()
+        try:
+            yield ours
+        finally:
+            ours.close()
+            process.join()
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles: the work makes none, and it would take a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _received(pipe: Connection) -> tuple[str, Any]:
+    try:
+        kind, content = pipe.recv()
+    except (EOFError, OSError):
+        raise RotationError("E_WORKER") from None
+    return kind, content
+
+
+def _work(pipe: Connection, others: Sequence[Connection], perform: Perform, connect: Callable[[], Database]) -> None:
+    """One worker: tasks in, batches out, until the other end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; who deals out the spans decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for other in others:
+        other.close()  # or no end would ever close
+    with contextlib.suppress(EOFError, OSError):
+        try:
+            with uncollected(), contextlib.closing(connect()) as database:
+                while True:
+                    for batch in perform(database, *pipe.recv()):
+                        pipe.send(("batch", batch))
+                    pipe.send(("done", None))
+        except RotationError as exc:
+            pipe.send(("failed", (exc.code, exc.where)))
+        except (EOFError, OSError):
+            raise
+        except Exception as exc:
+            error = internal(exc)
+            pipe.send(("failed", (error.code, error.where)))
+
+
+class Stop:
+    """SIGTERM and Ctrl-C while the work goes on: the batches under way are committed, then E_STOPPED."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the two signals as a wish to stop."""
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def refuse_to_go_on(self) -> None:
+        """Raise E_STOPPED where it was asked for."""
+        if self.asked:
+            raise RotationError("E_STOPPED")
+
+    def _ask(self, *_signal: object) -> None:
+        self.asked = True
