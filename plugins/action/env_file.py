@@ -30,7 +30,6 @@ class ActionModule(RotationAction):
                 found=f"lists {missing[0]}, which the store's {stage} version has not",
                 advice="List the settings the store was made with.",
             )
-        return self.on_host(
-            "env_file",
-            {"path": args["path"], "names": names, "values": {name: values[name] for name in names} if values else {}},
-        )
+        asked = {name: args.get(name) for name in ("state", "path", "dialect")}
+        chosen = {name: values[name] for name in names} if values else {}
+        return self.on_host("env_file", {**asked, "names": names, "values": chosen})
