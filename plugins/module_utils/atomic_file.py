@@ -29,8 +29,8 @@ def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
 def prepared(path: str, data: bytes, *, mode: int = 0o600) -> Iterator[str]:
     """A private file beside ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
 
-    When the block ends it is gone, unless the block renamed it. It has one fixed name, so that a run that was killed
-    leaves at most one behind, and the next run takes it away. Raises OSError.
+    The block renames it or takes it away; an error takes it away too. It has one fixed name, so that a run that was
+    killed leaves at most one behind, and the next run takes it away. Raises OSError.
     """
     discard_leftover(path)
     private = _private(path)
@@ -42,8 +42,9 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600) -> Iterator[str]:
             handle.flush()
             os.fsync(handle.fileno())
         yield private
-    finally:
+    except BaseException:
         discard_leftover(path)
+        raise
 
 
 def discard_leftover(path: str) -> None:

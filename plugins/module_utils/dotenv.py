@@ -22,6 +22,7 @@ from .errors import RotationError
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
+WRITTEN = "The file was written."
 OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
 
 
@@ -60,6 +61,8 @@ def read_text(path: str) -> str:
         _refuse_unsafe(path, os.fstat(descriptor))
         with os.fdopen(os.dup(descriptor), "rb") as handle:
             raw = handle.read()
+    except OSError as exc:
+        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=_user()) from None
     finally:
         os.close(descriptor)
     return _decoded(raw, path)
@@ -185,7 +188,7 @@ def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialec
 def rehearse(path: str, old_text: str, new_text: str) -> None:
     """Do all that ``write`` does but the switch itself, and leave nothing behind. Raises what ``write`` raises."""
     with _beside(path, old_text, new_text):
-        pass
+        atomic_file.discard_leftover(path)
 
 
 def write(path: str, old_text: str, new_text: str) -> None:
@@ -198,16 +201,17 @@ def write(path: str, old_text: str, new_text: str) -> None:
         os.rename(private, path)
     try:
         atomic_file.sync_folder(os.path.dirname(path))
+        if read_text(path) != new_text:
+            raise RotationError("E_ENV_CHANGED", path=path)
     except OSError as exc:
-        unsure = "The file was written, and may be the old one again after a power cut."
-        raise RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=_user(), changed=unsure) from None
-    if read_text(path) != new_text:
-        raise RotationError("E_ENV_CHANGED", path=path, changed="The file was written.")
+        raise _refused(path, exc).with_changed(f"{WRITTEN} After a power cut it may be the old one again.") from None
+    except RotationError as exc:
+        raise exc.with_changed(WRITTEN) from None
 
 
 @contextlib.contextmanager
 def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
-    """The new file, whole and durable beside the old one and read back; gone when the block ends without a switch."""
+    """The new file, whole and durable beside the old one and read back, for the block to rename or take away."""
     _refuse_mount(path)
     try:
         with atomic_file.prepared(path, new_text.encode("utf-8")) as private:
@@ -217,9 +221,13 @@ def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
                 raise RotationError("E_ENV_READBACK", path=path)
             yield private
     except OSError as exc:
-        if exc.errno == errno.EBUSY:
-            raise RotationError("E_ENV_BINDMOUNT", path=path) from None
-        raise RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=_user()) from None
+        raise _refused(path, exc) from None
+
+
+def _refused(path: str, exc: OSError) -> RotationError:
+    if exc.errno == errno.EBUSY:
+        return RotationError("E_ENV_BINDMOUNT", path=path)
+    return RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=_user())
 
 
 def discard_leftover(path: str) -> None:
@@ -227,7 +235,7 @@ def discard_leftover(path: str) -> None:
     try:
         atomic_file.discard_leftover(path)
     except OSError as exc:
-        raise RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=_user()) from None
+        raise _refused(path, exc) from None
 
 
 def refuse_unwritable(path: str) -> None:

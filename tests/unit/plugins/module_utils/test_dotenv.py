@@ -50,6 +50,7 @@ def refusal(path: str, *names: str) -> RotationError:
         pytest.param(b"SECRET_KEY=CANARY\nexport SECRET_KEY='CANARY'", "E_ENV_DUPLICATE", 2, id="exported again"),
         pytest.param(b"A=1\nSECRET_KEY=\n", "E_ENV_KEY_EMPTY", 2, id="empty"),
         pytest.param(b"SECRET_KEY=   \n", "E_ENV_KEY_EMPTY", 1, id="blanks"),
+        pytest.param(b"A='x\ny\n'\nSECRET_KEY=\n", "E_ENV_KEY_EMPTY", 4, id="empty after a value over lines"),
         pytest.param(b"\nSECRET_KEY=''\n", "E_ENV_KEY_EMPTY", 2, id="empty in single quotes"),
         pytest.param(b'\nSECRET_KEY=""\n', "E_ENV_KEY_EMPTY", 2, id="empty in double quotes"),
         pytest.param(b"\nSECRET_KEY='CANARY\n", "E_ENV_SYNTAX", 2, id="unterminated single quote"),
