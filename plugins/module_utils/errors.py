@@ -81,6 +81,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "there is no Python at {python}",
         "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir.",
     ),
+    # the running processes
+    "E_PROCESS_NONE": ("no process belongs to {what}", "Start it, or correct the name; then run again."),
+    "E_PROCESS_READ": (
+        "process {pid} ({name}) of {owner} does not show its environment to {user}",
+        "Run the task as root (become: true) or as {owner}.",
+    ),
+    "E_PROCESS_STALE": (
+        "{count} of {total} processes are not shown to run under the keys {expected}: {processes}",
+        "{todo}",
+    ),
     # the store
     "E_STORE_PASSWORD": (
         "{path} does not open with the vault password given, or is damaged",

@@ -2,8 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -12,6 +18,19 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
+
+OBEDIENT = """
+import os, subprocess, sys
+for line in sys.stdin:
+    if line == "fork\\n":
+        pid = os.fork()
+        if pid == 0:
+            while True: os.read(os.pipe()[0], 1)
+        print(pid, flush=True)
+    else:
+        again = subprocess.Popen([sys.executable, "-S", "-c", "import os; os.read(os.pipe()[0], 1)"])
+        print(again.pid, flush=True)
+"""
 
 
 @pytest.fixture
@@ -44,3 +63,37 @@ def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str)
         return action.run(task_vars=variables)
 
     return run
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a Python program that obeys the lines it gets, with exactly the environment given; all end with the test.
+
+    ``fork`` forks it, ``exec`` runs it again as a new program; both answer with the pid of the new process.
+    """
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str, **environment: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-S", "-c", OBEDIENT, *words]
+        running.append(
+            subprocess.Popen(argv, env=environment, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True)
+        )
+        return running[-1]
+
+    yield begin
+    for process in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def told(process: subprocess.Popen[str], word: str) -> int:
+    """Tell it ``fork`` or ``exec``; the pid of the new process."""
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
+    return int(process.stdout.readline())
+
+
+@pytest.fixture
+def tell() -> Callable[[subprocess.Popen[str], str], int]:
+    return told

@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""process_keys on the controller: which key id the processes must have, and one error that names every stale one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..module_utils.errors import RotationError
+from ..plugin_utils.action import RotationAction
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        expected = self.store(args).load().stage(str(args.get("stage") or "current")).key_id
+        asked = {name: args.get(name) for name in ("env_file", "dialect", "units", "pids", "patterns")}
+        names = [key["name"] for key in args["keys"]]
+        result = self.on_host("process_keys", {**asked, "names": names, "expected": expected})
+        stale = [each for each in result.get("processes", []) if each["stale"]]
+        if stale:
+            result.update(failed=True, **_error(stale, len(result["processes"]), expected).as_result())
+        return result
+
+
+def _error(stale: list[dict[str, Any]], total: int, expected: str) -> RotationError:
+    told = "; ".join(f"{each['name']} (pid {each['pid']}): {each['reason']}" for each in stale)
+    todo = "; ".join(dict.fromkeys(each["todo"] for each in stale))
+    return RotationError(
+        "E_PROCESS_STALE",
+        count=len(stale),
+        total=total,
+        expected=expected,
+        processes=told,
+        todo=todo[:1].upper() + todo[1:],
+    )
