@@ -7,15 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 from ..module_utils.errors import RotationError
+from ..module_utils.module import PROCESS_KEYS_OPTIONS
 from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        expected = self.store(args).load().stage(str(args.get("stage") or "current")).key_id
-        asked = {name: args.get(name) for name in ("env_file", "dialect", "units", "pids", "patterns")}
-        names = [key["name"] for key in args["keys"]]
-        result = self.on_host("process_keys", {**asked, "names": names, "expected": expected})
+        _, options = self.validate_argument_spec(PROCESS_KEYS_OPTIONS)
+        expected = self.store(options).load().stage(options["stage"]).key_id
+        asked = {name: options[name] for name in ("dialect", "units", "pids", "patterns")}
+        asked.update(env_file=args["env_file"], names=[key["name"] for key in options["keys"]])  # ~ is the host's
+        result = self.on_host("process_keys", {**asked, "expected": expected})
         stale = [each for each in result.get("processes", []) if each["stale"]]
         if stale:
             result.update(failed=True, **_error(stale, len(result["processes"]), expected).as_result())

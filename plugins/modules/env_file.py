@@ -99,13 +99,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.dialects import DIALECTS
-from ..module_utils.module import run
+from ..module_utils.module import ENV_FILE_OPTIONS, run
 
 OPTIONS: dict[str, Any] = {
-    "state": {"type": "str", "choices": ["present", "prepared"], "default": "present"},
-    "path": {"type": "path", "required": True},
-    "dialect": {"type": "str", "choices": list(DIALECTS), "default": "dotenv"},
+    **{name: ENV_FILE_OPTIONS[name] for name in ("state", "path", "dialect")},
     "names": {"type": "list", "elements": "str", "required": True},
     "values": {"type": "dict", "required": True, "no_log": True},
 }

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: process_keys
 author: Tetech (@tetech)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Show under which keys the processes of an application run
 description:
   - A new C(.env) changes nothing for a process that runs already, and an exported variable wins over the file
@@ -104,21 +104,16 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.dialects import DIALECTS
 from ..module_utils.errors import RotationError
-from ..module_utils.module import run
+from ..module_utils.module import PROCESS_KEYS_OPTIONS, run
 
 if TYPE_CHECKING:
     from ..module_utils.processes import Process
 
 OPTIONS: dict[str, Any] = {
-    "env_file": {"type": "path", "required": True},
-    "dialect": {"type": "str", "choices": list(DIALECTS), "default": "dotenv"},
+    **{name: PROCESS_KEYS_OPTIONS[name] for name in ("env_file", "dialect", "units", "pids", "patterns")},
     "names": {"type": "list", "elements": "str", "required": True},
     "expected": {"type": "str", "required": True, "no_log": False},
-    "units": {"type": "list", "elements": "str", "default": []},
-    "pids": {"type": "list", "elements": "int", "default": []},
-    "patterns": {"type": "list", "elements": "str", "default": []},
 }
 
 
