@@ -21,6 +21,7 @@ PROJECT_OPTIONS: dict[str, Any] = {
     "leave_alone": {"type": "list", "elements": "str", "default": []},
     "ignore": {"type": "list", "elements": "str", "default": []},
 }
+DIALECT: dict[str, Any] = {"type": "str", "choices": list(DIALECTS), "default": "dotenv"}
 KEY_OPTIONS: dict[str, Any] = {
     "keys": {
         "type": "list",
@@ -33,11 +34,11 @@ KEY_OPTIONS: dict[str, Any] = {
         "default": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
     },
     "env_file": {"type": "path"},
+    "dialect": DIALECT,
     "store": {"type": "dict", "default": {}, "no_log": True},
     # set by the action plugin from the store; never by a playbook
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
 }
-DIALECT: dict[str, Any] = {"type": "str", "choices": list(DIALECTS), "default": "dotenv"}
 ROTATION_OPTIONS: dict[str, Any] = {
     "rotation_id": {"type": "str", "required": True},
     "record_dir": {"type": "path"},
