@@ -82,10 +82,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir.",
     ),
     # the running processes
-    "E_PROCESS_NONE": ("no process belongs to {what}", "Start it, or correct the name; then run again."),
+    "E_PROCESS_NONE": (
+        "no process belongs to {what}",
+        "Start it, or correct the name. Where /proc hides those of other users (hidepid), run the task as theirs.",
+    ),
     "E_PROCESS_READ": (
         "process {pid} ({name}) of {owner} does not show its environment to {user}",
-        "Run the task as root (become: true) or as {owner}.",
+        "Run the task as {owner} (become_user), or as root.",
     ),
     "E_PROCESS_STALE": (
         "{count} of {total} processes are not shown to run under the keys {expected}: {processes}",

@@ -15,7 +15,7 @@ description:
     the env file, and the variables that were exported to it with the keys of a stage.
   - Fails when the env file holds other keys, when a unit, pid or pattern has no process, and when a process is stale.
     It names each stale process, why, and what to type.
-  - Reads C(/proc) alone. Looking into other users' processes needs root.
+  - Reads C(/proc) alone. A user may look into his own processes, and root into all.
 options:
   env_file:
     description: The file from which the application reads its keys, as an absolute path.
@@ -66,6 +66,7 @@ options:
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes
 notes:
+  - Run it as the user of the processes. As root, give it a Python that is not the application's to change.
   - Changing mode or owner of the env file counts as a change of it, so processes are then called stale until a restart.
   - A process that overwrites its environment in memory, as some set their title, is judged by its start alone.
 """
@@ -80,6 +81,7 @@ EXAMPLES = r"""
     units: [gunicorn.service, celery.service]
     patterns: ["manage.py runworker"]
   become: true
+  become_user: food_ordering
 """
 
 RETURN = r"""

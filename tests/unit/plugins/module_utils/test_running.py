@@ -123,4 +123,4 @@ def test_one_that_does_not_show_itself_is_an_error_and_not_taken_for_right(as_or
 
     said = as_ordinary_user(look)
     assert said.startswith("E_PROCESS_READ: process 1 (")
-    assert "become: true" in said
+    assert "(become_user), or as root." in said
