@@ -25,6 +25,7 @@ _NO_CONTROLS = r"\x00-\x1f\x7f"  # systemd drops a variable that has one
 _QUOTED = r"""(?:'(?:\\[\s\S]|[^'\\])*'|"(?:\\[\s\S]|[^"\\])*")"""
 _END = r"(?P<tail>[ \t]*(?:#.*)?)\Z"
 _SPACED_END = r"(?P<tail>[ \t]*|[ \t]+#.*)\Z"
+_TO_CLOSING = r"""(?:'[^']*(?:'|\Z)|"(?:\\(?:[\s\S]|\Z)|[^"\\])*(?:"|\Z))"""  # or to the end of the file
 _LOOKS_SET = re.compile(rf"\s*(?:export\s+)?{_NAME}\s*=")  # to a person
 
 
@@ -36,13 +37,14 @@ class Dialect:
     statement: Pattern[str]  # from the start of a line to its ``end``, over all the lines of a quoted value
     prefix: Pattern[str]  # what stands before a value
     styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is given back as it stands
+    hides_next: Pattern[str] | None = None  # a line after which some versions of the reader skip the next one
     takes_bom: bool = False  # others lose the first variable to it
     hash_cuts: bool = False  # a variant of the reader cuts at '#' outside single quotes: so it is read, never written
 
 
 @dataclass(frozen=True)
 class Line:
-    """One statement that sets ``name``, or only looks so to a person (``rest`` is None)."""
+    """One statement that sets ``name``, or only looks so to a person or an older version (``rest`` is None)."""
 
     name: str
     number: int
@@ -51,8 +53,10 @@ class Line:
 
 
 def _dotenv_like(assign: str) -> Pattern[str]:
-    key = rf"{_BLANK}*(?:export{_BLANK}+)?(?:'[^']+'|[^=:#\s']+){_BLANK}*{assign}{_BLANK}*"
-    return re.compile(rf"(?:{key}{_QUOTED})?[^\r\n]*{_LINE_END}")
+    lead = rf"{_BLANK}*(?:export{_BLANK}+)?"
+    # a name may be quoted, and over lines then
+    value = rf"(?:'[^']+'|[^=:#\s'][^=:#\s]*){_BLANK}*{assign}{_BLANK}*{_QUOTED}"
+    return re.compile(rf"(?:{lead}(?:{value}|'[^']+'))?[^\r\n]*{_LINE_END}")
 
 
 def _styles(single: str, double: str, bare: str) -> dict[str, Pattern[str]]:
@@ -87,11 +91,11 @@ DIALECTS: dict[str, Dialect] = {
     "systemd": Dialect(
         reader="systemd",
         statement=re.compile(
-            # before 255 a comment goes on after a backslash too
-            rf"(?:[ \t]*[;#]|[^=\r\n]*=[ \t]*(?:(?:'[^']*(?:'|\Z)|\"(?:\\[\s\S]|[^\"\\])*(?:\"|\Z))[ \t]*)*)?"
-            rf"(?:\\(?:[\s\S]|\Z)|[^\\\r\n])*{_LINE_END}"
+            rf"(?:[ \t]*[^\s;#][^=\r\n]*=[ \t]*(?:{_TO_CLOSING}[ \t]*)*"
+            rf"(?:\\(?:[\s\S]|\Z)|[^\\\r\n])*|[^\r\n]*){_LINE_END}"
         ),
         prefix=re.compile(rf"[ \t]*{_NAME}[ \t]*=[ \t]*"),
+        hides_next=re.compile(r"[ \t]*[;#].*\\\Z"),  # before 255 a comment went on after a backslash
         styles=_styles(
             rf"'(?P<value>[^'{_NO_CONTROLS}]*)'(?P<tail>[ \t]*)\Z",
             rf'"(?P<value>[^"\\{_NO_CONTROLS}]*)"(?P<tail>[ \t]*)\Z',
@@ -100,10 +104,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "shell": Dialect(
         reader="sh",
-        statement=re.compile(
-            r"""(?:'[^']*(?:'|\Z)|"(?:\\[\s\S]|[^"\\])*(?:"|\Z)|\\(?:[\s\S]|\Z)"""
-            r"""|(?<![^\s;&|()])#[^\n]*|[^\n'"\\])*(?P<end>\n|\Z)"""
-        ),
+        statement=re.compile(rf"""(?:{_TO_CLOSING}|\\(?:[\s\S]|\Z)|(?<![^\s;&|()])#[^\n]*|[^\n'"\\])*(?P<end>\n|\Z)"""),
         prefix=re.compile(rf"[ \t]*(?:export[ \t]+)?{_NAME}="),
         styles=_styles(
             r"'(?P<value>[^'\r\n]*)'" + _SPACED_END,
@@ -129,7 +130,7 @@ DIALECTS: dict[str, Dialect] = {
 def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[Line]:
     """Every statement of ``text`` that sets one of ``names``, and every one that looks so and does not."""
     place = len(BOM) if text.startswith(BOM) else 0
-    number = 1
+    number, hidden = 1, False
     while place < len(text):
         statement = dialect.statement.match(text, place)
         assert statement is not None
@@ -137,7 +138,9 @@ def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[Line]:
         prefix = dialect.prefix.match(body)
         looks = prefix or _LOOKS_SET.match(body)
         if looks and looks["name"] in names:
-            yield Line(looks["name"], number, place + looks.end(), body[looks.end() :] if prefix else None)
+            rest = body[looks.end() :] if prefix and not hidden else None
+            yield Line(looks["name"], number, place + looks.end(), rest)
+        hidden = bool(dialect.hides_next and dialect.hides_next.match(body))
         number += statement.group().count("\n")
         place = statement.end()
 

@@ -110,20 +110,19 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
         hides = f"a byte order mark, which hides the first variable from {model.reader}"
         raise RotationError("E_ENV_ENCODING", path=path, line=1, found=hides)
     found: dict[str, Assignment] = {}
-    passed_over: dict[str, int] = {}
     for line in dialects.lines(model, text, names):
         if line.rest is None:
-            passed_over[line.name] = line.number
-        elif line.name in found:
+            skipped = (
+                f"is set by this line, and {model.reader} does not see it (for 'export', an indent, blanks around '='"
+            )
+            skipped += ", or a backslash at the end of the line before)"
+            raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=skipped)
+        if line.name in found:
             raise RotationError(
                 "E_ENV_DUPLICATE", path=path, line=line.number, name=line.name, first=found[line.name].line
             )
-        else:
-            found[line.name] = _assignment(model, line, line.rest, path)
+        found[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
-        if name not in found and name in passed_over:
-            missed = f"is not set by this line for {model.reader}: 'export', an indent or blanks around '=' hide it"
-            raise RotationError("E_ENV_SYNTAX", path=path, line=passed_over[name], name=name, found=missed)
         if name not in found:
             raise RotationError("E_ENV_KEY_MISSING", path=path, name=name)
         if not found[name].value:
@@ -245,6 +244,8 @@ def refuse_unwritable(path: str) -> None:
     for place, right in ((path, os.W_OK), (folder, os.W_OK | os.X_OK)):
         if not os.access(place, right):
             raise RotationError("E_ENV_WRITE", path=path, reason=f"no write permission on {place}", user=_user())
+    if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
+        raise RotationError("E_ENV_WRITE", path=path, reason="only its owner and root keep it his", user=_user())
 
 
 def _refuse_mount(path: str) -> None:

@@ -32,7 +32,7 @@ def django_environ(path: Path, *, parse_comments: bool = False) -> Values:
     for name in list(Reader.ENVIRON):
         try:
             values[name] = Reader().str(name)
-        except environ.ImproperlyConfigured:
+        except (environ.ImproperlyConfigured, RecursionError):  # A=$A
             continue
     return values
 

@@ -251,6 +251,9 @@ def test_can_carry(dialect, value, carried):
         pytest.param("django-environ", "A='x\nK=yes\nB='\n", {"A": "'x", "B": "'"}, id="django-environ: lines only"),
         pytest.param("dotenv", "A='x\\'\nK=no'\nK=yes\n", {"A": "x'\nK=no"}, id="dotenv: quotes over lines"),
         pytest.param("dotenv", "A='x\rK=yes\n", {}, id="dotenv: an unclosed quote is one broken line"),
+        pytest.param("dotenv", "'A\nK=no'=x\nK=yes\n", {}, id="dotenv: a quoted name over lines"),
+        pytest.param("systemd", '=="\nK=no"\nK=yes\n', {}, id="systemd: an odd name"),
+        pytest.param("systemd", "A \\\nK=yes\n", {}, id="systemd: a line that sets nothing ends with itself"),
     ],
 )
 def test_other_lines_are_passed_over_as_the_reader_passes_over_them(env_file, dialect, text, others):
@@ -261,6 +264,48 @@ def test_other_lines_are_passed_over_as_the_reader_passes_over_them(env_file, di
     for reader in readers.BY_DIALECT[dialect]:
         seen = reader(put(env_file, there))
         assert {name: seen[name] for name in (*others, "K")} == {**others, "K": NEW}
+
+
+PIECES = ["K=", "K=", "A=", "'", "'", '"', '"', "\\", "\n", "\n", "\n", "#", " ", "x", "export ", "$x", "${x}", "\r\n"]
+PIECES += [";", "=", "''", '""', "\t", "abc", "\n# c", "\u00e9"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "count"), [("dotenv", 3000), ("django-environ", 3000), ("systemd", 3000), ("shell", 300)]
+)
+def test_no_file_is_read_otherwise_than_its_reader_reads_it(env_file, dialect, count):
+    made = random.Random(f"files for {dialect}")
+    understood = 0
+    for _number in range(count):
+        text = "".join(made.choices(PIECES, k=made.randint(3, 16))) + made.choice(
+            ["", "\nK=v\n", "\nK='v'", '\nK="v"\n']
+        )
+        try:
+            value = dotenv.assignments(text, NAMES, "/.env", dialect)["K"].value
+        except RotationError:
+            continue
+        understood += 1
+        seen = readers.BY_DIALECT[dialect][0](put(env_file, text))
+        if "K" in seen or dialect != "shell":  # a script that sh stops at gives nothing
+            assert (text, seen.get("K")) == (text, value)
+    assert understood > count / 5
+
+
+def test_an_unclosed_quote_of_another_variable_takes_all_that_follows(env_file):
+    for dialect in ("systemd", "shell"):
+        for end in ("", "\\"):
+            with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
+                dotenv.read(str(put(env_file, f'A="x\nK=CANARY\n{end}')), NAMES, dialect=dialect)
+
+
+@pytest.mark.parametrize("text", ["# c \\\nK=CANARY\n", "K=CANARY\n; c\\\nK=CANARY\n"])
+def test_a_line_that_only_some_versions_of_systemd_take_is_refused(env_file, text):
+    put(env_file, text)
+    with pytest.raises(RotationError) as refused:
+        dotenv.read(str(env_file), NAMES, dialect="systemd")
+    assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", text.count("\n"))
+    assert "CANARY" not in str(refused.value)
+    assert dotenv.read(str(put(env_file, "# c \\\nK=abc\n")), NAMES, dialect="shell") == {"K": "abc"}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
+from ...conftest import NOBODY
+
 OLD = {"SECRET_KEY": "old-CANARY-one", "ENCRYPTION_SALT": "old-CANARY-two"}
 NEW = {"SECRET_KEY": "n3w_secret-value", "ENCRYPTION_SALT": "n3w_salt"}
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"  # of get_random_secret_key
@@ -446,6 +448,23 @@ def test_missing_rights_are_told_before_anything_is_written(public_folder, as_or
 
     named = path if file_mode == 0o444 else public_folder
     assert as_ordinary_user(asked) == f"E_ENV_WRITE no write permission on {named}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file of another user")
+def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_folder, as_ordinary_user):
+    path = public_folder / ".env"
+    path.write_bytes(b"SECRET_KEY=a\n")
+    path.chmod(0o666)
+    public_folder.chmod(0o777)
+
+    def asked() -> str:
+        with pytest.raises(RotationError) as refused:
+            dotenv.refuse_unwritable(str(path))
+        return f"{refused.value.code} {refused.value.where['reason']}"
+
+    assert as_ordinary_user(asked) == "E_ENV_WRITE only its owner and root keep it his"
+    os.chown(path, NOBODY, NOBODY)
+    assert as_ordinary_user(lambda: str(dotenv.refuse_unwritable(str(path)))) == "None"
 
 
 def test_enough_rights_are_not_refused(env_file):
