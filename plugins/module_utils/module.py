@@ -99,6 +99,7 @@ PROCESS_KEYS_OPTIONS: dict[str, Any] = {
     "units": {"type": "list", "elements": "str", "default": []},
     "pids": {"type": "list", "elements": "int", "default": []},
     "patterns": {"type": "list", "elements": "str", "default": []},
+    "hidden_environment": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "store": KEY_OPTIONS["store"],
 }
 RECORD_OPTIONS: dict[str, Any] = {

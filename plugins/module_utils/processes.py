@@ -108,11 +108,15 @@ def _lineage(processes: Mapping[int, Process], pid: int) -> Iterable[Process]:
         pid = processes[pid].parent
 
 
-def exported(process: Process, names: Iterable[str]) -> dict[str, str]:
-    """The variables among ``names`` that the process was started with. Raises PermissionError, or one of GONE."""
-    entries = (entry.partition(b"=") for entry in _read(process.pid, "environ").split(b"\0"))
-    found = {os.fsdecode(name): os.fsdecode(value) for name, _, value in entries}
-    return {name: found[name] for name in names if name in found}
+def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bool]:
+    """The variables among ``names`` that the process was started with, and whether it has overwritten some since.
+
+    Programs that set their title do (setproctitle, in gunicorn and celery): the room is taken from the environment,
+    and what is left of it are empty entries. Raises PermissionError, or one of GONE.
+    """
+    entries = [entry.partition(b"=") for entry in _read(process.pid, "environ").split(b"\0")[:-1]]
+    found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in entries if sign}
+    return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
 
 
 def owner(process: Process) -> int:

@@ -32,6 +32,7 @@ class Switch:
     env_file: str
     at: float
     keys: KeySet
+    accept_hidden: bool = False  # whether one that has overwritten its environment may pass
 
     def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
         """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
@@ -39,34 +40,40 @@ class Switch:
         Raises E_PROCESS_READ.
         """
         try:
-            exported = processes.exported(process, self.keys.values)
+            exported, hidden = processes.exported(process, self.keys.values)
         except PermissionError:
             raise _kept_from_us(process) from None
         except processes.GONE:
             return None
         started = processes.program_started(there, process)
-        other = [name for name, value in exported.items() if value != self.keys.values[name]]
-        read_here = started > self.at + CLOCKS or len(exported) == len(self.keys.values)
-        reason, todo = self._stale(process, started, other) if other or not read_here else ("", "")
+        reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden)
+        known = not reason or (started > self.at + CLOCKS and not hidden)
         return {
             "pid": process.pid,
             "name": process.name,
             "unit": next(iter(process.units[::-1]), ""),
             "started": _time(started),
             "exported": list(exported),
-            "key_id": _key_id(tuple({**self.keys.values, **exported}.items())) if read_here else "",
+            "key_id": _key_id(tuple({**self.keys.values, **exported}.items())) if known else "",
             "stale": bool(reason),
             "reason": reason,
             "todo": todo,
         }
 
-    def _stale(self, process: Process, started: float, other: list[str]) -> tuple[str, str]:
-        """Why it is stale, and what to type."""
-        if other:
-            names = ", ".join(other)
+    def _stale(self, process: Process, started: float, exported: dict[str, str], hidden: bool) -> tuple[str, str]:
+        """Why it is stale, and what to type; nothing where it is not."""
+        names = ", ".join(name for name, value in exported.items() if value != self.keys.values[name])
+        if names:
             take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"
             return f"{names} was exported to it with another value", f"{take_out}, then {process.restart}"
-        return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
+        if len(exported) == len(self.keys.values):
+            return "", ""
+        if started <= self.at + CLOCKS:
+            return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
+        if hidden:
+            look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"
+            return "it has overwritten its environment (setproctitle)", f"{look}, then set hidden_environment: accept"
+        return "", ""
 
 
 @cache

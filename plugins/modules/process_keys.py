@@ -51,6 +51,13 @@ options:
     type: list
     elements: str
     default: []
+  hidden_environment:
+    description:
+      - A process that sets its title (setproctitle, in gunicorn and celery) overwrites its environment, so that a key
+        which was exported to it cannot be seen. With V(refuse) it is stale. With V(accept) its start decides.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
   store:
     description: Where the versions live, as for M(tetech.key_rotation.key_version).
     type: dict
@@ -68,7 +75,6 @@ extends_documentation_fragment:
 notes:
   - Run it as the user of the processes. As root, give it a Python that is not the application's to change.
   - Changing mode or owner of the env file counts as a change of it, so processes are then called stale until a restart.
-  - A process that overwrites its environment in memory, as some set their title, is judged by its start alone.
 """
 
 EXAMPLES = r"""
@@ -113,7 +119,10 @@ if TYPE_CHECKING:
     from ..module_utils.processes import Process
 
 OPTIONS: dict[str, Any] = {
-    **{name: PROCESS_KEYS_OPTIONS[name] for name in ("env_file", "dialect", "units", "pids", "patterns")},
+    **{
+        name: PROCESS_KEYS_OPTIONS[name]
+        for name in ("env_file", "dialect", "units", "pids", "patterns", "hidden_environment")
+    },
     "names": {"type": "list", "elements": "str", "required": True},
     "expected": {"type": "str", "required": True, "no_log": False},
 }
@@ -129,7 +138,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     keys = KeySet(dotenv.read(path, module.params["names"], dialect=module.params["dialect"]))
     if keys.key_id != expected:
         raise RotationError("E_ENV_NOT_SWITCHED", path=path, found=keys.key_id, expected=expected)
-    switch = Switch(path, os.stat(path).st_ctime, keys)
+    switch = Switch(path, os.stat(path).st_ctime, keys, module.params["hidden_environment"] == "accept")
     there = processes.snapshot()
     judged = [switch.judged(there, there[pid]) for pid in sorted(_asked(module.params, there))]
     return {"changed": False, "key_id": expected, "processes": [each for each in judged if each]}

@@ -27,6 +27,11 @@ for line in sys.stdin:
         if pid == 0:
             while True: os.read(os.pipe()[0], 1)
         print(pid, flush=True)
+    elif line == "hide\\n":
+        import ctypes
+        begin, end = map(int, open("/proc/self/stat").read().rpartition(")")[2].split()[47:49])  # env_start, env_end
+        ctypes.memset(begin, 0, end - begin)
+        print(os.getpid(), flush=True)
     else:
         again = subprocess.Popen([sys.executable, "-S", "-c", "import os; os.read(os.pipe()[0], 1)"])
         print(again.pid, flush=True)
@@ -69,7 +74,8 @@ def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str)
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a Python program that obeys the lines it gets, with exactly the environment given; all end with the test.
 
-    ``fork`` forks it, ``exec`` runs it again as a new program; both answer with the pid of the new process.
+    ``fork`` forks it, ``exec`` runs it again as a new program, ``hide`` overwrites its environment as setproctitle
+    does; each answers with the pid of the process.
     """
     running: list[subprocess.Popen[str]] = []
 
@@ -88,7 +94,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def told(process: subprocess.Popen[str], word: str) -> int:
-    """Tell it ``fork`` or ``exec``; the pid of the new process."""
+    """Tell it ``fork``, ``exec`` or ``hide``; the pid it answers with."""
     process.stdin.write(f"{word}\n")
     process.stdin.flush()
     return int(process.stdout.readline())

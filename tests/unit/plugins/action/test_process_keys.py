@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,12 @@ def test_every_stale_one_is_named_with_why_and_what_to_type(look, start, path, o
 def test_an_error_of_the_host_is_handed_on(look, start):
     assert look(stage="current", pids=[start().pid])["error"]["code"] == "E_ENV_NOT_SWITCHED"
     assert look(pids=[2**31 - 1])["error"]["code"] == "E_PROCESS_NONE"
+
+
+def test_a_hidden_environment_is_refused_unless_it_is_accepted(look, start, tell, path):
+    while time.time() <= path.stat().st_ctime + 0.05:
+        time.sleep(0.005)
+    child = start(OTHER="x")
+    tell(child, "hide")
+    assert look(pids=[child.pid])["error"]["code"] == "E_PROCESS_STALE"
+    assert not look(pids=[child.pid], hidden_environment="accept").get("failed")

@@ -167,5 +167,13 @@ def test_what_was_exported(start):
     child = start(SECRET_KEY="a=b", OTHER="x", ENCRYPTION_SALT="")
     there = processes.snapshot()[child.pid]
     asked = processes.exported(there, ["ENCRYPTION_SALT", "SECRET_KEY", "NONE"])
-    assert asked == {"ENCRYPTION_SALT": "", "SECRET_KEY": "a=b"}
+    assert asked == ({"ENCRYPTION_SALT": "", "SECRET_KEY": "a=b"}, False)
+    empty = start()
+    assert processes.exported(processes.snapshot()[empty.pid], ["SECRET_KEY"]) == ({}, False)
     assert processes.owner(there) == os.geteuid()
+
+
+def test_an_environment_that_was_overwritten_is_told(start, tell):
+    child = start(SECRET_KEY="a", OTHER="b")
+    tell(child, "hide")
+    assert processes.exported(processes.snapshot()[child.pid], ["SECRET_KEY"]) == ({}, True)

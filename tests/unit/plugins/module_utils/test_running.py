@@ -25,9 +25,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def judged(path):
-    def judge(pid: int) -> dict[str, object]:
+    def judge(pid: int, **options: bool) -> dict[str, object]:
         there = processes.snapshot()
-        found = Switch(str(path), path.stat().st_ctime, KEYS).judged(there, there[pid])
+        found = Switch(str(path), path.stat().st_ctime, KEYS, **options).judged(there, there[pid])
         assert "CANARY" not in repr(found)
         return found
 
@@ -101,6 +101,20 @@ def test_the_right_keys_exported_are_right(start, judged, path):
 def test_an_empty_variable_is_an_exported_one(start, judged, path):
     switch(path)
     assert judged(start(SECRET_KEY="").pid)["stale"] is True
+
+
+def test_one_that_has_overwritten_its_environment_is_not_taken_for_right(start, tell, judged, path):
+    before = start()
+    switch(path)
+    child = start(SECRET_KEY=OLD.values["SECRET_KEY"])
+    for each in (before, child):
+        tell(each, "hide")
+    found = judged(child.pid)
+    assert (found["stale"], found["key_id"], found["exported"]) == (True, "", [])
+    assert "overwritten its environment" in found["reason"]
+    assert "SECRET_KEY, ENCRYPTION_SALT is exported" in found["todo"]
+    assert judged(child.pid, accept_hidden=True)["stale"] is False
+    assert judged(before.pid, accept_hidden=True)["stale"] is True
 
 
 def test_one_that_ended_meanwhile_is_left_out(start, path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,13 @@ def test_the_file_is_read_in_its_dialect(look, start, path):
     child = start(**KEYS.values)
     assert look(pids=[child.pid], dialect="systemd").error == "E_ENV_SYNTAX"
     assert look(pids=[child.pid], dialect="shell").code == 0
+
+
+def test_a_hidden_environment_passes_only_where_it_is_accepted(look, start, tell, path):
+    while time.time() <= path.stat().st_ctime + 0.05:
+        time.sleep(0.005)
+    child = start(OTHER="x")
+    tell(child, "hide")
+    for options, stale in (({}, True), ({"hidden_environment": "accept"}, False)):
+        (found,) = look(pids=[child.pid], **options).result["processes"]
+        assert found["stale"] is stale
