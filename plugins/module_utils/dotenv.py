@@ -23,6 +23,7 @@ from .errors import RotationError
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
 WRITTEN = "The file was written."
+HIDDEN_BY = "'export', an indent, blanks around '=' or a backslash at the end of the line before hide it"
 OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
 
 
@@ -112,10 +113,7 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     found: dict[str, Assignment] = {}
     for line in dialects.lines(model, text, names):
         if line.rest is None:
-            skipped = (
-                f"is set by this line, and {model.reader} does not see it (for 'export', an indent, blanks around '='"
-            )
-            skipped += ", or a backslash at the end of the line before)"
+            skipped = f"is set by this line, but not for {model.reader}: {HIDDEN_BY}"
             raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=skipped)
         if line.name in found:
             raise RotationError(

@@ -88,8 +88,8 @@ def systemd(path: Path) -> Values:
     return values
 
 
-# The variants of each dialect's reader. Docker compose is a Go program that no registry of ours has: only our model,
-# after the measurements of facts/dotenv.md, stands for it.
+# The variants of each dialect's reader. Docker compose is a Go program, not to be had as a package for tests: only our
+# model, after the measurements of facts/dotenv.md, stands for it.
 BY_DIALECT: dict[str, list[Callable[[Path], Values]]] = {
     "dotenv": [python_dotenv],
     "django-environ": [django_environ, django_environ_with_comments],
