@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..module_utils.errors import RotationError
+from ..module_utils.module import ENV_FILE_OPTIONS
 from ..plugin_utils.action import RotationAction
 
 
@@ -15,13 +16,14 @@ class ActionModule(RotationAction):
         return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        history = self.store(args).load()
-        stage = str(args.get("stage"))
+        _, options = self.validate_argument_spec(ENV_FILE_OPTIONS)
+        history = self.store(options).load()
+        stage = options["stage"]
         if stage not in history.stages and self._task.check_mode:
             values: dict[str, str] = {}  # the version that a real run would have made
         else:
             values = dict(history.stage(stage).values)
-        names = [key["name"] for key in args["keys"]]
+        names = [key["name"] for key in options["keys"]]
         missing = [name for name in names if values and name not in values]
         if missing:
             raise RotationError(
@@ -30,7 +32,6 @@ class ActionModule(RotationAction):
                 found=f"lists {missing[0]}, which the store's {stage} version has not",
                 advice="List the settings the store was made with.",
             )
-        return self.on_host(
-            "env_file",
-            {"path": args["path"], "names": names, "values": {name: values[name] for name in names} if values else {}},
-        )
+        asked = {"state": options["state"], "dialect": options["dialect"], "path": args["path"]}  # ~ is the host's
+        chosen = {name: values[name] for name in names} if values else {}
+        return self.on_host("env_file", {**asked, "names": names, "values": chosen})

@@ -61,6 +61,11 @@ options:
   env_file:
     description: The file on the host from which the application reads its keys.
     type: path
+  dialect:
+    description: Who reads that file, as for M(tetech.key_rotation.env_file).
+    type: str
+    choices: [dotenv, django-environ, systemd, shell, compose]
+    default: dotenv
   store:
     description:
       - Where the versions live. V(type) is V(vault_file), a file in Ansible Vault's format on the control node.

@@ -11,18 +11,29 @@ import os
 import stat
 from collections.abc import Iterator
 
+OF_THE_CONTENT = ("security.ima", "security.evm")  # the kernel's own digests: those of the old bytes are wrong
+
 
 def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
     """Write ``data`` to ``path`` by a private file beside it, fsync and rename.
 
     An existing file keeps its owner, group, mode and extended attributes (POSIX ACLs and SELinux contexts are such
-    attributes); a new one gets ``mode``. The private file has one fixed name, so that a run that was killed leaves at
-    most one behind, and the next run takes it away. Raises OSError.
+    attributes); a new one gets ``mode``. Raises OSError.
     """
-    folder, name = os.path.split(path)
-    private = os.path.join(folder, f".{name}.key_rotation.tmp")
-    if os.path.lexists(private):
-        os.unlink(private)
+    with prepared(path, data, mode=mode) as private:
+        os.rename(private, path)
+    sync_folder(os.path.dirname(path))
+
+
+@contextlib.contextmanager
+def prepared(path: str, data: bytes, *, mode: int = 0o600) -> Iterator[str]:
+    """A private file beside ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
+
+    The block renames it or takes it away; an error takes it away too. It has one fixed name, so that a run that was
+    killed leaves at most one behind, and the next run takes it away. Raises OSError.
+    """
+    discard_leftover(path)
+    private = _private(path)
     descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as handle:
@@ -30,12 +41,21 @@ def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
             handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
-        os.rename(private, path)
+        yield private
     except BaseException:
-        if os.path.lexists(private):
-            os.unlink(private)
+        discard_leftover(path)
         raise
-    sync_folder(folder)
+
+
+def discard_leftover(path: str) -> None:
+    """Take away the private file beside ``path``, where there is one. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_private(path))
+
+
+def _private(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.key_rotation.tmp")
 
 
 def _copy_attributes(path: str, descriptor: int, mode: int) -> None:
@@ -47,8 +67,9 @@ def _copy_attributes(path: str, descriptor: int, mode: int) -> None:
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
         os.fchown(descriptor, old.st_uid, old.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    for attribute in os.listxattr(path) if hasattr(os, "listxattr") else ():
-        os.setxattr(descriptor, attribute, os.getxattr(path, attribute))
+    for attribute in os.listxattr(path, follow_symlinks=False) if hasattr(os, "listxattr") else ():
+        if attribute not in OF_THE_CONTENT:
+            os.setxattr(descriptor, attribute, os.getxattr(path, attribute, follow_symlinks=False))
 
 
 def sync_folder(folder: str) -> None:

@@ -2,34 +2,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read and set variables in the .env file of an application, and leave every other byte of it alone.
 
-The dialect is python-dotenv's. What its readers would tell apart or change is refused, never guessed
-(measurements: facts/dotenv.md).
+What the readers of a dialect would tell apart or change is refused, never guessed (measurements: facts/dotenv.md).
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import pwd
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import atomic_file
+from . import atomic_file, dialects
+from .dialects import DIALECTS, Dialect
 from .errors import RotationError
 
 MAX_BYTES = 1 << 20
-_ASSIGNMENT = re.compile(r"[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(?P<rest>.*)")
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # not splitlines(), which splits at characters that readers take for text
-_SINGLE = re.compile(r"'(?P<value>[^'\\\r\n]*)'(?P<tail>[ \t]*(?:#.*)?)$")
-_DOUBLE = re.compile(r'"(?P<value>[^"\\\r\n]*)"(?P<tail>[ \t]*(?:#.*)?)$')
-_BARE = re.compile(r"(?P<value>[^'\"\s][^\r\n]*?|)(?P<tail>[ \t]*|[ \t]+#.*)$")
-_STYLES = {"'": _SINGLE, '"': _DOUBLE, "": _BARE}
+MAX_LINES = 10_000
+WRITTEN = "The file was written."
+HIDDEN_BY = "'export', an indent, blanks around '=' or a backslash at the end of the line before hide it"
+OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One ``NAME=value`` line: where its value lies and how it is quoted. ``value`` never shows in a repr."""
+    """One line that sets a name: where its value lies and how it is quoted. ``value`` never shows in a repr."""
 
     name: str
     line: int
@@ -48,8 +48,8 @@ def read_text(path: str) -> str:
     Raises RotationError E_ENV_* when the path is not absolute or is no plain private file, and on bytes that are not
     UTF-8: every reader fails on those.
     """
-    if not os.path.isabs(path) or ".." in path.split(os.sep):
-        raise RotationError("E_ENV_PATH", path=path)
+    if not os.path.isabs(path) or path.startswith("//") or ".." in path.split(os.sep) or "\0" in path:
+        raise RotationError("E_ENV_PATH", path=path.replace("\0", "?"))
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -62,15 +62,11 @@ def read_text(path: str) -> str:
         _refuse_unsafe(path, os.fstat(descriptor))
         with os.fdopen(os.dup(descriptor), "rb") as handle:
             raw = handle.read()
+    except OSError as exc:
+        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=_user()) from None
     finally:
         os.close(descriptor)
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise RotationError("E_ENV_ENCODING", path=path, line=raw[: exc.start].count(b"\n") + 1) from None
-    if "\0" in text:
-        raise RotationError("E_ENV_ENCODING", path=path, line=text[: text.index("\0")].count("\n") + 1)
-    return text
+    return _decoded(raw, path)
 
 
 def _refuse_unsafe(path: str, found: os.stat_result) -> None:
@@ -80,31 +76,50 @@ def _refuse_unsafe(path: str, found: os.stat_result) -> None:
         raise RotationError("E_ENV_UNSAFE", path=path, found=f"one of {found.st_nlink} hard links")
     if found.st_size > MAX_BYTES:
         raise RotationError("E_ENV_UNSAFE", path=path, found=f"larger than {MAX_BYTES} bytes")
-    if found.st_mode & stat.S_IWOTH:
+    if found.st_mode & OTHERS:
         raise RotationError("E_ENV_MODE", path=path, mode=f"{stat.S_IMODE(found.st_mode):04o}")
+    folder = os.path.dirname(path)
+    mode = os.stat(folder).st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise RotationError("E_ENV_FOLDER", path=path, folder=folder, mode=f"{stat.S_IMODE(mode):04o}")
 
 
-def assignments(text: str, names: Sequence[str], path: str) -> dict[str, Assignment]:
-    """The one line of each name. Raises E_ENV_DUPLICATE, E_ENV_SYNTAX, E_ENV_KEY_MISSING or E_ENV_KEY_EMPTY."""
+def _decoded(raw: bytes, path: str) -> str:
+    """The bytes as text. An error names line and column, never the byte: it may be one of a key."""
+    if raw.count(b"\n") > MAX_LINES:
+        raise RotationError("E_ENV_UNSAFE", path=path, found=f"longer than {MAX_LINES} lines")
+    found, place = "a byte that is not UTF-8", raw.find(b"\0")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        place = exc.start
+    else:
+        found = "a NUL"
+        if place < 0:
+            return text
+    line, column = raw[:place].count(b"\n") + 1, place - raw.rfind(b"\n", 0, place)
+    raise RotationError("E_ENV_ENCODING", path=path, line=line, found=f"{found} (column {column})")
+
+
+def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dotenv") -> dict[str, Assignment]:
+    """The one line of each name.
+
+    Raises E_ENV_DUPLICATE, E_ENV_SYNTAX, E_ENV_ENCODING, E_ENV_KEY_MISSING or E_ENV_KEY_EMPTY.
+    """
+    model = DIALECTS[dialect]
+    if text.startswith(dialects.BOM) and not model.takes_bom:
+        hides = f"a byte order mark, which hides the first variable from {model.reader}"
+        raise RotationError("E_ENV_ENCODING", path=path, line=1, found=hides)
     found: dict[str, Assignment] = {}
-    offset = 0
-    inside = ""  # the quote of a value that goes on over lines
-    for number, line in enumerate(_LINE.findall(text), start=1):
-        match = None if inside else _ASSIGNMENT.match(line.lstrip("\ufeff").rstrip("\r\n"))
-        if match and match["name"] in names:
-            name = match["name"]
-            if name in found:
-                raise RotationError("E_ENV_DUPLICATE", path=path, line=number, name=name, first=found[name].line)
-            start = offset + (len(line) - len(line.lstrip("\ufeff"))) + match.start("rest")
-            found[name] = _assignment(name, match["rest"], number, start, path)
-        elif match and match["rest"][:1] in ("'", '"') and match["rest"].count(match["rest"][0]) == 1:
-            closes = (
-                match["rest"][0] in text[offset + len(line) :]
-            )  # readers take an unclosed quote for one broken line
-            inside = match["rest"][0] if closes else ""
-        elif inside and inside in line:
-            inside = ""
-        offset += len(line)
+    for line in dialects.lines(model, text, names):
+        if line.rest is None:
+            skipped = f"is set by this line, but not for {model.reader}: {HIDDEN_BY}"
+            raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=skipped)
+        if line.name in found:
+            raise RotationError(
+                "E_ENV_DUPLICATE", path=path, line=line.number, name=line.name, first=found[line.name].line
+            )
+        found[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
         if name not in found:
             raise RotationError("E_ENV_KEY_MISSING", path=path, name=name)
@@ -113,96 +128,132 @@ def assignments(text: str, names: Sequence[str], path: str) -> dict[str, Assignm
     return found
 
 
-def _assignment(name: str, rest: str, number: int, start: int, path: str) -> Assignment:
+def _assignment(model: Dialect, line: dialects.Line, rest: str, path: str) -> Assignment:
     quote = rest[:1] if rest[:1] in ("'", '"') else ""
-    match = _STYLES[quote].match(rest)
-    if match is None or (not quote and match["value"].startswith("#")):
-        raise RotationError(
-            "E_ENV_SYNTAX", path=path, line=number, name=name, found="has a value that readers disagree on"
-        )
-    if "${" in match["value"]:
-        raise RotationError(
-            "E_ENV_SYNTAX", path=path, line=number, name=name, found="holds '${', which python-dotenv expands"
-        )
-    return Assignment(name, number, start, start + match.start("tail"), quote, match["value"])
+    match = model.styles[quote].match(rest)
+    if match is None:
+        found = f"has a value that {model.reader} changes or that its versions disagree on"
+        raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=found)
+    end = line.start + match.start("tail")
+    return Assignment(line.name, line.number, line.start, end, quote, match["value"])
 
 
-def read(path: str, names: Sequence[str], *, every: bool = True) -> dict[str, str]:
-    """The values of ``names`` in the file, checked against python-dotenv where the application has it.
+def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
+    """The values of ``names`` in the file, checked against the dialect's real reader where this Python has it.
 
     Without ``every``, names that are not set are left out, as long as one is.
     """
     text = read_text(path)
     if not every:
-        names = [
-            name for name in names if re.search(rf"^\ufeff?[ \t]*(export[ \t]+)?{re.escape(name)}[ \t]*=", text, re.M)
-        ] or names
-    values = {name: found.value for name, found in assignments(text, names, path).items()}
-    _compare_with_reader(text, values, path)
+        there = {line.name for line in dialects.lines(DIALECTS[dialect], text, names)}
+        names = [name for name in names if name in there] or names
+    values = {name: found.value for name, found in assignments(text, names, path, dialect).items()}
+    _compare_with_reader(text, values, path, dialect)
     return values
 
 
-def rewritten(text: str, values: Mapping[str, str], path: str) -> str:
+def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "dotenv") -> str:
     """``text`` with each name set to its value in the quoting its line has, or in one that reads back right."""
-    found = assignments(text, list(values), path)
+    found = assignments(text, list(values), path, dialect)
     for name, line in sorted(found.items(), key=lambda item: -item[1].start):
-        text = text[: line.start] + _quoted(name, values[name], line, path) + text[line.end :]
-    _compare_with_reader(text, values, path)
+        text = text[: line.start] + _quoted(DIALECTS[dialect], values[name], line, path) + text[line.end :]
+    seen = {name: line.value for name, line in assignments(text, list(values), path, dialect).items()}
+    for name, value in values.items():
+        if seen[name] != value:
+            raise RotationError("E_ENV_READER", path=path, name=name, reader=f"our model of {DIALECTS[dialect].reader}")
+    _compare_with_reader(text, values, path, dialect)
     return text
 
 
-def _quoted(name: str, value: str, line: Assignment, path: str) -> str:
-    for quote in dict.fromkeys([line.quote, "'", '"']):
-        literal = f"{quote}{value}{quote}"
-        match = _STYLES[quote].match(literal)
-        if (
-            match
-            and match["value"] == value
-            and not match["tail"]
-            and "${" not in value
-            and not literal.startswith("#")
-        ):
-            return literal
-    raise RotationError(
-        "E_ENV_SYNTAX", path=path, line=line.line, name=name, found="cannot be written so that it reads back"
-    )
+def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
+    for quote in dict.fromkeys([line.quote, "'", '"', ""]):
+        written = dialects.literal(model, quote, value)
+        if written is not None:
+            return written
+    cannot = f"cannot be written so that {model.reader} gives it back"
+    raise RotationError("E_ENV_SYNTAX", path=path, line=line.line, name=line.name, found=cannot)
 
 
-def _compare_with_reader(text: str, values: Mapping[str, str], path: str) -> None:
-    """The real reader must agree with our model of it. Without python-dotenv the model stands alone."""
-    try:
-        from dotenv import dotenv_values
-    except ImportError:
-        return
-    import io
-
-    seen = dotenv_values(stream=io.StringIO(text))
+def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialect: str) -> None:
+    """The real reader must agree with our model of it. Where this Python has it not, the model stands alone."""
+    seen = dialects.read_for_real(dialect, text, list(values))
     for name, value in values.items():
-        if seen.get(name) != value:
-            raise RotationError("E_ENV_READER", path=path, name=name)
+        if seen is not None and seen.get(name) != value:
+            raise RotationError("E_ENV_READER", path=path, name=name, reader=DIALECTS[dialect].reader)
+
+
+def rehearse(path: str, old_text: str, new_text: str) -> None:
+    """Do all that ``write`` does but the switch itself, and leave nothing behind. Raises what ``write`` raises."""
+    with _beside(path, old_text, new_text):
+        atomic_file.discard_leftover(path)
 
 
 def write(path: str, old_text: str, new_text: str) -> None:
     """Put ``new_text`` in place of ``old_text`` in one durable step, and read it back.
 
-    Raises E_ENV_CHANGED when the file is no longer ``old_text``, E_ENV_WRITE when the system refuses.
+    Raises E_ENV_CHANGED when the file is no longer ``old_text``, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be
+    replaced.
     """
-    if read_text(path) != old_text:
-        raise RotationError("E_ENV_CHANGED", path=path)
+    with _beside(path, old_text, new_text) as private:
+        os.rename(private, path)
     try:
-        atomic_file.replace(path, new_text.encode("utf-8"))
+        atomic_file.sync_folder(os.path.dirname(path))
+        if read_text(path) != new_text:
+            raise RotationError("E_ENV_CHANGED", path=path)
     except OSError as exc:
-        raise RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=_user()) from None
-    if read_text(path) != new_text:
-        raise RotationError("E_ENV_CHANGED", path=path, changed="The file was written.")
+        raise _refused(path, exc).with_changed(f"{WRITTEN} After a power cut it may be the old one again.") from None
+    except RotationError as exc:
+        raise exc.with_changed(WRITTEN) from None
+
+
+@contextlib.contextmanager
+def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
+    """The new file, whole and durable beside the old one and read back, for the block to rename or take away."""
+    _refuse_mount(path)
+    try:
+        with atomic_file.prepared(path, new_text.encode("utf-8")) as private:
+            if read_text(path) != old_text:
+                raise RotationError("E_ENV_CHANGED", path=path)
+            if read_text(private) != new_text:
+                raise RotationError("E_ENV_READBACK", path=path)
+            yield private
+    except OSError as exc:
+        raise _refused(path, exc) from None
+
+
+def _refused(path: str, exc: OSError) -> RotationError:
+    if exc.errno == errno.EBUSY:
+        return RotationError("E_ENV_BINDMOUNT", path=path)
+    return RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=_user())
+
+
+def discard_leftover(path: str) -> None:
+    """Take away what a run left beside the file that was killed in ``write``. Raises E_ENV_WRITE."""
+    try:
+        atomic_file.discard_leftover(path)
+    except OSError as exc:
+        raise _refused(path, exc) from None
 
 
 def refuse_unwritable(path: str) -> None:
-    """Raise E_ENV_WRITE where ``write`` would not be allowed: asked before anything else is changed."""
+    """Raise E_ENV_BINDMOUNT or E_ENV_WRITE where ``write`` would fail: asked before anything else is changed."""
+    _refuse_mount(path)
     folder = os.path.dirname(path)
     for place, right in ((path, os.W_OK), (folder, os.W_OK | os.X_OK)):
         if not os.access(place, right):
             raise RotationError("E_ENV_WRITE", path=path, reason=f"no write permission on {place}", user=_user())
+    if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
+        raise RotationError("E_ENV_WRITE", path=path, reason="only its owner and root keep it his", user=_user())
+
+
+def _refuse_mount(path: str) -> None:
+    """A file that is itself a mount point cannot be replaced, and the one below it would stay as it is."""
+    place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    with contextlib.suppress(FileNotFoundError), open("/proc/self/mountinfo", "rb") as handle:
+        for mount in handle:
+            # proc_pid_mountinfo(5): the fifth field, with blanks and backslashes in octal
+            if re.sub(rb"\\(\d{3})", lambda match: bytes([int(match[1], 8)]), mount.split()[4]) == os.fsencode(place):
+                raise RotationError("E_ENV_BINDMOUNT", path=path)
 
 
 def _user() -> str:

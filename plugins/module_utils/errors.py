@@ -15,8 +15,19 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_ENV_MISSING": ("{path} does not exist", "Set key_rotation_env_file to the file the application reads."),
     "E_ENV_PATH": ("env file {path} is not an absolute path", "Give the whole path, without '..'."),
     "E_ENV_UNSAFE": ("{path} is {found}", "Point key_rotation_env_file at the regular file itself."),
-    "E_ENV_MODE": ("{path} can be written by other users (mode {mode})", "chmod 0600 the file, then run again."),
-    "E_ENV_ENCODING": ("{path}:{line}: a byte that is not UTF-8, or a NUL", "Mend that line; no reader accepts it."),
+    "E_ENV_MODE": (
+        "{path} is open to other users (mode {mode}); expected is 0600 or 0640",
+        "chmod 0600 the file, or 0640 where the application reads it through its group, then run again.",
+    ),
+    "E_ENV_FOLDER": (
+        "everybody may write to {folder}, and so replace {path} (mode {mode})",
+        "chmod o-w the folder, then run again.",
+    ),
+    "E_ENV_BINDMOUNT": (
+        "{path} is itself a mount point, such as a single file that is mounted into a container",
+        "Run against the host that the file is mounted from, or mount its folder instead.",
+    ),
+    "E_ENV_ENCODING": ("{path}:{line}: {found}", "Mend that line; readers stumble over it."),
     "E_ENV_SYNTAX": ("{path}:{line}: {name} {found}", "Write the line as NAME=value or NAME='value'."),
     "E_ENV_DUPLICATE": (
         "{path}:{line}: {name} is set twice (first on line {first})",
@@ -28,8 +39,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_ENV_KEY_EMPTY": ("{path}:{line}: {name} is empty", "Put the value the data is encrypted with there."),
     "E_ENV_READER": (
-        "{path}: python-dotenv does not read back {name} as it was written",
+        "{path}: {reader} does not read back {name} as it was written",
         "Quote the value in single quotes, and keep '${{' and quotes out of it.",
+    ),
+    "E_ENV_READBACK": (
+        "{path} does not read back as it was written",
+        "Check the disk, then run the same command again.",
     ),
     "E_ENV_CHANGED": ("{path} was changed by someone else while it was being rewritten", "Run the same command again."),
     "E_ENV_WRITE": ("{path} cannot be written: {reason}", "Give {user} the right to write the file and its folder."),
@@ -65,6 +80,19 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_HOST_PYTHON": (
         "there is no Python at {python}",
         "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir.",
+    ),
+    # the running processes
+    "E_PROCESS_NONE": (
+        "no process belongs to {what}",
+        "Start it, or correct the name. Where /proc hides those of other users (hidepid), run the task as theirs.",
+    ),
+    "E_PROCESS_READ": (
+        "process {pid} ({name}) of {owner} does not show its environment to {user}",
+        "Run the task as {owner} (become_user), or as root.",
+    ),
+    "E_PROCESS_STALE": (
+        "{count} of {total} processes are not shown to run under the keys {expected}: {processes}",
+        "{todo}",
     ),
     # the store
     "E_STORE_PASSWORD": (

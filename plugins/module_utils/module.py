@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from .dialects import DIALECTS
 from .errors import RotationError, internal
 
 PROJECT_OPTIONS: dict[str, Any] = {
@@ -20,6 +21,7 @@ PROJECT_OPTIONS: dict[str, Any] = {
     "leave_alone": {"type": "list", "elements": "str", "default": []},
     "ignore": {"type": "list", "elements": "str", "default": []},
 }
+DIALECT: dict[str, Any] = {"type": "str", "choices": list(DIALECTS), "default": "dotenv"}
 KEY_OPTIONS: dict[str, Any] = {
     "keys": {
         "type": "list",
@@ -32,6 +34,7 @@ KEY_OPTIONS: dict[str, Any] = {
         "default": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
     },
     "env_file": {"type": "path"},
+    "dialect": DIALECT,
     "store": {"type": "dict", "default": {}, "no_log": True},
     # set by the action plugin from the store; never by a playbook
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
@@ -75,6 +78,30 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "required": True, "choices": ["adopted", "pending", "current", "rolled_back", "agreed"]},
     "key_id": {"type": "str"},
     "seal_to": {"type": "str"},
+}
+STAGES = ["current", "pending", "previous"]
+# of the tasks; what their actions send to the host is in the modules
+ENV_FILE_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "state": {"type": "str", "choices": ["present", "prepared"], "default": "present"},
+    "path": {"type": "path", "required": True},
+    "dialect": DIALECT,
+    "stage": {"type": "str", "required": True, "choices": STAGES},
+    "keys": {**KEY_OPTIONS["keys"], "required": True, "default": None},
+    "store": KEY_OPTIONS["store"],
+}
+PROCESS_KEYS_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "rotation_id": {"type": "str"},
+    "env_file": {"type": "path", "required": True},
+    "dialect": DIALECT,
+    "stage": {"type": "str", "choices": STAGES, "default": "current"},
+    "keys": {**KEY_OPTIONS["keys"], "required": True, "default": None},
+    "units": {"type": "list", "elements": "str", "default": []},
+    "pids": {"type": "list", "elements": "int", "default": []},
+    "patterns": {"type": "list", "elements": "str", "default": []},
+    "hidden_environment": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "store": KEY_OPTIONS["store"],
 }
 RECORD_OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "required": True, "choices": ["opened", "completed", "rolled_back"]},

@@ -20,9 +20,8 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
     key_sets = params["key_sets"]
     keys_from = "the key store"
     if not key_sets:
-        key_sets = {
-            "current": dotenv.read(params["env_file"], [key["name"] for key in params["keys"]], every=every_key)
-        }
+        names = [key["name"] for key in params["keys"]]
+        key_sets = {"current": dotenv.read(params["env_file"], names, every=every_key, dialect=params["dialect"])}
         keys_from = params["env_file"]
     return Request(
         project_dir=params["project_dir"],

@@ -121,7 +121,8 @@ def _of_env_file(params: dict[str, Any]) -> Any:
 
     if not params["env_file"]:
         raise RotationError("E_OPTION", name="env_file", found="is not set", advice="Name the file with the keys.")
-    return KeySet(dotenv.read(params["env_file"], [key["name"] for key in params["keys"]]))
+    names = [key["name"] for key in params["keys"]]
+    return KeySet(dotenv.read(params["env_file"], names, dialect=params["dialect"]))
 
 
 def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:

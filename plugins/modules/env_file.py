@@ -11,14 +11,31 @@ short_description: Set an application's keys in its .env file
 description:
   - Sets the keys of one stage in a C(.env) file.
   - Leaves every other byte of it alone, its owner, mode and attributes too.
-  - The file is replaced in one durable step and read back with python-dotenv where the host's Python has it.
-  - Refuses symbolic links, hard links, files that others may write, bytes that are not UTF-8,
-    and a key that is set twice.
+  - The file is replaced in one durable step. What was written is read back with a model of the O(dialect), and with
+    its real reader where the host's Python has it (python-dotenv, django-environ).
+  - Refuses symbolic links, hard links, files open to other users, a file that is a mount point, bytes that are not
+    UTF-8, a key that is set twice, and a line or value that the reader would change.
 options:
   path:
     description: The file, as an absolute path.
     type: path
     required: true
+  state:
+    description:
+      - V(present) sets the values.
+      - V(prepared) does all that V(present) would do but the switch itself. It writes the new file beside the old one,
+        reads it back and takes it away again, so that no key stays in a second file. Run it on every host before
+        V(present) on the first.
+    type: str
+    choices: [present, prepared]
+    default: present
+  dialect:
+    description:
+      - Who reads the file. No quoting is right for all readers.
+      - V(dotenv) is python-dotenv, V(systemd) is C(EnvironmentFile=), V(shell) is C(set -a; . file).
+    type: str
+    choices: [dotenv, django-environ, systemd, shell, compose]
+    default: dotenv
   stage:
     description: The stage whose values are set.
     type: str
@@ -42,6 +59,16 @@ attributes:
 """
 
 EXAMPLES = r"""
+- name: See on every host that the switch will work
+  tetech.key_rotation.env_file:
+    state: prepared
+    path: /srv/food_ordering/.env
+    stage: pending
+    keys:
+      - name: SECRET_KEY
+      - name: ENCRYPTION_SALT
+    rotation_id: "2026-spring"
+
 - name: Switch the application to the new keys
   tetech.key_rotation.env_file:
     path: /srv/food_ordering/.env
@@ -54,7 +81,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key_id:
-  description: Key id of the keys in the file, after the task.
+  description: Key id of the keys that are in the file after O(state=present).
   type: str
   returned: success
 settings:
@@ -72,10 +99,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import run
+from ..module_utils.module import ENV_FILE_OPTIONS, run
 
 OPTIONS: dict[str, Any] = {
-    "path": {"type": "path", "required": True},
+    **{name: ENV_FILE_OPTIONS[name] for name in ("state", "path", "dialect")},
     "names": {"type": "list", "elements": "str", "required": True},
     "values": {"type": "dict", "required": True, "no_log": True},
 }
@@ -86,18 +113,22 @@ def set_values(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils import dotenv
     from ..module_utils.engine.keysets import KeySet
 
-    path, names, values = module.params["path"], module.params["names"], module.params["values"]
-    before = KeySet(dotenv.read(path, names))
+    state, path, dialect = module.params["state"], module.params["path"], module.params["dialect"]
+    names, values = module.params["names"], module.params["values"]
+    before = KeySet(dotenv.read(path, names, dialect=dialect))
     after = KeySet(values).key_id if values else "(made by a real run)"
-    changed = after != before.key_id
-    if changed:
+    differs = after != before.key_id
+    if not module.check_mode:
+        dotenv.discard_leftover(path)
+    if differs:
         dotenv.refuse_unwritable(path)
         text = dotenv.read_text(path)
-        new_text = dotenv.rewritten(text, values, path)
+        new_text = dotenv.rewritten(text, values, path, dialect)
         if not module.check_mode:
-            dotenv.write(path, text, new_text)
+            (dotenv.write if state == "present" else dotenv.rehearse)(path, text, new_text)
+    changed = differs and state == "present"
     result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
-    if module._diff:
+    if module._diff and state == "present":
         result["diff"] = [
             {
                 "before_header": path,

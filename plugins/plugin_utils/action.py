@@ -33,6 +33,7 @@ RECORDED = (
     "dumps",
     "migration",
     "settings",
+    "processes",
     "changed",
 )
 

@@ -2,8 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -12,6 +18,24 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import action_loader, connection_loader
 from ansible.template import Templar
+
+OBEDIENT = """
+import os, subprocess, sys
+for line in sys.stdin:
+    if line == "fork\\n":
+        pid = os.fork()
+        if pid == 0:
+            while True: os.read(os.pipe()[0], 1)
+        print(pid, flush=True)
+    elif line == "hide\\n":
+        import ctypes
+        begin, end = map(int, open("/proc/self/stat").read().rpartition(")")[2].split()[47:49])  # env_start, env_end
+        ctypes.memset(begin, 0, end - begin)
+        print(os.getpid(), flush=True)
+    else:
+        again = subprocess.Popen([sys.executable, "-S", "-c", "import os; os.read(os.pipe()[0], 1)"])
+        print(again.pid, flush=True)
+"""
 
 
 @pytest.fixture
@@ -44,3 +68,38 @@ def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str)
         return action.run(task_vars=variables)
 
     return run
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a Python program that obeys the lines it gets, with exactly the environment given; all end with the test.
+
+    ``fork`` forks it, ``exec`` runs it again as a new program, ``hide`` overwrites its environment as setproctitle
+    does; each answers with the pid of the process.
+    """
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*words: str, **environment: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-S", "-c", OBEDIENT, *words]
+        running.append(
+            subprocess.Popen(argv, env=environment, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True)
+        )
+        return running[-1]
+
+    yield begin
+    for process in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def told(process: subprocess.Popen[str], word: str) -> int:
+    """Tell it ``fork``, ``exec`` or ``hide``; the pid it answers with."""
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
+    return int(process.stdout.readline())
+
+
+@pytest.fixture
+def tell() -> Callable[[subprocess.Popen[str], str], int]:
+    return told

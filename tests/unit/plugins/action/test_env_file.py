@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.action import RotationAction
 
 KEYS = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}]
 TEXT = "# ours\nSECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT='{ENCRYPTION_SALT}'"
@@ -60,3 +62,34 @@ def test_a_setting_that_the_version_lacks_is_named(switch, stored):
     result = switch("pending", keys=[*KEYS, {"name": "OTHER_KEY"}])
     assert result["error"]["code"] == "E_OPTION"
     assert "key_rotation_keys lists OTHER_KEY" in result["msg"]
+
+
+def test_a_rehearsal_leaves_the_file_and_no_key_anywhere(switch, stored, path, new_keys, old_keys, tmp_path):
+    done = switch("pending", state="prepared")
+    assert (done["changed"], done["key_id"]) == (False, new_keys.key_id)
+    assert path.read_text() == TEXT.format(**old_keys.values)
+    left = [entry for entry in tmp_path.rglob("*") if entry.is_file()]
+    assert [entry for entry in left if new_keys.values["SECRET_KEY"].encode() in entry.read_bytes()] == []
+    record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
+    assert '"state": "prepared"' in record
+
+
+def test_the_dialect_goes_to_the_host(switch, stored, path):
+    path.write_text(f"export {path.read_text().removeprefix('# ours').lstrip()}")
+    assert switch("pending", dialect="systemd")["error"]["code"] == "E_ENV_SYNTAX"
+    assert switch("pending", dialect="shell")["changed"] is True
+
+
+@pytest.mark.parametrize("wrong", [{"dialct": "systemd"}, {"dialect": "fish"}, {"state": "absent"}])
+def test_a_misspelled_option_is_no_silent_default(switch, stored, path, wrong):
+    before = path.read_text()
+    with pytest.raises(AnsibleError, match=r"dialct|fish|absent"):
+        switch("pending", **wrong)
+    assert path.read_text() == before
+
+
+def test_the_path_is_the_hosts(switch, stored, path, monkeypatch):
+    sent = []
+    monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {})
+    switch("pending", path="~/app/.env")
+    assert sent[0]["path"] == "~/app/.env"

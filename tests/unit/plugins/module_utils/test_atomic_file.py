@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from pathlib import Path
 
 import pytest
@@ -55,15 +56,43 @@ def test_an_existing_file_keeps_its_owner_and_its_set_bits(folder):
     assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (1234, 2345, 0o2640)
 
 
-def test_an_existing_file_keeps_its_extended_attributes(folder):
+# acl(5) as the kernel keeps it: version 2, then tag, rights and id of each entry; user 1234 may read here.
+ACL = struct.pack("<I", 2) + b"".join(
+    struct.pack("<HHI", *entry)
+    for entry in [(1, 6, 2**32 - 1), (2, 4, 1234), (4, 0, 2**32 - 1), (16, 4, 2**32 - 1), (32, 0, 2**32 - 1)]
+)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        pytest.param("user.note", b"ours", id="own"),
+        pytest.param("system.posix_acl_access", ACL, id="ACL"),
+        pytest.param("security.selinux", b"system_u:object_r:httpd_config_t:s0\0", id="SELinux context"),
+    ],
+)
+def test_an_existing_file_keeps_its_extended_attributes(folder, attribute, value):
     path = folder / "file"
     path.write_bytes(b"old")
     try:
-        os.setxattr(path, "user.note", b"ours")
-    except (AttributeError, OSError):
-        pytest.skip("no extended attributes here")
+        os.setxattr(path, attribute, value)
+    except (AttributeError, OSError) as exc:
+        pytest.skip(f"{attribute} cannot be set here: {exc}")
+    before = mode(path)
     atomic_file.replace(str(path), b"new")
-    assert os.getxattr(path, "user.note") == b"ours"
+    assert os.getxattr(path, attribute) == value
+    assert mode(path) == before
+
+
+def test_the_kernels_digests_of_the_old_content_are_not_carried_over(folder, monkeypatch):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    carried = []
+    monkeypatch.setattr(os, "listxattr", lambda *args, **named: ["security.ima", "security.evm", "user.note"])
+    monkeypatch.setattr(os, "getxattr", lambda *args, **named: b"")
+    monkeypatch.setattr(os, "setxattr", lambda place, attribute, value: carried.append(attribute))
+    atomic_file.replace(str(path), b"new")
+    assert carried == ["user.note"]
 
 
 def test_whoever_reads_meanwhile_reads_the_whole_old_file(folder):
@@ -89,6 +118,17 @@ def test_a_link_in_the_place_of_the_private_file_is_not_followed(folder):
     atomic_file.replace(str(folder / "file"), b"new")
     assert victim.read_bytes() == b"theirs"
     assert sorted(os.listdir(folder)) == ["file", "victim"]
+
+
+def test_a_link_that_is_put_there_meanwhile_is_not_followed(folder, monkeypatch):
+    victim = folder / "victim"
+    victim.write_bytes(b"theirs")
+    monkeypatch.setattr(atomic_file, "discard_leftover", lambda path: None)  # as if it came right after
+    (folder / ".file.key_rotation.tmp").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        atomic_file.replace(str(folder / "file"), b"new")
+    assert victim.read_bytes() == b"theirs"
+    assert not (folder / "file").exists()
 
 
 def test_a_write_that_fails_leaves_the_old_file_alone(folder, full_disk):

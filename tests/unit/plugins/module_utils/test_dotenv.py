@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import random
 import stat
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from ...conftest import NOBODY
 
 OLD = {"SECRET_KEY": "old-CANARY-one", "ENCRYPTION_SALT": "old-CANARY-two"}
 NEW = {"SECRET_KEY": "n3w_secret-value", "ENCRYPTION_SALT": "n3w_salt"}
@@ -49,6 +52,7 @@ def refusal(path: str, *names: str) -> RotationError:
         pytest.param(b"SECRET_KEY=CANARY\nexport SECRET_KEY='CANARY'", "E_ENV_DUPLICATE", 2, id="exported again"),
         pytest.param(b"A=1\nSECRET_KEY=\n", "E_ENV_KEY_EMPTY", 2, id="empty"),
         pytest.param(b"SECRET_KEY=   \n", "E_ENV_KEY_EMPTY", 1, id="blanks"),
+        pytest.param(b"A='x\ny\n'\nSECRET_KEY=\n", "E_ENV_KEY_EMPTY", 4, id="empty after a value over lines"),
         pytest.param(b"\nSECRET_KEY=''\n", "E_ENV_KEY_EMPTY", 2, id="empty in single quotes"),
         pytest.param(b'\nSECRET_KEY=""\n', "E_ENV_KEY_EMPTY", 2, id="empty in double quotes"),
         pytest.param(b"\nSECRET_KEY='CANARY\n", "E_ENV_SYNTAX", 2, id="unterminated single quote"),
@@ -100,10 +104,9 @@ def test_a_name_inside_another_value_is_not_set(env_file, request, quote, with_r
     assert dotenv.read(env_file(f"{text}SECRET_KEY=mine\n".encode()), ["SECRET_KEY"]) == {"SECRET_KEY": "mine"}
 
 
-def test_a_name_set_inside_another_value_is_refused_by_the_reader(env_file):
-    pytest.importorskip("dotenv")
+def test_an_escaped_quote_does_not_end_the_other_value(env_file):
     error = refusal(env_file(b'OTHER="begin \\"\nSECRET_KEY=CANARY\nend"\n'))
-    assert error.code == "E_ENV_READER"
+    assert error.code == "E_ENV_KEY_MISSING"
     assert "CANARY" not in str(error)
 
 
@@ -112,7 +115,9 @@ def test_other_lines_may_be_anything(env_file):
     assert dotenv.read(env_file(content), ["SECRET_KEY"]) == {"SECRET_KEY": "abc"}
 
 
-@pytest.mark.parametrize("path", ["relative/.env", ".env", "/srv/app/../.env", ""])
+@pytest.mark.parametrize(
+    "path", ["relative/.env", ".env", "~/.env", "/srv/app/../.env", "//host/.env", "/srv/a\0/.env", ""]
+)
 def test_a_path_that_is_not_whole_is_refused(path):
     assert refusal(path).code == "E_ENV_PATH"
 
@@ -155,9 +160,76 @@ def test_a_file_too_large_is_refused(env_file):
     assert refusal(env_file(b"#" * (dotenv.MAX_BYTES + 1))).code == "E_ENV_UNSAFE"
 
 
-def test_a_file_that_others_may_write_is_refused_with_its_mode(env_file):
-    error = refusal(env_file(mode=0o666))
-    assert (error.code, error.where["mode"]) == ("E_ENV_MODE", "0666")
+def test_a_file_of_too_many_lines_is_refused(env_file):
+    assert refusal(env_file(b"\n" * (dotenv.MAX_LINES + 1))).code == "E_ENV_UNSAFE"
+    assert refusal(env_file(b"\n" * dotenv.MAX_LINES)).code == "E_ENV_KEY_MISSING"
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o644, 0o604, 0o602, 0o601, 0o660, 0o620])
+def test_a_file_that_is_open_to_others_is_refused_with_its_mode(env_file, mode):
+    error = refusal(env_file(mode=mode))
+    assert (error.code, error.where["mode"]) == ("E_ENV_MODE", f"{mode:04o}")
+    assert "expected is 0600 or 0640" in str(error)
+
+
+def test_a_folder_that_everybody_may_write_to_is_refused_unless_it_is_sticky(env_file, tmp_path):
+    path = env_file()
+    tmp_path.chmod(0o777)
+    assert refusal(path).code == "E_ENV_FOLDER"
+    tmp_path.chmod(0o1777)
+    assert dotenv.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "column", "found"),
+    [
+        (b"A=1\nSECRET_KEY=CAN\xffARY\n", 2, 15, "a byte that is not UTF-8"),
+        (b"\xff\n", 1, 1, "a byte that is not UTF-8"),
+        (b"A=1\n\nB=\0\n", 3, 3, "a NUL"),
+    ],
+)
+def test_a_byte_that_no_reader_takes_is_named_by_its_place_alone(env_file, content, line, column, found):
+    error = refusal(env_file(content))
+    assert (error.code, error.where["line"]) == ("E_ENV_ENCODING", line)
+    assert error.where["found"] == f"{found} (column {column})"
+    assert "0xff" not in str(error)
+
+
+@pytest.fixture
+def mounted(env_file, tmp_path) -> Iterator[str]:
+    """A single file mounted over itself, as containers get theirs; its folder has a blank in its name."""
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts")
+    (tmp_path / "a folder").mkdir()
+    path = tmp_path / "a folder" / ".env"
+    path.touch(mode=0o600)
+    path.write_bytes(b"SECRET_KEY=a\n")
+    if subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mounts are allowed here")
+    yield str(path)
+    subprocess.run(["umount", path], check=True)
+
+
+def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
+    assert dotenv.read(mounted, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
+    for refused in (dotenv.refuse_unwritable, lambda path: dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")):
+        with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
+            refused(mounted)
+    assert os.listdir(os.path.dirname(mounted)) == [".env"]
+
+
+def test_a_file_that_is_mounted_unseen_stays_as_it_is(mounted, monkeypatch):
+    monkeypatch.setattr(dotenv, "_refuse_mount", lambda path: None)
+    with pytest.raises(RotationError, match=r"E_ENV_BINDMOUNT.*Nothing was changed"):
+        dotenv.write(mounted, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    assert Path(mounted).read_text() == "SECRET_KEY=a\n"
+    assert os.listdir(os.path.dirname(mounted)) == [".env"]
+
+
+def test_a_folder_behind_a_link_is_looked_up_where_it_is(mounted, tmp_path):
+    (tmp_path / "link").symlink_to(os.path.dirname(mounted))
+    with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
+        dotenv.refuse_unwritable(str(tmp_path / "link" / ".env"))
 
 
 def test_a_file_that_may_not_be_read_is_refused(public_folder, as_ordinary_user):
@@ -296,7 +368,7 @@ def test_an_assignment_never_shows_its_value():
     assert "CANARY" not in repr(found)
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o644])
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o440])
 def test_the_mode_stays(env_file, mode):
     path = env_file(mode=mode)
     dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
@@ -329,6 +401,29 @@ def test_what_a_killed_run_left_is_taken_away(env_file, tmp_path):
     assert Path(path).read_text() == "SECRET_KEY=b\n"
 
 
+def test_a_rehearsal_writes_and_reads_back_and_leaves_nothing(env_file, tmp_path, monkeypatch):
+    path = env_file()
+    before, seen = os.stat(path), []
+    real = dotenv.read_text
+    monkeypatch.setattr(dotenv, "read_text", lambda place: seen.append((place, real(place))) or real(place))
+    dotenv.rehearse(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    assert seen == [(path, "SECRET_KEY=a\n"), (str(tmp_path / "..env.key_rotation.tmp"), "SECRET_KEY=b\n")]
+    after = os.stat(path)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
+
+
+def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkeypatch):
+    path = env_file()
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: os.truncate(descriptor, 3) or real(descriptor))
+    for act in (dotenv.rehearse, dotenv.write):
+        with pytest.raises(RotationError, match=r"E_ENV_READBACK.*Nothing was changed"):
+            act(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    assert Path(path).read_text() == "SECRET_KEY=a\n"
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
+
+
 def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_path, full_disk):
     path = env_file()
     with full_disk(), pytest.raises(RotationError) as refused:
@@ -353,6 +448,23 @@ def test_missing_rights_are_told_before_anything_is_written(public_folder, as_or
 
     named = path if file_mode == 0o444 else public_folder
     assert as_ordinary_user(asked) == f"E_ENV_WRITE no write permission on {named}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a file of another user")
+def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_folder, as_ordinary_user):
+    path = public_folder / ".env"
+    path.write_bytes(b"SECRET_KEY=a\n")
+    path.chmod(0o666)
+    public_folder.chmod(0o777)
+
+    def asked() -> str:
+        with pytest.raises(RotationError) as refused:
+            dotenv.refuse_unwritable(str(path))
+        return f"{refused.value.code} {refused.value.where['reason']}"
+
+    assert as_ordinary_user(asked) == "E_ENV_WRITE only its owner and root keep it his"
+    os.chown(path, NOBODY, NOBODY)
+    assert as_ordinary_user(lambda: str(dotenv.refuse_unwritable(str(path)))) == "None"
 
 
 def test_enough_rights_are_not_refused(env_file):

@@ -24,6 +24,7 @@ def params(tmp_path) -> dict[str, Any]:
         "ignore": ["profile.theirs"],
         "keys": [{"name": "SECRET_KEY"}],
         "env_file": str(tmp_path / ".env"),
+        "dialect": "dotenv",
         "key_sets": {},
         "base": "current",
     }
@@ -59,3 +60,9 @@ def test_a_first_look_needs_not_every_key(params):
     assert request.key_sets == {"current": {"SECRET_KEY": "CANARY-of-the-file"}}
     with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
         request_of({**params, "keys": keys}, "census")
+
+
+def test_the_env_file_is_read_in_its_dialect(params, tmp_path):
+    (tmp_path / ".env").write_text("SECRET_KEY=a #b\n")
+    assert request_of(params, "census").key_sets["current"] == {"SECRET_KEY": "a"}
+    assert request_of({**params, "dialect": "systemd"}, "census").key_sets["current"] == {"SECRET_KEY": "a #b"}

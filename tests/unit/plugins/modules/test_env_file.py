@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.modules import env_file
@@ -26,8 +28,9 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def set_keys(run_module, path):
     def run(keys: KeySet | None = NEW, **flags):
-        arguments = {"path": str(path), "names": list(OLD.values), "values": dict(keys.values) if keys else {}}
-        ended = run_module(env_file.main, arguments, **flags)
+        options = {name: flags.pop(name) for name in ("state", "dialect") if name in flags}
+        chosen = {"names": list(OLD.values), "values": dict(keys.values) if keys else {}}
+        ended = run_module(env_file.main, {"path": str(path), **chosen, **options}, **flags)
         assert "CANARY" not in ended.output
         return ended
 
@@ -85,8 +88,48 @@ def test_a_refusal_is_an_error_of_the_catalogue_and_changes_nothing(set_keys, pa
 
 
 def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
-    params = {"path": str(path), "names": list(OLD.values), "values": dict(NEW.values)}
+    params = {"path": str(path), "dialect": "dotenv", "names": list(OLD.values), "values": dict(NEW.values)}
     before = path.read_text()
-    with full_disk(), pytest.raises(RotationError, match="E_ENV_WRITE"):
-        env_file.set_values(SimpleNamespace(params=params, check_mode=False, _diff=False))
+    for state in ("prepared", "present"):
+        with full_disk(), pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed"):
+            env_file.set_values(SimpleNamespace(params={**params, "state": state}, check_mode=False, _diff=False))
     assert path.read_text() == before
+
+
+def test_prepared_proves_the_switch_and_changes_nothing(set_keys, path, monkeypatch):
+    done: list[str] = []
+    rehearse, write = dotenv.rehearse, dotenv.write
+    monkeypatch.setattr(dotenv, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
+    monkeypatch.setattr(dotenv, "write", lambda *args: done.append("write") or write(*args))
+    before = path.read_text()
+    ended = set_keys(state="prepared", diff=True)
+    assert (ended.code, ended.result["changed"], ended.result["settings"]) == (0, False, [])
+    assert (ended.result["key_id"], "diff" in ended.result) == (NEW.key_id, False)
+    assert (path.read_text(), os.listdir(path.parent).count(".env")) == (before, 1)
+    assert [name for name in os.listdir(path.parent) if "key_rotation" in name] == []
+    assert set_keys(state="prepared", check=True).result["changed"] is False
+    set_keys()
+    assert done == ["rehearse", "write"], "a dry run writes nothing, not even beside the file"
+
+
+def test_prepared_refuses_what_present_would_refuse(set_keys, path):
+    path.write_text(f"{TEXT.format(**OLD.values)}SECRET_KEY=CANARY\n")
+    assert set_keys(state="prepared").error == "E_ENV_DUPLICATE"
+
+
+def test_what_a_killed_run_left_goes_even_where_nothing_is_to_be_set(set_keys, path):
+    left = path.with_name("..env.key_rotation.tmp")
+    left.write_text(TEXT.format(**NEW.values))
+    set_keys(OLD, check=True)
+    assert left.exists()
+    assert set_keys(OLD).result["changed"] is False
+    assert not left.exists()
+
+
+def test_the_dialect_is_that_of_the_reader(set_keys, path):
+    path.write_text(TEXT.format(**OLD.values).replace("SECRET", "export SECRET"))
+    assert set_keys(dialect="systemd").error == "E_ENV_SYNTAX"
+    path.write_text("SECRET_KEY=$CANARY\nENCRYPTION_SALT=CANARY\n")
+    assert set_keys(dialect="django-environ").error == "E_ENV_SYNTAX"
+    assert set_keys(dialect="systemd").result["changed"] is True
+    assert path.read_text() == "SECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT={ENCRYPTION_SALT}\n".format(**NEW.values)

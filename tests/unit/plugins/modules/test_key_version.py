@@ -12,6 +12,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.sealed import Envelope
 from ansible_collections.tetech.key_rotation.plugins.modules import key_version
 
+from ...conftest import NOBODY
+
 KEYS = {"SECRET_KEY": "CANARY-key", "ENCRYPTION_SALT": "CANARY-salt"}
 
 
@@ -59,7 +61,9 @@ def test_without_an_envelope_nothing_is_read(read):
 def test_a_file_that_could_not_be_rewritten_later_is_refused_now(public_folder, as_ordinary_user):
     path = public_folder / ".env"
     path.write_text("SECRET_KEY=CANARY\n")
-    path.chmod(0o444)
+    path.chmod(0o400)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
 
     params = {"seal_to": Envelope().address, "env_file": str(path), "keys": [{"name": "SECRET_KEY"}]}
 

@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""process_keys on the controller: which key id the processes must have, and one error that names every stale one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..module_utils.errors import RotationError
+from ..module_utils.module import PROCESS_KEYS_OPTIONS
+from ..plugin_utils.action import RotationAction
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        _, options = self.validate_argument_spec(PROCESS_KEYS_OPTIONS)
+        expected = self.store(options).load().stage(options["stage"]).key_id
+        asked = {name: options[name] for name in ("dialect", "units", "pids", "patterns", "hidden_environment")}
+        asked.update(env_file=args["env_file"], names=[key["name"] for key in options["keys"]])  # ~ is the host's
+        result = self.on_host("process_keys", {**asked, "expected": expected})
+        stale = [each for each in result.get("processes", []) if each["stale"]]
+        if stale:
+            result.update(failed=True, **_error(stale, len(result["processes"]), expected).as_result())
+        return result
+
+
+def _error(stale: list[dict[str, Any]], total: int, expected: str) -> RotationError:
+    told = "; ".join(f"{each['name']} (pid {each['pid']}): {each['reason']}" for each in stale)
+    todo = "; ".join(dict.fromkeys(each["todo"] for each in stale))
+    return RotationError(
+        "E_PROCESS_STALE",
+        count=len(stale),
+        total=total,
+        expected=expected,
+        processes=told,
+        todo=todo[:1].upper() + todo[1:],
+    )

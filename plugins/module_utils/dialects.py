@@ -1,0 +1,200 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the readers of .env files make of a line, as data: no quoting is right for all of them.
+
+A model knows only lines whose value the reader gives back as it stands, with nothing cut, expanded or unescaped. All
+else is refused, never guessed (measurements: facts/dotenv.md; python-dotenv 1.2, django-environ 0.14, systemd 257,
+POSIX sh, docker compose 2.26).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from re import Pattern
+
+BOM = "\ufeff"
+_NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+_BLANK = r"[^\S\r\n]"
+_LINE_END = r"(?P<end>\r\n|\n|\r|\Z)"
+_BREAKS = "\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # where str.splitlines() splits, and so django-environ
+_NO_CONTROLS = r"\x00-\x1f\x7f"  # systemd drops a variable that has one
+_QUOTED = r"""(?:'(?:\\[\s\S]|[^'\\])*'|"(?:\\[\s\S]|[^"\\])*")"""
+_END = r"(?P<tail>[ \t]*(?:#.*)?)\Z"
+_SPACED_END = r"(?P<tail>[ \t]*|[ \t]+#.*)\Z"
+_TO_CLOSING = r"""(?:'[^']*(?:'|\Z)|"(?:\\(?:[\s\S]|\Z)|[^"\\])*(?:"|\Z))"""  # or to the end of the file
+_LOOKS_SET = re.compile(rf"\s*(?:export\s+)?{_NAME}\s*=")  # to a person
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one reader takes a file."""
+
+    reader: str
+    statement: Pattern[str]  # from the start of a line to its ``end``, over all the lines of a quoted value
+    prefix: Pattern[str]  # what stands before a value
+    styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is given back as it stands
+    hides_next: Pattern[str] | None = None  # a line after which some versions of the reader skip the next one
+    takes_bom: bool = False  # others lose the first variable to it
+    hash_cuts: bool = False  # a variant of the reader cuts at '#' outside single quotes: so it is read, never written
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statement that sets ``name``, or only looks so to a person or an older version (``rest`` is None)."""
+
+    name: str
+    number: int
+    start: int  # of the rest, in characters of the text
+    rest: str | None
+
+
+def _dotenv_like(assign: str) -> Pattern[str]:
+    lead = rf"{_BLANK}*(?:export{_BLANK}+)?"
+    # a name may be quoted, and over lines then
+    value = rf"(?:'[^']+'|[^=:#\s'][^=:#\s]*){_BLANK}*{assign}{_BLANK}*{_QUOTED}"
+    return re.compile(rf"(?:{lead}(?:{value}|'[^']+'))?[^\r\n]*{_LINE_END}")
+
+
+def _styles(single: str, double: str, bare: str) -> dict[str, Pattern[str]]:
+    return {"'": re.compile(single), '"': re.compile(double), "": re.compile(bare)}
+
+
+DIALECTS: dict[str, Dialect] = {
+    "dotenv": Dialect(
+        reader="python-dotenv",
+        statement=_dotenv_like("="),
+        prefix=re.compile(rf"{_BLANK}*(?:export{_BLANK}+)?{_NAME}{_BLANK}*={_BLANK}*"),
+        # ${x} is expanded even in single quotes
+        styles=_styles(
+            r"'(?P<value>(?:(?!\$\{)[^'\\\r\n])*)'" + _END,
+            r'"(?P<value>(?:(?!\$\{)[^"\\\r\n])*)"' + _END,
+            r"(?P<value>(?!['\"#\s])(?:(?!\$\{)[^\r\n])*?)(?P<tail>\s*|\s+#.*)\Z",
+        ),
+        takes_bom=True,
+    ),
+    "django-environ": Dialect(
+        reader="django-environ",
+        statement=re.compile(rf"[^{_BREAKS}]*(?P<end>\r\n|[{_BREAKS}]|\Z)"),
+        prefix=re.compile(rf"(?:export )?{_NAME}="),
+        # a leading $ names another variable, in any quotes; what is in both quotes loses both
+        styles=_styles(
+            rf"'(?P<value>(?!\$|\".*\"'\Z)[^{_BREAKS}]*)'(?P<tail>)\Z",
+            rf'"(?P<value>(?!\$)[^\\{_BREAKS}]*)"(?P<tail>)\Z',
+            rf"(?P<value>(?!['\"$]|.*\s#)[^{_BREAKS}]*)(?P<tail>)\Z",
+        ),
+        hash_cuts=True,
+    ),
+    "systemd": Dialect(
+        reader="systemd",
+        statement=re.compile(
+            rf"(?:[ \t]*[^\s;#][^=\r\n]*=[ \t]*(?:{_TO_CLOSING}[ \t]*)*"
+            rf"(?:\\(?:[\s\S]|\Z)|[^\\\r\n])*|[^\r\n]*){_LINE_END}"
+        ),
+        prefix=re.compile(rf"[ \t]*{_NAME}[ \t]*=[ \t]*"),
+        hides_next=re.compile(r"[ \t]*[;#].*\\\Z"),  # before 255 a comment went on after a backslash
+        styles=_styles(
+            rf"'(?P<value>[^'{_NO_CONTROLS}]*)'(?P<tail>[ \t]*)\Z",
+            rf'"(?P<value>[^"\\{_NO_CONTROLS}]*)"(?P<tail>[ \t]*)\Z',
+            rf"(?P<value>(?:(?!['\"\s])[^\\{_NO_CONTROLS}]*(?<!\s))?)(?P<tail>[ \t]*)\Z",
+        ),
+    ),
+    "shell": Dialect(
+        reader="sh",
+        statement=re.compile(rf"""(?:{_TO_CLOSING}|\\(?:[\s\S]|\Z)|(?<![^\s;&|()])#[^\n]*|[^\n'"\\])*(?P<end>\n|\Z)"""),
+        prefix=re.compile(rf"[ \t]*(?:export[ \t]+)?{_NAME}="),
+        styles=_styles(
+            r"'(?P<value>[^'\r\n]*)'" + _SPACED_END,
+            r'"(?P<value>[^"\\$`\r\n]*)"' + _SPACED_END,
+            r"(?P<value>[A-Za-z0-9_@%+=:,./^!#-]*)" + _SPACED_END,
+        ),
+    ),
+    "compose": Dialect(
+        reader="docker compose",
+        statement=_dotenv_like("[=:]"),
+        prefix=re.compile(rf"{_BLANK}*(?:export{_BLANK}+)?{_NAME}{_BLANK}*[=:]{_BLANK}*"),
+        styles=_styles(
+            r"'(?P<value>[^'\\\r\n]*)'" + _SPACED_END,
+            r'"(?P<value>[^"\\$\r\n]*)"' + _SPACED_END,
+            r"(?P<value>(?!['\"#\s])(?:[^\r\n$#]|(?<!\s)#)*?)(?P<tail> *| +#.*)\Z",
+        ),
+        takes_bom=True,
+        hash_cuts=True,
+    ),
+}
+
+
+def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[Line]:
+    """Every statement of ``text`` that sets one of ``names``, and every one that looks so and does not."""
+    place = len(BOM) if text.startswith(BOM) else 0
+    number, hidden = 1, False
+    while place < len(text):
+        statement = dialect.statement.match(text, place)
+        assert statement is not None
+        body = text[place : statement.start("end")]
+        prefix = dialect.prefix.match(body)
+        looks = prefix or _LOOKS_SET.match(body)
+        if looks and looks["name"] in names:
+            rest = body[looks.end() :] if prefix and not hidden else None
+            yield Line(looks["name"], number, place + looks.end(), rest)
+        hidden = bool(dialect.hides_next and dialect.hides_next.match(body))
+        number += statement.group().count("\n")
+        place = statement.end()
+
+
+def literal(dialect: Dialect, quote: str, value: str) -> str | None:
+    """``value`` as we write it in this quoting, or None where a reader might not give it back."""
+    written = f"{quote}{value}{quote}"
+    found = dialect.styles[quote].match(written)
+    if not found or found["value"] != value or found["tail"] or (quote != "'" and dialect.hash_cuts and "#" in value):
+        return None
+    return written
+
+
+def can_carry(dialect: str, value: str) -> bool:
+    """Whether some quoting brings ``value`` back unchanged from every variant of the dialect's reader."""
+    return value != "" and any(literal(DIALECTS[dialect], quote, value) is not None for quote in ("", "'", '"'))
+
+
+def _python_dotenv(text: str, names: Sequence[str]) -> Mapping[str, str | None]:
+    from dotenv import dotenv_values
+
+    return dotenv_values(stream=io.StringIO(text))
+
+
+def _django_environ(text: str, names: Sequence[str]) -> Mapping[str, str | None]:
+    from environ import Env, ImproperlyConfigured
+
+    class Reader(Env):
+        ENVIRON: dict[str, str] = {}  # noqa: RUF012 - in place of os.environ
+
+    log = logging.getLogger("environ.environ")
+    before, log.disabled = log.disabled, True  # it prints the lines that it does not take, values and all
+    seen: dict[str, str | None] = {}
+    try:
+        Reader.read_env(io.StringIO(text))
+        for name in names:
+            seen[name] = Reader().str(name)
+    except ImproperlyConfigured:  # its text may hold the value
+        return {}
+    finally:
+        log.disabled = before
+    return seen
+
+
+# The dialects whose reader is a Python library. Nothing here ever runs a file through a shell.
+READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
+    "dotenv": _python_dotenv,
+    "django-environ": _django_environ,
+}
+
+
+def read_for_real(dialect: str, text: str, names: Sequence[str]) -> Mapping[str, str | None] | None:
+    """What the real reader makes of ``text``; None where this Python has not got it."""
+    try:
+        return READERS[dialect](text, names) if dialect in READERS else None
+    except ImportError:
+        return None

@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The processes of this machine as proc(5) shows them: of which unit, since when, and with which exported variables."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+PROC = "/proc"
+GONE = (FileNotFoundError, ProcessLookupError)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process. ``command`` never shows in a repr: a command line may hold a secret."""
+
+    pid: int
+    name: str
+    parent: int
+    started: float  # seconds since the epoch
+    layout: tuple[int, ...]  # where its program lies in memory
+    control_group: str
+    command: str = field(repr=False)
+
+    @property
+    def units(self) -> list[str]:
+        """The systemd units it belongs to, the outermost first: systemd gives each a control group of its name."""
+        return [part for part in self.control_group.split("/") if part.endswith((".service", ".scope", ".slice"))]
+
+    @property
+    def restart(self) -> str:
+        """What to type to have it started anew."""
+        services = [unit for unit in self.units if unit.endswith(".service")]
+        if not services:
+            return f"stop process {self.pid} ({self.name}) and start it again"
+        manager = " --user" if len(services) > 1 and services[0].startswith("user@") else ""
+        return f"systemctl{manager} restart {services[-1]}"
+
+
+def snapshot() -> dict[int, Process]:
+    """All processes but zombies and the kernel's own, by pid. Raises OSError where there is no proc file system."""
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    found = {}
+    for pid in sorted(int(name) for name in os.listdir(PROC) if name.isdigit()):
+        with contextlib.suppress(*GONE):
+            process = _process(pid, booted)
+            if process.command:
+                found[pid] = process
+    return found
+
+
+def _process(pid: int, booted: float) -> Process:
+    head, _, rest = _read(pid, "stat").rpartition(b")")  # a name may hold blanks and brackets
+    fields = rest.split()  # from field 3 of proc_pid_stat(5) on
+    return Process(
+        pid=pid,
+        name=head.partition(b"(")[2].decode("utf-8", "replace"),
+        parent=int(fields[4 - 3]),
+        started=booted + int(fields[22 - 3]) / os.sysconf("SC_CLK_TCK"),
+        layout=(int(fields[26 - 3]), int(fields[28 - 3])),  # start of code, start of stack
+        control_group=_control_group(_read(pid, "cgroup").decode("utf-8", "replace")),
+        command=_read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip(),
+    )
+
+
+def _control_group(text: str) -> str:
+    """The path that systemd gave: of version 2 (``0::``) or of its own hierarchy in version 1 (cgroups(7))."""
+    lines = (line.split(":", 2) for line in text.splitlines())
+    return max((path for _, controller, path in lines if controller in ("", "name=systemd")), key=len, default="/")
+
+
+def _read(pid: int, name: str) -> bytes:
+    with open(os.path.join(PROC, str(pid), name), "rb") as handle:
+        return handle.read()
+
+
+def of_unit(processes: Mapping[int, Process], unit: str) -> list[Process]:
+    """The processes of a systemd unit; without a suffix it is a service."""
+    name = unit if "." in unit else f"{unit}.service"
+    return [process for process in processes.values() if name in process.units]
+
+
+def matching(processes: Mapping[int, Process], pattern: str) -> list[Process]:
+    """The processes whose command line matches, but this one and those that it was started from. Raises re.error."""
+    own = {process.pid for process in _lineage(processes, os.getpid())}
+    searched = re.compile(pattern)
+    return [process for process in processes.values() if process.pid not in own and searched.search(process.command)]
+
+
+def program_started(processes: Mapping[int, Process], process: Process) -> float:
+    """When the program was started that the process runs, in seconds since the epoch.
+
+    A worker that was only forked has the memory of its parent, settings and all, and counts from its parent's start.
+    A program that was executed lies at random addresses of its own, so equal ones tell a fork.
+    """
+    forked_from = [each for each in _lineage(processes, process.pid) if each.layout == process.layout]
+    return min(each.started for each in forked_from)
+
+
+def _lineage(processes: Mapping[int, Process], pid: int) -> Iterable[Process]:
+    while pid in processes:
+        yield processes[pid]
+        pid = processes[pid].parent
+
+
+def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bool]:
+    """The variables among ``names`` that the process was started with, and whether it has overwritten some since.
+
+    Programs that set their title do (setproctitle, in gunicorn and celery): the room is taken from the environment,
+    and what is left of it are empty entries. Raises PermissionError, or one of GONE.
+    """
+    entries = [entry.partition(b"=") for entry in _read(process.pid, "environ").split(b"\0")[:-1]]
+    found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in entries if sign}
+    return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
+
+
+def owner(process: Process) -> int:
+    """The user id it runs as. Raises one of GONE."""
+    return os.stat(os.path.join(PROC, str(process.pid))).st_uid

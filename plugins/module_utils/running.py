@@ -1,0 +1,97 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Under which keys a running process is: a variable that was exported to it wins over the .env, and so does the past.
+
+django-environ and python-dotenv leave alone what is in the environment already (facts/dotenv.md, precedence).
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from . import processes
+from .engine.keysets import KeySet
+from .errors import RotationError
+from .processes import Process
+
+CLOCKS = (
+    0.02  # seconds: a start is known to 10 ms (USER_HZ), a change of a file to the 10 ms of the slowest kernel tick
+)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The last change of an env file, in seconds since the epoch, and the keys that it holds since."""
+
+    env_file: str
+    at: float
+    keys: KeySet
+    accept_hidden: bool = False  # whether one that has overwritten its environment may pass
+
+    def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
+        """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
+
+        Raises E_PROCESS_READ.
+        """
+        try:
+            exported, hidden = processes.exported(process, self.keys.values)
+        except PermissionError:
+            raise _kept_from_us(process) from None
+        except processes.GONE:
+            return None
+        started = processes.program_started(there, process)
+        reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden)
+        known = not reason or (started > self.at + CLOCKS and not hidden)
+        return {
+            "pid": process.pid,
+            "name": process.name,
+            "unit": next(iter(process.units[::-1]), ""),
+            "started": _time(started),
+            "exported": list(exported),
+            "key_id": _key_id(tuple({**self.keys.values, **exported}.items())) if known else "",
+            "stale": bool(reason),
+            "reason": reason,
+            "todo": todo,
+        }
+
+    def _stale(self, process: Process, started: float, exported: dict[str, str], hidden: bool) -> tuple[str, str]:
+        """Why it is stale, and what to type; nothing where it is not."""
+        names = ", ".join(name for name, value in exported.items() if value != self.keys.values[name])
+        if names:
+            take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"
+            return f"{names} was exported to it with another value", f"{take_out}, then {process.restart}"
+        if len(exported) == len(self.keys.values):
+            return "", ""
+        if started <= self.at + CLOCKS:
+            return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
+        if hidden:
+            look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"
+            return "it has overwritten its environment (setproctitle)", f"{look}, then set hidden_environment: accept"
+        return "", ""
+
+
+@cache
+def _key_id(values: tuple[tuple[str, str], ...]) -> str:
+    return KeySet(dict(values)).key_id
+
+
+def _kept_from_us(process: Process) -> RotationError:
+    owner, me = (_user(uid) for uid in (processes.owner(process), os.geteuid()))
+    return RotationError("E_PROCESS_READ", pid=process.pid, name=process.name, owner=owner, user=me)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,176 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: process_keys
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Show under which keys the processes of an application run
+description:
+  - A new C(.env) changes nothing for a process that runs already, and an exported variable wins over the file
+    whenever it is read. A reload is no restart, since workers are forked from a master that may hold the old keys.
+  - For each process of the units, pids and patterns given, compares the start of its program with the last change of
+    the env file, and the variables that were exported to it with the keys of a stage.
+  - Fails when the env file holds other keys, when a unit, pid or pattern has no process, and when a process is stale.
+    It names each stale process, why, and what to type.
+  - Reads C(/proc) alone. A user may look into his own processes, and root into all.
+options:
+  env_file:
+    description: The file from which the application reads its keys, as an absolute path.
+    type: path
+    required: true
+  dialect:
+    description: Who reads the file, as for M(tetech.key_rotation.env_file).
+    type: str
+    choices: [dotenv, django-environ, systemd, shell, compose]
+    default: dotenv
+  stage:
+    description: The stage whose keys the processes must have.
+    type: str
+    choices: [current, pending, previous]
+    default: current
+  keys:
+    description: The settings, each a dictionary with its V(name).
+    type: list
+    elements: dict
+    required: true
+  units:
+    description: Systemd units. All processes of each are looked at.
+    type: list
+    elements: str
+    default: []
+  pids:
+    description: Process ids.
+    type: list
+    elements: int
+    default: []
+  patterns:
+    description: Regular expressions. All processes whose command line matches are looked at.
+    type: list
+    elements: str
+    default: []
+  hidden_environment:
+    description:
+      - A process that sets its title (setproctitle, in gunicorn and celery) overwrites its environment, so that a key
+        which was exported to it cannot be seen. With V(refuse) it is stale. With V(accept) its start decides.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
+  store:
+    description: Where the versions live, as for M(tetech.key_rotation.key_version).
+    type: dict
+    default: {}
+  rotation_id:
+    description: The rotation in whose record this goes. Without it, nothing is recorded.
+    type: str
+  record_dir:
+    description:
+      - Folder of the records on the control node.
+      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+    type: path
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.attributes
+notes:
+  - Run it as the user of the processes. As root, give it a Python that is not the application's to change.
+  - Changing mode or owner of the env file counts as a change of it, so processes are then called stale until a restart.
+"""
+
+EXAMPLES = r"""
+- name: See that every worker runs under the new keys
+  tetech.key_rotation.process_keys:
+    env_file: /srv/food_ordering/.env
+    keys:
+      - name: SECRET_KEY
+      - name: ENCRYPTION_SALT
+    units: [gunicorn.service, celery.service]
+    patterns: ["manage.py runworker"]
+  become: true
+  become_user: food_ordering
+"""
+
+RETURN = r"""
+key_id:
+  description: Key id of the keys that are expected.
+  type: str
+  returned: success
+processes:
+  description:
+    - Each process with its V(pid), V(name), V(unit), since when its program runs (V(started)), the V(exported)
+      names among the keys, its V(key_id) where it is known, and whether it is V(stale).
+    - A stale one has the V(reason) and what to type (V(todo)).
+  type: list
+  elements: dict
+  returned: when the processes could be looked at
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import RotationError
+from ..module_utils.module import PROCESS_KEYS_OPTIONS, run
+
+if TYPE_CHECKING:
+    from ..module_utils.processes import Process
+
+OPTIONS: dict[str, Any] = {
+    **{
+        name: PROCESS_KEYS_OPTIONS[name]
+        for name in ("env_file", "dialect", "units", "pids", "patterns", "hidden_environment")
+    },
+    "names": {"type": "list", "elements": "str", "required": True},
+    "expected": {"type": "str", "required": True, "no_log": False},
+}
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
+    from ..module_utils import dotenv, processes
+    from ..module_utils.engine.keysets import KeySet
+    from ..module_utils.running import Switch
+
+    path, expected = module.params["env_file"], module.params["expected"]
+    keys = KeySet(dotenv.read(path, module.params["names"], dialect=module.params["dialect"]))
+    if keys.key_id != expected:
+        raise RotationError("E_ENV_NOT_SWITCHED", path=path, found=keys.key_id, expected=expected)
+    switch = Switch(path, os.stat(path).st_ctime, keys, module.params["hidden_environment"] == "accept")
+    there = processes.snapshot()
+    judged = [switch.judged(there, there[pid]) for pid in sorted(_asked(module.params, there))]
+    return {"changed": False, "key_id": expected, "processes": [each for each in judged if each]}
+
+
+def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> set[int]:
+    """The pids that are meant. Raises E_PROCESS_NONE where a unit, pid or pattern has none, or E_OPTION."""
+    from ..module_utils import processes
+
+    found: dict[str, list[Process]] = {}
+    for unit in params["units"]:
+        found[f"unit {unit}"] = processes.of_unit(there, unit)
+    for pid in params["pids"]:
+        found[f"pid {pid}"] = [there[pid]] if pid in there else []
+    for pattern in params["patterns"]:
+        try:
+            found[f"pattern {pattern}"] = processes.matching(there, pattern)
+        except re.error as exc:
+            bad = f"{pattern} is no regular expression ({exc})"
+            raise RotationError("E_OPTION", name="patterns:", found=bad, advice="Correct it.") from None
+    if not found:
+        nothing = "are all empty"
+        raise RotationError("E_OPTION", name="units, pids and patterns", found=nothing, advice="Give one at least.")
+    for what, members in found.items():
+        if not members:
+            raise RotationError("E_PROCESS_NONE", what=what)
+    return {process.pid for members in found.values() for process in members}
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), look)
+
+
+if __name__ == "__main__":
+    main()

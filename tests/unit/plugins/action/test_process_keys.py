@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
+
+KEYS = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}]
+
+
+@pytest.fixture
+def path(tmp_path: Path, new_keys) -> Path:
+    made = tmp_path / ".env"
+    made.touch(mode=0o600)
+    made.write_text("".join(f"{name}={value}\n" for name, value in new_keys.values.items()))
+    return made
+
+
+@pytest.fixture
+def look(run_action, path, stored, old_keys, new_keys):
+    def run(**args):
+        result = run_action(
+            "process_keys", **{"env_file": str(path), "keys": KEYS, "stage": "pending", "rotation_id": "r1", **args}
+        )
+        for value in [*old_keys.values.values(), *new_keys.values.values()]:
+            assert value not in str(result)
+        return result
+
+    return run
+
+
+def test_processes_with_the_keys_of_the_stage_pass_and_stand_in_the_record(look, start, new_keys, tmp_path):
+    child = start(**new_keys.values)
+    result = look(pids=[child.pid])
+    assert not result.get("failed")
+    assert [(each["pid"], each["stale"]) for each in result["processes"]] == [(child.pid, False)]
+    record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
+    assert f'"pid": {child.pid}' in record
+    assert new_keys.values["SECRET_KEY"] not in record
+
+
+def test_every_stale_one_is_named_with_why_and_what_to_type(look, start, path, old_keys, new_keys):
+    before, exported = start(), start(SECRET_KEY=old_keys.values["SECRET_KEY"])
+    right = start(**new_keys.values)
+    path.chmod(0o640)  # changed after all of them were started
+    result = look(pids=[before.pid, exported.pid, right.pid])
+    assert (result["failed"], result["error"]["code"]) == (True, "E_PROCESS_STALE")
+    assert len(result["processes"]) == 3
+    assert result["error"]["what"].startswith(
+        f"2 of 3 processes are not shown to run under the keys {new_keys.key_id}: "
+    )
+    assert f"(pid {before.pid}): started " in result["msg"]
+    assert f"(pid {exported.pid}): SECRET_KEY was exported to it" in result["msg"]
+    assert f"pid {right.pid}" not in result["msg"]
+    assert f"Stop process {before.pid} " in result["error"]["todo"]
+    assert "; take SECRET_KEY out of the environment" in result["error"]["todo"]
+
+
+def test_an_error_of_the_host_is_handed_on(look, start):
+    assert look(stage="current", pids=[start().pid])["error"]["code"] == "E_ENV_NOT_SWITCHED"
+    assert look(pids=[2**31 - 1])["error"]["code"] == "E_PROCESS_NONE"
+
+
+def test_a_hidden_environment_is_refused_unless_it_is_accepted(look, start, tell, path):
+    while time.time() <= path.stat().st_ctime + 0.05:
+        time.sleep(0.005)
+    child = start(OTHER="x")
+    tell(child, "hide")
+    assert look(pids=[child.pid])["error"]["code"] == "E_PROCESS_STALE"
+    assert not look(pids=[child.pid], hidden_environment="accept").get("failed")

@@ -1,0 +1,355 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What we read and write, against the real readers. The cases are those of facts/dotenv.md, 6.1."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv, keygen
+from ansible_collections.tetech.key_rotation.plugins.module_utils.dialects import (
+    BOM,
+    DIALECTS,
+    can_carry,
+    literal,
+    read_for_real,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from . import readers
+
+DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"  # of get_random_secret_key
+NASTY = DJANGO_ALPHABET + "ABCxX  \t'\"`\\${}~;|<>?[],.:/\u00e9\u2028\x7f"
+NEW = "n3w_secret-Value="
+NAMES = ["K"]
+
+CASES: dict[str, str] = {
+    "a#b bare": "K=ab#cd\n",
+    "a #b bare": "K=ab #cd\n",
+    "#lead bare": "K=#abcd\n",
+    "$x bare": "K=ab$xcd\n",
+    "${x} bare": "K=ab${x}cd\n",
+    "$lead bare": "K=$abcd\n",
+    "$lead single": "K='$abcd'\n",
+    "${x} single": "K='ab${x}cd'\n",
+    "$x double": 'K="ab$xcd"\n',
+    "${x} double": 'K="ab${x}cd"\n',
+    "# single": "K='ab #cd'\n",
+    "&(;) bare": "K=ab&(;)cd\n",
+    "&(;) single": "K='ab&(;)cd'\n",
+    "!*^ bare": "K=ab!*^cd\n",
+    "= inside": "K=ab=cd==\n",
+    "backslash bare": "K=ab\\cd\n",
+    "backslash single": "K='ab\\cd'\n",
+    "backslash n single": "K='ab\\ncd'\n",
+    "backslash double": 'K="ab\\cd"\n',
+    "escaped single quote": "K='ab\\'cd'\n",
+    "single quote as in sh": "K='ab'\\''cd'\n",
+    "double quote in bare": 'K=ab"cd\n',
+    "blanks around the value": "K=  abcd  \n",
+    "blanks around =": "K = abcd\n",
+    "export": "export K=abcd\n",
+    "CRLF": "K=abcd\r\n",
+    "CRLF single": "K='abcd'\r\n",
+    "twice": "K=abcd\nK=efgh\n",
+    "no final newline": "K=abcd",
+    "BOM": f"{BOM}K=abcd\n",
+    "two lines double": 'K="ab\ncd"\n',
+    "newline escaped double": 'K="ab\\ncd"\n',
+    "line continued": "K=ab\\\ncd\n",
+    "not UTF-8": "K=ab\udcffcd\n",
+    "NUL": "K=ab\0cd\n",
+    "colon": "K: abcd\n",
+    "unterminated": "K='abcd\n",
+    "$(command)": "K=ab$(echo PWNED)cd\n",
+    "backtick": "K=ab`echo PWNED`cd\n",
+}
+ALWAYS_REFUSED = {
+    "not UTF-8": "E_ENV_ENCODING",
+    "NUL": "E_ENV_ENCODING",
+    "twice": "E_ENV_DUPLICATE",
+    "unterminated": "E_ENV_SYNTAX",
+    "two lines double": "E_ENV_SYNTAX",
+    "newline escaped double": "E_ENV_SYNTAX",
+    "backslash double": "E_ENV_SYNTAX",
+}
+
+
+def syntax(*cases: str, **others: str) -> dict[str, str]:
+    return {**ALWAYS_REFUSED, **dict.fromkeys(cases, "E_ENV_SYNTAX"), **others}
+
+
+# Refused, because the reader gives back something else than stands there or its versions differ; all others are read.
+REFUSED: dict[str, dict[str, str]] = {
+    "dotenv": syntax(
+        "#lead bare", "${x} bare", "${x} single", "${x} double", "backslash single", "backslash n single",
+        "escaped single quote", "single quote as in sh", colon="E_ENV_KEY_MISSING",
+    ),
+    "django-environ": syntax(
+        "a #b bare", "$lead bare", "$lead single", "blanks around =",
+        colon="E_ENV_KEY_MISSING", BOM="E_ENV_ENCODING",
+    ),
+    "systemd": syntax(
+        "backslash bare", "escaped single quote", "single quote as in sh", "export", "line continued",
+        colon="E_ENV_KEY_MISSING", BOM="E_ENV_ENCODING",
+    ),
+    "shell": syntax(
+        "$x bare", "${x} bare", "$lead bare", "$x double", "${x} double", "&(;) bare", "!*^ bare", "backslash bare",
+        "escaped single quote", "single quote as in sh", "double quote in bare", "blanks around the value",
+        "blanks around =", "CRLF", "CRLF single", "line continued", "$(command)", "backtick",
+        colon="E_ENV_KEY_MISSING", BOM="E_ENV_ENCODING",
+    ),
+    "compose": syntax(
+        "#lead bare", "$x bare", "${x} bare", "$lead bare", "$x double", "${x} double", "backslash single",
+        "backslash n single", "escaped single quote", "single quote as in sh", "$(command)",
+    ),
+}  # fmt: skip
+# What is given back where it is not `abcd` with the odd characters of the case in its midst.
+EXCEPTIONS = {
+    ("dotenv", "a #b bare"): "ab",
+    ("shell", "a #b bare"): "ab",
+    ("compose", "a #b bare"): "ab",
+    ("django-environ", "blanks around the value"): "  abcd  ",
+    ("django-environ", "escaped single quote"): "ab\\'cd",
+    ("django-environ", "single quote as in sh"): "ab'\\''cd",
+    ("dotenv", "line continued"): "ab\\",
+    ("django-environ", "line continued"): "ab\\",
+    ("compose", "line continued"): "ab\\",
+}
+EACH = [pytest.param(dialect, case, id=f"{dialect}: {case}") for dialect in DIALECTS for case in CASES]
+
+
+@pytest.fixture
+def env_file(tmp_path: Path) -> Path:
+    path = tmp_path / ".env"
+    path.touch(mode=0o600)
+    return path
+
+
+def put(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return path
+
+
+def plain(case: str) -> str:
+    """The value as it stands in the line."""
+    return CASES[case].lstrip(BOM).removeprefix("export ")[1:].lstrip(" =:").rstrip("\r\n ").strip("'\"")
+
+
+def test_there_are_all_39_cases_by_5_dialects():
+    assert len(CASES) == 39
+    assert list(DIALECTS) == list(REFUSED) == list(readers.BY_DIALECT)
+    assert len(DIALECTS) == 5
+
+
+@pytest.mark.parametrize(("dialect", "case"), EACH)
+def test_a_line_is_read_as_the_real_reader_reads_it_or_refused(env_file, dialect, case):
+    put(env_file, CASES[case])
+    if case in REFUSED[dialect]:
+        with pytest.raises(RotationError) as refused:
+            dotenv.read(str(env_file), NAMES, dialect=dialect)
+        assert refused.value.code == REFUSED[dialect][case]
+        assert not re.search(r"\bab(\W|cd)", str(refused.value)), "a message never holds a value"
+        return
+    value = dotenv.read(str(env_file), NAMES, dialect=dialect)["K"]
+    assert value == EXCEPTIONS.get((dialect, case), plain(case))
+    for reader in readers.BY_DIALECT[dialect][:1]:  # a variant may differ in what it reads, not in what we write
+        assert reader(env_file)["K"] == value
+
+
+@pytest.mark.parametrize(("dialect", "case"), [each for each in EACH if each.values[1] not in REFUSED[each.values[0]]])
+def test_what_is_written_over_it_is_what_every_variant_of_the_reader_reads(env_file, dialect, case):
+    text = CASES[case] if case == "BOM" else f"A=1\n{CASES[case]}"
+    text += "" if case == "no final newline" else "Z='2'\n"
+    put(env_file, text)
+    old = dotenv.assignments(text, NAMES, "/.env", dialect)["K"]
+    there = dotenv.rewritten(text, {"K": NEW}, str(env_file), dialect)
+    before = [reader(env_file) for reader in readers.BY_DIALECT[dialect]]
+    dotenv.write(str(env_file), text, there)
+    assert there == text[: old.start] + f"{old.quote}{NEW}{old.quote}" + text[old.end :]
+    for reader, others in zip(readers.BY_DIALECT[dialect], before):
+        assert reader(env_file) == {**others, "K": NEW}
+    back = dotenv.rewritten(there, {"K": old.value}, str(env_file), dialect)
+    put(env_file, back)
+    assert dotenv.assignments(back, NAMES, "/.env", dialect)["K"].value == old.value
+    if not (DIALECTS[dialect].hash_cuts and "#" in old.value and old.quote != "'"):  # a way back to the byte
+        assert back == text
+
+
+@pytest.mark.parametrize("reader", readers.EVERY, ids=lambda reader: reader.__name__)
+@pytest.mark.parametrize("quote", ["", "'", '"'], ids=["bare", "single", "double"])
+def test_what_we_generate_is_read_by_every_reader_in_every_quoting(env_file, reader, quote):
+    kinds = ["token_urlsafe", "fernet", "hex"]
+    made = keygen.generate([{"name": f"K{number}", "type": kinds[number % 3]} for number in range(300)])
+    for dialect in DIALECTS:
+        text = dotenv.rewritten("".join(f"{name}={quote}x{quote}\n" for name in made), made, "/.env", dialect)
+        assert text == "".join(f"{name}={quote}{value}{quote}\n" for name, value in made.items())
+        seen = reader(put(env_file, text))
+        assert {name: seen.get(name) for name in made} == made
+
+
+def nasty(seed: str, alphabet: str, length: int, count: int = 400) -> dict[str, str]:
+    made = random.Random(seed)
+    return {f"K{number}": "".join(made.choices(alphabet, k=made.randint(1, length))) for number in range(count)}
+
+
+@pytest.mark.parametrize("dialect", [dialect for dialect, variants in readers.BY_DIALECT.items() if variants])
+@pytest.mark.parametrize("quote", ["", "'", '"'], ids=["bare", "single", "double"])
+def test_whatever_we_write_every_variant_of_the_reader_gives_back(env_file, dialect, quote):
+    values = {**nasty(f"{dialect}{quote}", NASTY, 8, 1500), **{f"D{n}": v for n, v in _django_keys().items()}}
+    written = {name: literal(DIALECTS[dialect], quote, value) for name, value in values.items()}
+    written = {name: text for name, text in written.items() if text is not None}
+    assert len(written) > 100, "the model must not refuse everything"
+    put(env_file, "".join(f"{name}={text}\n" for name, text in written.items()))
+    for reader in readers.BY_DIALECT[dialect]:
+        seen = reader(env_file)
+        assert [name for name in written if seen.get(name) != values[name]] == []
+
+
+def _django_keys() -> dict[str, str]:
+    made = random.Random("django")
+    return {f"K{number}": "".join(made.choices(DJANGO_ALPHABET, k=50)) for number in range(300)}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_django_key_is_carried_by_each_dialect_but_where_it_names_another_variable(dialect):
+    for value in _django_keys().values():
+        assert can_carry(dialect, value) is not (dialect == "django-environ" and value.startswith("$"))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "value", "carried"),
+    [
+        ("dotenv", "a${x}b", False), ("dotenv", "a'b", True), ("dotenv", "'a\"", False),
+        ("django-environ", "$ab", False), ("django-environ", '"a\\"', False), ("django-environ", "ab'cd\"", True),
+        ("django-environ", "ab\u2028cd", False), ("systemd", "a$b`c", True), ("systemd", "a\x01b", False),
+        ("systemd", "'a\"\\", False), ("shell", "a'b", True), ("shell", "a'$b", False), ("shell", "$(a)`b`", True),
+        ("compose", "a$b#c", True), ("compose", "a\\b$c", False), ("compose", "a'$b", False),
+        *[(dialect, value, False) for dialect in DIALECTS for value in ("", "a\nb", "a\rb")],
+        *[(dialect, "Ab3_-=", True) for dialect in DIALECTS],
+    ],
+)  # fmt: skip
+def test_can_carry(dialect, value, carried):
+    assert can_carry(dialect, value) is carried
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "others"),
+    [
+        pytest.param("systemd", "A='x\nK=no'\nK=yes\n", {"A": "x\nK=no"}, id="systemd: quotes over lines"),
+        pytest.param("systemd", "A=x\\\nK=no\nK=yes\n", {"A": "xK=no"}, id="systemd: backslash at the end"),
+        pytest.param("systemd", "# c \\\n;K=no\n;K=no\nK=yes\n", {}, id="systemd: comments"),
+        pytest.param("systemd", "A='x' \"\nK=no\n\" y\nK=yes\n", {"A": "x\nK=no\ny"}, id="systemd: joined quotes"),
+        pytest.param("shell", "A='x\nK=no'\nK=yes\n", {"A": "x\nK=no"}, id="shell: quotes over lines"),
+        pytest.param("shell", "A=x\\\nK=no\nK=yes\n", {"A": "xK=no"}, id="shell: backslash at the end"),
+        pytest.param("shell", "A=x # don't\nK=yes\n# it's\n", {"A": "x"}, id="shell: quotes in comments"),
+        pytest.param("shell", 'A=x\\\'#"\nK=no\n"\nK=yes\n', {"A": "x'#\nK=no\n"}, id="shell: a # that is none"),
+        pytest.param("django-environ", "A='x\nK=yes\nB='\n", {"A": "'x", "B": "'"}, id="django-environ: lines only"),
+        pytest.param("dotenv", "A='x\\'\nK=no'\nK=yes\n", {"A": "x'\nK=no"}, id="dotenv: quotes over lines"),
+        pytest.param("dotenv", "A='x\rK=yes\n", {}, id="dotenv: an unclosed quote is one broken line"),
+        pytest.param("dotenv", "'A\nK=no'=x\nK=yes\n", {}, id="dotenv: a quoted name over lines"),
+        pytest.param("systemd", '=="\nK=no"\nK=yes\n', {}, id="systemd: an odd name"),
+        pytest.param("systemd", "A \\\nK=yes\n", {}, id="systemd: a line that sets nothing ends with itself"),
+    ],
+)
+def test_other_lines_are_passed_over_as_the_reader_passes_over_them(env_file, dialect, text, others):
+    put(env_file, text)
+    assert dotenv.read(str(env_file), NAMES, dialect=dialect) == {"K": "yes"}
+    there = dotenv.rewritten(text, {"K": NEW}, str(env_file), dialect)
+    assert there == text.replace("K=yes", f"K={NEW}")
+    for reader in readers.BY_DIALECT[dialect]:
+        seen = reader(put(env_file, there))
+        assert {name: seen[name] for name in (*others, "K")} == {**others, "K": NEW}
+
+
+PIECES = ["K=", "K=", "A=", "'", "'", '"', '"', "\\", "\n", "\n", "\n", "#", " ", "x", "export ", "$x", "${x}", "\r\n"]
+PIECES += [";", "=", "''", '""', "\t", "abc", "\n# c", "\u00e9"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "count"), [("dotenv", 3000), ("django-environ", 3000), ("systemd", 3000), ("shell", 300)]
+)
+def test_no_file_is_read_otherwise_than_its_reader_reads_it(env_file, dialect, count):
+    made = random.Random(f"files for {dialect}")
+    understood = 0
+    for _number in range(count):
+        text = "".join(made.choices(PIECES, k=made.randint(3, 16))) + made.choice(
+            ["", "\nK=v\n", "\nK='v'", '\nK="v"\n']
+        )
+        try:
+            value = dotenv.assignments(text, NAMES, "/.env", dialect)["K"].value
+        except RotationError:
+            continue
+        understood += 1
+        seen = readers.BY_DIALECT[dialect][0](put(env_file, text))
+        if "K" in seen or dialect != "shell":  # a script that sh stops at gives nothing
+            assert (text, seen.get("K")) == (text, value)
+    assert understood > count / 5
+
+
+def test_an_unclosed_quote_of_another_variable_takes_all_that_follows(env_file):
+    for dialect in ("systemd", "shell"):
+        for end in ("", "\\"):
+            with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
+                dotenv.read(str(put(env_file, f'A="x\nK=CANARY\n{end}')), NAMES, dialect=dialect)
+
+
+@pytest.mark.parametrize("text", ["# c \\\nK=CANARY\n", "K=CANARY\n; c\\\nK=CANARY\n"])
+def test_a_line_that_only_some_versions_of_systemd_take_is_refused(env_file, text):
+    put(env_file, text)
+    with pytest.raises(RotationError) as refused:
+        dotenv.read(str(env_file), NAMES, dialect="systemd")
+    assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", text.count("\n"))
+    assert "CANARY" not in str(refused.value)
+    assert dotenv.read(str(put(env_file, "# c \\\nK=abc\n")), NAMES, dialect="shell") == {"K": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "line"),
+    [
+        ("django-environ", "K = CANARY"), ("django-environ", " K=CANARY"), ("django-environ", "export  K=CANARY"),
+        ("systemd", "export K=CANARY"), ("shell", "K =CANARY"),
+    ],
+)  # fmt: skip
+def test_a_line_that_the_reader_skips_is_named_and_not_called_missing(env_file, dialect, line):
+    put(env_file, f"A=1\n{line}\n")
+    with pytest.raises(RotationError) as refused:
+        dotenv.read(str(env_file), NAMES, dialect=dialect)
+    assert (refused.value.code, refused.value.where["line"]) == ("E_ENV_SYNTAX", 2)
+    assert DIALECTS[dialect].reader in str(refused.value)
+    assert "CANARY" not in str(refused.value)
+    for reader in readers.BY_DIALECT[dialect]:
+        assert "K" not in reader(env_file)
+
+
+def test_the_real_reader_says_nothing_of_lines_it_does_not_take(caplog, capfd):
+    pytest.importorskip("environ")
+    text = "OTHER = CANARY\nK='abc'\nL=$CANARY\n"
+    assert read_for_real("django-environ", text, NAMES) == {"K": "abc"}
+    assert read_for_real("django-environ", text, ["L"]) == {}
+    assert "CANARY" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_the_real_reader_leaves_the_environment_alone(monkeypatch):
+    pytest.importorskip("environ")
+    monkeypatch.setenv("K", "exported")
+    assert read_for_real("django-environ", "K=abc\nNEW_ONE=1\n", NAMES) == {"K": "abc"}
+    assert (os.environ["K"], "NEW_ONE" in os.environ) == ("exported", False)
+
+
+@pytest.mark.parametrize("dialect", ["systemd", "shell", "compose"])
+def test_without_a_reader_in_python_the_model_stands_alone(dialect):
+    assert read_for_real(dialect, "K=abc\n", NAMES) is None
+
+
+def test_a_real_reader_that_disagrees_stops_the_reading(env_file):
+    pytest.importorskip("dotenv")
+    put(env_file, "K=CANARY\n'K'=CANARY2\n")  # python-dotenv takes a quoted name too
+    with pytest.raises(RotationError) as refused:
+        dotenv.read(str(env_file), NAMES)
+    assert refused.value.code == "E_ENV_READER"
+    assert "CANARY" not in str(refused.value)

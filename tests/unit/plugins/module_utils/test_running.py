@@ -1,0 +1,140 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import processes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.running import CLOCKS, Switch
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
+
+KEYS = KeySet({"SECRET_KEY": "CANARY-new-key", "ENCRYPTION_SALT": "CANARY-new-salt"})
+OLD = KeySet({"SECRET_KEY": "CANARY-old-key", "ENCRYPTION_SALT": "CANARY-new-salt"})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / ".env"
+
+
+@pytest.fixture
+def judged(path):
+    def judge(pid: int, **options: bool) -> dict[str, object]:
+        there = processes.snapshot()
+        found = Switch(str(path), path.stat().st_ctime, KEYS, **options).judged(there, there[pid])
+        assert "CANARY" not in repr(found)
+        return found
+
+    return judge
+
+
+def switch(path: Path) -> None:
+    """Change the file, and let the clock go on by what a start and a change are known to."""
+    path.touch()
+    path.chmod(0o600)
+    while time.time() <= path.stat().st_ctime + CLOCKS + 0.01:
+        time.sleep(0.005)
+
+
+def test_one_that_was_started_after_the_switch_has_the_new_keys(start, judged, path):
+    switch(path)
+    found = judged(start().pid)
+    assert (found["stale"], found["key_id"], found["exported"]) == (False, KEYS.key_id, [])
+    assert (found["reason"], found["todo"]) == ("", "")
+
+
+def test_one_that_was_started_before_the_switch_is_stale(start, judged, path):
+    child = start()
+    switch(path)
+    found = judged(child.pid)
+    assert (found["stale"], found["key_id"]) == (True, "")
+    assert str(path) in found["reason"]
+    assert found["started"] in found["reason"]
+    assert f"stop process {child.pid}" in found["todo"]
+
+
+def test_one_that_was_started_in_the_same_moment_is_stale(start, path):
+    child = start()
+    there = processes.snapshot()
+    started = there[child.pid].started
+    assert Switch(str(path), started, KEYS).judged(there, there[child.pid])["stale"] is True
+    assert Switch(str(path), started - CLOCKS - 0.001, KEYS).judged(there, there[child.pid])["stale"] is False
+
+
+def test_a_worker_that_an_old_master_forks_after_the_switch_is_stale(start, tell, judged, path):
+    master = start()
+    switch(path)
+    assert judged(tell(master, "fork"))["stale"] is True
+    assert judged(tell(master, "exec"))["stale"] is False
+
+
+def test_an_exported_key_wins_over_the_file_whenever_it_was_started(start, judged, path):
+    switch(path)
+    found = judged(start(SECRET_KEY=OLD.values["SECRET_KEY"]).pid)
+    assert (found["stale"], found["key_id"], found["exported"]) == (True, OLD.key_id, ["SECRET_KEY"])
+    assert "SECRET_KEY was exported to it" in found["reason"]
+    assert found["todo"].startswith("take SECRET_KEY out of the environment")
+
+
+def test_the_program_of_an_old_master_inherits_what_the_master_exported(start, tell, judged, path):
+    master = start(SECRET_KEY=OLD.values["SECRET_KEY"])
+    switch(path)
+    assert judged(tell(master, "exec"))["key_id"] == OLD.key_id
+
+
+def test_the_right_keys_exported_are_right(start, judged, path):
+    child, part = start(**KEYS.values), start(SECRET_KEY=KEYS.values["SECRET_KEY"])
+    switch(path)
+    found = judged(child.pid)
+    assert (found["stale"], found["key_id"]) == (False, KEYS.key_id), "all of them: the file was not read"
+    assert found["exported"] == ["SECRET_KEY", "ENCRYPTION_SALT"]
+    assert judged(part.pid)["stale"] is True, "the rest was read from the file as it was"
+    assert judged(start(SECRET_KEY=KEYS.values["SECRET_KEY"]).pid)["stale"] is False
+
+
+def test_an_empty_variable_is_an_exported_one(start, judged, path):
+    switch(path)
+    assert judged(start(SECRET_KEY="").pid)["stale"] is True
+
+
+def test_one_that_has_overwritten_its_environment_is_not_taken_for_right(start, tell, judged, path):
+    before = start()
+    switch(path)
+    child = start(SECRET_KEY=OLD.values["SECRET_KEY"])
+    for each in (before, child):
+        tell(each, "hide")
+    found = judged(child.pid)
+    assert (found["stale"], found["key_id"], found["exported"]) == (True, "", [])
+    assert "overwritten its environment" in found["reason"]
+    assert "SECRET_KEY, ENCRYPTION_SALT is exported" in found["todo"]
+    assert judged(child.pid, accept_hidden=True)["stale"] is False
+    assert judged(before.pid, accept_hidden=True)["stale"] is True
+
+
+def test_one_that_ended_meanwhile_is_left_out(start, path):
+    child = start()
+    there = processes.snapshot()
+    child.kill()
+    child.wait()
+    assert Switch(str(path), 0.0, KEYS).judged(there, there[child.pid]) is None
+
+
+def test_one_that_does_not_show_itself_is_an_error_and_not_taken_for_right(as_ordinary_user, path):
+    if os.stat("/proc/1").st_uid == os.geteuid() != 0:
+        pytest.skip("every process here is our own")
+
+    def look() -> str:
+        there = processes.snapshot()
+        with pytest.raises(RotationError) as refused:
+            Switch(str(path), 0.0, KEYS).judged(there, there[1])
+        return str(refused.value)
+
+    said = as_ordinary_user(look)
+    assert said.startswith("E_PROCESS_READ: process 1 (")
+    assert "(become_user), or as root." in said
