@@ -126,7 +126,7 @@ class ActionModule(RotationAction):
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """What the host's side needs: never the store."""
-    return {name: options[name] for name in ("state", "keys", "env_file", "rotation_id")}
+    return {name: options[name] for name in ("state", "keys", "env_file", "dialect", "rotation_id")}
 
 
 def _refuse_other_keys(history: History, keys: KeySet, env_file: str) -> None:

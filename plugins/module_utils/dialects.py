@@ -38,6 +38,7 @@ class Dialect:
     prefix: Pattern[str]  # what stands before a value
     styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is given back as it stands
     hides_next: Pattern[str] | None = None  # a line after which some versions of the reader skip the next one
+    read_by_application: bool = True  # others are read by what starts it, into its environment
     takes_bom: bool = False  # others lose the first variable to it
     hash_cuts: bool = False  # a variant of the reader cuts at '#' outside single quotes: so it is read, never written
 
@@ -90,6 +91,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "systemd": Dialect(
         reader="systemd",
+        read_by_application=False,
         statement=re.compile(
             rf"(?:[ \t]*[^\s;#][^=\r\n]*=[ \t]*(?:{_TO_CLOSING}[ \t]*)*"
             rf"(?:\\(?:[\s\S]|\Z)|[^\\\r\n])*|[^\r\n]*){_LINE_END}"
@@ -104,6 +106,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "shell": Dialect(
         reader="sh",
+        read_by_application=False,
         statement=re.compile(rf"""(?:{_TO_CLOSING}|\\(?:[\s\S]|\Z)|(?<![^\s;&|()])#[^\n]*|[^\n'"\\])*(?P<end>\n|\Z)"""),
         prefix=re.compile(rf"[ \t]*(?:export[ \t]+)?{_NAME}="),
         styles=_styles(
@@ -114,6 +117,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "compose": Dialect(
         reader="docker compose",
+        read_by_application=False,
         statement=_dotenv_like("[=:]"),
         prefix=re.compile(rf"{_BLANK}*(?:export{_BLANK}+)?{_NAME}{_BLANK}*[=:]{_BLANK}*"),
         styles=_styles(

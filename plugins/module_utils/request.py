@@ -36,4 +36,5 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         keys_from=keys_from,
         base=params["base"],
         env_file=params["env_file"],
+        dialect=params["dialect"],
     )

@@ -76,6 +76,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.dialects import DIALECTS
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, run
 
@@ -102,7 +103,8 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
     census.refuse_unreadable(tallies)
     found = [tally.as_result() for tally in tallies]
     keys = _of_env_file(params)
-    application.started.refuse_other_source(params["env_file"], keys.values)
+    if DIALECTS[params["dialect"]].read_by_application:
+        application.started.refuse_other_source(params["env_file"], keys.values)
     if params["expect_stage"]:
         census.refuse_other_than(params["expect_stage"], tallies, keyring)
         _refuse_other_env(params, keys.key_id, keyring.key_id(params["expect_stage"]))

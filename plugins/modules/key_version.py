@@ -77,7 +77,8 @@ def read_sealed(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     if not params["seal_to"]:
         raise RotationError("E_OPTION", name="seal_to", found="is not set", advice="Call key_version by its full name.")
-    values = dotenv.read(params["env_file"], [key["name"] for key in params["keys"]])
+    names = [key["name"] for key in params["keys"]]
+    values = dotenv.read(params["env_file"], names, dialect=params["dialect"])
     dotenv.refuse_unwritable(params["env_file"])
     return {"changed": False, "sealed": sealed.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import dotenv
+from ..dialects import DIALECTS
 from ..errors import RotationError
 from . import project
 
@@ -35,6 +36,7 @@ class Start:
     project_dir: str
     settings_module: str | None
     env_file: str | None
+    dialect: str
     keys: Mapping[str, str] = field(repr=False)
 
 
@@ -153,11 +155,12 @@ def use_keys(start: Start) -> None:
     No file is written, and /proc shows the environment that the process was born with.
     """
     os.environ.update(start.keys)
-    if start.env_file is None:
+    if start.env_file is None or not DIALECTS[start.dialect].read_by_application:
         return
     text = dotenv.read_text(start.env_file)
-    there = dotenv.read(start.env_file, list(start.keys), every=False)
-    content = dotenv.rewritten(text, {name: start.keys[name] for name in there}, start.env_file).encode("utf-8")
+    there = dotenv.read(start.env_file, list(start.keys), every=False, dialect=start.dialect)
+    values = {name: start.keys[name] for name in there}
+    content = dotenv.rewritten(text, values, start.env_file, start.dialect).encode("utf-8")
     path = os.path.realpath(start.env_file)
     real = open
 

@@ -73,13 +73,13 @@ class Process:
 
 @contextlib.contextmanager
 def processes(
-    project_dir: str, settings_module: str | None, env_file: str | None, stages: Mapping[str, KeySet]
+    project_dir: str, settings_module: str | None, env_file: str | None, dialect: str, stages: Mapping[str, KeySet]
 ) -> Iterator[dict[str, Process]]:
     """A process for each stage; ended at the end."""
     with contextlib.ExitStack() as stack:
         made = {}
         for stage, keys in stages.items():
-            start = child.Start(project_dir, settings_module, env_file, keys.values)
+            start = child.Start(project_dir, settings_module, env_file, dialect, keys.values)
             made[stage] = stack.enter_context(contextlib.closing(Process(start, keys.key_id)))
         yield made
 

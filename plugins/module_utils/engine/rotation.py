@@ -35,6 +35,7 @@ class Request:
     keys_from: str = "the key store"
     base: str = "current"  # the stage everything was under when the open rotation began
     env_file: str | None = None
+    dialect: str = "dotenv"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def opened(request: Request) -> Iterator[Application]:
     with contextlib.ExitStack() as stack:
         processes = {}
         if any(scheme.functions for scheme in described.values()):
-            place = (request.project_dir, request.settings_module, request.env_file)
+            place = (request.project_dir, request.settings_module, request.env_file, request.dialect)
             processes = stack.enter_context(functions.processes(*place, stages))
         started = project.start(request.project_dir, request.settings_module)
         databases = [

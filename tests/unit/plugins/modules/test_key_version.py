@@ -65,7 +65,8 @@ def test_a_file_that_could_not_be_rewritten_later_is_refused_now(public_folder, 
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)
 
-    params = {"seal_to": Envelope().address, "env_file": str(path), "keys": [{"name": "SECRET_KEY"}]}
+    params = {"seal_to": Envelope().address, "env_file": str(path), "dialect": "dotenv"}
+    params["keys"] = [{"name": "SECRET_KEY"}]
 
     def asked() -> str:
         with pytest.raises(RotationError) as refused:

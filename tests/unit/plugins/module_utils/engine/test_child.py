@@ -109,7 +109,7 @@ def test_the_env_file_reads_with_these_keys_in_that_process_alone(tmp_path):
     path.write_text("DEBUG=1\nSECRET_KEY='old'  # a comment\n")
     path.chmod(0o600)
     before = path.read_bytes()
-    start = child.Start("/", None, str(path), {"SECRET_KEY": "CANARY-new", "ONLY_EXPORTED": "x"})
+    start = child.Start("/", None, str(path), "dotenv", {"SECRET_KEY": "CANARY-new", "ONLY_EXPORTED": "x"})
     assert "CANARY" not in repr(start)
     ours, theirs = multiprocessing.get_context("fork").Pipe()
     process = multiprocessing.get_context("fork").Process(target=_in_another_process, args=(start, theirs))
