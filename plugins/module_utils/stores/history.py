@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The history of a key set: its versions, and the stage of each. What every store keeps, however it keeps it.
 
-Stages are AWS Secrets Manager's words, states NIST SP 800-57 part 1's (section 7): pre-activation, active, deactivated.
+Stages are AWS Secrets Manager's words, states NIST SP 800-57 part 1's (section 7): pre-activation, active, deactivated,
+destroyed, destroyed compromised (the last is revision 4's word for what revision 5 records as an attribute).
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ ROLLED_BACK = "rolled back"
 
 @dataclass
 class Version:
-    """One set of values. ``outcome`` is how the rotation that made it ended; None while it is open."""
+    """One set of values. ``outcome`` is how the rotation that made it ended; None while it is open.
+
+    Of a destroyed version all but the values is kept.
+    """
 
     key_id: str
     rotation_id: str
@@ -32,6 +36,7 @@ class Version:
     created: str
     outcome: str | None  # completed, or rolled back
     values: Mapping[str, str] = field(repr=False)
+    destroyed: str | None = None  # when
 
     @property
     def keys(self) -> KeySet:
@@ -40,11 +45,15 @@ class Version:
 
 @dataclass
 class History:
-    """All versions, oldest first, and which key id has which stage. ``path`` is where it is kept, for errors."""
+    """All versions, oldest first, and which key id has which stage.
+
+    ``path`` is where it is kept, for errors. ``revision`` is by what its store knows that nobody changed it meanwhile.
+    """
 
     path: str
     versions: list[Version] = field(default_factory=list)
     stages: dict[str, str] = field(default_factory=dict)
+    revision: Any = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_document(cls, path: str, document: Any) -> History:
@@ -148,9 +157,10 @@ class History:
         return "previous" if promoted else "current"
 
     def key_sets(self) -> dict[str, dict[str, str]]:
-        """The values of every version by its stage, those without one as ``older-`` and their key id."""
+        """The values of every version that has any by its stage, those without one as ``older-`` and their key id."""
         names = {key_id: stage for stage, key_id in self.stages.items()}
-        ordered = sorted(self.versions, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
+        kept = [version for version in self.versions if not version.destroyed]
+        ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
         return {names.get(version.key_id, f"older-{version.key_id}"): dict(version.values) for version in ordered}
 
 

@@ -64,7 +64,7 @@ def test_a_relative_path_is_one_of_the_working_directory(loader, tmp_path, monke
 
 @pytest.mark.parametrize(
     ("options", "code", "named"),
-    [({"type": "hashi_vault"}, "E_STORE_TYPE", "hashi_vault"), ({"file": "/k.yml"}, "E_STORE_OPTION", "file")],
+    [({"type": "keepass"}, "E_STORE_TYPE", "keepass"), ({"file": "/k.yml"}, "E_STORE_OPTION", "file")],
 )
 def test_an_unknown_type_or_option_is_refused_with_what_is_known(options, code, named, loader):
     error = refusal(key_store.open_store, options, {}, loader)
