@@ -176,8 +176,24 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "The file changed in between: run the same command again.",
     ),
     "E_KEY_REUSED": ("the new keys equal the earlier version {key_id}", "Let the collection make the keys."),
+    "E_KEY_FILE": (
+        "{path} is no file of settings that opens with the vault secrets Ansible was started with",
+        "Write it as NAME: 'value' for each key, and encrypt it with ansible-vault encrypt.",
+    ),
+    "E_KEY_WEAK": ("{name}: the value in {path} {found}", "Let the collection make it, or supply a better one."),
+    "E_VERSION_NEEDED": (
+        "the version {key_id} is not to be destroyed: {reason}",
+        "Destroy a version only when no value, no open rotation and no backup that you keep needs it.",
+    ),
+    "E_VERSION_USED": (
+        "{column}: {count} values are under the version {key_id}",
+        "Roll its rotation back, or rotate once more, and take the census again.",
+    ),
     "E_KEY_TYPE": ("key_rotation_keys: {name} has the unknown type {type}", "Use one of: {known}."),
-    "E_KEY_SPEC": ("key_rotation_keys: entry {index} {found}", "Write each entry as name: and type:."),
+    "E_KEY_SPEC": (
+        "key_rotation_keys: entry {index} {found}",
+        "Write each entry as name:, type:, and where wanted bytes: and keep:.",
+    ),
     "E_ROTATION_OPEN": (
         "rotation {open_id} is not finished, and {asked} was asked for",
         "Run again without key_rotation_id to go on with {open_id}, or roll it back.",

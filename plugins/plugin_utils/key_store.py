@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
@@ -75,6 +77,16 @@ def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: Dat
     lookup.set_options(var_options=variables, direct=dict(options))
     names = {"type"}.union(*OPTIONS.values())
     return {name: lookup.get_option(name) for name in names}
+
+
+def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
+    """The settings in a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE."""
+    content = None
+    with contextlib.suppress(OSError, yaml.YAMLError, ValueError), open(path, "rb") as handle:
+        content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(handle.read()) or b"")
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise RotationError("E_KEY_FILE", path=path)
+    return content
 
 
 def state_folder(variables: Mapping[str, Any]) -> str:

@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
+import functools
+import io
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -21,10 +26,12 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 from ansible.plugins.loader import init_plugin_loader
+from botocore.client import BaseClient
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from .servers import (
+    BIN,
     CHECKOUT,
     answering,
     clean_environment,
@@ -39,10 +46,11 @@ from .servers import (
 TREE = CHECKOUT / ".ansible/tree"
 init_plugin_loader([str(TREE)])
 
+from ansible_collections.tetech.key_rotation.plugins.module_utils import atomic_file  # noqa: E402
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet  # noqa: E402
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError  # noqa: E402
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import Store  # noqa: E402
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN, Store  # noqa: E402
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store  # noqa: E402
 
 KINDS = ["vault_file", "hashi_vault", "aws_secrets_manager"]
@@ -274,6 +282,36 @@ def test_of_many_changes_at_once_on_one_control_node_none_is_lost(place):
     assert version.origin == "adopted+++++"
 
 
+@pytest.mark.parametrize("compromised", [False, True])
+def test_a_destroyed_version_is_remembered_and_its_values_are_gone(place, begin, compromised):
+    begin(place)
+    change(place.open(), History.promote)
+    change(place.open(), lambda history: history.close("r1"))
+    may_destroy(place)
+    change(place.open(), lambda history: history.destroy(OLD.key_id, compromised=compromised))
+    for _ in range(2):  # doing it again changes nothing
+        place.open().destroy_values("before r1")
+    history = place.open().load()
+    kept = history.version(OLD.key_id)
+    assert (kept.values, kept.outcome, kept.origin) == ({}, "completed", "adopted")
+    assert kept.state == ("destroyed compromised" if compromised else "destroyed")
+    assert history.stages == {"current": NEW.key_id}
+    assert history.key_sets() == {"current": NEW.values}
+    change(place.open(), lambda history: history.add_pending(THIRD, "r2"))
+    assert place.open().load().stage("pending").values == THIRD.values
+
+
+def may_destroy(place: Place) -> None:
+    """The rotating credentials alone may not."""
+    if place.kind == "hashi_vault":
+        assert refused(place.open().destroy_values, "before r1").code == "E_STORE_DENIED"
+        login = {"token_policies": ["key-rotation", "key-rotation-destroy"], "secret_id_num_uses": 0}
+        place.admin.auth.approle.create_or_update_approle("destroyer", **login)
+        role_id = place.admin.auth.approle.read_role_id("destroyer")["data"]["role_id"]
+        secret_id = place.admin.auth.approle.generate_secret_id("destroyer")["data"]["secret_id"]
+        place.options.update(role_id=role_id, secret_id=secret_id)
+
+
 # What every store on a server does
 
 
@@ -354,7 +392,154 @@ def test_keys_do_not_travel_in_clear(loader):
         assert refused(Place("", {"path": "p", **options}, loader).open).code == "E_STORE_CLEARTEXT"
 
 
+# The vault file
+
+
+def test_of_two_vault_ids_the_one_asked_for_encrypts_and_ansible_vault_shows_it(vault_file, begin, tmp_path):
+    begin(vault_file)
+    path = vault_file.options["path"]
+    assert Path(path).read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;prod\n")
+    (tmp_path / "prod").write_text("CANARY-prod\n")
+    (tmp_path / "dev").write_text("CANARY-dev\n")
+
+    def view(*ids: str) -> subprocess.CompletedProcess[str]:
+        given = [f"--vault-id={name}@{tmp_path / name}" for name in ids]
+        argv = [str(BIN / "ansible-vault"), "view", *given, path]
+        return subprocess.run(argv, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False)
+
+    for ids in (("prod",), ("dev", "prod")):
+        shown = json.loads(view(*ids).stdout)
+        assert [version["values"] for version in shown["versions"]] == [OLD.values, NEW.values]
+    assert view("dev").returncode != 0
+    vault_file.loader.set_vault_secrets([("dev", VaultSecret(b"CANARY-dev"))])
+    before = Path(path).read_bytes()
+    assert refused(change, vault_file.open(), History.promote).code == "E_STORE_PASSWORD"
+    assert Path(path).read_bytes() == before
+
+
+BEGUN = {"current": OLD.key_id, "pending": NEW.key_id}
+PROMOTED = {"previous": OLD.key_id, "current": NEW.key_id}
+# Every call of the system by which atomic_file changes something; a write is torn in two.
+CALLS = ["open", "close", "fsync", "rename", "unlink", "mkdir", "fchmod", "fchown", "stat", "listxattr", "setxattr"]
+
+
+class Fault:
+    """Strikes at the call of the system of one number: by the end of the process, or by an error of the disk."""
+
+    def __init__(self, number: int, strike: Callable[[], Any]) -> None:
+        self.number, self.strike, self.calls = number, strike, 0
+
+    def count(self) -> None:
+        self.calls += 1
+        if self.calls == self.number:
+            self.strike()
+
+    def counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*args: Any, **kwargs: Any) -> Any:
+            self.count()
+            return call(*args, **kwargs)
+
+        return counting
+
+    def torn(self, descriptor: int, mode: str) -> io.FileIO:
+        fault = self
+
+        class Torn(io.FileIO):
+            def write(self, data: Any) -> int:
+                fault.count()
+                half = len(data) // 2
+                super().write(data[:half])
+                fault.count()
+                return half + int(super().write(data[half:]) or 0)
+
+        return Torn(descriptor, mode)
+
+    def set(self, patch: pytest.MonkeyPatch) -> None:
+        for name in CALLS:
+            patch.setattr(atomic_file.os, name, self.counted(getattr(os, name)))
+        patch.setattr(atomic_file.os, "fdopen", self.torn)
+
+
+def disk_error() -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first write", "later write"])
+def test_a_crash_at_any_call_of_the_system_leaves_the_old_file_or_the_new_one(vault_file, begin, monkeypatch, first):
+    folder = Path(vault_file.options["path"]).parent
+    act = functools.partial(History.adopt, keys=OLD, rotation_id="r1") if first else History.promote
+    old, new = ({}, {"current": OLD.key_id}) if first else (BEGUN, PROMOTED)
+    seen, ended = [], None
+    while ended != 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not first:
+            begin(vault_file)
+        store = vault_file.open()
+        child = os.fork()
+        if child == 0:
+            try:
+                Fault(len(seen) + 1, lambda: os._exit(9)).set(monkeypatch)
+                change(store, act)
+            finally:
+                os._exit(0)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert ended in (0, 9)
+        seen.append(vault_file.open().load().stages)
+        if seen[-1] == old:
+            change(vault_file.open(), act)  # which takes away what the crash left
+            assert [path.name for path in folder.iterdir()] == ["keys.vault.yml"]
+        assert vault_file.open().load().stages == new
+    before = seen.index(new)
+    assert seen == [old] * before + [new] * (len(seen) - before)
+    assert before >= 7  # lock, open, mode, two halves, fsync, rename
+    assert len(seen) - before >= 3
+
+
+def test_a_disk_error_at_any_call_of_the_system_is_told_as_it_is(vault_file, begin, monkeypatch):
+    told, number, struck = [], 0, True
+    while struck:
+        number += 1
+        shutil.rmtree(Path(vault_file.options["path"]).parent, ignore_errors=True)
+        store = begin(vault_file).open()
+        fault = Fault(number, disk_error)
+        code = said = None
+        with monkeypatch.context() as patch:
+            fault.set(patch)
+            with contextlib.suppress(OSError):  # at the end, when the lock is let go
+                try:
+                    change(store, History.promote)
+                except RotationError as exc:
+                    code, said = exc.code, exc.changed
+        struck = fault.calls >= number
+        stages = vault_file.open().load().stages
+        assert stages in (BEGUN, PROMOTED)
+        if code:
+            told.append(said)
+            assert (code, said == "Nothing was changed.") == ("E_STORE_WRITE", stages == BEGUN)
+        assert code or stages == PROMOTED
+    assert told.count("Nothing was changed.") >= 7
+    assert told.count(UNKNOWN) >= 1
+
+
 # HashiCorp Vault and OpenBao
+
+
+def test_vault_itself_says_that_the_values_of_one_version_are_destroyed(hashi_vault, begin):
+    begin(hashi_vault)
+    change(hashi_vault.open(), History.promote)
+    change(hashi_vault.open(), lambda history: history.close("r1"))
+    may_destroy(hashi_vault)
+    change(hashi_vault.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
+    hashi_vault.open().destroy_values("before r1")
+    kv = hashi_vault.admin.secrets.kv.v2
+    destroyed = {
+        path: [
+            version["destroyed"]
+            for version in kv.read_secret_metadata(path, mount_point="kv")["data"]["versions"].values()
+        ]
+        for path in _below(hashi_vault.admin, "food_ordering/keys")
+    }
+    assert destroyed == {"food_ordering/keys/before~r1": [True], "food_ordering/keys/r1": [False]}
 
 
 def test_the_policy_lets_nobody_overwrite_the_values_of_a_version(hashi_vault, begin):
@@ -656,3 +841,142 @@ def test_a_namespace_holds_a_store_of_its_own(hashi_vault):
         assert hashi_vault.open(**root).load().versions == []
     finally:
         admin.adapter.delete("/v1/sys/namespaces/team")
+
+
+# AWS Secrets Manager
+
+
+def labelled(place: Place) -> dict[str, Any]:
+    """What another reader is given for each of AWS's labels."""
+    found = {}
+    for label in ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"):
+        try:
+            answer = place.admin.get_secret_value(SecretId="food_ordering/keys", VersionStage=label)
+        except place.admin.exceptions.ResourceNotFoundException:
+            continue
+        found[label] = json.loads(answer["SecretString"])
+    return found
+
+
+def test_aws_labels_follow_the_stages_for_other_readers(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    assert labelled(aws_secrets_manager) == {"AWSCURRENT": OLD.values, "AWSPENDING": NEW.values}
+    change(aws_secrets_manager.open(), History.promote)
+    assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values}
+    change(aws_secrets_manager.open(), History.roll_back)
+    assert labelled(aws_secrets_manager) == {"AWSCURRENT": OLD.values}
+
+
+def test_each_version_that_the_history_needs_has_a_label_until_it_is_destroyed(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    change(aws_secrets_manager.open(), History.promote)
+    change(aws_secrets_manager.open(), lambda history: history.close("r1"))
+
+    def labels() -> set[str]:
+        found = aws_secrets_manager.admin.describe_secret(SecretId="food_ordering/keys")["VersionIdsToStages"]
+        return {label for some in found.values() for label in some if not label.startswith("AWS")}
+
+    assert labels() == {"rotation before r1", "rotation r1", "HISTORY"}
+    change(aws_secrets_manager.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
+    aws_secrets_manager.open().destroy_values("before r1")
+    assert labels() == {"rotation r1", "HISTORY"}
+    assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values}
+
+
+def test_labels_that_lag_behind_the_history_do_not_count_and_catch_up(aws_secrets_manager, begin, monkeypatch):
+    begin(aws_secrets_manager)
+    killed = aws_secrets_manager.open()
+    monkeypatch.setattr(killed, "show_stages", lambda history: None)
+    change(killed, History.promote)
+    assert labelled(aws_secrets_manager)["AWSCURRENT"] == OLD.values
+    assert aws_secrets_manager.open().load().stage("current").values == NEW.values
+    change(aws_secrets_manager.open(), lambda history: history.close("r1"))
+    assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values}
+
+
+def test_the_policies_grant_what_is_asked_of_aws_and_no_more(aws_secrets_manager, begin, monkeypatch):
+    """moto takes any credentials: what is asked is compared with what the policies name."""
+    asked: list[str] = []
+    call = BaseClient._make_api_call
+
+    def noted(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        asked.append(f"secretsmanager:{operation}")
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    aws_secrets_manager.open().load()
+    assert set(asked) == granted("aws-reader-policy.json")
+    begin(aws_secrets_manager)
+    change(aws_secrets_manager.open(), History.promote)
+    change(aws_secrets_manager.open(), lambda history: history.close("r1"))
+    change(aws_secrets_manager.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
+    aws_secrets_manager.open().destroy_values("before r1")
+    assert set(asked) == {action for action in granted("aws-policy.json") if action.startswith("secretsmanager:")}
+
+
+def granted(policy: str) -> set[str]:
+    statements = json.loads((EXAMPLES / policy).read_text())["Statement"]
+    return {action for statement in statements for action in statement["Action"]}
+
+
+def test_a_secret_that_nobody_made_is_told_with_how_to_make_it(aws_secrets_manager):
+    failure = refused(change, aws_secrets_manager.open(path="other"), lambda history: history.adopt(OLD, "r1"))
+    assert (failure.code, failure.where["name"]) == ("E_STORE_MISSING", "other")
+
+
+def test_a_replica_is_read_and_not_written(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    aws_secrets_manager.admin.replicate_secret_to_regions(
+        SecretId="food_ordering/keys", AddReplicaRegions=[{"Region": "us-east-1"}]
+    )
+    try:
+        replica = aws_secrets_manager.open(region="us-east-1")
+        failure = refused(change, replica, History.promote)
+        assert (failure.code, failure.changed) == ("E_STORE_STANDBY", "Nothing was changed.")
+    finally:
+        aws_secrets_manager.admin.remove_regions_from_replication(
+            SecretId="food_ordering/keys", RemoveReplicaRegions=["us-east-1"]
+        )
+    assert "pending" in aws_secrets_manager.open().load().stages
+
+
+def test_a_version_of_another_form_is_refused_without_showing_it(aws_secrets_manager):
+    aws_secrets_manager.admin.put_secret_value(
+        SecretId="food_ordering/keys", SecretString="CANARY", VersionStages=["HISTORY"]
+    )
+    assert refused(aws_secrets_manager.open().load).code == "E_STORE_FORMAT"
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("ExpiredTokenException", "E_STORE_LOGIN"),
+        ("UnrecognizedClientException", "E_STORE_LOGIN"),
+        ("InvalidSignatureException", "E_STORE_LOGIN"),
+        ("AccessDeniedException", "E_STORE_DENIED"),
+        ("DecryptionFailure", "E_STORE_DENIED"),
+        ("InvalidRequestException", "E_STORE_REFUSED"),
+        ("InternalServiceError", "E_STORE_DOWN"),
+    ],
+)
+def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, said, code):
+    """moto refuses nobody: a server that answers as AWS does stands for it."""
+    with answering((400, {"__type": said, "message": "CANARY"})) as (url, asked):
+        failure = refused(change, aws_secrets_manager.open(endpoint_url=url), History.promote)
+    assert (failure.code, failure.changed) == (code, "Nothing was changed.")
+    assert {target["X-Amz-Target"] for _, _, target in asked} == {"secretsmanager.GetSecretValue"}
+
+
+@pytest.mark.parametrize(
+    ("unset", "options", "code"),
+    [
+        (["AWS_REGION"], {}, "E_STORE_NEEDS"),
+        (["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], {}, "E_STORE_LOGIN"),
+        ([], {"profile": "nobody"}, "E_STORE_LOGIN"),
+    ],
+)
+def test_what_aws_needs_and_has_not_is_told(aws_secrets_manager, monkeypatch, unset, options, code):
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in unset:
+        monkeypatch.delenv(name)
+    assert refused(aws_secrets_manager.open(**options).load).code == code

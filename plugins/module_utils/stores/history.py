@@ -20,6 +20,7 @@ STAGES = ("current", "pending", "previous")
 FORMAT = 1
 COMPLETED = "completed"
 ROLLED_BACK = "rolled back"
+COMPROMISED = "destroyed compromised"
 
 
 @dataclass
@@ -113,9 +114,14 @@ class History:
         return version
 
     def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
-        """Put a new version beside the current one. Raises E_KEY_REUSED."""
+        """Put a new version beside the current one. Raises E_KEY_REUSED.
+
+        Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
+        """
+        new = {value.split(",")[0] for value in keys.values.values()}
         for version in self.versions:
-            if version.key_id == keys.key_id or set(version.values.values()) & set(keys.values.values()):
+            used = {part for value in version.values.values() for part in (value, *value.split(","))}
+            if version.key_id == keys.key_id or new & used:
                 raise RotationError("E_KEY_REUSED", key_id=version.key_id)
         version = Version(keys.key_id, rotation_id, "generated", "pre-activation", now(), None, dict(keys.values))
         self.versions.append(version)
@@ -146,6 +152,20 @@ class History:
         for version in self.versions:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED
+
+    def destroy(self, key_id: str, *, compromised: bool) -> Version:
+        """The values of a version are gone for good; all else of it stays. Raises E_VERSION_*."""
+        version = self.version(key_id)
+        needed = [stage for stage in ("current", "pending") if self.stages.get(stage) == key_id]
+        if needed:
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"it is {needed[0]}")
+        if self.open_rotation:
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"rotation {self.open_rotation} is open")
+        version.values = {}
+        version.destroyed = version.destroyed or now()
+        version.state = COMPROMISED if compromised or version.state == COMPROMISED else "destroyed"
+        self.stages = {stage: kept for stage, kept in self.stages.items() if kept != key_id}
+        return version
 
     def destination(self, direction: str) -> str:
         """The stage that every value is to be under, for ``rotate`` or ``rollback``. Raises E_NOTHING_TO_ROLL_BACK."""

@@ -16,11 +16,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import NOTHING_CHANGED, RotationError
 from .history import History
-from .store import Store
+from .store import UNKNOWN, Store
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRIES = 2
-UNKNOWN = "The store may have taken it, or not: the same command, typed again, looks first."
 ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
 UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
 

@@ -13,6 +13,8 @@ from .. import atomic_file
 from ..errors import RotationError
 from .history import History
 
+UNKNOWN = "The store may have taken it, or not: the same command, typed again, looks first."
+
 
 class Store(abc.ABC):
     """A history that is loaded as a whole and changed as a whole, by one changer at a time.
@@ -46,11 +48,12 @@ class Store(abc.ABC):
 
         Nothing is written where the caller raises, or changes nothing. Raises E_STORE_*.
         """
-        try:
-            atomic_file.private_folder(self._folder)
-        except OSError as exc:
-            raise RotationError("E_STORE_WRITE", path=self._folder, reason=exc.strerror) from None
-        with atomic_file.folder_lock(self._folder):
+        with contextlib.ExitStack() as held:
+            try:
+                atomic_file.private_folder(self._folder)
+                held.enter_context(atomic_file.folder_lock(self._folder))
+            except OSError as exc:
+                raise RotationError("E_STORE_WRITE", path=self._folder, reason=exc.strerror) from None
             history = self.load()
             before = history.as_document()
             yield history

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .. import atomic_file
-from ..errors import RotationError
+from ..errors import NOTHING_CHANGED, RotationError
 from .history import History
-from .store import Store
+from .store import UNKNOWN, Store
 
 
 class Vault(Protocol):
@@ -65,6 +65,8 @@ class VaultFile(Store):
         try:
             atomic_file.replace(self.path, text)
         except OSError as exc:
-            raise RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror) from None
+            failure = RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror)
+            as_it_was = self.load().as_document() == before  # it is not where only the rename's fsync failed
+            raise failure.with_changed(NOTHING_CHANGED if as_it_was else UNKNOWN) from None
         if self.load().as_document() != document:
             raise RotationError("E_STORE_READBACK", path=self.path)
