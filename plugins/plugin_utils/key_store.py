@@ -17,6 +17,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, match_encrypt_secret
 from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
 from ansible.utils.display import Display
 
 from ..module_utils import atomic_file
@@ -76,7 +77,8 @@ def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: Dat
     lookup = lookup_loader.get(LOOKUP, loader=loader)
     lookup.set_options(var_options=variables, direct=dict(options))
     names = {"type"}.union(*OPTIONS.values())
-    return {name: lookup.get_option(name) for name in names}
+    templar = Templar(loader=loader, variables=dict(variables))  # Ansible gives plugins variables as they were written
+    return {name: templar.template(lookup.get_option(name)) for name in names}
 
 
 def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:

@@ -25,7 +25,7 @@ import hvac
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import init_plugin_loader, lookup_loader
 from botocore.client import BaseClient
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -980,3 +980,171 @@ def test_what_aws_needs_and_has_not_is_told(aws_secrets_manager, monkeypatch, un
     for name in unset:
         monkeypatch.delenv(name)
     assert refused(aws_secrets_manager.open(**options).load).code == code
+
+
+# As an operator uses them: ansible-playbook and the lookup
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - tetech.key_rotation.key_version: {state: adopted, env_file: "{{ env_file }}", store: "{{ key_rotation_store }}",
+        rotation_id: r1, record_dir: "{{ playbook_dir }}/records"}
+      register: adopted
+    - tetech.key_rotation.key_version: {state: pending, store: "{{ key_rotation_store }}", rotation_id: r1,
+        record_dir: "{{ playbook_dir }}/records"}
+      register: pending
+    - ansible.builtin.copy:
+        content: "{{ lookup('tetech.key_rotation.keys', 'SECRET_KEY', 'ENCRYPTION_SALT', stage='pending') | to_json }}"
+        dest: "{{ playbook_dir }}/pending"
+        mode: "0600"
+      no_log: true
+      diff: false
+    - tetech.key_rotation.key_version: {state: current, store: "{{ key_rotation_store }}", rotation_id: r1,
+        record_dir: "{{ playbook_dir }}/records"}
+    - tetech.key_rotation.key_version: {state: rolled_back, store: "{{ key_rotation_store }}", rotation_id: r1,
+        record_dir: "{{ playbook_dir }}/records"}
+    - tetech.key_rotation.key_version:
+        state: destroyed
+        key_id: "{{ pending.key_id }}"
+        census: {key_ids: {pending: "{{ pending.key_id }}"}, targets: []}
+        store: "{{ key_rotation_store }}"
+        rotation_id: r1
+        record_dir: "{{ playbook_dir }}/records"
+      register: destroyed
+    - ansible.builtin.debug: {var: "{{ item }}"}
+      loop: [adopted, pending, destroyed]
+    - tetech.key_rotation.key_version: {state: current, store: "{{ key_rotation_store }}", rotation_id: r9,
+        record_dir: "{{ playbook_dir }}/records"}
+      ignore_errors: true
+"""
+
+
+def play(place: Place, folder: Path, text: str, *options: str, **environment: str) -> str:
+    """What ansible-playbook prints, at the verbosity at which it prints most."""
+    (folder / "play.yml").write_text(text)
+    (folder / "dev").write_text("CANARY-dev\n")
+    (folder / "prod").write_text("CANARY-prod\n")
+    ids = [f"--vault-id={name}@{folder / name}" for name in ("dev", "prod")]
+    done = subprocess.run(
+        [str(BIN / "ansible-playbook"), "-i", "localhost,", "-vvvvv", "--diff", *ids, *options, "play.yml"],
+        cwd=folder,
+        env=clean_environment(
+            **place.environment,
+            **environment,
+            ANSIBLE_COLLECTIONS_PATH=str(TREE),
+            ANSIBLE_LOG_PATH=str(folder / "log"),
+            ANSIBLE_NOCOLOR="1",
+            HOME=str(folder),
+        ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_no_key_and_no_credential_is_in_results_output_log_or_record(place, tmp_path):
+    (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in OLD.values.items()))
+    (tmp_path / ".env").chmod(0o600)
+    if place.kind == "hashi_vault":
+        may_destroy(place)
+    (tmp_path / "vars.json").write_text(
+        json.dumps({"key_rotation_store": place.options, "env_file": str(tmp_path / ".env")})
+    )
+    shown = play(place, tmp_path, PLAY, "-e", f"@{tmp_path / 'vars.json'}")
+    made = json.loads((tmp_path / "pending").read_text()).split(",")
+    history = place.open().load()
+    (left,) = [version for version in history.versions if version.rotation_id == "r1"]
+    assert (left.state, left.values, history.stage("current").values) == ("destroyed", {}, OLD.values)
+    assert left.key_id in shown
+    assert "E_STORE_STAGE" in shown
+
+    made = [value[at : at + 12] for value in made for at in range(len(value) - 11)]
+    credentials = [place.options.get("secret_id"), *place.environment.values(), "CANARY-dev", "CANARY-prod"]
+    secrets = {secret for secret in (*made, *OLD.values.values(), *credentials) if secret} - {AWS["AWS_REGION"]}
+    for path in tmp_path.rglob("*"):
+        if path.is_file() and path.name not in (".env", "pending", "vars.json", "keys.vault.yml", "dev", "prod"):
+            shown += path.read_text(errors="replace")
+    assert len(made) == 150
+    assert {secret for secret in secrets if secret in shown} == set()
+
+
+READ = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars:
+    key_rotation_store_path: "{{ here }}"
+  tasks:
+    - ansible.builtin.copy:
+        content: "{{ {'one': lookup('tetech.key_rotation.keys', 'SECRET_KEY', stage='current'),
+                      'pending': lookup('tetech.key_rotation.keys', 'SECRET_KEY', stage='pending'),
+                      'set': lookup('tetech.key_rotation.keys')} | to_json }}"
+        dest: "{{ playbook_dir }}/read"
+        mode: "0600"
+      no_log: true
+      diff: false
+"""
+
+
+def test_people_outside_our_roles_read_with_options_from_variables_environment_and_ini(place, begin, tmp_path):
+    begin(place)
+    options = dict(place.options)
+    path = options.pop("path")
+    taken = {"url": "VAULT_ADDR", "role_id": "VAULT_ROLE_ID", "secret_id": "VAULT_SECRET_ID"}
+    taken = {**taken, "endpoint_url": "AWS_ENDPOINT_URL", "type": "KEY_ROTATION_STORE_TYPE"}
+    environment = {variable: options.pop(name) for name, variable in taken.items() if name in options}
+    ini = "".join(f"{name} = {value}\n" for name, value in options.items())
+    (tmp_path / "ansible.cfg").write_text(f"[key_rotation_store]\n{ini}")
+    play(place, tmp_path, READ, "-e", f"here={path}", **environment)
+    read = json.loads((tmp_path / "read").read_text())
+    values = {"one": OLD.values["SECRET_KEY"], "pending": NEW.values["SECRET_KEY"], "set": OLD.values}
+    assert read == values
+
+
+def test_one_login_serves_many_terms(hashi_vault, begin, monkeypatch):
+    begin(hashi_vault)
+    logins = []
+    login = hvac.api.auth_methods.AppRole.login
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        logins.append(1)
+        return login(self, *args, **kwargs)
+
+    monkeypatch.setattr(hvac.api.auth_methods.AppRole, "login", counted)
+    lookup = lookup_loader.get("tetech.key_rotation.keys", loader=hashi_vault.loader)
+    found = lookup.run(["SECRET_KEY", "ENCRYPTION_SALT"] * 3, {}, store=hashi_vault.options, stage="pending")
+    assert found == [NEW.values["SECRET_KEY"], NEW.values["ENCRYPTION_SALT"]] * 3
+    assert len(logins) == 1
+
+
+@pytest.mark.parametrize(("kind", "package"), [("hashi_vault", "hvac"), ("aws_secrets_manager", "boto3")])
+def test_a_package_that_is_missing_is_named_and_asked_for_only_then(kind, package, vault_file, begin):
+    script = (
+        "import sys\n"
+        f"sys.modules.update({package}=None)\n"
+        "from ansible.plugins.loader import init_plugin_loader\n"
+        f"init_plugin_loader(['{TREE}'])\n"
+        "from ansible.parsing.dataloader import DataLoader\n"
+        "from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store\n"
+        "assert open_store({'path': '/none'}, {}, DataLoader()).load().versions == []\n"
+        "try:\n"
+        f"    open_store({{'type': '{kind}', 'path': 'p', 'url': 'https://v'}} if '{package}' == 'hvac' else "
+        f"{{'type': '{kind}', 'path': 'p'}}, {{}}, DataLoader())\n"
+        "except Exception as exc:\n"
+        "    print(exc)\n"
+    )
+    said = subprocess.run(
+        [str(BIN / "python"), "-c", script],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert said.stdout.startswith("E_STORE_PACKAGE")
+    assert f"the Python package {package} is missing" in said.stdout
