@@ -65,7 +65,6 @@ options:
       - How to log in to a V(hashi_vault). V(token) needs O(token) or O(token_file), V(approle) O(role_id) and mostly
         O(secret_id), V(jwt) O(role) and O(jwt) or O(jwt_file), V(kubernetes) O(role), V(cert) O(client_cert).
     type: str
-    choices: [token, approle, jwt, kubernetes, cert]
     default: token
     env: [{name: KEY_ROTATION_VAULT_AUTH_METHOD}]
     ini: [{section: key_rotation_store, key: auth_method}]

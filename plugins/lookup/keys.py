@@ -7,7 +7,7 @@ version_added: 0.1.0
 short_description: Pull keys of an application from the key store
 description:
   - Reads one stage of a key set from the store that M(tetech.key_rotation.key_version) keeps. It only reads.
-  - A lookup is evaluated each time it is used; register its value once where it is used often.
+  - A lookup is evaluated each time it is used. All terms of one are read with one login.
 options:
   _terms:
     description: Names of the keys, such as V(SECRET_KEY). Without any, the whole set is given as one dictionary.
@@ -17,7 +17,9 @@ options:
     choices: [current, pending, previous]
     default: current
   store:
-    description: The other options in one dictionary. Its members go before the options of the same name.
+    description:
+      - The other options in one dictionary. Its members go before what variables, environment and ini say, and behind
+        options that are given to the lookup itself.
     type: dict
     default: {}
     vars:
@@ -74,8 +76,8 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         failure: RotationError | None = None
         try:
-            direct = {name: value for name, value in kwargs.items() if name not in ("stage", "store")}
-            return self._read([str(term) for term in terms], {**direct, **self.get_option("store")}, variables or {})
+            given = {name: value for name, value in kwargs.items() if name not in ("stage", "store")}
+            return self._read([str(term) for term in terms], {**self.get_option("store"), **given}, variables or {})
         except RotationError as exc:
             failure = exc
         raise AnsibleError(str(failure))

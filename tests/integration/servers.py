@@ -82,6 +82,20 @@ def openbao_dev(folder: Path) -> Iterator[hvac.Client]:
         yield hvac.Client(f"http://127.0.0.1:{port}", "CANARY-administrator")
 
 
+def set_up(administrator: hvac.Client) -> dict[str, str]:
+    """Run examples/stores/openbao-setup.sh. The two credentials of the AppRole that it makes."""
+    done = subprocess.run(
+        ["sh", str(CHECKOUT / "examples/stores/openbao-setup.sh")],
+        env=clean_environment(BAO_ADDR=administrator.url, BAO_TOKEN=administrator.token),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    role_id, secret_id = done.stdout.split("\n")[-3:-1]
+    return {"role_id": role_id, "secret_id": secret_id}
+
+
 @contextlib.contextmanager
 def openbao_file(folder: Path) -> Iterator[tuple[hvac.Client, str]]:
     """OpenBao that keeps its storage in files and listens by TLS; unsealed. Its administrator and its unseal key."""

@@ -44,7 +44,7 @@ class SecretsManager(ServerStore):
             refuse_cleartext(options["endpoint_url"])
         self._options = options
         self._client: Any = None
-        where = options["endpoint_url"] or options["region"] or f"the region of the profile {options['profile']}"
+        where = options["endpoint_url"] or options["region"] or "the profile's region"
         super().__init__(f"{self._secret} in {where}", folder)
 
     def read_index(self) -> tuple[dict[str, Any] | None, str]:

@@ -156,10 +156,10 @@ class History:
     def destroy(self, key_id: str, *, compromised: bool) -> Version:
         """The values of a version are gone for good; all else of it stays. Raises E_VERSION_*."""
         version = self.version(key_id)
-        needed = [stage for stage in ("current", "pending") if self.stages.get(stage) == key_id]
-        if needed:
-            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"it is {needed[0]}")
-        if self.open_rotation:
+        stage = next((stage for stage in ("current", "pending") if self.stages.get(stage) == key_id), None)
+        if stage:
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"it is {stage}")
+        if self.open_rotation and not version.destroyed:
             raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"rotation {self.open_rotation} is open")
         version.values = {}
         version.destroyed = version.destroyed or now()

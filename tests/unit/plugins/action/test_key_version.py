@@ -211,6 +211,18 @@ def test_a_rollback_of_an_earlier_rotation_than_the_last_is_refused(
     assert version("rolled_back", "r2")["changed"] is True
 
 
+def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_them(
+    version, history, new_keys, monkeypatch
+):
+    """As a store on a server finds them, whose values and history are two writes."""
+    monkeypatch.setattr(VaultFile, "read_values", lambda self, rotation_id: {"r1": new_keys.values}.get(rotation_id))
+    other = version("pending", keys=[{"name": "SECRET_KEY"}])
+    assert code(other) == "E_OPTION"
+    assert "rotation r1 made when it was interrupted" in other["msg"]
+    assert version("pending")["key_id"] == new_keys.key_id
+    assert history().stage("pending").values == new_keys.values
+
+
 @pytest.fixture
 def vaulted(tmp_path, loader):
     """A file on the control node, encrypted with Ansible's vault secret."""

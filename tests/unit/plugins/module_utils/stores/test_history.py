@@ -178,6 +178,7 @@ def test_a_version_is_destroyed_once_and_may_turn_out_compromised_later(third, o
     third.destroy(old_keys.key_id, compromised=False).destroyed = "2026-01-01T00:00:00Z"
     version = third.destroy(old_keys.key_id, compromised=True)
     assert (version.state, version.destroyed) == ("destroyed compromised", "2026-01-01T00:00:00Z")
+    third.add_pending(KeySet({"SECRET_KEY": "fourth"}), "r4")
     assert third.destroy(old_keys.key_id, compromised=False).state == "destroyed compromised"
 
 
