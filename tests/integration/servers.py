@@ -102,7 +102,7 @@ def openbao_file(folder: Path) -> Iterator[tuple[hvac.Client, str]]:
     port = free_port()
     make_certificates(folder)
     config = {
-        "storage": {"raft": {"path": str(folder / "storage"), "node_id": "one"}},
+        "storage": {"raft": {"path": str(folder / "storage"), "node_id": "one", "performance_multiplier": "1"}},
         "api_addr": f"https://127.0.0.1:{port}",
         "cluster_addr": f"https://127.0.0.1:{free_port()}",
         "listener": {
@@ -145,6 +145,17 @@ def secrets_manager(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def _serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
 def answering(*answers: tuple[int, dict[str, Any]]) -> Iterator[tuple[str, list[tuple[str, str, Any]]]]:
     """A server that answers with ``answers`` in turn, the last one ever after, for what no server here can be made to
     say. Its address, and what it was asked: method, path, headers.
@@ -170,13 +181,8 @@ def answering(*answers: tuple[int, dict[str, Any]]) -> Iterator[tuple[str, list[
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _serving(Handler) as url:
+        yield url, asked
 
 
 @contextlib.contextmanager
@@ -209,13 +215,8 @@ def losing(url: str, lost: list[str], *, deliver: bool) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with _serving(Handler) as address:
+        yield address
 
 
 def make_certificates(folder: Path) -> None:

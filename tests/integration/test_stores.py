@@ -403,6 +403,7 @@ def test_a_server_that_is_down_is_told(kind, loader, monkeypatch):
 def test_keys_do_not_travel_in_clear(loader):
     for options in (
         {"type": "hashi_vault", "url": "http://vault.example.com"},
+        {"type": "hashi_vault", "url": "CANARY:CANARY@vault.example.com:8200"},
         {"type": "aws_secrets_manager", "endpoint_url": "http://aws.example.com"},
     ):
         assert refused(Place("", {"path": "p", **options}, loader).open).code == "E_STORE_CLEARTEXT"
@@ -794,6 +795,7 @@ def test_a_sealed_server_is_told_and_after_unsealing_all_is_as_before(tmp_path, 
 
 
 def test_a_login_by_jwt_or_as_a_pod_of_kubernetes(hashi_vault, begin, tmp_path):
+    """A server that answers one TokenReview stands for the API of Kubernetes."""
     before = begin(hashi_vault).open().load()
     admin = hashi_vault.admin
     key = ec.generate_private_key(ec.SECP256R1())

@@ -135,5 +135,5 @@ def refuse_cleartext(url: str) -> SplitResult:
     """The parts of ``url``. Raises E_STORE_CLEARTEXT unless it is https or this machine."""
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        raise RotationError("E_STORE_CLEARTEXT", host=parts.hostname)
+        raise RotationError("E_STORE_CLEARTEXT", host=parts.hostname or "the store")
     return parts
