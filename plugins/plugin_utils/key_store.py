@@ -77,8 +77,12 @@ def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: Dat
     lookup = lookup_loader.get(LOOKUP, loader=loader)
     lookup.set_options(var_options=variables, direct=dict(options))
     names = {"type"}.union(*OPTIONS.values())
-    templar = Templar(loader=loader, variables=dict(variables))  # Ansible gives plugins variables as they were written
-    return {name: templar.template(lookup.get_option(name)) for name in names}
+    return {name: _rendered(lookup.get_option(name), variables) for name in names}
+
+
+def _rendered(value: Any, variables: Mapping[str, Any]) -> Any:
+    """Variables reach a plugin as they were written: what is a template of the operator's is still one."""
+    return Templar(variables=dict(variables)).template(value)
 
 
 def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
@@ -99,10 +103,8 @@ def state_folder(variables: Mapping[str, Any]) -> str:
     """
     beside = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it, with -i localhost,
     base = os.path.join(beside, ".key_rotation") if os.path.isabs(beside) else expand(STATE_HOME)
-    project = (
-        str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("-", "--").replace("/", "-")
-    )
-    return os.path.join(base, project)
+    project = str(_rendered(variables.get("key_rotation_project_dir"), variables) or "default")
+    return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
 
 
 def expand(path: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret, parse_vaulttext_envelope
+from ansible.template import trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
 
@@ -214,6 +215,10 @@ def test_ansible_does_not_read_the_store_as_inventory(tmp_path, loader, old_keys
     [
         ({"inventory_dir": "/etc/inventory"}, "/etc/inventory/.key_rotation/default"),
         ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/a"}, "/i/.key_rotation/srv-a"),
+        (
+            {"inventory_dir": "/i", "base": "/srv", "key_rotation_project_dir": trust_as_template("{{ base }}/a")},
+            "/i/.key_rotation/srv-a",
+        ),
         ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/b/"}, "/i/.key_rotation/srv-b"),
         ({"key_rotation_project_dir": "/srv/a"}, "{home}/.local/state/key_rotation/srv-a"),
         ({}, "{home}/.local/state/key_rotation/default"),
