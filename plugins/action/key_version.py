@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -14,13 +15,17 @@ from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_VERSION_OPTIONS
 from ..module_utils.sealed import Envelope
 from ..module_utils.stores.history import ROLLED_BACK, History
+from ..module_utils.stores.store import Store
 from ..plugin_utils.action import RotationAction
+from ..plugin_utils.key_store import expand, read_vaulted
 
 WOULD = {
     "adopted": "adopt the keys of the .env file, {key_id}, as the current version in {store}",
     "pending": "make new keys and put them into {store}",
     "current": "make the new keys current in {store}",
     "rolled_back": "make the version before current again in {store}",
+    "discarded": "take the pending version {key_id} back in {store}",
+    "destroyed": "destroy the values of the version {key_id} in {store}",
 }
 
 
@@ -37,6 +42,8 @@ class ActionModule(RotationAction):
             "pending": self._pending,
             "current": self._current,
             "rolled_back": self._rolled_back,
+            "discarded": self._discarded,
+            "destroyed": self._destroyed,
         }
         return steps[options["state"]](options)
 
@@ -67,13 +74,14 @@ class ActionModule(RotationAction):
         found, keys = self._of_host(options)
         if keys is None:
             return found
-        history = self.store(options).load()
+        store = self.store(options)
+        history = store.load()
         new = not history.versions
         if new and options["key_id"] not in (None, keys.key_id):
             proved = options["key_id"]
             raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found=keys.key_id, proved=proved)
         if new and not self._task.check_mode:
-            with self.store(options).change() as history:
+            with store.change() as history:
                 new = not history.versions  # another host may have been first
                 if new:
                     history.adopt(keys, options["rotation_id"])
@@ -84,6 +92,7 @@ class ActionModule(RotationAction):
     def _pending(self, options: dict[str, Any]) -> dict[str, Any]:
         """The one new version of this rotation: made once, found again ever after."""
         rotation_id = options["rotation_id"]
+        supplied = self._supplied(options)
         store = self.store(options)
         history = store.load()
         mine = [version for version in history.versions if version.rotation_id == rotation_id]
@@ -92,33 +101,80 @@ class ActionModule(RotationAction):
         with store.change() as history:
             if history.open_rotation:
                 raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=rotation_id)
-            version = history.add_pending(KeySet(keygen.generate(options["keys"])), rotation_id)
+            values = _left_over(store, options)
+            if values is None:
+                current = history.stage("current").values if "current" in history.stages else {}
+                values = keygen.generate(options["keys"], current, supplied)
+            version = history.add_pending(KeySet(values), rotation_id)
         return self._result(history, changed=True, key_id=version.key_id)
+
+    def _supplied(self, options: dict[str, Any]) -> dict[str, str]:
+        """The values that the operator has from elsewhere. Raises E_KEY_FILE, E_KEY_WEAK."""
+        if not options["values_file"]:
+            return {}
+        supplied = read_vaulted(expand(options["values_file"]), self._loader)
+        keygen.check_supplied(options["keys"], supplied, options["values_file"])
+        return supplied
 
     def _current(self, options: dict[str, Any]) -> dict[str, Any]:
         """The pending version of this rotation is current."""
-        history = self.store(options).load()
-        changed = "pending" in history.stages
-        if self._task.check_mode:
-            return self._result(history, changed=True, key_id=history.stages.get("pending"))
-        if changed:
-            with self.store(options).change() as history:
-                if history.stage("pending").rotation_id != options["rotation_id"]:
-                    raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=options["rotation_id"])
-                history.promote()
-        return self._result(history, changed=changed, key_id=history.stage("current").key_id)
+        store, rotation_id = self.store(options), options["rotation_id"]
+        history = store.load()
+        promoted = "current" in history.stages and history.stage("current").rotation_id == rotation_id
+        if promoted or self._task.check_mode:
+            key_id = history.stages.get("current" if promoted else "pending")
+            return self._result(history, changed=not promoted, key_id=key_id)
+        with store.change() as history:
+            if history.stage("pending").rotation_id != rotation_id:
+                raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=rotation_id)
+            history.promote()
+        return self._result(history, changed=True, key_id=history.stage("current").key_id)
 
     def _rolled_back(self, options: dict[str, Any]) -> dict[str, Any]:
         """The version before this rotation's is current again."""
-        history = self.store(options).load()
+        store = self.store(options)
+        history = store.load()
         rotation_id = options["rotation_id"]
         changed = history.outcome(rotation_id) != ROLLED_BACK
         if changed and history.last.rotation_id != rotation_id:
             raise RotationError("E_ROTATION_OPEN", open_id=history.last.rotation_id, asked=rotation_id)
         if changed and not self._task.check_mode:
-            with self.store(options).change() as history:
+            with store.change() as history:
                 history.roll_back()
         return self._result(history, changed=changed, key_id=history.stage("current").key_id)
+
+    def _discarded(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The pending version of this rotation, which no value is under, is taken back."""
+        store, rotation_id = self.store(options), options["rotation_id"]
+        history = store.load()
+        changed = history.outcome(rotation_id) != ROLLED_BACK
+        if changed:
+            _discard(history, options)
+            if not self._task.check_mode:
+                with store.change() as history:
+                    _discard(history, options)
+        key_id = next(version.key_id for version in history.versions if version.rotation_id == rotation_id)
+        return self._result(history, changed=changed, key_id=key_id)
+
+    def _destroyed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The values of a version that nothing needs are gone; that it was there is remembered."""
+        store, key_id = self.store(options), str(options["key_id"])
+        history = store.load()
+        before = history.as_document()
+        if not history.version(key_id).destroyed:
+            _refuse_used(options["census"], key_id)
+            if key_id in options["needed_by_backups"]:
+                raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
+        version = history.destroy(key_id, compromised=options["compromised"])
+        changed = history.as_document() != before
+        if not self._task.check_mode:
+            with store.change() as history:
+                history.destroy(key_id, compromised=options["compromised"])
+            try:
+                store.destroy_values(version.rotation_id)  # again, where a run died before it
+            except RotationError as exc:
+                raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
+        return self._result(history, changed=changed, key_id=key_id)
 
     def _result(self, history: History, **fields: Any) -> dict[str, Any]:
         return {**fields, "stages": dict(history.stages), "store": history.path}
@@ -137,3 +193,41 @@ def _refuse_other_keys(history: History, keys: KeySet, env_file: str) -> None:
         return
     code = "E_KEYS_BACK" if found == history.stages.get("previous") else "E_KEYS_DIFFER"
     raise RotationError(code, env_file=env_file, found=found, store=history.path, current=current)
+
+
+def _left_over(store: Store, options: dict[str, Any]) -> Mapping[str, str] | None:
+    """The values that an interrupted run of this rotation put aside, before the history listed them."""
+    values = store.read_values(options["rotation_id"])
+    if values is not None and set(values) != {key["name"] for key in options["keys"]}:
+        raise RotationError(
+            "E_OPTION",
+            name="key_rotation_keys",
+            found=f"lists other keys than those that rotation {options['rotation_id']} made when it was interrupted",
+            advice="List the same keys, or choose another key_rotation_id.",
+        )
+    return values
+
+
+def _discard(history: History, options: dict[str, Any]) -> None:
+    pending = history.stage("pending")
+    if pending.rotation_id != options["rotation_id"]:
+        raise RotationError("E_ROTATION_OPEN", open_id=pending.rotation_id, asked=options["rotation_id"])
+    _refuse_used(options["census"], pending.key_id)
+    history.roll_back()
+
+
+def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
+    """Raise E_VERSION_USED where a value is under that version, E_OPTION where the census did not look."""
+    tried = {found: stage for stage, found in ((census or {}).get("key_ids") or {}).items()}
+    if key_id not in tried:
+        raise RotationError(
+            "E_OPTION",
+            name="census",
+            found=f"does not say how many values are under the version {key_id}",
+            advice="Give the result of django_census, taken with every stage.",
+        )
+    for target in (census or {})["targets"]:
+        count = target["classes"].get(tried[key_id], 0)
+        if count:
+            column = f"{target['table']}.{target['column']}"
+            raise RotationError("E_VERSION_USED", column=column, count=count, key_id=key_id)

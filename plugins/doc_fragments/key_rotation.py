@@ -55,9 +55,21 @@ options:
         type: str
         required: true
       type:
-        description: How a new value is made, one of V(token_urlsafe), V(fernet), V(hex).
+        description:
+          - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
+          - V(django_secret_key) has the length of Django's own, and of its alphabet what every reader of C(.env) files
+            gives back.
         type: str
         default: token_urlsafe
+      bytes:
+        description: Random bytes of a V(token_urlsafe) (else 64) or V(hex) (else 32), 32 to 512.
+        type: int
+      keep:
+        description:
+          - For a setting that is a list with commas, of which the application writes with the first and reads with all.
+            The new value is put before so many of the newest of the old list.
+        type: int
+        default: 0
   env_file:
     description: The file on the host from which the application reads its keys.
     type: path
@@ -68,9 +80,10 @@ options:
     default: dotenv
   store:
     description:
-      - Where the versions live. V(type) is V(vault_file), a file in Ansible Vault's format on the control node.
-      - V(path) is that file, without it C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory.
-      - V(vault_id) chooses among several vault secrets, V(password_file) names one of its own.
+      - Where the versions live. Its members are the options of the lookup P(tetech.key_rotation.keys#lookup), which
+        also says what stands in for them in variables, environment and ini.
+      - V(type) is V(vault_file), V(hashi_vault) or V(aws_secrets_manager).
+      - It stays on the control node.
     type: dict
     default: {}
   key_sets:

@@ -7,7 +7,7 @@ version_added: 0.1.0
 short_description: Pull keys of an application from the key store
 description:
   - Reads one stage of a key set from the store that M(tetech.key_rotation.key_version) keeps. It only reads.
-  - A lookup is evaluated each time it is used; register its value once where it is used often.
+  - A lookup is evaluated each time it is used. All terms of one are read with one login.
 options:
   _terms:
     description: Names of the keys, such as V(SECRET_KEY). Without any, the whole set is given as one dictionary.
@@ -18,12 +18,14 @@ options:
     default: current
   store:
     description:
-      - Where the versions live, as in C(key_rotation_store).
-      - Without O(store.path), the file C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory.
+      - The other options in one dictionary. Its members go before what variables, environment and ini say, and behind
+        options that are given to the lookup itself.
     type: dict
     default: {}
     vars:
       - name: key_rotation_store
+extends_documentation_fragment:
+  - tetech.key_rotation.key_store
 seealso:
   - module: tetech.key_rotation.key_version
 """
@@ -34,6 +36,21 @@ EXAMPLES = r"""
     content: "{{ lookup('tetech.key_rotation.keys', 'SECRET_KEY') }}"
     dest: /run/credentials/secret_key
     mode: "0400"
+  no_log: true
+  diff: false
+
+- name: Pull both versions from Vault or OpenBao, whose address and token are in VAULT_ADDR and VAULT_TOKEN
+  ansible.builtin.template:
+    src: settings.py.j2
+    dest: /srv/app/settings_local.py
+    mode: "0600"
+  vars:
+    key_rotation_store:
+      type: hashi_vault
+      mount: kv
+      path: food_ordering/keys
+    secret_key: "{{ lookup('tetech.key_rotation.keys', 'SECRET_KEY') }}"
+    secret_key_fallback: "{{ lookup('tetech.key_rotation.keys', 'SECRET_KEY', stage='previous') }}"
   no_log: true
   diff: false
 """
@@ -59,13 +76,14 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         failure: RotationError | None = None
         try:
-            return self._read([str(term) for term in terms], variables or {})
+            given = {name: value for name, value in kwargs.items() if name not in ("stage", "store")}
+            return self._read([str(term) for term in terms], {**self.get_option("store"), **given}, variables or {})
         except RotationError as exc:
             failure = exc
         raise AnsibleError(str(failure))
 
-    def _read(self, names: list[str], variables: dict[str, Any]) -> list[Any]:
-        store = open_store(self.get_option("store"), variables, self._loader)
+    def _read(self, names: list[str], options: dict[str, Any], variables: dict[str, Any]) -> list[Any]:
+        store = open_store(options, variables, self._loader)
         version = store.load().stage(self.get_option("stage"))
         for name in names:
             if name not in version.values:

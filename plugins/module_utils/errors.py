@@ -119,11 +119,76 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_STORE_TYPE": ("key_rotation_store has the unknown type {type}", "Use one of: {known}."),
     "E_STORE_OPTION": ("key_rotation_store has the unknown option {name}", "Use only: {known}."),
     "E_STORE_STAGE": ("the store {path} has no {stage} version", "{advice}"),
-    "E_VERSION_UNKNOWN": ("the store {path} has no version {key_id}", "List the store with ansible-vault view {path}."),
+    "E_VERSION_UNKNOWN": ("the store {path} has no version {key_id}", "Take the key id from the record, or the store."),
     "E_VAULT_PASSWORD_FILE": (
         "the vault password file {path} {found}",
         "Point the store's password_file at a file with one line.",
     ),
+    # a store on a server
+    "E_STORE_PACKAGE": (
+        "key_rotation_store is of the type {type}, and the Python package {package} is missing in {python}",
+        "Install it for the Python that runs ansible-playbook: {python} -m pip install {package}",
+    ),
+    "E_STORE_NEEDS": (
+        "key_rotation_store: {name} {found}",
+        "See ansible-doc -t lookup tetech.key_rotation.keys.",
+    ),
+    "E_STORE_CLEARTEXT": (
+        "key_rotation_store: the url of {host} is not https, and keys would travel in clear",
+        "Give an https:// url, and the CA's certificates in ca_cert if they are your own.",
+    ),
+    "E_STORE_DOWN": (
+        "the key store at {server} does not answer ({reason})",
+        "Start it, or correct the address in key_rotation_store, then run the same command again.",
+    ),
+    "E_STORE_TLS": (
+        "the certificate of {server} is not one that is trusted here",
+        "Set ca_cert in key_rotation_store (VAULT_CACERT) to the CA's certificates, and see that the url has the "
+        "certificate's name.",
+    ),
+    "E_STORE_SEALED": ("the key store at {server} is sealed", "Unseal it, then run the same command again."),
+    "E_STORE_STANDBY": (
+        "{server} is a replica or a standby, which does not write",
+        "Set key_rotation_store to the address or region of the primary, then run the same command again.",
+    ),
+    "E_STORE_LOGIN": (
+        "{server} does not take the credentials of the method {method}: they are wrong, expired or revoked",
+        "Log in anew, or correct the credentials in key_rotation_store, then run the same command again.",
+    ),
+    "E_STORE_DENIED": (
+        "the credentials for the key store may not do {place}",
+        "Grant what the policies in examples/stores grant, then run the same command again.",
+    ),
+    "E_STORE_MOUNT": (
+        "{server} has no KV engine at {mount}, or none that this token may see",
+        "Correct mount or namespace in key_rotation_store, or grant what the policies in examples/stores grant.",
+    ),
+    "E_STORE_KV_VERSION": (
+        "the KV engine at {mount} is of version 1, which has no check-and-set",
+        "Make another of version 2: vault secrets enable -path=NAME -version=2 kv, and set mount to its name.",
+    ),
+    "E_STORE_MISSING": (
+        "there is no secret {path}",
+        "Make it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile.",
+    ),
+    "E_STORE_EXPIRES": (
+        "{place} is set to delete what it keeps ({after}), and keys would be lost",
+        "Take delete_version_after away (vault kv metadata put -delete-version-after=0s, or vault write MOUNT/config), "
+        "and put what has a deletion time already anew.",
+    ),
+    "E_STORE_DELETED": (
+        "{mount}/{secret} was deleted by hand",
+        "Bring it back: vault kv undelete -mount={mount} -versions=N {secret} (vault kv metadata get shows N).",
+    ),
+    "E_STORE_VALUES": (
+        "the store {path} lists the version {key_id} and has no values for it",
+        "Restore the store from its backup. Nothing is to be rotated before that.",
+    ),
+    "E_STORE_CONFLICT": (
+        "somebody else changed the store {path} at the same time",
+        "Run the same command again: it goes on from what is there now.",
+    ),
+    "E_STORE_REFUSED": ("{server} refuses the request {place}", "See the server's log for the cause."),
     # keys
     "E_KEYS_DIFFER": (
         "{env_file} holds the keys {found}, and the store {store} says {current} are current",
@@ -139,8 +204,24 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "The file changed in between: run the same command again.",
     ),
     "E_KEY_REUSED": ("the new keys equal the earlier version {key_id}", "Let the collection make the keys."),
+    "E_KEY_FILE": (
+        "{path} is no file of settings that opens with the vault secrets Ansible was started with",
+        "Write it as NAME: 'value' for each key, and encrypt it with ansible-vault encrypt.",
+    ),
+    "E_KEY_WEAK": ("{name}: the value in {path} {found}", "Let the collection make it, or supply a better one."),
+    "E_VERSION_NEEDED": (
+        "the version {key_id} is not to be destroyed: {reason}",
+        "Destroy a version only when no value, no open rotation and no backup that you keep needs it.",
+    ),
+    "E_VERSION_USED": (
+        "{column}: {count} values are under the version {key_id}",
+        "Roll its rotation back, or rotate once more, and take the census again.",
+    ),
     "E_KEY_TYPE": ("key_rotation_keys: {name} has the unknown type {type}", "Use one of: {known}."),
-    "E_KEY_SPEC": ("key_rotation_keys: entry {index} {found}", "Write each entry as name: and type:."),
+    "E_KEY_SPEC": (
+        "key_rotation_keys: entry {index} {found}",
+        "Write each entry as name:, type:, and where wanted bytes: and keep:.",
+    ),
     "E_ROTATION_OPEN": (
         "rotation {open_id} is not finished, and {asked} was asked for",
         "Run again without key_rotation_id to go on with {open_id}, or roll it back.",

@@ -1,42 +1,108 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make new values for a key set.
+"""Make new values for a key set, and check those that somebody else made.
 
-Values use only ``[A-Za-z0-9_-]`` (and Fernet's ``=``): every .env reader gives them back unchanged (facts/dotenv.md).
+Values use only characters that every .env reader gives back unchanged (facts/dotenv.md): ``[A-Za-z0-9_-]``, Fernet's
+``=``, and of Django's own alphabet those that no reader takes for a comment, a quote, an expansion or a command.
 """
 
 from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from .errors import RotationError
 
-TYPES: dict[str, Callable[[], str]] = {
-    "token_urlsafe": lambda: secrets.token_urlsafe(64),  # 512 bits: more than any derivation here takes in
-    "fernet": lambda: base64.urlsafe_b64encode(os.urandom(32)).decode(),
-    "hex": lambda: secrets.token_hex(32),
+# django.core.management.utils.get_random_secret_key draws 50 characters of
+# "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)". Without # $ & ( ) 45 are left: 274 bits.
+DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@%^*-_=+"
+DJANGO_LENGTH = 50
+
+TYPES: dict[str, Callable[[int], str]] = {
+    "token_urlsafe": secrets.token_urlsafe,
+    "fernet": lambda _: base64.urlsafe_b64encode(os.urandom(32)).decode(),
+    "hex": secrets.token_hex,
+    "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
+# Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
+BYTES = {"token_urlsafe": 64, "hex": 32}
+LEAST_BYTES, MOST_BYTES = 32, 512
 DEFAULT_KEYS = (
     {"name": "SECRET_KEY", "type": "token_urlsafe"},
     {"name": "ENCRYPTION_SALT", "type": "token_urlsafe"},
 )
+# What a value from elsewhere must not be: a pattern that it must match, and what it is where it does not.
+# The three of any other type are Django's check security.W009 (django/core/checks/security/base.py).
+DEMANDS: dict[str, list[tuple[str, str]]] = {
+    "fernet": [(r"[A-Za-z0-9_-]{43}=", "is no Fernet key")],
+    "hex": [(r"([0-9a-f]{2}){32,}", "is not the hex of 32 bytes or more")],
+}
+ANY_TYPE = [
+    (r".{50,}", "is shorter than 50 characters"),
+    (r"(?!django-insecure-).*", "begins with django-insecure-"),
+]
+EVERY_TYPE = [
+    (rf"[A-Z{re.escape(DJANGO_ALPHABET)}]*", "has characters that some .env reader does not give back"),
+]
+LEAST_UNIQUE = 5
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def check_keys(keys: Sequence[Mapping[str, str]]) -> None:
-    """Raise E_KEY_SPEC or E_KEY_TYPE where ``keys`` (each {name, type}) is not as the design says."""
+def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
+    """Raise E_KEY_SPEC or E_KEY_TYPE where ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
     if not keys:
         raise RotationError("E_KEY_SPEC", index=0, found="is missing")
     for index, key in enumerate(keys):
+        kind, size = _type(key), key.get("bytes")
         if not key.get("name"):
             raise RotationError("E_KEY_SPEC", index=index, found="has no name")
-        if key.get("type", "token_urlsafe") not in TYPES:
-            raise RotationError("E_KEY_TYPE", name=key["name"], type=key["type"], known=", ".join(TYPES))
+        if kind not in TYPES:
+            raise RotationError("E_KEY_TYPE", name=key["name"], type=kind, known=", ".join(TYPES))
+        if size is not None and kind not in BYTES:
+            raise RotationError("E_KEY_SPEC", index=index, found=f"has bytes, and the type {kind} has no choice")
+        if size is not None and not LEAST_BYTES <= size <= MOST_BYTES:
+            raise RotationError("E_KEY_SPEC", index=index, found=f"has not {LEAST_BYTES} to {MOST_BYTES} bytes")
+        if (key.get("keep") or 0) < 0:
+            raise RotationError("E_KEY_SPEC", index=index, found="has a negative keep")
 
 
-def generate(keys: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """New values for ``keys``, by name."""
+def generate(
+    keys: Sequence[Mapping[str, Any]],
+    current: Mapping[str, str] = NONE,
+    supplied: Mapping[str, str] = NONE,
+) -> dict[str, str]:
+    """New values for ``keys``, by name: those ``supplied``, the others made here. Raises E_KEY_SPEC, E_KEY_TYPE.
+
+    A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
+    new value goes before the N newest of the ``current`` list.
+    """
     check_keys(keys)
-    return {key["name"]: TYPES[key.get("type", "token_urlsafe")]() for key in keys}
+    made = {}
+    for key in keys:
+        name, kind = key["name"], _type(key)
+        value = supplied.get(name) or TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
+        old = [part for part in current.get(name, "").split(",") if part]
+        made[name] = ",".join([value, *old[: key.get("keep") or 0]])
+    return made
+
+
+def check_supplied(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str], path: str) -> None:
+    """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
+    kinds = {key["name"]: _type(key) for key in keys}
+    for name, value in supplied.items():
+        if name not in kinds:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is for no key of key_rotation_keys")
+        for pattern, found in (*DEMANDS.get(kinds[name], ANY_TYPE), *EVERY_TYPE):
+            if not re.fullmatch(pattern, value, re.DOTALL):
+                raise RotationError("E_KEY_WEAK", name=name, path=path, found=found)
+        if len(set(value)) < LEAST_UNIQUE:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found="has fewer than 5 different characters")
+
+
+def _type(key: Mapping[str, Any]) -> str:
+    return key.get("type") or "token_urlsafe"

@@ -30,6 +30,8 @@ KEY_OPTIONS: dict[str, Any] = {
         "options": {
             "name": {"type": "str", "required": True},
             "type": {"type": "str", "default": "token_urlsafe"},
+            "bytes": {"type": "int"},
+            "keep": {"type": "int", "default": 0},
         },
         "default": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
     },
@@ -75,8 +77,16 @@ def forget(module: AnsibleModule) -> None:
 KEY_VERSION_OPTIONS: dict[str, Any] = {
     **KEY_OPTIONS,
     **ROTATION_OPTIONS,
-    "state": {"type": "str", "required": True, "choices": ["adopted", "pending", "current", "rolled_back", "agreed"]},
+    "state": {
+        "type": "str",
+        "required": True,
+        "choices": ["adopted", "pending", "current", "rolled_back", "discarded", "destroyed", "agreed"],
+    },
     "key_id": {"type": "str"},
+    "values_file": {"type": "path"},
+    "census": {"type": "dict"},
+    "needed_by_backups": {"type": "list", "elements": "str", "default": []},
+    "compromised": {"type": "bool", "default": False},
     "seal_to": {"type": "str"},
 }
 STAGES = ["current", "pending", "previous"]

@@ -21,13 +21,43 @@ options:
       - V(pending) has one new version for O(rotation_id), made once and found again ever after.
       - V(current) makes the pending version current, and the current one previous.
       - V(rolled_back) makes the version before that of O(rotation_id) current again.
+      - V(discarded) takes the pending version of O(rotation_id) back, where O(census) shows no value under it. Its
+        values are kept, as one that was rolled back.
+      - V(destroyed) removes the values of the version O(key_id) from the store. Its key id, dates and state stay in the
+        history. It refuses the current and the pending version, a version while a rotation is open, one that
+        O(census) shows in use, and one of O(needed_by_backups).
+      - In AWS Secrets Manager V(destroyed) takes the version's labels away, and AWS deletes it later, when it likes.
       - V(agreed) fails unless the env file holds the current version.
     type: str
     required: true
-    choices: [adopted, pending, current, rolled_back, agreed]
+    choices: [adopted, pending, current, rolled_back, discarded, destroyed, agreed]
   key_id:
-    description: With O(state=adopted), the key id that was proved to open the data.
+    description:
+      - With O(state=adopted), the key id that was proved to open the data.
+      - With O(state=destroyed), the version to destroy.
     type: str
+  values_file:
+    description:
+      - With O(state=pending), a file on the control node with values that somebody else made, a dictionary by the name
+        of the key, encrypted by Ansible Vault. Keys that it does not name are made here.
+      - A value is refused that is weak by Django's check C(security.W009) (shorter than 50 characters, fewer than 5
+        different ones, C(django-insecure-)), is not of its type, holds characters that some reader of C(.env) files
+        does not give back, or was used before.
+    type: path
+  census:
+    description: >-
+      With O(state=discarded) and O(state=destroyed), the result of M(tetech.key_rotation.django_census), taken with
+      every stage just before.
+    type: dict
+  needed_by_backups:
+    description: With O(state=destroyed), key ids of the versions that backups need which you keep.
+    type: list
+    elements: str
+    default: []
+  compromised:
+    description: With O(state=destroyed), remember that the keys had become known to somebody else.
+    type: bool
+    default: false
   seal_to:
     description: Filled in by the action plugin. Not for playbooks.
     type: str
@@ -43,6 +73,19 @@ EXAMPLES = r"""
     state: pending
     rotation_id: "2026-spring"
   register: pending_version
+
+- name: See what every value is under
+  tetech.key_rotation.django_census:
+    project_dir: /srv/app
+    env_file: /srv/app/.env
+  register: census
+
+- name: Destroy the keys of the year before last
+  tetech.key_rotation.key_version:
+    state: destroyed
+    key_id: 1f0c2b9a7d5e4c31
+    census: "{{ census }}"
+    rotation_id: "2026-spring"
 """
 
 RETURN = r"""

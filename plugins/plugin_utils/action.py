@@ -17,7 +17,7 @@ from ansible.utils.display import Display
 from ..module_utils.errors import RotationError, internal
 from ..module_utils.lease import Lease
 from ..module_utils.record import Record
-from ..module_utils.stores.vault_file import VaultFile
+from ..module_utils.stores.store import Store
 from .key_store import expand, open_store, state_folder
 
 display = Display()
@@ -120,7 +120,7 @@ class RotationAction(ActionBase, abc.ABC):
     def _records(self, args: dict[str, Any]) -> str:
         return expand(args.get("record_dir") or f"{state_folder(self.variables)}/records")
 
-    def store(self, args: dict[str, Any]) -> VaultFile:
+    def store(self, args: dict[str, Any]) -> Store:
         """The store that ``args`` describe."""
         return open_store(args.get("store") or {}, self.variables, self._loader)
 

@@ -4,40 +4,95 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, match_encrypt_secret
+from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
 from ansible.utils.display import Display
 
 from ..module_utils import atomic_file
 from ..module_utils.errors import RotationError
+from ..module_utils.stores.store import Store
 from ..module_utils.stores.vault_file import VaultFile
 
 display = Display()
-TYPES = ("vault_file",)
-OPTIONS = ("type", "path", "password_file", "vault_id")
+LOOKUP = "tetech.key_rotation.keys"  # its options are those of the stores
+# What each type has beside its own type.
+SERVER = ("path", "timeout")
+LOGIN = ("auth_method", "auth_mount", "token", "token_file", "role_id", "secret_id", "role", "jwt", "jwt_file")
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "vault_file": ("path", "password_file", "vault_id"),
+    "hashi_vault": (*SERVER, "mount", "url", "namespace", "ca_cert", *LOGIN, "client_cert", "client_key"),
+    "aws_secrets_manager": (*SERVER, "profile", "region", "endpoint_url"),
+}
 STATE_HOME = "~/.local/state/key_rotation"
 DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 
 
-def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> VaultFile:
-    """The store that ``key_rotation_store`` describes.
+def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> Store:
+    """The store that ``key_rotation_store`` describes; what it leaves out comes from variables, environment and ini.
 
-    Without a path it is ``keys.vault.yml`` in the application's state folder. Raises E_STORE_TYPE or E_STORE_OPTION.
+    Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
-    if options.get("type", "vault_file") not in TYPES:
-        raise RotationError("E_STORE_TYPE", type=options["type"], known=", ".join(TYPES))
+    asked = _asked(options, variables, loader)
+    kind = asked["type"]
+    if kind not in OPTIONS:
+        raise RotationError("E_STORE_TYPE", type=kind, known=", ".join(OPTIONS))
     for name in options:
-        if name not in OPTIONS:
-            raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS))
-    path = expand(options.get("path") or os.path.join(state_folder(variables), "keys.vault.yml"))
-    return VaultFile(path, AnsibleVault(loader, options.get("password_file"), options.get("vault_id")))
+        if name not in ("type", *OPTIONS[kind]):
+            raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS[kind]))
+    if kind == "vault_file":
+        path = expand(asked["path"] or os.path.join(state_folder(variables), "keys.vault.yml"))
+        return VaultFile(path, AnsibleVault(loader, asked["password_file"], asked["vault_id"]))
+    try:
+        server = _server(kind)
+    except ImportError as exc:
+        raise RotationError("E_STORE_PACKAGE", type=kind, package=exc.name, python=sys.executable) from None
+    return server(asked, expand(STATE_HOME))
+
+
+def _server(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
+    """The class of a store whose package only those need who use it."""
+    if kind == "hashi_vault":
+        from ..module_utils.stores.hashi_vault import HashiVault
+
+        return HashiVault
+    from ..module_utils.stores.aws_secrets_manager import SecretsManager
+
+    return SecretsManager
+
+
+def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
+    """Every option of every type: Ansible itself looks for them where the doc fragment key_store says."""
+    lookup = lookup_loader.get(LOOKUP, loader=loader)
+    lookup.set_options(var_options=variables, direct=dict(options))
+    names = {"type"}.union(*OPTIONS.values())
+    return {name: _rendered(lookup.get_option(name), variables) for name in names}
+
+
+def _rendered(value: Any, variables: Mapping[str, Any]) -> Any:
+    """Variables reach a plugin as they were written: what is a template of the operator's is still one."""
+    return Templar(variables=dict(variables)).template(value)
+
+
+def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
+    """The settings in a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE."""
+    content = None
+    with contextlib.suppress(OSError, yaml.YAMLError, ValueError), open(path, "rb") as handle:
+        content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(handle.read()) or b"")
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise RotationError("E_KEY_FILE", path=path)
+    return content
 
 
 def state_folder(variables: Mapping[str, Any]) -> str:
@@ -48,10 +103,8 @@ def state_folder(variables: Mapping[str, Any]) -> str:
     """
     beside = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it, with -i localhost,
     base = os.path.join(beside, ".key_rotation") if os.path.isabs(beside) else expand(STATE_HOME)
-    project = (
-        str(variables.get("key_rotation_project_dir") or "default").strip("/").replace("-", "--").replace("/", "-")
-    )
-    return os.path.join(base, project)
+    project = str(_rendered(variables.get("key_rotation_project_dir"), variables) or "default")
+    return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
 
 
 def expand(path: str) -> str:

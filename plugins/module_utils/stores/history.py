@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The history of a key set: its versions, and the stage of each. What every store keeps, however it keeps it.
 
-Stages are AWS Secrets Manager's words, states NIST SP 800-57 part 1's (section 7): pre-activation, active, deactivated.
+Stages are AWS Secrets Manager's words, states NIST SP 800-57 part 1's (section 7): pre-activation, active, deactivated,
+destroyed, destroyed compromised (the last is revision 4's word for what revision 5 records as an attribute).
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ STAGES = ("current", "pending", "previous")
 FORMAT = 1
 COMPLETED = "completed"
 ROLLED_BACK = "rolled back"
+COMPROMISED = "destroyed compromised"
 
 
 @dataclass
 class Version:
-    """One set of values. ``outcome`` is how the rotation that made it ended; None while it is open."""
+    """One set of values. ``outcome`` is how the rotation that made it ended; None while it is open.
+
+    Of a destroyed version all but the values is kept.
+    """
 
     key_id: str
     rotation_id: str
@@ -32,6 +37,7 @@ class Version:
     created: str
     outcome: str | None  # completed, or rolled back
     values: Mapping[str, str] = field(repr=False)
+    destroyed: str | None = None  # when
 
     @property
     def keys(self) -> KeySet:
@@ -40,11 +46,15 @@ class Version:
 
 @dataclass
 class History:
-    """All versions, oldest first, and which key id has which stage. ``path`` is where it is kept, for errors."""
+    """All versions, oldest first, and which key id has which stage.
+
+    ``path`` is where it is kept, for errors. ``revision`` is by what its store knows that nobody changed it meanwhile.
+    """
 
     path: str
     versions: list[Version] = field(default_factory=list)
     stages: dict[str, str] = field(default_factory=dict)
+    revision: Any = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_document(cls, path: str, document: Any) -> History:
@@ -110,9 +120,14 @@ class History:
         return version
 
     def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
-        """Put a new version beside the current one. Raises E_KEY_REUSED."""
+        """Put a new version beside the current one. Raises E_KEY_REUSED.
+
+        Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
+        """
+        new = {value.split(",")[0] for value in keys.values.values()}
         for version in self.versions:
-            if version.key_id == keys.key_id or set(version.values.values()) & set(keys.values.values()):
+            used = {part for value in version.values.values() for part in (value, *value.split(","))}
+            if version.key_id == keys.key_id or new & used:
                 raise RotationError("E_KEY_REUSED", key_id=version.key_id)
         version = Version(keys.key_id, rotation_id, "generated", "pre-activation", now(), None, dict(keys.values))
         self.versions.append(version)
@@ -144,6 +159,20 @@ class History:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED
 
+    def destroy(self, key_id: str, *, compromised: bool) -> Version:
+        """The values of a version are gone for good; all else of it stays. Raises E_VERSION_*."""
+        version = self.version(key_id)
+        stage = next((stage for stage in ("current", "pending") if self.stages.get(stage) == key_id), None)
+        if stage:
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"it is {stage}")
+        if self.open_rotation and not version.destroyed:
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"rotation {self.open_rotation} is open")
+        version.values = {}
+        version.destroyed = version.destroyed or now()
+        version.state = COMPROMISED if compromised or version.state == COMPROMISED else "destroyed"
+        self.stages = {stage: kept for stage, kept in self.stages.items() if kept != key_id}
+        return version
+
     def destination(self, direction: str) -> str:
         """The stage that every value is to be under, for ``rotate`` or ``rollback``. Raises E_NOTHING_TO_ROLL_BACK."""
         promoted = "pending" not in self.stages
@@ -154,9 +183,10 @@ class History:
         return "previous" if promoted else "current"
 
     def key_sets(self) -> dict[str, dict[str, str]]:
-        """The values of every version by its stage, those without one as ``older-`` and their key id."""
+        """The values of every version that has any by its stage, those without one as ``older-`` and their key id."""
         names = {key_id: stage for stage, key_id in self.stages.items()}
-        ordered = sorted(self.versions, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
+        kept = [version for version in self.versions if not version.destroyed]
+        ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
         return {names.get(version.key_id, f"older-{version.key_id}"): dict(version.values) for version in ordered}
 
 

@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from .. import atomic_file
-from ..errors import RotationError
+from ..errors import NOTHING_CHANGED, RotationError
 from .history import History
+from .store import UNKNOWN, Store
 
 
 class Vault(Protocol):
@@ -25,15 +25,14 @@ class Vault(Protocol):
         """The plaintext, or None where no secret opens it."""
 
 
-class VaultFile:
+class VaultFile(Store):
     """A key store in one Vault file, 0600, replaced in one step and read back after every write."""
 
     def __init__(self, path: str, vault: Vault) -> None:
-        self.path = path
+        super().__init__(path, os.path.dirname(path))
         self._vault = vault
 
     def load(self) -> History:
-        """The history; an empty one where there is no file yet. Raises E_STORE_*."""
         try:
             with open(self.path, "rb") as handle:
                 text = handle.read()
@@ -53,30 +52,21 @@ class VaultFile:
             raise RotationError("E_STORE_FORMAT", path=self.path, found=f"no JSON at decrypted line {line}") from None
         return History.from_document(self.path, document)
 
-    @contextlib.contextmanager
-    def change(self) -> Iterator[History]:
-        """Load, let the caller change, then save and read back. One changer at a time on this control node.
+    def read_values(self, rotation_id: str) -> Mapping[str, str] | None:
+        """None: values and history are one file, so neither is ever there without the other."""
+        return None
 
-        Nothing is written where the caller raises, or changes nothing. Raises E_STORE_*.
-        """
-        folder = os.path.dirname(self.path)
-        try:
-            atomic_file.private_folder(folder)
-        except OSError as exc:
-            raise RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror) from None
-        with atomic_file.folder_lock(folder):
-            history = self.load()
-            before = history.as_document()
-            yield history
-            if history.as_document() != before:
-                self._save(history)
+    def destroy_values(self, rotation_id: str) -> None:
+        """Nothing is left to do: the file was replaced by one without them."""
 
-    def _save(self, history: History) -> None:
+    def _save(self, history: History, before: dict[str, Any]) -> None:
         document = history.as_document()
         text = self._vault.encrypt(json.dumps(document, indent=2).encode("utf-8") + b"\n")
         try:
             atomic_file.replace(self.path, text)
         except OSError as exc:
-            raise RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror) from None
+            failure = RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror)
+            as_it_was = self.load().as_document() == before  # it is not where only the rename's fsync failed
+            raise failure.with_changed(NOTHING_CHANGED if as_it_was else UNKNOWN) from None
         if self.load().as_document() != document:
             raise RotationError("E_STORE_READBACK", path=self.path)

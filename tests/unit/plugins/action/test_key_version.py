@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible.parsing.vault import VaultLib
 from ansible_collections.tetech.key_rotation.plugins.action import key_version
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import AnsibleVault, open_store
 
 
 @pytest.fixture
@@ -207,6 +209,188 @@ def test_a_rollback_of_an_earlier_rotation_than_the_last_is_refused(
     assert code(version("rolled_back", "r1")) == "E_ROTATION_OPEN"
     assert history() == before
     assert version("rolled_back", "r2")["changed"] is True
+
+
+def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_them(
+    version, history, new_keys, monkeypatch
+):
+    """As a store on a server finds them, whose values and history are two writes."""
+    monkeypatch.setattr(VaultFile, "read_values", lambda self, rotation_id: {"r1": new_keys.values}.get(rotation_id))
+    other = version("pending", keys=[{"name": "SECRET_KEY"}])
+    assert code(other) == "E_OPTION"
+    assert "rotation r1 made when it was interrupted" in other["msg"]
+    assert version("pending")["key_id"] == new_keys.key_id
+    assert history().stage("pending").values == new_keys.values
+
+
+@pytest.fixture
+def vaulted(tmp_path, loader):
+    """A file on the control node, encrypted with Ansible's vault secret."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "supplied.yml"
+        path.write_bytes(VaultLib([]).encrypt(text, loader._vault.secrets[0][1]))
+        return str(path)
+
+    return write
+
+
+STRONG = "CANARYsupplied0123456789" * 3
+
+
+def test_values_from_elsewhere_are_taken_from_a_file_that_ansible_vault_encrypted(version, history, vaulted):
+    made = version("pending", values_file=vaulted(f"SECRET_KEY: '{STRONG}'"))
+    assert made["changed"] is True
+    values = history().stage("pending").values
+    assert values["SECRET_KEY"] == STRONG
+    assert len(values["ENCRYPTION_SALT"]) == 86
+    assert "CANARY" not in str(made)
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("SECRET_KEY: CANARY-short", "E_KEY_WEAK"),
+        (f"SALT: {STRONG}", "E_KEY_WEAK"),
+        ("- CANARY", "E_KEY_FILE"),
+        ("SECRET_KEY: [CANARY", "E_KEY_FILE"),
+        ("SECRET_KEY: 42", "E_KEY_FILE"),
+    ],
+)
+def test_values_from_elsewhere_that_are_no_good_are_refused_without_showing_them(
+    version, history, vaulted, text, refused, check
+):
+    result = version("pending", values_file=vaulted(text), check=check)
+    assert code(result) == refused
+    assert "CANARY" not in str(result)
+    assert history().versions == []
+
+
+def test_values_from_elsewhere_in_clear_are_refused(version, tmp_path):
+    (tmp_path / "clear.yml").write_text(f"SECRET_KEY: {STRONG}")
+    assert code(version("pending", values_file=str(tmp_path / "clear.yml"))) == "E_KEY_FILE"
+    assert code(version("pending", values_file=str(tmp_path / "none.yml"))) == "E_KEY_FILE"
+
+
+def test_values_from_elsewhere_that_were_used_before_are_refused(version, history, vaulted, store_path, loader):
+    with open_store({"path": store_path}, {}, loader).change() as adopted:
+        adopted.adopt(KeySet({"SECRET_KEY": STRONG}), "r0")
+    assert code(version("pending", values_file=vaulted(f"SECRET_KEY: {STRONG}"))) == "E_KEY_REUSED"
+    assert list(history().stages) == ["current"]
+
+
+def test_a_list_goes_on_from_the_current_one(version, history, store_path, loader):
+    with open_store({"path": store_path}, {}, loader).change() as adopted:
+        adopted.adopt(KeySet({"FERNET_KEYS": "second,first"}), "r0")
+    version("pending", keys=[{"name": "FERNET_KEYS", "type": "fernet", "keep": 1}])
+    new, old = history().stage("pending").values["FERNET_KEYS"].split(",")
+    assert (len(new), old) == (44, "second")
+
+
+@pytest.fixture
+def census(history):
+    """What django_census found: so many values of a column under each version."""
+
+    def taken(**counts: int) -> dict[str, object]:
+        key_ids = {stage: KeySet(values).key_id for stage, values in history().key_sets().items()}
+        target = {"table": "profile", "column": "phone", "rows": sum(counts.values()), "classes": counts}
+        return {"key_ids": key_ids, "targets": [target], "changed": False}
+
+    return taken
+
+
+def test_a_pending_version_that_nothing_is_under_is_discarded_once(
+    version, stored, history, census, old_keys, new_keys
+):
+    empty = census(current=7)
+    would = version("discarded", census=empty, check=True)
+    assert (would["changed"], would["key_id"]) == (True, new_keys.key_id)
+    assert "pending" in history().stages
+
+    assert version("discarded", census=empty)["changed"] is True
+    assert history().stages == {"current": old_keys.key_id}
+    assert (history().open_rotation, history().outcome("r1")) == (None, "rolled back")
+    for check in (False, True):
+        again = version("discarded", check=check)
+        assert (again["changed"], again["key_id"]) == (False, new_keys.key_id)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_pending_version_is_not_discarded_while_a_value_is_under_it_or_nobody_looked(
+    version, stored, history, census, check
+):
+    used = version("discarded", census=census(current=6, pending=1), check=check)
+    assert code(used) == "E_VERSION_USED"
+    assert "profile.phone: 1 values" in used["msg"]
+    elsewhere = {**census(), "key_ids": {"current": "0" * 16}}
+    for looked in (None, {}, elsewhere):
+        assert code(version("discarded", census=looked, check=check)) == "E_OPTION"
+    assert "pending" in history().stages
+
+
+def test_what_is_current_or_another_rotation_s_is_not_discarded(version, stored, history, census):
+    assert code(version("discarded", "r2", census=census())) == "E_ROTATION_OPEN"
+    version("current")
+    assert code(version("discarded", census=census())) == "E_STORE_STAGE"
+    assert "previous" in history().stages
+
+
+@pytest.fixture
+def completed(stored, store_path, loader):
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.promote()
+        history.close("r1")
+
+
+def test_a_version_that_nothing_needs_is_destroyed_once_and_remembered(
+    version, completed, history, census, old_keys, new_keys, store_path, loader
+):
+    asked = {"key_id": old_keys.key_id, "census": census(current=7)}
+    would = version("destroyed", "r2", check=True, **asked)
+    assert (would["changed"], would["key_id"]) == (True, old_keys.key_id)
+    assert history().stage("previous").values == old_keys.values
+
+    done = version("destroyed", "r2", compromised=True, **asked)
+    assert (done["changed"], done["stages"]) == (True, {"current": new_keys.key_id})
+    kept = history().version(old_keys.key_id)
+    assert (kept.values, kept.state) == ({}, "destroyed compromised")
+    assert (
+        old_keys.values["SECRET_KEY"]
+        not in AnsibleVault(loader, None, None).decrypt(Path(store_path).read_bytes()).decode()
+    )
+    for check in (False, True):
+        again = version("destroyed", "r2", key_id=old_keys.key_id, check=check)
+        assert again["changed"] is False
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_version_that_something_needs_is_not_destroyed(
+    version, completed, history, census, old_keys, new_keys, check
+):
+    def refusal(keys, **asked) -> str:
+        return code(version("destroyed", "r2", check=check, key_id=keys.key_id, **asked))
+
+    before = history()
+    assert refusal(old_keys, census=census(current=6, previous=1)) == "E_VERSION_USED"
+    assert refusal(old_keys) == "E_OPTION"
+    assert refusal(old_keys, census=census(), needed_by_backups=[old_keys.key_id]) == "E_VERSION_NEEDED"
+    assert refusal(new_keys, census=census()) == "E_VERSION_NEEDED"
+    assert code(version("destroyed", "r2", check=check, key_id="0" * 16)) == "E_VERSION_UNKNOWN"
+    assert history() == before
+
+
+def test_nothing_is_destroyed_while_a_rotation_is_open(version, completed, history, census, old_keys):
+    version("pending", "r2")
+    result = version("destroyed", "r2", key_id=old_keys.key_id, census=census())
+    assert (code(result), "rotation r2 is open" in result["msg"]) == ("E_VERSION_NEEDED", True)
+    assert history().stage("previous").values == old_keys.values
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_version_that_was_promoted_is_not_promoted_again_in_check_mode_either(version, completed, new_keys, check):
+    again = version("current", check=check)
+    assert (again["changed"], again["key_id"]) == (False, new_keys.key_id)
 
 
 def test_what_was_done_is_recorded_with_key_ids_and_no_value(version, stored, tmp_path, new_keys, old_keys):

@@ -7,10 +7,13 @@ import os
 import shutil
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.loader import lookup_loader
+from ansible_collections.tetech.key_rotation.plugins.doc_fragments.key_store import ModuleDocFragment as key_store_docs
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
 
 
 @pytest.fixture
@@ -39,6 +42,38 @@ def test_another_stage_is_asked_for_by_name(lookup, new_keys):
 
 def test_the_store_may_be_given_to_the_lookup_itself(lookup, stored, old_keys):
     assert lookup("SECRET_KEY", variables={"x": 1}, store={"path": stored}) == [old_keys.values["SECRET_KEY"]]
+
+
+def test_where_the_store_is_may_stand_in_a_variable_or_in_the_environment(
+    lookup, stored, old_keys, tmp_path, monkeypatch
+):
+    values = [old_keys.values["SECRET_KEY"]]
+    assert lookup("SECRET_KEY", variables={"key_rotation_store_path": stored}) == values
+    monkeypatch.setenv("KEY_ROTATION_STORE_PATH", stored)
+    assert lookup("SECRET_KEY", variables={"x": 1}) == values
+
+
+def test_what_is_given_to_the_lookup_goes_before_the_variable_and_that_before_the_environment(
+    lookup, stored, old_keys, tmp_path, monkeypatch
+):
+    other = str(tmp_path / "none.yml")
+    monkeypatch.setenv("KEY_ROTATION_STORE_PATH", other)
+    values = [old_keys.values["SECRET_KEY"]]
+    assert lookup("SECRET_KEY") == values
+    assert lookup("SECRET_KEY", variables={"key_rotation_store_path": stored}) == values
+    assert lookup("SECRET_KEY", variables={"key_rotation_store": {"path": other}}, path=stored) == values
+
+
+def test_no_credential_is_read_from_ini():
+    secret = {"token", "role_id", "secret_id", "jwt"}
+    options = yaml.safe_load(key_store_docs.DOCUMENTATION)["options"]
+    assert secret < set(options)
+    assert [name for name in secret if "ini" in options[name]] == []
+
+
+def test_every_option_of_every_store_is_documented():
+    documented = set(yaml.safe_load(key_store_docs.DOCUMENTATION)["options"])
+    assert documented == {"type"}.union(*key_store.OPTIONS.values())
 
 
 def test_without_a_path_the_store_is_beside_the_inventory(lookup, tmp_path, stored, old_keys):

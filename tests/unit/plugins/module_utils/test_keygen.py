@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import io
 import re
+import subprocess
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import keygen
+from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv, keygen
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from cryptography.fernet import Fernet
+from django.core.checks.security import base as django_checks
+from django.core.management.utils import get_random_secret_key
+from dotenv import dotenv_values
 
 
 @pytest.mark.parametrize(
@@ -16,6 +21,7 @@ from cryptography.fernet import Fernet
         ("token_urlsafe", r"[A-Za-z0-9_-]{86}"),
         ("fernet", r"[A-Za-z0-9_-]{43}="),
         ("hex", r"[0-9a-f]{64}"),
+        ("django_secret_key", r"[a-z0-9!@%^*\-_=+]{50}"),
     ],
 )
 def test_each_type_has_its_length_and_an_alphabet_that_every_reader_gives_back(key_type, form):
@@ -25,7 +31,7 @@ def test_each_type_has_its_length_and_an_alphabet_that_every_reader_gives_back(k
 
 
 def test_every_type_is_tested_above():
-    assert list(keygen.TYPES) == ["token_urlsafe", "fernet", "hex"]
+    assert list(keygen.TYPES) == ["token_urlsafe", "fernet", "hex", "django_secret_key"]
 
 
 def test_a_fernet_key_is_one():
@@ -49,6 +55,11 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": "A"}, {"type": "hex"}], "E_KEY_SPEC", {"index": 1}),
         ([{"name": ""}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
+        ([{"name": "A", "bytes": 31}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
+        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
+        ([{"name": "A", "type": "fernet", "bytes": 32}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A", "type": "django_secret_key", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A", "keep": -1}], "E_KEY_SPEC", {"found": "has a negative keep"}),
     ],
 )
 def test_a_wrong_entry_is_refused_and_named(keys, code, where):
@@ -56,3 +67,89 @@ def test_a_wrong_entry_is_refused_and_named(keys, code, where):
         keygen.generate(keys)
     assert refused.value.code == code
     assert where.items() <= refused.value.where.items()
+
+
+def test_the_bytes_of_a_value_are_as_many_as_asked_for():
+    assert len(keygen.generate([{"name": "A", "bytes": 96}])["A"]) == 128
+    assert len(keygen.generate([{"name": "A", "type": "hex", "bytes": 48}])["A"]) == 96
+
+
+def test_a_django_key_is_of_django_s_alphabet_and_length_and_passes_its_check():
+    value = keygen.generate([{"name": "A", "type": "django_secret_key"}])["A"]
+    assert len(value) == len(get_random_secret_key())
+    assert set(keygen.DJANGO_ALPHABET) < set("abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)")
+    assert django_checks._check_secret_key(value)
+
+
+@pytest.mark.parametrize("character", keygen.DJANGO_ALPHABET)
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_each_character_of_a_django_key_is_given_back_by_readers_wherever_it_stands(character, quote, tmp_path):
+    value = f"{character}a{character}{character}b{character}"
+    text = dotenv.rewritten(f"SECRET_KEY={quote}old{quote}\n", {"SECRET_KEY": value}, "/.env")
+    assert dotenv_values(stream=io.StringIO(text)) == {"SECRET_KEY": value}
+    (tmp_path / ".env").write_text(text)
+    script = 'set -a; . "$0"; printf %s "$SECRET_KEY"'
+    read = subprocess.run(["sh", "-c", script, str(tmp_path / ".env")], capture_output=True, text=True, check=True)
+    assert read.stdout == value
+
+
+def test_a_list_begins_with_the_new_value_and_keeps_the_newest_of_the_old():
+    keys = [{"name": "FERNET_KEYS", "type": "fernet", "keep": 2}, {"name": "SALT", "keep": 0}]
+    made = keygen.generate(keys, {"FERNET_KEYS": "third,second,first", "SALT": "old"})
+    new, *kept = made["FERNET_KEYS"].split(",")
+    Fernet(new)
+    assert kept == ["third", "second"]
+    assert "," not in made["SALT"]
+
+
+@pytest.mark.parametrize("current", [{}, {"FERNET_KEYS": ""}])
+def test_a_list_without_an_old_value_is_the_new_value_alone(current):
+    Fernet(keygen.generate([{"name": "FERNET_KEYS", "type": "fernet", "keep": 2}], current)["FERNET_KEYS"])
+
+
+STRONG = "Abcdefghij" * 5
+
+
+def test_supplied_values_are_taken_and_the_others_made():
+    keys = [{"name": "A"}, {"name": "B"}]
+    keygen.check_supplied(keys, {"A": STRONG}, "/file")
+    made = keygen.generate(keys, supplied={"A": STRONG})
+    assert made["A"] == STRONG
+    assert len(made["B"]) == 86
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "found"),
+    [
+        ("token_urlsafe", STRONG[:49], "is shorter than 50 characters"),
+        ("django_secret_key", STRONG[:49], "is shorter than 50 characters"),
+        ("token_urlsafe", "abcd" * 20, "has fewer than 5 different characters"),
+        ("token_urlsafe", f"django-insecure-{STRONG}", "begins with django-insecure-"),
+        *[
+            ("token_urlsafe", STRONG + character, "has characters that some .env reader does not give back")
+            for character in "#$&();'\"\\ \n,`~é"
+        ],
+        ("fernet", STRONG, "is no Fernet key"),
+        ("fernet", "a" * 43 + "=", "has fewer than 5 different characters"),
+        ("hex", "0123456789abcdef" * 3, "is not the hex of 32 bytes or more"),
+        ("hex", "0123456789ABCDEF" * 4, "is not the hex of 32 bytes or more"),
+    ],
+)
+def test_a_supplied_value_that_is_weak_or_misread_is_refused_without_showing_it(kind, value, found):
+    with pytest.raises(RotationError) as refused:
+        keygen.check_supplied([{"name": "A", "type": kind}], {"A": value}, "/file")
+    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", found)
+    assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", keygen.TYPES)
+def test_what_is_made_here_would_be_taken_from_elsewhere(kind):
+    keys = [{"name": "A", "type": kind}]
+    for _ in range(50):
+        keygen.check_supplied(keys, keygen.generate(keys), "/file")
+
+
+def test_a_supplied_value_for_no_key_is_refused():
+    with pytest.raises(RotationError) as refused:
+        keygen.check_supplied([{"name": "A"}], {"B": STRONG}, "/file")
+    assert refused.value.where["name"] == "B"

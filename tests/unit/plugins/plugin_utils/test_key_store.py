@@ -10,6 +10,7 @@ import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret, parse_vaulttext_envelope
+from ansible.template import trust_as_template
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
 
@@ -64,7 +65,7 @@ def test_a_relative_path_is_one_of_the_working_directory(loader, tmp_path, monke
 
 @pytest.mark.parametrize(
     ("options", "code", "named"),
-    [({"type": "hashi_vault"}, "E_STORE_TYPE", "hashi_vault"), ({"file": "/k.yml"}, "E_STORE_OPTION", "file")],
+    [({"type": "keepass"}, "E_STORE_TYPE", "keepass"), ({"file": "/k.yml"}, "E_STORE_OPTION", "file")],
 )
 def test_an_unknown_type_or_option_is_refused_with_what_is_known(options, code, named, loader):
     error = refusal(key_store.open_store, options, {}, loader)
@@ -214,6 +215,10 @@ def test_ansible_does_not_read_the_store_as_inventory(tmp_path, loader, old_keys
     [
         ({"inventory_dir": "/etc/inventory"}, "/etc/inventory/.key_rotation/default"),
         ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/a"}, "/i/.key_rotation/srv-a"),
+        (
+            {"inventory_dir": "/i", "base": "/srv", "key_rotation_project_dir": trust_as_template("{{ base }}/a")},
+            "/i/.key_rotation/srv-a",
+        ),
         ({"inventory_dir": "/i", "key_rotation_project_dir": "/srv/b/"}, "/i/.key_rotation/srv-b"),
         ({"key_rotation_project_dir": "/srv/a"}, "{home}/.local/state/key_rotation/srv-a"),
         ({}, "{home}/.local/state/key_rotation/default"),

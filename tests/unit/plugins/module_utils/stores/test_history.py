@@ -141,6 +141,73 @@ def test_one_value_used_again_under_any_name_is_refused_and_nothing_is_added(his
     assert history.as_document() == before
 
 
+def test_of_a_list_only_the_first_is_new(history):
+    history.promote()
+    history.close("r1")
+    lists = [KeySet({"FERNET_KEYS": keys}) for keys in ("second,first", "third,second", "first,third")]
+    history.add_pending(lists[0], "r2")
+    history.promote()
+    history.close("r2")
+    history.add_pending(lists[1], "r3")
+    history.roll_back()
+    assert code(history.add_pending, lists[2], "r4") == "E_KEY_REUSED"
+
+
+@pytest.fixture
+def third(at, third_keys):
+    """Two rotations are completed."""
+    history = at("completed")
+    history.add_pending(third_keys, "r2")
+    history.promote()
+    history.close("r2")
+    return history
+
+
+@pytest.mark.parametrize(("compromised", "state"), [(False, "destroyed"), (True, "destroyed compromised")])
+def test_a_destroyed_version_is_remembered_without_its_values(third, old_keys, compromised, state):
+    version = third.destroy(old_keys.key_id, compromised=compromised)
+    assert (version.state, version.values, version.outcome) == (state, {}, "completed")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", version.destroyed)
+    assert list(third.key_sets()) == ["current", "previous"]
+    assert not any(value in str(third.as_document()) for value in old_keys.values.values())
+    assert History.from_document("/store", third.as_document()) == third
+    assert code(third.add_pending, old_keys, "r3") == "E_KEY_REUSED"
+
+
+def test_a_version_is_destroyed_once_and_may_turn_out_compromised_later(third, old_keys):
+    third.destroy(old_keys.key_id, compromised=False).destroyed = "2026-01-01T00:00:00Z"
+    version = third.destroy(old_keys.key_id, compromised=True)
+    assert (version.state, version.destroyed) == ("destroyed compromised", "2026-01-01T00:00:00Z")
+    third.add_pending(KeySet({"SECRET_KEY": "fourth"}), "r4")
+    assert third.destroy(old_keys.key_id, compromised=False).state == "destroyed compromised"
+
+
+def test_the_previous_version_may_be_destroyed_and_then_there_is_nothing_to_roll_back_to(third, new_keys, third_keys):
+    third.destroy(new_keys.key_id, compromised=False)
+    assert third.stages == {"current": third_keys.key_id}
+    assert code(third.destination, "rollback") == "E_NOTHING_TO_ROLL_BACK"
+
+
+def test_what_is_in_use_or_may_be_rolled_back_to_is_not_destroyed(at, third_keys, old_keys, new_keys):
+    history = at("completed")
+    assert code(history.version, "0" * 16) == "E_VERSION_UNKNOWN"
+    for needed, open_rotation in ((new_keys, False), (third_keys, True), (old_keys, True)):
+        if open_rotation and "pending" not in history.stages:
+            history.add_pending(third_keys, "r2")
+        before = history.as_document()
+        with pytest.raises(RotationError) as refused:
+            history.destroy(needed.key_id, compromised=False)
+        assert refused.value.code == "E_VERSION_NEEDED"
+        assert history.as_document() == before
+
+
+def test_a_history_of_before_versions_could_be_destroyed_is_read(history):
+    document = history.as_document()
+    for version in document["versions"]:
+        del version["destroyed"]
+    assert History.from_document("/store", document) == history
+
+
 def test_a_stage_that_nobody_has_is_refused_with_what_to_do(history):
     assert code(history.stage, "previous") == "E_STORE_STAGE"
     with pytest.raises(RotationError, match="Run the rotate playbook first"):

@@ -1,0 +1,151 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of key stores. The lookup reads them, and ``key_rotation_store`` has the same as its members."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  type:
+    description:
+      - V(vault_file) is a file in Ansible Vault's format on the control node.
+      - V(hashi_vault) is HashiCorp Vault or OpenBao, a KV engine of version 2. It needs the Python package C(hvac).
+      - V(aws_secrets_manager) is a secret of AWS Secrets Manager. It needs the Python package C(boto3).
+    type: str
+    default: vault_file
+    env: [{name: KEY_ROTATION_STORE_TYPE}]
+    ini: [{section: key_rotation_store, key: type}]
+    vars: [{name: key_rotation_store_type}]
+  path:
+    description:
+      - The file, the path of the secret inside O(mount), or the name or ARN of the secret.
+      - A V(vault_file) without it is C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory.
+    type: str
+    env: [{name: KEY_ROTATION_STORE_PATH}]
+    ini: [{section: key_rotation_store, key: path}]
+    vars: [{name: key_rotation_store_path}]
+  vault_id:
+    description: Of a V(vault_file), which of the vault secrets that Ansible was started with encrypts it.
+    type: str
+    ini: [{section: key_rotation_store, key: vault_id}]
+    vars: [{name: key_rotation_store_vault_id}]
+  password_file:
+    description: Of a V(vault_file), a file with a password of its own.
+    type: str
+    ini: [{section: key_rotation_store, key: password_file}]
+    vars: [{name: key_rotation_store_password_file}]
+  url:
+    description: Address of the server of a V(hashi_vault). It must be https, unless it is this machine.
+    type: str
+    env: [{name: VAULT_ADDR}, {name: BAO_ADDR}]
+    ini: [{section: key_rotation_store, key: url}]
+    vars: [{name: key_rotation_store_url}]
+  mount:
+    description: Where the KV engine is mounted.
+    type: str
+    default: secret
+    ini: [{section: key_rotation_store, key: mount}]
+    vars: [{name: key_rotation_store_mount}]
+  namespace:
+    description: Namespace of the KV engine and of the login.
+    type: str
+    env: [{name: VAULT_NAMESPACE}, {name: BAO_NAMESPACE}]
+    ini: [{section: key_rotation_store, key: namespace}]
+    vars: [{name: key_rotation_store_namespace}]
+  ca_cert:
+    description: File with the certificates of the CA that signed the server's. Without it, those the system trusts.
+    type: str
+    env: [{name: VAULT_CACERT}, {name: BAO_CACERT}]
+    ini: [{section: key_rotation_store, key: ca_cert}]
+    vars: [{name: key_rotation_store_ca_cert}]
+  auth_method:
+    description:
+      - How to log in to a V(hashi_vault). V(token) needs O(token) or O(token_file), V(approle) O(role_id) and mostly
+        O(secret_id), V(jwt) O(role) and O(jwt) or O(jwt_file), V(kubernetes) O(role), V(cert) O(client_cert).
+    type: str
+    default: token
+    env: [{name: KEY_ROTATION_VAULT_AUTH_METHOD}]
+    ini: [{section: key_rotation_store, key: auth_method}]
+    vars: [{name: key_rotation_store_auth_method}]
+  auth_mount:
+    description: Where the auth method is mounted. Without it, at its own name.
+    type: str
+    ini: [{section: key_rotation_store, key: auth_mount}]
+    vars: [{name: key_rotation_store_auth_mount}]
+  token:
+    description: The token.
+    type: str
+    env: [{name: VAULT_TOKEN}, {name: BAO_TOKEN}]
+    vars: [{name: key_rotation_store_token}]
+  token_file:
+    description: The file with the token, where O(token) is not set.
+    type: str
+    default: ~/.vault-token
+    ini: [{section: key_rotation_store, key: token_file}]
+    vars: [{name: key_rotation_store_token_file}]
+  role_id:
+    description: Of V(approle), the RoleID.
+    type: str
+    env: [{name: VAULT_ROLE_ID}]
+    vars: [{name: key_rotation_store_role_id}]
+  secret_id:
+    description: Of V(approle), the SecretID. One that may be used once only is too little, as each task logs in.
+    type: str
+    env: [{name: VAULT_SECRET_ID}]
+    vars: [{name: key_rotation_store_secret_id}]
+  role:
+    description: Of V(jwt), V(kubernetes) and V(cert), the role to log in as.
+    type: str
+    ini: [{section: key_rotation_store, key: role}]
+    vars: [{name: key_rotation_store_role}]
+  jwt:
+    description: Of V(jwt) and V(kubernetes), the token to log in with.
+    type: str
+    env: [{name: KEY_ROTATION_VAULT_JWT}]
+    vars: [{name: key_rotation_store_jwt}]
+  jwt_file:
+    description: The file with O(jwt). Of V(kubernetes), without it, that of the pod's service account.
+    type: str
+    ini: [{section: key_rotation_store, key: jwt_file}]
+    vars: [{name: key_rotation_store_jwt_file}]
+  client_cert:
+    description: File with the client's certificate, for V(cert).
+    type: str
+    env: [{name: VAULT_CLIENT_CERT}, {name: BAO_CLIENT_CERT}]
+    ini: [{section: key_rotation_store, key: client_cert}]
+    vars: [{name: key_rotation_store_client_cert}]
+  client_key:
+    description: File with the key of O(client_cert).
+    type: str
+    env: [{name: VAULT_CLIENT_KEY}, {name: BAO_CLIENT_KEY}]
+    ini: [{section: key_rotation_store, key: client_key}]
+    vars: [{name: key_rotation_store_client_key}]
+  profile:
+    description:
+      - Profile of the AWS configuration. Credentials are never options here, they come from where boto3 looks for
+        them, such as C(AWS_ACCESS_KEY_ID), the profile, or the role of the machine.
+    type: str
+    env: [{name: AWS_PROFILE}]
+    ini: [{section: key_rotation_store, key: profile}]
+    vars: [{name: key_rotation_store_profile}]
+  region:
+    description: AWS region of the secret. Without it, the profile's.
+    type: str
+    env: [{name: AWS_REGION}, {name: AWS_DEFAULT_REGION}]
+    ini: [{section: key_rotation_store, key: region}]
+    vars: [{name: key_rotation_store_region}]
+  endpoint_url:
+    description: Address of Secrets Manager, where it is not AWS's own for the region, as with a VPC endpoint.
+    type: str
+    env: [{name: AWS_ENDPOINT_URL_SECRETS_MANAGER}, {name: AWS_ENDPOINT_URL}]
+    ini: [{section: key_rotation_store, key: endpoint_url}]
+    vars: [{name: key_rotation_store_endpoint_url}]
+  timeout:
+    description: How many seconds a server may take to answer.
+    type: int
+    default: 15
+    ini: [{section: key_rotation_store, key: timeout}]
+    vars: [{name: key_rotation_store_timeout}]
+"""

@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key store in one secret of AWS Secrets Manager, by boto3.
+
+The values of each version are one version of the secret, a flat JSON object, so that AWSCURRENT, AWSPENDING and
+AWSPREVIOUS give other readers what they expect. Its id, and with it the idempotency token of its put, is derived from
+the rotation id. A label of its own keeps it: AWS deletes versions without any. The index is a version too, under the
+label HISTORY. AWS has no check-and-set, but takes no other content under an id it has seen: the id of an index is
+derived from the id of the one it replaces, so of two successors the second is refused.
+
+Source: the API reference of AWS Secrets Manager (PutSecretValue, UpdateSecretVersionStage).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoRegionError
+
+from ..errors import RotationError
+from .history import History
+from .server import ServerStore, needed, refuse_cleartext
+
+HISTORY = "HISTORY"
+# In this order: AWS moves AWSPREVIOUS by itself where AWSCURRENT moves.
+LABELS = {"pending": "AWSPENDING", "current": "AWSCURRENT", "previous": "AWSPREVIOUS"}
+NAMESPACE = uuid.UUID("6f0b6f0e-5a70-5d0c-9d55-2f1d3c1f0a11")
+LOGIN = ("ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClientToken", "SignatureDoesNotMatch")
+DENIED = ("AccessDenied", "DecryptionFailure", "EncryptionFailure")  # the last two: the KMS key
+DOWN = ("InternalService", "InternalFailure", "Throttling", "ServiceUnavailable", "RequestTimeout")
+
+
+class SecretsManager(ServerStore):
+    """``options`` are those of the doc fragment key_store. The secret must be there: its maker sets its KMS key."""
+
+    def __init__(self, options: Mapping[str, Any], folder: str) -> None:
+        self._secret = needed(options, "path")
+        if options["endpoint_url"]:
+            refuse_cleartext(options["endpoint_url"])
+        self._options = options
+        self._client: Any = None
+        where = options["endpoint_url"] or options["region"] or "the profile's region"
+        super().__init__(f"{self._secret} in {where}", folder)
+
+    def read_index(self) -> tuple[dict[str, Any] | None, str]:
+        found = self._read(VersionStage=HISTORY)
+        if found is None:
+            self._described()
+            return None, "none"
+        return self._content(found), found["VersionId"]
+
+    def write_index(self, index: dict[str, Any], revision: str) -> None:
+        self._write(_id(f"index after {revision}"), index, HISTORY)
+
+    def read_values(self, rotation_id: str) -> dict[str, str] | None:
+        found = self._read(VersionId=_id(rotation_id))
+        return None if found is None else self._content(found)
+
+    def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
+        self._write(_id(rotation_id), dict(values), f"rotation {rotation_id}")
+
+    def destroy_values(self, rotation_id: str) -> None:
+        """Take every label away. AWS deletes a version without labels when it likes, and has no call to hasten it."""
+        for label in self._described()["VersionIdsToStages"].get(_id(rotation_id), ()):
+            self._move(label, _id(rotation_id), None)
+
+    def show_stages(self, history: History) -> None:
+        for stage, label in LABELS.items():
+            labelled = self._described()["VersionIdsToStages"]
+            now = next((version for version, labels in labelled.items() if label in labels), None)
+            key_id = history.stages.get(stage)
+            wanted = None if key_id is None else _id(history.version(key_id).rotation_id)
+            if wanted != now and (wanted or label != "AWSCURRENT"):  # which AWS does not let go of
+                self._move(label, now, wanted)
+
+    def refuse_unsafe(self) -> None:
+        """Raise E_STORE_STANDBY where the secret is a replica of another region's."""
+        found = self._described()
+        region = self._client.meta.region_name
+        if found.get("PrimaryRegion", region) != region:
+            raise RotationError("E_STORE_STANDBY", server=self.path)
+
+    def _described(self) -> dict[str, Any]:
+        """The secret without its values. Raises E_STORE_MISSING."""
+        found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
+        if found is None:
+            raise RotationError("E_STORE_MISSING", path=self.path, name=self._secret)
+        return {"VersionIdsToStages": {}, **found}
+
+    def _read(self, **version: str) -> dict[str, Any] | None:
+        return self._ask("GetSecretValue", lambda client: client.get_secret_value(SecretId=self._secret, **version))
+
+    def _content(self, found: dict[str, Any]) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(found["SecretString"])
+        except (KeyError, ValueError):
+            raise RotationError("E_STORE_FORMAT", path=self.path, found="a version that is no JSON") from None
+        return content
+
+    def _write(self, version_id: str, content: dict[str, Any], label: str) -> None:
+        self._ask(
+            "PutSecretValue",
+            lambda client: client.put_secret_value(
+                SecretId=self._secret,
+                ClientRequestToken=version_id,
+                SecretString=json.dumps(content),
+                VersionStages=[label],
+            ),
+        )
+
+    def _move(self, label: str, old: str | None, new: str | None) -> None:
+        ends = {"RemoveFromVersionId": old, "MoveToVersionId": new}
+        self._ask(
+            "UpdateSecretVersionStage",
+            lambda client: client.update_secret_version_stage(
+                SecretId=self._secret, VersionStage=label, **{name: end for name, end in ends.items() if end}
+            ),
+        )
+
+    def _ask(self, action: str, call: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
+        """What AWS answers, None where it has no such thing; what stands against it is an error of the catalogue."""
+        failure: RotationError | None = None
+        try:
+            self._client = self._client or self._connected()
+            return call(self._client)
+        except ClientError as exc:
+            code = exc.response["Error"]["Code"]
+            if code == "ResourceNotFoundException":
+                return None
+            failure = self._refused(code, action)
+        except BotoCoreError as exc:
+            failure = self._failure(exc)
+        raise failure
+
+    def _connected(self) -> Any:
+        options = self._options
+        session = boto3.session.Session(profile_name=options["profile"], region_name=options["region"])
+        config = Config(
+            connect_timeout=options["timeout"],
+            read_timeout=options["timeout"],
+            retries={"mode": "standard", "max_attempts": 3},  # safe: every put has its idempotency token
+        )
+        return session.client("secretsmanager", endpoint_url=options["endpoint_url"], config=config)
+
+    def _refused(self, code: str, action: str) -> RotationError:
+        """The error of the catalogue for an error code of AWS."""
+        if code == "ResourceExistsException":
+            return RotationError("E_STORE_CONFLICT", path=self.path)
+        if code.startswith(LOGIN):
+            return RotationError("E_STORE_LOGIN", server=self.path, method="AWS")
+        if code.startswith(DENIED):
+            return RotationError("E_STORE_DENIED", place=f"secretsmanager:{action} ({code})")
+        if code.startswith(DOWN):
+            return RotationError("E_STORE_DOWN", server=self.path, reason=code)
+        return RotationError("E_STORE_REFUSED", server=self.path, place=f"{action} ({code})")
+
+    def _failure(self, exc: Exception) -> RotationError:
+        """The error of the catalogue for one of botocore's own."""
+        if isinstance(exc, NoRegionError):
+            return RotationError("E_STORE_NEEDS", name="region", found="is not set")
+        if isinstance(exc, (ConnectionError, HTTPClientError)):
+            return RotationError("E_STORE_DOWN", server=self.path, reason=type(exc).__name__)
+        return RotationError("E_STORE_LOGIN", server=self.path, method=type(exc).__name__)
+
+
+def _id(name: str) -> str:
+    return str(uuid.uuid5(NAMESPACE, name))

@@ -1,0 +1,240 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key store in HashiCorp Vault or OpenBao, in a KV secrets engine of version 2, by hvac.
+
+``PATH`` is the index. ``PATH/ROTATION_ID`` are the values of one version: written once with cas=0, so that max_versions
+never drops any, a policy without ``update`` keeps them from being overwritten, and ``destroy`` removes those of one
+version alone. The stages are not kept in custom metadata, which has no check-and-set in HashiCorp Vault, nor as KV
+versions of one path: whoever reads that without a version would be given the pending keys. Custom metadata of the index
+repeats them for people and monitors.
+
+The answers' form: the KV version 2 API of the Vault documentation, seen on OpenBao 2.7.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import hvac
+import requests
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
+
+from ..errors import RotationError
+from .history import STAGES, History
+from .server import ServerStore, needed, refuse_cleartext
+
+KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+# What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
+STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
+
+Options = Mapping[str, Any]
+
+
+def _token(client: hvac.Client, options: Options) -> None:
+    client.token = options["token"] or _content(options, "token_file")
+
+
+def _approle(client: hvac.Client, options: Options) -> None:
+    client.auth.approle.login(needed(options, "role_id"), options["secret_id"], mount_point=options["auth_mount"])
+
+
+def _jwt(client: hvac.Client, options: Options) -> None:
+    jwt = options["jwt"] or _content(options, "jwt_file")
+    client.auth.jwt.jwt_login(needed(options, "role"), jwt, path=options["auth_mount"])
+
+
+def _kubernetes(client: hvac.Client, options: Options) -> None:
+    jwt = options["jwt"] or _content({"jwt_file": options["jwt_file"] or KUBERNETES_TOKEN}, "jwt_file")
+    client.auth.kubernetes.login(needed(options, "role"), jwt, mount_point=options["auth_mount"])
+
+
+def _cert(client: hvac.Client, options: Options) -> None:
+    certificate, key = needed(options, "client_cert"), needed(options, "client_key")
+    client.auth.cert.login(options["role"] or "", cert_pem=certificate, key_pem=key, mount_point=options["auth_mount"])
+
+
+LOGINS: dict[str, Callable[[hvac.Client, Options], None]] = {
+    "token": _token,
+    "approle": _approle,
+    "jwt": _jwt,
+    "kubernetes": _kubernetes,
+    "cert": _cert,
+}
+
+
+class HashiVault(ServerStore):
+    """``options`` are those of the doc fragment key_store. Logs in at the first request."""
+
+    def __init__(self, options: Options, folder: str) -> None:
+        address = refuse_cleartext(needed(options, "url"))
+        if options["auth_method"] not in LOGINS:
+            raise RotationError("E_STORE_NEEDS", name="auth_method", found=f"is none of {', '.join(LOGINS)}")
+        self._secret = str(needed(options, "path")).strip("/")
+        self._mount = str(options["mount"]).strip("/")
+        self._options = {**options, "auth_mount": options["auth_mount"] or options["auth_method"]}
+        self._server = f"{address.hostname}:{address.port or {'https': 443}.get(address.scheme, 80)}"
+        self._client: hvac.Client | None = None
+        super().__init__(f"{self._mount}/{self._secret} on {self._server}", folder)
+
+    def read_index(self) -> tuple[dict[str, Any] | None, int]:
+        index, metadata = self._read(self._secret)
+        if not metadata:
+            self._refuse_mount()
+        elif index is None:
+            raise RotationError("E_STORE_DELETED", mount=self._mount, secret=self._secret)
+        return index, metadata.get("version", 0)
+
+    def write_index(self, index: dict[str, Any], revision: int) -> None:
+        self._write(self._secret, index, revision)
+
+    def read_values(self, rotation_id: str) -> dict[str, str] | None:
+        secret = self._place(rotation_id)
+        values, metadata = self._read(secret)
+        if values is None and metadata and not metadata["destroyed"]:
+            raise RotationError("E_STORE_DELETED", mount=self._mount, secret=secret)
+        return values
+
+    def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
+        self._write(self._place(rotation_id), dict(values), 0)
+
+    def destroy_values(self, rotation_id: str) -> None:
+        secret = self._place(rotation_id)
+        self._ask(
+            f"{self._mount}/destroy/{secret}",
+            lambda client: client.secrets.kv.v2.destroy_secret_versions(secret, [1], mount_point=self._mount),
+        )
+
+    def show_stages(self, history: History) -> None:
+        shown = {stage: history.stages.get(stage, "none") for stage in STAGES}
+        self._ask(
+            f"{self._mount}/metadata/{self._secret}",
+            lambda client: client.secrets.kv.v2.update_metadata(
+                self._secret, custom_metadata=shown, mount_point=self._mount
+            ),
+        )
+
+    def refuse_unsafe(self) -> None:
+        """Raise E_STORE_EXPIRES where the mount or the index has KV delete what is put after a time."""
+        asked = {
+            f"{self._mount}/config": lambda client: client.secrets.kv.v2.read_configuration(mount_point=self._mount),
+            f"{self._mount}/metadata/{self._secret}": lambda client: client.secrets.kv.v2.read_secret_metadata(
+                self._secret, mount_point=self._mount
+            ),
+        }
+        for place, call in asked.items():
+            after = self._ask(place, call).get("data", {}).get("delete_version_after", "0s")
+            if after != "0s":
+                raise RotationError("E_STORE_EXPIRES", place=place, after=after)
+
+    def _place(self, rotation_id: str) -> str:
+        return f"{self._secret}/{rotation_id.replace(' ', '~')}"  # no id that an operator may choose has a ~
+
+    def _read(self, secret: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """Data and metadata of the newest KV version: no data where that was deleted, neither where none was put."""
+        answer = self._ask(
+            f"{self._mount}/data/{secret}",
+            lambda client: client.secrets.kv.v2.read_secret_version(
+                secret, mount_point=self._mount, raise_on_deleted_version=True
+            ),
+        )
+        found = answer.get("data") or {}
+        metadata = found.get("metadata") or {}
+        if metadata.get("deletion_time") and found.get("data") is not None:
+            raise RotationError("E_STORE_EXPIRES", place=f"{self._mount}/{secret}", after=metadata["deletion_time"])
+        return found.get("data"), metadata
+
+    def _write(self, secret: str, data: dict[str, Any], cas: int) -> None:
+        self._ask(
+            f"{self._mount}/data/{secret}",
+            lambda client: client.secrets.kv.v2.create_or_update_secret(secret, data, cas=cas, mount_point=self._mount),
+        )
+
+    def _refuse_mount(self) -> None:
+        """Raise E_STORE_MOUNT or E_STORE_KV_VERSION unless the mount is a KV engine of version 2."""
+        place = f"sys/internal/ui/mounts/{self._mount}/{self._secret}"
+        try:
+            mount = self._ask(place, lambda client: client.adapter.get(f"/v1/{place}")).get("data", {})
+        except RotationError as exc:
+            if exc.code != "E_STORE_DENIED":
+                raise
+            mount = {}  # the server does not say whether there is none, or none for this token
+        if mount.get("type") != "kv":
+            raise RotationError("E_STORE_MOUNT", mount=self._mount, server=self._server)
+        if mount["options"].get("version") != "2":
+            raise RotationError("E_STORE_KV_VERSION", mount=self._mount)
+
+    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> dict[str, Any]:
+        """What the server answers, nothing where it has none; what stands against it is an error of the catalogue."""
+        failure: RotationError | None = None
+        try:
+            self._client = self._client or self._login()
+            answer = call(self._client)
+        except InvalidPath as exc:
+            answer = exc.json or {}
+        except (VaultError, requests.RequestException) as exc:
+            failure = self._failure(exc, place)
+        if failure is not None:
+            raise failure
+        if isinstance(answer, dict):
+            return answer
+        if 300 <= answer.status_code < 400:
+            raise RotationError("E_STORE_STANDBY", server=self._server)
+        return {}
+
+    def _login(self) -> hvac.Client:
+        options = self._options
+        for name in ("ca_cert", "client_cert", "client_key"):
+            if options[name] and not os.path.isfile(options[name]):
+                raise RotationError("E_STORE_NEEDS", name=name, found=f"({options[name]}) is no file")
+        client = hvac.Client(
+            url=options["url"],
+            token="",
+            namespace=options["namespace"],
+            verify=options["ca_cert"] or True,
+            cert=(options["client_cert"], options["client_key"]) if options["client_cert"] else None,
+            timeout=options["timeout"],
+            allow_redirects=False,  # a redirect would carry the token to another host
+        )
+        try:
+            LOGINS[options["auth_method"]](client, options)
+        except (InvalidPath, InvalidRequest, Forbidden, Unauthorized):
+            raise self._login_refused() from None
+        return client
+
+    def _login_refused(self) -> RotationError:
+        return RotationError("E_STORE_LOGIN", server=self._server, method=self._options["auth_method"])
+
+    def _failure(self, exc: Exception, place: str) -> RotationError:
+        """The error of the catalogue for one of hvac's or of requests'. Their texts are looked at and never shown."""
+        said = " ".join(getattr(exc, "errors", None) or ()).lower()
+        if isinstance(exc, requests.exceptions.SSLError):
+            return RotationError("E_STORE_TLS", server=self._server)
+        if any(word in said for word in STANDBY):
+            return RotationError("E_STORE_STANDBY", server=self._server)
+        if "sealed" in said or isinstance(exc, VaultNotInitialized):
+            return RotationError("E_STORE_SEALED", server=self._server)
+        if isinstance(exc, (Forbidden, Unauthorized)):
+            return RotationError("E_STORE_DENIED", place=place) if self._token_lives() else self._login_refused()
+        if "check-and-set" in said:
+            return RotationError("E_STORE_CONFLICT", path=self.path)
+        if isinstance(exc, InvalidRequest):
+            return RotationError("E_STORE_REFUSED", server=self._server, place=place)
+        return RotationError("E_STORE_DOWN", server=self._server, reason=type(exc).__name__)
+
+    def _token_lives(self) -> bool:
+        """Whether the server knows the token: it answers 403 to a dead one as it does to one without the right."""
+        try:
+            return bool(self._client and self._client.auth.token.lookup_self())
+        except (VaultError, requests.RequestException):
+            return False
+
+
+def _content(options: Options, name: str) -> str:
+    path = os.path.expanduser(needed(options, name))
+    try:
+        with open(path, encoding="ascii") as handle:
+            return handle.read().strip()
+    except (OSError, UnicodeDecodeError):
+        raise RotationError("E_STORE_NEEDS", name=name, found=f"({path}) cannot be read") from None

@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Old keys are destroyed by what a census of the real data says, and by nothing less."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from .conftest import BIN, CHECKOUT, Outcome, Site
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ key_rotation_project_dir }}/.venv/bin/python"
+    store: "{{ key_rotation_store }}"
+    record_dir: "{{ key_rotation_record_dir }}"
+  tasks:
+    - tetech.key_rotation.django_census:
+        project_dir: "{{ key_rotation_project_dir }}"
+        env_file: "{{ key_rotation_project_dir }}/.env"
+        store: "{{ store }}"
+      register: census
+    - tetech.key_rotation.key_version:
+        state: "{{ state }}"
+        key_id: "{{ key_id | default(omit) }}"
+        census: "{{ census }}"
+        store: "{{ store }}"
+        rotation_id: "{{ rotation_id }}"
+        record_dir: "{{ record_dir }}"
+"""
+
+
+def run(site: Site, folder: Path, state: str, rotation_id: str, **more: str) -> Outcome:
+    (folder / "play.yml").write_text(PLAY)
+    variables = json.dumps({"state": state, "rotation_id": rotation_id, **more})
+    done = subprocess.run(
+        [str(BIN / "ansible-playbook"), "-i", str(site.inventory), str(folder / "play.yml"), "-e", variables],
+        env=site.environment(ANSIBLE_COLLECTIONS_PATH=str(CHECKOUT / ".ansible/tree")),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout + done.stderr)
+
+
+def test_what_no_value_is_under_is_destroyed_and_the_rest_is_not(site, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("play")
+    old = site.env_values()
+    assert site.play("rotate").code == 0
+    stages = site.stored()["stages"]
+
+    needed = run(site, folder, "destroyed", "retire", key_id=stages["current"])
+    assert (needed.code, needed.error()) == (2, "E_VERSION_USED")
+    done = run(site, folder, "destroyed", "retire", key_id=stages["previous"])
+    assert done.code == 0, done.text
+    kept = {version["key_id"]: version for version in site.stored()["versions"]}
+    assert (kept[stages["previous"]]["state"], kept[stages["previous"]]["values"]) == ("destroyed", {})
+    assert not any(value in json.dumps(site.stored()) for value in old.values())
+
+    assert site.play("verify").code == 0
+    assert site.play("rollback").error() == "E_NOTHING_TO_ROLL_BACK"
+    assert site.play("rotate").code == 0
+    assert site.play("verify").code == 0
+
+
+def test_a_pending_version_that_no_value_is_under_is_discarded(site, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("play")
+    assert site.play("rotate").code == 0
+    pending = run(site, folder, "pending", "never-mind")
+    assert pending.code == 0, pending.text
+    assert run(site, folder, "discarded", "never-mind").code == 0
+    assert "pending" not in site.stored()["stages"]
+    assert run(site, folder, "discarded", "never-mind").code == 0
+    assert site.play("rotate").code == 0
