@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -139,37 +138,6 @@ def test_a_row_deleted_meanwhile_is_no_error(
     monkeypatch.setattr(reencryption, "_compare_and_set", interrupted)
     run(database, keyring)
     assert classes(database, keyring) == {"pending": 49}
-
-
-def test_a_writer_that_never_stops_loses_nothing(database: Database, keyring: Keyring) -> None:
-    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=200)
-    stop = threading.Event()
-    last: dict[int, bytes] = {}
-
-    def write() -> None:
-        other = Database("default", "application")
-        cipher = keyring.cipher(SCHEME, "pending")
-        number = 0
-        while not stop.is_set():
-            row, number = number % 200, number + 1
-            text = f"late {number}".encode()
-            other.execute("UPDATE secrets SET a = %s WHERE id = %s", (cipher.seal(Opened(text, 5)).decode(), row))
-            last[row] = text
-        other.close()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        run(database, keyring)
-    finally:
-        stop.set()
-        writer.join()
-    run(database, keyring)
-    cipher = keyring.cipher(SCHEME, "pending")
-    found = dict(database.rows("SELECT id, a FROM secrets"))
-    assert last
-    assert {row: cipher.open(found[row].encode()).plaintext for row in last} == last
-    assert classes(database, keyring) == {"pending": 200}
 
 
 def test_locked_rows_are_given_way_to_and_named(

@@ -178,15 +178,10 @@ def look(
 ) -> list[Found]:
     """Open every token in ``values`` of one column, those of ``rows``. ``known`` is what the journal says."""
     marker = keyring.schemes[target.scheme].marker
-    tokens = [
-        (row, place, token)
-        for row, value in enumerate(values)
-        if value
-        for place, token in enumerate(target.kind.tokens(value, marker))
-    ]
+    tokens = target.kind.find(values, marker)
     key_ids = [known.get((target.name, rows[row])) for row, _, _ in tokens] if known else None
     opened = keyring.stages_of(target.scheme, [token for _, _, token in tokens], key_ids)
-    return [Found(*where, inside) for where, inside in zip(tokens, opened)]
+    return [Found(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
 
 
 def _class(

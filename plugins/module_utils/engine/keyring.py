@@ -118,14 +118,19 @@ class Keyring:
         Raises E_FUNCTION where the application's functions read one under the keys of before: they have others.
         """
         cipher = self.cipher(scheme, destination)
-        fresh = cipher.seal_all([inside for _, inside in opened])
-        for token, (stage, _) in zip(fresh, opened):
-            before = self.cipher(scheme, stage)
-            if isinstance(before, FunctionCipher) and before.open(token) is not None:
-                found = "reads what was sealed under other keys: its keys are not those of the key set"
-                raise before.process.refusal(before.functions.decrypt, found)
+        insides = [inside for _, inside in opened]
+        fresh = cipher.seal_all(insides)
+        if isinstance(cipher, FunctionCipher):
+            for token, (stage, _) in zip(fresh, opened):
+                self._refuse_same_keys(scheme, stage, token)
         checked = cipher.open_all(fresh)
-        return [token if again == inside else None for token, again, (_, inside) in zip(fresh, checked, opened)]
+        return [token if again == inside else None for token, again, inside in zip(fresh, checked, insides)]
+
+    def _refuse_same_keys(self, scheme: str, stage: str, fresh: bytes) -> None:
+        before = self.cipher(scheme, stage)
+        if isinstance(before, FunctionCipher) and before.open(fresh) is not None:
+            found = "reads what was sealed under other keys: its keys are not those of the key set"
+            raise before.process.refusal(before.functions.decrypt, found)
 
     def stages_of(
         self, scheme: str, tokens: Sequence[bytes], key_ids: Sequence[str | None] | None = None

@@ -191,12 +191,7 @@ class Rewriting:
         self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.Found, bytes]]
     ) -> dict[int, Any]:
         """The new values of one column, by the row's place in the page."""
-        pairs: dict[int, tuple[list[bytes], list[bytes]]] = {}
-        for token, fresh in sealed:
-            before, after = pairs.setdefault(token.row, ([], []))
-            before.append(token.token)
-            after.append(fresh)
-        new = {row: target.kind.put(values[row], before, after) for row, (before, after) in pairs.items()}
+        new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
         if target.limit is not None:
             for value in new.values():
                 if len(value) > target.limit:

@@ -1,0 +1,203 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several workers beside several writers: nothing is lost, and the application never pays for it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    catalog,
+    census,
+    derivation,
+    discovery,
+    journal,
+    reencryption,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    database as engine_database,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from .conftest import Seed, rewrite
+from .test_engine import NEW, OLD, SCHEME, SCHEMES, TABLE, keyring  # noqa: F401  # a fixture
+
+ROWS = 20_000
+
+
+def target(database: Database) -> discovery.Target:
+    return discovery.Target(TABLE, "a", "text", SCHEME, "Secret", catalog.row_key(database, TABLE), None)
+
+
+def fill(database: Database, ring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
+    insides = [Opened(f"value {number}".encode(), 1_700_000_000) for number in range(ROWS)]
+    tokens = [token.decode() for token in ring.cipher(SCHEME, "current").seal_all(insides)]
+    ids = [str(number) for number in range(ROWS)]
+    arrays = (engine_database.array(ids), engine_database.array(tokens))
+    database.execute("INSERT INTO secrets SELECT * FROM unnest(%s::int[], %s::text[])", arrays)
+
+
+@contextlib.contextmanager
+def writers(seed: Seed, count: int) -> Iterator[list[dict[str, Any]]]:
+    """So many instances of the application, on the new keys; their reports, once they have ended."""
+    kdf = derivation.pbkdf2_sha256
+    key = kdf(NEW.values["SECRET_KEY"].encode(), NEW.values["ENCRYPTION_SALT"].encode(), iterations=100_000)
+    command = [sys.executable, str(Path(__file__).with_name("writer.py")), seed.host, "engine"]
+    fernet = base64.urlsafe_b64encode(key).decode()
+    started = [
+        subprocess.Popen([*command, str(n), fernet], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for n in range(count)
+    ]
+    reports: list[dict[str, Any]] = []
+    try:
+        for process in started:
+            assert process.stdout.readline() == "begun\n"
+        yield reports
+    finally:
+        for process in started:
+            process.stdin.close()
+        reports += [json.loads(process.stdout.read()) for process in started]
+        for process in started:
+            process.wait(10)
+
+
+def test_four_writers_for_the_whole_run(database: Database, keyring: Keyring, seed: Seed) -> None:
+    fill(database, keyring)
+    with writers(seed, 4) as reports:
+        time.sleep(0.5)  # let them meet every part of the table
+        work = rewrite(database, [target(database)], keyring, "pending", workers=3)
+    assert work.values["secrets.a"] > ROWS / 2
+    assert sum(report["transactions"] for report in reports) > 100
+    assert [report["errors"] for report in reports] == [[], [], [], []], "no deadlock, no time-out, for them"
+
+    rewrite(database, [target(database)], keyring, "pending")
+    cipher = keyring.cipher(SCHEME, "pending")
+    found = {
+        row: cipher.open(token.encode()).plaintext.decode() for row, token in database.rows("SELECT * FROM secrets")
+    }
+    written = {int(row): text for report in reports for row, text in report["last"].items()}
+    expected = {row: f"value {row}" for row in range(ROWS)} | written
+    assert found == {row: text for row, text in expected.items() if text is not None}
+    print(f"{work.conflicts} conflicts in {work.passes} passes beside {len(written)} written rows")
+
+
+def test_a_slow_span_does_not_hold_the_rest(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one worker sits on its span, the other one does all the others."""
+    fill(database, keyring)
+    real = reencryption._compare_and_set
+    marker = Path(os.environ.get("TMPDIR", "/tmp")) / f"key_rotation_slow_{os.getpid()}"
+
+    def lingering(db: Database, table: Any, key: Any, members: Any, changes: Any) -> Any:
+        if changes[0].key == ("0",):
+            deadline = time.monotonic() + 20
+            while not marker.exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert marker.exists()
+        elif int(changes[0].key[0]) >= ROWS - 1000:
+            marker.touch()
+        return real(db, table, key, members, changes)
+
+    monkeypatch.setattr(reencryption, "_compare_and_set", lingering)
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 1000)
+    try:
+        work = rewrite(database, [target(database)], keyring, "pending", workers=2)
+    finally:
+        marker.unlink(missing_ok=True)
+    assert work.values == {"secrets.a": ROWS}
+
+
+def workers_of(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children]
+
+
+def crew_of(database: Database, ring: Keyring, count: int, stop: Stop) -> tuple[Any, Crew, reencryption.Work]:
+    rewriting = reencryption.Rewriting([target(database)], ring, "pending")
+    journal.Journal(database, ring, [target(database)]).prepare()
+    return rewriting, Crew(count, rewriting.batches, database.another, stop), reencryption.Work()
+
+
+def test_a_killed_worker_is_told_and_the_next_run_ends_well(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring)
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
+    rewriting, crew, work = crew_of(database, keyring, 2, Stop())
+    before = set(workers_of(os.getpid()))
+
+    def kill_one(batch: reencryption.Batch) -> None:
+        victims = set(workers_of(os.getpid())) - before
+        os.kill(min(victims), signal.SIGKILL)
+
+    work.report = kill_one
+    with pytest.raises(RotationError, match="E_WORKER") as refused:
+        reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+    assert "values were re-encrypted to the keys" in str(refused.value)
+    assert set(workers_of(os.getpid())) <= before, "no worker is left behind"
+    again = rewrite(database, [target(database)], keyring, "pending", workers=2)
+    assert 0 < again.values["secrets.a"] < ROWS
+    tally = census.take(database, [target(database)], keyring, digest_key=b"k")[0]
+    assert tally.classes == {"pending": ROWS}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_wish_to_stop_is_met_at_the_end_of_a_batch(
+    database: Database, keyring: Keyring, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring)
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
+    stop = Stop()
+    rewriting, crew, work = crew_of(database, keyring, count, stop)
+    handler = signal.getsignal(signal.SIGTERM)
+    work.report = lambda batch: os.kill(os.getpid(), signal.SIGTERM)
+    with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
+        reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+    assert signal.getsignal(signal.SIGTERM) == handler
+    tally = census.take(database, [target(database)], keyring, digest_key=b"k")[0]
+    assert tally.classes["pending"] >= work.values["secrets.a"] > 0
+    assert tally.classes["current"] > 0
+    assert rewrite(database, [target(database)], keyring, "pending", workers=count).values["secrets.a"] > 0
+
+
+def test_all_workers_of_a_run_share_its_lock_and_another_run_is_refused(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_database, "LOCK_SECONDS", 0)
+    fill(database, keyring)
+    run = Database("default", "this")
+    run.lock("this run")
+    refused = []
+    rewriting, crew, work = crew_of(run, keyring, 2, Stop())
+
+    def try_another(batch: reencryption.Batch) -> None:
+        with contextlib.closing(Database("default", "another")) as other:
+            with pytest.raises(RotationError) as locked:
+                other.lock("another run")
+            refused.append(locked.value.code)
+
+    work.report = try_another
+    reencryption.reencrypt(run, rewriting, crew, work, keyring.key_id("pending"))
+    assert set(refused) == {"E_LOCKED"}
+    assert work.values == {"secrets.a": ROWS}
+    run.close()
+    with contextlib.closing(Database("default", "another")) as other:
+        monkeypatch.setattr(engine_database, "LOCK_SECONDS", 2)
+        other.lock("another run")
