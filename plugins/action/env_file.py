@@ -34,4 +34,5 @@ class ActionModule(RotationAction):
             )
         asked = {"state": options["state"], "dialect": options["dialect"], "path": args["path"]}  # ~ is the host's
         chosen = {name: values[name] for name in names} if values else {}
-        return self.on_host("env_file", {**asked, "names": names, "values": chosen})
+        places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
+        return self.on_host("env_file", {**asked, "keys": places, "values": chosen})

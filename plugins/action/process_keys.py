@@ -16,7 +16,8 @@ class ActionModule(RotationAction):
         _, options = self.validate_argument_spec(PROCESS_KEYS_OPTIONS)
         expected = self.store(options).load().stage(options["stage"]).key_id
         asked = {name: options[name] for name in ("dialect", "units", "pids", "patterns", "hidden_environment")}
-        asked.update(env_file=args["env_file"], names=[key["name"] for key in options["keys"]])  # ~ is the host's
+        places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
+        asked.update(env_file=args["env_file"], keys=places)  # ~ is the host's
         result = self.on_host("process_keys", {**asked, "expected": expected})
         stale = [each for each in result.get("processes", []) if each["stale"]]
         if stale:

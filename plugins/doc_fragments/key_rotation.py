@@ -54,6 +54,10 @@ options:
         description: Name of the setting, as the env file has it.
         type: str
         required: true
+      destination:
+        description:
+          - A key file of its own for this key, one key per line. Without it, the key is a line of O(env_file).
+        type: path
       type:
         description:
           - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).

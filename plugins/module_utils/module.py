@@ -32,6 +32,7 @@ KEY_OPTIONS: dict[str, Any] = {
             "type": {"type": "str", "default": "token_urlsafe"},
             "bytes": {"type": "int"},
             "keep": {"type": "int", "default": 0},
+            "destination": {"type": "path"},
         },
         "default": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
     },

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import dotenv
+from . import key_files
 from .engine.rotation import Request
 
 
@@ -20,8 +20,8 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
     key_sets = params["key_sets"]
     keys_from = "the key store"
     if not key_sets:
-        names = [key["name"] for key in params["keys"]]
-        key_sets = {"current": dotenv.read(params["env_file"], names, every=every_key, dialect=params["dialect"])}
+        found = key_files.read(params["env_file"], params["keys"], every=every_key, dialect=params["dialect"])
+        key_sets = {"current": found}
         keys_from = params["env_file"]
     return Request(
         project_dir=params["project_dir"],
@@ -37,4 +37,5 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         base=params["base"],
         env_file=params["env_file"],
         dialect=params["dialect"],
+        key_files=key_files.files(params["keys"]),
     )

@@ -92,6 +92,7 @@ OPTIONS: dict[str, Any] = {
 
 def take_census(module: AnsibleModule) -> dict[str, Any]:
     """Open the application, class every value, and hold it against what was expected."""
+    from ..module_utils import key_files
     from ..module_utils.engine import census, project, rotation
     from ..module_utils.request import request_of
 
@@ -102,9 +103,10 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         keyring = application.keyring
     census.refuse_unreadable(tallies)
     found = [tally.as_result() for tally in tallies]
-    keys = _of_env_file(params)
-    if DIALECTS[params["dialect"]].read_by_application:
-        application.started.refuse_other_source(params["env_file"], keys.values)
+    keys = _of_files(params)
+    names = key_files.names_of_env_file(params["keys"])
+    if names and DIALECTS[params["dialect"]].read_by_application:
+        application.started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})
     if params["expect_stage"]:
         census.refuse_other_than(params["expect_stage"], tallies, keyring)
         _refuse_other_env(params, keys.key_id, keyring.key_id(params["expect_stage"]))
@@ -117,14 +119,11 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def _of_env_file(params: dict[str, Any]) -> Any:
-    from ..module_utils import dotenv
+def _of_files(params: dict[str, Any]) -> Any:
+    from ..module_utils import key_files
     from ..module_utils.engine.keysets import KeySet
 
-    if not params["env_file"]:
-        raise RotationError("E_OPTION", name="env_file", found="is not set", advice="Name the file with the keys.")
-    names = [key["name"] for key in params["keys"]]
-    return KeySet(dotenv.read(params["env_file"], names, dialect=params["dialect"]))
+    return KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"]))
 
 
 def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:

@@ -42,7 +42,9 @@ options:
     required: true
     choices: [current, pending, previous]
   keys:
-    description: The settings to set, each a dictionary with its V(name).
+    description:
+      - The settings to set, each a dictionary with its V(name).
+      - One with a V(destination) is not set in O(path), but is the content of that key file, one key per line.
     type: list
     elements: dict
     required: true
@@ -102,30 +104,32 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.module import ENV_FILE_OPTIONS, run
 
 OPTIONS: dict[str, Any] = {
-    **{name: ENV_FILE_OPTIONS[name] for name in ("state", "path", "dialect")},
-    "names": {"type": "list", "elements": "str", "required": True},
+    **{name: ENV_FILE_OPTIONS[name] for name in ("state", "path", "dialect", "keys")},
     "values": {"type": "dict", "required": True, "no_log": True},
 }
 
 
 def set_values(module: AnsibleModule) -> dict[str, Any]:
-    """Rewrite the file where a value differs. Without values (a dry run before there are any) say what would be set."""
-    from ..module_utils import dotenv
+    """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
+    from ..module_utils import dotenv, key_files
     from ..module_utils.engine.keysets import KeySet
 
     state, path, dialect = module.params["state"], module.params["path"], module.params["dialect"]
-    names, values = module.params["names"], module.params["values"]
-    before = KeySet(dotenv.read(path, names, dialect=dialect))
+    keys, values = module.params["keys"], module.params["values"]
+    names = [key["name"] for key in keys]
+    before = KeySet(key_files.read(path, keys, dialect=dialect))
     after = KeySet(values).key_id if values else "(made by a real run)"
     differs = after != before.key_id
     if not module.check_mode:
-        dotenv.discard_leftover(path)
+        for place in key_files.paths(path, keys):
+            dotenv.discard_leftover(place)
     if differs:
-        dotenv.refuse_unwritable(path)
-        text = dotenv.read_text(path)
-        new_text = dotenv.rewritten(text, values, path, dialect)
+        key_files.refuse_unwritable(path, keys)
+    if differs and values:
+        changes = key_files.changes(path, keys, values, dialect)
         if not module.check_mode:
-            (dotenv.write if state == "present" else dotenv.rehearse)(path, text, new_text)
+            for change in changes:
+                (dotenv.write if state == "present" else dotenv.rehearse)(*change)
     changed = differs and state == "present"
     result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
     if module._diff and state == "present":

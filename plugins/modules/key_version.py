@@ -114,15 +114,14 @@ from ..module_utils.module import KEY_VERSION_OPTIONS, run
 
 def read_sealed(module: AnsibleModule) -> dict[str, Any]:
     """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
-    from ..module_utils import dotenv, sealed
+    from ..module_utils import key_files, sealed
     from ..module_utils.engine.keysets import KeySet
 
     params = module.params
     if not params["seal_to"]:
         raise RotationError("E_OPTION", name="seal_to", found="is not set", advice="Call key_version by its full name.")
-    names = [key["name"] for key in params["keys"]]
-    values = dotenv.read(params["env_file"], names, dialect=params["dialect"])
-    dotenv.refuse_unwritable(params["env_file"])
+    values = key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])
+    key_files.refuse_unwritable(params["env_file"], params["keys"])
     return {"changed": False, "sealed": sealed.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}
 
 

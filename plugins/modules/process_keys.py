@@ -121,24 +121,24 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Any] = {
     **{
         name: PROCESS_KEYS_OPTIONS[name]
-        for name in ("env_file", "dialect", "units", "pids", "patterns", "hidden_environment")
+        for name in ("env_file", "dialect", "keys", "units", "pids", "patterns", "hidden_environment")
     },
-    "names": {"type": "list", "elements": "str", "required": True},
     "expected": {"type": "str", "required": True, "no_log": False},
 }
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
-    from ..module_utils import dotenv, processes
+    from ..module_utils import key_files, processes
     from ..module_utils.engine.keysets import KeySet
     from ..module_utils.running import Switch
 
     path, expected = module.params["env_file"], module.params["expected"]
-    keys = KeySet(dotenv.read(path, module.params["names"], dialect=module.params["dialect"]))
+    keys = KeySet(key_files.read(path, module.params["keys"], dialect=module.params["dialect"]))
     if keys.key_id != expected:
         raise RotationError("E_ENV_NOT_SWITCHED", path=path, found=keys.key_id, expected=expected)
-    switch = Switch(path, os.stat(path).st_ctime, keys, module.params["hidden_environment"] == "accept")
+    at = max(os.stat(place).st_ctime for place in key_files.paths(path, module.params["keys"]))
+    switch = Switch(path, at, keys, module.params["hidden_environment"] == "accept")
     there = processes.snapshot()
     judged = [switch.judged(there, there[pid]) for pid in sorted(_asked(module.params, there))]
     return {"changed": False, "key_id": expected, "processes": [each for each in judged if each]}

@@ -18,10 +18,10 @@ import json
 import os
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from .. import dotenv
+from .. import dotenv, key_files
 from ..dialects import DIALECTS
 from ..errors import RotationError
 from . import project
@@ -30,25 +30,25 @@ KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptog
 
 
 @dataclass(frozen=True)
-class Start:
-    """What the application is started with."""
+class Place:
+    """Where an application is, and where it reads its keys."""
 
     project_dir: str
     settings_module: str | None
     env_file: str | None
     dialect: str
-    keys: Mapping[str, str] = field(repr=False)
+    key_files: Mapping[str, str]
 
 
-def serve(start: Start, connection: Any) -> None:
+def serve(place: Place, keys: Mapping[str, str], connection: Any) -> None:
     """Answer calls until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
     silence()
     opener = Opener()
     try:
-        use_keys(start)
+        use_keys(place, keys)
         remember_derivations()
-        project.start(start.project_dir, start.settings_module)
+        project.start(place.project_dir, place.settings_module)
     except RotationError as exc:
         opener.failure = exc
     with contextlib.suppress(EOFError, OSError):
@@ -149,28 +149,30 @@ def silence() -> None:
         os.dup2(null, standard)
 
 
-def use_keys(start: Start) -> None:
-    """These keys in the environment, as libc keeps it for this process alone, and in the .env file as it is read here.
+def use_keys(place: Place, keys: Mapping[str, str]) -> None:
+    """These keys in the environment, as libc keeps it for this process alone, and in the files as they are read here.
 
     No file is written, and /proc shows the environment that the process was born with.
     """
-    os.environ.update(start.keys)
-    if start.env_file is None or not DIALECTS[start.dialect].read_by_application:
-        return
-    text = dotenv.read_text(start.env_file)
-    there = dotenv.read(start.env_file, list(start.keys), every=False, dialect=start.dialect)
-    values = {name: start.keys[name] for name in there}
-    content = dotenv.rewritten(text, values, start.env_file, start.dialect).encode("utf-8")
-    path = os.path.realpath(start.env_file)
+    os.environ.update({name: value for name, value in keys.items() if name not in place.key_files})
+    described = [{"name": name, "destination": place.key_files.get(name)} for name in keys]
+    if place.env_file is None or not DIALECTS[place.dialect].read_by_application:
+        described = [key for key in described if key["destination"]]
+    else:
+        there = dotenv.read(place.env_file, key_files.names_of_env_file(described), every=False, dialect=place.dialect)
+        described = [key for key in described if key["destination"] or key["name"] in there]
+    changes = key_files.changes(place.env_file or "", described, keys, place.dialect)
+    texts = {os.path.realpath(path): new.encode("utf-8") for path, _, new in changes}
     real = open
 
     def opened(
         file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *rest: Any, **more: Any
     ) -> Any:
-        named = isinstance(file, (str, bytes, os.PathLike))
-        if not named or os.path.realpath(os.fsdecode(file)) != path or set(mode) & set("wax+"):
+        path = os.path.realpath(os.fsdecode(file)) if isinstance(file, (str, bytes, os.PathLike)) else None
+        if path not in texts or set(mode) & set("wax+"):
             return real(file, mode, buffering, encoding, *rest, **more)
-        return io.BytesIO(content) if "b" in mode else io.TextIOWrapper(io.BytesIO(content), encoding or "utf-8")
+        raw = io.BytesIO(texts[path])
+        return raw if "b" in mode else io.TextIOWrapper(raw, encoding or "utf-8")
 
     builtins.open = io.open = opened
 

@@ -37,11 +37,11 @@ class Process:
     By fork the keys go over in memory, and nowhere else.
     """
 
-    def __init__(self, start: child.Start, key_id: str) -> None:
-        self._key_id = key_id
+    def __init__(self, place: child.Place, keys: KeySet) -> None:
+        self._key_id = keys.key_id
         context = multiprocessing.get_context("fork")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=child.serve, args=(start, theirs), daemon=True)
+        self._process = context.Process(target=child.serve, args=(place, keys.values, theirs), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -72,15 +72,12 @@ class Process:
 
 
 @contextlib.contextmanager
-def processes(
-    project_dir: str, settings_module: str | None, env_file: str | None, dialect: str, stages: Mapping[str, KeySet]
-) -> Iterator[dict[str, Process]]:
+def processes(place: child.Place, stages: Mapping[str, KeySet]) -> Iterator[dict[str, Process]]:
     """A process for each stage; ended at the end."""
     with contextlib.ExitStack() as stack:
         made = {}
         for stage, keys in stages.items():
-            start = child.Start(project_dir, settings_module, env_file, dialect, keys.values)
-            made[stage] = stack.enter_context(contextlib.closing(Process(start, keys.key_id)))
+            made[stage] = stack.enter_context(contextlib.closing(Process(place, keys)))
         yield made
 
 

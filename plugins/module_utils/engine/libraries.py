@@ -30,6 +30,7 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
         "key": {"derive": "hkdf_sha256", "secret": "SECRET_KEY", "length": 64},
         "prefix": "$encrypted$fernet-256$",
     },
+    "pulpcore": {"format": "fernet", "key": {"derive": "direct", "secret": "DB_ENCRYPTION_KEY"}},  # a key file
     # libraries
     "django_fernet_fields": {
         "format": "fernet",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
-from . import census, discovery, functions, plan, project, schemes
+from . import census, child, discovery, functions, plan, project, schemes
 from .database import Database
 from .journal import Journal
 from .keyring import Keyring
@@ -36,6 +36,12 @@ class Request:
     base: str = "current"  # the stage everything was under when the open rotation began
     env_file: str | None = None
     dialect: str = "dotenv"
+    key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
+
+    @property
+    def place(self) -> child.Place:
+        """For processes of the application's own."""
+        return child.Place(self.project_dir, self.settings_module, self.env_file, self.dialect, self.key_files)
 
 
 @dataclass(frozen=True)
@@ -124,14 +130,18 @@ def opened(request: Request) -> Iterator[Application]:
     with contextlib.ExitStack() as stack:
         processes = {}
         if any(scheme.functions for scheme in described.values()):
-            place = (request.project_dir, request.settings_module, request.env_file, request.dialect)
-            processes = stack.enter_context(functions.processes(*place, stages))
+            processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)
         databases = [
             stack.enter_context(contextlib.closing(Database(alias, request.label))) for alias in project.aliases()
         ]
         feeds = project.feeds(request.key_sets.values())
-        keyring = Keyring(described, stages, project.setting, feeds, request.base, processes)
+
+        def setting(name: str) -> Any:
+            value = project.setting(name)
+            return [value] if name in request.key_files else value  # the keys in such a file are a list
+
+        keyring = Keyring(described, stages, setting, feeds, request.base, processes)
         databases = [database for database in databases if not database.is_replica()]
         if not databases:
             raise RotationError("E_DB_REPLICA")

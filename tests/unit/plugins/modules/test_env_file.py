@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 def set_keys(run_module, path):
     def run(keys: KeySet | None = NEW, **flags):
         options = {name: flags.pop(name) for name in ("state", "dialect") if name in flags}
-        chosen = {"names": list(OLD.values), "values": dict(keys.values) if keys else {}}
+        chosen = {"keys": [{"name": name} for name in OLD.values], "values": dict(keys.values) if keys else {}}
         ended = run_module(env_file.main, {"path": str(path), **chosen, **options}, **flags)
         assert "CANARY" not in ended.output
         return ended
@@ -88,7 +88,12 @@ def test_a_refusal_is_an_error_of_the_catalogue_and_changes_nothing(set_keys, pa
 
 
 def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
-    params = {"path": str(path), "dialect": "dotenv", "names": list(OLD.values), "values": dict(NEW.values)}
+    params = {
+        "path": str(path),
+        "dialect": "dotenv",
+        "keys": [{"name": name} for name in OLD.values],
+        "values": dict(NEW.values),
+    }
     before = path.read_text()
     for state in ("prepared", "present"):
         with full_disk(), pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed"):

@@ -26,7 +26,12 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def look(run_module, path):
     def run(check: bool = False, **options):
-        given = {"env_file": str(path), "names": list(KEYS.values), "expected": KEYS.key_id, **options}
+        given = {
+            "env_file": str(path),
+            "keys": [{"name": name} for name in KEYS.values],
+            "expected": KEYS.key_id,
+            **options,
+        }
         ended = run_module(process_keys.main, given, check=check)
         assert "CANARY" not in ended.output
         return ended

@@ -95,13 +95,15 @@ def test_a_remembered_kdf_gives_what_the_real_one_gives():
             remembering(**options).verify(material, expected)
 
 
-def _in_another_process(start, connection):
-    child.use_keys(start)
-    text = pathlib.Path(start.env_file).read_text(encoding="utf-8")
-    with open(start.env_file, "rb") as handle:
+def _in_another_process(place, keys, connection):
+    child.use_keys(place, keys)
+    text = pathlib.Path(place.env_file).read_text(encoding="utf-8")
+    with open(place.env_file, "rb") as handle:
         raw = handle.read()
     other = pathlib.Path(__file__).read_text(encoding="utf-8")
-    connection.send((text, raw, os.environ["SECRET_KEY"], os.environ["ONLY_EXPORTED"], len(other)))
+    listed = pathlib.Path(place.key_files["LISTED"]).read_text(encoding="utf-8")
+    exported = {name: os.environ.get(name) for name in keys}
+    connection.send((text, raw, exported, listed, len(other)))
 
 
 def test_the_env_file_reads_with_these_keys_in_that_process_alone(tmp_path):
@@ -109,16 +111,21 @@ def test_the_env_file_reads_with_these_keys_in_that_process_alone(tmp_path):
     path.write_text("DEBUG=1\nSECRET_KEY='old'  # a comment\n")
     path.chmod(0o600)
     before = path.read_bytes()
-    start = child.Start("/", None, str(path), "dotenv", {"SECRET_KEY": "CANARY-new", "ONLY_EXPORTED": "x"})
-    assert "CANARY" not in repr(start)
+    key_file = tmp_path / "listed.key"
+    key_file.write_text("old-one\n")
+    key_file.chmod(0o600)
+    place = child.Place("/", None, str(path), "dotenv", {"LISTED": str(key_file)})
+    keys = {"SECRET_KEY": "CANARY-new", "ONLY_EXPORTED": "x", "LISTED": "new-one,old-one"}
     ours, theirs = multiprocessing.get_context("fork").Pipe()
-    process = multiprocessing.get_context("fork").Process(target=_in_another_process, args=(start, theirs))
+    process = multiprocessing.get_context("fork").Process(target=_in_another_process, args=(place, keys, theirs))
     process.start()
-    text, raw, exported, only, length = ours.recv()
+    text, raw, exported, listed, length = ours.recv()
     process.join()
     assert text == "DEBUG=1\nSECRET_KEY='CANARY-new'  # a comment\n"
     assert raw == text.encode()
-    assert (exported, only) == ("CANARY-new", "x")
+    assert exported == {"SECRET_KEY": "CANARY-new", "ONLY_EXPORTED": "x", "LISTED": None}
+    assert listed == "new-one\nold-one\n"
+    assert key_file.read_text() == "old-one\n"
     assert length > 100
     assert path.read_bytes() == before
     assert "ONLY_EXPORTED" not in os.environ

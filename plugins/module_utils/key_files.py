@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an application reads its keys: lines of its env file, or for a key with a ``destination`` a file of its own.
+
+A key file has one key per line; the first one writes, all read (pulpcore's database_fields.symmetric.key). Its value
+here is the list with commas, as such lists are in an env file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import dotenv
+from .errors import RotationError
+
+_KEY = re.compile(r"[^\s,]+")
+
+
+def read(
+    env_file: str | None, keys: Sequence[Mapping[str, Any]], *, every: bool = True, dialect: str = "dotenv"
+) -> dict[str, str]:
+    """The values of ``keys``, each {name, destination}. Without ``every``, those that an env file does not set are left
+    out, as long as one is. Raises E_ENV_*, E_KEY_LINE or E_OPTION."""
+    names = names_of_env_file(keys)
+    values = {}
+    if names:
+        if not env_file:
+            raise RotationError("E_OPTION", name="env_file", found="is not set", advice="Name the file with the keys.")
+        values = dotenv.read(env_file, names, every=every, dialect=dialect)
+    return {**values, **{name: ",".join(_lines(path)) for name, path in files(keys).items()}}
+
+
+def names_of_env_file(keys: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys that the env file sets."""
+    return [key["name"] for key in keys if not key.get("destination")]
+
+
+def files(keys: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The keys that have a file of their own, and these."""
+    return {key["name"]: key["destination"] for key in keys if key.get("destination")}
+
+
+def changes(
+    env_file: str, keys: Sequence[Mapping[str, Any]], values: Mapping[str, str], dialect: str
+) -> list[tuple[str, str, str]]:
+    """Path, text and new text of each file that would change. Raises as ``read``."""
+    made = []
+    names = names_of_env_file(keys)
+    if names:
+        text = dotenv.read_text(env_file)
+        new = dotenv.rewritten(text, {name: values[name] for name in names}, env_file, dialect)
+        made.append((env_file, text, new))
+    for name, path in files(keys).items():
+        _lines(path)
+        made.append((path, dotenv.read_text(path), values[name].replace(",", "\n") + "\n"))
+    return [change for change in made if change[1] != change[2]]
+
+
+def refuse_unwritable(env_file: str, keys: Sequence[Mapping[str, Any]]) -> None:
+    """Raise E_ENV_WRITE where one of the files could not be rewritten later."""
+    for path in paths(env_file, keys):
+        dotenv.refuse_unwritable(path)
+
+
+def paths(env_file: str, keys: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every file that keys are in."""
+    return [*([env_file] if names_of_env_file(keys) else []), *files(keys).values()]
+
+
+def _lines(path: str) -> list[str]:
+    lines = [line.strip() for line in dotenv.read_text(path).splitlines() if line.strip()]
+    if not lines:
+        raise RotationError("E_KEY_LINE", path=path, line=1, found="there is no key")
+    for number, line in enumerate(lines, start=1):
+        if not _KEY.fullmatch(line):
+            raise RotationError("E_KEY_LINE", path=path, line=number, found="more than a key")
+    return lines

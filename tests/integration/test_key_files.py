@@ -1,0 +1,90 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key in a file of its own, one key per line, beside those of the .env: found, rotated, taken back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet, MultiFernet
+
+from .conftest import Site
+
+
+@pytest.fixture
+def key_file(site: Site) -> Path:
+    """As pulpcore has it: a setting names the file; jsonb leaves and a text column are under its keys."""
+    path = site.project / "fields.key"
+    keys = [Fernet.generate_key().decode() for _ in range(2)]
+    path.write_text("\n".join(keys) + "\n", encoding="utf-8")
+    path.chmod(0o600)
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text() + '\nDB_ENCRYPTION_KEY = str(BASE_DIR / "fields.key")\n', encoding="utf-8")
+    site.sql("CREATE TABLE remote (id int PRIMARY KEY, proxy_password text, headers jsonb)")
+    for number in range(40):
+        cipher = Fernet(keys[number % 2])  # some are under the older key
+        token = cipher.encrypt(f"password {number}".encode()).decode()
+        leaves = {"headers": [{"Authorization": cipher.encrypt(b"Bearer %d" % number).decode()}], "clear": "text"}
+        site.sql("INSERT INTO remote VALUES (%s, %s, %s)", (number, token, json.dumps(leaves)))
+    return path
+
+
+def opened(site: Site, key_file: Path) -> list[tuple[bytes, bytes]]:
+    cipher = MultiFernet([Fernet(line) for line in key_file.read_text().split()])
+    rows = site.sql("SELECT proxy_password, headers FROM remote ORDER BY id")
+    return [
+        (cipher.decrypt(token.encode()), cipher.decrypt(leaves["headers"][0]["Authorization"].encode()))
+        for token, leaves in rows
+    ]
+
+
+def variables(key_file: Path) -> str:
+    keys = [
+        {"name": "SECRET_KEY"},
+        {"name": "ENCRYPTION_SALT"},
+        {"name": "DB_ENCRYPTION_KEY", "type": "fernet", "destination": str(key_file)},
+    ]
+    return json.dumps({"key_rotation_keys": keys, "key_rotation_plan": str(key_file.parent.parent / "plan.yml")})
+
+
+def test_a_key_file_is_rotated_and_taken_back(site: Site, key_file: Path) -> None:
+    before, keys, plain = site.read_all(), key_file.read_text(), opened(site, key_file)
+    planned = site.play("plan", "-e", variables(key_file))
+    assert planned.code == 0, planned.text
+    targets = {target["column"]: target for target in yaml.safe_load((site.folder / "plan.yml").read_text())["targets"]}
+    for column in ("remote.proxy_password", "remote.headers"):
+        assert targets[column]["settings"] == ["DB_ENCRYPTION_KEY"]
+        assert targets[column]["reads_several_keys"]
+
+    dry = site.play("rotate", "-e", variables(key_file), "--check", "--diff")
+    assert dry.code == 0, dry.text
+    assert key_file.read_text() == keys
+
+    rotated = site.play("rotate", "-e", variables(key_file))
+    assert rotated.code == 0, rotated.text
+    (fresh,) = key_file.read_text().split()
+    assert fresh not in keys
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    assert opened(site, key_file) == plain
+    assert site.read_all() == before
+    stored = site.sql("SELECT headers->>'clear' FROM remote")
+    assert {text for (text,) in stored} == {"text"}
+
+    back = site.play("rollback", "-e", variables(key_file))
+    assert back.code == 0, back.text
+    assert key_file.read_text() == keys
+    assert opened(site, key_file) == plain
+    assert site.read_all() == before
+    for key in (*keys.split(), fresh):
+        assert key not in planned.text + dry.text + rotated.text + back.text
+
+
+def test_a_key_file_with_more_than_keys_is_refused(site: Site, key_file: Path) -> None:
+    key_file.write_text(key_file.read_text() + "# a comment\n", encoding="utf-8")
+    refused = site.play("rotate", "-e", variables(key_file))
+    assert refused.code != 0
+    assert "E_KEY_LINE" in refused.text
+    assert f"{key_file}:3" in refused.text
