@@ -41,6 +41,27 @@ options:
     description: How many processes work at once. V(0) is one for each core that the module may use.
     type: int
     default: 0
+  throttle:
+    description: Room for the application. Without it, the work goes on as fast as it can.
+    type: dict
+    suboptions:
+      ratio:
+        description: Seconds of rest for each second of work, in each process.
+        type: float
+      replica_lag:
+        description: Wait while the slowest replica is more seconds behind than this.
+        type: float
+      pause_file:
+        description: Wait while this file exists on the host.
+        type: path
+  metrics_file:
+    description:
+      - A file on the host for the textfile collector of Prometheus' node_exporter, with the numbers of the progress.
+      - Its name ends with C(.prom).
+    type: path
+  progress:
+    description: Filled in by the action plugin, the file from which it shows the progress. Not for playbooks.
+    type: path
   run:
     description: Filled in by the action plugin, the run whose lock all its processes share. Not for playbooks.
     type: str
@@ -99,6 +120,12 @@ OPTIONS: dict[str, Any] = {
     "migration_app": {"type": "str", "default": "core"},
     "reverse": {"type": "bool", "default": False},
     "workers": {"type": "int", "default": 0},
+    "throttle": {
+        "type": "dict",
+        "options": {"ratio": {"type": "float"}, "replica_lag": {"type": "float"}, "pause_file": {"type": "path"}},
+    },
+    "metrics_file": {"type": "path"},
+    "progress": {"type": "path"},
     "run": {"type": "str", "default": ""},
 }
 
@@ -106,6 +133,7 @@ OPTIONS: dict[str, Any] = {
 def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     """Census, refusal of what is unreadable, then the work by the chosen method."""
     from ..module_utils.engine import census, rotation
+    from ..module_utils.engine.progress import Progress
     from ..module_utils.request import request_of
 
     params = module.params
@@ -123,7 +151,13 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         before = [{**tally.as_result(), "reencrypted": tally.not_under(destination)} for tally in tallies]
         if module.check_mode:
             return {"changed": any(tally["reencrypted"] for tally in before), "targets": before}
-        work, migration = _by_method(params, application)
+        totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] for tally in before}
+        progress = Progress(params["rotation_id"], totals, params["progress"], params["metrics_file"])
+        progress.tell()
+        try:
+            work, migration = _by_method(params, application, progress)
+        finally:
+            progress.end()
     for tally in before:
         tally["reencrypted"] = work.values[f"{tally['table']}.{tally['column']}"]
     done = {"passes": work.passes, "conflicts": work.conflicts, "seconds": round(time.monotonic() - started, 1)}
@@ -136,18 +170,25 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     return {**result, "migration": migration} if migration else result
 
 
-def _by_method(params: dict[str, Any], application: Any) -> tuple[Any, str | None]:
+def _by_method(params: dict[str, Any], application: Any, progress: Any) -> tuple[Any, str | None]:
     from ..module_utils.engine import migration
     from ..module_utils.engine.reencryption import Work
+    from ..module_utils.engine.throttle import Throttle
     from ..module_utils.engine.workers import Stop, cores
 
-    work, stop = Work(), Stop()
+    work, stop = Work(report=progress.add), Stop()
+    throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
 
     def act() -> None:
         workers = params["workers"] or cores()
         with stop.listening():
             application.reencrypt(
-                params["destination"], work, workers=workers, stop=stop, stop_at_unreadable=not params["reverse"]
+                params["destination"],
+                work,
+                workers=workers,
+                stop=stop,
+                stop_at_unreadable=not params["reverse"],
+                throttle=throttle,
             )
 
     if params["reverse"]:

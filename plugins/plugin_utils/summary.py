@@ -80,6 +80,42 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  {name:<{width}}  {target['rows']:>9,} rows: {counts or 'none'}"
 
 
+def moving(numbers: dict[str, Any]) -> str:
+    """How far a re-encryption is, in one line."""
+    return f"  {_share(numbers)}, {_pace(numbers)}"
+
+
+def progress(numbers: dict[str, Any]) -> Iterator[str]:
+    """The same with a line for each target that is begun and not done."""
+    for target in numbers["targets"]:
+        if 0 < target["done"] < target["total"]:
+            yield f"  {target['column']}: {_share(target)}"
+    yield f"  in all {_share(numbers)}, {_pace(numbers)}"
+
+
+def _share(numbers: dict[str, Any]) -> str:
+    done, total = numbers["done"], numbers["total"]
+    return f"{done:,} of {total:,} values ({100 * done / total if total else 100:.1f} %)"
+
+
+def _pace(numbers: dict[str, Any]) -> str:
+    left = numbers["seconds_left"]
+    remaining = "no value yet" if left is None else f"{left // 60}:{left % 60:02} min left"
+    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"
+
+
+def reencrypted(result: dict[str, Any]) -> Iterator[str]:
+    """One line per target: what was re-encrypted of how much; then what it took."""
+    targets = result.get("targets", []) if result.get("work") else []
+    names = [f"{target['table']}.{target['column']}" for target in targets]
+    width = max(map(len, names), default=0)
+    for name, target in zip(names, targets):
+        yield f"  {name:<{width}}  {target['rows']:>9,} rows: {target['reencrypted']:,} values re-encrypted"
+    if targets:
+        work = result["work"]
+        yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
+
+
 def plan(made: dict[str, Any]) -> Iterator[str]:
     """The plan for a screen: targets with counts, then what a person must know."""
     rows = made["targets"]

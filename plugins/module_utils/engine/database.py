@@ -205,6 +205,12 @@ class Database:
             self.rows(f"SELECT {gate.format('un')}", (LOCK_LABEL,))
         return holders[0] if holders else None
 
+    def replica_lag(self) -> float:
+        """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
+        see them."""
+        sql = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
+        return float(self.rows(sql)[0][0])
+
     def is_replica(self) -> bool:
         """Whether the server only follows another one: its rows are that one's."""
         return bool(self.rows("SELECT pg_is_in_recovery()")[0][0])

@@ -23,11 +23,13 @@ from .database import Database, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .throttle import Throttle
 from .workers import Crew
 
 MAX_PASSES = 20
 BACK_OFF_SECONDS = 0.2  # after a batch gave way; long against the locks of a web request
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
+UNTHROTTLED = Throttle()
 RowText = tuple[str, ...]
 
 
@@ -61,7 +63,7 @@ class Work:
     values: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
     passes: int = 0
-    report: Callable[[Batch], None] = lambda batch: None
+    report: Callable[[Batch], None] = lambda batch: None  # told of every batch
 
     def add(self, batch: Batch) -> None:
         self.values.update(batch.values)
@@ -80,7 +82,10 @@ class Rewriting:
         *,
         leave_alone: Collection[str] = (),
         stop_at_unreadable: bool = True,
+        throttle: Throttle = UNTHROTTLED,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._throttle, self._stopped = throttle, stopped
         self.tables = census.by_table(targets)
         self._targets = targets
         self._keyring = keyring
@@ -98,12 +103,16 @@ class Rewriting:
         table, key, members = self.tables[number]
         journal = Journal(database, self._keyring, self._targets)
         for page in census.pages(database, table, key, members, span=span, besides=besides):
+            started = time.monotonic()
             batch = Batch(table.label, rows=len(page))
             changes = self.changes(members, page, journal.of(members, page))
             batch.left = len(changes)
             if changes:
                 self._write(database, table, key, members, changes, journal, batch)
             yield batch
+            self._throttle.rest(database, time.monotonic() - started, self._stopped)
+            if self._stopped():
+                return
 
     def rehearse(self, database: Database) -> None:
         """Seal every value anew, and write none."""

@@ -15,7 +15,8 @@ from .database import Database
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
-from .reencryption import Rewriting, Work, reencrypt
+from .reencryption import UNTHROTTLED, Rewriting, Work, reencrypt
+from .throttle import Throttle
 from .workers import Crew, Stop
 
 
@@ -72,7 +73,13 @@ class Application:
         """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same."""
         for database, survey in self.parts:
             targets = [target for target in survey.found if self.keyring.schemes[target.scheme].functions]
-            self._rewriting(targets, destination, stop_at_unreadable).rehearse(database)
+            Rewriting(
+                targets,
+                self.keyring,
+                destination,
+                leave_alone=self.leave_alone,
+                stop_at_unreadable=stop_at_unreadable,
+            ).rehearse(database)
 
     def reencrypt(
         self,
@@ -82,25 +89,26 @@ class Application:
         workers: int = 1,
         stop: Stop | None = None,
         stop_at_unreadable: bool = True,
+        throttle: Throttle = UNTHROTTLED,
     ) -> None:
         """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
+        stop = stop or Stop()
         key_id = self.keyring.key_id(destination)
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
         for database, survey in self.parts:
             Journal(database, self.keyring, survey.found).prepare()
-            rewriting = self._rewriting(survey.found, destination, stop_at_unreadable)
-            crew = Crew(workers, rewriting.batches, database.another, stop or Stop())
+            rewriting = Rewriting(
+                survey.found,
+                self.keyring,
+                destination,
+                leave_alone=self.leave_alone,
+                stop_at_unreadable=stop_at_unreadable,
+                throttle=throttle,
+                stopped=lambda: stop.asked,
+            )
+            crew = Crew(workers, rewriting.batches, database.another, stop)
             reencrypt(database, rewriting, crew, work, key_id)
-
-    def _rewriting(self, targets: Sequence[discovery.Target], destination: str, stop_at_unreadable: bool) -> Rewriting:
-        return Rewriting(
-            targets,
-            self.keyring,
-            destination,
-            leave_alone=self.leave_alone,
-            stop_at_unreadable=stop_at_unreadable,
-        )
 
     def refuse_unproved(self) -> None:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""

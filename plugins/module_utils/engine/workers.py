@@ -47,9 +47,8 @@ class Crew:
             return
         with uncollected():
             for task in tasks:
-                for batch in self._perform(database, *task):
-                    yield batch
-                    self._stop.refuse_to_go_on()
+                yield from self._perform(database, *task)
+                self._stop.refuse_to_go_on()
 
     def _spread(self, count: int, tasks: Sequence[Task]) -> Iterator[Any]:
         left = list(reversed(tasks))

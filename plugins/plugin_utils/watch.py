@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show how far a module is while it runs: a line that moves on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import threading
+from types import TracebackType
+from typing import Any
+
+from ansible.utils.display import Display
+
+from . import summary
+
+display = Display()
+ON_TERMINAL, ELSEWHERE = 1.0, 10.0  # seconds between two looks
+WIDTH = 100
+
+
+class Watch(contextlib.AbstractContextManager[None]):
+    """Reads the file of numbers on the host by a connection that is there, as the user who connects."""
+
+    def __init__(self, connection: Any, path: str) -> None:
+        self._connection = connection
+        self._command = f"cat {shlex.quote(path)} 2>/dev/null"
+        self._moving = _on_terminal()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._shown = False
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        if self._shown and self._moving:
+            display.display(f"\r{'':{WIDTH}}\r", newline=False, screen_only=True)
+
+    def _look(self) -> None:
+        while not self._over.wait(ON_TERMINAL if self._moving else ELSEWHERE):
+            numbers = self._numbers()
+            if numbers and not self._over.is_set():
+                self._show(numbers)
+
+    def _numbers(self) -> dict[str, Any] | None:
+        """None before the first ones, and where they cannot be read: to watch is never worth an error."""
+        with contextlib.suppress(Exception):
+            code, text, _ = self._connection.exec_command(self._command, sudoable=False)
+            if code == 0 and text:
+                return dict(json.loads(text))
+        return None
+
+    def _show(self, numbers: dict[str, Any]) -> None:
+        self._shown = True
+        if self._moving:
+            display.display(f"\r{summary.moving(numbers)[:WIDTH]:{WIDTH}}", newline=False, screen_only=True)
+            return
+        for line in summary.progress(numbers):
+            display.display(line)
+
+
+def _on_terminal() -> bool:
+    """Whether ansible-playbook, our parent, writes to a terminal: this process has none."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{os.getppid()}/fd/1").startswith(("/dev/pts/", "/dev/tty", "/dev/console"))
+    return False

@@ -1,0 +1,128 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person and a machine see while a rotation works, and how it is made to wait."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import PLAYBOOKS, Site
+
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;
+CREATE TRIGGER slow AFTER UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION slow();
+"""
+MOVING = re.compile(r"\r  (\d+) of (\d+) values \(([\d.]+) %\), [\d,]+/s, \S+ (?:value yet|min left), \d+ retries")
+
+
+def left_behind(site: Site) -> list[Path]:
+    """Files of numbers of this site's rotation."""
+    mine = {path.name.split(".")[0] for path in (site.folder / "records").iterdir()}
+    found = []
+    for path in Path("/tmp").glob("key_rotation-*.json"):
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            if json.loads(path.read_text(encoding="utf-8"))["rotation_id"] in mine:
+                found.append(path)
+    return found
+
+
+def test_a_line_moves_on_a_terminal_and_a_table_follows(site: Site) -> None:
+    site.sql(SLOW.format(seconds=4, table="restaurant_restaurant"))
+    metrics = site.folder / "key_rotation.prom"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        site.argv("rotate", "-e", f"key_rotation_metrics_file={metrics}"),
+        cwd=PLAYBOOKS, env=site.environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    text = b""
+    try:
+        while chunk := os.read(ours, 65_536):
+            text += chunk
+    except OSError:  # the terminal is closed
+        pass
+    assert process.wait(60) == 0, text.decode()
+    shown = text.decode()
+    moved = [tuple(map(float, found)) for found in MOVING.findall(shown)]
+    assert moved, shown
+    assert all(0 <= done <= total and percent <= 100 for done, total, percent in moved)
+    assert len({total for _, total, _ in moved}) == 1
+    assert re.search(r"customer_userprofile\._address_encrypted +\d+ rows: \d+ values re-encrypted", shown)
+    assert re.search(r"[\d.]+ s, \d+ passes over tables, \d+ rows tried again", shown)
+    numbers = metrics.read_text(encoding="utf-8")
+    assert re.search(r'key_rotation_values_done\{rotation_id="[^"]+",column="customer_userprofile._address', numbers)
+    assert metrics.stat().st_mode & 0o777 == 0o644
+    assert not left_behind(site)
+
+
+def test_a_line_now_and_then_where_there_is_no_terminal(site: Site) -> None:
+    site.sql(SLOW.format(seconds=7, table="restaurant_restaurant"))
+    site.sql(
+        "CREATE TRIGGER slow AFTER UPDATE ON restaurant_pendingrestaurant FOR EACH STATEMENT EXECUTE FUNCTION slow()"
+    )
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text
+    assert re.search(r"^  in all \d+ of \d+ values \([\d.]+ %\), [\d,]+/s, ", rotated.text, re.M), rotated.text
+    assert "\r" not in rotated.text
+
+
+def waiting(site: Site) -> bool:
+    """Whether the engine has committed a batch and works on nothing."""
+    ours = "application_name LIKE 'key_rotation %' AND datname = current_database()"
+    states = site.sql(f"SELECT state FROM pg_stat_activity WHERE {ours}")
+    return bool(states) and all(state == "idle" for (state,) in states)
+
+
+@pytest.mark.parametrize("ending", ["removed", "stopped"])
+def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> None:
+    before, pause = site.read_all(), site.folder / "pause"
+    tokens = site.tokens()
+    pause.touch()
+    variables = json.dumps({"key_rotation_throttle": {"pause_file": str(pause), "ratio": 0.1}})
+    process = site.start("rotate", "-e", variables)
+    deadline = time.monotonic() + 60
+    while site.tokens() == tokens and time.monotonic() < deadline:
+        time.sleep(0.2)
+    begun = site.tokens()
+    assert begun != tokens
+    for _ in range(10):
+        time.sleep(0.2)
+        assert process.poll() is None
+        assert site.tokens() == begun, "nothing more is written"
+    assert waiting(site)
+    if ending == "removed":
+        pause.unlink()
+        assert process.wait(120) == 0, process.stdout.read()
+    else:
+        os.kill(module_of(site), 15)
+        assert process.wait(120) != 0
+        text = process.stdout.read()
+        assert "E_STOPPED" in text
+        assert "Run the same command again to go on" in " ".join(text.split())
+        assert site.tokens() == begun, "it is not rolled back either"
+        pause.unlink()
+        again = site.play("rotate")
+        assert again.code == 0, again.text
+    assert site.read_all() == before
+    assert not left_behind(site)
+
+
+def module_of(site: Site) -> int:
+    """The process that re-encrypts in this site: it works in the project's folder and has a session with the lock."""
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            if os.readlink(f"/proc/{pid}/cwd") == str(site.project):
+                found.append(pid)
+        except OSError:
+            continue
+    return min(found)

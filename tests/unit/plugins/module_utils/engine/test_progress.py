@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import progress, throttle
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Batch
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 100.0
+
+    monkeypatch.setattr(progress.time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+def batch(**values: int) -> Batch:
+    return Batch("profile", values=Counter({name.replace("__", "."): count for name, count in values.items()}))
+
+
+def test_the_numbers_are_those_of_the_batches(clock, tmp_path):
+    seen = progress.Progress("r1", {"profile.name": 300, "profile.phone": 100, "profile.none": 0})
+    clock.now += 10
+    seen.add(batch(profile__name=150, profile__phone=50))
+    seen.add(Batch("profile", conflicts=2, yielded=1))
+    found = seen.as_document()
+    assert (found["done"], found["total"], found["retries"]) == (200, 400, 3)
+    assert (found["seconds"], found["values_per_second"], found["seconds_left"]) == (10, 20, 10)
+    assert found["targets"] == [
+        {"column": "profile.name", "done": 150, "total": 300},
+        {"column": "profile.phone", "done": 50, "total": 100},
+    ]
+
+
+def test_nothing_is_said_of_the_time_left_before_the_first_value(clock):
+    assert progress.Progress("r1", {"profile.name": 3}).as_document()["seconds_left"] is None
+
+
+def test_the_file_is_written_once_a_second_and_goes_at_the_end(clock, tmp_path):
+    path, metrics = tmp_path / "numbers.json", tmp_path / "key_rotation.prom"
+    seen = progress.Progress('r"1', {"profile.name": 3}, str(path), str(metrics))
+    seen.add(batch(profile__name=1))
+    assert not path.exists()
+    clock.now += 1
+    seen.add(batch(profile__name=1))
+    assert json.loads(path.read_text())["done"] == 2
+    assert 'key_rotation_values_done{rotation_id="r\\"1",column="profile.name"} 2\n' in metrics.read_text()
+    assert 'key_rotation_retries{rotation_id="r\\"1"} 0\n' in metrics.read_text()
+    seen.add(batch(profile__name=1))
+    seen.end()
+    assert not path.exists()
+    assert 'column="profile.name"} 3\n' in metrics.read_text()
+
+
+def test_a_pass_that_finds_nothing_leaves_the_numbers_of_the_one_before(clock, tmp_path):
+    path = tmp_path / "key_rotation.prom"
+    path.write_text("as before")
+    seen = progress.Progress("r1", {"profile.name": 0}, None, str(path))
+    seen.tell()
+    seen.end()
+    assert path.read_text() == "as before"
+
+
+def test_a_place_that_cannot_be_written_is_no_error(clock):
+    seen = progress.Progress("r1", {"profile.name": 3}, "/nonexistent/numbers.json", "/nonexistent/x.prom")
+    seen.tell()
+    seen.end()
+
+
+class Replicas:
+    def __init__(self, *lags):
+        self.lags = list(lags)
+
+    def replica_lag(self):
+        return self.lags.pop(0)
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    found = []
+    monkeypatch.setattr(throttle.time, "sleep", found.append)
+    return found
+
+
+def test_rest_is_in_proportion_to_the_work(slept):
+    throttle.Throttle(ratio=0.5).rest(Replicas(), 2.0, lambda: False)
+    assert slept == [1.0]
+
+
+def test_the_slowest_replica_is_waited_for(slept):
+    lags = Replicas(9.0, 5.0, 0.2)
+    throttle.Throttle(replica_lag=1.0).rest(lags, 0.0, lambda: False)
+    assert (slept, lags.lags) == ([0.0, 1.0, 1.0], [])
+
+
+def test_a_wish_to_stop_ends_every_wait(slept, tmp_path):
+    pause = tmp_path / "pause"
+    pause.touch()
+    asked = iter([False, False, True])
+    throttle.Throttle(pause_file=str(pause)).rest(Replicas(), 0.0, lambda: next(asked))
+    assert slept == [0.0, 1.0, 1.0]
