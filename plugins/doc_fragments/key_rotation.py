@@ -34,6 +34,12 @@ options:
     type: list
     elements: str
     default: []
+  direct:
+    description:
+      - For a database that the application reaches through a pooler, where PostgreSQL itself is.
+      - A dictionary by alias of Django's C(DATABASES), each with V(host) and V(port).
+    type: dict
+    default: {}
   leave_alone:
     description: Values that are kept as they are although they open under no key, each as V(table.column:key).
     type: list

@@ -268,6 +268,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "DATABASES[{alias}] is {vendor}",
         "This collection rotates PostgreSQL databases. See also that key_rotation_settings_module is the right one.",
     ),
+    "E_DB_POOLER": (
+        "a pooler such as pgbouncer stands before database {alias} ({where}), and may give our session to others",
+        "Set key_rotation_direct to {{{alias}: {{host: ..., port: ...}}}} of PostgreSQL itself.",
+    ),
     "E_DB_REPLICA": (
         "every database of the application is a replica that only follows another server",
         "Run against the application host whose DATABASES has the primary.",

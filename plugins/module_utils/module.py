@@ -20,6 +20,7 @@ PROJECT_OPTIONS: dict[str, Any] = {
     "targets": {"type": "raw", "default": "auto"},
     "leave_alone": {"type": "list", "elements": "str", "default": []},
     "ignore": {"type": "list", "elements": "str", "default": []},
+    "direct": {"type": "dict", "default": {}},
 }
 DIALECT: dict[str, Any] = {"type": "str", "choices": list(DIALECTS), "default": "dotenv"}
 KEY_OPTIONS: dict[str, Any] = {

@@ -37,5 +37,6 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         base=params["base"],
         env_file=params["env_file"],
         dialect=params["dialect"],
+        direct=params["direct"],
         key_files=key_files.files(params["keys"]),
     )

@@ -25,6 +25,12 @@ options:
     description: Folder for the dump on the host. Made with mode V(0700) where it is missing.
     type: path
     required: true
+  direct:
+    description:
+      - For a database that the application reaches through a pooler, where PostgreSQL itself is.
+      - A dictionary by alias of Django's C(DATABASES), each with V(host) and V(port).
+    type: dict
+    default: {}
   pg_bindir:
     description:
       - Folder of C(pg_dump) and C(pg_restore). Without it they are looked for on the PATH, in Debian's and PGDG's
@@ -59,7 +65,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.module import PROJECT_OPTIONS, ROTATION_OPTIONS, run
 
 OPTIONS: dict[str, Any] = {
-    **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module")},
+    **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},
     **ROTATION_OPTIONS,
     "backup_dir": {"type": "path", "required": True},
     "pg_bindir": {"type": "path"},
@@ -79,7 +85,8 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
     for alias, dump in dumps.items():
         known = dump.known()
         if known is None:
-            with contextlib.closing(Database(alias, params["rotation_id"])) as database:
+            direct = params["direct"].get(alias, {})
+            with contextlib.closing(Database(alias, params["rotation_id"], direct)) as database:
                 tools = backup.find_tools(params["pg_bindir"], database.server_major())
                 dump.refuse_unusable(database.size())
                 connection = database.libpq()

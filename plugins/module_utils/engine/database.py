@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,9 @@ LIBPQ_OPTIONS = (
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
 # lock_not_available, deadlock_detected, query_canceled (facts/re-encryption.md 3.4)
 YIELDED = {"55P03", "40P01", "57014"}
+
+
+NOWHERE: Mapping[str, Any] = {}
 
 
 class Yielded(Exception):
@@ -80,10 +83,11 @@ def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
 class Database:
     """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
 
-    def __init__(self, alias: str, label: str) -> None:
+    def __init__(self, alias: str, label: str, direct: Mapping[str, Any] = NOWHERE) -> None:
         from django.db import connections
 
         self.alias = alias
+        self._direct = direct
         self._label = label
         self._run = ""
         self._yields = False
@@ -92,21 +96,33 @@ class Database:
             raise RotationError("E_DB_VENDOR", alias=alias, vendor=self._django.vendor)
         self._errors = self._django.Database.Error
         settings = self._django.settings_dict
-        where = f"{settings['HOST'] or 'the local socket'}:{settings['PORT'] or 5432}/{settings['NAME']}"
+        host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
+        where = f"{host or 'the local socket'}:{port or 5432}/{settings['NAME']}"
+        params = {**self._django.get_connection_params(), **{name: value for name, value in direct.items() if value}}
         try:
-            self._raw = self._django.get_new_connection(self._django.get_connection_params())
+            self._raw = self._django.get_new_connection(params)
         except self._errors as exc:
             raise RotationError("E_DB_CONNECT", alias=alias, where=where, error=type(exc).__name__) from None
         self._raw.autocommit = True
+        self._refuse_pooler(where)
         self.execute("SELECT set_config('application_name', %s, false)", (APPLICATION_NAME + label,))
         # What a role may have set for its other sessions does not fit long read-only passes.
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             self.execute("SELECT set_config(%s, '0', false)", (name,))
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
+    def _refuse_pooler(self, where: str) -> None:
+        """Raise E_DB_POOLER where another program stands between: the session's lock and settings may be anybody's.
+
+        A pooler makes up the process id that it tells a client at the start (facts/re-encryption.md 3.1).
+        """
+        if self.rows("SELECT pg_backend_pid()")[0][0] != self._raw.info.backend_pid:
+            self.close()
+            raise RotationError("E_DB_POOLER", alias=self.alias, where=where)
+
     def another(self) -> Database:
         """One more connection to the same database, for another process of the same run."""
-        made = Database(self.alias, self._label)
+        made = Database(self.alias, self._label, self._direct)
         if self._run:
             made.lock(self._run)
         return made
@@ -228,8 +244,8 @@ class Database:
         settings = self._django.settings_dict
         options = {name: str(value) for name, value in settings["OPTIONS"].items() if name in LIBPQ_OPTIONS and value}
         return Libpq(
-            settings["HOST"],
-            str(settings["PORT"] or ""),
+            str(self._direct.get("host") or settings["HOST"]),
+            str(self._direct.get("port") or settings["PORT"] or ""),
             settings["USER"],
             settings["NAME"],
             settings["PASSWORD"],

@@ -37,6 +37,9 @@ class Request:
     base: str = "current"  # the stage everything was under when the open rotation began
     env_file: str | None = None
     dialect: str = "dotenv"
+    direct: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # by alias: host and port of the server itself
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
 
     @property
@@ -140,9 +143,10 @@ def opened(request: Request) -> Iterator[Application]:
         if any(scheme.functions for scheme in described.values()):
             processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)
-        databases = [
-            stack.enter_context(contextlib.closing(Database(alias, request.label))) for alias in project.aliases()
-        ]
+        databases = []
+        for alias in project.aliases():
+            database = Database(alias, request.label, request.direct.get(alias, {}))
+            databases.append(stack.enter_context(contextlib.closing(database)))
         feeds = project.feeds(request.key_sets.values())
 
         def setting(name: str) -> Any:

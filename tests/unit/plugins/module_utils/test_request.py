@@ -27,6 +27,7 @@ def params(tmp_path) -> dict[str, Any]:
         "dialect": "dotenv",
         "key_sets": {},
         "base": "current",
+        "direct": {"default": {"port": 5432}},
     }
 
 
