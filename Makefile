@@ -1,6 +1,6 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
-# make benchmark   the engine against the runbook's loop
+# make bench   the engine against the runbook's loop, and against what the machine can do at most
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
 
 PYTHON ?= python3
@@ -16,7 +16,7 @@ ifneq ($(findstring $(SPACE),$(CURDIR)),)
 $(error The path of this checkout has a space, and PostgreSQL's sockets cannot be below it: clone it somewhere else)
 endif
 
-.PHONY: demo demo-down test lint unit integration molecule libraries benchmark build clean
+.PHONY: demo demo-down test lint unit integration molecule libraries bench build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -48,8 +48,8 @@ libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s default
 
-ROWS ?= 20000
-benchmark: $(APPLICATION)/.ready $(TREE)
+ROWS ?= 10000 100000 1000000
+bench: $(APPLICATION)/.ready $(TREE)
 	$(APPLICATION)/bin/python benchmarks/reencrypt.py $(ROWS)
 
 build: $(CONTROL)/.ready
