@@ -313,6 +313,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{column} has no authentication, and the table {table} that keeps account of its values cannot be made",
         "Give the application's database role the right to create a table in its first schema.",
     ),
+    "E_ROW_SECURITY": (
+        "row-level security hides rows of {tables} from this role",
+        "Give the role BYPASSRLS, or rotate as the owner of the tables, for the time of the rotation.",
+    ),
     "E_TABLE_KEY": (
         "{table} has no primary key and no unique not-null key",
         "Add one: a row cannot be changed safely without a name.",
@@ -346,6 +350,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_FIELD_UNPROVED": (
         "{column} is a {field}, and none of its values opens under a known scheme",
         "Describe its scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
+    ),
+    "E_MADE_OF_KEYS": (
+        "{column} is under the setting {setting}, which the application makes of the keys that are to be rotated",
+        "Describe how in key_rotation_schemes, from the keys of the env file.",
     ),
     "E_UNREADABLE": (
         "{count} values open under no known key: {rows}",

@@ -54,7 +54,10 @@ def changes(
         made.append((env_file, text, new))
     for name, path in files(keys).items():
         _lines(path)
-        made.append((path, dotenv.read_text(path), values[name].replace(",", "\n") + "\n"))
+        text = dotenv.read_text(path)
+        ending = "\r\n" if "\r\n" in text else "\n"
+        new = values[name].replace(",", ending) + (ending if text.endswith("\n") else "")  # some read it as it stands
+        made.append((path, text, new))
     return [change for change in made if change[1] != change[2]]
 
 

@@ -104,6 +104,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
     census.refuse_unreadable(tallies)
     found = [tally.as_result() for tally in tallies]
     keys = _of_files(params)
+    application.started.refuse_other_keys(key_files.files(params["keys"]), keys.values)
     names = key_files.names_of_env_file(params["keys"])
     if names and DIALECTS[params["dialect"]].read_by_application:
         application.started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})

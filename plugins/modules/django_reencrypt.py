@@ -146,6 +146,8 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         tallies = application.census(destination if known else "current")
         if not params["reverse"]:
             census.refuse_unreadable(tallies)
+        if known and not params["reverse"]:
+            application.refuse_made_of_keys(destination)
         if known:
             application.rehearse(destination, stop_at_unreadable=not params["reverse"])
         before = [{**tally.as_result(), "reencrypted": tally.not_under(destination)} for tally in tallies]

@@ -88,3 +88,60 @@ def test_a_key_file_with_more_than_keys_is_refused(site: Site, key_file: Path) -
     assert refused.code != 0
     assert "E_KEY_LINE" in refused.text
     assert f"{key_file}:3" in refused.text
+
+
+DERIVED = """
+import base64, hashlib
+FIELD_ENCRYPTION_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"fields" + SECRET_KEY.encode()).digest()).decode()
+"""
+SHOW = "from django.conf import settings; print(settings.FIELD_ENCRYPTION_KEY)"
+SALTED = {"derive": "pbkdf2_sha256", "secret": "SECRET_KEY", "salt": "ENCRYPTION_SALT", "iterations": 100_000}
+
+
+def test_a_setting_that_is_made_of_a_key_is_told_before_anything_changes(site: Site) -> None:
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(settings.read_text() + DERIVED, encoding="utf-8")
+    shown = site.manage(
+        "shell", "--verbosity=0", "--command", "from django.conf import settings; print(settings.FIELD_ENCRYPTION_KEY)"
+    )
+    token = Fernet(shown.text.split()[-1]).encrypt(b"a value").decode()
+    site.sql("CREATE TABLE drv (id int PRIMARY KEY, v text)")
+    site.sql("INSERT INTO drv VALUES (1, %s)", (token,))
+    tokens, env = site.tokens(), site.env_file.read_bytes()
+    refused = site.play("rotate")
+    assert refused.code != 0
+    assert "E_MADE_OF_KEYS: drv.v is under the setting FIELD_ENCRYPTION_KEY" in " ".join(refused.text.split())
+    assert (site.tokens(), site.env_file.read_bytes()) == (tokens, env)
+    described = {"derive": "sha256", "secret": {"join": [{"text": "fields"}, "SECRET_KEY"]}}
+    schemes = {
+        "fields": {"format": "fernet", "key": described},
+        "own": {"format": "fernet", "key": SALTED},
+    }
+    rotated = site.play("rotate", "-e", json.dumps({"key_rotation_schemes": schemes}))
+    assert rotated.code == 0, rotated.text
+    again = site.manage(
+        "shell", "--verbosity=0", "--command", "from django.conf import settings; print(settings.FIELD_ENCRYPTION_KEY)"
+    )
+    ((fresh,),) = site.sql("SELECT v FROM drv")
+    assert Fernet(again.text.split()[-1]).decrypt(fresh.encode()) == b"a value"
+
+
+def test_a_key_file_that_the_application_reads_as_it_stands(site: Site) -> None:
+    """No line's end, as Docker and Kubernetes hand secrets over: it stays so, or the key would be another one."""
+    before, path = site.read_all(), site.project / "secret_key"
+    path.write_text(site.env_values()["SECRET_KEY"], encoding="utf-8")
+    path.chmod(0o600)
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(
+        settings.read_text() + '\nSECRET_KEY = (BASE_DIR / "secret_key").read_text()\n', encoding="utf-8"
+    )
+    site.set_env("SECRET_KEY", "")
+    keys = json.dumps(
+        {"key_rotation_keys": [{"name": "SECRET_KEY", "destination": str(path)}, {"name": "ENCRYPTION_SALT"}]}
+    )
+    rotated = site.play("rotate", "-e", keys)
+    assert rotated.code == 0, rotated.text
+    assert not path.read_text().endswith("\n")
+    assert site.read_all() == before
+    assert site.play("rollback", "-e", keys).code == 0
+    assert site.read_all() == before

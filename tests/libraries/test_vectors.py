@@ -88,6 +88,28 @@ def test_the_library_reads_its_rows_after_the_rotation(vector: str, database: tu
         assert _column(database, vector, column) == stored, "search hashes under a new salt are made anew"
 
 
+@pytest.mark.parametrize("vector", ["django_searchable_encrypted_fields", "django_mirage_field__ecb"])
+def test_a_tenants_schema_is_known_by_the_same_models(vector: str, database: tuple[str, str]) -> None:
+    """The tables of a tenant are off the search path: what only the model tells holds for them too."""
+    import psycopg2
+
+    package, table = CASES[vector], _table(vector)
+    work("table", database, "old", vector, package)
+    before = work("read", database, "old", vector, package)
+    connection = psycopg2.connect(host=database[0], dbname=database[1], user="postgres")
+    with connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA tenant; CREATE TABLE tenant.{table} (LIKE public.{table} INCLUDING ALL)")
+        cursor.execute(f"INSERT INTO tenant.{table} SELECT * FROM public.{table}")
+    rotated = work("rotate", database, "old", vector, package)
+    assert sum(rotated["values"].values()) > 0
+    with connection, connection.cursor() as cursor:  # now the tenant's table is the one that the library reads
+        cursor.execute(f"DROP TABLE public.{table}; ALTER TABLE tenant.{table} SET SCHEMA public")
+    connection.close()
+    assert work("read", database, "new", vector, package) == before
+    for column, stored in _search_columns(vector).items():
+        assert _column(database, vector, column) == stored
+
+
 def _search_columns(vector: str) -> dict[str, list[Any]]:
     """Columns of the vector that hold hashes, as the library itself writes them under the new settings."""
     rows = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))["rows"]
@@ -103,10 +125,14 @@ def _search_columns(vector: str) -> dict[str, list[Any]]:
 def _column(database: tuple[str, str], vector: str, column: str) -> list[Any]:
     import psycopg2
 
-    table = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))["models"].split("db_table='")[1]
     connection = psycopg2.connect(host=database[0], dbname=database[1], user="postgres")
     with connection, connection.cursor() as cursor:
-        cursor.execute(f'SELECT "{column}" FROM {table.split(chr(39))[0]} ORDER BY id')
+        cursor.execute(f'SELECT "{column}" FROM {_table(vector)} ORDER BY id')
         found = [value for (value,) in cursor.fetchall()]
     connection.close()
     return found
+
+
+def _table(vector: str) -> str:
+    described = json.loads((VECTORS / f"{vector}.json").read_text(encoding="utf-8"))
+    return str(described["models"].split("db_table='")[1].split("'")[0])

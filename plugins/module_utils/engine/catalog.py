@@ -4,11 +4,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import RotationError
 from .database import Database, quote
 
+# Types of PostgreSQL's own categories U and A that hold no text of an application's.
+OPAQUE = (
+    "uuid",
+    "uuid[]",
+    "integer[]",
+    "bigint[]",
+    "smallint[]",
+    "numeric[]",
+    "boolean[]",
+    "tsvector",
+    "date[]",
+    "oid",
+)
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
 
 
@@ -20,6 +34,8 @@ class Table:
     name: str
     visible: bool
     alias: str = "default"  # of the database in Django's DATABASES
+    partitioned: bool = False
+    guarded: bool = False  # row-level security hides rows of it from this role
 
     @property
     def label(self) -> str:
@@ -31,6 +47,11 @@ class Table:
     def regclass(self) -> str:
         """The table as PostgreSQL's to_regclass() takes it, as a parameter."""
         return self.sql.replace("%%", "%")
+
+    @property
+    def rows(self) -> str:
+        """The table's own rows, as SQL has them after FROM or UPDATE, without those of tables that inherit from it."""
+        return self.sql if self.partitioned else f"ONLY {self.sql}"
 
     @property
     def sql(self) -> str:
@@ -56,27 +77,38 @@ class RowKey:
     types: tuple[str, ...]
 
 
-def columns(database: Database, types: tuple[str, ...]) -> dict[Table, list[Column]]:
-    """Every column of these types in every table of every schema that this role may read, system schemas aside.
+def row_name(key: Sequence[str]) -> str:
+    """A row's key as one word, and no other row's."""
+    if len(key) == 1:
+        return key[0]
+    return ",".join([part.replace("\\", "\\\\").replace(",", "\\,") for part in key])
 
-    A partition is left out: its rows are those of the partitioned table.
+
+def columns(database: Database) -> dict[Table, list[Column]]:
+    """Every column that may hold text, bytes or a document in every table of every schema that this role may read.
+
+    System schemas aside. A domain is told by the type it is based on. A partition is left out: its rows are those of
+    the partitioned table.
     """
     found: dict[Table, list[Column]] = {}
     rows = database.rows(
-        "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), a.attname::text,"
-        " format_type(a.atttypid, NULL),"
+        "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
+        " row_security_active(c.oid), a.attname::text, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL),"
         " CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END,"
         " a.attgenerated <> ''"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
+        " JOIN pg_type t ON t.oid = a.atttypid"
         " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> %s"
-        " AND format_type(a.atttypid, NULL) = ANY(%s)"
+        " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
+        " AND format_type(t.oid, NULL) <> ALL(%s)"
         " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
-        (JOURNAL, list(types)),
+        (JOURNAL, list(OPAQUE)),
     )
-    for schema, name, visible, *column in rows:
-        found.setdefault(Table(schema, name, visible, database.alias), []).append(Column(*column))
+    for schema, name, visible, partitioned, guarded, *column in rows:
+        table = Table(schema, name, visible, database.alias, partitioned, guarded)
+        found.setdefault(table, []).append(Column(*column))
     return found
 
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ..errors import RotationError
-from .catalog import RowKey, Table
+from .catalog import RowKey, Table, row_name
 from .database import Database, array, quote
 from .discovery import Target
 from .journal import Journal
@@ -99,7 +99,7 @@ def pages(
         limits = [f"({names}) > {bound}"] * bool(last) + [f"({names}) <= {bound}"] * bool(upto)
         limits += ["t.xmin <> ALL(%s::xid[])"] * bool(besides)
         where = f"WHERE {' AND '.join(limits)}" if limits else ""
-        sql = f"SELECT {', '.join(chosen)} FROM {table.sql} AS t {where} ORDER BY {names} LIMIT %s"
+        sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t {where} ORDER BY {names} LIMIT %s"
         known = [array(besides)] if besides else []
         page = database.rows(sql, (*last, *upto, *known, rows), table=table.label)
         if page:
@@ -115,16 +115,11 @@ def spans(database: Database, table: Table, key: RowKey, rows: int) -> list[Span
     chosen = ", ".join(f"t.{quote(name)}::text" for name in key.columns)
     sql = (
         f"SELECT {', '.join(f'k{place}' for place in range(len(key.columns)))} FROM"
-        f" (SELECT {chosen}, row_number() OVER (ORDER BY {names}) AS n FROM {table.sql} AS t)"
+        f" (SELECT {chosen}, row_number() OVER (ORDER BY {names}) AS n FROM {table.rows} AS t)"
         f" AS s({', '.join(f'k{place}' for place in range(len(key.columns)))}, n) WHERE n %% %s = 0 ORDER BY n"
     )
     bounds = [(), *database.rows(sql, (rows,), table=table.label), ()]
     return list(zip(bounds, bounds[1:]))
-
-
-def row_name(key: Sequence[str]) -> str:
-    """A row's key as one word."""
-    return ",".join(key)
 
 
 def take(
@@ -159,7 +154,7 @@ def take(
 
 def _refuse_missed(database: Database, table: Table, seen: int) -> None:
     """The pass has seen each row once, or it proves nothing."""
-    count = database.rows(f"SELECT count(*) FROM {table.sql}", table=table.label)[0][0]
+    count = database.rows(f"SELECT count(*) FROM {table.rows}", table=table.label)[0][0]
     if count != seen:
         raise RotationError("E_SCAN", table=table.label, seen=seen, count=count)
 

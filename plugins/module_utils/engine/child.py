@@ -17,7 +17,7 @@ import io
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,20 +40,24 @@ class Place:
     key_files: Mapping[str, str]
 
 
-def serve(place: Place, keys: Mapping[str, str], connection: Any) -> None:
-    """Answer calls until the other side is gone."""
+def serve(place: Place, keys: Mapping[str, str], connection: Any, others: Sequence[Any]) -> None:
+    """Start the application at the first call, and answer calls until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
+    for other in others:
+        other.close()  # or no end would ever close
     silence()
-    opener = Opener()
-    try:
-        use_keys(place, keys)
-        remember_derivations()
-        project.start(place.project_dir, place.settings_module)
-    except RotationError as exc:
-        opener.failure = exc
     with contextlib.suppress(EOFError, OSError):
+        call = connection.recv()
+        opener = Opener()
+        try:
+            use_keys(place, keys)
+            remember_derivations()
+            project.start(place.project_dir, place.settings_module)
+        except RotationError as exc:
+            opener.failure = exc
         while True:
-            connection.send(opener.answer(*connection.recv()))
+            connection.send(opener.answer(*call))
+            call = connection.recv()
 
 
 class Opener:
@@ -67,6 +71,8 @@ class Opener:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
         if self.failure is not None:
             return "failed", self.failure.code, self.failure.where
+        if verb == "setting":
+            return "done", hashlib.sha256(repr(project.setting(path)).encode("utf-8")).digest()
         try:
             function = find(path)
         except (ImportError, AttributeError):

@@ -62,7 +62,10 @@ def _parts(source: Mapping[str, Any]) -> Sequence[Any]:
 
 def direct(secret: bytes) -> bytes:
     """The setting is the key itself in urlsafe base64, as Fernet keys are."""
-    return base64.urlsafe_b64decode(secret)
+    raw = base64.urlsafe_b64decode(secret)
+    if base64.urlsafe_b64encode(raw) != secret:
+        raise ValueError("not urlsafe base64 alone")
+    return raw
 
 
 def from_hex(secret: bytes) -> bytes:
@@ -100,6 +103,13 @@ def hkdf_sha256(secret: bytes, salt: bytes = b"", info: bytes = b"", *, length: 
     return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt or None, info=info).derive(secret)
 
 
+def _listed(derive: str, found: list[bytes]) -> list[bytes]:
+    """A comma list of keys that are in base64 or hex: the application takes it apart itself."""
+    if derive not in ("direct", "hex"):
+        return found
+    return [part.strip() for value in found for part in value.split(b",") if part.strip()]
+
+
 # name in a scheme: (function, sources it takes, of these the ones it may do without, numbers it takes)
 DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "direct": (direct, ("secret",), (), ()),
@@ -118,5 +128,5 @@ def keys(described: Mapping[str, Any], settings: Settings) -> list[bytes]:
     function, sources, _, numbers = DERIVATIONS[described["derive"]]
     given = [name for name in sources if name in described]
     options = {name: described[name] for name in numbers if name in described}
-    choices = product(*(values(described[name], settings) for name in given))
+    choices = product(*(_listed(described["derive"], values(described[name], settings)) for name in given))
     return [function(**dict(zip(given, choice)), **options) for choice in choices]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RotationError
-from . import catalog, fields
+from . import catalog, fields, project
 from .catalog import Column, RowKey, Table
 from .cells import KINDS, Kind
-from .database import Database, quote
+from .database import Database, array, quote
 from .keyring import Keyring
 from .schemes import Scheme
 from .wrappers import Armor
@@ -21,7 +21,10 @@ from .wrappers import Armor
 SAMPLE = 25  # values tried per column; the census tries them all
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
+_FERNETS = {FERNET, DOUBLED}
 _SAYS_ENCRYPTED = re.compile(r"encrypted|ciphertext|_enc$", re.IGNORECASE)
+# Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
+_PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
 
 
@@ -95,6 +98,10 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
             raise RotationError("E_FIELD_UNPROVED", column=name, field=field)
         if survey.plain and found:
             raise RotationError("E_COLUMN_PLAIN", column=survey.plain[0])
+        if survey.keyless:
+            raise RotationError("E_TABLE_KEY", table=survey.keyless[0][1])
+        if survey.guarded:
+            raise RotationError("E_ROW_SECURITY", tables=", ".join(survey.guarded))
     fixed = [entry for survey in surveys for entry in survey.fixed]
     if fixed and not found:
         settings = sorted(set().union(*(keyring.fixed[scheme].settings for _, scheme in fixed)))
@@ -116,7 +123,7 @@ class Survey:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
-        self.tables = catalog.columns(database, tuple(KINDS))
+        self.tables = catalog.columns(database)
         self.found: list[Target] = []
         self.unproved: list[tuple[str, int]] = []
         self.silent: list[tuple[str, str]] = []
@@ -126,33 +133,64 @@ class Survey:
         self.missed: list[str] = []
         self.plain: list[str] = []
         self.missing: dict[int, tuple[str, str]] = {}
-        self._models = {table: field.model._meta.label for table, field in reversed(list(fields.of_models(alias)))}
-        self._own = fields.own_schemes(alias)
-        self._unauthenticated = fields.unauthenticated(alias)
-        self._encrypting = fields.encrypting(alias)
+        self.guarded = sorted({table.label for table in self.tables if table.guarded})
+        self.keyless: list[tuple[str, str]] = []
+        aliases = project.same_database(alias)
+        self._models = {table: field.model._meta.label for table, field in reversed(list(fields.of_models(aliases)))}
+        self._own = fields.own_schemes(aliases)
+        self._unauthenticated = fields.unauthenticated(aliases)
+        self._encrypting = fields.encrypting(aliases)
         salts = next(iter(keyring.stages.values())).values
-        self._derived = fields.search_columns(alias, salts)
+        self._derived = fields.search_columns(aliases, salts)
 
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
-        place = (_as_models_say(table), column.name)
-        own = f"own key of {table.label}.{column.name}"
-        if place in self._own:
-            self._keyring.add(Scheme(own, self._own[place]))
-        hinted = {self._unauthenticated[place], own} if place in self._unauthenticated else set()
-        samples = list(_samples(self._database, table, column, self._keyring, every=bool(hinted)))
+        name = f"{table.label}.{column.name}"
+        if column.generated:  # it follows the column that it is made of
+            return
+        if column.type not in KINDS:
+            samples = list(_samples(self._database, table, column, Kind("text", read="{}::text"), _FERNETS))
+            if samples:
+                self.unproved.append((name, len(samples)))
+            return
+        own = f"own key of {name}"
+        found = _of_place(self._own, table, column)
+        if found is not None:
+            self._keyring.add(Scheme(own, found))
+        hint = _of_place(self._unauthenticated, table, column)
+        hinted = set() if hint is None else {hint, own}
+        samples = self._sampled(table, column, every=bool(hinted))
         scheme = _proved(samples, column, self._keyring, hinted)
+        field = _of_place(self._encrypting, table, column)
         if scheme is not None and scheme in self._keyring.fixed:
-            self.fixed.append((f"{table.label}.{column.name}", scheme))
+            self.fixed.append((name, scheme))
         elif scheme is not None:
-            self.found.append(self._target(table, column, scheme))
+            self._found(table, column, scheme)
         elif any(_looks_like_a_token(piece) for value in samples for piece in _pieces(column, value)):
-            self.unproved.append((f"{table.label}.{column.name}", len(samples)))
-        elif place in self._encrypting:
+            self.unproved.append((name, len(samples)))
+        elif field is not None:
             blank = self.silent if self._holds_values(table, column) else self.empty
-            blank.append((f"{table.label}.{column.name}", self._encrypting[place]))
+            blank.append((name, field))
         elif _SAYS_ENCRYPTED.search(column.name) and self._holds_values(table, column):
-            self.plain.append(f"{table.label}.{column.name}")
+            self.plain.append(name)
+
+    def _found(self, table: Table, column: Column, scheme: str) -> None:
+        try:
+            self.found.append(self._target(table, column, scheme))
+        except RotationError as exc:
+            if exc.code != "E_TABLE_KEY":
+                raise
+            self.keyless.append((f"{table.label}.{column.name}", table.label))
+
+    def _sampled(self, table: Table, column: Column, *, every: bool) -> list[Any]:
+        """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
+        kind, binary = KINDS[column.type], column.type == "bytea"
+        schemes = [scheme for scheme in self._keyring.tried if scheme.format.authenticated or scheme.marker]
+        begins = {scheme.marker for scheme in schemes if binary or scheme.text}
+        samples = list(_samples(self._database, table, column, kind, _FERNETS | begins - {b""}))
+        if every or b"" in begins:
+            samples += _samples(self._database, table, column, kind, set())
+        return samples
 
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
@@ -170,14 +208,14 @@ class Survey:
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
     def _target(self, table: Table, column: Column, scheme: str) -> Target:
-        model = self._models.get(_as_models_say(table)) or table.label
-        derived = tuple(self._derived.get((_as_models_say(table), column.name), ()))
+        model = _of_place(self._models, table) or table.label
+        derived = tuple(_of_place(self._derived, table, column) or ())
         key = catalog.row_key(self._database, table)
         return Target(table, column.name, column.type, scheme, model, key, column.limit, derived)
 
     def _holds_values(self, table: Table, column: Column) -> bool:
         name = f"t.{quote(column.name)}"
-        sql = f"SELECT 1 FROM {table.sql} AS t WHERE {name} IS NOT NULL AND {name}::text <> '' LIMIT %s"
+        sql = f"SELECT 1 FROM {table.rows} AS t WHERE {name} IS NOT NULL AND {name}::text <> '' LIMIT %s"
         return bool(self._database.rows(sql, (1,), table=table.label))
 
 
@@ -185,32 +223,39 @@ def _qualified(table: Table) -> str:
     return f"{table.schema}.{table.name}"
 
 
-def _as_models_say(table: Table) -> str:
-    return table.name if table.visible else _qualified(table)
+def _of_place(known: Mapping[Any, Any], table: Table, column: Column | None = None) -> Any:
+    """What the models say of a table or a column: by the name that they use for it, or of any schema (a tenant's)."""
+    for name in (table.name if table.visible else _qualified(table), table.name):
+        place = name if column is None else (name, column.name)
+        if place in known:
+            return known[place]
+    return None
 
 
 def _looks_like_a_token(piece: bytes) -> bool:
     return bool(_AROUND.match(piece)) or piece.startswith(Armor.HEAD)
 
 
-def _samples(
-    database: Database, table: Table, column: Column, keyring: Keyring, *, every: bool = False
-) -> Iterator[Any]:
-    """Some values of a column that may hold tokens: of a text those that look so, unless ``every`` one may be."""
-    name = f"t.{quote(column.name)}"
-    read = KINDS[column.type].read.format(name)
-    if column.type == "bytea" or every:
-        where, params = f"octet_length({read}) > 0", []
+def _samples(database: Database, table: Table, column: Column, kind: Kind, begins: set[bytes]) -> Iterator[Any]:
+    """Some values of a column: those in which one of ``begins`` is; without any, those that are not empty."""
+    read = kind.read.format(f"t.{quote(column.name)}")
+    if begins:
+        sql_type = "bytea" if column.type == "bytea" else "text"
+        where = f"{read} LIKE ANY(%s::{sql_type}[])"
+        params = [array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in sorted(begins)]))]
     else:
-        begins = {FERNET, DOUBLED} | {scheme.marker for scheme in keyring.tried if scheme.text}
-        where, params = f"{read} LIKE ANY(%s)", [[f"%{_like(begin)}%" for begin in sorted(begins - {b""})]]
-    sql = f"SELECT {read} FROM {table.sql} AS t WHERE {where} LIMIT %s"
+        where, params = f"octet_length({read}) > 0", []
+    sql = f"SELECT {read} FROM {table.rows} AS t WHERE {where} LIMIT %s"
     for (value,) in database.rows(sql, (*params, SAMPLE), table=table.label):
         yield value
 
 
-def _like(text: bytes) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text.decode("utf-8"))
+def _containing(begin: bytes, sql_type: str) -> Any:
+    """A pattern for LIKE. Raw bytes are looked for at the beginning alone: a token in text may have a prefix."""
+    pattern = re.sub(rb"([\\%_])", rb"\\\1", begin) + b"%"
+    if (begin.isascii() and begin.isalnum()) or sql_type == "text":
+        pattern = b"%" + pattern
+    return pattern if sql_type == "bytea" else pattern.decode("utf-8")
 
 
 def _pieces(column: Column, value: Any) -> list[bytes]:
@@ -228,21 +273,24 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
         may = not scheme.functions and (scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker))
         if may and any(keyring.stage_of(scheme.name, piece) for piece in pieces):
             return scheme.name
-    for prefix, doubled in dict.fromkeys(_around(piece) for piece in pieces):
-        if prefix or doubled:
-            for scheme in filter(_is_bare_fernet, keyring.tried):
-                dressed = scheme.around(prefix, doubled)
-                if keyring.add(dressed) and any(keyring.stage_of(dressed.name, piece) for piece in pieces):
-                    return dressed.name
-                keyring.remove(dressed)
+    around = {found for piece in pieces if (found := _around(piece)) is not None}
+    if len(around) != 1:  # what stands before one token alone is a part of that value, and nobody's business
+        return None
+    prefix, doubled = around.pop()
+    if (prefix or doubled) and _PREFIX.fullmatch(prefix):
+        for scheme in filter(_is_bare_fernet, keyring.tried):
+            dressed = scheme.around(prefix, doubled)
+            if keyring.add(dressed) and any(keyring.stage_of(dressed.name, piece) for piece in pieces):
+                return dressed.name
+            keyring.remove(dressed)
     return None
 
 
-def _around(piece: bytes) -> tuple[str, bool]:
-    """What lies before a Fernet token, and whether the token is in base64 once more."""
+def _around(piece: bytes) -> tuple[str, bool] | None:
+    """What lies before a Fernet token, and whether the token is in base64 once more; None where there is none."""
     match = _AROUND.match(piece)
     if match is None:
-        return "", False
+        return None
     return match["prefix"].decode("utf-8", "replace"), match["begin"] == DOUBLED
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +25,13 @@ class Derived:
     salt: str
 
 
-def of_models(alias: str) -> Iterator[tuple[str, Any]]:
-    """Every concrete field of every model in this database, with the table as the model names it."""
+def of_models(aliases: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Every concrete field of every model in the database of these aliases, with the table as the model names it."""
     from django.apps import apps
     from django.db import router
 
     for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy and router.db_for_write(model) == alias:
+        if not model._meta.proxy and router.db_for_write(model) in aliases:
             for field in model._meta.local_concrete_fields:
                 yield table_of(model), field
 
@@ -41,13 +41,13 @@ def table_of(model: Any) -> str:
     return model._meta.db_table.replace('"."', ".").strip('"')
 
 
-def own_schemes(alias: str) -> dict[tuple[str, str], dict[str, Any]]:
+def own_schemes(aliases: Collection[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Schemes of fields that may have been given a key of their own (``key=``), by table and column.
 
     Such a key is in the code and does not rotate. django-cryptography signs with SECRET_KEY all the same.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for table, field in of_models(alias):
+    for table, field in of_models(aliases):
         known = _unauthenticated(field)
         if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl"):
             signing_key = {"derive": "raw", "secret": "SECRET_KEY"}
@@ -62,9 +62,9 @@ def _own(key: bytes) -> dict[str, Any]:
     return {"derive": "raw", "secret": {"bytes": key}}
 
 
-def unauthenticated(alias: str) -> dict[tuple[str, str], str]:
+def unauthenticated(aliases: Collection[str]) -> dict[tuple[str, str], str]:
     """The scheme of each field whose values prove nothing, by table and column: only the model tells what they are."""
-    known = {(table, field.column): _unauthenticated(field) for table, field in of_models(alias)}
+    known = {(table, field.column): _unauthenticated(field) for table, field in of_models(aliases)}
     return {place: found[0] for place, found in known.items() if found is not None}
 
 
@@ -78,13 +78,13 @@ def _unauthenticated(field: Any) -> tuple[str, bytes] | None:
     return None
 
 
-def search_columns(alias: str, salts: Mapping[str, str]) -> dict[tuple[str, str], list[Derived]]:
+def search_columns(aliases: Collection[str], salts: Mapping[str, str]) -> dict[tuple[str, str], list[Derived]]:
     """Search columns by the table and column of their token, where their salt is one of ``salts`` (name: value).
 
     As django-searchable-encrypted-fields and django-encrypted-json-fields have them (facts, section 2).
     """
     found: dict[tuple[str, str], list[Derived]] = {}
-    for table, field in of_models(alias):
+    for table, field in of_models(aliases):
         prefix = getattr(sys.modules[type(field).__module__], "SEARCH_HASH_PREFIX", None)
         if prefix is None or not hasattr(field, "encrypted_field_name"):
             continue
@@ -107,10 +107,10 @@ def _is_hash(field: Any) -> bool:
     return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
 
 
-def encrypting(alias: str) -> dict[tuple[str, str], str]:
+def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:
     """Columns of fields whose class, or an ancestor of it outside Django, says that it encrypts: the class's name."""
     found = {}
-    for table, field in of_models(alias):
+    for table, field in of_models(aliases):
         for ancestor in type(field).__mro__:
             if not ancestor.__module__.startswith("django.") and _ENCRYPTING.search(
                 f"{ancestor.__module__} {ancestor.__name__}"

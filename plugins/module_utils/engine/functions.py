@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,11 +37,15 @@ class Process:
     By fork the keys go over in memory, and nowhere else.
     """
 
-    def __init__(self, place: child.Place, keys: KeySet) -> None:
+    def __init__(self, place: child.Place, keys: KeySet, others: Sequence[Process]) -> None:
         self._key_id = keys.key_id
         context = multiprocessing.get_context("fork")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=child.serve, args=(place, keys.values, theirs), daemon=True)
+        ours, theirs = context.Pipe()
+        self._connection = ours
+        inherited = [other._connection for other in others]
+        self._process = context.Process(
+            target=child.serve, args=(place, keys.values, theirs, [ours, *inherited]), daemon=True
+        )
         self._process.start()
         theirs.close()
 
@@ -60,6 +64,10 @@ class Process:
             raise RotationError(answer[0], **answer[1])
         return answer[0]
 
+    def setting(self, name: str) -> bytes:
+        """A digest of one setting as it is under this key set. Raises what starting the application raises."""
+        return bytes(self.call("setting", name, None))
+
     def refusal(self, function: str, found: str) -> RotationError:
         """The error that says what a function did."""
         return RotationError("E_FUNCTION", function=function, key_id=self._key_id, found=found)
@@ -75,9 +83,10 @@ class Process:
 def processes(place: child.Place, stages: Mapping[str, KeySet]) -> Iterator[dict[str, Process]]:
     """A process for each stage; ended at the end."""
     with contextlib.ExitStack() as stack:
-        made = {}
+        made: dict[str, Process] = {}
         for stage, keys in stages.items():
-            made[stage] = stack.enter_context(contextlib.closing(Process(place, keys)))
+            process = Process(place, keys, list(made.values()))
+            made[stage] = stack.enter_context(contextlib.closing(process))
         yield made
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import RotationError
 from .catalog import JOURNAL as TABLE
+from .catalog import row_name
 from .database import Database
 from .keyring import Keyring
 
@@ -60,11 +61,11 @@ class Journal:
             return {}
         entries = self._database.rows(
             f"SELECT target, row_key, key_id, digest FROM {TABLE} WHERE target = ANY(%s) AND row_key = ANY(%s)",
-            (names, [",".join(key) for key, _ in page]),
+            (names, [row_name(key) for key, _ in page]),
             table=TABLE,
         )
         values = {
-            (target.name, ",".join(key)): value for key, row in page for target, value in zip(members, row) if value
+            (target.name, row_name(key)): value for key, row in page for target, value in zip(members, row) if value
         }
         return {
             (target, row): key_id

@@ -192,6 +192,18 @@ def unproved(survey: Survey) -> Iterator[dict[str, str]]:
             "notice": "named as encrypted, and none of its values is a token",
             "todo": "Encrypt them through the application, or list the column in key_rotation_ignore.",
         }
+    for column, table in survey.keyless:
+        yield {
+            "column": column,
+            "notice": "in a table without a primary key or another unique key over columns that are not null",
+            "todo": f"Give {table} a primary key, or list the column in key_rotation_ignore.",
+        }
+    for table in survey.guarded:
+        yield {
+            "column": table,
+            "notice": "row-level security hides rows from this role",
+            "todo": "Give it BYPASSRLS, or rotate as the table's owner, for the time of the rotation.",
+        }
     for column, field in survey.silent:
         yield {
             "column": column,
@@ -205,7 +217,7 @@ def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
     known = {
         *(target.name for target in survey.found),
         *survey.plain,
-        *(name for name, _ in (*survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
+        *(name for name, _ in (*survey.keyless, *survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
     }
     for table, columns in survey.tables.items():
         for column in columns:

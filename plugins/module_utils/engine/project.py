@@ -70,15 +70,19 @@ class Started:
                 raise RotationError("E_ENV_EXPORTED", name=name, path=env_file)
         if os.path.realpath(env_file) not in self.files:
             raise RotationError("E_ENV_NOT_READ", path=env_file)
-        fed = feeds([keys])
-        for name, value in keys.items():
+        self.refuse_other_keys(dict.fromkeys(keys, env_file), keys)
+
+    def refuse_other_keys(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
+        """Raise E_ENV_NOT_LIVE unless the settings of these names, each from its file, have the values of ``keys``.
+
+        A setting that names its file instead, or that has the values under another name, is right too.
+        """
+        fed = {name for names in feeds([keys]).values() for name in names}
+        for name, path in files.items():
+            value = keys[name]
             own = members(setting(name))
-            if (
-                own
-                and own not in (members(value), members(value.split(",")))
-                and not any(name in f for f in fed.values())
-            ):
-                raise RotationError("E_ENV_NOT_LIVE", name=name, path=env_file)
+            if own and name not in fed and own not in (members(value), members(value.split(",")), members(path)):
+                raise RotationError("E_ENV_NOT_LIVE", name=name, path=path)
 
 
 def check_folder(project_dir: str) -> None:
@@ -134,12 +138,24 @@ def aliases() -> list[str]:
     places: dict[tuple[str, ...], str] = {}
     for alias in settings.DATABASES:
         if connections[alias].vendor == "postgresql":
-            described = connections[alias].settings_dict
-            place = tuple(str(described[name]) for name in ("HOST", "PORT", "NAME"))
-            places.setdefault(place, alias)
+            places.setdefault(_place_of(alias), alias)
     if not places:
         raise RotationError("E_DB_VENDOR", alias="default", vendor=connections["default"].vendor)
     return list(places.values())
+
+
+def same_database(alias: str) -> list[str]:
+    """Every alias that leads to the database of this one: models may be routed to any of them."""
+    from django.conf import settings
+
+    return [other for other in settings.DATABASES if _place_of(other) == _place_of(alias)]
+
+
+def _place_of(alias: str) -> tuple[str, ...]:
+    from django.db import connections
+
+    described = connections[alias].settings_dict
+    return tuple(str(described[name]) for name in ("HOST", "PORT", "NAME"))
 
 
 def versions() -> dict[str, str]:

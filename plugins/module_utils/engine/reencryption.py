@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RotationError
 from . import census
-from .catalog import RowKey, Table
+from .catalog import RowKey, Table, row_name
 from .census import WHOLE, Span
 from .database import Database, Yielded, array, quote
 from .discovery import Target
@@ -160,7 +160,7 @@ class Rewriting:
         known: Mapping[tuple[str, str], str],
     ) -> list[Change]:
         """The changes that a page needs: none for a row that is where it should be. ``known`` is from the journal."""
-        rows = [census.row_name(key) for key, _ in page]
+        rows = [row_name(key) for key, _ in page]
         columns: list[dict[int, Any]] = []  # new values, by the row's place in the page
         counts: list[Counter[int]] = []
         derived: dict[int, dict[str, str]] = {}
@@ -290,7 +290,7 @@ def _compare_and_set(
     for name, column, sql_type in zip(keys, key.columns, key.types):
         same.append(f"t.{quote(column)} = v.{name}::{sql_type}")
     sql = (
-        f"UPDATE {table.sql} AS t SET {', '.join(assign)}"
+        f"UPDATE {table.rows} AS t SET {', '.join(assign)}"
         f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new + fresh)})"
         f" WHERE {' AND '.join(same)}"
         f" RETURNING pg_current_xact_id()::xid::text, {', '.join(f'v.{name}' for name in keys)}"
@@ -308,7 +308,7 @@ def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, s
     """What the journal is told of one change."""
     for target, before, after in zip(members, change.old, change.new):
         if before != after:
-            yield target.name, census.row_name(change.key), after
+            yield target.name, row_name(change.key), after
 
 
 def _error(code: str, target: Target, **where: object) -> RotationError:

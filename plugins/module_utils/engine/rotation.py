@@ -57,6 +57,7 @@ class Application:
     leave_alone: Sequence[str]
     keys_from: str
     started: project.Started
+    processes: Mapping[str, functions.Process]
 
     @property
     def targets(self) -> list[discovery.Target]:
@@ -113,6 +114,18 @@ class Application:
             crew = Crew(workers, rewriting.batches, database.another, stop)
             reencrypt(database, rewriting, crew, work, key_id)
 
+    def refuse_made_of_keys(self, destination: str) -> None:
+        """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so.
+
+        Such a setting is made of the keys by the application itself: under other keys it is another one.
+        """
+        kept = {name: column for _, survey in self.parts for column, name in survey.fixed}
+        for scheme, column in kept.items():
+            for name in sorted(self.keyring.fixed[scheme].settings):
+                before, after = (self.processes[stage].setting(name) for stage in (self.keyring.base, destination))
+                if before != after:
+                    raise RotationError("E_MADE_OF_KEYS", column=column, setting=name)
+
     def refuse_unproved(self) -> None:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
         discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
@@ -139,9 +152,7 @@ def opened(request: Request) -> Iterator[Application]:
     described = schemes.parse(request.schemes)
     stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
-        processes = {}
-        if any(scheme.functions for scheme in described.values()):
-            processes = stack.enter_context(functions.processes(request.place, stages))
+        processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)
         databases = []
         for alias in project.aliases():
@@ -151,7 +162,8 @@ def opened(request: Request) -> Iterator[Application]:
 
         def setting(name: str) -> Any:
             value = project.setting(name)
-            return [value] if name in request.key_files else value  # the keys in such a file are a list
+            # A setting that is the file's name stands for the list of keys in it.
+            return [value] if name in request.key_files and str(value or "") in ("", request.key_files[name]) else value
 
         keyring = Keyring(described, stages, setting, feeds, request.base, processes)
         databases = [database for database in databases if not database.is_replica()]
@@ -162,4 +174,4 @@ def opened(request: Request) -> Iterator[Application]:
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]
-        yield Application(parts, keyring, request.leave_alone, request.keys_from, started)
+        yield Application(parts, keyring, request.leave_alone, request.keys_from, started, processes)

@@ -63,11 +63,14 @@ class Base64(Batch):
 
 
 def unbase64(token: bytes) -> bytes:
-    """The bytes in urlsafe base64; none, which are no token, where it is no base64."""
+    """The bytes in urlsafe base64; none, which are no token, where it is not that from its first sign to its last."""
     try:
-        return binascii.a2b_base64(token.translate(_STANDARD))
+        raw = binascii.a2b_base64(token.translate(_STANDARD))
     except ValueError:
         return b""
+    # The decoder passes over foreign signs and stops at the padding: what it left out must not be lost.
+    padding = 2 if token.endswith(b"==") else int(token.endswith(b"="))
+    return raw if not len(token) % 4 and len(raw) == len(token) // 4 * 3 - padding else b""
 
 
 @dataclass(frozen=True)

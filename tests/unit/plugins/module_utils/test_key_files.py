@@ -65,3 +65,14 @@ def test_every_file_is_asked_for_its_rights_before_anything_is_changed(place, as
 
     path.chmod(0o444)
     assert as_ordinary_user(asked).startswith(f"E_ENV_WRITE: {path}")
+
+
+@pytest.mark.parametrize(
+    ("text", "new"), [("a", "b\nc"), ("a\n", "b\nc\n"), ("a\r\nz\r\n", "b\r\nc\r\n"), ("a\n\n", "b\nc\n")]
+)
+def test_a_file_ends_as_it_ended(place, text, new):
+    """An application may read a file with one key as it stands, and take a line's end for a part of the key."""
+    with open(place[1][1]["destination"], "w", newline="") as handle:
+        handle.write(text)
+    ((_, _, written),) = key_files.changes(place[0], place[1][1:], {"FIELDS": "b,c"}, "dotenv")
+    assert written == new

@@ -32,7 +32,7 @@ def survey(ring: Keyring, **found: Any) -> discovery.Survey:
     made._keyring = ring
     made.tables = {PROFILE: [TEXT]}
     empty: dict[str, Any] = {"found": [], "unproved": [], "silent": [], "empty": [], "fixed": [], "missed": []}
-    made.__dict__.update({**empty, "plain": [], "missing": {}, **found})
+    made.__dict__.update({**empty, "plain": [], "missing": {}, "keyless": [], "guarded": [], **found})
     return made
 
 
@@ -180,4 +180,6 @@ def test_a_listed_target_may_be_in_any_one_of_several_databases(target):
 
 
 def test_what_a_sample_is_asked_by_is_no_pattern():
-    assert discovery._like(b"50%_\\$") == "50\\%\\_\\\\$"
+    assert discovery._containing(b"50%_\\$", "text") == "%50\\%\\_\\\\$%"
+    assert discovery._containing(b"\x80_", "bytea") == b"\x80\\_%"
+    assert discovery._containing(b"gAAAAA", "bytea") == b"%gAAAAA%"

@@ -38,7 +38,7 @@ class Part:
 
 def test_the_targets_of_all_databases_are_one_list(target):
     first, second = Part(found=[target]), Part(found=[target])
-    opened = rotation.Application([(first, first), (second, second)], None, [], "the key store", None)
+    opened = rotation.Application([(first, first), (second, second)], None, [], "the key store", None, {})
     assert opened.targets == [target, target]
 
 
@@ -51,5 +51,5 @@ def test_a_plan_of_nothing_is_refused_and_one_of_other_keys_alone_is_made(monkey
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
     part = Part(**found)
-    assert rotation.Application([(part, part)], None, [], "/.env", None).plan(counted=True) == "the plan"
+    assert rotation.Application([(part, part)], None, [], "/.env", None, {}).plan(counted=True) == "the plan"
     assert [given[2] for given in asked] == ([] if found else ["/.env"])

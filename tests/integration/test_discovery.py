@@ -1,0 +1,185 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lies in real tables beside plain tokens: found, or refused, and never passed over or cut."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import catalog, census, discovery, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from .conftest import rewrite
+from .test_engine import NEW, OLD, SCHEME, keyring  # noqa: F401  # a fixture
+
+
+def token(ring: Keyring, text: str = "a value of some length") -> str:
+    return ring.cipher(SCHEME, "current").seal(Opened(text.encode(), 1_700_000_000)).decode()
+
+
+def survey(database: Database, ring: Keyring) -> discovery.Survey:
+    return discovery.find(database, "auto", (), ring)
+
+
+def names(found: discovery.Survey) -> set[str]:
+    return {target.name for target in found.found}
+
+
+def one(database: Database, sql_type: str, *values: Any) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a {sql_type})")
+    for number, value in enumerate(values):
+        database.execute("INSERT INTO secrets VALUES (%s, %s)", (number, value))
+
+
+SHAPES = [
+    '{{"api_key": "{0}", "note": "important"}}', '{0},{1}', "{0} some note", '"{0}"', "{0}\n", " {0}", "{0}{1}",
+    "alice pw=hunter2 {0}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyring: Keyring, shape: str) -> None:
+    value = shape.format(token(keyring), token(keyring, "b"))
+    one(database, "text", value, token(keyring))
+    found = survey(database, keyring)
+    targets = found.found
+    if targets:  # by the other row: then this one is unreadable
+        with pytest.raises(RotationError, match=r"E_UNREADABLE|E_PLAINTEXT"):
+            census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
+        with pytest.raises(RotationError, match=r"E_UNREADABLE|E_PLAINTEXT"):
+            rewrite(database, targets, keyring, "pending")
+        rewrite(database, targets, keyring, "pending", stop_at_unreadable=False)
+    else:
+        assert found.unproved == [("secrets.a", 2)]
+        assert "hunter2" not in str(found.unproved)
+    assert database.rows("SELECT a FROM secrets WHERE id = 0") == [(value,)]
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "value"),
+    [
+        ("jsonb", '{{"a": "{0}", "b": "enc${0}"}}'),
+        ("jsonb", '{{"a": "{0}", "b": "{0} trailing"}}'),
+        ("json", '{{"a": "{0}", "b": "\\u0020{0}"}}'),
+        ("text[]", '{{"{0}","pre {0}"}}'),
+    ],
+)
+def test_a_leaf_that_looks_like_a_token_and_is_none_is_found_out(
+    database: Database, keyring: Keyring, sql_type: str, value: str
+) -> None:
+    one(database, sql_type, value.format(token(keyring)))
+    (tally,) = census.take(database, survey(database, keyring).found, keyring, digest_key=b"k")
+    assert sum(count for name, count in tally.classes.items() if name in ("unreadable", "plaintext")) == 1
+    with pytest.raises(RotationError, match=r"E_UNREADABLE|E_PLAINTEXT"):
+        rewrite(database, survey(database, keyring).found, keyring, "pending")
+
+
+def test_a_few_tokens_behind_many_blobs_are_found(database: Database, keyring: Keyring) -> None:
+    blobs = [b"\x89PNG %d" % number for number in range(300)]
+    one(database, "bytea", *blobs, *(token(keyring).encode() for _ in range(3)))
+    assert names(survey(database, keyring)) == {"secrets.a"}
+
+
+def test_a_domain_is_what_it_is_based_on(database: Database, keyring: Keyring) -> None:
+    database.execute("DROP DOMAIN IF EXISTS sealed CASCADE")
+    database.execute("CREATE DOMAIN sealed AS text CHECK (length(value) > 10)")
+    one(database, "sealed", token(keyring))
+    targets = survey(database, keyring).found
+    assert [target.name for target in targets] == ["secrets.a"]
+    assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1}
+    database.execute("DROP DOMAIN sealed CASCADE")
+
+
+@pytest.mark.parametrize("sql_type", ["jsonb[]", "xml"])
+def test_a_token_in_a_type_that_cannot_be_written_is_listed(
+    database: Database, keyring: Keyring, sql_type: str
+) -> None:
+    sealed = token(keyring)
+    value = f"<a>{sealed}</a>" if sql_type == "xml" else "{" + json.dumps(json.dumps({"a": sealed})) + "}"
+    try:
+        one(database, sql_type, value)
+    except RotationError:
+        pytest.skip("this PostgreSQL was built without libxml")
+    assert survey(database, keyring).unproved == [("secrets.a", 1)]
+
+
+def test_a_generated_column_follows_by_itself(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text GENERATED ALWAYS AS (a) STORED)")
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
+    targets = survey(database, keyring).found
+    assert [target.name for target in targets] == ["secrets.a"]
+    rewrite(database, targets, keyring, "pending")
+    assert database.rows("SELECT a = b FROM secrets") == [(True,)]
+
+
+def test_a_table_without_a_key_is_listed_and_refused(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int, a text)")
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
+    found = survey(database, keyring)
+    assert found.keyless == [("secrets.a", "secrets")]
+    with pytest.raises(RotationError, match="E_TABLE_KEY"):
+        discovery.refuse_unproved([found], keyring, "the test")
+
+
+def test_tables_that_inherit_are_tables_of_their_own(database: Database, keyring: Keyring) -> None:
+    one(database, "text", token(keyring))
+    database.execute("CREATE TABLE heirs (PRIMARY KEY (id)) INHERITS (secrets)")
+    database.execute("INSERT INTO heirs VALUES (0, %s)", (token(keyring),))
+    targets = survey(database, keyring).found
+    assert {target.name for target in targets} == {"secrets.a", "heirs.a"}
+    assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1, "heirs.a": 1}
+    assert [tally.rows for tally in census.take(database, targets, keyring, digest_key=b"k")] == [1, 1]
+    database.execute("DROP TABLE heirs")
+
+
+def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring: Keyring) -> None:
+    one(database, "text", token(keyring))
+    database.execute("ALTER TABLE secrets ENABLE ROW LEVEL SECURITY")
+    database.execute("DROP ROLE IF EXISTS plain")
+    database.execute("CREATE ROLE plain")
+    database.execute("GRANT ALL ON secrets TO plain")
+    database.execute("SET ROLE plain")
+    try:
+        found = survey(database, keyring)
+    finally:
+        database.execute("RESET ROLE")
+        database.execute("DROP TABLE secrets")
+        database.execute("DROP ROLE plain")
+    assert (found.found, found.guarded) == ([], ["secrets"])
+    with pytest.raises(RotationError, match="E_ROW_SECURITY: row-level security hides rows of secrets"):
+        discovery.refuse_unproved([found], keyring, "the test")
+
+
+def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
+    key = {"derive": "sha256", "secret": "SECRET_KEY"}
+    described = {"ecb": {"format": "aes_ecb", "key": key, "base64": True}}
+    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, lambda name: None)
+    database.execute("CREATE TABLE secrets (x text, y text, a text, PRIMARY KEY (x, y))")
+    rows = [("a,b", "c"), ("a", "b,c"), ("a\\", ",b"), ("a\\,", "b")]
+    assert len({catalog.row_name(row) for row in rows}) == 4
+    for number, row in enumerate(rows):
+        blocks = b"%d" % number + b"\x0f" * 15
+        sealed = ring.cipher("ecb", "current").seal(Opened(blocks)).decode()
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (*row, sealed))
+    (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
+    target = discovery.Target(table, "a", "text", "ecb", "Secret", catalog.row_key(database, table), None)
+    assert rewrite(database, [target], ring, "pending").values == {"secrets.a": 4}
+    assert database.rows(f"SELECT count(*) FROM {catalog.JOURNAL}") == [(4,)]
+    assert not rewrite(database, [target], ring, "pending").values
+    database.execute(f"DROP TABLE {catalog.JOURNAL}")
+
+
+def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Database) -> None:
+    key = {"derive": "sha256", "secret": "SECRET_KEY"}
+    described = {"gcm": {"format": "aes_gcm_nonce_first", "key": key}, "fernet": {"format": "fernet", "key": key}}
+    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, lambda name: None)
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text, c text)")
+    gcm, fernet = (ring.cipher(name, "current").seal(Opened(b"x", 5)).decode() for name in ("gcm", "fernet"))
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s, 'in clear')", (gcm, fernet))
+    found = survey(database, ring)
+    assert {target.name: target.scheme for target in found.found} == {"secrets.a": "gcm", "secrets.b": "fernet"}
