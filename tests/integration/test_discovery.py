@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import catalog, census, discovery, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
-from .conftest import rewrite
+from .conftest import CHECKOUT, rewrite
 from .test_engine import NEW, OLD, SCHEME, keyring  # noqa: F401  # a fixture
 
 
@@ -183,3 +185,33 @@ def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Databas
     database.execute("INSERT INTO secrets VALUES (1, %s, %s, 'in clear')", (gcm, fernet))
     found = survey(database, ring)
     assert {target.name: target.scheme for target in found.found} == {"secrets.a": "gcm", "secrets.b": "fernet"}
+
+
+def test_what_applications_of_their_own_stored_is_found_and_rotated(database: Database) -> None:
+    """Every format of variants_app_formats.json, each in a column of its own."""
+    path = CHECKOUT / "tests/libraries/vectors/variants_app_formats.json"
+    variants = json.loads(path.read_text(encoding="utf-8"))
+    rows, lists = variants["rows"], variants["rows"][5]
+    salt = {"setting": "TOKENIZATION_SALT", "default": "hamsukypay_tokenization_salt"}
+    vault_key = {"derive": "pbkdf2_sha256", "secret": "SECRET_KEY", "salt": salt, "iterations": 100_000}
+    vault = {"format": "fernet", "key": vault_key, "base64": True, "prefix": "tok_1_"}
+    old = KeySet({**variants["settings"], "FIELD_ENCRYPTION_KEY": lists["keys"]})
+    fresh = base64.urlsafe_b64encode(bytes(32)).decode()
+    new = KeySet({"SECRET_KEY": "another", "ENCRYPTION_SALT": "one", "FIELD_ENCRYPTION_KEY": fresh})
+    described = {**schemes.parse("auto"), **schemes.parse({"vault": vault})}
+    ring = Keyring(described, {"current": old, "pending": new}, lambda name: None)
+    columns = "doubled text, bare text, enc text, colons text, vault text, listed bytea"
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, {columns})")
+    stored = [row["stored"] for row in rows[:5]] + [base64.b64decode(lists["stored_bytea_b64"])]
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s, %s, %s, %s, %s)", stored)
+    targets = survey(database, ring).found
+    assert [target.column for target in targets] == ["doubled", "bare", "enc", "colons", "vault", "listed"]
+    rewrite(database, targets, ring, "pending")
+    ((_, *values),) = database.rows("SELECT * FROM secrets")
+    for target, value, row in zip(targets, values, rows):
+        raw = value.encode() if isinstance(value, str) else bytes(value)
+        inside = ring.cipher(target.scheme, "pending").open(raw)
+        expected = row["plaintext"]
+        assert inside is not None, target.column
+        assert (json.loads(inside.plaintext) if isinstance(expected, dict) else inside.plaintext.decode()) == expected
+        assert ring.cipher(target.scheme, "current").open(raw) is None
