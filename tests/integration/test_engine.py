@@ -192,3 +192,25 @@ def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypat
     )
     with pytest.raises(RotationError, match="E_SCAN: secrets: the pass saw 4 rows and the table has 5"):
         classes(database, keyring)
+
+
+def test_large_values_are_taken_a_few_at_a_time(database: Database, keyring: Keyring) -> None:
+    """Memory is bounded by bytes: of values of a megabyte a page holds a few, however many rows there are."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text)")
+    token = keyring.cipher(SCHEME, "current").seal(Opened(b"x" * 750_000, 5)).decode()
+    for number in range(40):
+        database.execute("INSERT INTO secrets VALUES (%s, %s, NULL)", (number, token))
+    (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
+    sizes = [len(page) for page in census.pages(database, table, catalog.row_key(database, table), targets(database))]
+    assert sizes[0] == census.FIRST_ROWS
+    assert sum(sizes) == 40
+    assert max(sizes[1:]) <= census.PAGE_BYTES // 1_000_000
+    assert run(database, keyring).values == {"secrets.a": 40}
+
+
+def test_small_values_are_soon_taken_by_the_thousand(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text)")
+    database.execute("INSERT INTO secrets SELECT n, 'x', NULL FROM generate_series(1, 5000) n")
+    (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
+    sizes = [len(page) for page in census.pages(database, table, catalog.row_key(database, table), targets(database))]
+    assert sizes == [16, 128, 1000, 1000, 1000, 1000, 856]

@@ -20,6 +20,8 @@ from .keyring import Keyring
 from .tokens import Opened
 
 PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
+PAGE_BYTES = 4_000_000
+FIRST_ROWS, GROWTH = 16, 8  # of the first page, when nothing is known of their size, and from page to page
 EXAMPLES = 5  # per target and class
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
@@ -86,13 +88,15 @@ def pages(
 ) -> Iterator[list[tuple[tuple[str, ...], tuple[Any, ...]]]]:
     """A span of the table in the order of its key, page by page: (key as text, values of ``members``).
 
-    Rows whose present version was written by one of the transactions ``besides`` are left out. Memory holds one page.
+    Rows whose present version was written by one of the transactions ``besides`` are left out. Memory holds one page,
+    of so many ``rows`` at most, and of fewer where they are large.
     """
     width = len(key.columns)
     # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
     names = ", ".join(f"t.{quote(name)}" for name in key.columns)
     chosen = [f"t.{quote(name)}::text" for name in key.columns]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
+    limit = min(rows, FIRST_ROWS)
     bound = f"({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
     last, upto = span
     while True:
@@ -101,12 +105,14 @@ def pages(
         where = f"WHERE {' AND '.join(limits)}" if limits else ""
         sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t {where} ORDER BY {names} LIMIT %s"
         known = [array(besides)] if besides else []
-        page = database.rows(sql, (*last, *upto, *known, rows), table=table.label)
+        page = database.rows(sql, (*last, *upto, *known, limit), table=table.label)
         if page:
             yield [(row[:width], row[width:]) for row in page]
             last = page[-1][:width]
-        if len(page) < rows:
+        if len(page) < limit:
             return
+        size = sum([len(value) for row in page for value in row[width:] if value])
+        limit = max(1, min(rows, limit * GROWTH, limit * PAGE_BYTES // max(size, 1)))
 
 
 def spans(database: Database, table: Table, key: RowKey, rows: int) -> list[Span]:
