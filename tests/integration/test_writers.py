@@ -201,3 +201,37 @@ def test_all_workers_of_a_run_share_its_lock_and_another_run_is_refused(
     with contextlib.closing(Database("default", "another")) as other:
         monkeypatch.setattr(engine_database, "LOCK_SECONDS", 2)
         other.lock("another run")
+
+
+def test_a_killed_module_leaves_no_worker_and_no_lock(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring)
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
+    module = os.fork()
+    if module == 0:  # what ansible-playbook starts on the host
+        own = Database("default", "this")
+        own.lock("this run")
+        rewriting, crew, work = crew_of(own, keyring, 2, Stop())
+        reencryption.reencrypt(own, rewriting, crew, work, keyring.key_id("pending"))
+        os._exit(0)
+    started = time.monotonic()
+    while len(workers_of(module)) < 2 or not pending(database, keyring):
+        assert time.monotonic() - started < 20
+    workers = workers_of(module)
+    os.kill(module, signal.SIGKILL)
+    os.waitpid(module, 0)
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() - started < 40, "a worker goes on without anybody"
+        time.sleep(0.05)
+    with contextlib.closing(Database("default", "another")) as other:
+        other.lock("another run")
+        again = rewrite(other, [target(other)], keyring, "pending", workers=2)
+    assert 0 < again.values["secrets.a"] < ROWS
+    assert census.take(database, [target(database)], keyring, digest_key=b"k")[0].classes == {"pending": ROWS}
+
+
+def pending(database: Database, ring: Keyring) -> bool:
+    """Whether the last row, or the first, is under the new keys: some batch is committed."""
+    ends = database.rows("SELECT a FROM secrets WHERE id IN (0, 500, 1000, 1500)")
+    return any(ring.cipher(SCHEME, "pending").open(token.encode()) for (token,) in ends)
