@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import re
 import secrets
 from typing import Any
 
@@ -14,12 +13,12 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError
 from ..module_utils.module import RECORD_OPTIONS
+from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 
 display = Display()
-ROTATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it becomes a file name
 
 
 class ActionModule(RotationAction):
@@ -87,10 +86,7 @@ def _unmade(history: History, left_over: str | None) -> str | None:
 
 def _rotation(history: History, direction: str, asked: str | None) -> tuple[str, str]:
     """The id of this run's rotation, and whether it is new, resumed or completed."""
-    if asked and not ROTATION_ID.fullmatch(asked):
-        raise RotationError(
-            "E_OPTION", name="key_rotation_id", found="is no plain name", advice="Use letters, digits, dots, - and _."
-        )
+    asked = checked(asked) if asked else None
     if direction == "rollback":
         return _to_roll_back(history, asked), "new"
     outcome = history.outcome(asked) if asked else None

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import atomic_file
 from .errors import RotationError
+from .rotation_id import checked
 from .stores.history import now
 
 FILE_NAME = "record.jsonl"
@@ -22,11 +23,11 @@ ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
 
 
 class Record:
-    """The record file of one rotation."""
+    """The record file of one rotation. Raises E_OPTION where the id is no plain name."""
 
     def __init__(self, folder: str, rotation_id: str) -> None:
-        self.path = os.path.join(folder, rotation_id, FILE_NAME)
-        self.rotation_id = rotation_id
+        self.rotation_id = checked(rotation_id)
+        self.path = os.path.join(folder, self.rotation_id, FILE_NAME)
 
     def append(self, event: str, phase: str, **fields: Any) -> None:
         """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""

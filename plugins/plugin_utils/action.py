@@ -17,6 +17,7 @@ from ansible.utils.display import Display
 from ..module_utils.errors import RotationError, internal
 from ..module_utils.lease import Lease
 from ..module_utils.record import Record
+from ..module_utils.rotation_id import checked
 from ..module_utils.stores.store import Store
 from .key_store import expand, open_store, state_folder
 
@@ -67,6 +68,8 @@ class RotationAction(ActionBase, abc.ABC):
 
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
         """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""
+        if self.recorded and "rotation_id" in args:
+            checked(args["rotation_id"])
         if self._task.check_mode:
             return self._told(args)
         if not self.recorded or "rotation_id" not in args:

@@ -22,6 +22,7 @@ import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
 from ..errors import RotationError
+from ..rotation_id import checked
 from .history import STAGES, History
 from .server import ServerStore, needed, refuse_cleartext
 
@@ -129,7 +130,8 @@ class HashiVault(ServerStore):
                 raise RotationError("E_STORE_EXPIRES", place=place, after=after)
 
     def _place(self, rotation_id: str) -> str:
-        return f"{self._secret}/{rotation_id.replace(' ', '~')}"  # no id that an operator may choose has a ~
+        """The path of a version's values. Raises E_OPTION: no other path is ever made of an id."""
+        return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
 
     def _read(self, secret: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """Data and metadata of the newest KV version: no data where that was deleted, neither where none was put."""

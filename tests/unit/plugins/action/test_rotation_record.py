@@ -29,7 +29,7 @@ def at(history, old_keys):
             return History("/store")
         if state == "adopted":
             adopted = History("/store")
-            adopted.adopt(old_keys, "r0")
+            adopted.adopt(old_keys)
             return adopted
         if state in ("promoted", "completed"):
             history.promote()

@@ -82,7 +82,7 @@ def test_without_a_vault_password_one_is_made_at_the_first_write_and_said(
     assert store.load().versions == []
     assert not made.exists()
     with store.change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     said = " ".join(capsys.readouterr().err.split())
     assert "one was made in" in said
     assert "Keep a copy elsewhere" in said
@@ -93,7 +93,7 @@ def test_without_a_vault_password_one_is_made_at_the_first_write_and_said(
 
 def test_the_password_is_made_once_and_opens_the_store_ever_after(store_path, no_password, home, old_keys, capsys):
     with key_store.open_store({"path": store_path}, {}, no_password).change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     made = home / ".config" / "key_rotation" / "vault_password"
     password = made.read_bytes()
     capsys.readouterr()
@@ -107,7 +107,7 @@ def test_the_password_is_made_once_and_opens_the_store_ever_after(store_path, no
 
 def test_without_the_password_file_the_store_does_not_open(store_path, no_password, home, old_keys):
     with key_store.open_store({"path": store_path}, {}, no_password).change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     (home / ".config" / "key_rotation" / "vault_password").unlink()
     assert refusal(key_store.open_store({"path": store_path}, {}, no_password).load).code == "E_STORE_PASSWORD"
 
@@ -121,7 +121,7 @@ def test_a_password_file_of_the_store_goes_before_ansible_s_passwords(store_path
     (tmp_path / "password").write_text("the store's own\n")
     options = {"path": store_path, "password_file": str(tmp_path / "password")}
     with key_store.open_store(options, {}, loader).change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     assert refusal(key_store.open_store({"path": store_path}, {}, loader).load).code == "E_STORE_PASSWORD"
     own = DataLoader()
     own.set_vault_secrets([("default", VaultSecret(b"the store's own"))])
@@ -134,7 +134,7 @@ def test_a_password_file_without_a_password_is_refused(store_path, loader, tmp_p
     path.mkdir() if content is None else path.write_text(content)
     store = key_store.open_store({"path": store_path, "password_file": str(path)}, {}, loader)
     with pytest.raises(RotationError) as refused, store.change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     assert refused.value.code == "E_VAULT_PASSWORD_FILE"
     assert not os.path.exists(store_path)
 
@@ -143,7 +143,7 @@ def test_a_password_file_that_cannot_be_made_is_told(store_path, no_password, ho
     (home / ".config").write_text("taken")
     store = key_store.open_store({"path": store_path}, {}, no_password)
     with pytest.raises(RotationError) as refused, store.change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     assert refused.value.code == "E_VAULT_PASSWORD_FILE"
     assert "cannot be made" in refused.value.what
 
@@ -155,7 +155,7 @@ def test_the_vault_id_chooses_among_several_secrets(store_path, old_keys, vault_
     options = {"path": store_path, **({"vault_id": vault_id} if vault_id else {})}
     store = key_store.open_store(options, {}, several)
     with store.change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     assert parse_vaulttext_envelope(Path(store_path).read_bytes())[3] == expected
     assert store.load().stage("current").values == old_keys.values
 
@@ -171,7 +171,7 @@ def several() -> DataLoader:
 def test_a_vault_id_that_ansible_was_not_started_with_is_told_with_those_it_was(store_path, several, old_keys):
     store = key_store.open_store({"path": store_path, "vault_id": "staging"}, {}, several)
     with pytest.raises(RotationError) as refused, store.change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     assert (refused.value.code, refused.value.where) == (
         "E_STORE_VAULT_ID", {"vault_id": "staging", "known": "dev, prod"},
     )  # fmt: skip
@@ -196,14 +196,14 @@ def test_a_damaged_file_is_told_and_not_overwritten(stored, loader, third_keys, 
     before = path.read_bytes()
     assert refusal(key_store.open_store({"path": stored}, {}, loader).load).code == "E_STORE_PASSWORD"
     with pytest.raises(RotationError), key_store.open_store({"path": stored}, {}, loader).change() as history:
-        history.adopt(third_keys, "r1")
+        history.adopt(third_keys)
     assert path.read_bytes() == before
 
 
 def test_ansible_does_not_read_the_store_as_inventory(tmp_path, loader, old_keys):
     (tmp_path / "hosts.yml").write_text("all: {hosts: {web: {}}}\n")
     with key_store.open_store({}, {"inventory_dir": str(tmp_path)}, loader).change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     assert (tmp_path / ".key_rotation" / "default" / "keys.vault.yml").exists()
     assert stat.S_IMODE((tmp_path / ".key_rotation").stat().st_mode) == 0o700
     read = InventoryManager(loader=loader, sources=[str(tmp_path)])

@@ -67,7 +67,7 @@ def test_another_password_does_not_open_it_and_does_not_overwrite_it(stored, thi
     other.set_vault_secrets([("default", VaultSecret(b"another password"))])
     assert code(opened(stored, other).load) == "E_STORE_PASSWORD"
     with pytest.raises(RotationError), opened(stored, other).change() as history:
-        history.adopt(third_keys, "r1")
+        history.adopt(third_keys)
     assert Path(stored).read_bytes() == before
 
 
@@ -145,7 +145,7 @@ def test_a_store_that_does_not_read_back_is_told(store_path, loader, old_keys):
 
     store = VaultFile(store_path, Forgetful(loader, None, None))
     with pytest.raises(RotationError) as refused, store.change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
     assert refused.value.code == "E_STORE_READBACK"
 
 
