@@ -121,7 +121,7 @@ class RotationAction(ActionBase, abc.ABC):
         return Lease(self._records(args))
 
     def _records(self, args: dict[str, Any]) -> str:
-        return expand(args.get("record_dir") or f"{state_folder(self.variables)}/records")
+        return expand(args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records")
 
     def store(self, args: dict[str, Any]) -> Store:
         """The store that ``args`` describe."""

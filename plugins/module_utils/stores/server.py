@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import NOTHING_CHANGED, RotationError
-from .history import History
+from .history import History, Version
 from .store import UNKNOWN, Store
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -51,11 +51,18 @@ class ServerStore(Store):
         history = self._index()
         for version in history.versions:
             if not version.destroyed:
-                values = self.read_values(version.rotation_id)
-                if values is None:
-                    raise RotationError("E_STORE_VALUES", path=self.path, key_id=version.key_id)
-                version.values = values
+                self._filled(version)
         return history
+
+    def stage(self, stage: str) -> Version:
+        return self._filled(self._index().stage(stage))
+
+    def _filled(self, version: Version) -> Version:
+        values = self.read_values(version.rotation_id)
+        if values is None:
+            raise RotationError("E_STORE_VALUES", path=self.path, key_id=version.key_id)
+        version.values = values
+        return version
 
     def _index(self) -> History:
         index, revision = self.read_index()
