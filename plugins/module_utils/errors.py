@@ -172,6 +172,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "there is no secret {path}",
         "Make it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile.",
     ),
+    "E_STORE_FOREIGN": (
+        "the secret {path} holds a version that is not of this collection ({labels})",
+        "Give the keys a secret of their own: aws secretsmanager create-secret --name NAME, and set path to its name.",
+    ),
     "E_STORE_EXPIRES": (
         "{place} is set to delete what it keeps ({after}), and keys would be lost",
         "Take delete_version_after away (vault kv metadata put -delete-version-after=0s, or vault write MOUNT/config), "

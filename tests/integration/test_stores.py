@@ -580,6 +580,17 @@ def test_the_policy_lets_nobody_overwrite_the_values_of_a_version(hashi_vault, b
     assert store.load().stage("pending").values == NEW.values
 
 
+def test_the_policy_lets_nobody_have_the_history_of_the_index_dropped(hashi_vault, begin):
+    store = begin(hashi_vault).open()
+    store.load()
+    metadata = store._client.secrets.kv.v2.update_metadata
+    for wrong in ({"max_versions": 1}, {"delete_version_after": "1s"}, {"cas_required": False}):
+        with pytest.raises(hvac.exceptions.Forbidden):
+            metadata("food_ordering/keys", mount_point="kv", custom_metadata={"a": "b"}, **wrong)
+    change(hashi_vault.open(), History.promote)
+    assert hashi_vault.open().load().stages == PROMOTED
+
+
 def test_the_index_and_all_metadata_hold_no_value(hashi_vault, begin):
     begin(hashi_vault)
     kv = hashi_vault.admin.secrets.kv.v2
@@ -653,8 +664,9 @@ def test_a_login_that_is_refused_is_told(hashi_vault, wrong):
     assert refused(hashi_vault.open(**wrong).load).code == "E_STORE_LOGIN"
 
 
-def test_a_mount_of_version_1_is_refused(hashi_vault):
-    hashi_vault.admin.sys.enable_secrets_engine("kv", path="kv1", options={"version": "1"})
+@pytest.mark.parametrize("options", [{"version": "1"}, None])
+def test_a_mount_of_version_1_is_refused(hashi_vault, options):
+    hashi_vault.admin.sys.enable_secrets_engine("kv", path="kv1", options=options)
     try:
         store = hashi_vault.open(mount="kv1", auth_method="token", token=hashi_vault.admin.token, role_id=None)
         failure = refused(change, store, lambda history: history.adopt(OLD))
@@ -766,6 +778,86 @@ def test_a_server_that_cannot_be_written_to_is_told_and_keeps_its_token_to_itsel
         )
         assert (failure.code, failure.changed) == (code, "Nothing was changed.")
         assert len(asked) >= len(answers)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param((307, {"headers": {"Location": "http://127.0.0.1:1/"}}), "E_STORE_STANDBY", id="standby"),
+        pytest.param((200, {}), "E_STORE_LOGIN", id="proxy"),
+        pytest.param((200, {"auth": None}), "E_STORE_LOGIN", id="no token"),
+        pytest.param((204, {}), "E_STORE_LOGIN", id="nothing"),
+    ],
+)
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"auth_method": "approle", "role_id": "r", "secret_id": "CANARY"},
+        {"auth_method": "jwt", "role": "r", "jwt": "CANARY"},
+        {"auth_method": "kubernetes", "role": "r", "jwt": "CANARY"},
+    ],
+)
+def test_a_login_that_is_answered_without_a_token_is_told(loader, answer, code, login):
+    with answering(answer) as (url, _):
+        assert (
+            refused(Place("", {"type": "hashi_vault", "path": "p", "url": url, **login}, loader).open().load).code
+            == code
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"url": "https://[::1"}, "url"),
+        ({"url": "https://host:CANARY"}, "url"),
+        ({"url": "https://host:99999"}, "url"),
+        ({"url": "https://"}, "url"),
+        ({"timeout": -1}, "timeout"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": 10**12}, "timeout"),
+        ({"type": "aws_secrets_manager", "endpoint_url": "https://[::1"}, "endpoint_url"),
+        ({"type": "aws_secrets_manager", "timeout": 0}, "timeout"),
+    ],
+)
+def test_an_address_or_a_time_that_is_none_is_named(loader, wrong, name):
+    options = {"type": "hashi_vault", "path": "p", "url": "https://v", **wrong}
+    if options["type"] == "aws_secrets_manager":
+        del options["url"]
+    failure = refused(Place("", options, loader).open)
+    assert (failure.code, failure.where["name"]) == ("E_STORE_NEEDS", name)
+
+
+def test_what_goes_in_clear_to_this_machine_goes_through_no_proxy(server, begin, monkeypatch):
+    """It would be given the token, and the keys."""
+    with answering((200, {})) as (proxy, asked), monkeypatch.context() as patch:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            patch.setenv(name, proxy)
+        begin(server)
+    assert asked == []
+    assert server.open().load().stage("pending").values == NEW.values
+
+
+def test_files_of_a_login_may_be_in_the_home_folder(tmp_path, loader):
+    make_certificates(tmp_path)
+    with answering((200, {})) as (url, _):
+        names = {"ca_cert": "~/ca.pem", "client_cert": "~/client.pem", "client_key": "~/client.key"}
+        options = {"type": "hashi_vault", "path": "p", "url": url, "auth_method": "cert", **names}
+        assert refused(Place("", options, loader).open().load).code == "E_STORE_LOGIN"
+
+
+def test_one_stage_is_read_without_the_values_of_the_others(server, begin, monkeypatch):
+    begin(server)
+    store = server.open()
+    read, seen = store.read_values, []
+
+    def missing(rotation_id: str) -> dict[str, str] | None:
+        seen.append(rotation_id)
+        return read(rotation_id) if rotation_id == "r1" else None
+
+    monkeypatch.setattr(store, "read_values", missing)
+    assert store.stage("pending").values == NEW.values
+    assert seen == ["r1"]
+    assert refused(store.stage, "current").code == "E_STORE_VALUES"
 
 
 def test_a_sealed_server_is_told_and_after_unsealing_all_is_as_before(tmp_path, loader, begin):
@@ -919,12 +1011,63 @@ def test_each_version_that_the_history_needs_has_a_label_until_it_is_destroyed(a
 def test_labels_that_lag_behind_the_history_do_not_count_and_catch_up(aws_secrets_manager, begin, monkeypatch):
     begin(aws_secrets_manager)
     killed = aws_secrets_manager.open()
-    monkeypatch.setattr(killed, "show_stages", lambda history: None)
+    monkeypatch.setattr(killed, "show_stages", lambda: None)
     change(killed, History.promote)
     assert labelled(aws_secrets_manager)["AWSCURRENT"] == OLD.values
     assert aws_secrets_manager.open().load().stage("current").values == NEW.values
     change(aws_secrets_manager.open(), lambda history: history.close("r1"))
     assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values}
+
+
+def test_a_secret_that_somebody_else_uses_is_not_taken_over(aws_secrets_manager):
+    """AWS deletes a version that has no label, and AWSCURRENT would be taken from it."""
+    admin = aws_secrets_manager.admin
+    admin.put_secret_value(SecretId="food_ordering/keys", SecretString='{"db_password": "CANARY-precious"}')
+    before = admin.describe_secret(SecretId="food_ordering/keys")["VersionIdsToStages"]
+    failure = refused(change, aws_secrets_manager.open(), lambda history: history.adopt(OLD))
+    assert (failure.code, failure.where["labels"]) == ("E_STORE_FOREIGN", "AWSCURRENT")
+    assert admin.describe_secret(SecretId="food_ordering/keys")["VersionIdsToStages"] == before
+
+
+def test_a_version_that_somebody_else_put_into_our_secret_keeps_its_label(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    aws_secrets_manager.admin.put_secret_value(SecretId="food_ordering/keys", SecretString='{"a": "CANARY"}')
+    assert refused(change, aws_secrets_manager.open(), History.promote).code == "E_STORE_FOREIGN"
+    assert labelled(aws_secrets_manager)["AWSCURRENT"] == {"a": "CANARY"}
+    assert aws_secrets_manager.open().load().stage("pending").values == NEW.values
+
+
+def test_labels_that_come_late_are_those_of_the_index_of_now(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    late = aws_secrets_manager.on_another_control_node()
+    show = late.show_stages
+
+    def slow() -> None:
+        change(aws_secrets_manager.open(), lambda history: history.close("r1"))
+        change(aws_secrets_manager.open(), lambda history: history.add_pending(THIRD, "r2"))
+        show()
+
+    late.show_stages = slow
+    change(late, History.promote)
+    assert labelled(aws_secrets_manager) == {
+        "AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values, "AWSPENDING": THIRD.values,
+    }  # fmt: skip
+
+
+def test_an_address_that_the_profile_names_is_looked_at_too(loader, monkeypatch, tmp_path):
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.2:1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    options = {"type": "aws_secrets_manager", "path": "food_ordering/keys", "timeout": 2}
+    assert refused(Place("", options, loader).open().load).code == "E_STORE_CLEARTEXT"
+
+
+def test_a_password_in_an_address_is_not_shown(aws_secrets_manager):
+    address = aws_secrets_manager.options["endpoint_url"].replace("http://", "http://user:CANARY@")
+    store = aws_secrets_manager.open(endpoint_url=address)
+    assert "CANARY" not in store.path
+    assert store.path.startswith("food_ordering/keys in 127.0.0.1:")
 
 
 def test_the_policies_grant_what_is_asked_of_aws_and_no_more(aws_secrets_manager, begin, monkeypatch):
