@@ -37,7 +37,7 @@ class ActionModule(RotationAction):
         return WOULD[args["state"]].format(**result)
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(KEY_VERSION_OPTIONS)
+        options = self.options(KEY_VERSION_OPTIONS)
         keygen.check_keys(options["keys"])
         steps = {
             "agreed": self._agreed,
@@ -108,7 +108,7 @@ class ActionModule(RotationAction):
             current = history.stage("current").values
             values = store.read_values(rotation_id)  # what an interrupted run of this rotation put aside
             if values is None:
-                values = keygen.generate(options["keys"], current, supplied)
+                values = keygen.generate(options["keys"], current, supplied, options["dialect"])
             _refuse_another_request(values, supplied, options)
             return history.add_pending(KeySet(values), rotation_id).key_id
 

@@ -25,7 +25,7 @@ class ActionModule(RotationAction):
     recorded = False  # it writes the record itself
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(RECORD_OPTIONS)
+        options = self.options(RECORD_OPTIONS)
         return self._opened(options) if options["state"] == "opened" else self._closed(options)
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -66,13 +66,13 @@ class ActionModule(RotationAction):
             return {"changed": False}
         record = self.record(options)
         completed = options["state"] == "completed"
+        direction = "rotate" if completed else "rollback"
+        record.begun(direction)  # before anything is closed
         if completed:
             with self.store(options).change() as history:
                 history.close(options["rotation_id"])
         failed_task = options["failed_task"]
-        record.append(
-            "rotate" if completed else "rollback", "done", **({"failed_task": failed_task} if failed_task else {})
-        )
+        record.append(direction, "done", **({"failed_task": failed_task} if failed_task else {}))
         for line in summary.lines(record, self.variables, completed=completed):
             display.display(line)
         self.lease(options).give_back()

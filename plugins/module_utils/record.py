@@ -72,6 +72,18 @@ class Record:
         if room.f_bavail * room.f_frsize < ROOM:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=f"less than {ROOM} bytes free")
 
+    def begun(self, direction: str) -> dict[str, Any]:
+        """The event by which the last rotate or rollback was begun. Raises E_OPTION where none was."""
+        for event in reversed(self.events()):
+            if (event["event"], event["phase"]) == (direction, "intent"):
+                return event
+        raise RotationError(
+            "E_OPTION",
+            name="rotation_id",
+            found=f"is {self.rotation_id}, and {self.path} has no beginning of a {direction}",
+            advice="Open it first, or correct record_dir.",
+        )
+
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
         try:

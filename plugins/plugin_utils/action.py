@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError, internal
 from ..module_utils.lease import Lease
+from ..module_utils.module import on_controller
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.store import Store
@@ -65,6 +66,11 @@ class RotationAction(ActionBase, abc.ABC):
     @abc.abstractmethod
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         """The work; the result. ``args`` are the task's."""
+
+    def options(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments as ``spec`` has them, paths as they were written."""
+        _, options = self.validate_argument_spec(on_controller(spec))
+        return dict(options)
 
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
         """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""

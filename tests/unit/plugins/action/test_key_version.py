@@ -486,3 +486,26 @@ def test_a_rotation_id_that_is_no_plain_name_reaches_neither_record_nor_store(
     assert (code(result), "is no plain name" in result["msg"]) == ("E_OPTION", True)
     assert history() == before
     assert not (tmp_path / "records").exists()
+
+
+def test_the_home_folder_is_that_of_the_host_s_user(version, run_action, monkeypatch):
+    """Controller and host are one machine here: what is sent is looked at."""
+    sent = []
+
+    def on_host(self, module, args):
+        sent.append(args)
+        return {"failed": True}
+
+    monkeypatch.setattr(key_version.ActionModule, "on_host", on_host)
+    keys = [{"name": "SECRET_KEY"}, {"name": "FIELD_KEY", "destination": "~/keys"}]
+    version("adopted", env_file="~/.env", keys=keys)
+    assert sent[0]["env_file"] == "~/.env"
+    assert [key["destination"] for key in sent[0]["keys"]] == [None, "~/keys"]
+
+
+def test_new_keys_that_the_env_file_could_not_hold_are_not_stored(version, history, store_path, loader):
+    with open_store({"path": store_path}, {}, loader).change() as adopted:
+        adopted.adopt(KeySet({"KEYS": "CANARY$(x)'\"\\"}))
+    result = version("pending", keys=[{"name": "KEYS", "keep": 1}], dialect="shell")
+    assert code(result) == "E_KEY_DIALECT"
+    assert list(history().stages) == ["current"]
