@@ -11,9 +11,14 @@ path "kv/data/food_ordering/keys/*" {
   capabilities = ["create", "read"]
 }
 
-# Stages shown as custom metadata, and a look at delete_version_after.
+# Stages shown as custom metadata, and a look at delete_version_after. Nothing that has KV drop
+# versions of the index ("0s" is never, and hvac always says so).
 path "kv/metadata/food_ordering/keys" {
   capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "custom_metadata"      = []
+    "delete_version_after" = ["0s"]
+  }
 }
 path "kv/config" {
   capabilities = ["read"]

@@ -23,7 +23,7 @@ HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rot
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        path = expand(args.get("path") or os.path.join(state_folder(self.variables), "plan.yml"))
+        path = expand(args.get("path") or os.path.join(state_folder(self.variables, self._loader), "plan.yml"))
         matching = args.get("state", "written") == "matched"
         approved = _read(path) if matching else None
         if matching and approved is None:

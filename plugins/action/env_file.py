@@ -16,7 +16,7 @@ class ActionModule(RotationAction):
         return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(ENV_FILE_OPTIONS)
+        options = self.options(ENV_FILE_OPTIONS)
         history = self.store(options).load()
         stage = options["stage"]
         if stage not in history.stages and self._task.check_mode:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -28,13 +29,15 @@ WOULD = {
     "destroyed": "destroy the values of the version {key_id} in {store}",
 }
 
+UNMADE = "(made by a real run)"  # the key id that a dry run has not got
+
 
 class ActionModule(RotationAction):
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return WOULD[args["state"]].format(**result)
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(KEY_VERSION_OPTIONS)
+        options = self.options(KEY_VERSION_OPTIONS)
         keygen.check_keys(options["keys"])
         steps = {
             "agreed": self._agreed,
@@ -74,39 +77,42 @@ class ActionModule(RotationAction):
         found, keys = self._of_host(options)
         if keys is None:
             return found
-        store = self.store(options)
-        history = store.load()
-        new = not history.versions
-        if new and options["key_id"] not in (None, keys.key_id):
-            proved = options["key_id"]
-            raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found=keys.key_id, proved=proved)
-        if new and not self._task.check_mode:
-            with store.change() as history:
-                new = not history.versions  # another host may have been first
-                if new:
-                    history.adopt(keys, options["rotation_id"])
-        if history.versions:
-            _refuse_other_keys(history, keys, options["env_file"])
-        return self._result(history, changed=new, key_id=keys.key_id)
+        proved, env_file = options["key_id"], options["env_file"]
+
+        def adopted(history: History) -> str:
+            if not history.versions:
+                if proved not in (None, keys.key_id):
+                    raise RotationError("E_KEYS_NOT_PROVED", env_file=env_file, found=keys.key_id, proved=proved)
+                history.adopt(keys)
+            _refuse_other_keys(history, keys, env_file)
+            return keys.key_id
+
+        return self._stepped(self.store(options), adopted)
 
     def _pending(self, options: dict[str, Any]) -> dict[str, Any]:
         """The one new version of this rotation: made once, found again ever after."""
-        rotation_id = options["rotation_id"]
-        supplied = self._supplied(options)
+        rotation_id, supplied = options["rotation_id"], self._supplied(options)
         store = self.store(options)
-        history = store.load()
-        mine = [version for version in history.versions if version.rotation_id == rotation_id]
-        if mine or self._task.check_mode:
-            return self._result(history, changed=not mine, key_id=mine[0].key_id if mine else "(made by a real run)")
-        with store.change() as history:
+
+        def made(history: History) -> str:
+            found = history.made_by(rotation_id)
+            if found:
+                _refuse_rolled_back(history, rotation_id)
+                if not found.destroyed:
+                    _refuse_another_request(found.values, supplied, options)
+                return found.key_id
             if history.open_rotation:
                 raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=rotation_id)
-            values = _left_over(store, options)
+            if self._task.check_mode:
+                return UNMADE
+            current = history.stage("current").values
+            values = store.read_values(rotation_id)  # what an interrupted run of this rotation put aside
             if values is None:
-                current = history.stage("current").values if "current" in history.stages else {}
-                values = keygen.generate(options["keys"], current, supplied)
-            version = history.add_pending(KeySet(values), rotation_id)
-        return self._result(history, changed=True, key_id=version.key_id)
+                values = keygen.generate(options["keys"], current, supplied, options["dialect"])
+            _refuse_another_request(values, supplied, options)
+            return history.add_pending(KeySet(values), rotation_id).key_id
+
+        return self._stepped(store, made)
 
     def _supplied(self, options: dict[str, Any]) -> dict[str, str]:
         """The values that the operator has from elsewhere. Raises E_KEY_FILE, E_KEY_WEAK."""
@@ -118,62 +124,82 @@ class ActionModule(RotationAction):
 
     def _current(self, options: dict[str, Any]) -> dict[str, Any]:
         """The pending version of this rotation is current."""
-        store, rotation_id = self.store(options), options["rotation_id"]
-        history = store.load()
-        promoted = "current" in history.stages and history.stage("current").rotation_id == rotation_id
-        if promoted or self._task.check_mode:
-            key_id = history.stages.get("current" if promoted else "pending")
-            return self._result(history, changed=not promoted, key_id=key_id)
-        with store.change() as history:
-            if history.stage("pending").rotation_id != rotation_id:
-                raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=rotation_id)
-            history.promote()
-        return self._result(history, changed=True, key_id=history.stage("current").key_id)
+        rotation_id = options["rotation_id"]
+
+        def promoted(history: History) -> str:
+            if self._task.check_mode and not history.open_rotation and not history.made_by(rotation_id):
+                return UNMADE
+            if "current" not in history.stages or history.stage("current").rotation_id != rotation_id:
+                pending = history.stage("pending")
+                if pending.rotation_id != rotation_id:
+                    raise RotationError("E_ROTATION_OPEN", open_id=pending.rotation_id, asked=rotation_id)
+                history.promote()
+            return history.stage("current").key_id
+
+        return self._stepped(self.store(options), promoted)
 
     def _rolled_back(self, options: dict[str, Any]) -> dict[str, Any]:
         """The version before this rotation's is current again."""
-        store = self.store(options)
-        history = store.load()
         rotation_id = options["rotation_id"]
-        changed = history.outcome(rotation_id) != ROLLED_BACK
-        if changed and history.last.rotation_id != rotation_id:
-            raise RotationError("E_ROTATION_OPEN", open_id=history.last.rotation_id, asked=rotation_id)
-        if changed and not self._task.check_mode:
-            with store.change() as history:
+
+        def rolled_back(history: History) -> str:
+            if history.outcome(rotation_id) != ROLLED_BACK:
+                if history.last.rotation_id != rotation_id:
+                    raise RotationError("E_ROTATION_OPEN", open_id=history.last.rotation_id, asked=rotation_id)
                 history.roll_back()
-        return self._result(history, changed=changed, key_id=history.stage("current").key_id)
+            return history.stage("current").key_id
+
+        return self._stepped(self.store(options), rolled_back)
 
     def _discarded(self, options: dict[str, Any]) -> dict[str, Any]:
         """The pending version of this rotation, which no value is under, is taken back."""
-        store, rotation_id = self.store(options), options["rotation_id"]
-        history = store.load()
-        changed = history.outcome(rotation_id) != ROLLED_BACK
-        if changed:
-            _discard(history, options)
-            if not self._task.check_mode:
-                with store.change() as history:
-                    _discard(history, options)
-        key_id = next(version.key_id for version in history.versions if version.rotation_id == rotation_id)
-        return self._result(history, changed=changed, key_id=key_id)
+        rotation_id = options["rotation_id"]
+
+        def discarded(history: History) -> str:
+            found = history.made_by(rotation_id)
+            if found and found.outcome == ROLLED_BACK:
+                return found.key_id
+            pending = history.stage("pending")
+            if pending.rotation_id != rotation_id:
+                raise RotationError("E_ROTATION_OPEN", open_id=pending.rotation_id, asked=rotation_id)
+            _refuse_used(options["census"], pending.key_id)
+            history.roll_back()
+            return pending.key_id
+
+        return self._stepped(self.store(options), discarded)
 
     def _destroyed(self, options: dict[str, Any]) -> dict[str, Any]:
         """The values of a version that nothing needs are gone; that it was there is remembered."""
-        store, key_id = self.store(options), str(options["key_id"])
-        history = store.load()
-        before = history.as_document()
-        if not history.version(key_id).destroyed:
-            _refuse_used(options["census"], key_id)
-            if key_id in options["needed_by_backups"]:
-                raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
-        version = history.destroy(key_id, compromised=options["compromised"])
-        changed = history.as_document() != before
+        store, key_id = self.store(options), options["key_id"]
+        if not key_id:
+            raise RotationError("E_OPTION", name="key_id", found="is not set", advice="Name the version to destroy.")
+
+        def destroyed(history: History) -> str:
+            if not history.version(key_id).destroyed:
+                _refuse_used(options["census"], key_id)
+                if key_id in options["needed_by_backups"]:
+                    raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
+            places.append(history.destroy(key_id, compromised=options["compromised"]).rotation_id)
+            return str(key_id)
+
+        places: list[str] = []
+        result = self._stepped(store, destroyed)
         if not self._task.check_mode:
-            with store.change() as history:
-                history.destroy(key_id, compromised=options["compromised"])
             try:
-                store.destroy_values(version.rotation_id)  # again, where a run died before it
+                store.destroy_values(places[-1])  # again, where a run died before it
             except RotationError as exc:
                 raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
+        return result
+
+    def _stepped(self, store: Store, step: Callable[[History], str]) -> dict[str, Any]:
+        """Look and act in one hold of the store, so that no other host comes between. ``step`` gives a key id.
+
+        A dry run takes the step too, and keeps nothing of it.
+        """
+        with contextlib.nullcontext(store.load()) if self._task.check_mode else store.change() as history:
+            before = history.as_document()
+            key_id = step(history)
+            changed = key_id == UNMADE or history.as_document() != before
         return self._result(history, changed=changed, key_id=key_id)
 
     def _result(self, history: History, **fields: Any) -> dict[str, Any]:
@@ -195,31 +221,26 @@ def _refuse_other_keys(history: History, keys: KeySet, env_file: str) -> None:
     raise RotationError(code, env_file=env_file, found=found, store=history.path, current=current)
 
 
-def _left_over(store: Store, options: dict[str, Any]) -> Mapping[str, str] | None:
-    """The values that an interrupted run of this rotation put aside, before the history listed them."""
-    values = store.read_values(options["rotation_id"])
-    if values is not None and set(values) != {key["name"] for key in options["keys"]}:
-        raise RotationError(
-            "E_OPTION",
-            name="key_rotation_keys",
-            found=f"lists other keys than those that rotation {options['rotation_id']} made when it was interrupted",
-            advice="List the same keys, or choose another key_rotation_id.",
-        )
-    return values
+def _refuse_rolled_back(history: History, rotation_id: str) -> None:
+    if history.outcome(rotation_id) == ROLLED_BACK:
+        raise RotationError("E_ROTATION_ID_USED", rotation_id=rotation_id)
 
 
-def _discard(history: History, options: dict[str, Any]) -> None:
-    pending = history.stage("pending")
-    if pending.rotation_id != options["rotation_id"]:
-        raise RotationError("E_ROTATION_OPEN", open_id=pending.rotation_id, asked=options["rotation_id"])
-    _refuse_used(options["census"], pending.key_id)
-    history.roll_back()
+def _refuse_another_request(made: Mapping[str, str], supplied: Mapping[str, str], options: dict[str, Any]) -> None:
+    """Raise E_OPTION where the rotation has made its version, and for other keys or other supplied values."""
+    advice = "Ask for the same again, or choose another key_rotation_id."
+    if set(made) != {key["name"] for key in options["keys"]}:
+        found = f"lists other keys than those that rotation {options['rotation_id']} made"
+        raise RotationError("E_OPTION", name="key_rotation_keys", found=found, advice=advice)
+    if any(made[name].split(",")[0] != value for name, value in supplied.items()):
+        found = f"has other values than the version of rotation {options['rotation_id']}"
+        raise RotationError("E_OPTION", name="values_file", found=found, advice=advice)
 
 
 def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
     """Raise E_VERSION_USED where a value is under that version, E_OPTION where the census did not look."""
     tried = {found: stage for stage, found in ((census or {}).get("key_ids") or {}).items()}
-    if key_id not in tried:
+    if key_id not in tried or "targets" not in (census or {}):
         raise RotationError(
             "E_OPTION",
             name="census",

@@ -13,7 +13,7 @@ from ..plugin_utils.action import RotationAction
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(PROCESS_KEYS_OPTIONS)
+        options = self.options(PROCESS_KEYS_OPTIONS)
         expected = self.store(options).load().stage(options["stage"]).key_id
         asked = {name: options[name] for name in ("dialect", "units", "pids", "patterns", "hidden_environment")}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]

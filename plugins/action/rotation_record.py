@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import re
 import secrets
 from typing import Any
 
@@ -14,19 +13,19 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError
 from ..module_utils.module import RECORD_OPTIONS
+from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 
 display = Display()
-ROTATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # it becomes a file name
 
 
 class ActionModule(RotationAction):
     recorded = False  # it writes the record itself
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(RECORD_OPTIONS)
+        options = self.options(RECORD_OPTIONS)
         return self._opened(options) if options["state"] == "opened" else self._closed(options)
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -67,13 +66,13 @@ class ActionModule(RotationAction):
             return {"changed": False}
         record = self.record(options)
         completed = options["state"] == "completed"
+        direction = "rotate" if completed else "rollback"
+        record.begun(direction)  # before anything is closed
         if completed:
             with self.store(options).change() as history:
                 history.close(options["rotation_id"])
         failed_task = options["failed_task"]
-        record.append(
-            "rotate" if completed else "rollback", "done", **({"failed_task": failed_task} if failed_task else {})
-        )
+        record.append(direction, "done", **({"failed_task": failed_task} if failed_task else {}))
         for line in summary.lines(record, self.variables, completed=completed):
             display.display(line)
         self.lease(options).give_back()
@@ -87,10 +86,7 @@ def _unmade(history: History, left_over: str | None) -> str | None:
 
 def _rotation(history: History, direction: str, asked: str | None) -> tuple[str, str]:
     """The id of this run's rotation, and whether it is new, resumed or completed."""
-    if asked and not ROTATION_ID.fullmatch(asked):
-        raise RotationError(
-            "E_OPTION", name="key_rotation_id", found="is no plain name", advice="Use letters, digits, dots, - and _."
-        )
+    asked = checked(asked) if asked else None
     if direction == "rollback":
         return _to_roll_back(history, asked), "new"
     outcome = history.outcome(asked) if asked else None

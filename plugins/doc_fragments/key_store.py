@@ -27,12 +27,16 @@ options:
     ini: [{section: key_rotation_store, key: path}]
     vars: [{name: key_rotation_store_path}]
   vault_id:
-    description: Of a V(vault_file), which of the vault secrets that Ansible was started with encrypts it.
+    description: >-
+      Of a V(vault_file), which of the vault secrets that Ansible was started with encrypts it. Without it, the one that
+      it is encrypted with already, and a new file with the first.
     type: str
     ini: [{section: key_rotation_store, key: vault_id}]
     vars: [{name: key_rotation_store_vault_id}]
   password_file:
-    description: Of a V(vault_file), a file with a password of its own.
+    description: >-
+      Of a V(vault_file), a file with a password of its own, or a script that prints it, as Ansible takes them. It is
+      never made here.
     type: str
     ini: [{section: key_rotation_store, key: password_file}]
     vars: [{name: key_rotation_store_password_file}]

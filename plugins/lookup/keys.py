@@ -62,29 +62,34 @@ _raw:
   elements: raw
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.errors import RotationError
-from ..plugin_utils.key_store import open_store
+from ..module_utils.errors import RotationError, internal
+from ..plugin_utils.key_store import open_store, set_options
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
-        self.set_options(var_options=variables, direct=kwargs)
         failure: RotationError | None = None
         try:
-            given = {name: value for name, value in kwargs.items() if name not in ("stage", "store")}
-            return self._read([str(term) for term in terms], {**self.get_option("store"), **given}, variables or {})
+            return self._read([str(term) for term in terms], kwargs, variables or {})
         except RotationError as exc:
             failure = exc
+        except AnsibleError:  # a variable that is not defined must stay one
+            raise
+        except Exception as exc:  # its text could hold a value
+            failure = internal(exc)
         raise AnsibleError(str(failure))
 
-    def _read(self, names: list[str], options: dict[str, Any], variables: dict[str, Any]) -> list[Any]:
-        store = open_store(options, variables, self._loader)
-        version = store.load().stage(self.get_option("stage"))
+    def _read(self, names: list[str], given: Mapping[str, Any], variables: Mapping[str, Any]) -> list[Any]:
+        set_options(self, given, variables, self._loader)
+        own = {name: value for name, value in given.items() if name not in ("stage", "store")}
+        store = open_store({**self.get_option("store"), **own}, variables, self._loader)
+        version = store.stage(self.get_option("stage"))
         for name in names:
             if name not in version.values:
                 raise RotationError(

@@ -9,24 +9,40 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 
 OF_THE_CONTENT = ("security.ima", "security.evm")  # the kernel's own digests: those of the old bytes are wrong
 
 
-def replace(path: str, data: bytes, *, mode: int = 0o600) -> None:
+EVERY_MODE = 0o7777
+
+
+def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> None:
     """Write ``data`` to ``path`` by a private file beside it, fsync and rename.
 
     An existing file keeps its owner, group, mode and extended attributes (POSIX ACLs and SELinux contexts are such
-    attributes); a new one gets ``mode``. Raises OSError.
+    attributes), but no bit of the mode beyond ``most``; a new one gets ``mode``. Raises OSError, ELOOP for a symbolic
+    link: what it leads to would be left behind.
     """
-    with prepared(path, data, mode=mode) as private:
+    with prepared(path, data, mode=mode, most=most) as private:
         os.rename(private, path)
     sync_folder(os.path.dirname(path))
 
 
+def create(path: str, data: bytes) -> None:
+    """Write ``data`` to a new file, 0600, in one step. Raises FileExistsError where anything, even a link, is there."""
+    folder, name = os.path.split(path)
+    with tempfile.NamedTemporaryFile(dir=folder or ".", prefix=f".{name}.") as private:
+        private.write(data)
+        private.flush()
+        os.fsync(private.fileno())
+        os.link(private.name, path)
+    sync_folder(folder)
+
+
 @contextlib.contextmanager
-def prepared(path: str, data: bytes, *, mode: int = 0o600) -> Iterator[str]:
+def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> Iterator[str]:
     """A private file beside ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
 
     The block renames it or takes it away; an error takes it away too. It has one fixed name, so that a run that was
@@ -37,7 +53,7 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600) -> Iterator[str]:
     descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as handle:
-            _copy_attributes(path, handle.fileno(), mode)
+            _copy_attributes(path, handle.fileno(), mode, most)
             handle.write(data)
             handle.flush()
             os.fsync(handle.fileno())
@@ -58,18 +74,20 @@ def _private(path: str) -> str:
     return os.path.join(folder, f".{name}.key_rotation.tmp")
 
 
-def _copy_attributes(path: str, descriptor: int, mode: int) -> None:
+def _copy_attributes(path: str, descriptor: int, mode: int, most: int) -> None:
     try:
         old = os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         os.fchmod(descriptor, mode)
         return
+    if stat.S_ISLNK(old.st_mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
         os.fchown(descriptor, old.st_uid, old.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
     for attribute in os.listxattr(path, follow_symlinks=False) if hasattr(os, "listxattr") else ():
         if attribute not in OF_THE_CONTENT:
             os.setxattr(descriptor, attribute, os.getxattr(path, attribute, follow_symlinks=False))
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & most)  # last: it is the mask of an ACL too
 
 
 def sync_folder(folder: str) -> None:

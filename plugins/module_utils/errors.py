@@ -172,6 +172,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "there is no secret {path}",
         "Make it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile.",
     ),
+    "E_STORE_FOREIGN": (
+        "the secret {path} holds a version that is not of this collection ({labels})",
+        "Give the keys a secret of their own: aws secretsmanager create-secret --name NAME, and set path to its name.",
+    ),
     "E_STORE_EXPIRES": (
         "{place} is set to delete what it keeps ({after}), and keys would be lost",
         "Take delete_version_after away (vault kv metadata put -delete-version-after=0s, or vault write MOUNT/config), "
@@ -210,6 +214,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Write it as NAME: 'value' for each key, and encrypt it with ansible-vault encrypt.",
     ),
     "E_KEY_WEAK": ("{name}: the value in {path} {found}", "Let the collection make it, or supply a better one."),
+    "E_KEY_DIALECT": (
+        "{name}: no quoting brings the new value back from a file in the dialect {dialect}",
+        "Keep no old values of that list (keep: 0), give the key a destination of its own, or correct the dialect.",
+    ),
     "E_VERSION_NEEDED": (
         "the version {key_id} is not to be destroyed: {reason}",
         "Destroy a version only when no value, no open rotation and no backup that you keep needs it.",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from . import dialects
 from .errors import RotationError
 
 # django.core.management.utils.get_random_secret_key draws 50 characters of
@@ -51,6 +52,7 @@ EVERY_TYPE = [
 ]
 LEAST_UNIQUE = 5
 NONE: Mapping[str, str] = MappingProxyType({})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 
 
 def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
@@ -59,8 +61,8 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
         raise RotationError("E_KEY_SPEC", index=0, found="is missing")
     for index, key in enumerate(keys):
         kind, size = _type(key), key.get("bytes")
-        if not key.get("name"):
-            raise RotationError("E_KEY_SPEC", index=index, found="has no name")
+        if not _NAME.fullmatch(key.get("name") or ""):
+            raise RotationError("E_KEY_SPEC", index=index, found="has no name of letters, digits and _")
         if kind not in TYPES:
             raise RotationError("E_KEY_TYPE", name=key["name"], type=kind, known=", ".join(TYPES))
         if size is not None and kind not in BYTES:
@@ -69,14 +71,23 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
             raise RotationError("E_KEY_SPEC", index=index, found=f"has not {LEAST_BYTES} to {MOST_BYTES} bytes")
         if (key.get("keep") or 0) < 0:
             raise RotationError("E_KEY_SPEC", index=index, found="has a negative keep")
+        place = key.get("destination")
+        if place and not place.startswith(("/", "~")):
+            raise RotationError("E_KEY_SPEC", index=index, found="has a destination that is not an absolute path")
+        for member in ("name", "destination"):
+            if key.get(member) and key[member] in [other.get(member) for other in keys[:index]]:
+                raise RotationError("E_KEY_SPEC", index=index, found=f"has the {member} of an earlier one")
 
 
 def generate(
     keys: Sequence[Mapping[str, Any]],
     current: Mapping[str, str] = NONE,
     supplied: Mapping[str, str] = NONE,
+    dialect: str = "dotenv",
 ) -> dict[str, str]:
-    """New values for ``keys``, by name: those ``supplied``, the others made here. Raises E_KEY_SPEC, E_KEY_TYPE.
+    """New values for ``keys``, by name: those ``supplied``, the others made here.
+
+    Raises E_KEY_SPEC, E_KEY_TYPE, and E_KEY_DIALECT where the reader of the env file would not give one back.
 
     A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
     new value goes before the N newest of the ``current`` list.
@@ -88,6 +99,8 @@ def generate(
         value = supplied.get(name) or TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
         old = [part for part in current.get(name, "").split(",") if part]
         made[name] = ",".join([value, *old[: key.get("keep") or 0]])
+        if not key.get("destination") and not dialects.can_carry(dialect, made[name]):
+            raise RotationError("E_KEY_DIALECT", name=name, dialect=dialect)
     return made
 
 
@@ -100,6 +113,8 @@ def check_supplied(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str
         for pattern, found in (*DEMANDS.get(kinds[name], ANY_TYPE), *EVERY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
                 raise RotationError("E_KEY_WEAK", name=name, path=path, found=found)
+        if list(supplied.values()).count(value) > 1:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is that of another key too")
         if len(set(value)) < LEAST_UNIQUE:
             raise RotationError("E_KEY_WEAK", name=name, path=path, found="has fewer than 5 different characters")
 

@@ -50,6 +50,18 @@ ROTATION_OPTIONS: dict[str, Any] = {
 }
 
 
+def on_controller(options: dict[str, Any]) -> dict[str, Any]:
+    """The same options for an action plugin, which expands no path: ~ in most of them is that of the host's user."""
+    return {
+        name: {
+            **option,
+            **({"type": "str"} if option["type"] == "path" else {}),
+            **({"options": on_controller(option["options"])} if "options" in option else {}),
+        }
+        for name, option in options.items()
+    }
+
+
 def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) -> None:
     """Do the work and exit with its result, or with an error of the catalogue."""
     failure: RotationError | None = None

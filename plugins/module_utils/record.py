@@ -15,6 +15,7 @@ from typing import Any
 
 from . import atomic_file
 from .errors import RotationError
+from .rotation_id import checked
 from .stores.history import now
 
 FILE_NAME = "record.jsonl"
@@ -22,11 +23,11 @@ ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
 
 
 class Record:
-    """The record file of one rotation."""
+    """The record file of one rotation. Raises E_OPTION where the id is no plain name."""
 
     def __init__(self, folder: str, rotation_id: str) -> None:
-        self.path = os.path.join(folder, rotation_id, FILE_NAME)
-        self.rotation_id = rotation_id
+        self.rotation_id = checked(rotation_id)
+        self.path = os.path.join(folder, self.rotation_id, FILE_NAME)
 
     def append(self, event: str, phase: str, **fields: Any) -> None:
         """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""
@@ -70,6 +71,18 @@ class Record:
         room = os.statvfs(above)
         if room.f_bavail * room.f_frsize < ROOM:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=f"less than {ROOM} bytes free")
+
+    def begun(self, direction: str) -> dict[str, Any]:
+        """The event by which the last rotate or rollback was begun. Raises E_OPTION where none was."""
+        for event in reversed(self.events()):
+            if (event["event"], event["phase"]) == (direction, "intent"):
+                return event
+        raise RotationError(
+            "E_OPTION",
+            name="rotation_id",
+            found=f"is {self.rotation_id}, and {self.path} has no beginning of a {direction}",
+            advice="Open it first, or correct record_dir.",
+        )
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""

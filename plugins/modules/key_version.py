@@ -18,7 +18,8 @@ options:
     description:
       - V(adopted) takes the keys of the env file as the current version where the store is empty, and otherwise
         proves that the env file and the store agree.
-      - V(pending) has one new version for O(rotation_id), made once and found again ever after.
+      - V(pending) has one new version for O(rotation_id), made once and found again ever after. It refuses a store
+        without a current version, a rotation that was rolled back, and other O(keys) or values than it made before.
       - V(current) makes the pending version current, and the current one previous.
       - V(rolled_back) makes the version before that of O(rotation_id) current again.
       - V(discarded) takes the pending version of O(rotation_id) back, where O(census) shows no value under it. Its
@@ -68,6 +69,12 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
+- name: Take the application's own keys as the current version
+  tetech.key_rotation.key_version:
+    state: adopted
+    env_file: /srv/app/.env
+    rotation_id: "2026-spring"
+
 - name: Make the new version of this rotation
   tetech.key_rotation.key_version:
     state: pending

@@ -16,7 +16,9 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError, internal
 from ..module_utils.lease import Lease
+from ..module_utils.module import on_controller
 from ..module_utils.record import Record
+from ..module_utils.rotation_id import checked
 from ..module_utils.stores.store import Store
 from .key_store import expand, open_store, state_folder
 
@@ -65,8 +67,15 @@ class RotationAction(ActionBase, abc.ABC):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         """The work; the result. ``args`` are the task's."""
 
+    def options(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments as ``spec`` has them, paths as they were written."""
+        _, options = self.validate_argument_spec(on_controller(spec))
+        return dict(options)
+
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
         """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""
+        if self.recorded and "rotation_id" in args:
+            checked(args["rotation_id"])
         if self._task.check_mode:
             return self._told(args)
         if not self.recorded or "rotation_id" not in args:
@@ -118,7 +127,7 @@ class RotationAction(ActionBase, abc.ABC):
         return Lease(self._records(args))
 
     def _records(self, args: dict[str, Any]) -> str:
-        return expand(args.get("record_dir") or f"{state_folder(self.variables)}/records")
+        return expand(args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records")
 
     def store(self, args: dict[str, Any]) -> Store:
         """The store that ``args`` describe."""

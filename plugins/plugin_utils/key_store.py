@@ -15,8 +15,15 @@ import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import VaultLib, VaultSecret, match_encrypt_secret
+from ansible.parsing.vault import (
+    VaultLib,
+    VaultSecret,
+    get_file_vault_secret,
+    match_encrypt_secret,
+    parse_vaulttext_envelope,
+)
 from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
 from ansible.utils.display import Display
 
@@ -52,7 +59,7 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
         if name not in ("type", *OPTIONS[kind]):
             raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
-        path = expand(asked["path"] or os.path.join(state_folder(variables), "keys.vault.yml"))
+        path = expand(asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"))
         return VaultFile(path, AnsibleVault(loader, asked["password_file"], asked["vault_id"]))
     try:
         server = _server(kind)
@@ -75,14 +82,49 @@ def _server(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
 def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
     """Every option of every type: Ansible itself looks for them where the doc fragment key_store says."""
     lookup = lookup_loader.get(LOOKUP, loader=loader)
-    lookup.set_options(var_options=variables, direct=dict(options))
-    names = {"type"}.union(*OPTIONS.values())
-    return {name: _rendered(lookup.get_option(name), variables) for name in names}
+    set_options(lookup, options, variables, loader)
+    return {name: lookup.get_option(name) for name in {"type"}.union(*OPTIONS.values())}
 
 
-def _rendered(value: Any, variables: Mapping[str, Any]) -> Any:
+def set_options(
+    lookup: LookupBase, options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader
+) -> None:
+    """Have Ansible find the lookup's options. Raises E_OPTION, where Ansible's own error would show the value."""
+    named = {name: value for name, value in variables.items() if name.startswith("key_rotation_store")}
+    given = {"var_options": _rendered(named, variables, loader), "direct": dict(options)}
+    refused = False
+    try:
+        lookup.set_options(**given)
+    except AnsibleError:
+        refused = True
+    if refused:
+        raise RotationError(
+            "E_OPTION",
+            name=f"{_refused(lookup._load_name, given)} of key_rotation_store, or of the lookup,",
+            found="is not of its type, or none of its choices",
+            advice=f"See ansible-doc -t lookup {LOOKUP}.",
+        )
+
+
+def _refused(plugin: str, given: Mapping[str, Any]) -> str:
+    """Which option it is that Ansible does not take."""
+    for name in C.config.get_configuration_definitions("lookup", plugin):
+        try:
+            C.config.get_config_value_and_origin(
+                name,
+                plugin_type="lookup",
+                plugin_name=plugin,
+                variables=given["var_options"],
+                direct=given["direct"],
+            )
+        except AnsibleError:
+            return str(name)
+    return "?"
+
+
+def _rendered(value: Any, variables: Mapping[str, Any], loader: DataLoader) -> Any:
     """Variables reach a plugin as they were written: what is a template of the operator's is still one."""
-    return Templar(variables=dict(variables)).template(value)
+    return Templar(loader=loader, variables=dict(variables)).template(value)
 
 
 def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
@@ -95,7 +137,7 @@ def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
     return content
 
 
-def state_folder(variables: Mapping[str, Any]) -> str:
+def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
     """Where the control node keeps what outlives a run of one application: beside the inventory, or without one in the
     user's own state folder.
 
@@ -103,7 +145,7 @@ def state_folder(variables: Mapping[str, Any]) -> str:
     """
     beside = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it, with -i localhost,
     base = os.path.join(beside, ".key_rotation") if os.path.isabs(beside) else expand(STATE_HOME)
-    project = str(_rendered(variables.get("key_rotation_project_dir"), variables) or "default")
+    project = str(_rendered(variables.get("key_rotation_project_dir"), variables, loader) or "default")
     return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
 
 
@@ -119,13 +161,18 @@ class AnsibleVault:
     """
 
     def __init__(self, loader: DataLoader, password_file: str | None, vault_id: str | None) -> None:
+        self._loader = loader
         self._given = [] if password_file else list(loader._vault.secrets or [])
         self._password_file = expand(password_file or DEFAULT_PASSWORD_FILE)
+        self._ours = not password_file and not self._given
         self._vault_id = vault_id
 
-    def encrypt(self, plaintext: bytes) -> bytes:
-        """Plaintext in Vault's format, under the vault id asked for, or the first one."""
-        if not self._given and not os.path.exists(self._password_file):
+    def encrypt(self, plaintext: bytes, before: bytes | None) -> bytes:
+        """Plaintext in Vault's format: under the vault id asked for, else as ``before``, else under the first one."""
+        if before is not None and not self._vault_id:
+            _, _, secret = VaultLib(self._secrets()).decrypt_and_get_vault_id(before)
+            return VaultLib([]).encrypt(plaintext, secret, parse_vaulttext_envelope(before)[3])
+        if self._ours and not os.path.lexists(self._password_file):
             _make_password_file(self._password_file)
         known = self._secrets()
         try:
@@ -148,22 +195,24 @@ class AnsibleVault:
             return None
 
     def _secrets(self) -> list[tuple[str, VaultSecret]]:
-        if self._given or not os.path.exists(self._password_file):
+        """Those given, or else the password file's. Like Ansible's own, that may be a script that prints it."""
+        if self._given or (self._ours and not os.path.lexists(self._password_file)):
             return self._given
         try:
-            with open(self._password_file, "rb") as handle:
-                password = handle.read().strip()
-        except OSError as exc:
-            raise RotationError("E_VAULT_PASSWORD_FILE", path=self._password_file, found=str(exc.strerror)) from None
-        if not password:
-            raise RotationError("E_VAULT_PASSWORD_FILE", path=self._password_file, found="is empty")
-        return [(C.DEFAULT_VAULT_IDENTITY, VaultSecret(password))]
+            secret = get_file_vault_secret(self._password_file, vault_id=self._vault_id, loader=self._loader)
+            secret.load()
+        except AnsibleError:  # its text may hold what a script printed
+            found = "is missing, empty, no file, or a script that fails"
+            raise RotationError("E_VAULT_PASSWORD_FILE", path=self._password_file, found=found) from None
+        return [(self._vault_id or C.DEFAULT_VAULT_IDENTITY, secret)]
 
 
 def _make_password_file(path: str) -> None:
     try:
         atomic_file.private_folder(os.path.dirname(path))
-        atomic_file.replace(path, secrets.token_urlsafe(48).encode() + b"\n")
+        atomic_file.create(path, secrets.token_urlsafe(48).encode() + b"\n")
+    except FileExistsError:
+        return  # another run was first, and its password counts
     except OSError as exc:
         raise RotationError("E_VAULT_PASSWORD_FILE", path=path, found=f"cannot be made: {exc.strerror}") from None
     display.warning(

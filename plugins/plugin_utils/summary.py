@@ -27,14 +27,14 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool) -> I
     """The summary of the run that just ended, line by line."""
     events = record.events()
     direction = "rotate" if completed else "rollback"
-    begun = [event for event in events if event["event"] == direction and event["phase"] == "intent"][-1]
+    begun = record.begun(direction)
     done = [event for event in events if event["phase"] == "done"]
     seconds = (_time(events[-1]) - _time(begun)).total_seconds()
     yield ""
     yield RULE
     yield f" {TITLES[direction]} {record.rotation_id}: {'COMPLETED' if completed else 'ROLLED BACK'} in {seconds:.0f} s"
     yield RULE
-    yield _keys(done, completed)
+    yield from _keys(done, completed)
     yield from _values([event for event in done if event["seq"] > begun["seq"]])
     yield from _backup(done)
     yield f"  record     {record.path}"
@@ -42,21 +42,26 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool) -> I
     yield RULE
 
 
-def _keys(done: list[dict[str, Any]], completed: bool) -> str:
-    stages = next(event["stages"] for event in reversed(done) if event["event"] == "key_version")
-    if completed:
-        return f"  keys       {stages['previous']} (previous) -> {stages['current']} (current)"
-    return f"  keys       {stages['current']} (current again)"
+def _keys(done: list[dict[str, Any]], completed: bool) -> Iterator[str]:
+    for stages in [event["stages"] for event in done if event["event"] == "key_version"][-1:]:
+        if completed:
+            yield f"  keys       {stages.get('previous')} (previous) -> {stages.get('current')} (current)"
+        else:
+            yield f"  keys       {stages.get('current')} (current again)"
 
 
 def _values(done: list[dict[str, Any]]) -> Iterator[str]:
     """Values per model that the last census proved, and how many of them this run re-encrypted."""
-    proved = next(event["targets"] for event in reversed(done) if event["event"] == "django_census")
+    proved: list[dict[str, Any]] = next(
+        (event["targets"] for event in reversed(done) if event["event"] == "django_census"), []
+    )
     models: dict[str, int] = {}
     for target in proved:
         models[target["model"]] = models.get(target["model"], 0) + target["classes"].get("current", 0)
     worked = [target for event in done if event["event"] == "django_reencrypt" for target in event["targets"]]
-    width = max(len(name) for name in models)
+    width = max((len(name) for name in models), default=0)
+    if not models:
+        return
     yield f"  values     {sum(models.values()):,} open under the current keys, and under no other"
     for name, count in sorted(models.items()):
         yield f"             {name:<{width}} {count:>9,}"

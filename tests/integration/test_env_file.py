@@ -59,7 +59,7 @@ class Hosts:
         (folder / "vault_password").write_text("a password of the test\n", encoding="utf-8")
         store = {"path": str(folder / "keys.vault.yml"), "password_file": str(folder / "vault_password")}
         with open_store(store, {}, DataLoader()).change() as history:
-            history.adopt(self.old, "r1")
+            history.adopt(self.old)
             history.add_pending(self.new, "r1")
         self.env_files = [folder / host / ".env" for host in ("a", "b")]
         for path in self.env_files:

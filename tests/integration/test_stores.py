@@ -165,7 +165,7 @@ def begin() -> Callable[[Place], Place]:
 
     def begun(place: Place) -> Place:
         with place.open().change() as history:
-            history.adopt(OLD, "r1")
+            history.adopt(OLD)
         with place.open().change() as history:
             history.add_pending(NEW, "r1")
         return place
@@ -262,7 +262,7 @@ def test_of_many_changes_at_once_on_one_control_node_none_is_lost(place):
     def adopt(store: Store) -> None:
         with store.change() as history:
             if not history.versions:
-                history.adopt(OLD, "r1")
+                history.adopt(OLD)
             history.versions[0].origin += "+"
 
     forks = [threading.Thread(target=adopt, args=[place.open()]) for _ in range(5)]
@@ -282,7 +282,7 @@ def test_a_destroyed_version_is_remembered_and_its_values_are_gone(place, begin,
     may_destroy(place)
     change(place.open(), lambda history: history.destroy(OLD.key_id, compromised=compromised))
     for _ in range(2):  # doing it again changes nothing
-        place.open().destroy_values("before r1")
+        place.open().destroy_values(f"adopted {OLD.key_id}")
     history = place.open().load()
     kept = history.version(OLD.key_id)
     assert (kept.values, kept.outcome, kept.origin) == ({}, "completed", "adopted")
@@ -296,7 +296,7 @@ def test_a_destroyed_version_is_remembered_and_its_values_are_gone(place, begin,
 def may_destroy(place: Place) -> None:
     """The rotating credentials alone may not."""
     if place.kind == "hashi_vault":
-        assert refused(place.open().destroy_values, "before r1").code == "E_STORE_DENIED"
+        assert refused(place.open().destroy_values, f"adopted {OLD.key_id}").code == "E_STORE_DENIED"
         login = {"token_policies": ["key-rotation", "key-rotation-destroy"], "secret_id_num_uses": 0}
         place.admin.auth.approle.create_or_update_approle("destroyer", **login)
         role_id = place.admin.auth.approle.read_role_id("destroyer")["data"]["role_id"]
@@ -320,7 +320,7 @@ def test_of_two_control_nodes_the_second_is_told_and_overwrites_nothing(server, 
 
 
 def test_of_two_control_nodes_that_make_keys_for_one_rotation_one_wins(server):
-    change(server.open(), lambda history: history.adopt(OLD, "r1"))
+    change(server.open(), lambda history: history.adopt(OLD))
     late = server.on_another_control_node()
 
     def make(history: History) -> None:
@@ -365,7 +365,7 @@ LOST = {
 @pytest.mark.parametrize("what", ["values", "index"])
 @pytest.mark.parametrize("deliver", [False, True])
 def test_a_put_whose_answer_is_lost_is_looked_for_before_it_is_tried_again(server, what, deliver):
-    change(server.open(), lambda history: history.adopt(OLD, "r1"))
+    change(server.open(), lambda history: history.adopt(OLD))
     address = "url" if server.kind == "hashi_vault" else "endpoint_url"
     lost = [LOST[server.kind][what]]
     with losing(server.options[address], lost, deliver=deliver) as proxy:
@@ -375,7 +375,7 @@ def test_a_put_whose_answer_is_lost_is_looked_for_before_it_is_tried_again(serve
 
 
 def test_values_that_a_run_put_before_it_died_are_found_by_the_rotation_id(server):
-    change(server.open(), lambda history: history.adopt(OLD, "r1"))
+    change(server.open(), lambda history: history.adopt(OLD))
     server.open().write_values("r1", NEW.values)  # killed here, before the index
     again = server.open()
     assert again.load().open_rotation is None
@@ -385,6 +385,20 @@ def test_values_that_a_run_put_before_it_died_are_found_by_the_rotation_id(serve
     assert taken.code == "E_STORE_CONFLICT"
     change(server.open(), lambda history: history.add_pending(KeySet(again.read_values("r1")), "r1"))
     assert server.open().load().stage("pending").values == NEW.values
+
+
+def test_the_application_s_keys_that_a_run_put_aside_before_it_died_stand_in_nobody_s_way(server):
+    server.open().write_values(f"adopted {OLD.key_id}", OLD.values)  # killed here, and the .env changed since
+    change(server.open(), lambda history: history.adopt(NEW))
+    assert server.open().load().stage("current").values == NEW.values
+
+
+@pytest.mark.parametrize("rotation_id", ["", "../other", "a/b", "a?b", "a#b", "..", "r1 "])
+def test_an_id_that_is_no_plain_name_is_no_path(hashi_vault, rotation_id):
+    root = {"auth_method": "token", "token": hashi_vault.admin.token, "role_id": None, "secret_id": None}
+    store = hashi_vault.open(**root)
+    for ask in (store.read_values, store.destroy_values, lambda one: store.write_values(one, NEW.values)):
+        assert refused(ask, rotation_id).code == "E_OPTION"
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -484,7 +498,7 @@ def disk_error() -> None:
 @pytest.mark.parametrize("first", [True, False], ids=["first write", "later write"])
 def test_a_crash_at_any_call_of_the_system_leaves_the_old_file_or_the_new_one(vault_file, begin, monkeypatch, first):
     folder = Path(vault_file.options["path"]).parent
-    act = functools.partial(History.adopt, keys=OLD, rotation_id="r1") if first else History.promote
+    act = functools.partial(History.adopt, keys=OLD) if first else History.promote
     old, new = ({}, {"current": OLD.key_id}) if first else (BEGUN, PROMOTED)
     seen, ended = [], None
     while ended != 0:
@@ -547,7 +561,7 @@ def test_vault_itself_says_that_the_values_of_one_version_are_destroyed(hashi_va
     change(hashi_vault.open(), lambda history: history.close("r1"))
     may_destroy(hashi_vault)
     change(hashi_vault.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
-    hashi_vault.open().destroy_values("before r1")
+    hashi_vault.open().destroy_values(f"adopted {OLD.key_id}")
     kv = hashi_vault.admin.secrets.kv.v2
     destroyed = {
         path: [
@@ -556,7 +570,7 @@ def test_vault_itself_says_that_the_values_of_one_version_are_destroyed(hashi_va
         ]
         for path in _below(hashi_vault.admin, "food_ordering/keys")
     }
-    assert destroyed == {"food_ordering/keys/before~r1": [True], "food_ordering/keys/r1": [False]}
+    assert destroyed == {f"food_ordering/keys/adopted~{OLD.key_id}": [True], "food_ordering/keys/r1": [False]}
 
 
 def test_the_policy_lets_nobody_overwrite_the_values_of_a_version(hashi_vault, begin):
@@ -564,6 +578,17 @@ def test_the_policy_lets_nobody_overwrite_the_values_of_a_version(hashi_vault, b
     failure = refused(store._write, "food_ordering/keys/r1", dict(THIRD.values), 1)
     assert (failure.code, failure.where) == ("E_STORE_DENIED", {"place": "kv/data/food_ordering/keys/r1"})
     assert store.load().stage("pending").values == NEW.values
+
+
+def test_the_policy_lets_nobody_have_the_history_of_the_index_dropped(hashi_vault, begin):
+    store = begin(hashi_vault).open()
+    store.load()
+    metadata = store._client.secrets.kv.v2.update_metadata
+    for wrong in ({"max_versions": 1}, {"delete_version_after": "1s"}, {"cas_required": False}):
+        with pytest.raises(hvac.exceptions.Forbidden):
+            metadata("food_ordering/keys", mount_point="kv", custom_metadata={"a": "b"}, **wrong)
+    change(hashi_vault.open(), History.promote)
+    assert hashi_vault.open().load().stages == PROMOTED
 
 
 def test_the_index_and_all_metadata_hold_no_value(hashi_vault, begin):
@@ -639,11 +664,12 @@ def test_a_login_that_is_refused_is_told(hashi_vault, wrong):
     assert refused(hashi_vault.open(**wrong).load).code == "E_STORE_LOGIN"
 
 
-def test_a_mount_of_version_1_is_refused(hashi_vault):
-    hashi_vault.admin.sys.enable_secrets_engine("kv", path="kv1", options={"version": "1"})
+@pytest.mark.parametrize("options", [{"version": "1"}, None])
+def test_a_mount_of_version_1_is_refused(hashi_vault, options):
+    hashi_vault.admin.sys.enable_secrets_engine("kv", path="kv1", options=options)
     try:
         store = hashi_vault.open(mount="kv1", auth_method="token", token=hashi_vault.admin.token, role_id=None)
-        failure = refused(change, store, lambda history: history.adopt(OLD, "r1"))
+        failure = refused(change, store, lambda history: history.adopt(OLD))
         assert failure.code == "E_STORE_KV_VERSION"
         assert hashi_vault.admin.adapter.get("/v1/kv1?list=true", raise_exception=False).status_code == 404
     finally:
@@ -660,7 +686,7 @@ def test_a_mount_that_deletes_after_a_time_is_refused_before_anything_is_put(has
     kv = hashi_vault.admin.secrets.kv.v2
     kv.configure(delete_version_after="24h", mount_point="kv")
     try:
-        failure = refused(change, hashi_vault.open(), lambda history: history.adopt(OLD, "r1"))
+        failure = refused(change, hashi_vault.open(), lambda history: history.adopt(OLD))
     finally:
         kv.configure(delete_version_after="0s", mount_point="kv")
     assert (failure.code, failure.where["after"]) == ("E_STORE_EXPIRES", "24h0m0s")
@@ -671,7 +697,7 @@ def test_a_mount_that_deletes_after_a_time_is_refused_before_anything_is_put(has
 def test_an_index_that_is_deleted_after_a_time_is_refused_before_anything_is_put(hashi_vault):
     kv = hashi_vault.admin.secrets.kv.v2
     kv.update_metadata("food_ordering/keys", delete_version_after="24h", mount_point="kv")
-    failure = refused(change, hashi_vault.open(), lambda history: history.adopt(OLD, "r1"))
+    failure = refused(change, hashi_vault.open(), lambda history: history.adopt(OLD))
     assert failure.code == "E_STORE_EXPIRES"
     assert _below(hashi_vault.admin, "food_ordering/keys") == []
 
@@ -702,7 +728,7 @@ def test_what_was_deleted_by_hand_is_not_taken_for_empty(hashi_vault, begin, sec
     kv = hashi_vault.admin.secrets.kv.v2
     versions = list(map(int, kv.read_secret_metadata(secret, mount_point="kv")["data"]["versions"]))
     kv.delete_latest_version_of_secret(secret, mount_point="kv")
-    failure = refused(change, hashi_vault.open(), lambda history: history.adopt(THIRD, "r9"))
+    failure = refused(change, hashi_vault.open(), lambda history: history.adopt(THIRD))
     assert (failure.code, failure.where["secret"]) == ("E_STORE_DELETED", secret)
     kv.undelete_secret_versions(secret, versions[-1:], mount_point="kv")
     assert hashi_vault.open().load() == before
@@ -752,6 +778,86 @@ def test_a_server_that_cannot_be_written_to_is_told_and_keeps_its_token_to_itsel
         )
         assert (failure.code, failure.changed) == (code, "Nothing was changed.")
         assert len(asked) >= len(answers)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param((307, {"headers": {"Location": "http://127.0.0.1:1/"}}), "E_STORE_STANDBY", id="standby"),
+        pytest.param((200, {}), "E_STORE_LOGIN", id="proxy"),
+        pytest.param((200, {"auth": None}), "E_STORE_LOGIN", id="no token"),
+        pytest.param((204, {}), "E_STORE_LOGIN", id="nothing"),
+    ],
+)
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"auth_method": "approle", "role_id": "r", "secret_id": "CANARY"},
+        {"auth_method": "jwt", "role": "r", "jwt": "CANARY"},
+        {"auth_method": "kubernetes", "role": "r", "jwt": "CANARY"},
+    ],
+)
+def test_a_login_that_is_answered_without_a_token_is_told(loader, answer, code, login):
+    with answering(answer) as (url, _):
+        assert (
+            refused(Place("", {"type": "hashi_vault", "path": "p", "url": url, **login}, loader).open().load).code
+            == code
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"url": "https://[::1"}, "url"),
+        ({"url": "https://host:CANARY"}, "url"),
+        ({"url": "https://host:99999"}, "url"),
+        ({"url": "https://"}, "url"),
+        ({"timeout": -1}, "timeout"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": 10**12}, "timeout"),
+        ({"type": "aws_secrets_manager", "endpoint_url": "https://[::1"}, "endpoint_url"),
+        ({"type": "aws_secrets_manager", "timeout": 0}, "timeout"),
+    ],
+)
+def test_an_address_or_a_time_that_is_none_is_named(loader, wrong, name):
+    options = {"type": "hashi_vault", "path": "p", "url": "https://v", **wrong}
+    if options["type"] == "aws_secrets_manager":
+        del options["url"]
+    failure = refused(Place("", options, loader).open)
+    assert (failure.code, failure.where["name"]) == ("E_STORE_NEEDS", name)
+
+
+def test_what_goes_in_clear_to_this_machine_goes_through_no_proxy(server, begin, monkeypatch):
+    """It would be given the token, and the keys."""
+    with answering((200, {})) as (proxy, asked), monkeypatch.context() as patch:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            patch.setenv(name, proxy)
+        begin(server)
+    assert asked == []
+    assert server.open().load().stage("pending").values == NEW.values
+
+
+def test_files_of_a_login_may_be_in_the_home_folder(tmp_path, loader):
+    make_certificates(tmp_path)
+    with answering((200, {})) as (url, _):
+        names = {"ca_cert": "~/ca.pem", "client_cert": "~/client.pem", "client_key": "~/client.key"}
+        options = {"type": "hashi_vault", "path": "p", "url": url, "auth_method": "cert", **names}
+        assert refused(Place("", options, loader).open().load).code == "E_STORE_LOGIN"
+
+
+def test_one_stage_is_read_without_the_values_of_the_others(server, begin, monkeypatch):
+    begin(server)
+    store = server.open()
+    read, seen = store.read_values, []
+
+    def missing(rotation_id: str) -> dict[str, str] | None:
+        seen.append(rotation_id)
+        return read(rotation_id) if rotation_id == "r1" else None
+
+    monkeypatch.setattr(store, "read_values", missing)
+    assert store.stage("pending").values == NEW.values
+    assert seen == ["r1"]
+    assert refused(store.stage, "current").code == "E_STORE_VALUES"
 
 
 def test_a_sealed_server_is_told_and_after_unsealing_all_is_as_before(tmp_path, loader, begin):
@@ -855,7 +961,7 @@ def test_a_namespace_holds_a_store_of_its_own(hashi_vault):
         inside = hvac.Client(admin.url, admin.token, namespace="team")
         inside.sys.enable_secrets_engine("kv", path="kv", options={"version": "2"})
         root = {"auth_method": "token", "token": admin.token, "role_id": None, "secret_id": None}
-        change(hashi_vault.open(namespace="team", **root), lambda history: history.adopt(OLD, "r1"))
+        change(hashi_vault.open(namespace="team", **root), lambda history: history.adopt(OLD))
         assert hashi_vault.open(namespace="team", **root).load().stage("current").values == OLD.values
         assert hashi_vault.open(**root).load().versions == []
     finally:
@@ -895,9 +1001,9 @@ def test_each_version_that_the_history_needs_has_a_label_until_it_is_destroyed(a
         found = aws_secrets_manager.admin.describe_secret(SecretId="food_ordering/keys")["VersionIdsToStages"]
         return {label for some in found.values() for label in some if not label.startswith("AWS")}
 
-    assert labels() == {"rotation before r1", "rotation r1", "HISTORY"}
+    assert labels() == {f"rotation adopted {OLD.key_id}", "rotation r1", "HISTORY"}
     change(aws_secrets_manager.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
-    aws_secrets_manager.open().destroy_values("before r1")
+    aws_secrets_manager.open().destroy_values(f"adopted {OLD.key_id}")
     assert labels() == {"rotation r1", "HISTORY"}
     assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values}
 
@@ -905,12 +1011,63 @@ def test_each_version_that_the_history_needs_has_a_label_until_it_is_destroyed(a
 def test_labels_that_lag_behind_the_history_do_not_count_and_catch_up(aws_secrets_manager, begin, monkeypatch):
     begin(aws_secrets_manager)
     killed = aws_secrets_manager.open()
-    monkeypatch.setattr(killed, "show_stages", lambda history: None)
+    monkeypatch.setattr(killed, "show_stages", lambda: None)
     change(killed, History.promote)
     assert labelled(aws_secrets_manager)["AWSCURRENT"] == OLD.values
     assert aws_secrets_manager.open().load().stage("current").values == NEW.values
     change(aws_secrets_manager.open(), lambda history: history.close("r1"))
     assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values}
+
+
+def test_a_secret_that_somebody_else_uses_is_not_taken_over(aws_secrets_manager):
+    """AWS deletes a version that has no label, and AWSCURRENT would be taken from it."""
+    admin = aws_secrets_manager.admin
+    admin.put_secret_value(SecretId="food_ordering/keys", SecretString='{"db_password": "CANARY-precious"}')
+    before = admin.describe_secret(SecretId="food_ordering/keys")["VersionIdsToStages"]
+    failure = refused(change, aws_secrets_manager.open(), lambda history: history.adopt(OLD))
+    assert (failure.code, failure.where["labels"]) == ("E_STORE_FOREIGN", "AWSCURRENT")
+    assert admin.describe_secret(SecretId="food_ordering/keys")["VersionIdsToStages"] == before
+
+
+def test_a_version_that_somebody_else_put_into_our_secret_keeps_its_label(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    aws_secrets_manager.admin.put_secret_value(SecretId="food_ordering/keys", SecretString='{"a": "CANARY"}')
+    assert refused(change, aws_secrets_manager.open(), History.promote).code == "E_STORE_FOREIGN"
+    assert labelled(aws_secrets_manager)["AWSCURRENT"] == {"a": "CANARY"}
+    assert aws_secrets_manager.open().load().stage("pending").values == NEW.values
+
+
+def test_labels_that_come_late_are_those_of_the_index_of_now(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    late = aws_secrets_manager.on_another_control_node()
+    show = late.show_stages
+
+    def slow() -> None:
+        change(aws_secrets_manager.open(), lambda history: history.close("r1"))
+        change(aws_secrets_manager.open(), lambda history: history.add_pending(THIRD, "r2"))
+        show()
+
+    late.show_stages = slow
+    change(late, History.promote)
+    assert labelled(aws_secrets_manager) == {
+        "AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values, "AWSPENDING": THIRD.values,
+    }  # fmt: skip
+
+
+def test_an_address_that_the_profile_names_is_looked_at_too(loader, monkeypatch, tmp_path):
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "config").write_text("[default]\nendpoint_url = http://127.0.0.2:1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    options = {"type": "aws_secrets_manager", "path": "food_ordering/keys", "timeout": 2}
+    assert refused(Place("", options, loader).open().load).code == "E_STORE_CLEARTEXT"
+
+
+def test_a_password_in_an_address_is_not_shown(aws_secrets_manager):
+    address = aws_secrets_manager.options["endpoint_url"].replace("http://", "http://user:CANARY@")
+    store = aws_secrets_manager.open(endpoint_url=address)
+    assert "CANARY" not in store.path
+    assert store.path.startswith("food_ordering/keys in 127.0.0.1:")
 
 
 def test_the_policies_grant_what_is_asked_of_aws_and_no_more(aws_secrets_manager, begin, monkeypatch):
@@ -929,7 +1086,7 @@ def test_the_policies_grant_what_is_asked_of_aws_and_no_more(aws_secrets_manager
     change(aws_secrets_manager.open(), History.promote)
     change(aws_secrets_manager.open(), lambda history: history.close("r1"))
     change(aws_secrets_manager.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
-    aws_secrets_manager.open().destroy_values("before r1")
+    aws_secrets_manager.open().destroy_values(f"adopted {OLD.key_id}")
     assert set(asked) == {action for action in granted("aws-policy.json") if action.startswith("secretsmanager:")}
 
 
@@ -939,7 +1096,7 @@ def granted(policy: str) -> set[str]:
 
 
 def test_a_secret_that_nobody_made_is_told_with_how_to_make_it(aws_secrets_manager):
-    failure = refused(change, aws_secrets_manager.open(path="other"), lambda history: history.adopt(OLD, "r1"))
+    failure = refused(change, aws_secrets_manager.open(path="other"), lambda history: history.adopt(OLD))
     assert (failure.code, failure.where["name"]) == ("E_STORE_MISSING", "other")
 
 

@@ -96,7 +96,7 @@ def store_path(tmp_path: Path) -> str:
 def stored(store_path: str, loader: DataLoader, old_keys: KeySet, new_keys: KeySet) -> str:
     """A store in which rotation r1 has its old keys current and its new ones pending."""
     with open_store({"path": store_path}, {}, loader).change() as history:
-        history.adopt(old_keys, "r1")
+        history.adopt(old_keys)
         history.add_pending(new_keys, "r1")
     return store_path
 
@@ -105,7 +105,7 @@ def stored(store_path: str, loader: DataLoader, old_keys: KeySet, new_keys: KeyS
 def history(old_keys: KeySet, new_keys: KeySet) -> History:
     """The same history, kept nowhere."""
     begun = History("/store")
-    begun.adopt(old_keys, "r1")
+    begun.adopt(old_keys)
     begun.add_pending(new_keys, "r1")
     return begun
 

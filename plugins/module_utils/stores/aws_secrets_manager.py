@@ -23,10 +23,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoRegionError
 
 from ..errors import RotationError
-from .history import History
-from .server import ServerStore, needed, refuse_cleartext
+from .server import ServerStore, address, in_clear, needed, seconds
 
 HISTORY = "HISTORY"
+OURS = "rotation "  # begins the label by which a version of values is kept, and known as ours
 # In this order: AWS moves AWSPREVIOUS by itself where AWSCURRENT moves.
 LABELS = {"pending": "AWSPENDING", "current": "AWSCURRENT", "previous": "AWSPREVIOUS"}
 NAMESPACE = uuid.UUID("6f0b6f0e-5a70-5d0c-9d55-2f1d3c1f0a11")
@@ -40,17 +40,17 @@ class SecretsManager(ServerStore):
 
     def __init__(self, options: Mapping[str, Any], folder: str) -> None:
         self._secret = needed(options, "path")
-        if options["endpoint_url"]:
-            refuse_cleartext(options["endpoint_url"])
         self._options = options
+        self._seconds = seconds(options)
         self._client: Any = None
-        where = options["endpoint_url"] or options["region"] or "the profile's region"
+        endpoint = options["endpoint_url"]
+        where = address(endpoint, "endpoint_url") if endpoint else options["region"] or "the profile's region"
         super().__init__(f"{self._secret} in {where}", folder)
 
     def read_index(self) -> tuple[dict[str, Any] | None, str]:
         found = self._read(VersionStage=HISTORY)
         if found is None:
-            self._described()
+            self._refuse_foreign(self._described())
             return None, "none"
         return self._content(found), found["VersionId"]
 
@@ -62,14 +62,16 @@ class SecretsManager(ServerStore):
         return None if found is None else self._content(found)
 
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
-        self._write(_id(rotation_id), dict(values), f"rotation {rotation_id}")
+        self._write(_id(rotation_id), dict(values), f"{OURS}{rotation_id}")
 
     def destroy_values(self, rotation_id: str) -> None:
         """Take every label away. AWS deletes a version without labels when it likes, and has no call to hasten it."""
-        for label in self._described()["VersionIdsToStages"].get(_id(rotation_id), ()):
+        labels = self._described()["VersionIdsToStages"].get(_id(rotation_id), ())
+        for label in sorted(labels, key=lambda label: label.startswith(OURS)):  # our own last: by it we know it again
             self._move(label, _id(rotation_id), None)
 
-    def show_stages(self, history: History) -> None:
+    def show_stages(self) -> None:
+        history = self._index()
         for stage, label in LABELS.items():
             labelled = self._described()["VersionIdsToStages"]
             now = next((version for version, labels in labelled.items() if label in labels), None)
@@ -79,11 +81,18 @@ class SecretsManager(ServerStore):
                 self._move(label, now, wanted)
 
     def refuse_unsafe(self) -> None:
-        """Raise E_STORE_STANDBY where the secret is a replica of another region's."""
+        """Raise E_STORE_STANDBY where the secret is a replica of another region's, E_STORE_FOREIGN as read_index."""
         found = self._described()
+        self._refuse_foreign(found)
         region = self._client.meta.region_name
         if found.get("PrimaryRegion", region) != region:
             raise RotationError("E_STORE_STANDBY", server=self.path)
+
+    def _refuse_foreign(self, found: dict[str, Any]) -> None:
+        """Raise E_STORE_FOREIGN where somebody else keeps a version here: AWS deletes one whose label we would take."""
+        for labels in found["VersionIdsToStages"].values():
+            if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
+                raise RotationError("E_STORE_FOREIGN", path=self.path, labels=", ".join(labels))
 
     def _described(self) -> dict[str, Any]:
         """The secret without its values. Raises E_STORE_MISSING."""
@@ -135,17 +144,25 @@ class SecretsManager(ServerStore):
             failure = self._refused(code, action)
         except BotoCoreError as exc:
             failure = self._failure(exc)
+        except ValueError:  # boto3's for an address that is none
+            failure = RotationError("E_STORE_NEEDS", name="endpoint_url", found="is no address")
         raise failure
 
     def _connected(self) -> Any:
         options = self._options
         session = boto3.session.Session(profile_name=options["profile"], region_name=options["region"])
         config = Config(
-            connect_timeout=options["timeout"],
-            read_timeout=options["timeout"],
+            connect_timeout=self._seconds,
+            read_timeout=self._seconds,
             retries={"mode": "standard", "max_attempts": 3},  # safe: every put has its idempotency token
         )
-        return session.client("secretsmanager", endpoint_url=options["endpoint_url"], config=config)
+        client = session.client("secretsmanager", endpoint_url=options["endpoint_url"], config=config)
+        found = client.meta.endpoint_url  # the profile may have named it
+        address(found, "endpoint_url")
+        if in_clear(found):
+            direct = config.merge(Config(proxies={}))  # a proxy would be given the keys
+            client = session.client("secretsmanager", endpoint_url=found, config=direct)
+        return client
 
     def _refused(self, code: str, action: str) -> RotationError:
         """The error of the catalogue for an error code of AWS."""

@@ -22,8 +22,9 @@ import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
 from ..errors import RotationError
-from .history import STAGES, History
-from .server import ServerStore, needed, refuse_cleartext
+from ..rotation_id import checked
+from .history import STAGES
+from .server import ServerStore, address, in_clear, needed, seconds
 
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
@@ -32,49 +33,55 @@ STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
 Options = Mapping[str, Any]
 
 
-def _token(client: hvac.Client, options: Options) -> None:
-    client.token = options["token"] or _content(options, "token_file")
+def _token(client: hvac.Client, options: Options) -> Any:
+    return {"auth": {"client_token": options["token"] or _content(options, "token_file")}}
 
 
-def _approle(client: hvac.Client, options: Options) -> None:
-    client.auth.approle.login(needed(options, "role_id"), options["secret_id"], mount_point=options["auth_mount"])
+def _approle(client: hvac.Client, options: Options) -> Any:
+    role_id, mount = needed(options, "role_id"), options["auth_mount"]
+    return client.auth.approle.login(role_id, options["secret_id"], use_token=False, mount_point=mount)
 
 
-def _jwt(client: hvac.Client, options: Options) -> None:
+def _jwt(client: hvac.Client, options: Options) -> Any:
     jwt = options["jwt"] or _content(options, "jwt_file")
-    client.auth.jwt.jwt_login(needed(options, "role"), jwt, path=options["auth_mount"])
+    return client.auth.jwt.jwt_login(needed(options, "role"), jwt, use_token=False, path=options["auth_mount"])
 
 
-def _kubernetes(client: hvac.Client, options: Options) -> None:
+def _kubernetes(client: hvac.Client, options: Options) -> Any:
     jwt = options["jwt"] or _content({"jwt_file": options["jwt_file"] or KUBERNETES_TOKEN}, "jwt_file")
-    client.auth.kubernetes.login(needed(options, "role"), jwt, mount_point=options["auth_mount"])
+    role, mount = needed(options, "role"), options["auth_mount"]
+    return client.auth.kubernetes.login(role, jwt, use_token=False, mount_point=mount)
 
 
-def _cert(client: hvac.Client, options: Options) -> None:
+def _cert(client: hvac.Client, options: Options) -> Any:
     certificate, key = needed(options, "client_cert"), needed(options, "client_key")
-    client.auth.cert.login(options["role"] or "", cert_pem=certificate, key_pem=key, mount_point=options["auth_mount"])
+    role, mount = options["role"] or "", options["auth_mount"]
+    return client.auth.cert.login(role, cert_pem=certificate, key_pem=key, mount_point=mount, use_token=False)
 
 
-LOGINS: dict[str, Callable[[hvac.Client, Options], None]] = {
+# What the server answers to a login.
+LOGINS: dict[str, Callable[[hvac.Client, Options], Any]] = {
     "token": _token,
     "approle": _approle,
     "jwt": _jwt,
     "kubernetes": _kubernetes,
     "cert": _cert,
 }
+FILES = ("ca_cert", "client_cert", "client_key")
 
 
 class HashiVault(ServerStore):
     """``options`` are those of the doc fragment key_store. Logs in at the first request."""
 
     def __init__(self, options: Options, folder: str) -> None:
-        address = refuse_cleartext(needed(options, "url"))
+        self._server = address(needed(options, "url"), "url")
         if options["auth_method"] not in LOGINS:
             raise RotationError("E_STORE_NEEDS", name="auth_method", found=f"is none of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
         self._mount = str(options["mount"]).strip("/")
-        self._options = {**options, "auth_mount": options["auth_mount"] or options["auth_method"]}
-        self._server = f"{address.hostname}:{address.port or {'https': 443}.get(address.scheme, 80)}"
+        files = {name: os.path.expanduser(options[name]) for name in FILES if options[name]}
+        self._options = {**options, **files, "auth_mount": options["auth_mount"] or options["auth_method"]}
+        self._seconds = seconds(options)
         self._client: hvac.Client | None = None
         super().__init__(f"{self._mount}/{self._secret} on {self._server}", folder)
 
@@ -106,8 +113,9 @@ class HashiVault(ServerStore):
             lambda client: client.secrets.kv.v2.destroy_secret_versions(secret, [1], mount_point=self._mount),
         )
 
-    def show_stages(self, history: History) -> None:
-        shown = {stage: history.stages.get(stage, "none") for stage in STAGES}
+    def show_stages(self) -> None:
+        stages = self._index().stages
+        shown = {stage: stages.get(stage, "none") for stage in STAGES}
         self._ask(
             f"{self._mount}/metadata/{self._secret}",
             lambda client: client.secrets.kv.v2.update_metadata(
@@ -129,7 +137,8 @@ class HashiVault(ServerStore):
                 raise RotationError("E_STORE_EXPIRES", place=place, after=after)
 
     def _place(self, rotation_id: str) -> str:
-        return f"{self._secret}/{rotation_id.replace(' ', '~')}"  # no id that an operator may choose has a ~
+        """The path of a version's values. Raises E_OPTION: no other path is ever made of an id."""
+        return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
 
     def _read(self, secret: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         """Data and metadata of the newest KV version: no data where that was deleted, neither where none was put."""
@@ -155,14 +164,14 @@ class HashiVault(ServerStore):
         """Raise E_STORE_MOUNT or E_STORE_KV_VERSION unless the mount is a KV engine of version 2."""
         place = f"sys/internal/ui/mounts/{self._mount}/{self._secret}"
         try:
-            mount = self._ask(place, lambda client: client.adapter.get(f"/v1/{place}")).get("data", {})
+            mount = self._ask(place, lambda client: client.adapter.get(f"/v1/{place}")).get("data") or {}
         except RotationError as exc:
             if exc.code != "E_STORE_DENIED":
                 raise
             mount = {}  # the server does not say whether there is none, or none for this token
         if mount.get("type") != "kv":
             raise RotationError("E_STORE_MOUNT", mount=self._mount, server=self._server)
-        if mount["options"].get("version") != "2":
+        if (mount.get("options") or {}).get("version") != "2":  # made as plain kv, it has none at all
             raise RotationError("E_STORE_KV_VERSION", mount=self._mount)
 
     def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> dict[str, Any]:
@@ -177,6 +186,10 @@ class HashiVault(ServerStore):
             failure = self._failure(exc, place)
         if failure is not None:
             raise failure
+        return self._told(answer)
+
+    def _told(self, answer: Any) -> dict[str, Any]:
+        """The content of an answer, nothing where it has none. Raises E_STORE_STANDBY where it leads elsewhere."""
         if isinstance(answer, dict):
             return answer
         if 300 <= answer.status_code < 400:
@@ -185,7 +198,7 @@ class HashiVault(ServerStore):
 
     def _login(self) -> hvac.Client:
         options = self._options
-        for name in ("ca_cert", "client_cert", "client_key"):
+        for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
                 raise RotationError("E_STORE_NEEDS", name=name, found=f"({options[name]}) is no file")
         client = hvac.Client(
@@ -194,13 +207,17 @@ class HashiVault(ServerStore):
             namespace=options["namespace"],
             verify=options["ca_cert"] or True,
             cert=(options["client_cert"], options["client_key"]) if options["client_cert"] else None,
-            timeout=options["timeout"],
+            timeout=self._seconds,
             allow_redirects=False,  # a redirect would carry the token to another host
         )
+        client.session.trust_env = not in_clear(options["url"])  # a proxy would be given the token
         try:
-            LOGINS[options["auth_method"]](client, options)
+            answer = self._told(LOGINS[options["auth_method"]](client, options))
         except (InvalidPath, InvalidRequest, Forbidden, Unauthorized):
             raise self._login_refused() from None
+        client.token = (answer.get("auth") or {}).get("client_token")
+        if not client.token:
+            raise self._login_refused()
         return client
 
     def _login_refused(self) -> RotationError:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..engine.keysets import KeySet
 from ..errors import RotationError
+from ..rotation_id import checked
 
 STAGES = ("current", "pending", "previous")
 FORMAT = 1
@@ -106,30 +107,41 @@ class History:
         switched = self.open_rotation and "pending" not in self.stages and "previous" in self.stages
         return "previous" if switched else "current"
 
+    def made_by(self, rotation_id: str) -> Version | None:
+        """The version of that rotation."""
+        return next((version for version in self.versions if version.rotation_id == rotation_id), None)
+
     def outcome(self, rotation_id: str) -> str | None:
         """How that rotation ended; None where it is open or unknown."""
-        return next((version.outcome for version in self.versions if version.rotation_id == rotation_id), None)
+        version = self.made_by(rotation_id)
+        return version.outcome if version else None
 
-    def adopt(self, keys: KeySet, rotation_id: str) -> Version:
-        """Take the application's own keys as the first version."""
-        version = Version(
-            keys.key_id, f"before {rotation_id}", "adopted", "active", now(), COMPLETED, dict(keys.values)
-        )
+    def adopt(self, keys: KeySet) -> Version:
+        """Take the application's own keys as the first version.
+
+        It is filed under its key id: what a run put aside before it died is found again under the same keys alone, and
+        is in nobody's way where the application has others by now.
+        """
+        place = f"adopted {keys.key_id}"
+        version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
         self.versions.append(version)
         self.stages["current"] = version.key_id
         return version
 
     def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
-        """Put a new version beside the current one. Raises E_KEY_REUSED.
+        """Put a new version beside the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one.
 
         Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
         """
+        self.stage("current")
         new = {value.split(",")[0] for value in keys.values.values()}
         for version in self.versions:
             used = {part for value in version.values.values() for part in (value, *value.split(","))}
             if version.key_id == keys.key_id or new & used:
                 raise RotationError("E_KEY_REUSED", key_id=version.key_id)
-        version = Version(keys.key_id, rotation_id, "generated", "pre-activation", now(), None, dict(keys.values))
+        version = Version(
+            keys.key_id, checked(rotation_id), "generated", "pre-activation", now(), None, dict(keys.values)
+        )
         self.versions.append(version)
         self.stages["pending"] = version.key_id
         return version

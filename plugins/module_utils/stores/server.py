@@ -12,14 +12,15 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from ..errors import NOTHING_CHANGED, RotationError
-from .history import History
+from .history import History, Version
 from .store import UNKNOWN, Store
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRIES = 2
+MOST_SECONDS = 3600
 ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
 UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
 
@@ -40,8 +41,11 @@ class ServerStore(Store):
         """Put values where there are none. Raises E_STORE_CONFLICT; E_STORE_DOWN where it is unknown whether it did."""
 
     @abc.abstractmethod
-    def show_stages(self, history: History) -> None:
-        """Repeat the stages where the server's own tools show them. The index counts, not this."""
+    def show_stages(self) -> None:
+        """Repeat the stages that the index has now where the server's own tools show them. The index counts, not this.
+
+        It looks again: another controller may have changed the index since.
+        """
 
     @abc.abstractmethod
     def refuse_unsafe(self) -> None:
@@ -51,11 +55,18 @@ class ServerStore(Store):
         history = self._index()
         for version in history.versions:
             if not version.destroyed:
-                values = self.read_values(version.rotation_id)
-                if values is None:
-                    raise RotationError("E_STORE_VALUES", path=self.path, key_id=version.key_id)
-                version.values = values
+                self._filled(version)
         return history
+
+    def stage(self, stage: str) -> Version:
+        return self._filled(self._index().stage(stage))
+
+    def _filled(self, version: Version) -> Version:
+        values = self.read_values(version.rotation_id)
+        if values is None:
+            raise RotationError("E_STORE_VALUES", path=self.path, key_id=version.key_id)
+        version.values = values
+        return version
 
     def _index(self) -> History:
         index, revision = self.read_index()
@@ -74,7 +85,7 @@ class ServerStore(Store):
         except RotationError as exc:
             raise exc.with_changed(ASIDE if new and exc.changed == NOTHING_CHANGED else exc.changed) from None
         try:
-            self.show_stages(history)
+            self.show_stages()
         except RotationError as exc:
             raise exc.with_changed("The store was changed; only what other tools show of its stages was not.") from None
 
@@ -131,9 +142,30 @@ def needed(options: Mapping[str, Any], name: str) -> str:
     return str(options[name])
 
 
-def refuse_cleartext(url: str) -> SplitResult:
-    """The parts of ``url``. Raises E_STORE_CLEARTEXT unless it is https or this machine."""
-    parts = urlsplit(url)
+def address(url: str, name: str) -> str:
+    """Host and port of ``url``, the option ``name``, and nothing else that it may hold.
+
+    Raises E_STORE_NEEDS, or E_STORE_CLEARTEXT unless it is https or this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    except ValueError:
+        raise RotationError("E_STORE_NEEDS", name=name, found="is no address") from None
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise RotationError("E_STORE_CLEARTEXT", host=parts.hostname or "the store")
-    return parts
+    if not parts.hostname:
+        raise RotationError("E_STORE_NEEDS", name=name, found="names no host")
+    return f"{parts.hostname}:{port}"
+
+
+def in_clear(url: str) -> bool:
+    """Whether what is sent there must not go through a proxy."""
+    return not url.lower().startswith("https:")
+
+
+def seconds(options: Mapping[str, Any]) -> int:
+    """The option ``timeout``. Raises E_STORE_NEEDS."""
+    if not 1 <= options["timeout"] <= MOST_SECONDS:
+        raise RotationError("E_STORE_NEEDS", name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")
+    return int(options["timeout"])

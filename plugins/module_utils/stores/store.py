@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import atomic_file
 from ..errors import RotationError
-from .history import History
+from .history import History, Version
 
 UNKNOWN = "The store may have taken it, or not: the same command, typed again, looks first."
 
@@ -29,6 +29,10 @@ class Store(abc.ABC):
     @abc.abstractmethod
     def load(self) -> History:
         """The history; an empty one where nothing was stored yet. Raises E_STORE_*."""
+
+    def stage(self, stage: str) -> Version:
+        """The version that has ``stage``, whatever has become of the others. Raises E_STORE_*."""
+        return self.load().stage(stage)
 
     @abc.abstractmethod
     def _save(self, history: History, before: dict[str, Any]) -> None:

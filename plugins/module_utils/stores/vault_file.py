@@ -18,28 +18,28 @@ from .store import UNKNOWN, Store
 class Vault(Protocol):
     """Ansible Vault with the secrets Ansible was started with (given by the controller's side)."""
 
-    def encrypt(self, plaintext: bytes) -> bytes:
-        """The text in Vault's format."""
+    def encrypt(self, plaintext: bytes, before: bytes | None) -> bytes:
+        """The text in Vault's format, under the secret and vault id of ``before``, where there is one."""
 
     def decrypt(self, text: bytes) -> bytes | None:
         """The plaintext, or None where no secret opens it."""
 
 
 class VaultFile(Store):
-    """A key store in one Vault file, 0600, replaced in one step and read back after every write."""
+    """A key store in one Vault file, 0600, replaced in one step and read back after every write.
+
+    Where ``path`` is a symbolic link, the file is the one that it leads to.
+    """
 
     def __init__(self, path: str, vault: Vault) -> None:
-        super().__init__(path, os.path.dirname(path))
+        self._file = os.path.realpath(path)
+        super().__init__(path, os.path.dirname(self._file))
         self._vault = vault
 
     def load(self) -> History:
-        try:
-            with open(self.path, "rb") as handle:
-                text = handle.read()
-        except FileNotFoundError:
+        text = self._text()
+        if text is None:
             return History(self.path)
-        except OSError as exc:
-            raise RotationError("E_STORE_READ", path=self.path, reason=exc.strerror) from None
         if not text.startswith(b"$ANSIBLE_VAULT;"):
             raise RotationError("E_STORE_FORMAT", path=self.path, found="not encrypted by Ansible Vault")
         plaintext = self._vault.decrypt(text)
@@ -59,14 +59,23 @@ class VaultFile(Store):
     def destroy_values(self, rotation_id: str) -> None:
         """Nothing is left to do: the file was replaced by one without them."""
 
+    def _text(self) -> bytes | None:
+        try:
+            with open(self._file, "rb") as handle:
+                return handle.read()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise RotationError("E_STORE_READ", path=self.path, reason=exc.strerror) from None
+
     def _save(self, history: History, before: dict[str, Any]) -> None:
         document = history.as_document()
-        text = self._vault.encrypt(json.dumps(document, indent=2).encode("utf-8") + b"\n")
+        text = self._vault.encrypt(json.dumps(document, indent=2).encode("utf-8") + b"\n", self._text())
         try:
-            atomic_file.replace(self.path, text)
+            atomic_file.replace(self._file, text, most=0o600)
         except OSError as exc:
             failure = RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror)
             as_it_was = self.load().as_document() == before  # it is not where only the rename's fsync failed
             raise failure.with_changed(NOTHING_CHANGED if as_it_was else UNKNOWN) from None
         if self.load().as_document() != document:
-            raise RotationError("E_STORE_READBACK", path=self.path)
+            raise RotationError("E_STORE_READBACK", path=self.path, changed=UNKNOWN)

@@ -93,3 +93,12 @@ def test_the_path_is_the_hosts(switch, stored, path, monkeypatch):
     monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {})
     switch("pending", path="~/app/.env")
     assert sent[0]["path"] == "~/app/.env"
+
+
+def test_the_home_folder_is_that_of_the_host_s_user(switch, stored, monkeypatch):
+    """Controller and host are one machine here: what is sent is looked at."""
+    sent = []
+    monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {"failed": True})
+    switch("pending", path="~/.env", keys=[KEYS[0], {**KEYS[1], "destination": "~/salts"}])
+    assert sent[0]["path"] == "~/.env"
+    assert [key["destination"] for key in sent[0]["keys"]] == [None, "~/salts"]

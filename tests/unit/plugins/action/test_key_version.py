@@ -69,17 +69,63 @@ def test_a_later_run_goes_by_the_store_and_not_by_what_opened_the_data(version, 
     assert version("adopted", env_file=env_file, key_id=new_keys.key_id)["changed"] is False
 
 
+@pytest.fixture
+def another_first(monkeypatch):
+    """Another host, or another controller, changes the store just before this one does."""
+
+    def first(act) -> None:
+        change = VaultFile.change
+
+        def second(store):
+            monkeypatch.setattr(VaultFile, "change", change)
+            with store.change() as history:
+                act(history)
+            return store.change()
+
+        monkeypatch.setattr(VaultFile, "change", second)
+
+    return first
+
+
 def test_of_two_hosts_that_adopt_at_once_the_second_is_held_against_the_first(
-    version, env_file, history, third_keys, store_path, loader, monkeypatch
+    version, env_file, history, third_keys, another_first
 ):
-    """The other host's keys come into the store between the look at it and the change."""
-    store = open_store({"path": store_path}, {}, loader)
-    with store.change() as first:
-        first.adopt(third_keys, "r1")
-    load, empty = VaultFile.load, iter([History(store_path)])
-    monkeypatch.setattr(VaultFile, "load", lambda self: next(empty, None) or load(self))
+    another_first(lambda store: store.adopt(third_keys))
     assert code(version("adopted", env_file=env_file)) == "E_KEYS_DIFFER"
     assert [one.key_id for one in history().versions] == [third_keys.key_id]
+
+
+def test_of_two_hosts_that_ask_for_new_keys_at_once_the_second_finds_those_of_the_first(
+    version, adopted, history, new_keys, another_first
+):
+    another_first(lambda store: store.add_pending(new_keys, "r1"))
+    result = version("pending")
+    assert (result["changed"], result["key_id"]) == (False, new_keys.key_id)
+    assert len(history().versions) == 2
+
+
+def test_of_two_hosts_that_promote_at_once_the_second_finds_it_done(version, stored, new_keys, another_first):
+    another_first(History.promote)
+    result = version("current")
+    assert (result["changed"], result["key_id"]) == (False, new_keys.key_id)
+
+
+def test_of_two_hosts_that_roll_back_at_once_the_second_goes_no_further_back(
+    version, completed, history, third_keys, new_keys, another_first, store_path, loader
+):
+    with open_store({"path": store_path}, {}, loader).change() as changed:
+        changed.add_pending(third_keys, "r2")
+        changed.promote()
+    another_first(History.roll_back)
+    result = version("rolled_back", "r2")
+    assert (result["changed"], result["key_id"]) == (False, new_keys.key_id)
+    assert history().stages == {"current": new_keys.key_id}
+    assert history().outcome("r1") == "completed"
+
+
+@pytest.fixture
+def adopted(version, env_file) -> None:
+    version("adopted", env_file=env_file)
 
 
 def test_a_refusal_on_the_host_is_the_result(version, tmp_path, history):
@@ -143,7 +189,31 @@ def test_a_rotation_has_one_new_version_however_often_it_is_asked_for(version, h
     assert not any(value in str(made) for value in values.values())
 
 
-def test_the_types_of_the_keys_are_those_asked_for(version, history):
+def test_no_new_keys_are_made_beside_none(version, history):
+    """There would be nothing to go back to, and the keys that the data is under would never come into the store."""
+    assert code(version("pending")) == "E_STORE_STAGE"
+    assert history().versions == []
+
+
+def test_a_rotation_that_was_rolled_back_makes_no_keys_again(version, stored, history):
+    version("rolled_back")
+    for check in (False, True):
+        assert code(version("pending", check=check)) == "E_ROTATION_ID_USED"
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_other_keys_than_the_rotation_made_are_not_ignored(version, adopted, history, vaulted, check):
+    supplied = vaulted(f"SECRET_KEY: '{STRONG}'")
+    made = version("pending", values_file=supplied)
+    assert version("pending", values_file=supplied, check=check)["key_id"] == made["key_id"]
+    other = version("pending", keys=[{"name": "SECRET_KEY"}], check=check)
+    assert (code(other), "key_rotation_keys lists other keys" in other["msg"]) == ("E_OPTION", True)
+    other = version("pending", values_file=vaulted(f"SECRET_KEY: '{STRONG[::-1]}'"), check=check)
+    assert (code(other), "values_file has other values" in other["msg"]) == ("E_OPTION", True)
+    assert "CANARY" not in str(other)
+
+
+def test_the_types_of_the_keys_are_those_asked_for(version, adopted, history):
     version("pending", keys=[{"name": "FIELD_KEY", "type": "hex"}, {"name": "SALT"}])
     values = history().stage("pending").values
     assert int(values["FIELD_KEY"], 16) > 0
@@ -212,13 +282,13 @@ def test_a_rollback_of_an_earlier_rotation_than_the_last_is_refused(
 
 
 def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_them(
-    version, history, new_keys, monkeypatch
+    version, adopted, history, new_keys, monkeypatch
 ):
     """As a store on a server finds them, whose values and history are two writes."""
     monkeypatch.setattr(VaultFile, "read_values", lambda self, rotation_id: {"r1": new_keys.values}.get(rotation_id))
     other = version("pending", keys=[{"name": "SECRET_KEY"}])
     assert code(other) == "E_OPTION"
-    assert "rotation r1 made when it was interrupted" in other["msg"]
+    assert "other keys than those that rotation r1 made" in other["msg"]
     assert version("pending")["key_id"] == new_keys.key_id
     assert history().stage("pending").values == new_keys.values
 
@@ -238,7 +308,7 @@ def vaulted(tmp_path, loader):
 STRONG = "CANARYsupplied0123456789" * 3
 
 
-def test_values_from_elsewhere_are_taken_from_a_file_that_ansible_vault_encrypted(version, history, vaulted):
+def test_values_from_elsewhere_are_taken_from_a_file_that_ansible_vault_encrypted(version, adopted, history, vaulted):
     made = version("pending", values_file=vaulted(f"SECRET_KEY: '{STRONG}'"))
     assert made["changed"] is True
     values = history().stage("pending").values
@@ -275,14 +345,14 @@ def test_values_from_elsewhere_in_clear_are_refused(version, tmp_path):
 
 def test_values_from_elsewhere_that_were_used_before_are_refused(version, history, vaulted, store_path, loader):
     with open_store({"path": store_path}, {}, loader).change() as adopted:
-        adopted.adopt(KeySet({"SECRET_KEY": STRONG}), "r0")
+        adopted.adopt(KeySet({"SECRET_KEY": STRONG}))
     assert code(version("pending", values_file=vaulted(f"SECRET_KEY: {STRONG}"))) == "E_KEY_REUSED"
     assert list(history().stages) == ["current"]
 
 
 def test_a_list_goes_on_from_the_current_one(version, history, store_path, loader):
     with open_store({"path": store_path}, {}, loader).change() as adopted:
-        adopted.adopt(KeySet({"FERNET_KEYS": "second,first"}), "r0")
+        adopted.adopt(KeySet({"FERNET_KEYS": "second,first"}))
     version("pending", keys=[{"name": "FERNET_KEYS", "type": "fernet", "keep": 1}])
     new, old = history().stage("pending").values["FERNET_KEYS"].split(",")
     assert (len(new), old) == (44, "second")
@@ -376,6 +446,8 @@ def test_a_version_that_something_needs_is_not_destroyed(
     assert refusal(old_keys) == "E_OPTION"
     assert refusal(old_keys, census=census(), needed_by_backups=[old_keys.key_id]) == "E_VERSION_NEEDED"
     assert refusal(new_keys, census=census()) == "E_VERSION_NEEDED"
+    assert refusal(old_keys, census={"key_ids": census()["key_ids"]}) == "E_OPTION"
+    assert code(version("destroyed", "r2", check=check, census=census())) == "E_OPTION"
     assert code(version("destroyed", "r2", check=check, key_id="0" * 16)) == "E_VERSION_UNKNOWN"
     assert history() == before
 
@@ -402,3 +474,38 @@ def test_what_was_done_is_recorded_with_key_ids_and_no_value(version, stored, tm
     assert (done["phase"], done["key_id"], done["changed"]) == ("done", new_keys.key_id, True)
     text = Path(record.path).read_text()
     assert not any(value in text for keys in (old_keys, new_keys) for value in keys.values.values())
+
+
+@pytest.mark.parametrize("rotation_id", ["", "../../outside", "a/b", "a b", "a?b", "a#b", ".", "..", "a\nb", None])
+@pytest.mark.parametrize("check", [False, True])
+def test_a_rotation_id_that_is_no_plain_name_reaches_neither_record_nor_store(
+    version, stored, history, tmp_path, rotation_id, check
+):
+    before = history()
+    result = version("pending", rotation_id, check=check)
+    assert (code(result), "is no plain name" in result["msg"]) == ("E_OPTION", True)
+    assert history() == before
+    assert not (tmp_path / "records").exists()
+
+
+def test_the_home_folder_is_that_of_the_host_s_user(version, run_action, monkeypatch):
+    """Controller and host are one machine here: what is sent is looked at."""
+    sent = []
+
+    def on_host(self, module, args):
+        sent.append(args)
+        return {"failed": True}
+
+    monkeypatch.setattr(key_version.ActionModule, "on_host", on_host)
+    keys = [{"name": "SECRET_KEY"}, {"name": "FIELD_KEY", "destination": "~/keys"}]
+    version("adopted", env_file="~/.env", keys=keys)
+    assert sent[0]["env_file"] == "~/.env"
+    assert [key["destination"] for key in sent[0]["keys"]] == [None, "~/keys"]
+
+
+def test_new_keys_that_the_env_file_could_not_hold_are_not_stored(version, history, store_path, loader):
+    with open_store({"path": store_path}, {}, loader).change() as adopted:
+        adopted.adopt(KeySet({"KEYS": "CANARY$(x)'\"\\"}))
+    result = version("pending", keys=[{"name": "KEYS", "keep": 1}], dialect="shell")
+    assert code(result) == "E_KEY_DIALECT"
+    assert list(history().stages) == ["current"]

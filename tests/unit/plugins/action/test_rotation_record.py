@@ -29,7 +29,7 @@ def at(history, old_keys):
             return History("/store")
         if state == "adopted":
             adopted = History("/store")
-            adopted.adopt(old_keys, "r0")
+            adopted.adopt(old_keys)
             return adopted
         if state in ("promoted", "completed"):
             history.promote()
@@ -285,3 +285,27 @@ def test_a_rollback_is_closed_with_the_task_that_failed(
     assert (last["event"], last["phase"], last["failed_task"]) == ("rollback", "done", "Switch | Write the keys")
     assert history_now().outcome("r1") is None  # key_version says how it ended
     assert "Rollback of r1: ROLLED BACK" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["completed", "rolled_back"])
+def test_what_was_not_opened_is_not_closed(run_action, stored, history_now, tmp_path, state):
+    before = history_now()
+    result = run_action("rotation_record", state=state, rotation_id="r1")
+    assert (result["error"]["code"], "has no beginning of a" in result["msg"]) == ("E_OPTION", True)
+    assert history_now() == before
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_rotation_of_which_nothing_was_recorded_is_closed_too(run_action, stored, history_now, monkeypatch, capsys):
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rotate.yml",)}))
+    run_action("rotation_record", state="opened")
+    assert "failed" not in run_action("rotation_record", state="completed", rotation_id="r1")
+    assert history_now().outcome("r1") == "completed"
+    assert "Key rotation r1: COMPLETED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("state", ["opened", "completed"])
+def test_an_id_that_leads_elsewhere_is_refused(run_action, stored, tmp_path, state):
+    result = run_action("rotation_record", state=state, rotation_id="../../outside")
+    assert (result["error"]["code"], "is no plain name" in result["msg"]) == ("E_OPTION", True)
+    assert not (tmp_path / "records").exists()

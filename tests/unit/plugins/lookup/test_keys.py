@@ -76,6 +76,13 @@ def test_every_option_of_every_store_is_documented():
     assert documented == {"type"}.union(*key_store.OPTIONS.values())
 
 
+def test_every_variable_that_is_documented_begins_as_those_that_are_rendered():
+    options = yaml.safe_load(key_store_docs.DOCUMENTATION)["options"].values()
+    variables = [variable["name"] for option in options for variable in option.get("vars", [])]
+    assert len(variables) > 20
+    assert all(name.startswith("key_rotation_store_") for name in variables)
+
+
 def test_without_a_path_the_store_is_beside_the_inventory(lookup, tmp_path, stored, old_keys):
     for project, folder in ((None, "default"), ("/srv/a", "srv-a")):
         (tmp_path / ".key_rotation" / folder).mkdir(parents=True)
@@ -130,8 +137,23 @@ def test_a_stage_that_nobody_has_is_told(lookup):
 
 
 def test_an_unknown_stage_is_refused(lookup):
-    with pytest.raises(AnsibleError, match="Invalid value 'latest' for config 'stage'"):
-        lookup("SECRET_KEY", stage="latest")
+    assert refusal(lookup, "SECRET_KEY", stage="latest").startswith("E_OPTION: stage of ")
+
+
+def test_an_option_of_the_wrong_type_is_named_and_not_shown(lookup):
+    message = refusal(lookup, "SECRET_KEY", timeout="CANARY")
+    assert message.startswith("E_OPTION: timeout of ")
+    assert "CANARY" not in message
+
+
+def test_what_nobody_foresaw_is_told_by_type_and_place_alone(lookup, monkeypatch):
+    def broken(*args):
+        raise ValueError("CANARY")
+
+    monkeypatch.setattr(key_store, "VaultFile", broken)
+    message = refusal(lookup, "SECRET_KEY")
+    assert message.startswith("E_INTERNAL: unexpected ValueError at ")
+    assert "CANARY" not in message
 
 
 def test_an_empty_store_says_what_to_run_first(lookup, tmp_path):

@@ -182,3 +182,32 @@ def test_a_file_in_the_place_of_a_folder_is_an_error(folder):
         with pytest.raises(OSError, match=r"directory|exists"):
             atomic_file.private_folder(str(path))
     assert (folder / "taken").is_file()
+
+
+def test_a_link_is_not_replaced_and_what_it_leads_to_left_behind(folder):
+    (folder / "real").write_bytes(b"old")
+    (folder / "file").symlink_to(folder / "real")
+    with pytest.raises(OSError, match="symbolic links"):
+        atomic_file.replace(str(folder / "file"), b"new")
+    assert ((folder / "file").is_symlink(), (folder / "real").read_bytes()) == (True, b"old")
+    assert sorted(os.listdir(folder)) == ["file", "real"]
+
+
+def test_an_existing_file_keeps_no_more_of_its_mode_than_it_may(folder):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    atomic_file.replace(str(path), b"new", most=0o600)
+    assert mode(path) == 0o600
+
+
+def test_a_file_is_created_private_and_only_where_nothing_is(folder):
+    path = folder / "file"
+    atomic_file.create(str(path), b"new")
+    assert (path.read_bytes(), mode(path)) == (b"new", 0o600)
+    (folder / "link").symlink_to(folder / "nowhere")
+    for taken in ("file", "link"):
+        with pytest.raises(FileExistsError):
+            atomic_file.create(str(folder / taken), b"other")
+    assert path.read_bytes() == b"new"
+    assert sorted(os.listdir(folder)) == ["file", "link"]

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv, keygen
+from ansible_collections.tetech.key_rotation.plugins.module_utils import dialects, dotenv, keygen
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from cryptography.fernet import Fernet
 from django.core.checks.security import base as django_checks
@@ -54,6 +54,11 @@ def test_a_key_without_a_type_is_urlsafe():
         ([], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A"}, {"type": "hex"}], "E_KEY_SPEC", {"index": 1}),
         ([{"name": ""}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A B"}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A=1\nB"}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A"}, {"name": "A"}], "E_KEY_SPEC", {"index": 1, "found": "has the name of an earlier one"}),
+        ([{"name": "A", "destination": "keys"}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": n, "destination": "/k"} for n in "AB"], "E_KEY_SPEC", {"index": 1}),
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
         ([{"name": "A", "bytes": 31}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
         ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
@@ -153,3 +158,26 @@ def test_a_supplied_value_for_no_key_is_refused():
     with pytest.raises(RotationError) as refused:
         keygen.check_supplied([{"name": "A"}], {"B": STRONG}, "/file")
     assert refused.value.where["name"] == "B"
+
+
+def test_two_keys_with_one_supplied_value_are_refused():
+    with pytest.raises(RotationError) as refused:
+        keygen.check_supplied([{"name": "A"}, {"name": "B"}], {"A": STRONG, "B": STRONG}, "/file")
+    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", "is that of another key too")
+
+
+@pytest.mark.parametrize("dialect", dialects.DIALECTS)
+@pytest.mark.parametrize("kind", keygen.TYPES)
+def test_what_is_made_here_is_carried_by_every_dialect(kind, dialect):
+    for _ in range(20):
+        keygen.generate([{"name": "A", "type": kind}], dialect=dialect)
+
+
+def test_a_list_whose_old_values_the_dialect_does_not_carry_is_refused_before_it_is_stored():
+    keys = [{"name": "A", "keep": 1}]
+    current = {"A": "CANARY$(x)'\"\\"}
+    with pytest.raises(RotationError) as refused:
+        keygen.generate(keys, current, dialect="shell")
+    assert refused.value.code == "E_KEY_DIALECT"
+    assert "CANARY" not in str(refused.value)
+    keygen.generate([{**keys[0], "destination": "/keys"}], current, dialect="shell")

@@ -116,3 +116,10 @@ def test_a_folder_without_room_is_refused_beforehand(tmp_path, monkeypatch):
     monkeypatch.setattr("ansible_collections.tetech.key_rotation.plugins.module_utils.record.ROOM", 1 << 60)
     with pytest.raises(RotationError, match=r"E_RECORD_WRITE.* free"):
         record.refuse_full()
+
+
+@pytest.mark.parametrize("rotation_id", ["", "../outside", "a/b", "..", None])
+def test_an_id_that_leads_elsewhere_has_no_record(tmp_path, rotation_id):
+    with pytest.raises(RotationError) as refused:
+        Record(str(tmp_path), rotation_id)
+    assert refused.value.code == "E_OPTION"

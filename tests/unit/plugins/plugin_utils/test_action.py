@@ -180,7 +180,9 @@ def test_the_record_is_beside_the_inventory_or_where_it_was_said(run_action, sto
     assert (home / "kept/r1/record.jsonl").exists()
 
 
-def test_the_store_is_the_one_that_the_task_names(run_action, tmp_path, loader):
+def test_the_store_is_the_one_that_the_task_names(run_action, tmp_path, loader, old_keys):
     elsewhere = {"path": str(tmp_path / "elsewhere.yml")}
+    with open_store(elsewhere, {}, loader).change() as history:
+        history.adopt(old_keys)
     made = run_action("key_version", state="pending", rotation_id="r1", store=elsewhere)
     assert open_store(elsewhere, {}, loader).load().stage("pending").key_id == made["key_id"]

@@ -43,7 +43,7 @@ def code(call, *args) -> str:
 
 def test_the_first_version_is_the_application_s_own(old_keys):
     history = History("/store")
-    version = history.adopt(old_keys, "r1")
+    version = history.adopt(old_keys)
     assert history.stages == {"current": old_keys.key_id}
     assert (version.origin, version.state, version.outcome) == ("adopted", "active", "completed")
     assert version.values == old_keys.values
@@ -272,9 +272,23 @@ def test_what_is_no_document_is_refused(document):
 
 def test_no_value_shows(third_keys):
     history = History("/store")
-    history.adopt(third_keys, "r1")
+    history.adopt(third_keys)
     assert "CANARY" not in repr(history)
 
 
 def test_the_time_is_utc_to_the_second():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", module.now())
+
+
+def test_no_version_is_pending_beside_none(new_keys):
+    history = History("/store")
+    assert code(history.add_pending, new_keys, "r1") == "E_STORE_STAGE"
+    assert history.versions == []
+
+
+@pytest.mark.parametrize("rotation_id", ["", "../r2", "a/b", "adopted r1"])
+def test_an_id_that_is_no_plain_name_comes_into_no_store(at, third_keys, rotation_id):
+    history = at("completed")
+    before = history.as_document()
+    assert code(history.add_pending, third_keys, rotation_id) == "E_OPTION"
+    assert history.as_document() == before

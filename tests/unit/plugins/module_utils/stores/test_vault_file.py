@@ -15,6 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import Version
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import AnsibleVault, open_store
 
@@ -67,7 +68,7 @@ def test_another_password_does_not_open_it_and_does_not_overwrite_it(stored, thi
     other.set_vault_secrets([("default", VaultSecret(b"another password"))])
     assert code(opened(stored, other).load) == "E_STORE_PASSWORD"
     with pytest.raises(RotationError), opened(stored, other).change() as history:
-        history.adopt(third_keys, "r1")
+        history.adopt(third_keys)
     assert Path(stored).read_bytes() == before
 
 
@@ -138,15 +139,16 @@ def test_a_store_that_does_not_read_back_is_told(store_path, loader, old_keys):
     class Forgetful(AnsibleVault):
         """A disk that gives back something else."""
 
-        def encrypt(self, plaintext: bytes) -> bytes:
+        def encrypt(self, plaintext: bytes, before: bytes | None) -> bytes:
             document = json.loads(plaintext)
             document["versions"] = []
-            return super().encrypt(json.dumps(document).encode())
+            return super().encrypt(json.dumps(document).encode(), before)
 
     store = VaultFile(store_path, Forgetful(loader, None, None))
     with pytest.raises(RotationError) as refused, store.change() as history:
-        history.adopt(old_keys, "r1")
-    assert refused.value.code == "E_STORE_READBACK"
+        history.adopt(old_keys)
+    assert (refused.value.code, refused.value.changed) == ("E_STORE_READBACK", UNKNOWN)
+    assert os.path.exists(store_path)
 
 
 def test_the_store_is_held_by_one_changer_at_a_time(stored, loader, tmp_path):
@@ -171,3 +173,22 @@ def test_of_many_changes_at_once_none_is_lost(store_path, loader):
     for changer in changers:
         changer.join()
     assert sorted(version.key_id for version in opened(store_path, loader).load().versions) == sorted(names)
+
+
+def test_a_store_behind_a_link_is_changed_where_it_is(stored, loader, tmp_path):
+    real = tmp_path / "elsewhere" / "real.yml"
+    real.parent.mkdir()
+    Path(stored).rename(real)
+    Path(stored).symlink_to(real)
+    with opened(stored, loader).change() as history:
+        history.promote()
+    assert Path(stored).is_symlink()
+    assert stat.S_IMODE(os.lstat(real).st_mode) == 0o600
+    assert "pending" not in VaultFile(str(real), AnsibleVault(loader, None, None)).load().stages
+
+
+def test_a_store_that_others_could_read_is_for_its_user_alone_from_the_next_change_on(stored, loader):
+    os.chmod(stored, 0o644)
+    with opened(stored, loader).change() as history:
+        history.promote()
+    assert stat.S_IMODE(os.stat(stored).st_mode) == 0o600
