@@ -16,7 +16,7 @@ class ActionModule(RotationAction):
         return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(ENV_FILE_OPTIONS)
+        options = self.options(ENV_FILE_OPTIONS)
         history = self.store(options).load()
         stage = options["stage"]
         if stage not in history.stages and self._task.check_mode:
@@ -32,7 +32,7 @@ class ActionModule(RotationAction):
                 found=f"lists {missing[0]}, which the store's {stage} version has not",
                 advice="List the settings the store was made with.",
             )
-        asked = {"state": options["state"], "dialect": options["dialect"], "path": args["path"]}  # ~ is the host's
+        asked = {name: options[name] for name in ("state", "dialect", "path")}
         chosen = {name: values[name] for name in names} if values else {}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
         return self.on_host("env_file", {**asked, "keys": places, "values": chosen})

@@ -13,12 +13,12 @@ from ..plugin_utils.action import RotationAction
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(PROCESS_KEYS_OPTIONS)
+        options = self.options(PROCESS_KEYS_OPTIONS)
         expected = self.store(options).load().stage(options["stage"]).key_id
-        asked = {name: options[name] for name in ("dialect", "units", "pids", "patterns", "hidden_environment")}
+        names = ("env_file", "dialect", "units", "pids", "patterns", "hidden_environment")
+        asked = {name: options[name] for name in names}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
-        asked.update(env_file=args["env_file"], keys=places)  # ~ is the host's
-        result = self.on_host("process_keys", {**asked, "expected": expected})
+        result = self.on_host("process_keys", {**asked, "keys": places, "expected": expected})
         stale = [each for each in result.get("processes", []) if each["stale"]]
         if stale:
             result.update(failed=True, **_error(stale, len(result["processes"]), expected).as_result())

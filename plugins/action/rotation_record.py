@@ -26,7 +26,7 @@ class ActionModule(RotationAction):
     recorded = False  # it writes the record itself
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        _, options = self.validate_argument_spec(RECORD_OPTIONS)
+        options = self.options(RECORD_OPTIONS)
         return self._opened(options) if options["state"] == "opened" else self._closed(options)
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,11 @@ class RotationAction(ActionBase, abc.ABC):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         """The work; the result. ``args`` are the task's."""
 
+    def options(self, specification: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments, checked. A path stays as it was written: ``~`` is of whoever opens it, host or not."""
+        _, options = self.validate_argument_spec(_unexpanded(specification))
+        return dict(options)
+
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
         """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""
         if self._task.check_mode:
@@ -144,6 +149,15 @@ class RotationAction(ActionBase, abc.ABC):
                 "E_MODULE_DIED", module=module, rc=result["rc"], changed="See the record for what was done."
             )
         return result
+
+
+def _unexpanded(specification: dict[str, Any]) -> dict[str, Any]:
+    made = {}
+    for name, option in specification.items():
+        made[name] = {**option, "type": "str"} if option.get("type") == "path" else dict(option)
+        if "options" in option:
+            made[name]["options"] = _unexpanded(option["options"])
+    return made
 
 
 def _refuse_debug_settings() -> None:

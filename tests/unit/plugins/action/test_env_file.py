@@ -88,8 +88,9 @@ def test_a_misspelled_option_is_no_silent_default(switch, stored, path, wrong):
     assert path.read_text() == before
 
 
-def test_the_path_is_the_hosts(switch, stored, path, monkeypatch):
+def test_the_paths_are_the_hosts(switch, stored, path, monkeypatch):
     sent = []
     monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {})
-    switch("pending", path="~/app/.env")
-    assert sent[0]["path"] == "~/app/.env"
+    keys = [KEYS[0], {**KEYS[1], "destination": "~/app/$salt"}]
+    switch("pending", path="~/app/.env", keys=keys)
+    assert (sent[0]["path"], sent[0]["keys"][1]["destination"]) == ("~/app/.env", "~/app/$salt")

@@ -12,6 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.action import RotationAction
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import AnsibleVault, open_store
 
 
@@ -114,10 +115,43 @@ def test_the_env_file_and_the_store_must_agree(path, held, refused, old_keys, ne
     keys = {"old": old_keys, "new": new_keys, "third": third_keys}[held]
     found = None
     try:
-        key_version._refuse_other_keys(history, keys, "/.env")
+        key_version._refuse_other_keys(
+            history, keys, {"env_file": "/.env", "keys": [{"name": name} for name in keys.values]}
+        )
     except RotationError as exc:
         found = exc.code
     assert found == refused
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [("pending", None), ("promoted", None), ("completed", "E_KEYS_BACK"), ("taken back", "E_KEYS_DIFFER")],
+)
+@pytest.mark.parametrize("new", ["SECRET_KEY", "ENCRYPTION_SALT"])
+def test_files_of_which_only_some_were_switched_are_a_switch_that_was_interrupted(
+    path, refused, new, begun, old_keys, new_keys
+):
+    if path in ("promoted", "completed"):
+        begun.promote()
+    if path == "completed":
+        begun.close("r1")
+    if path == "taken back":
+        begun.roll_back()
+    mixed = KeySet({**old_keys.values, new: new_keys.values[new]})
+    apart = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "destination": "/salt"}]
+    for keys, expected in ((apart, refused), ([{"name": name} for name in mixed.values], "E_KEYS_DIFFER")):
+        found = None
+        try:
+            key_version._refuse_other_keys(begun, mixed, {"env_file": "/.env", "keys": keys})
+        except RotationError as exc:
+            found = exc.code
+        assert found == expected, "an env file is switched at once: in one file a mix is somebody else's"
+
+
+def test_a_key_that_is_no_longer_listed_is_no_switch_that_was_interrupted(begun, old_keys):
+    fewer = KeySet({"SECRET_KEY": old_keys.values["SECRET_KEY"]})
+    with pytest.raises(RotationError, match="E_KEYS_DIFFER"):
+        key_version._refuse_other_keys(begun, fewer, {"env_file": "/.env", "keys": [{"name": "SECRET_KEY"}]})
 
 
 @pytest.fixture
@@ -402,3 +436,11 @@ def test_what_was_done_is_recorded_with_key_ids_and_no_value(version, stored, tm
     assert (done["phase"], done["key_id"], done["changed"]) == ("done", new_keys.key_id, True)
     text = Path(record.path).read_text()
     assert not any(value in text for keys in (old_keys, new_keys) for value in keys.values.values())
+
+
+def test_the_paths_are_the_hosts(version, monkeypatch):
+    sent = []
+    monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {"failed": True})
+    for state in ("adopted", "agreed"):
+        version(state, env_file="~/app/.env", keys=[{"name": "SALT", "destination": "$HOME/salt"}])
+    assert [(args["env_file"], args["keys"][0]["destination"]) for args in sent] == [("~/app/.env", "$HOME/salt")] * 2

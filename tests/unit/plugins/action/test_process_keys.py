@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.action import RotationAction
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
 
@@ -74,3 +75,10 @@ def test_a_hidden_environment_is_refused_unless_it_is_accepted(look, start, tell
     tell(child, "hide")
     assert look(pids=[child.pid])["error"]["code"] == "E_PROCESS_STALE"
     assert not look(pids=[child.pid], hidden_environment="accept").get("failed")
+
+
+def test_the_paths_are_the_hosts(look, monkeypatch):
+    sent = []
+    monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {})
+    look(env_file="~/app/.env", keys=[KEYS[0], {**KEYS[1], "destination": "~/app/salt"}], pids=[1])
+    assert (sent[0]["env_file"], sent[0]["keys"][1]["destination"]) == ("~/app/.env", "~/app/salt")

@@ -169,7 +169,7 @@ def test_what_is_written_over_it_is_what_every_variant_of_the_reader_reads(env_f
     old = dotenv.assignments(text, NAMES, "/.env", dialect)["K"]
     there = dotenv.rewritten(text, {"K": NEW}, str(env_file), dialect)
     before = [reader(env_file) for reader in readers.BY_DIALECT[dialect]]
-    dotenv.write(str(env_file), text, there)
+    dotenv.write([(str(env_file), text, there)])
     assert there == text[: old.start] + f"{old.quote}{NEW}{old.quote}" + text[old.end :]
     for reader, others in zip(readers.BY_DIALECT[dialect], before):
         assert reader(env_file) == {**others, "K": NEW}

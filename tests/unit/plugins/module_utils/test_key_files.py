@@ -65,3 +65,17 @@ def test_every_file_is_asked_for_its_rights_before_anything_is_changed(place, as
 
     path.chmod(0o444)
     assert as_ordinary_user(asked).startswith(f"E_ENV_WRITE: {path}")
+
+
+@pytest.mark.parametrize("second", ["fields.key", "here/fields.key", ".env"])
+def test_two_keys_never_have_one_file(place, tmp_path, second):
+    (tmp_path / "here").symlink_to(tmp_path)
+    other = {"name": "OTHER", "destination": str(tmp_path / second)}
+    for refused in (key_files.read, key_files.paths):
+        with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_keys has the destination .* twice"):
+            refused(place[0], [*place[1], other])
+
+
+def test_what_is_switched_together_is_what_one_file_has(place):
+    assert key_files.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
+    assert key_files.together(place[1][1:]) == [["FIELDS"]]
