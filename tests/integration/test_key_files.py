@@ -96,7 +96,12 @@ def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
     site: Site, key_file: Path, first: str, then: str
 ) -> None:
     """Killed between its renames, it leaves one file with the keys after it and one with those before."""
-    before, plain, keys, env = site.read_all(), opened(site, key_file), key_file.read_bytes(), site.env_file.read_bytes()
+    before, plain, keys, env = (
+        site.read_all(),
+        opened(site, key_file),
+        key_file.read_bytes(),
+        site.env_file.read_bytes(),
+    )
     if first == "rollback":
         assert site.play("rotate", "-e", variables(key_file)).code == 0
     old = key_file.read_bytes()
