@@ -24,7 +24,9 @@ MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
 WRITTEN = "Written already, unless a power cut undoes it"
 Change = tuple[str, str, str]  # a path, the text of the file, and the new one
-HIDDEN_BY = "'export', an indent, blanks around '=' or a backslash at the end of the line before hide it"
+HIDDEN_BY = (
+    "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
+)
 OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
 
 
@@ -111,6 +113,10 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     if text.startswith(dialects.BOM) and not model.takes_bom:
         hides = f"a byte order mark, which hides the first variable from {model.reader}"
         raise RotationError("E_ENV_ENCODING", path=path, line=1, found=hides)
+    command = dialects.first_command(model, text)
+    if command and names:
+        may = f"may be set or hidden by this line: it is no plain assignment, and {model.reader} runs it"
+        raise RotationError("E_ENV_SYNTAX", path=path, line=command, name=", ".join(names), found=may)
     found: dict[str, Assignment] = {}
     for line in dialects.lines(model, text, names):
         if line.rest is None:

@@ -78,7 +78,7 @@ def test_a_line_that_readers_disagree_on_is_refused_by_its_number(env_file, cont
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"# SECRET_KEY=CANARY\n", b"SECRET_KEY\n", b"SECRET_KEY: CANARY\n", b"secret_key=CANARY"]
+    "content", [b"", b"# SECRET_KEY=CANARY\n", b"SECRET_KEY_\n", b"SECRET_KEY: CANARY\n", b"secret_key=CANARY"]
 )
 def test_a_name_that_no_line_sets_is_missing(env_file, content):
     error = refusal(env_file(content))
