@@ -37,7 +37,9 @@ options:
     choices: [dotenv, django-environ, systemd, shell, compose]
     default: dotenv
   stage:
-    description: The stage whose values are set.
+    description:
+      - The stage whose values are set. It must be the version that O(rotation_id) made, or the one before it, to which
+        its rollback goes back.
     type: str
     required: true
     choices: [current, pending, previous]
