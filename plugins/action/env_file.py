@@ -8,6 +8,7 @@ from typing import Any
 
 from ..module_utils.errors import RotationError
 from ..module_utils.module import ENV_FILE_OPTIONS
+from ..module_utils.stores.history import History
 from ..plugin_utils.action import RotationAction
 
 
@@ -22,6 +23,7 @@ class ActionModule(RotationAction):
         if stage not in history.stages and self._task.check_mode:
             values: dict[str, str] = {}  # the version that a real run would have made
         else:
+            _refuse_other_rotation(history, stage, options["rotation_id"])
             values = dict(history.stage(stage).values)
         names = [key["name"] for key in options["keys"]]
         missing = [name for name in names if values and name not in values]
@@ -32,7 +34,23 @@ class ActionModule(RotationAction):
                 found=f"lists {missing[0]}, which the store's {stage} version has not",
                 advice="List the settings the store was made with.",
             )
-        asked = {"state": options["state"], "dialect": options["dialect"], "path": args["path"]}  # ~ is the host's
+        asked = {name: options[name] for name in ("state", "dialect", "path")}
         chosen = {name: values[name] for name in names} if values else {}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
         return self.on_host("env_file", {**asked, "keys": places, "values": chosen})
+
+
+def _refuse_other_rotation(history: History, stage: str, rotation_id: str) -> None:
+    """A rotation sets the version that it made, or for its rollback the one before: never another rotation's.
+
+    Only the last rotation has versions with stages, so that its name is all there is to ask for.
+    """
+    version, last = history.stage(stage), history.last.rotation_id
+    back = "previous" if "pending" not in history.stages else "current"
+    if rotation_id != last or (version.rotation_id != last and stage != back):
+        raise RotationError(
+            "E_OPTION",
+            name="rotation_id",
+            found=f"is {rotation_id}, and the {stage} version is neither its own nor the one that it takes back to",
+            advice=f"Name the last rotation, {last}, and its pending, current or previous version.",
+        )

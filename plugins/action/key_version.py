@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from ..module_utils import keygen
+from ..module_utils import key_files, keygen
 from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_VERSION_OPTIONS
@@ -84,7 +84,7 @@ class ActionModule(RotationAction):
                 if proved not in (None, keys.key_id):
                     raise RotationError("E_KEYS_NOT_PROVED", env_file=env_file, found=keys.key_id, proved=proved)
                 history.adopt(keys)
-            _refuse_other_keys(history, keys, env_file)
+            _refuse_other_keys(history, keys, options)
             return keys.key_id
 
         return self._stepped(self.store(options), adopted)
@@ -211,14 +211,25 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("state", "keys", "env_file", "dialect", "rotation_id")}
 
 
-def _refuse_other_keys(history: History, keys: KeySet, env_file: str) -> None:
-    """The .env must hold the current version, or the pending one of a rotation that was interrupted in its switch."""
-    found = keys.key_id
+def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) -> None:
+    """The files must hold the current version, or each one a version of a switch that was interrupted.
+
+    Keys in several files are switched file by file, so that some may hold the current and some the pending version.
+    """
     current = history.stage("current").key_id
-    if found == current or (history.open_rotation and found in history.stages.values()):
+    if keys.key_id == current:
         return
-    code = "E_KEYS_BACK" if found == history.stages.get("previous") else "E_KEYS_DIFFER"
-    raise RotationError(code, env_file=env_file, found=found, store=history.path, current=current)
+    staged = [history.stage(stage).values for stage in history.stages]
+    staged = [values for values in staged if set(values) == set(keys.values)]
+    switching = all(
+        any(all(values[name] == keys.values[name] for name in names) for values in staged)
+        for names in key_files.together(options["keys"])
+    )
+    if switching and history.open_rotation:
+        return
+    code = "E_KEYS_BACK" if switching else "E_KEYS_DIFFER"
+    env_file = options["env_file"]
+    raise RotationError(code, env_file=env_file, found=keys.key_id, store=history.path, current=current)
 
 
 def _refuse_rolled_back(history: History, rotation_id: str) -> None:

@@ -14,25 +14,31 @@ from ..plugin_utils.action import RotationAction
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         options = self.options(PROCESS_KEYS_OPTIONS)
-        expected = self.store(options).load().stage(options["stage"]).key_id
-        asked = {name: options[name] for name in ("dialect", "units", "pids", "patterns", "hidden_environment")}
+        expected = None
+        if options["state"] == "switched":
+            expected = self.store(options).load().stage(options["stage"]).key_id
+        names = ("state", "env_file", "dialect", "units", "pids", "patterns", "hidden_environment", "absent")
+        asked = {name: options[name] for name in names}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
-        asked.update(env_file=args["env_file"], keys=places)  # ~ is the host's
-        result = self.on_host("process_keys", {**asked, "expected": expected})
+        result = self.on_host("process_keys", {**asked, "keys": places, "expected": expected})
         stale = [each for each in result.get("processes", []) if each["stale"]]
         if stale:
-            result.update(failed=True, **_error(stale, len(result["processes"]), expected).as_result())
+            told = _told(stale, len(result["processes"]))
+            error = (
+                RotationError("E_PROCESS_STALE", expected=expected, **told)
+                if expected
+                else RotationError("E_PROCESS_EXPORTED", path=options["env_file"], **told)
+            )
+            result.update(failed=True, **error.as_result())
         return result
 
 
-def _error(stale: list[dict[str, Any]], total: int, expected: str) -> RotationError:
-    told = "; ".join(f"{each['name']} (pid {each['pid']}): {each['reason']}" for each in stale)
+def _told(stale: list[dict[str, Any]], total: int) -> dict[str, Any]:
+    """What the error says of the processes: each with why, and what to type."""
     todo = "; ".join(dict.fromkeys(each["todo"] for each in stale))
-    return RotationError(
-        "E_PROCESS_STALE",
-        count=len(stale),
-        total=total,
-        expected=expected,
-        processes=told,
-        todo=todo[:1].upper() + todo[1:],
-    )
+    return {
+        "count": len(stale),
+        "total": total,
+        "processes": "; ".join(f"{each['name']} (pid {each['pid']}): {each['reason']}" for each in stale),
+        "todo": todo[:1].upper() + todo[1:],
+    }

@@ -12,6 +12,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 
+SUFFIX = ".tmp"
 OF_THE_CONTENT = ("security.ima", "security.evm")  # the kernel's own digests: those of the old bytes are wrong
 
 
@@ -45,12 +46,12 @@ def create(path: str, data: bytes) -> None:
 def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> Iterator[str]:
     """A private file beside ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
 
-    The block renames it or takes it away; an error takes it away too. It has one fixed name, so that a run that was
-    killed leaves at most one behind, and the next run takes it away. Raises OSError.
+    The block renames it or takes it away; an error takes it away too. Its name is no other writer's, so that what a
+    writer renames is what it wrote itself. The next run takes away what a killed one left. Raises OSError.
     """
     discard_leftover(path)
-    private = _private(path)
-    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    folder, prefix = _private(path)
+    descriptor, private = tempfile.mkstemp(SUFFIX, prefix, folder)
     try:
         with os.fdopen(descriptor, "wb") as handle:
             _copy_attributes(path, handle.fileno(), mode, most)
@@ -59,19 +60,24 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MOD
             os.fsync(handle.fileno())
         yield private
     except BaseException:
-        discard_leftover(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(private)
         raise
 
 
 def discard_leftover(path: str) -> None:
-    """Take away the private file beside ``path``, where there is one. Raises OSError."""
+    """Take away every private file beside ``path``: while writers hold the folder, a killed one's. Raises OSError."""
+    folder, prefix = _private(path)
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(_private(path))
+        for name in os.listdir(folder):
+            if name.startswith(prefix) and name.endswith(SUFFIX):
+                os.unlink(os.path.join(folder, name))
 
 
-def _private(path: str) -> str:
+def _private(path: str) -> tuple[str, str]:
+    """The folder of the private files of ``path``, and how their names begin."""
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.key_rotation.tmp")
+    return folder or os.curdir, f".{name}.key_rotation."
 
 
 def _copy_attributes(path: str, descriptor: int, mode: int, most: int) -> None:

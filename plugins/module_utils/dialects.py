@@ -26,7 +26,13 @@ _QUOTED = r"""(?:'(?:\\[\s\S]|[^'\\])*'|"(?:\\[\s\S]|[^"\\])*")"""
 _END = r"(?P<tail>[ \t]*(?:#.*)?)\Z"
 _SPACED_END = r"(?P<tail>[ \t]*|[ \t]+#.*)\Z"
 _TO_CLOSING = r"""(?:'[^']*(?:'|\Z)|"(?:\\(?:[\s\S]|\Z)|[^"\\])*(?:"|\Z))"""  # or to the end of the file
-_LOOKS_SET = re.compile(rf"\s*(?:export\s+)?{_NAME}\s*=")  # to a person
+_LOOKS_SET = re.compile(rf"\s*(?:export\s+)?(?P<quote>['\"]?){_NAME}(?P=quote)\s*=")  # to a person
+# One word of sh that only sets its variable: a command substitution, `${x:=y}` or $((x=1)) could set another one.
+_PLAIN_WORD = (
+    r"""(?:'[^']*'|"(?:\\[\s\S]|\$[A-Za-z_]\w*|\$\{\w+\}|[^"\\`$])*"|\\[\s\S]|[^\s;&|()<>'"`$\\]|[^\S \t\n])"""
+)
+_ANY_WORD = rf"(?:{_PLAIN_WORD}|\$[A-Za-z_]\w*|\$\{{\w+\}})"  # dash splits it after export
+_ANY_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class Dialect:
     statement: Pattern[str]  # from the start of a line to its ``end``, over all the lines of a quoted value
     prefix: Pattern[str]  # what stands before a value
     styles: Mapping[str, Pattern[str]]  # by quote: the rest of a line whose ``value`` is given back as it stands
+    only: Pattern[str] | None = None  # the statements that a file may have, where others are commands
+    without_value: Pattern[str] | None = None  # a line that takes the value away again
     hides_next: Pattern[str] | None = None  # a line after which some versions of the reader skip the next one
     read_by_application: bool = True  # others are read by what starts it, into its environment
     takes_bom: bool = False  # others lose the first variable to it
@@ -60,6 +68,9 @@ def _dotenv_like(assign: str) -> Pattern[str]:
     return re.compile(rf"(?:{lead}(?:{value}|'[^']+'))?[^\r\n]*{_LINE_END}")
 
 
+_NO_VALUE = re.compile(rf"{_BLANK}*(?:export{_BLANK}+)?(?P<quote>'?){_NAME}(?P=quote){_BLANK}*(?:#.*)?\Z")
+
+
 def _styles(single: str, double: str, bare: str) -> dict[str, Pattern[str]]:
     return {"'": re.compile(single), '"': re.compile(double), "": re.compile(bare)}
 
@@ -75,6 +86,7 @@ DIALECTS: dict[str, Dialect] = {
             r'"(?P<value>(?:(?!\$\{)[^"\\\r\n])*)"' + _END,
             r"(?P<value>(?!['\"#\s])(?:(?!\$\{)[^\r\n])*?)(?P<tail>\s*|\s+#.*)\Z",
         ),
+        without_value=_NO_VALUE,
         takes_bom=True,
     ),
     "django-environ": Dialect(
@@ -93,7 +105,7 @@ DIALECTS: dict[str, Dialect] = {
         reader="systemd",
         read_by_application=False,
         statement=re.compile(
-            rf"(?:[ \t]*[^\s;#][^=\r\n]*=[ \t]*(?:{_TO_CLOSING}[ \t]*)*"
+            rf"(?:[ \t]*[^ \t\r\n;#][^=\r\n]*=[ \t]*(?:{_TO_CLOSING}[ \t]*)*"
             rf"(?:\\(?:[\s\S]|\Z)|[^\\\r\n])*|[^\r\n]*){_LINE_END}"
         ),
         prefix=re.compile(rf"[ \t]*{_NAME}[ \t]*=[ \t]*"),
@@ -109,6 +121,10 @@ DIALECTS: dict[str, Dialect] = {
         read_by_application=False,
         statement=re.compile(rf"""(?:{_TO_CLOSING}|\\(?:[\s\S]|\Z)|(?<![^\s;&|()])#[^\n]*|[^\n'"\\])*(?P<end>\n|\Z)"""),
         prefix=re.compile(rf"[ \t]*(?:export[ \t]+)?{_NAME}="),
+        only=re.compile(
+            rf"[ \t]*(?:(?:{_ANY_NAME}={_ANY_WORD}*|export[ \t]+{_ANY_NAME}={_PLAIN_WORD}*"
+            rf"|export(?:[ \t]+{_ANY_NAME})+)(?=[ \t]|\Z))?[ \t]*(?:(?<![^ \t])#[^\n]*)?\Z"
+        ),
         styles=_styles(
             r"'(?P<value>[^'\r\n]*)'" + _SPACED_END,
             r'"(?P<value>[^"\\$`\r\n]*)"' + _SPACED_END,
@@ -125,10 +141,27 @@ DIALECTS: dict[str, Dialect] = {
             r'"(?P<value>[^"\\$\r\n]*)"' + _SPACED_END,
             r"(?P<value>(?!['\"#\s])(?:[^\r\n$#]|(?<!\s)#)*?)(?P<tail> *| +#.*)\Z",
         ),
+        without_value=_NO_VALUE,
         takes_bom=True,
         hash_cuts=True,
     ),
 }
+
+
+def first_command(dialect: Dialect, text: str) -> int | None:
+    """The line of the first statement that does more than set one variable, where the reader would run it.
+
+    What such a statement sets, hides or ends cannot be known; all before it, and so where it begins, is.
+    """
+    place, number = 0, 1
+    while dialect.only and place < len(text):
+        statement = dialect.statement.match(text, place)
+        assert statement is not None
+        if not dialect.only.match(text[place : statement.start("end")]):
+            return number
+        number += statement.group().count("\n")
+        place = statement.end()
+    return None
 
 
 def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[Line]:
@@ -140,7 +173,8 @@ def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[Line]:
         assert statement is not None
         body = text[place : statement.start("end")]
         prefix = dialect.prefix.match(body)
-        looks = prefix or _LOOKS_SET.match(body)
+        unset = dialect.without_value and dialect.without_value.match(body)
+        looks = prefix or unset or _LOOKS_SET.match(body)
         if looks and looks["name"] in names:
             rest = body[looks.end() :] if prefix and not hidden else None
             yield Line(looks["name"], number, place + looks.end(), rest)

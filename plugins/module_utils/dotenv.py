@@ -13,7 +13,7 @@ import os
 import pwd
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import atomic_file, dialects
@@ -22,8 +22,11 @@ from .errors import RotationError
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
-WRITTEN = "The file was written."
-HIDDEN_BY = "'export', an indent, blanks around '=' or a backslash at the end of the line before hide it"
+WRITTEN = "Written already, unless a power cut undoes it"
+Change = tuple[str, str, str]  # a path, the text of the file, and the new one
+HIDDEN_BY = (
+    "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
+)
 OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
 
 
@@ -110,6 +113,10 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     if text.startswith(dialects.BOM) and not model.takes_bom:
         hides = f"a byte order mark, which hides the first variable from {model.reader}"
         raise RotationError("E_ENV_ENCODING", path=path, line=1, found=hides)
+    command = dialects.first_command(model, text)
+    if command and names:
+        may = f"may be set or hidden by this line: it is no plain assignment, and {model.reader} runs it"
+        raise RotationError("E_ENV_SYNTAX", path=path, line=command, name=", ".join(names), found=may)
     found: dict[str, Assignment] = {}
     for line in dialects.lines(model, text, names):
         if line.rest is None:
@@ -182,28 +189,55 @@ def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialec
             raise RotationError("E_ENV_READER", path=path, name=name, reader=DIALECTS[dialect].reader)
 
 
-def rehearse(path: str, old_text: str, new_text: str) -> None:
-    """Do all that ``write`` does but the switch itself, and leave nothing behind. Raises what ``write`` raises."""
-    with _beside(path, old_text, new_text):
-        atomic_file.discard_leftover(path)
+@contextlib.contextmanager
+def held(paths: Iterable[str]) -> Iterator[None]:
+    """Hold the folders of the files against other runs on this machine, from the look at a file to its switch.
 
-
-def write(path: str, old_text: str, new_text: str) -> None:
-    """Put ``new_text`` in place of ``old_text`` in one durable step, and read it back.
-
-    Raises E_ENV_CHANGED when the file is no longer ``old_text``, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be
-    replaced.
+    Raises E_ENV_WRITE.
     """
-    with _beside(path, old_text, new_text) as private:
-        os.rename(private, path)
+    with contextlib.ExitStack() as folders:
+        for folder in sorted({os.path.realpath(os.path.dirname(path)) for path in paths}):  # one order: no deadlock
+            try:
+                folders.enter_context(atomic_file.folder_lock(folder))
+            except FileNotFoundError:
+                continue  # whoever reads the file says that it is missing
+            except OSError as exc:
+                raise _refused(folder, exc) from None
+        yield
+
+
+def rehearse(changes: Sequence[Change]) -> None:
+    """Do all that ``write`` does but the switch itself, and leave nothing behind. Raises what ``write`` raises."""
+    with _all_beside(changes) as made:
+        for private, path in made:
+            _told(path, os.unlink, private)
+
+
+def write(changes: Sequence[Change]) -> None:
+    """Put each new text in place of the old one in one durable step, and read it back. The caller has them ``held``.
+
+    All of them are whole beside the old ones before the first is switched. Raises E_ENV_CHANGED when a file is no
+    longer its old text, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be replaced.
+    """
+    switched: list[str] = []
     try:
-        atomic_file.sync_folder(os.path.dirname(path))
-        if read_text(path) != new_text:
-            raise RotationError("E_ENV_CHANGED", path=path)
-    except OSError as exc:
-        raise _refused(path, exc).with_changed(f"{WRITTEN} After a power cut it may be the old one again.") from None
+        with _all_beside(changes) as made:
+            for private, path in made:
+                _told(path, os.rename, private, path)
+                switched.append(path)
+        for path, _, new_text in changes:
+            _told(path, atomic_file.sync_folder, os.path.dirname(path))
+            if read_text(path) != new_text:
+                raise RotationError("E_ENV_CHANGED", path=path)
     except RotationError as exc:
-        raise exc.with_changed(WRITTEN) from None
+        raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.") if switched else exc) from None
+
+
+@contextlib.contextmanager
+def _all_beside(changes: Sequence[Change]) -> Iterator[list[tuple[str, str]]]:
+    """Every new file beside its old one, and the path of that."""
+    with contextlib.ExitStack() as beside:
+        yield [(beside.enter_context(_beside(*change)), change[0]) for change in changes]
 
 
 @contextlib.contextmanager
@@ -221,6 +255,14 @@ def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
         raise _refused(path, exc) from None
 
 
+def _told(path: str, act: Callable[..., object], *args: str) -> None:
+    """Do it; an error is one of the catalogue, about ``path``."""
+    try:
+        act(*args)
+    except OSError as exc:
+        raise _refused(path, exc) from None
+
+
 def _refused(path: str, exc: OSError) -> RotationError:
     if exc.errno == errno.EBUSY:
         return RotationError("E_ENV_BINDMOUNT", path=path)
@@ -228,11 +270,8 @@ def _refused(path: str, exc: OSError) -> RotationError:
 
 
 def discard_leftover(path: str) -> None:
-    """Take away what a run left beside the file that was killed in ``write``. Raises E_ENV_WRITE."""
-    try:
-        atomic_file.discard_leftover(path)
-    except OSError as exc:
-        raise _refused(path, exc) from None
+    """Take away what a killed run left beside the file, while it is ``held``. Raises E_ENV_WRITE."""
+    _told(path, atomic_file.discard_leftover, path)
 
 
 def refuse_unwritable(path: str) -> None:

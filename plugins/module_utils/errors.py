@@ -85,7 +85,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     # the running processes
     "E_PROCESS_NONE": (
         "no process belongs to {what}",
-        "Start it, or correct the name. Where /proc hides those of other users (hidepid), run the task as theirs.",
+        "Start it, or correct the name; absent: accept is for what is stopped for the rotation. Where /proc hides "
+        "those of other users (hidepid), run the task as theirs.",
     ),
     "E_PROCESS_READ": (
         "process {pid} ({name}) of {owner} does not show its environment to {user}",
@@ -93,6 +94,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_PROCESS_STALE": (
         "{count} of {total} processes are not shown to run under the keys {expected}: {processes}",
+        "{todo}",
+    ),
+    "E_PROCESS_EXPORTED": (
+        "{count} of {total} processes would not be shown to take new keys from {path}: {processes}",
         "{todo}",
     ),
     # the store

@@ -8,6 +8,7 @@ here is the list with commas, as such lists are in an env file.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ def read(
 ) -> dict[str, str]:
     """The values of ``keys``, each {name, destination}. Without ``every``, those that an env file does not set are left
     out, as long as one is. Raises E_ENV_*, E_KEY_LINE or E_OPTION."""
+    paths(env_file, keys)
     names = names_of_env_file(keys)
     values = {}
     if names:
@@ -42,9 +44,14 @@ def files(keys: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {key["name"]: key["destination"] for key in keys if key.get("destination")}
 
 
+def together(keys: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The names of the keys that each file has. These are always switched at once."""
+    return [names for names in [names_of_env_file(keys), *([name] for name in files(keys))] if names]
+
+
 def changes(
     env_file: str, keys: Sequence[Mapping[str, Any]], values: Mapping[str, str], dialect: str
-) -> list[tuple[str, str, str]]:
+) -> list[dotenv.Change]:
     """Path, text and new text of each file that would change. Raises as ``read``."""
     made = []
     names = names_of_env_file(keys)
@@ -67,9 +74,17 @@ def refuse_unwritable(env_file: str, keys: Sequence[Mapping[str, Any]]) -> None:
         dotenv.refuse_unwritable(path)
 
 
-def paths(env_file: str, keys: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every file that keys are in."""
-    return [*([env_file] if names_of_env_file(keys) else []), *files(keys).values()]
+def paths(env_file: str | None, keys: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every file that keys are in. Raises E_OPTION where one is named twice: each key would overwrite the other."""
+    found = [*([env_file] if env_file and names_of_env_file(keys) else []), *files(keys).values()]
+    seen: set[str] = set()
+    for path in found:
+        if os.path.realpath(path) in seen:
+            twice = f"has the destination {path} twice, or it is the env file"
+            advice = "Give each key with a destination a file of its own."
+            raise RotationError("E_OPTION", name="key_rotation_keys", found=twice, advice=advice)
+        seen.add(os.path.realpath(path))
+    return found
 
 
 def _lines(path: str) -> list[str]:

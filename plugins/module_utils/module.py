@@ -117,6 +117,7 @@ ENV_FILE_OPTIONS: dict[str, Any] = {
 PROCESS_KEYS_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
     "rotation_id": {"type": "str"},
+    "state": {"type": "str", "choices": ["switched", "ready"], "default": "switched"},
     "env_file": {"type": "path", "required": True},
     "dialect": DIALECT,
     "stage": {"type": "str", "choices": STAGES, "default": "current"},
@@ -125,6 +126,7 @@ PROCESS_KEYS_OPTIONS: dict[str, Any] = {
     "pids": {"type": "list", "elements": "int", "default": []},
     "patterns": {"type": "list", "elements": "str", "default": []},
     "hidden_environment": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "store": KEY_OPTIONS["store"],
 }
 RECORD_OPTIONS: dict[str, Any] = {

@@ -11,7 +11,7 @@ import datetime
 import os
 import pwd
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -27,12 +27,17 @@ CLOCKS = (
 
 @dataclass(frozen=True)
 class Switch:
-    """The last change of an env file, in seconds since the epoch, and the keys that it holds since."""
+    """The last change of an env file, in seconds since the epoch, and the keys that it holds since.
+
+    Of one that is still to come, only what would keep new keys from a process is asked: one that is exported to it.
+    """
 
     env_file: str
     at: float
     keys: KeySet
     accept_hidden: bool = False  # whether one that has overwritten its environment may pass
+    files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
+    to_come: bool = False
 
     def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
         """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
@@ -45,9 +50,11 @@ class Switch:
             raise _kept_from_us(process) from None
         except processes.GONE:
             return None
+        # in such a file's case the variable may name the file (pulpcore), and then the file decides
+        exported = {name: value for name, value in exported.items() if not self._names_file(name, value)}
         started = processes.program_started(there, process)
         reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden)
-        known = not reason or (started > self.at + CLOCKS and not hidden)
+        known = not self.to_come and (not reason or (started > self.at + CLOCKS and not hidden))
         return {
             "pid": process.pid,
             "name": process.name,
@@ -60,15 +67,20 @@ class Switch:
             "todo": todo,
         }
 
+    def _names_file(self, name: str, value: str) -> bool:
+        return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
+
     def _stale(self, process: Process, started: float, exported: dict[str, str], hidden: bool) -> tuple[str, str]:
         """Why it is stale, and what to type; nothing where it is not."""
-        names = ", ".join(name for name, value in exported.items() if value != self.keys.values[name])
-        if names:
+        wrong = [name for name, value in exported.items() if self.to_come or value != self.keys.values[name]]
+        if wrong:
+            names = ", ".join(wrong)
             take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"
-            return f"{names} was exported to it with another value", f"{take_out}, then {process.restart}"
+            how = "and wins over the file" if self.to_come else "with another value"
+            return f"{names} was exported to it {how}", f"{take_out}, then {process.restart}"
         if len(exported) == len(self.keys.values):
             return "", ""
-        if started <= self.at + CLOCKS:
+        if started <= self.at + CLOCKS and not self.to_come:
             return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
         if hidden:
             look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"

@@ -37,7 +37,9 @@ options:
     choices: [dotenv, django-environ, systemd, shell, compose]
     default: dotenv
   stage:
-    description: The stage whose values are set.
+    description:
+      - The stage whose values are set. It must be the version that O(rotation_id) made, or the one before it, to which
+        its rollback goes back.
     type: str
     required: true
     choices: [current, pending, previous]
@@ -112,6 +114,18 @@ OPTIONS: dict[str, Any] = {
 def set_values(module: AnsibleModule) -> dict[str, Any]:
     """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
     from ..module_utils import dotenv, key_files
+
+    places = key_files.paths(module.params["path"], module.params["keys"])
+    if module.check_mode:
+        return _set(module)
+    with dotenv.held(places):
+        for place in places:
+            dotenv.discard_leftover(place)
+        return _set(module)
+
+
+def _set(module: AnsibleModule) -> dict[str, Any]:
+    from ..module_utils import dotenv, key_files
     from ..module_utils.engine.keysets import KeySet
 
     state, path, dialect = module.params["state"], module.params["path"], module.params["dialect"]
@@ -120,16 +134,12 @@ def set_values(module: AnsibleModule) -> dict[str, Any]:
     before = KeySet(key_files.read(path, keys, dialect=dialect))
     after = KeySet(values).key_id if values else "(made by a real run)"
     differs = after != before.key_id
-    if not module.check_mode:
-        for place in key_files.paths(path, keys):
-            dotenv.discard_leftover(place)
     if differs:
         key_files.refuse_unwritable(path, keys)
     if differs and values:
         changes = key_files.changes(path, keys, values, dialect)
         if not module.check_mode:
-            for change in changes:
-                (dotenv.write if state == "present" else dotenv.rehearse)(*change)
+            (dotenv.write if state == "present" else dotenv.rehearse)(changes)
     changed = differs and state == "present"
     result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
     if module._diff and state == "present":

@@ -15,8 +15,17 @@ description:
     the env file, and the variables that were exported to it with the keys of a stage.
   - Fails when the env file holds other keys, when a unit, pid or pattern has no process, and when a process is stale.
     It names each stale process, why, and what to type.
+  - A variable with the path of the key's V(destination) names the file, and the file decides.
   - Reads C(/proc) alone. A user may look into his own processes, and root into all.
 options:
+  state:
+    description:
+      - With V(switched) the processes must run under the keys of O(stage).
+      - With V(ready), asked before a switch, they must be there, show their environment, and have no key exported to
+        them, which would win over the new file. What keys the file holds and when they were started is not asked.
+    type: str
+    choices: [switched, ready]
+    default: switched
   env_file:
     description: The file from which the application reads its keys, as an absolute path.
     type: path
@@ -27,12 +36,12 @@ options:
     choices: [dotenv, django-environ, systemd, shell, compose]
     default: dotenv
   stage:
-    description: The stage whose keys the processes must have.
+    description: With O(state=switched), the stage whose keys the processes must have.
     type: str
     choices: [current, pending, previous]
     default: current
   keys:
-    description: The settings, each a dictionary with its V(name).
+    description: The settings, each a dictionary with its V(name), and V(destination) where it has a file of its own.
     type: list
     elements: dict
     required: true
@@ -55,6 +64,13 @@ options:
     description:
       - A process that sets its title (setproctitle, in gunicorn and celery) overwrites its environment, so that a key
         which was exported to it cannot be seen. With V(refuse) it is stale. With V(accept) its start decides.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
+  absent:
+    description:
+      - Whether a unit, pid or pattern may have no process. With V(refuse) that is an error, as a wrong name would be.
+      - V(accept) is for an application that is stopped for the rotation. What does run is looked at all the same.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -94,7 +110,7 @@ RETURN = r"""
 key_id:
   description: Key id of the keys that are expected.
   type: str
-  returned: success
+  returned: with O(state=switched)
 processes:
   description:
     - Each process with its V(pid), V(name), V(unit), since when its program runs (V(started)), the V(exported)
@@ -121,9 +137,19 @@ if TYPE_CHECKING:
 OPTIONS: dict[str, Any] = {
     **{
         name: PROCESS_KEYS_OPTIONS[name]
-        for name in ("env_file", "dialect", "keys", "units", "pids", "patterns", "hidden_environment")
+        for name in (
+            "state",
+            "env_file",
+            "dialect",
+            "keys",
+            "units",
+            "pids",
+            "patterns",
+            "hidden_environment",
+            "absent",
+        )
     },
-    "expected": {"type": "str", "required": True, "no_log": False},
+    "expected": {"type": "str", "no_log": False},
 }
 
 
@@ -133,19 +159,27 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.engine.keysets import KeySet
     from ..module_utils.running import Switch
 
-    path, expected = module.params["env_file"], module.params["expected"]
-    keys = KeySet(key_files.read(path, module.params["keys"], dialect=module.params["dialect"]))
-    if keys.key_id != expected:
-        raise RotationError("E_ENV_NOT_SWITCHED", path=path, found=keys.key_id, expected=expected)
-    at = max(os.stat(place).st_ctime for place in key_files.paths(path, module.params["keys"]))
-    switch = Switch(path, at, keys, module.params["hidden_environment"] == "accept")
+    params = module.params
+    path, to_come = params["env_file"], params["state"] == "ready"
+    keys = KeySet(key_files.read(path, params["keys"], dialect=params["dialect"]))
+    if not to_come and keys.key_id != params["expected"]:
+        raise RotationError("E_ENV_NOT_SWITCHED", path=path, found=keys.key_id, expected=params["expected"])
+    at = max(os.stat(place).st_ctime for place in key_files.paths(path, params["keys"]))
+    accept_hidden = params["hidden_environment"] == "accept"
+    switch = Switch(path, at, keys, accept_hidden, key_files.files(params["keys"]), to_come)
     there = processes.snapshot()
-    judged = [switch.judged(there, there[pid]) for pid in sorted(_asked(module.params, there))]
-    return {"changed": False, "key_id": expected, "processes": [each for each in judged if each]}
+    asked = _asked(params, there)
+    judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
+    found = {pid: each for pid, each in judged.items() if each}
+    for what, pids in asked.items():
+        if params["absent"] == "refuse" and not pids & set(found):  # those that have just ended show nothing
+            raise RotationError("E_PROCESS_NONE", what=what)
+    key_id = {} if to_come else {"key_id": keys.key_id}
+    return {"changed": False, "processes": list(found.values()), **key_id}
 
 
-def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> set[int]:
-    """The pids that are meant. Raises E_PROCESS_NONE where a unit, pid or pattern has none, or E_OPTION."""
+def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
+    """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
     from ..module_utils import processes
 
     found: dict[str, list[Process]] = {}
@@ -162,10 +196,7 @@ def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> set[int]:
     if not found:
         nothing = "are all empty"
         raise RotationError("E_OPTION", name="units, pids and patterns", found=nothing, advice="Give one at least.")
-    for what, members in found.items():
-        if not members:
-            raise RotationError("E_PROCESS_NONE", what=what)
-    return {process.pid for members in found.values() for process in members}
+    return {what: {process.pid for process in members} for what, members in found.items()}
 
 
 def main() -> None:

@@ -20,8 +20,10 @@ from typing import Any
 
 import psycopg2
 import pytest
+from ansible.plugins.loader import init_plugin_loader
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+init_plugin_loader([str(CHECKOUT / ".ansible/tree")])  # stores take their options as the lookup does
 PLAYBOOKS = CHECKOUT / "playbooks"
 BIN = Path(sys.executable).parent
 ENCRYPTED = {

@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -253,7 +254,7 @@ def test_no_key_is_seen_anywhere_but_in_the_file_and_the_store(
     assert list(hosts.folder.rglob("*.key_rotation.tmp")) == []
     keys = [*hosts.old.values.values(), *hosts.new.values.values(), OF_THE_PROCESS]
     wanted = {shape for key in keys for shape in shapes(key)}
-    allowed = {"keys.vault.yml", *(f"{host}/{name}" for host in "ab" for name in (".env", "..env.key_rotation.tmp"))}
+    allowed = re.compile(r"keys\.vault\.yml|[ab]/(\.env|\.\.env\.key_rotation\.\w+\.tmp)")
     for place, content in watch.seen.items():
-        if place not in allowed:
+        if not allowed.fullmatch(place):
             assert not wanted & {content[at : at + 12] for at in range(len(content) - 11)}, place

@@ -12,6 +12,7 @@ import yaml
 from cryptography.fernet import Fernet, MultiFernet
 
 from .conftest import Site
+from .test_resume import kill_when, wait_until_gone
 
 
 @pytest.fixture
@@ -138,3 +139,32 @@ def test_a_key_file_that_the_application_reads_as_it_stands(site: Site) -> None:
     assert site.read_all() == before
     assert site.play("rollback", "-e", keys).code == 0
     assert site.read_all() == before
+
+
+@pytest.mark.parametrize(("first", "then"), [("rotate", "rotate"), ("rotate", "rollback"), ("rollback", "rollback")])
+def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
+    site: Site, key_file: Path, first: str, then: str
+) -> None:
+    """Killed between its renames, it leaves one file with the keys after it and one with those before."""
+    before, plain, keys, env = (
+        site.read_all(),
+        opened(site, key_file),
+        key_file.read_bytes(),
+        site.env_file.read_bytes(),
+    )
+    if first == "rollback":
+        assert site.play("rotate", "-e", variables(key_file)).code == 0
+    old = key_file.read_bytes()
+    process = site.start(first, "-e", variables(key_file))
+    assert kill_when(site, process, "Switch | Bring what was", lambda _: lambda _: True)
+    wait_until_gone(site)
+    assert key_file.read_bytes() != old
+    key_file.write_bytes(old)
+
+    again = site.play(then, "-e", variables(key_file))
+
+    assert again.code == 0, again.text
+    assert opened(site, key_file) == plain
+    assert site.read_all() == before
+    assert (key_file.read_bytes() == keys, site.env_file.read_bytes() == env) == (then == "rollback",) * 2
+    assert site.play("verify", "-e", variables(key_file)).code == 0

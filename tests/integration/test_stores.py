@@ -25,7 +25,13 @@ import hvac
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
+from ansible.plugins.loader import lookup_loader
+from ansible_collections.tetech.key_rotation.plugins.module_utils import atomic_file
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN, Store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
 from botocore.client import BaseClient
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -45,15 +51,6 @@ from .servers import (
 )
 
 TREE = CHECKOUT / ".ansible/tree"
-init_plugin_loader([str(TREE)])
-
-from ansible_collections.tetech.key_rotation.plugins.module_utils import atomic_file  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN, Store  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store  # noqa: E402
-
 KINDS = ["vault_file", "hashi_vault", "aws_secrets_manager"]
 SERVERS = KINDS[1:]
 EXAMPLES = CHECKOUT / "examples/stores"

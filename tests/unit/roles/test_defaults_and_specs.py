@@ -146,3 +146,28 @@ def test_the_plan_that_is_written_is_the_one_that_a_rotation_is_held_against():
         for name in same
         if isinstance(written[name], str)
     }
+
+
+@pytest.mark.parametrize("role", ["checklist", "verification"])
+def test_the_processes_are_looked_at_on_every_host_with_all_that_the_operator_says_of_them(role):
+    looks = [task for task in tasks_of(role) if "tetech.key_rotation.process_keys" in task]
+    assert looks
+    for entry in entry_points(role).values():
+        members = set(entry["options"][f"{role}_processes"]["options"])
+        assert members == {"units", "pids", "patterns", "hidden_environment", "absent"}
+    for task in looks:
+        asked = task["tetech.key_rotation.process_keys"]
+        assert {name: asked[name] for name in members} == {
+            name: f"{{{{ {role}_processes.{name} | default(omit) }}}}" for name in members
+        }
+        assert "run_once" not in task
+        assert f"{role}_processes | length > 0" in task["when"]
+    states = [task["tetech.key_rotation.process_keys"].get("state", "switched") for task in looks]
+    assert set(states) == {"ready" if role == "checklist" else "switched"}
+
+
+def test_the_processes_are_looked_at_before_anything_is_proved_of_the_data_and_after_the_env_file_is():
+    for entry in ("main", "census"):
+        (block,) = read("verification", f"tasks/{entry}.yml")
+        modules = [name.rsplit(".", 1)[-1] for task in block["block"] for name in task if "key_rotation" in name]
+        assert modules == ["key_version", "process_keys", "django_census"]

@@ -8,6 +8,7 @@ import pytest
 from ansible.errors import AnsibleError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.action import RotationAction
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
 
 KEYS = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}]
 TEXT = "# ours\nSECRET_KEY={SECRET_KEY}\nENCRYPTION_SALT='{ENCRYPTION_SALT}'"
@@ -88,17 +89,45 @@ def test_a_misspelled_option_is_no_silent_default(switch, stored, path, wrong):
     assert path.read_text() == before
 
 
-def test_the_path_is_the_hosts(switch, stored, path, monkeypatch):
+def test_the_paths_are_the_hosts(switch, stored, path, monkeypatch):
     sent = []
     monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {})
-    switch("pending", path="~/app/.env")
-    assert sent[0]["path"] == "~/app/.env"
+    keys = [KEYS[0], {**KEYS[1], "destination": "~/app/$salt"}]
+    switch("pending", path="~/app/.env", keys=keys)
+    assert (sent[0]["path"], sent[0]["keys"][1]["destination"]) == ("~/app/.env", "~/app/$salt")
 
 
-def test_the_home_folder_is_that_of_the_host_s_user(switch, stored, monkeypatch):
-    """Controller and host are one machine here: what is sent is looked at."""
-    sent = []
-    monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {"failed": True})
-    switch("pending", path="~/.env", keys=[KEYS[0], {**KEYS[1], "destination": "~/salts"}])
-    assert sent[0]["path"] == "~/.env"
-    assert [key["destination"] for key in sent[0]["keys"]] == [None, "~/salts"]
+@pytest.mark.parametrize(
+    ("after", "stage", "rotation_id", "taken"),
+    [
+        ("made", "pending", "r1", True),
+        ("made", "current", "r1", True),  # the way back
+        ("made", "pending", "r2", False),
+        ("made", "current", "r0", False),
+        ("promoted", "current", "r1", True),
+        ("promoted", "previous", "r1", True),  # the way back
+        ("promoted", "current", "r0", False),
+        ("promoted", "previous", "before r1", False),
+        ("taken back", "current", "r1", False),
+        ("next", "previous", "r2", False),  # what r1 went out from, while r2 is on its way
+        ("next", "current", "r1", False),
+    ],
+)
+def test_a_stage_is_set_only_for_the_rotation_whose_it_is(
+    switch, stored, store_path, loader, path, third_keys, after, stage, rotation_id, taken
+):
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        if after in ("promoted", "next"):
+            history.promote()
+        if after == "next":
+            history.close("r1")
+            history.add_pending(third_keys, "r2")
+        if after == "taken back":
+            history.roll_back()
+    before = path.read_text()
+    for check in (True, False):
+        result = switch(stage, rotation_id=rotation_id, check=check)
+        assert (not result.get("failed")) is taken
+        if not taken:
+            assert result["error"]["code"] == "E_OPTION"
+            assert path.read_text() == before

@@ -160,10 +160,43 @@ def test_the_env_file_and_the_store_must_agree(path, held, refused, old_keys, ne
     keys = {"old": old_keys, "new": new_keys, "third": third_keys}[held]
     found = None
     try:
-        key_version._refuse_other_keys(history, keys, "/.env")
+        key_version._refuse_other_keys(
+            history, keys, {"env_file": "/.env", "keys": [{"name": name} for name in keys.values]}
+        )
     except RotationError as exc:
         found = exc.code
     assert found == refused
+
+
+@pytest.mark.parametrize(
+    ("path", "refused"),
+    [("pending", None), ("promoted", None), ("completed", "E_KEYS_BACK"), ("taken back", "E_KEYS_DIFFER")],
+)
+@pytest.mark.parametrize("new", ["SECRET_KEY", "ENCRYPTION_SALT"])
+def test_files_of_which_only_some_were_switched_are_a_switch_that_was_interrupted(
+    path, refused, new, begun, old_keys, new_keys
+):
+    if path in ("promoted", "completed"):
+        begun.promote()
+    if path == "completed":
+        begun.close("r1")
+    if path == "taken back":
+        begun.roll_back()
+    mixed = KeySet({**old_keys.values, new: new_keys.values[new]})
+    apart = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "destination": "/salt"}]
+    for keys, expected in ((apart, refused), ([{"name": name} for name in mixed.values], "E_KEYS_DIFFER")):
+        found = None
+        try:
+            key_version._refuse_other_keys(begun, mixed, {"env_file": "/.env", "keys": keys})
+        except RotationError as exc:
+            found = exc.code
+        assert found == expected, "an env file is switched at once: in one file a mix is somebody else's"
+
+
+def test_a_key_that_is_no_longer_listed_is_no_switch_that_was_interrupted(begun, old_keys):
+    fewer = KeySet({"SECRET_KEY": old_keys.values["SECRET_KEY"]})
+    with pytest.raises(RotationError, match="E_KEYS_DIFFER"):
+        key_version._refuse_other_keys(begun, fewer, {"env_file": "/.env", "keys": [{"name": "SECRET_KEY"}]})
 
 
 @pytest.fixture

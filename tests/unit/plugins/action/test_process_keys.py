@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.action import RotationAction
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
 
@@ -74,3 +75,24 @@ def test_a_hidden_environment_is_refused_unless_it_is_accepted(look, start, tell
     tell(child, "hide")
     assert look(pids=[child.pid])["error"]["code"] == "E_PROCESS_STALE"
     assert not look(pids=[child.pid], hidden_environment="accept").get("failed")
+
+
+def test_the_paths_are_the_hosts(look, monkeypatch):
+    sent = []
+    monkeypatch.setattr(RotationAction, "on_host", lambda self, module, args: sent.append(args) or {})
+    look(env_file="~/app/.env", keys=[KEYS[0], {**KEYS[1], "destination": "~/app/salt"}], pids=[1])
+    assert (sent[0]["env_file"], sent[0]["keys"][1]["destination"]) == ("~/app/.env", "~/app/salt")
+
+
+def test_before_a_switch_a_key_that_is_exported_is_named_and_no_store_is_asked(look, start, new_keys, path, tmp_path):
+    plain, exported = start(), start(**new_keys.values)
+    about = {"state": "ready", "store": {"path": str(tmp_path / "none.yml")}}
+    assert not look(pids=[plain.pid], **about).get("failed")
+    result = look(pids=[plain.pid, exported.pid], **about)
+    assert result["error"]["code"] == "E_PROCESS_EXPORTED"
+    assert f"1 of 2 processes would not be shown to take new keys from {path}: " in result["msg"]
+    assert f"(pid {exported.pid}): SECRET_KEY, ENCRYPTION_SALT was exported to it" in result["msg"]
+
+
+def test_what_is_stopped_is_accepted_where_it_may_be(look):
+    assert look(pids=[2**31 - 1], absent="accept")["processes"] == []

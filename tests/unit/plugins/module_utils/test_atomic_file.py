@@ -120,17 +120,6 @@ def test_a_link_in_the_place_of_the_private_file_is_not_followed(folder):
     assert sorted(os.listdir(folder)) == ["file", "victim"]
 
 
-def test_a_link_that_is_put_there_meanwhile_is_not_followed(folder, monkeypatch):
-    victim = folder / "victim"
-    victim.write_bytes(b"theirs")
-    monkeypatch.setattr(atomic_file, "discard_leftover", lambda path: None)  # as if it came right after
-    (folder / ".file.key_rotation.tmp").symlink_to(victim)
-    with pytest.raises(FileExistsError):
-        atomic_file.replace(str(folder / "file"), b"new")
-    assert victim.read_bytes() == b"theirs"
-    assert not (folder / "file").exists()
-
-
 def test_a_write_that_fails_leaves_the_old_file_alone(folder, full_disk):
     path = folder / "file"
     path.write_bytes(b"old")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
 import os
 import random
 import stat
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
+from ansible_collections.tetech.key_rotation.plugins.module_utils import atomic_file, dotenv
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 from ...conftest import NOBODY
@@ -77,7 +78,7 @@ def test_a_line_that_readers_disagree_on_is_refused_by_its_number(env_file, cont
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"# SECRET_KEY=CANARY\n", b"SECRET_KEY\n", b"SECRET_KEY: CANARY\n", b"secret_key=CANARY"]
+    "content", [b"", b"# SECRET_KEY=CANARY\n", b"SECRET_KEY_\n", b"SECRET_KEY: CANARY\n", b"secret_key=CANARY"]
 )
 def test_a_name_that_no_line_sets_is_missing(env_file, content):
     error = refusal(env_file(content))
@@ -212,7 +213,7 @@ def mounted(env_file, tmp_path) -> Iterator[str]:
 
 def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
     assert dotenv.read(mounted, ["SECRET_KEY"]) == {"SECRET_KEY": "a"}
-    for refused in (dotenv.refuse_unwritable, lambda path: dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")):
+    for refused in (dotenv.refuse_unwritable, lambda path: dotenv.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])):
         with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
             refused(mounted)
     assert os.listdir(os.path.dirname(mounted)) == [".env"]
@@ -221,7 +222,7 @@ def test_a_file_that_is_mounted_is_refused_before_anything_is_written(mounted):
 def test_a_file_that_is_mounted_unseen_stays_as_it_is(mounted, monkeypatch):
     monkeypatch.setattr(dotenv, "_refuse_mount", lambda path: None)
     with pytest.raises(RotationError, match=r"E_ENV_BINDMOUNT.*Nothing was changed"):
-        dotenv.write(mounted, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+        dotenv.write([(mounted, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(mounted).read_text() == "SECRET_KEY=a\n"
     assert os.listdir(os.path.dirname(mounted)) == [".env"]
 
@@ -267,7 +268,7 @@ def test_only_the_values_change_and_every_other_byte_stays(env_file, request, te
     path = env_file(template.format(**OLD).encode())
     text = dotenv.read_text(path)
     assert dotenv.read(path, list(OLD)) == OLD
-    dotenv.write(path, text, dotenv.rewritten(text, NEW, path))
+    dotenv.write([(path, text, dotenv.rewritten(text, NEW, path))])
     assert Path(path).read_bytes() == template.format(**NEW).encode()
     assert dotenv.read(path, list(NEW)) == NEW
 
@@ -327,7 +328,7 @@ def test_a_character_that_ends_no_line_for_readers_ends_none_here(env_file, requ
     path = env_file(template.format("old").encode())
     text = dotenv.read_text(path)
     assert dotenv.read(path, ["SECRET_KEY"]) == {"SECRET_KEY": "old"}
-    dotenv.write(path, text, dotenv.rewritten(text, {"SECRET_KEY": "new"}, path))
+    dotenv.write([(path, text, dotenv.rewritten(text, {"SECRET_KEY": "new"}, path))])
     assert Path(path).read_bytes() == template.format("new").encode()
 
 
@@ -371,7 +372,7 @@ def test_an_assignment_never_shows_its_value():
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o440])
 def test_the_mode_stays(env_file, mode):
     path = env_file(mode=mode)
-    dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    dotenv.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert stat.S_IMODE(os.stat(path).st_mode) == mode
 
 
@@ -379,7 +380,7 @@ def test_the_mode_stays(env_file, mode):
 def test_the_owner_stays(env_file):
     path = env_file()
     os.chown(path, 1234, 2345)
-    dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    dotenv.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     found = os.stat(path)
     assert (found.st_uid, found.st_gid) == (1234, 2345)
     assert Path(path).read_text() == "SECRET_KEY=b\n"
@@ -388,7 +389,7 @@ def test_the_owner_stays(env_file):
 def test_a_file_changed_meanwhile_is_left_as_it_is(env_file):
     path = env_file(b"SECRET_KEY=theirs\n")
     with pytest.raises(RotationError) as refused:
-        dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+        dotenv.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert refused.value.code == "E_ENV_CHANGED"
     assert Path(path).read_text() == "SECRET_KEY=theirs\n"
 
@@ -396,7 +397,7 @@ def test_a_file_changed_meanwhile_is_left_as_it_is(env_file):
 def test_what_a_killed_run_left_is_taken_away(env_file, tmp_path):
     path = env_file()
     (tmp_path / "..env.key_rotation.tmp").write_text("SECRET_KEY=CANARY\n")
-    dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    dotenv.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
     assert Path(path).read_text() == "SECRET_KEY=b\n"
 
@@ -406,11 +407,93 @@ def test_a_rehearsal_writes_and_reads_back_and_leaves_nothing(env_file, tmp_path
     before, seen = os.stat(path), []
     real = dotenv.read_text
     monkeypatch.setattr(dotenv, "read_text", lambda place: seen.append((place, real(place))) or real(place))
-    dotenv.rehearse(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
-    assert seen == [(path, "SECRET_KEY=a\n"), (str(tmp_path / "..env.key_rotation.tmp"), "SECRET_KEY=b\n")]
+    dotenv.rehearse([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    assert [text for _, text in seen] == ["SECRET_KEY=a\n", "SECRET_KEY=b\n"]
+    assert seen[0][0] == path
+    assert seen[1][0].startswith(str(tmp_path / "..env.key_rotation."))
     after = os.stat(path)
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
+
+
+def test_what_is_renamed_is_what_this_run_wrote(env_file, monkeypatch):
+    """A second writer that begins just before the first one's rename cannot make it rename half a file."""
+    path, real = env_file(), os.rename
+
+    def rename(private: str, place: str) -> None:
+        monkeypatch.setattr(os, "rename", real)
+        with atomic_file.prepared(path, b"") as other:
+            assert other != private
+            real(private, place)
+            os.unlink(other)
+
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(atomic_file, "discard_leftover", lambda path: None)  # as on another machine, on one NFS
+    dotenv.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    assert Path(path).read_text() == "SECRET_KEY=b\n"
+
+
+def test_runs_on_one_machine_hold_the_folder_against_each_other(env_file):
+    """Two inventory names of one machine: each run looks and switches while no other one does."""
+    path, other = env_file(), "SECRET_KEY=b\n"
+    done, begun = os.pipe(), os.pipe()
+
+    def turn() -> bool:
+        with dotenv.held([path]):
+            text = dotenv.read_text(path)
+            dotenv.discard_leftover(path)
+            dotenv.write([(path, text, other if text != other else "SECRET_KEY=a\n")])
+        return True
+
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(begun[1])
+                os.read(begun[0], 1)  # all at once
+                os.write(done[1], bytes([all(turn() for _ in range(40))]))
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    for end in begun:
+        os.close(end)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert os.read(done[0], 9) == b"\1\1\1"
+    for end in done:
+        os.close(end)
+    assert Path(path).read_text() == "SECRET_KEY=a\n", "120 turns"
+    assert [entry for entry in Path(path).parent.iterdir() if entry.is_file()] == [Path(path)]
+
+
+def test_several_files_are_whole_beside_the_old_ones_before_the_first_is_switched(env_file, tmp_path):
+    first, second = env_file(), tmp_path / "fields.key"
+    second.write_text("theirs\n")
+    second.chmod(0o600)
+    with pytest.raises(RotationError, match=r"E_ENV_CHANGED.*Nothing was changed"):
+        dotenv.write([(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"), (str(second), "old\n", "new\n")])
+    assert (Path(first).read_text(), second.read_text()) == ("SECRET_KEY=a\n", "theirs\n")
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == [".env", "fields.key"]
+
+
+def test_a_switch_that_fails_after_the_first_file_says_which_are_written(env_file, tmp_path, monkeypatch):
+    first, second, real = env_file(), tmp_path / "fields.key", os.rename
+    second.write_text("old\n")
+    second.chmod(0o600)
+
+    def rename(private: str, place: str) -> None:
+        if place == str(second):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(private, place)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(RotationError) as refused:
+        dotenv.write([(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"), (str(second), "old\n", "new\n")])
+    assert (refused.value.code, refused.value.where["path"]) == ("E_ENV_WRITE", str(second))
+    assert refused.value.changed.endswith(f": {first}.")
+    assert (Path(first).read_text(), second.read_text()) == ("SECRET_KEY=b\n", "old\n")
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == [".env", "fields.key"]
 
 
 def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkeypatch):
@@ -419,7 +502,7 @@ def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkey
     monkeypatch.setattr(os, "fsync", lambda descriptor: os.truncate(descriptor, 3) or real(descriptor))
     for act in (dotenv.rehearse, dotenv.write):
         with pytest.raises(RotationError, match=r"E_ENV_READBACK.*Nothing was changed"):
-            act(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+            act([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
     assert Path(path).read_text() == "SECRET_KEY=a\n"
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
 
@@ -427,7 +510,7 @@ def test_what_does_not_read_back_is_never_switched_to(env_file, tmp_path, monkey
 def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_path, full_disk):
     path = env_file()
     with full_disk(), pytest.raises(RotationError) as refused:
-        dotenv.write(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")
+        dotenv.write([(path, "SECRET_KEY=a\n", "SECRET_KEY=CANARY\n")])
     assert refused.value.code == "E_ENV_WRITE"
     assert "CANARY" not in str(refused.value)
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]

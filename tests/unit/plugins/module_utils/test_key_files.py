@@ -76,3 +76,17 @@ def test_a_file_ends_as_it_ended(place, text, new):
         handle.write(text)
     ((_, _, written),) = key_files.changes(place[0], place[1][1:], {"FIELDS": "b,c"}, "dotenv")
     assert written == new
+
+
+@pytest.mark.parametrize("second", ["fields.key", "here/fields.key", ".env"])
+def test_two_keys_never_have_one_file(place, tmp_path, second):
+    (tmp_path / "here").symlink_to(tmp_path)
+    other = {"name": "OTHER", "destination": str(tmp_path / second)}
+    for refused in (key_files.read, key_files.paths):
+        with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_keys has the destination .* twice"):
+            refused(place[0], [*place[1], other])
+
+
+def test_what_is_switched_together_is_what_one_file_has(place):
+    assert key_files.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
+    assert key_files.together(place[1][1:]) == [["FIELDS"]]

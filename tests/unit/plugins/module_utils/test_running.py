@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def judged(path):
-    def judge(pid: int, **options: bool) -> dict[str, object]:
+    def judge(pid: int, **options: object) -> dict[str, object]:
         there = processes.snapshot()
         found = Switch(str(path), path.stat().st_ctime, KEYS, **options).judged(there, there[pid])
         assert "CANARY" not in repr(found)
@@ -115,6 +115,34 @@ def test_one_that_has_overwritten_its_environment_is_not_taken_for_right(start, 
     assert "SECRET_KEY, ENCRYPTION_SALT is exported" in found["todo"]
     assert judged(child.pid, accept_hidden=True)["stale"] is False
     assert judged(before.pid, accept_hidden=True)["stale"] is True
+
+
+def test_a_variable_that_names_the_key_file_leaves_the_file_to_decide(start, judged, path, tmp_path):
+    """pulpcore's DB_ENCRYPTION_KEY is a path; the same name stands for the keys in that file here."""
+    before = start(SECRET_KEY=f"{tmp_path}/./key")
+    switch(path)
+    files = {"SECRET_KEY": str(tmp_path / "key")}
+    found = judged(start(SECRET_KEY=f"{tmp_path}/./key").pid, files=files)
+    assert (found["stale"], found["key_id"], found["exported"]) == (False, KEYS.key_id, [])
+    assert judged(before.pid, files=files)["stale"] is True
+    for other in ("key", f"{tmp_path}/other", ""):
+        assert judged(start(SECRET_KEY=other).pid, files=files)["stale"] is True
+    assert judged(start(ENCRYPTION_SALT=f"{tmp_path}/key").pid, files=files)["stale"] is True
+
+
+def test_before_a_switch_only_what_would_win_over_the_new_file_is_in_its_way(start, tell, judged, path, tmp_path):
+    plain, exported, hidden = start(), start(SECRET_KEY=KEYS.values["SECRET_KEY"]), start(OTHER="x")
+    tell(hidden, "hide")
+    switch(path)
+    found = judged(plain.pid, to_come=True)
+    assert (found["stale"], found["key_id"]) == (False, ""), "since when it runs is not asked"
+    found = judged(exported.pid, to_come=True)
+    assert (found["stale"], found["exported"], found["key_id"]) == (True, ["SECRET_KEY"], "")
+    assert found["reason"] == "SECRET_KEY was exported to it and wins over the file"
+    assert judged(hidden.pid, to_come=True)["stale"] is True
+    assert judged(hidden.pid, to_come=True, accept_hidden=True)["stale"] is False
+    named = start(SECRET_KEY=str(tmp_path / "key"))
+    assert judged(named.pid, to_come=True, files={"SECRET_KEY": str(tmp_path / "key")})["stale"] is False
 
 
 def test_one_that_ended_meanwhile_is_left_out(start, path):

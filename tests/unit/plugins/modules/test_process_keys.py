@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import processes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.modules import process_keys
 
@@ -32,6 +33,7 @@ def look(run_module, path):
             "expected": KEYS.key_id,
             **options,
         }
+        given = {name: value for name, value in given.items() if value is not None}
         ended = run_module(process_keys.main, given, check=check)
         assert "CANARY" not in ended.output
         return ended
@@ -93,3 +95,49 @@ def test_a_hidden_environment_passes_only_where_it_is_accepted(look, start, tell
     for options, stale in (({}, True), ({"hidden_environment": "accept"}, False)):
         (found,) = look(pids=[child.pid], **options).result["processes"]
         assert found["stale"] is stale
+
+
+def test_what_has_no_process_may_be_stopped_for_the_rotation(look, start):
+    gone = {"units": ["nowhere.service"], "patterns": ["no such [c]ommand"], "absent": "accept"}
+    assert (look(**gone).code, look(**gone).result["processes"]) == (0, [])
+    (found,) = look(**gone, pids=[start(SECRET_KEY="CANARY").pid]).result["processes"]
+    assert found["stale"] is True, "what does run is looked at all the same"
+
+
+def test_processes_that_end_while_they_are_looked_at_show_nothing(look, start, monkeypatch):
+    """They are in the first look at the processes, and are gone when their environment is read."""
+    child, right = start(), start(**KEYS.values)
+    real = processes.exported
+
+    def exported(process, names):
+        if process.pid == child.pid:
+            child.kill()
+            child.wait()
+        return real(process, names)
+
+    monkeypatch.setattr(processes, "exported", exported)
+    ended = look(pids=[right.pid, child.pid])
+    assert ended.error == "E_PROCESS_NONE"
+    assert f"pid {child.pid}" in ended.result["msg"]
+
+
+def test_ready_asks_neither_the_keys_of_the_file_nor_the_start(look, start, path):
+    path.write_text("SECRET_KEY=CANARY\nENCRYPTION_SALT=CANARY\n")
+    before = start()
+    path.chmod(0o640)
+    ended = look(pids=[before.pid], state="ready", expected=None)
+    assert (ended.code, "key_id" in ended.result) == (0, False)
+    assert [each["stale"] for each in ended.result["processes"]] == [False]
+    assert look(pids=[2**31 - 1], state="ready", expected=None).error == "E_PROCESS_NONE"
+
+
+def test_a_key_that_has_a_file_of_its_own_may_be_exported_as_its_path(look, start, path, tmp_path):
+    key_file = tmp_path / "salt.key"
+    key_file.touch(mode=0o600)
+    key_file.write_text(KEYS.values["ENCRYPTION_SALT"] + "\n")
+    keys = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "destination": str(key_file)}]
+    while time.time() <= key_file.stat().st_ctime + 0.05:
+        time.sleep(0.005)
+    child = start(ENCRYPTION_SALT=str(key_file))
+    (found,) = look(pids=[child.pid], keys=keys).result["processes"]
+    assert (found["stale"], found["exported"]) == (False, [])
