@@ -111,12 +111,14 @@ def _pace(numbers: dict[str, Any]) -> str:
 
 def reencrypted(result: dict[str, Any]) -> Iterator[str]:
     """One line per target: what was re-encrypted of how much; then what it took."""
-    targets = result.get("targets", []) if result.get("work") else []
+    targets = [target for target in result.get("targets", []) if target["reencrypted"]] if result.get("work") else []
     names = [f"{target['table']}.{target['column']}" for target in targets]
     width = max(map(len, names), default=0)
     for name, target in zip(names, targets):
         yield f"  {name:<{width}}  {target['rows']:>9,} rows: {target['reencrypted']:,} values re-encrypted"
-    if targets:
+    if result.get("work") and not targets:
+        yield "  nothing was left under other keys"
+    elif targets:
         work = result["work"]
         yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
 
