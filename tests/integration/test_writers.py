@@ -30,6 +30,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.throttle import Throttle
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -235,3 +236,33 @@ def pending(database: Database, ring: Keyring) -> bool:
     """Whether the last row, or the first, is under the new keys: some batch is committed."""
     ends = database.rows("SELECT a FROM secrets WHERE id IN (0, 500, 1000, 1500)")
     return any(ring.cipher(SCHEME, "pending").open(token.encode()) for (token,) in ends)
+
+
+def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
+    database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring)
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
+    pause, stop, work = tmp_path / "pause", Stop(), reencryption.Work()
+    pause.touch()
+    journal.Journal(database, keyring, [target(database)]).prepare()
+    rewriting = reencryption.Rewriting(
+        [target(database)],
+        keyring,
+        "pending",
+        throttle=Throttle(pause_file=str(pause)),
+        stopped=lambda: stop.asked,
+    )
+    crew = Crew(2, rewriting.batches, database.another, stop)
+    before = set(workers_of(os.getpid()))
+
+    def ask(batch: reencryption.Batch) -> None:
+        if work.values["secrets.a"] >= 2 * census.FIRST_ROWS:  # each has done its first page, and waits
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    work.report = ask
+    started = time.monotonic()
+    with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
+        reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+    assert time.monotonic() - started < 15
+    assert set(workers_of(os.getpid())) <= before

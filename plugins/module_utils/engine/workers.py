@@ -20,6 +20,7 @@ from typing import Any
 from ..errors import RotationError, internal
 from .database import Database
 
+WAIT_SECONDS = 1.0  # for a word of any worker, before it is seen whether to stop
 Task = tuple[Any, ...]
 # From a connection and a task, what it comes to, batch by batch.
 Perform = Callable[..., Iterator[Any]]
@@ -53,12 +54,17 @@ class Crew:
     def _spread(self, count: int, tasks: Sequence[Task]) -> Iterator[Any]:
         left = list(reversed(tasks))
         with contextlib.ExitStack() as stack:
-            pipes: list[Connection] = []
+            workers: dict[Connection, Any] = {}
             for _ in range(count):
-                pipes.append(stack.enter_context(self._worker(pipes)))
-                pipes[-1].send(left.pop())
+                pipe, process = stack.enter_context(self._worker(list(workers)))
+                workers[pipe] = process
+                pipe.send(left.pop())
+            pipes = list(workers)
             while pipes:
-                for pipe in [pipe for pipe in wait(pipes) if isinstance(pipe, Connection)]:
+                if self._stop.asked:
+                    for process in workers.values():
+                        process.terminate()  # it finishes its batch, and waits for nothing more
+                for pipe in [pipe for pipe in wait(pipes, WAIT_SECONDS) if isinstance(pipe, Connection)]:
                     kind, content = _received(pipe)
                     if kind == "batch":
                         yield content
@@ -71,17 +77,18 @@ class Crew:
         self._stop.refuse_to_go_on()
 
     @contextlib.contextmanager
-    def _worker(self, others: Sequence[Connection]) -> Iterator[Connection]:
+    def _worker(self, others: Sequence[Connection]) -> Iterator[tuple[Connection, Any]]:
         ours, theirs = multiprocessing.Pipe()
         process = multiprocessing.get_context("fork").Process(
-            target=_work, args=(theirs, [ours, *others], self._perform, self._connect)
+            target=_work, args=(theirs, [ours, *others], self._perform, self._connect, self._stop)
         )
         process.start()
         theirs.close()
         try:
-            yield ours
+            yield ours, process
         finally:
             ours.close()
+            process.terminate()
             process.join()
 
 
@@ -105,10 +112,16 @@ def _received(pipe: Connection) -> tuple[str, Any]:
     return kind, content
 
 
-def _work(pipe: Connection, others: Sequence[Connection], perform: Perform, connect: Callable[[], Database]) -> None:
-    """One worker: tasks in, batches out, until the other end is closed."""
+def _work(
+    pipe: Connection,
+    others: Sequence[Connection],
+    perform: Perform,
+    connect: Callable[[], Database],
+    stop: Stop,
+) -> None:
+    """One worker: tasks in, batches out, until the other end is closed. SIGTERM makes it stop after its batch."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; who deals out the spans decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, stop.ask)
     for other in others:
         other.close()  # or no end would ever close
     with contextlib.suppress(EOFError, OSError):
@@ -136,7 +149,7 @@ class Stop:
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Take the two signals as a wish to stop."""
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
@@ -148,5 +161,6 @@ class Stop:
         if self.asked:
             raise RotationError("E_STOPPED")
 
-    def _ask(self, *_signal: object) -> None:
+    def ask(self, *_signal: object) -> None:
+        """The handler of the two signals."""
         self.asked = True
