@@ -57,7 +57,8 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
     )
     models: dict[str, int] = {}
     for target in proved:
-        models[target["model"]] = models.get(target["model"], 0) + target["classes"].get("current", 0)
+        found = sum(count for name, count in target["classes"].items() if name != "empty")
+        models[target["model"]] = models.get(target["model"], 0) + found
     worked = [target for event in done if event["event"] == "django_reencrypt" for target in event["targets"]]
     width = max((len(name) for name in models), default=0)
     if not models:

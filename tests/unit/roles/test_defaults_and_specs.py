@@ -116,14 +116,28 @@ def tasks_of(role: str) -> list[dict[str, Any]]:
     return found
 
 
+APPLICATION = ("project_dir", "settings_module", "schemes", "targets", "leave_alone", "ignore", "direct", "env_file")
+KEYS = {"keys": "settings", "dialect": "dialect", "store": "store"}
+
+
 @pytest.mark.parametrize("role", READING)
-def test_each_task_that_opens_the_application_is_given_all_that_is_ignored(role):
-    modules = [f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "reencrypt")]
-    opening = [task[module] for task in tasks_of(role) for module in modules if module in task]
-    assert opening
-    for asked in opening:
-        assert asked["ignore"] == f"{{{{ {role}_ignore }}}}"
-        assert asked["leave_alone"] == f"{{{{ {role}_leave_alone }}}}"
+def test_each_task_that_opens_the_application_is_given_the_same_of_it(role):
+    modules = {f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "reencrypt")}
+    for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
+        for block in yaml.safe_load(path.read_text(encoding="utf-8")):
+            opening = [task for task in block.get("block", []) if modules & set(task)]
+            if not opening:
+                continue
+            given = block["module_defaults"]
+            assert given["group/tetech.key_rotation.application"] == {
+                name: f"{{{{ {role}_{name} }}}}" for name in APPLICATION
+            }
+            assert given["group/tetech.key_rotation.keys"] == {
+                name: f"{{{{ {role}_{source} }}}}" for name, source in KEYS.items()
+            }
+            for task in opening:
+                (asked,) = (task[module] or {} for module in modules & set(task))
+                assert not {*APPLICATION, *KEYS} & set(asked), "a task has no application of its own"
 
 
 def test_the_plan_that_is_written_is_the_one_that_a_rotation_is_held_against():
