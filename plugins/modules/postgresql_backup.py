@@ -74,7 +74,7 @@ OPTIONS: dict[str, Any] = {
 
 def back_up(module: AnsibleModule) -> dict[str, Any]:
     """Dump, prove, publish; or find the dump of this rotation."""
-    from ..module_utils import backup
+    from ..module_utils import backup, postgresql
     from ..module_utils.engine import project
     from ..module_utils.engine.database import Database
 
@@ -87,7 +87,9 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
         if known is None:
             direct = params["direct"].get(alias, {})
             with contextlib.closing(Database(alias, params["rotation_id"], direct)) as database:
-                tools = backup.find_tools(params["pg_bindir"], database.server_major())
+                tools = postgresql.find_tools(params["pg_bindir"], database.server_major())
+                for warning in tools.warnings():
+                    module.warn(warning)
                 dump.refuse_unusable(database.size())
                 connection = database.libpq()
             described = {"path": dump.path} if module.check_mode else dump.make(tools, connection)

@@ -19,7 +19,7 @@ TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 RULE = "─" * 78
 # What of the -e options is shown again: places and names, never what might be a secret.
 _SAFE_EXTRA = re.compile(
-    r"key_rotation_(project_dir|python|user|env_file|settings_module|hosts|plan|record_dir|backup_dir|pg_bindir|method)=\S+|@\S+"
+    r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir|backup_dir|pg_bindir|method)=\S+|@\S+"
 )
 
 

