@@ -418,13 +418,40 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Upgrade it to {needed} or newer, or set key_rotation_pg_bindir to the folder of one that is.",
     ),
     "E_PG_DUMP": ("pg_dump ended with exit code {rc}: {reason}", "Mend that, then run the same command again."),
-    "E_BACKUP_READ": (
-        "the archive {path} does not read to its end (exit code {rc})",
-        "Check the disk, then run the same command again.",
+    "E_PG_RESTORE": (
+        "pg_restore ended with exit code {rc}: {reason}",
+        "Mend that (a missing extension, a right, room on the server's disk), then run the same command again.",
+    ),
+    "E_AGE_MISSING": (
+        "the program {name} was not found on the host",
+        "Install age (https://age-encryption.org; on Debian: apt-get install age).",
+    ),
+    "E_AGE": ("age ended with exit code {rc}: {reason}", "Mend that, then run the same command again."),
+    "E_BACKUP_IDENTITY": (
+        "the age identity of the backup {found}",
+        "Set key_rotation_backup_identity_file to the file, on the control node, whose recipient is one of "
+        "key_rotation_backup_recipients.",
+    ),
+    "E_BACKUP_OWN_KEY": (
+        "the identity that opens the backup is, or holds, the key {name} that is to be rotated",
+        "Make an identity of its own with age-keygen, and keep it apart from the application's keys.",
+    ),
+    "E_BACKUP_UNENCRYPTED": (
+        "the backup would lie in clear in {path}, and the environment is {environment}",
+        "Set key_rotation_backup_identity_file to a file that age-keygen made on the control node, or "
+        "key_rotation_backup_recipients. Staging may do without by key_rotation_backup_encrypt: false.",
+    ),
+    "E_BACKUP_MANIFEST": (
+        "the manifest {path} {found}",
+        "Move it away with what it describes, then run the same command again.",
     ),
     "E_BACKUP_CHECKSUM": (
         "{path} does not match the SHA-256 in its manifest",
-        "Move it away, then run the same command again.",
+        "Move it away with its manifest, then run the same command again.",
+    ),
+    "E_CONTENTS": (
+        "{table} of the restored copy is not what the backup's snapshot had: {expected} rows then, {found} in the copy",
+        "Move the backup away with its manifest, then run the same command again.",
     ),
     "E_BACKUP_DIR": (
         "backup folder {path} cannot be used: {reason}",

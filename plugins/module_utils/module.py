@@ -83,7 +83,7 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) 
 
 def forget(module: AnsibleModule) -> None:
     """Key material leaves the parameters before Ansible copies them into the result."""
-    for name in ("key_sets", "values", "store"):
+    for name in ("key_sets", "values", "store", "identity"):
         if name in module.params:
             module.params[name] = None
 
@@ -102,6 +102,22 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "needed_by_backups": {"type": "list", "elements": "str", "default": []},
     "compromised": {"type": "bool", "default": False},
     "seal_to": {"type": "str"},
+}
+ENVIRONMENTS = ["demo", "staging", "production"]
+BACKUP_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "environment": {"type": "str", "choices": ENVIRONMENTS, "default": "production"},
+    "backup_dir": {"type": "path", "required": True},
+    "recipients": {"type": "list", "elements": "str", "default": []},
+    "identity_file": {"type": "path"},
+    "encrypt": {"type": "bool", "default": True},
+    "pg_bindir": {"type": "path"},
+    # set by the action plugin; never by a playbook
+    "identity": {"type": "str", "no_log": True},
+    "run": {"type": "str"},
+    "progress": {"type": "path"},
 }
 STAGES = ["current", "pending", "previous"]
 # of the tasks; what their actions send to the host is in the modules

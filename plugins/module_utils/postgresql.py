@@ -15,10 +15,11 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, BinaryIO
 
+from . import streams
 from .engine.database import Libpq
 from .errors import RotationError
 
@@ -27,7 +28,6 @@ BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/p
 # the start. A dump of a server with a malicious superuser may run commands on the machine of an older client.
 CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
-REASON_CHARACTERS = 200
 # A server's message on a line of COPY may hold the line.
 _COPY_FAILED = re.compile(r'(error: COPY failed for table "[^"]*").*')
 
@@ -144,8 +144,49 @@ def _nameless_passfile(password: str, handle: BinaryIO) -> str:
     return f"/dev/fd/{handle.fileno()}"
 
 
+@contextlib.contextmanager
+def dumped(tools: Tools, connection: Libpq, snapshot: str) -> Iterator[IO[bytes]]:
+    """What pg_dump writes in custom format, of an exported snapshot. Raises E_PG_DUMP at the end of the block."""
+    argv = [tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
+    with (
+        environment(connection) as (given, descriptors),
+        streams.output_of(
+            [*argv, f"--snapshot={snapshot}"], _dump_failed, environment=given, descriptors=descriptors
+        ) as plain,
+    ):
+        yield plain
+
+
+def _dump_failed(code: int, complaints: IO[bytes]) -> RotationError:
+    return RotationError("E_PG_DUMP", rc=code, reason=first_complaint(complaints))
+
+
+def restore(tools: Tools, connection: Libpq, archive: IO[bytes], options: Sequence[str]) -> None:
+    """pg_restore into the database of ``connection``, whose name must be one of ours. Raises E_PG_RESTORE."""
+    argv = [tools.program("pg_restore"), "--exit-on-error", "--no-password", f"--dbname={connection.database}"]
+    _restore([*argv, *options], connection, archive)
+
+
+def read_through(tools: Tools, archive: IO[bytes]) -> None:
+    """pg_restore reads the whole archive; its list alone would not notice a cut tail. Raises E_PG_RESTORE."""
+    _restore([tools.program("pg_restore"), "--file=/dev/null"], Libpq("", "", "", "", ""), archive)
+
+
+def _restore(argv: Sequence[str], connection: Libpq, archive: IO[bytes]) -> None:
+    with environment(connection) as (given, descriptors), tempfile.TemporaryFile() as complaints:
+        code = subprocess.run(
+            argv,
+            stdin=archive,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            env=given,
+            pass_fds=descriptors,
+            check=False,
+        ).returncode
+        if code:
+            raise RotationError("E_PG_RESTORE", rc=code, reason=first_complaint(complaints))
+
+
 def first_complaint(complaints: IO[bytes]) -> str:
     """The first line of a program's stderr, without what may be of a row."""
-    complaints.seek(0)
-    line = complaints.readline().decode("utf-8", "replace").strip()
-    return _COPY_FAILED.sub(r"\1", line)[:REASON_CHARACTERS] or "no message"
+    return _COPY_FAILED.sub(r"\1", streams.first_line(complaints))

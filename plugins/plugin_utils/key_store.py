@@ -137,6 +137,28 @@ def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
     return content
 
 
+def read_identity(path: str | None, loader: DataLoader) -> str | None:
+    """The age identity in a file on the control node, which Ansible Vault may have encrypted. Raises
+    E_BACKUP_IDENTITY."""
+    if not path:
+        return None
+    content: bytes | None = None
+    with contextlib.suppress(OSError), open(expand(path), "rb") as handle:
+        content = handle.read()
+    if content is None:
+        raise RotationError("E_BACKUP_IDENTITY", found=f"in {path} cannot be read on the control node")
+    if content.startswith(b"$ANSIBLE_VAULT;"):
+        content = AnsibleVault(loader, None, None).decrypt(content)
+    try:
+        return (content or b"").decode("utf-8") or _no_identity(path)
+    except UnicodeDecodeError:
+        return _no_identity(path)
+
+
+def _no_identity(path: str) -> str:
+    raise RotationError("E_BACKUP_IDENTITY", found=f"in {path} is empty, no text, or under another vault secret")
+
+
 def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
     """Where the control node keeps what outlives a run of one application: beside the inventory, or without one in the
     user's own state folder.

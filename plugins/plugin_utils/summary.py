@@ -19,7 +19,8 @@ TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 RULE = "─" * 78
 # What of the -e options is shown again: places and names, never what might be a secret.
 _SAFE_EXTRA = re.compile(
-    r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir|backup_dir|pg_bindir|method)=\S+|@\S+"
+    r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
+    r"|backup_(dir|identity_file|recipients|encrypt)|pg_bindir|method)=\S+|@\S+"
 )
 
 
@@ -87,16 +88,36 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def moving(numbers: dict[str, Any]) -> str:
-    """How far a re-encryption is, in one line."""
+    """How far a long step is, in one line."""
+    if "doing" in numbers:
+        return f"  {_bytes(numbers)}"
     return f"  {_share(numbers)}, {_pace(numbers)}"
 
 
 def progress(numbers: dict[str, Any]) -> Iterator[str]:
-    """The same with a line for each target that is begun and not done."""
+    """The same; of a re-encryption with a line for each target that is begun and not done."""
+    if "doing" in numbers:
+        yield f"  {_bytes(numbers)}"
+        return
     for target in numbers["targets"]:
         if 0 < target["done"] < target["total"]:
             yield f"  {target['column']}: {_share(target)}"
     yield f"  in all {_share(numbers)}, {_pace(numbers)}"
+
+
+def _bytes(numbers: dict[str, Any]) -> str:
+    size, most, seconds = numbers["bytes"], numbers["most"], numbers["seconds"]
+    if size is None:
+        return f"{numbers['doing']}, {seconds // 60}:{seconds % 60:02} min"
+    pace = f"{size / max(seconds, 1) / 1e6:,.1f} MB/s"
+    return f"{numbers['doing']}: {size / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {pace}"
+
+
+def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per backup: where it lies and how it is encrypted."""
+    for dump in dumps:
+        sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "in clear"
+        yield f"  {dump['path']}: {dump['size']:,} bytes, {sealed}"
 
 
 def _share(numbers: dict[str, Any]) -> str:

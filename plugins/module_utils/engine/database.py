@@ -97,7 +97,8 @@ class Database:
         self._errors = self._django.Database.Error
         settings = self._django.settings_dict
         host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
-        where = f"{host or 'the local socket'}:{port or 5432}/{settings['NAME']}"
+        name = direct.get("dbname") or settings["NAME"]
+        where = f"{host or 'the local socket'}:{port or 5432}/{name}"
         params = {**self._django.get_connection_params(), **{name: value for name, value in direct.items() if value}}
         try:
             self._raw = self._django.get_new_connection(params)
@@ -235,6 +236,16 @@ class Database:
         """The server's major version, e.g. 17."""
         return int(self.rows("SELECT current_setting('server_version_num')::int / 10000")[0][0])
 
+    def server_version(self) -> str:
+        """The server's version, e.g. 17.6."""
+        return str(self.rows("SELECT current_setting('server_version')")[0][0]).split()[0]
+
+    def system_identifier(self) -> str | None:
+        """The number that a PostgreSQL cluster and its replicas have in common; None where this role may not see it."""
+        with contextlib.suppress(RotationError):
+            return str(self.rows("SELECT system_identifier FROM pg_control_system()")[0][0])
+        return None
+
     def size(self) -> int:
         """Bytes the database takes on the server's disk."""
         return int(self.rows("SELECT pg_database_size(current_database())")[0][0])
@@ -246,8 +257,8 @@ class Database:
         return Libpq(
             str(self._direct.get("host") or settings["HOST"]),
             str(self._direct.get("port") or settings["PORT"] or ""),
-            settings["USER"],
-            settings["NAME"],
+            str(self._direct.get("user") or settings["USER"]),
+            str(self._direct.get("dbname") or settings["NAME"]),
             settings["PASSWORD"],
             options,
         )

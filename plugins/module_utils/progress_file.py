@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a long step is, in one small file that is rewritten while it goes on, for the one who watches."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+
+from . import atomic_file
+
+EVERY_SECONDS = 1.0
+
+
+class ProgressFile:
+    """``path`` is None where nobody watches. That the file cannot be written never stops the work."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self._path = path
+        self._doing = ""
+        self._begun = self._told = 0.0
+
+    def tell(self, doing: str, size: int | None = None, most: int | None = None) -> None:
+        """What is being done now, and how many bytes of about how many are done."""
+        moment = time.monotonic()
+        if doing != self._doing:
+            self._doing, self._begun, self._told = doing, moment, 0.0
+        if self._path is None or moment - self._told < EVERY_SECONDS:
+            return
+        self._told = moment
+        numbers = {"doing": doing, "bytes": size, "most": most, "seconds": round(moment - self._begun)}
+        with contextlib.suppress(OSError):
+            atomic_file.replace(self._path, json.dumps(numbers).encode(), mode=0o644)
+
+    def end(self) -> None:
+        """Nobody need look any more."""
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+
+
+SILENT = ProgressFile()

@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs in a row without a shell, of which every exit code counts."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from .errors import RotationError
+
+CHUNK = 1 << 20
+Failed = Callable[[int, IO[bytes]], RotationError]  # from the exit code and what the program complained of
+
+
+@contextlib.contextmanager
+def output_of(
+    argv: Sequence[str],
+    failed: Failed,
+    *,
+    environment: Mapping[str, str],
+    stdin: Any = subprocess.DEVNULL,
+    descriptors: Sequence[int] = (),
+) -> Iterator[IO[bytes]]:
+    """What a program writes, to be read in the block. After the block it is read to its end, and the exit code counts.
+
+    Raises what ``failed`` makes. Where the block raises, the program is killed.
+    """
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            argv, stdin=stdin, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=tuple(descriptors)
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+            while process.stdout.read(CHUNK):
+                pass
+        except BaseException:
+            process.kill()
+            raise
+        if process.wait():
+            raise failed(process.returncode, complaints)
+
+
+def first_line(complaints: IO[bytes], most: int = 200) -> str:
+    """The first line of what a program complained of."""
+    complaints.seek(0)
+    return complaints.readline().decode("utf-8", "replace").strip()[:most] or "no message"

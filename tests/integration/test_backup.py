@@ -1,0 +1,236 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup holds one snapshot exactly, or there is none that looks like one."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, postgresql
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import contents
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+KEY_IDS = ["0123456789abcdef"]
+ROWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def identity() -> str:
+    return subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def filled(database: Any) -> Any:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, body text, at timestamptz DEFAULT now())")
+    database.execute("INSERT INTO secrets SELECT n, repeat(md5(n::text), 20) FROM generate_series(1, %s) n", (ROWS,))
+    return database
+
+
+@pytest.fixture
+def tools(database: Any) -> postgresql.Tools:
+    return postgresql.find_tools(None, database.server_major())
+
+
+class Maker:
+    """Makes the backup r1 of the filled database."""
+
+    def __init__(self, folder: Path, database: Any, tools: postgresql.Tools, identity: str) -> None:
+        self.one = backup.Backup(str(folder / "backups"), "r1")
+        self.database, self.tools = database, tools
+        self.recipients = age.recipients_of(identity)
+
+    def __call__(self, **changed: Any) -> dict[str, Any]:
+        given = {"tools": self.tools, "recipients": self.recipients, "settings": {}, **changed}
+        tools, recipients = given.pop("tools"), given.pop("recipients")
+        return self.one.dump(tools, self.database, recipients, key_ids=KEY_IDS, **given)
+
+    def files(self) -> list[str]:
+        return sorted(os.listdir(self.one.folder)) if os.path.isdir(self.one.folder) else []
+
+
+@pytest.fixture
+def make(tmp_path: Path, filled: Any, tools: postgresql.Tools, identity: str) -> Maker:
+    return Maker(tmp_path, filled, tools, identity)
+
+
+@pytest.fixture
+def writer(filled: Any) -> Iterator[Callable[[], int]]:
+    """Somebody inserts, changes and deletes rows all the while; how many times already."""
+    other, over, turns = filled.another(), threading.Event(), []
+
+    def write() -> None:
+        while not over.is_set():
+            turns.append(1)
+            number = len(turns)
+            other.execute("INSERT INTO secrets VALUES (%s, 'new')", (ROWS + number,))
+            other.execute("UPDATE secrets SET body = 'changed' WHERE id = %s", (number,))
+            other.execute("DELETE FROM secrets WHERE id = %s", (ROWS - number,))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    yield lambda: len(turns)
+    over.set()
+    thread.join()
+    other.close()
+
+
+def restored(maker: Maker, described: dict[str, Any], identity: str | None) -> dict[str, Any]:
+    """What a copy holds that was restored from the file on the disk."""
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+
+    maker.database.execute("CREATE DATABASE kr_copy TEMPLATE template0")
+    copy = Database("default", "test", {"dbname": "kr_copy"})
+    try:
+        with maker.one.opened(described, identity) as archive:
+            postgresql.restore(maker.tools, copy.libpq(), archive, [])
+        return contents.take(copy)
+    finally:
+        copy.close()
+        maker.database.execute("DROP DATABASE kr_copy WITH (FORCE)")
+
+
+def test_with_a_writer_active_the_restored_copy_equals_the_snapshot(make, writer, identity):
+    while writer() < 5:
+        pass
+    described = make()
+    during = writer()
+    while writer() < during + 5:
+        pass
+    found = restored(make, described, identity)
+    assert contents.refuse_difference(described["tables"], found) is None
+    assert found["public.secrets"]["rows"] == described["tables"]["public.secrets"]["rows"]
+    with pytest.raises(RotationError, match="E_CONTENTS"):  # the rows of now are others
+        contents.refuse_difference(described["tables"], contents.take(make.database))
+
+
+def test_the_manifest_says_what_it_is(make, identity):
+    described = make(settings={"site/settings.py": b"DEBUG = False\n"})
+    path = Path(make.one.folder, described["path"])
+    assert make.files() == ["r1.dump.age", "r1.json", "r1.settings.tar.age"]
+    assert json.loads(Path(make.one.manifest).read_text()) == described == make.one.known()
+    assert described["size"] == path.stat().st_size
+    assert path.read_bytes().startswith(b"age-encryption.org/v1")
+    assert (described["key_ids"], described["proof"]) == (KEY_IDS, None)
+    assert described["encrypted_to"] == age.recipients_of(identity)
+    assert described["tables"]["public.secrets"]["rows"] == ROWS
+    assert int(described["system_identifier"]) > 0
+    assert described["settings"]["files"] == ["site/settings.py"]
+    modes = [stat.S_IMODE(os.stat(Path(make.one.folder, name)).st_mode) for name in ("", *make.files())]
+    assert modes == [0o700, 0o600, 0o600, 0o600]
+
+
+def test_without_recipients_it_is_in_clear(make):
+    described = make(recipients=[])
+    assert make.files() == ["r1.dump", "r1.json"]
+    assert contents.refuse_difference(described["tables"], restored(make, described, None)) is None
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_damaged_dump_is_refused_before_it_is_read(make, identity, damage):
+    described = make()
+    path = Path(make.one.folder, described["path"])
+    if damage == "gone":
+        path.unlink()
+    elif damage == "cut":
+        os.truncate(path, described["size"] - 1)
+    else:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    for read in (make.one.known, lambda: make.one.opened(described, identity).__enter__()):
+        with pytest.raises(RotationError) as refused:
+            read()
+        assert refused.value.code == "E_BACKUP_CHECKSUM"
+
+
+def instead(folder: Path, name: str, script: str) -> str:
+    """A program of this name that does something else first."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ('{real} "$@" | head -c 100000; kill -9 $$', -9),
+        ("{real} \"$@\" | head -c 100000; echo 'pg_dump: error: no room' >&2; exit 3", 3),
+    ],
+)
+def test_a_pg_dump_that_is_killed_or_fails_leaves_nothing(make, tmp_path, script, code):
+    folder = instead(tmp_path / "bin", "pg_dump", script.format(real=make.tools.program("pg_dump")))
+    with pytest.raises(RotationError) as refused:
+        make(tools=postgresql.Tools(folder, make.tools.version))
+    assert (refused.value.code, refused.value.where["rc"]) == ("E_PG_DUMP", code)
+    assert make.files() == []
+
+
+def test_an_age_that_is_killed_leaves_nothing(make, tmp_path, monkeypatch):
+    real = age.program()
+    folder = instead(tmp_path / "bin", "age", f'head -c 100000 | {real} "$@" | head -c 50000; kill -9 $$')
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    with pytest.raises(RotationError) as refused:
+        make()
+    assert (refused.value.code, refused.value.where["rc"]) == ("E_AGE", -9)
+    assert make.files() == []
+
+
+def test_a_full_disk_leaves_nothing(make, monkeypatch):
+    """/dev/full takes the place of the file that is written."""
+    opened = os.open
+
+    def full(path: Any, flags: int, *more: Any, **others: Any) -> int:
+        descriptor = opened(path, flags, *more, **others)
+        if str(path).endswith(".dump.age.partial") and flags & os.O_CREAT:
+            os.dup2(opened("/dev/full", os.O_WRONLY), descriptor)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(RotationError) as refused:
+        make()
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", "No space left on device")
+    assert make.files() == []
+
+
+def test_what_a_killed_run_left_is_replaced(make):
+    os.makedirs(make.one.folder)
+    Path(make.one.folder, "r1.dump.age.partial").write_text("half")
+    make()
+    assert make.files() == ["r1.dump.age", "r1.json"]
+
+
+def test_rows_and_columns_count_in_any_order(filled):
+    before = contents.take(filled)
+    filled.execute("CREATE TABLE again (body text, at timestamptz, id int)")
+    filled.execute("INSERT INTO again (id, body, at) SELECT id, body, at FROM secrets ORDER BY body")
+    try:
+        found = contents.take(filled)
+    finally:
+        filled.execute("DROP TABLE again")
+    assert found["public.again"] == before["public.secrets"]
+
+
+def test_large_objects_count(filled):
+    assert contents.LARGE_OBJECTS not in contents.take(filled)
+    ((oid,),) = filled.rows("SELECT lo_from_bytea(0, 'something')")
+    try:
+        found = contents.take(filled)[contents.LARGE_OBJECTS]
+        filled.rows("SELECT lo_put(%s, 0, 'anything.')", (oid,))
+        assert (found["rows"], contents.take(filled)[contents.LARGE_OBJECTS] != found) == (1, True)
+    finally:
+        filled.rows("SELECT lo_unlink(%s)", (oid,))
+
+
+def test_the_settings_that_text_depends_on_are_put_back(filled):
+    filled.execute("SET timezone = 'Asia/Tokyo'")
+    contents.take(filled)
+    assert filled.rows("SHOW timezone") == [("Asia/Tokyo",)]
