@@ -467,6 +467,44 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "manage.py {command} failed: {error}",
         "Run it by hand to see the cause, then run the same command again.",
     ),
+    # monitoring
+    "E_MONITOR": ("{count} findings: {findings}", "{todo} Then type: {commands}"),
+    "E_MONITOR_SLOW": (
+        "{what} takes {now}, {ratio} times the {before} of the baseline",
+        "See what changed since: load, a query plan, a release. If it is to stay so, take a new baseline with "
+        "-e key_rotation_monitoring_baseline=take.",
+    ),
+    "E_MONITOR_ANSWER": (
+        "{url}: {errors} of {tries} tries had no good answer ({error})",
+        "See that the application runs on that host, or correct key_rotation_health_url.",
+    ),
+    "E_MONITOR_LOG_ERRORS": (
+        "{source}: {count} lines tell of failed decryption since {since} ({patterns})",
+        "A process that was started before the switch has the old keys: restart it. The census says which values do "
+        "not open.",
+    ),
+    "E_MONITOR_LOG": (
+        "{source} cannot be read: {reason}",
+        "Give the user who looks the right to read it (for the journal, the group systemd-journal), or take it out of "
+        "key_rotation_log_files or key_rotation_log_units.",
+    ),
+    "E_MONITOR_OPEN": ("rotation {rotation_id} is open", "Go on with it, or roll it back."),
+    "E_MONITOR_OVERDUE": (
+        "the keys {key_id} of {created} were to be rotated by {due}",
+        "Rotate, or set key_rotation_cryptoperiod_days to what your policy says.",
+    ),
+    "E_MONITOR_DIR": (
+        "the folder {path}, in which monitoring remembers, cannot be used: {reason}",
+        "Set key_rotation_monitoring_dir to a folder that {user} may write. To begin anew, remove it.",
+    ),
+    "E_MONITOR_METRICS": (
+        "the metrics file {path} cannot be written: {reason}",
+        "Set key_rotation_monitoring_metrics_file to a file in a folder that the user who looks may write.",
+    ),
+    "E_MONITOR_REPORT": (
+        "the report {path} cannot be written: {reason}",
+        "Give the user who runs ansible-playbook the right to write it.",
+    ),
     # the run itself
     "E_RECORD_WRITE": (
         "the record {path} cannot be written: {reason}",

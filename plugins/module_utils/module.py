@@ -155,3 +155,32 @@ RECORD_OPTIONS: dict[str, Any] = {
     "authorization": {"type": "raw"},
     "failed_task": {"type": "str"},
 }
+MONITORING_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "rotation_id": {"type": "str"},
+    "state": {"type": "str", "choices": ["watched", "pictured"], "default": "watched"},
+    "census": {"type": "bool", "default": True},
+    "throttle": {
+        "type": "dict",
+        "options": {"ratio": {"type": "float"}, "replica_lag": {"type": "float"}, "pause_file": {"type": "path"}},
+    },
+    "urls": {"type": "list", "elements": "str", "default": []},
+    "tries": {"type": "int", "default": 10},
+    "slower": {"type": "float", "default": 2.0},
+    "baseline": {"type": "str", "choices": ["keep", "take"], "default": "keep"},
+    "log_files": {"type": "list", "elements": "str", "default": []},
+    "log_units": {"type": "list", "elements": "str", "default": []},
+    "log_patterns": {
+        "type": "list",
+        "elements": "str",
+        "default": ["decrypt_failed", "InvalidToken", "Decryption failed"],
+    },
+    "memory_dir": {"type": "path"},
+    "metrics_file": {"type": "path"},
+    "backup_dir": {"type": "path"},
+    "hold_days": {"type": "int", "default": 30},
+    "cryptoperiod_days": {"type": "int", "default": 365},
+    "due_warning_days": {"type": "int", "default": 30},
+}

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import key_files
+from .dialects import DIALECTS
+from .engine.keysets import KeySet
+from .engine.project import Started
 from .engine.rotation import Request
 
 
@@ -40,3 +43,13 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         direct=params["direct"],
         key_files=key_files.files(params["keys"]),
     )
+
+
+def refuse_other_source(params: Mapping[str, Any], started: Started) -> KeySet:
+    """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
+    keys = KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"]))
+    started.refuse_other_keys(key_files.files(params["keys"]), keys.values)
+    names = key_files.names_of_env_file(params["keys"])
+    if names and DIALECTS[params["dialect"]].read_by_application:
+        started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})
+    return keys

@@ -76,7 +76,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.dialects import DIALECTS
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, run
 
@@ -92,9 +91,8 @@ OPTIONS: dict[str, Any] = {
 
 def take_census(module: AnsibleModule) -> dict[str, Any]:
     """Open the application, class every value, and hold it against what was expected."""
-    from ..module_utils import key_files
     from ..module_utils.engine import census, project, rotation
-    from ..module_utils.request import request_of
+    from ..module_utils.request import refuse_other_source, request_of
 
     params = module.params
     with rotation.opened(request_of(params, "census")) as application:
@@ -103,11 +101,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         keyring = application.keyring
     census.refuse_unreadable(tallies)
     found = [tally.as_result() for tally in tallies]
-    keys = _of_files(params)
-    application.started.refuse_other_keys(key_files.files(params["keys"]), keys.values)
-    names = key_files.names_of_env_file(params["keys"])
-    if names and DIALECTS[params["dialect"]].read_by_application:
-        application.started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})
+    keys = refuse_other_source(params, application.started)
     if params["expect_stage"]:
         census.refuse_other_than(params["expect_stage"], tallies, keyring)
         _refuse_other_env(params, keys.key_id, keyring.key_id(params["expect_stage"]))
@@ -118,13 +112,6 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
         "versions": project.versions(),
     }
-
-
-def _of_files(params: dict[str, Any]) -> Any:
-    from ..module_utils import key_files
-    from ..module_utils.engine.keysets import KeySet
-
-    return KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"]))
 
 
 def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:

@@ -36,6 +36,7 @@ RECORDED = (
     "migration",
     "settings",
     "processes",
+    "picture",
     "changed",
 )
 

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from .database import Database, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .throttle import Throttle
 from .tokens import Opened
 
 PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
@@ -28,6 +31,8 @@ DIGEST_MODULUS = 1 << 256
 # A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
 Span = tuple[tuple[str, ...], tuple[str, ...]]
 WHOLE: Span = ((), ())
+# Of each row its key as text, and the values of the columns asked for.
+Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
 
 
 @dataclass
@@ -85,7 +90,7 @@ def pages(
     rows: int = PAGE_ROWS,
     span: Span = WHOLE,
     besides: Sequence[str] = (),
-) -> Iterator[list[tuple[tuple[str, ...], tuple[Any, ...]]]]:
+) -> Iterator[Page]:
     """A span of the table in the order of its key, page by page: (key as text, values of ``members``).
 
     Rows whose present version was written by one of the transactions ``besides`` are left out. Memory holds one page,
@@ -135,8 +140,10 @@ def take(
     *,
     digest_key: bytes,
     leave_alone: Collection[str] = (),
+    throttle: Throttle | None = None,
 ) -> list[Tally]:
-    """Class every value of every target in one snapshot.
+    """Class every value of every target in one snapshot; with a ``throttle`` in none, and with a rest after each page:
+    a snapshot that is held for long keeps VACUUM from its work.
 
     Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token) and
     ``unreadable`` (does, and opens under no key set). Values listed in ``leave_alone`` as table.column:key are counted
@@ -144,18 +151,29 @@ def take(
     """
     tallies = []
     journal = Journal(database, keyring, targets)
-    with database.snapshot():
+    with contextlib.nullcontext() if throttle else database.snapshot():
         for table, key, members in by_table(targets):
             group = [Tally(target) for target in members]
-            for page in pages(database, table, key, members):
+            for page in _rested(pages(database, table, key, members), database, throttle):
                 known = journal.of(members, page)
                 rows = [row_name(row_key) for row_key, _ in page]
                 for place, tally in enumerate(group):
                     values = [values[place] for _, values in page]
                     _class(tally, rows, values, keyring, known, digest_key, leave_alone)
-            _refuse_missed(database, table, group[0].rows)
+            if throttle is None:
+                _refuse_missed(database, table, group[0].rows)
             tallies += group
     return tallies
+
+
+def _rested(found: Iterable[Page], database: Database, throttle: Throttle | None) -> Iterator[Page]:
+    """The same pages, with a rest between them: in proportion to the reading and to what the caller does with one."""
+    began = time.monotonic()
+    for page in found:
+        yield page
+        if throttle:
+            throttle.rest(database, time.monotonic() - began, lambda: False)
+            began = time.monotonic()
 
 
 def _refuse_missed(database: Database, table: Table, seen: int) -> None:
@@ -214,19 +232,19 @@ def _class(
 def refuse_unreadable(tallies: Sequence[Tally]) -> None:
     """Raise E_UNREADABLE or E_PLAINTEXT where a value opens under no key set."""
     for value_class, code in (("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")):
-        count, rows = _odd(tallies, value_class.__eq__)
+        count, rows = odd(tallies, value_class.__eq__)
         if count:
             raise RotationError(code, count=count, rows=rows)
 
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
     """Raise E_NOT_CURRENT where a value is neither empty nor a token of ``stage``."""
-    count, rows = _odd(tallies, lambda name: name not in (stage, "empty"))
+    count, rows = odd(tallies, lambda name: name not in (stage, "empty"))
     if count:
         raise RotationError("E_NOT_CURRENT", count=count, rows=rows, key_id=keyring.key_id(stage))
 
 
-def _odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
+def odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
     """How many values are of the odd classes, and the first of them as ``key_rotation_leave_alone`` names them."""
     count = sum(number for tally in tallies for name, number in tally.classes.items() if is_odd(name))
     rows = [

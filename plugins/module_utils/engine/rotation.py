@@ -64,13 +64,20 @@ class Application:
         """The targets of all databases."""
         return [target for _, survey in self.parts for target in survey.found]
 
-    def census(self, digest_stage: str) -> list[census.Tally]:
-        """Class every value; digests are keyed by the key set of ``digest_stage``."""
+    def census(self, digest_stage: str, throttle: Throttle | None = None) -> list[census.Tally]:
+        """Class every value; digests are keyed by the key set of ``digest_stage``. A throttle as for census.take."""
         key = self.keyring.stages[digest_stage].digest_key
         return [
             tally
             for database, survey in self.parts
-            for tally in census.take(database, survey.found, self.keyring, digest_key=key, leave_alone=self.leave_alone)
+            for tally in census.take(
+                database,
+                survey.found,
+                self.keyring,
+                digest_key=key,
+                leave_alone=self.leave_alone,
+                throttle=throttle,
+            )
         ]
 
     def rehearse(self, destination: str, *, stop_at_unreadable: bool = True) -> None:

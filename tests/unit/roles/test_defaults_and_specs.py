@@ -36,7 +36,17 @@ def read_by(value: Any) -> set[str]:
 
 
 def test_there_are_roles():
-    assert {"plan", "checklist", "backup", "keys", "rotation", "verification", "rollback", "record"} == set(ROLES)
+    assert {
+        "plan",
+        "checklist",
+        "backup",
+        "keys",
+        "rotation",
+        "verification",
+        "rollback",
+        "record",
+        "monitoring",
+    } == set(ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -89,7 +99,7 @@ def test_the_same_variable_of_the_operator_has_the_same_default_in_every_role(ro
             assert not operators or theirs == value, (name, other)
 
 
-READING = ["plan", "checklist", "rotation", "verification", "rollback"]  # roles that look at the data
+READING = ["plan", "checklist", "rotation", "verification", "rollback", "monitoring"]  # roles that look at the data
 
 
 @pytest.mark.parametrize("role", READING)
@@ -123,6 +133,7 @@ KEYS = {"keys": "settings", "dialect": "dialect", "store": "store"}
 @pytest.mark.parametrize("role", READING)
 def test_each_task_that_opens_the_application_is_given_the_same_of_it(role):
     modules = {f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "reencrypt")}
+    modules.add("tetech.key_rotation.monitoring_probe")
     for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
         for block in yaml.safe_load(path.read_text(encoding="utf-8")):
             opening = [task for task in block.get("block", []) if modules & set(task)]

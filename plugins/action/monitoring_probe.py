@@ -1,0 +1,108 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""monitoring_probe on the controller: what the store knows goes to the host, what was seen to a person and a file."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils import atomic_file
+from ..module_utils.errors import RotationError
+from ..module_utils.module import MONITORING_OPTIONS
+from ..module_utils.monitoring import report
+from ..module_utils.record import Record
+from ..module_utils.stores.history import STAGES, History
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+from ..plugin_utils.key_store import expand, state_folder
+
+display = Display()
+NOT_FOR_THE_HOST = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "state")
+COMMANDS = ("verify", "rotate", "monitor", "retire")
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        options = self.options(MONITORING_OPTIONS)
+        history = self.store(options).load()
+        asked = {name: value for name, value in options.items() if name not in NOT_FOR_THE_HOST}
+        known = self._known(history, options)
+        asked.update(key_sets=history.key_sets(), base=history.base, rotation=known, expected=known.get("key_id"))
+        result = self.on_host("monitoring_probe", asked)
+        if "picture" not in result:
+            return result
+        picture = result["picture"]
+        for line in report.lines(picture, str(self.variables.get("inventory_hostname"))):
+            display.display(line)
+        if not self._task.check_mode:
+            result["report"] = self._written(picture)
+        if picture["findings"] and options["state"] == "watched":
+            result.update(failed=True, **_wrong(picture["findings"]).as_result())
+        return result
+
+    def _known(self, history: History, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the store and the record say of versions and dates, and the commands that a person may have to type."""
+        known: dict[str, Any] = {
+            "commands": {playbook: summary.command(self.variables, playbook) for playbook in COMMANDS},
+            "open": None if history.open_rotation == options["rotation_id"] else history.open_rotation,
+            "retirable": [],
+            "retire": None,
+        }
+        if "current" not in history.stages:
+            return known
+        current = history.stage("current")
+        known.update(key_id=current.key_id, created=current.created, origin=current.origin)
+        if options["cryptoperiod_days"]:
+            known["due"] = _later(current.created, options["cryptoperiod_days"])
+            known["due_soon"] = _later(known["due"], -options["due_warning_days"])
+        names = {key_id: stage for stage, key_id in history.stages.items()}
+        known["retirable"] = [
+            {"key_id": version.key_id, "stage": names.get(version.key_id, f"older-{version.key_id}")}
+            for version in history.versions
+            if not version.destroyed and names.get(version.key_id) not in STAGES[:2]
+        ]
+        if known["retirable"]:
+            known["retire"] = _later(self._ended(current.rotation_id, options) or current.created, options["hold_days"])
+        return known
+
+    def _ended(self, rotation_id: str, options: Mapping[str, Any]) -> str | None:
+        """When the rotation that made the current version was completed, as its record says."""
+        try:
+            events = Record(self._records(dict(options)), rotation_id).events()
+        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
+            return None
+        return next((event["time"] for event in events if (event["event"], event["phase"]) == ("rotate", "done")), None)
+
+    def _written(self, picture: dict[str, Any]) -> str:
+        folder = os.path.join(expand(state_folder(self.variables, self._loader)), "monitoring")
+        path = os.path.join(folder, f"{self.variables['inventory_hostname']}.json")
+        try:
+            atomic_file.private_folder(os.path.dirname(path))
+            text = json.dumps(picture, indent=2, sort_keys=True) + "\n"
+            atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
+        except OSError as exc:
+            raise RotationError("E_MONITOR_REPORT", path=path, reason=exc.strerror) from None
+        return path
+
+
+def _wrong(findings: list[dict[str, str]]) -> RotationError:
+    """One error for all findings, with each command once."""
+    commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
+    return RotationError(
+        "E_MONITOR",
+        count=len(findings),
+        findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
+        todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
+        commands=" and ".join(commands),
+    )
+
+
+def _later(time: str, days: int) -> str:
+    moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
+    return f"{moved:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A picture as metrics for the textfile collector of Prometheus' node_exporter.
+
+The format is Prometheus' text exposition format 0.0.4. ``files/`` of the role monitoring has alert rules and a
+dashboard over these names.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import atomic_file
+from ..errors import RotationError
+
+# name: (type, help)
+METRICS: dict[str, tuple[str, str]] = {
+    "key_rotation_monitoring_timestamp_seconds": ("gauge", "When the application was last looked at."),
+    "key_rotation_monitoring_findings": ("gauge", "What the last look found wrong."),
+    "key_rotation_census_failed": ("gauge", "Whether the last look could not open the application's data at all."),
+    "key_rotation_census_timestamp_seconds": ("gauge", "When every value was last tried."),
+    "key_rotation_values": ("gauge", "Values by column and by what opens them: current, previous, unreadable, ..."),
+    "key_rotation_decryption_success_ratio": (
+        "gauge",
+        "Values that open under the current keys, of all that hold one.",
+    ),
+    "key_rotation_seconds": ("gauge", "Median seconds of an answer, or per value that is decrypted."),
+    "key_rotation_baseline_seconds": ("gauge", "The same when the baseline was taken."),
+    "key_rotation_answers_failed": ("gauge", "Tries of the last look that had no good answer."),
+    "key_rotation_log_errors_total": ("counter", "Lines of logs that tell of failed decryption."),
+    "key_rotation_logs_unreadable": ("gauge", "Logs that could not be read."),
+    "key_rotation_created_timestamp_seconds": ("gauge", "When the current keys were made or adopted."),
+    "key_rotation_due_timestamp_seconds": ("gauge", "When the cryptoperiod of the current keys ends."),
+    "key_rotation_retire_timestamp_seconds": ("gauge", "When the hold of the version before the current one ends."),
+}
+Sample = tuple[str, dict[str, str], float]
+
+
+def write(path: str, picture: Mapping[str, Any]) -> None:
+    """The picture as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
+    if not path.endswith(".prom"):
+        raise RotationError(
+            "E_OPTION",
+            name="key_rotation_monitoring_metrics_file",
+            found=f"is {path}",
+            advice="End it in .prom: node_exporter reads no other files.",
+        )
+    try:
+        atomic_file.replace(path, text(picture).encode("utf-8"), mode=0o644)
+    except OSError as exc:
+        raise RotationError("E_MONITOR_METRICS", path=path, reason=exc.strerror) from None
+
+
+def text(picture: Mapping[str, Any]) -> str:
+    """The picture in the text format, each metric with its help."""
+    samples = list(_samples(picture))
+    lines = []
+    for name, (kind, about) in METRICS.items():
+        mine = [sample for sample in samples if sample[0] == name]
+        if mine:
+            lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
+            lines += [f"{name}{_labels(labels)} {value:.10g}" for _, labels, value in mine]
+    return "\n".join(lines) + "\n"
+
+
+def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
+    """Every number of the picture."""
+    project = {"project": picture["project"]}
+    census, rotation = picture["census"], picture["rotation"]
+    yield "key_rotation_monitoring_timestamp_seconds", project, seconds(picture["time"])
+    yield "key_rotation_monitoring_findings", project, len(picture["findings"])
+    if picture["census_asked"]:
+        yield "key_rotation_census_failed", project, census is None
+    if census:
+        yield "key_rotation_census_timestamp_seconds", project, seconds(census["time"])
+        if census["ratio"] is not None:
+            yield "key_rotation_decryption_success_ratio", project, census["ratio"]
+        for target in census["targets"]:
+            column = {**project, "column": f"{target['table']}.{target['column']}"}
+            for name, count in {**target["classes"], "left_alone": target["left_alone"]}.items():
+                yield "key_rotation_values", {**column, "class": name}, count
+    for measure in picture["response"]:
+        what = {**project, "what": measure["what"]}
+        yield "key_rotation_answers_failed", what, measure["errors"]
+        if measure["seconds"] is not None:
+            yield "key_rotation_seconds", what, measure["seconds"]
+        if measure["baseline"] is not None:
+            yield "key_rotation_baseline_seconds", what, measure["baseline"]
+    for source, counts in picture["logs"]["totals"].items():
+        for pattern, count in counts.items():
+            yield "key_rotation_log_errors_total", {**project, "source": source, "pattern": pattern}, count
+    yield "key_rotation_logs_unreadable", project, picture["logs"]["unreadable"]
+    for name in ("created", "due", "retire"):
+        if rotation.get(name):
+            yield f"key_rotation_{name}_timestamp_seconds", project, seconds(rotation[name])
+
+
+def seconds(time: str) -> float:
+    """A time of the record, ISO 8601 in UTC, as seconds since the epoch."""
+    parsed = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ")
+    return parsed.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

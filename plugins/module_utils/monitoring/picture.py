@@ -1,0 +1,220 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One look at an application after a rotation: the runbook's four metrics as a picture, and what is wrong in it.
+
+Decryption success over all rows, time to answer against the baseline, decryption errors in the logs, and a report of
+it. A picture holds names, primary keys, counts, times and key ids; never a value, never a line of a log.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..engine import census, rotation
+from ..engine.keysets import KeySet
+from ..engine.throttle import Throttle
+from ..errors import RotationError
+from ..request import refuse_other_source, request_of
+from ..stores.history import now
+from . import metrics, response
+from .logs import Watched
+from .memory import Memory
+
+ODD = ("unreadable", "plaintext")
+# The playbook to run after what is wrong was mended; for all others it is monitor.
+NEXT = {
+    "E_UNREADABLE": "verify",
+    "E_PLAINTEXT": "verify",
+    "E_NOT_CURRENT": "rotate",
+    "E_ENV_NOT_SWITCHED": "rotate",
+    "E_MONITOR_OPEN": "rotate",
+    "E_MONITOR_OVERDUE": "rotate",
+}
+
+
+def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
+    """Look at the application as ``params`` say (the options of the module monitoring_probe).
+
+    Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
+    should know besides is in ``warnings``. Raises E_OPTION, E_MONITOR_DIR or E_MONITOR_METRICS where nothing could be
+    looked at or kept.
+    """
+    memory = Memory(params["memory_dir"], params["project_dir"])
+    picture: dict[str, Any] = {
+        "time": now(),
+        "project": params["project_dir"],
+        "census_asked": params["census"],
+        "census": None,
+    }
+    problems: list[RotationError] = []
+    # Before the application's settings put anything into our environment, and before a census makes it slower.
+    measures = [response.of_url(url, params["tries"]) for url in params["urls"]]
+    with memory.changed(kept=kept) as seen:
+        watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
+        new = watched.look(params["log_files"], params["log_units"])
+        picture["logs"] = {**_since(seen, params["looker"], watched.totals(), picture["time"]), "just_now": new}
+        known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
+    picture["rotation"] = known
+    picture["logs"]["unreadable"] = len(watched.problems)
+    if params["census"]:
+        try:
+            picture["census"], found, opening = _census(params)
+            problems += found
+            measures += [opening]
+        except RotationError as exc:
+            problems.append(exc)
+    baseline = memory.baseline()
+    taken = {} if params["baseline"] == "take" else baseline
+    picture["response"], slow = response.compare(measures, taken, params["slower"])
+    if kept:
+        first = {measure["what"]: measure["seconds"] for measure in measures if measure["what"] not in taken}
+        measured = {what: [seconds, picture["time"]] for what, seconds in first.items() if seconds is not None}
+        memory.keep_baseline({**baseline, **measured})
+    problems += slow + list(_logs(picture["logs"])) + watched.problems + list(_rotation(params, known, picture["time"]))
+    picture["findings"] = [_finding(problem, known) for problem in problems]
+    picture["warnings"] = [*watched.notes, *_warnings(params, picture, known)]
+    picture["retire"] = _retire(params, known, picture) if params["rotation"] else []
+    if kept and params["metrics_file"]:
+        metrics.write(params["metrics_file"], picture)
+    return picture
+
+
+def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationError], dict[str, Any]]:
+    """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
+    what is written meanwhile is seen as it is then, and no vacuum waits for us."""
+    throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
+    with rotation.opened(request_of(params, "monitoring")) as application:
+        application.refuse_unproved()
+        opening = response.of_opening(application)
+        tallies = application.census("current", throttle)
+        keyring = application.keyring
+        keys: KeySet = refuse_other_source(params, application.started)
+    problems = []
+    if params["expected"] and keys.key_id != params["expected"]:
+        problems.append(
+            RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=keys.key_id, expected=params["expected"])
+        )
+    for code, is_odd in (
+        ("E_UNREADABLE", "unreadable".__eq__),
+        ("E_PLAINTEXT", "plaintext".__eq__),
+        ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *ODD)),
+    ):
+        count, rows = census.odd(tallies, is_odd)
+        if count:
+            about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
+            problems.append(RotationError(code, count=count, rows=rows, **about))
+    targets = [{name: value for name, value in tally.as_result().items() if name != "digest"} for tally in tallies]
+    values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
+    current = sum(tally.classes["current"] for tally in tallies)
+    found = {
+        "time": now(),
+        "targets": targets,
+        "values": values,
+        "current": current,
+        "ratio": current / values if values else None,
+        "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
+    }
+    return found, problems, opening
+
+
+def _since(seen: dict[str, Any], looker: str, totals: dict[str, dict[str, int]], time: str) -> dict[str, Any]:
+    """Counts since the last look of the same looker: the timer and a person each have their own."""
+    last = seen.setdefault("lookers", {}).get(looker, {"time": None, "totals": {}})
+    since = {
+        source: {pattern: count - last["totals"].get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
+        for source, counts in totals.items()
+    }
+    seen["lookers"][looker] = {"time": time, "totals": totals}
+    return {"since": last["time"], "new": since, "totals": totals}
+
+
+def _logs(logs: Mapping[str, Any]) -> Iterator[RotationError]:
+    for source, counts in logs["new"].items():
+        if any(counts.values()):
+            patterns = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
+            yield RotationError(
+                "E_MONITOR_LOG_ERRORS",
+                source=source,
+                count=sum(counts.values()),
+                patterns=patterns,
+                since=logs["since"] or "the first look",
+            )
+
+
+def _rotation(params: Mapping[str, Any], known: Mapping[str, Any], time: str) -> Iterator[RotationError]:
+    """What the store's history says is overdue or left over; the latter only where it was asked just now."""
+    if params["rotation"] and known.get("open"):
+        yield RotationError("E_MONITOR_OPEN", rotation_id=known["open"])
+    if known.get("due") and known["due"] <= time:
+        yield RotationError("E_MONITOR_OVERDUE", key_id=known["key_id"], created=known["created"], due=known["due"])
+
+
+def _finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]:
+    command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
+    return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
+
+
+def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
+    if not picture["logs"]["totals"]:
+        yield (
+            "no log was looked at: set key_rotation_log_files or key_rotation_log_units to where the application writes"
+            " its errors"
+        )
+    if not params["urls"]:
+        yield "no answer was timed: set key_rotation_health_url"
+    soon = known.get("due_soon")
+    if soon and soon <= picture["time"] < known["due"]:
+        yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"
+
+
+def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each version that is no longer current: whether it may be destroyed, and if not, why."""
+    found = picture["census"]
+    backups = _backups(params["backup_dir"])
+    answers = []
+    for version in known["retirable"]:
+        reasons = []
+        if known.get("open"):
+            reasons.append(f"rotation {known['open']} is open")
+        if known["retire"] and picture["time"] < known["retire"]:
+            reasons.append(f"it is held until {known['retire'][:10]}")
+        if found is None or version["stage"] not in found["key_ids"]:
+            reasons.append("no census has looked for its values")
+        else:
+            count = _count(found, (version["stage"],))
+            reasons += [f"{count:,} values are under it"] if count else []
+            lost = _count(found, ODD)
+            reasons += [f"{lost:,} values open under no key, and it may open backups of them"] if lost else []
+        needing = backups["needed"].get(version["key_id"], [])
+        reasons += [f"the backup {', '.join(needing)} needs it"] if needing else []
+        reasons += (
+            [f"the manifest {', '.join(backups['silent'])} does not say what it needs"] if backups["silent"] else []
+        )
+        answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": backups["looked"]})
+    return answers
+
+
+def _count(found: Mapping[str, Any], classes: Sequence[str]) -> int:
+    return sum(target["classes"].get(name, 0) for target in found["targets"] for name in classes)
+
+
+def _backups(folder: str | None) -> dict[str, Any]:
+    """What the manifests in the backup folder say: which backup needs which version, and which do not say."""
+    needed: dict[str, list[str]] = {}
+    silent = []
+    paths = sorted(glob.glob(os.path.join(glob.escape(os.path.expanduser(folder or "")), "*.json"))) if folder else []
+    for path in paths:
+        name = os.path.basename(path)[: -len(".json")]
+        try:
+            with open(path, encoding="utf-8") as handle:
+                key_ids = list(json.load(handle)["key_ids"])
+        except (OSError, ValueError, KeyError, TypeError):
+            silent.append(name)
+            continue
+        for key_id in key_ids:
+            needed.setdefault(str(key_id), []).append(name)
+    return {"needed": needed, "silent": silent, "looked": len(paths)}

@@ -1,0 +1,95 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A picture as lines that a person reads: the four metrics, then what is wrong and what to type."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .response import milliseconds
+
+
+def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
+    """The report, line by line."""
+    findings = picture["findings"]
+    yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(len(findings))}"
+    yield from _decryption(picture)
+    yield from _response(picture)
+    yield from _logs(picture["logs"])
+    yield from _rotation(picture)
+    for warning in picture["warnings"]:
+        yield f"  note        {warning}"
+    for finding in findings:
+        yield f"  WRONG       {finding['code']}: {finding['what']}"
+        yield f"              {finding['todo']}"
+    for command in dict.fromkeys(finding["next"] for finding in findings if finding["next"]):
+        yield f"  then type   {command}"
+
+
+def _verdict(count: int) -> str:
+    return f"{count} findings" if count > 1 else "1 finding" if count else "all is well"
+
+
+def _decryption(picture: Mapping[str, Any]) -> Iterator[str]:
+    census = picture["census"]
+    if census is None:
+        yield "  decryption  " + ("could not be tried" if picture["census_asked"] else "not tried on this host")
+        return
+    if census["ratio"] is None:
+        yield "  decryption  there is no value"
+        return
+    yield (
+        f"  decryption  {percent(census['ratio'])} of values open under the current keys:"
+        f" {census['current']:,} of {census['values']:,}"
+    )
+    for target in census["targets"]:
+        odd = {name: count for name, count in target["classes"].items() if name not in ("current", "empty") and count}
+        odd.update({"left alone": target["left_alone"]} if target["left_alone"] else {})
+        if odd:
+            counts = ", ".join(f"{count:,} {name}" for name, count in sorted(odd.items()))
+            yield f"              {target['table']}.{target['column']}: {counts}"
+
+
+def percent(ratio: float) -> str:
+    """So many digits that one value among many still shows: never 100 % unless it is."""
+    missing = 100 * (1 - ratio)
+    digits = max(2, math.ceil(round(-math.log10(missing), 6))) if missing > 0 else 2
+    return f"{100 * ratio:.{digits}f} %"
+
+
+def _response(picture: Mapping[str, Any]) -> Iterator[str]:
+    for measure in picture["response"]:
+        unit = "per value" if measure["what"] == "decryption" else f"median of {measure['tries']}"
+        now = "no answer" if measure["seconds"] is None else f"{milliseconds(measure['seconds'])} {unit}"
+        if measure["baseline"] is None:
+            against = "the baseline from now on" if measure["seconds"] is not None else "no baseline"
+        else:
+            taken = measure["baseline_taken"][:16].replace("T", " ")
+            against = f"baseline {milliseconds(measure['baseline'])} of {taken}"
+            against += f", ratio {measure['ratio']}" if measure["ratio"] is not None else ""
+        yield f"  response    {measure['what']}: {now} ({against})"
+
+
+def _logs(logs: Mapping[str, Any]) -> Iterator[str]:
+    since = f"since {logs['since']}" if logs["since"] else "watched from now on"
+    for source, counts in logs["new"].items():
+        errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
+        yield f"  log errors  {source}: {errors or 'none'} {since}"
+
+
+def _rotation(picture: Mapping[str, Any]) -> Iterator[str]:
+    known = picture["rotation"]
+    if not known.get("key_id"):
+        yield "  keys        the key store has no version yet: when the next rotation is due is not known"
+        return
+    due = f", next rotation due on {known['due'][:10]}" if known.get("due") else ""
+    yield f"  keys        {known['key_id']}, {known['origin']} on {known['created'][:10]}{due}"
+    for version in picture["retire"]:
+        if not version["safe"]:
+            yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
+            continue
+        looked = f"{version['backups']} backups looked at" if version["backups"] else "no backup was found to look at"
+        yield f"  retire      {version['key_id']} ({version['stage']}) may go, nothing needs it ({looked}):"
+        yield f"              {known['commands']['retire']}"

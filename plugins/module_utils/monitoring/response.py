@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the application takes to answer, and the engine to open a value, held against a baseline.
+
+A measure is the median of several tries: one slow answer among ten tells nothing. It is slow when it is both so many
+times its baseline and so many seconds above it: twice nothing is nothing.
+"""
+
+from __future__ import annotations
+
+import http.client
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import RotationError
+
+TIMEOUT_SECONDS = 10.0
+PATIENCE = 3  # tries without an answer, after which no more are made
+MOST_BYTES = 1 << 20  # that are read of an answer
+OPENING = "decryption"  # the name of the engine's own measure
+SAMPLE_PAGES, SAMPLE_TRIES = 3, 3
+# Seconds that a measure must at least be above its baseline.
+FLOOR = {OPENING: 0.000_1}
+FLOOR_OF_ANSWERS = 0.05
+
+
+def of_url(url: str, tries: int) -> dict[str, Any]:
+    """The median seconds of one address, and how many tries had no good answer. Raises E_OPTION."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    seconds: list[float] = []
+    errors: list[str] = []
+    for _ in range(tries):
+        began = time.perf_counter()
+        try:
+            with opener.open(_request(url), timeout=TIMEOUT_SECONDS) as answer:
+                answer.read(MOST_BYTES)
+        except urllib.error.HTTPError as exc:
+            errors.append(f"HTTP {exc.code}")
+        except urllib.error.URLError as exc:
+            errors.append(type(exc.reason).__name__)
+        except (OSError, http.client.HTTPException) as exc:
+            errors.append(type(exc).__name__)
+        else:
+            seconds.append(time.perf_counter() - began)
+        if len(errors) >= PATIENCE and not seconds:
+            break
+    return {
+        "what": shown(url),
+        "seconds": statistics.median(seconds) if seconds else None,
+        "tries": len(seconds) + len(errors),
+        "errors": len(errors),
+        "error": errors[-1] if errors else "",
+    }
+
+
+def shown(url: str) -> str:
+    """The address without its query, which may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def _request(url: str) -> urllib.request.Request:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        good = False
+    if not good:
+        advice = "Write it as http://host:port/path or https://host/path, without a user."
+        raise RotationError("E_OPTION", name="key_rotation_health_url", found="is no address", advice=advice)
+    return urllib.request.Request(url, headers={"User-Agent": "tetech.key_rotation"})  # noqa: S310  # seen to be http
+
+
+def of_opening(application: Any) -> dict[str, Any]:
+    """The seconds per value that the engine takes to open values of the first pages of each table."""
+    from ..engine import census
+
+    samples = [
+        (target, [name for name, _ in page], [values[place] for _, values in page])
+        for database, survey in application.parts
+        for table, key, members in census.by_table(survey.found)
+        for page in islice(census.pages(database, table, key, members), SAMPLE_PAGES)
+        for place, target in enumerate(members)
+    ]
+    measured = list(islice(_opened(samples, application.keyring), 1, SAMPLE_TRIES + 1))  # the first derives keys
+    values = measured[0][1]
+    return {
+        "what": OPENING,
+        "seconds": statistics.median(seconds for seconds, _ in measured) / values if values else None,
+        "tries": values,
+        "errors": 0,
+        "error": "",
+    }
+
+
+def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -> Iterator[tuple[float, int]]:
+    """Again and again, seconds and values."""
+    from ..engine import census
+
+    while True:
+        began, count = time.perf_counter(), 0
+        for target, rows, values in samples:
+            count += len(census.look(target, [census.row_name(row) for row in rows], values, keyring, {}))
+        yield time.perf_counter() - began, count
+
+
+def compare(
+    measures: Sequence[dict[str, Any]], baseline: Mapping[str, Sequence[Any]], slower: float
+) -> tuple[list[dict[str, Any]], list[RotationError]]:
+    """Each measure with its baseline and the ratio to it; E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""
+    compared: list[dict[str, Any]] = []
+    problems = []
+    for measure in measures:
+        what, now = measure["what"], measure["seconds"]
+        before, taken = baseline.get(what, (None, None))
+        ratio = round(now / before, 2) if now is not None and before else None
+        compared.append({**measure, "baseline": before, "baseline_taken": taken, "ratio": ratio})
+        if measure["errors"]:
+            problems.append(
+                RotationError(
+                    "E_MONITOR_ANSWER",
+                    url=what,
+                    errors=measure["errors"],
+                    tries=measure["tries"],
+                    error=measure["error"],
+                )
+            )
+        if ratio and ratio > slower and now - before > FLOOR.get(what, FLOOR_OF_ANSWERS):
+            problems.append(
+                RotationError(
+                    "E_MONITOR_SLOW", what=what, now=milliseconds(now), before=milliseconds(before), ratio=ratio
+                )
+            )
+    return compared, problems
+
+
+def milliseconds(seconds: float) -> str:
+    """For a person."""
+    return f"{seconds * 1000:.3g} ms"

@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: monitoring_probe
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Look at an application after a rotation, against how it was before
+description:
+  - Tries every value of every target under every version in the store, in small reads with rests between them.
+  - Times the answers of O(urls) and the decryption of values, and holds the medians against a baseline.
+  - Counts the lines of logs that tell of failed decryption since the last look. No line's text leaves the host.
+  - Says when the next rotation is due, and whether the version before may be destroyed.
+  - Fails where something is wrong, naming tables and primary keys, never values, and what to type next.
+  - Keeps the last picture as C(.key_rotation/PROJECT/monitoring/HOST.json) beside the inventory.
+  - In check mode it looks all the same, and remembers and writes nothing.
+options:
+  state:
+    description:
+      - V(watched) fails where something is wrong.
+      - V(pictured) says it and does not fail. Taken before and after a rotation, for its record.
+    type: str
+    choices: [watched, pictured]
+    default: watched
+  census:
+    description: Whether to try every value. One host of an application is enough.
+    type: bool
+    default: true
+  throttle:
+    description: Room for the application. The rest is in proportion to the work, also with nothing set.
+    type: dict
+    suboptions:
+      ratio:
+        description: Seconds of rest per second of work.
+        type: float
+      replica_lag:
+        description: Wait while a replica is more seconds behind.
+        type: float
+      pause_file:
+        description: Wait while this file exists on the host.
+        type: path
+  urls:
+    description: Addresses to time, from the host itself and through no proxy. An answer of 400 or above is an error.
+    type: list
+    elements: str
+    default: []
+  tries:
+    description: How often each is asked. Its median counts.
+    type: int
+    default: 10
+  slower:
+    description: >-
+      How many times its baseline a median must be to be wrong. It must also be 50 ms above it, and decryption 0.1 ms
+      per value.
+    type: float
+    default: 2.0
+  baseline:
+    description:
+      - V(keep) compares with the baseline that is there, and takes one where there is none.
+      - V(take) takes a new one.
+    type: str
+    choices: [keep, take]
+    default: keep
+  log_files:
+    description:
+      - Log files of the application, or globs. Read from where the last look ended, also through rotation.
+      - A log that was never asked for before is begun at its end.
+    type: list
+    elements: str
+    default: []
+  log_units:
+    description: Systemd units whose journal is looked at. The user must be allowed to read it (group systemd-journal).
+    type: list
+    elements: str
+    default: []
+  log_patterns:
+    description: Regular expressions. A line counts once, under the first one that it has.
+    type: list
+    elements: str
+    default: [decrypt_failed, InvalidToken, Decryption failed]
+  memory_dir:
+    description:
+      - Folder on the host for the baseline and for how far logs were read.
+      - Without it, C(~/.local/state/key_rotation/monitoring/PROJECT) of the user who runs the module.
+    type: path
+  metrics_file:
+    description: A C(.prom) file on the host for the textfile collector of node_exporter, made with mode 0644.
+    type: path
+  backup_dir:
+    description: Folder on the host whose manifests say which version a backup needs.
+    type: path
+  hold_days:
+    description: Days after a rotation for which the version before is kept in any case.
+    type: int
+    default: 30
+  cryptoperiod_days:
+    description: Days after which keys are to be rotated again. 0 for none.
+    type: int
+    default: 365
+  due_warning_days:
+    description: Days before that for which it is said.
+    type: int
+    default: 30
+  rotation_id:
+    description: The rotation whose record this goes into. Without it, it goes into none.
+    type: str
+  record_dir:
+    description:
+      - Folder of the records on the control node.
+      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+    type: path
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: See that all is well after a rotation
+  tetech.key_rotation.monitoring_probe:
+    project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
+    urls: [http://127.0.0.1:8000/health/]
+    log_files: [/srv/food_ordering/logs/*.log]
+    metrics_file: /var/lib/prometheus/node-exporter/key_rotation.prom
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+picture:
+  description:
+    - What was seen. V(census), V(response), V(logs), V(rotation), V(retire), V(findings) and V(warnings).
+    - Each finding has C(code), C(what), C(todo) and C(next), the command to type.
+  type: dict
+  returned: when something could be looked at
+report:
+  description: File of the picture on the control node.
+  type: str
+  returned: when it was written
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import MONITORING_OPTIONS, run
+
+# What the control node knows from its store, set by the action plugin.
+OPTIONS: dict[str, Any] = {
+    **{name: option for name, option in MONITORING_OPTIONS.items() if name != "store"},
+    "expected": {"type": "str", "no_log": False},
+    "rotation": {"type": "dict", "default": {}},
+    "looker": {"type": "str", "default": "playbook"},
+}
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """One look. That something is wrong is for the control node to say."""
+    from ..module_utils.monitoring import picture
+
+    return {"changed": False, "picture": picture.take(module.params, kept=not module.check_mode)}
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), look)
+
+
+if __name__ == "__main__":
+    main()

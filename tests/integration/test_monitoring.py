@@ -1,0 +1,161 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""monitor.yml on the real application: one bad value among many, a worker under old keys, a key that is due."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from .conftest import PLAYBOOKS, Site
+
+ROWS = 100_000
+FILL = """
+INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active, first_name, last_name, email, date_joined)
+SELECT 'many' || n, '', false, false, true, '', '', '', now() FROM generate_series(1, %s) n;
+INSERT INTO customer_userprofile (user_id, _full_name_encrypted, _phone_number_encrypted, _address_encrypted, {rest})
+SELECT u.id, p._full_name_encrypted, p._phone_number_encrypted, p._address_encrypted, {rest_of_p}
+FROM auth_user u CROSS JOIN (SELECT * FROM customer_userprofile WHERE _full_name_encrypted IS NOT NULL
+  AND _phone_number_encrypted IS NOT NULL AND _address_encrypted IS NOT NULL LIMIT 1) p WHERE u.username LIKE 'many%%';
+"""
+
+
+def fill(site: Site, rows: int) -> None:
+    """That many more profiles, their tokens all the same."""
+    named = "SELECT column_name FROM information_schema.columns WHERE table_name = 'customer_userprofile'"
+    rest = [str(name) for (name,) in site.sql(named) if name not in ("id", "user_id") and "_encrypted" not in str(name)]
+    statement = FILL.format(rest=", ".join(rest), rest_of_p=", ".join(f"p.{name}" for name in rest))
+    site.sql(statement, (rows,))
+
+
+def options(site: Site, **more: object) -> tuple[str, str]:
+    """Everything that is written goes below the site; nothing rests, so that the test is fast."""
+    ours = {"dir": str(site.folder / "monitoring"), "throttle": {"ratio": 0.0}, "tries": 3}
+    settings = {f"key_rotation_monitoring_{name}": value for name, value in ours.items()}
+    return "-e", json.dumps({**settings, **more})
+
+
+def picture(site: Site) -> dict[str, Any]:
+    (path,) = site.folder.glob(".key_rotation/*/monitoring/app.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) -> None:
+    fill(site, ROWS)
+    metrics = site.folder / "key_rotation.prom"
+    asked = options(site, key_rotation_monitoring_metrics_file=str(metrics))
+    ((pk, token),) = site.sql(
+        "SELECT id, _phone_number_encrypted FROM customer_userprofile ORDER BY id OFFSET 77777 LIMIT 1"
+    )
+    flipped = str(token)[:60] + ("A" if str(token)[60] != "A" else "B") + str(token)[61:]
+    site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = %s WHERE id = %s", (flipped, pk))
+
+    outcome = site.play("monitor", *asked)
+
+    assert outcome.code != 0
+    text = " ".join(outcome.text.split())
+    assert f"E_UNREADABLE: 1 values open under no known key: customer_userprofile._phone_number_encrypted:{pk}" in text
+    assert f"then type ansible-playbook verify.yml -i {os.path.relpath(site.inventory, PLAYBOOKS)}" in text
+    assert flipped not in outcome.text
+    seen = picture(site)
+    assert seen["census"]["values"] - seen["census"]["current"] == 1
+    assert seen["census"]["values"] > 3 * ROWS
+    written = metrics.read_text(encoding="utf-8")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=written, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    labels = f'project="{site.project}",column="customer_userprofile._phone_number_encrypted"'
+    assert f'key_rotation_values{{{labels},class="unreadable"}} 1\n' in written
+    assert re.search(r"key_rotation_decryption_success_ratio\S+ 0\.99999\d+\n", written)
+
+
+@pytest.fixture
+def serve(site: Site) -> Iterator[Callable[[], str]]:
+    """Start the application's own server; its address. A second call stops the first one."""
+    running: list[subprocess.Popen[bytes]] = []
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+
+    def stop() -> None:
+        for process in running:
+            process.kill()
+            process.wait()
+        running.clear()
+
+    def start() -> str:
+        stop()
+        argv = [str(site.project / ".venv/bin/python"), "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
+        clean = {"PATH": os.environ["PATH"]}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running.append(subprocess.Popen(argv, cwd=site.project, env=clean, **quiet))
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and running[0].poll() is None:
+            with suppress(OSError), urllib.request.urlopen(f"{address}/health/") as answer:
+                assert answer.status == 200
+                return address
+            time.sleep(0.1)
+        pytest.fail("the application's server does not answer")
+
+    yield start
+    stop()
+
+
+def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Callable[[], str]) -> None:
+    address, log = serve(), site.project / "logs/security.log"
+    asked = options(site, key_rotation_health_url=f"{address}/health/")
+
+    rotated = site.play("rotate", *asked)
+
+    assert rotated.code == 0, rotated.text
+    before, after = pictures(site)
+    (timed,) = before["response"]
+    assert (timed["what"], timed["errors"], timed["baseline"]) == (f"{address}/health/", 0, None)
+    assert after["response"][0]["baseline"] == timed["seconds"]
+    for _ in range(2):
+        urllib.request.urlopen(f"{address}/profiles/1/").close()  # three fields, read with the old keys
+    log.rename(f"{log}.1")  # as logrotate does
+    log.touch()
+
+    stale = site.play("monitor", *asked)
+
+    assert stale.code != 0
+    text = " ".join(stale.text.split())
+    assert re.search(rf"E_MONITOR_LOG_ERRORS: {log}\S* ?: 6 lines tell of failed decryption since 20\S+ \(6 Dec", text)
+    assert "100.00 % of values open under the current keys" in text
+    assert re.search(r"retire +[0-9a-f]{16} \(previous\): not yet, it is held until 20", text)
+    log.with_name("security.log.1").unlink()
+    serve()
+    urllib.request.urlopen(f"{address}/profiles/1/").close()
+    over = {"key_rotation_health_url": f"{address}/health/", "key_rotation_hold_days": 0}
+    held = site.files()
+    asked = options(site, **over, key_rotation_backup_dir=str(site.folder / "none"))
+
+    dry = site.play("monitor", "--check", *asked)
+
+    assert dry.code == 0, dry.text
+    assert site.files() == held, "a dry run remembers nothing"
+    text = " ".join(dry.text.split())
+    assert ": all is well" in text
+    previous = site.stored()["stages"]["previous"]
+    inventory = os.path.relpath(site.inventory, PLAYBOOKS)
+    assert f"{previous} (previous) may go, nothing needs it (no backup was found to look at): " in text
+    assert f"ansible-playbook retire.yml -i {inventory}" in text
+
+
+def pictures(site: Site) -> list[dict[str, Any]]:
+    """Those in the record of the rotation, in their order."""
+    (path,) = (site.folder / "records").glob("*/record.jsonl")
+    events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [event["picture"] for event in events if (event["event"], event["phase"]) == ("monitoring_probe", "done")]

@@ -1,0 +1,123 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.action.monitoring_probe import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
+
+EMPTY = {
+    "time": "2026-11-25T09:00:00Z",
+    "project": "/srv/app",
+    "census_asked": False,
+    "census": None,
+    "response": [],
+    "logs": {"since": None, "new": {}, "totals": {}},
+    "rotation": {},
+    "retire": [],
+    "findings": [],
+    "warnings": [],
+}
+BAD = [
+    {
+        "code": "E_UNREADABLE",
+        "what": "1 values open under no known key: t.c:7",
+        "todo": "Restore.",
+        "next": "verify it",
+    },
+    {"code": "E_MONITOR_OVERDUE", "what": "the keys are old", "todo": "Rotate.", "next": "rotate it"},
+]
+
+
+@pytest.fixture
+def look(run_action, monkeypatch):
+    """What the host is asked, and how the task ends, for what the host found."""
+
+    def run(findings=(), **args):
+        asked = {}
+
+        def on_host(self, module, given):
+            asked.update(given)
+            return {"changed": False, "picture": {**EMPTY, "findings": list(findings)}}
+
+        monkeypatch.setattr(ActionModule, "on_host", on_host)
+        return asked, run_action("monitoring_probe", project_dir="/srv/app", **args)
+
+    return run
+
+
+@pytest.fixture
+def rotated(stored, loader, tmp_path):
+    """A store whose rotation r1 is completed: its version was made in January, its record closed in March."""
+    with open_store({"path": stored}, {}, loader).change() as history:
+        history.promote()
+        history.close("r1")
+        history.stage("current").created = "2026-01-01T00:00:00Z"
+    path = tmp_path / "records/r1/record.jsonl"
+    path.parent.mkdir(parents=True)
+    event = {"seq": 1, "time": "2026-03-01T00:00:00Z", "rotation_id": "r1", "event": "rotate", "phase": "done"}
+    path.write_text(json.dumps(event) + "\n")
+    assert Record(str(tmp_path / "records"), "r1").events()
+
+
+def test_the_host_is_told_the_dates_that_the_store_and_the_record_give(look, rotated, old_keys, new_keys):
+    asked, result = look(cryptoperiod_days=365, due_warning_days=30, hold_days=10)
+    assert not result.get("failed"), result
+    known = asked["rotation"]
+    assert (known["key_id"], known["created"], known["open"]) == (new_keys.key_id, "2026-01-01T00:00:00Z", None)
+    assert (known["due"], known["due_soon"]) == ("2027-01-01T00:00:00Z", "2026-12-02T00:00:00Z")
+    assert known["retire"] == "2026-03-11T00:00:00Z", "ten days after the rotation was completed"
+    assert known["retirable"] == [{"key_id": old_keys.key_id, "stage": "previous"}]
+    assert asked["expected"] == new_keys.key_id
+    assert set(asked["key_sets"]) == {"current", "previous"}
+
+
+def test_the_host_gets_no_store_and_no_record_of_it(look, rotated, store_path):
+    asked, _ = look()
+    assert store_path not in str(asked)
+    assert not {"store", "record_dir", "hold_days"} & set(asked)
+    values = [value for values in asked["key_sets"].values() for value in values.values()]
+    assert not any(value in str(asked["rotation"]) for value in values)
+
+
+def test_no_cryptoperiod_is_never_due(look, rotated):
+    asked, _ = look(cryptoperiod_days=0)
+    assert "due" not in asked["rotation"]
+
+
+def test_a_rotation_that_is_open_is_told_unless_it_is_the_one_that_asks(look, stored):
+    assert look()[0]["rotation"]["open"] == "r1"
+    assert look(rotation_id="r1", state="pictured")[0]["rotation"]["open"] is None
+
+
+def test_an_application_that_was_never_rotated_has_no_dates(look):
+    asked, result = look()
+    assert (asked["expected"], asked["key_sets"], asked["rotation"]["retirable"]) == (None, {}, [])
+    assert not result.get("failed")
+
+
+def test_what_is_wrong_fails_the_task_with_all_of_it_and_each_command_once(look, rotated):
+    _, result = look([*BAD, BAD[0]])
+    assert result["failed"]
+    assert result["error"]["code"] == "E_MONITOR"
+    assert "3 findings: E_UNREADABLE: 1 values open under no known key: t.c:7; E_MONITOR_OVERDUE" in result["msg"]
+    assert result["msg"].endswith("Restore. Rotate. Then type: verify it and rotate it")
+
+
+def test_a_picture_never_fails_and_goes_into_the_record(look, rotated, tmp_path):
+    _, result = look(BAD, rotation_id="r1", state="pictured")
+    assert not result.get("failed")
+    last = Record(str(tmp_path / "records"), "r1").events()[-1]
+    assert (last["event"], last["phase"], last["picture"]["findings"]) == ("monitoring_probe", "done", BAD)
+
+
+def test_the_picture_is_kept_on_the_control_node_but_not_by_a_dry_run(look, rotated, home):
+    folder = home / ".local/state/key_rotation/default/monitoring"
+    look(check=True)
+    assert not folder.exists()
+    _, result = look(BAD)
+    assert json.loads((folder / "web.json").read_text())["findings"] == BAD
+    assert result["report"] == str(folder / "web.json")

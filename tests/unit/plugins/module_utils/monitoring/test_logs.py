@@ -1,0 +1,205 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring.logs import LINE_BYTES, Watched
+
+PATTERNS = ["decrypt_failed", "InvalidToken", "Decryption failed"]
+BAD = "ERROR 2026-11-25 core.encryption 4711 Decryption failed: \n"
+GOOD = "INFO 2026-11-25 core.encryption 4711 all is well\n"
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "security.log"
+
+
+@pytest.fixture
+def look(log):
+    """One look; how many lines it found in the log. Between looks the memory is what a file would hold."""
+    kept = {}
+
+    def at(files=None):
+        watched = Watched(kept, PATTERNS)
+        found = watched.look(files or [str(log)], [])
+        at.problems, at.notes, at.totals = watched.problems, watched.notes, watched.totals()
+        kept.update(json.loads(json.dumps(kept)))
+        return sum(sum(counts.values()) for counts in found.values())
+
+    return at
+
+
+def write(path, text):
+    with path.open("a") as handle:
+        handle.write(text)
+
+
+def test_each_line_counts_once_and_only_from_the_first_look_on(log, look):
+    write(log, BAD * 5)
+    assert look() == 0
+    write(log, GOOD + BAD * 2 + GOOD)
+    assert look() == 2
+    assert look() == 0
+    assert look.totals == {str(log): {"decrypt_failed": 0, "InvalidToken": 0, "Decryption failed": 2}}
+
+
+def test_a_line_that_has_two_patterns_counts_under_the_first(log, look):
+    write(log, GOOD)
+    look()
+    write(log, "decrypt_failed: InvalidToken\n")
+    assert look() == 1
+    assert look.totals[str(log)]["decrypt_failed"] == 1
+
+
+def test_a_line_that_is_being_written_counts_when_it_is_whole(log, look):
+    write(log, GOOD + "ERROR Decr")
+    look()
+    write(log, "yption failed")
+    assert look() == 0
+    write(log, "\n")
+    assert look() == 1
+
+
+def test_a_log_that_comes_later_is_read_from_its_beginning(log, look):
+    assert look() == 0
+    write(log, BAD)
+    assert look() == 1
+
+
+def test_a_log_that_comes_and_is_rotated_away_between_two_looks_is_read(log, look):
+    look()
+    write(log, BAD)
+    log.rename(f"{log}.1")
+    write(log, BAD * 2)
+    assert look() == 3
+
+
+def test_a_log_that_is_asked_for_later_is_begun_at_its_end(log, look, tmp_path):
+    other = tmp_path / "other.txt"
+    write(other, BAD)
+    look()
+    assert look([str(log), str(other)]) == 0
+
+
+def test_what_was_written_before_a_rotation_is_read_under_the_new_name(log, look):
+    write(log, GOOD)
+    look()
+    write(log, BAD)
+    log.rename(f"{log}.1")
+    write(log, BAD * 2)
+    assert look() == 3
+    assert look.notes == []
+    assert look() == 0
+
+
+def test_two_rotations_between_two_looks_lose_nothing(log, look):
+    write(log, GOOD)
+    look()
+    write(log, BAD)
+    log.rename(f"{log}.2")
+    write(log, BAD * 2)
+    log.rename(f"{log}.1")
+    write(log, BAD * 4)
+    assert look() == 7
+
+
+def test_what_an_earlier_rotation_left_is_not_read_again(log, look):
+    older = log.with_name("security.log.1")
+    write(older, BAD)
+    os.utime(older, (1, 1))
+    write(log, GOOD)
+    look()
+    older.rename(f"{log}.2")
+    log.rename(f"{log}.1")
+    write(log, BAD)
+    assert look() == 1
+
+
+def test_a_log_that_is_copied_and_cut_is_read_on_in_the_copy(log, look):
+    """logrotate's copytruncate: the log keeps its inode."""
+    write(log, GOOD * 3)
+    look()
+    write(log, BAD)
+    shutil.copy(log, f"{log}.1")
+    os.truncate(log, 0)
+    write(log, BAD * 2)
+    assert look() == 3
+    assert look.notes == []
+
+
+def test_a_log_that_was_cut_and_is_longer_than_before_is_read_from_its_beginning(log, look):
+    write(log, GOOD)
+    look()
+    os.truncate(log, 0)
+    write(log, BAD * 4)
+    assert look() == 4
+    assert len(look.notes) == 1, "what was written before the cut may be lost, and that is said"
+
+
+def test_an_inode_that_another_file_has_by_now_is_no_continuation(log, look, tmp_path):
+    write(log, GOOD * 2)
+    look()
+    inode = log.stat().st_ino
+    log.unlink()
+    write(log, BAD * 3)  # tmpfs and ext4 give the number out again
+    assert look() == 3, (inode, log.stat().st_ino)
+
+
+def test_a_line_longer_than_memory_should_hold_is_taken_in_parts(log, look):
+    write(log, GOOD)
+    look()
+    write(log, "x" * (3 * LINE_BYTES) + "\n" + BAD)
+    assert look() == 1
+
+
+def test_a_glob_watches_every_log_and_no_compressed_one(look, tmp_path):
+    for name in ("a.log", "b.log", "c.log.gz"):
+        write(tmp_path / name, GOOD)
+    look([f"{tmp_path}/*.log*"])
+    for name in ("a.log", "b.log", "c.log.gz"):
+        write(tmp_path / name, BAD)
+    assert look([f"{tmp_path}/*.log*"]) == 2
+
+
+def test_a_glob_that_matches_rotated_logs_too_counts_nothing_twice(log, look):
+    every = [f"{log}*"]
+    write(log, GOOD)
+    look(every)
+    write(log, BAD)
+    log.rename(f"{log}.1")
+    write(log, BAD)
+    assert look(every) == 2
+    assert look(every) == 0
+
+
+def test_a_log_that_may_not_be_read_is_a_problem_and_is_read_on_later(log, as_ordinary_user, public_folder):
+    path = public_folder / "security.log"
+    write(path, GOOD)
+    path.chmod(0)
+
+    def looked() -> str:
+        watched = Watched({}, PATTERNS)
+        watched.look([str(path)], [])
+        return str(watched.problems[0])
+
+    assert as_ordinary_user(looked).startswith(f"E_MONITOR_LOG: {path} cannot be read: Permission denied")
+
+
+def test_a_pattern_that_is_none_is_refused():
+    with pytest.raises(RotationError, match="E_OPTION"):
+        Watched({}, ["("])
+
+
+def test_no_text_of_a_line_is_remembered(log):
+    write(log, GOOD)
+    kept = {}
+    Watched(kept, PATTERNS).look([str(log)], [])
+    write(log, "Decryption failed for CANARY\n")
+    Watched(kept, PATTERNS).look([str(log)], [])
+    assert "CANARY" not in json.dumps(kept)

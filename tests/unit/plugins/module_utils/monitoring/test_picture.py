@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A look without a census; with one, it is tried on the real application (integration/test_monitoring.py)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import picture
+
+PREVIOUS = "d" * 16
+KNOWN = {
+    "key_id": "c" * 16,
+    "created": "2026-01-01T00:00:00Z",
+    "due": "2999-01-01T00:00:00Z",
+    "due_soon": "2998-12-01T00:00:00Z",
+    "open": None,
+    "retire": "2026-02-01T00:00:00Z",
+    "retirable": [{"key_id": PREVIOUS, "stage": "previous"}],
+    "commands": {name: f"ansible-playbook {name}.yml" for name in ("verify", "rotate", "monitor", "retire")},
+}
+
+
+@pytest.fixture
+def params(tmp_path):
+    (tmp_path / "backups").mkdir()
+    return {
+        "project_dir": "/srv/app",
+        "memory_dir": str(tmp_path / "memory"),
+        "metrics_file": None,
+        "census": False,
+        "urls": [],
+        "tries": 1,
+        "slower": 2.0,
+        "baseline": "keep",
+        "log_files": [f"{tmp_path}/*.log"],
+        "log_units": [],
+        "log_patterns": ["InvalidToken"],
+        "backup_dir": str(tmp_path / "backups"),
+        "rotation": KNOWN,
+        "looker": "playbook",
+    }
+
+
+def codes(seen):
+    return [finding["code"] for finding in seen["findings"]]
+
+
+def test_each_looker_counts_since_its_own_last_look(params, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("")
+    for looker in ("playbook", "timer"):
+        picture.take({**params, "looker": looker}, kept=True)
+    log.write_text("InvalidToken\n" * 3)
+    assert codes(picture.take({**params, "looker": "timer"}, kept=True)) == ["E_MONITOR_LOG_ERRORS"]
+    assert codes(picture.take({**params, "looker": "timer"}, kept=True)) == []
+    assert picture.take(params, kept=True)["logs"]["new"] == {str(log): {"InvalidToken": 3}}
+
+
+def test_a_look_that_is_not_kept_remembers_nothing(params, tmp_path):
+    (tmp_path / "a.log").write_text("")
+    picture.take(params, kept=False)
+    assert not (tmp_path / "memory").exists()
+
+
+def test_what_the_store_said_is_remembered_for_the_timer(params):
+    overdue = {**KNOWN, "due": "2026-01-02T00:00:00Z", "open": "r9"}
+    assert codes(picture.take({**params, "rotation": overdue}, kept=True)) == ["E_MONITOR_OPEN", "E_MONITOR_OVERDUE"]
+    seen = picture.take({**params, "rotation": {}, "looker": "timer"}, kept=True)
+    assert codes(seen) == ["E_MONITOR_OVERDUE"], "what was open then may be closed by now"
+    assert seen["findings"][0]["next"] == "ansible-playbook rotate.yml"
+    assert seen["retire"] == [], "whether a version may go is asked where the store is"
+
+
+def test_a_rotation_that_is_due_soon_is_a_note_and_no_finding(params):
+    seen = picture.take({**params, "rotation": {**KNOWN, "due_soon": "2026-01-02T00:00:00Z"}}, kept=True)
+    assert codes(seen) == []
+    assert any(
+        "the next rotation is due on 2999-01-01: ansible-playbook rotate.yml" in note for note in seen["warnings"]
+    )
+
+
+def census(**classes):
+    return {"key_ids": {"current": "c" * 16, "previous": PREVIOUS}, "targets": [{"classes": classes}]}
+
+
+def retire(params, known=KNOWN, found=None):
+    found = census(current=5) if found is None else found
+    (answer,) = picture._retire(params, known, {"census": found, "time": "2026-03-01T00:00:00Z"})
+    return answer["safe"], "; ".join(answer["reasons"])
+
+
+def manifest(params, name, **members):
+    with open(f"{params['backup_dir']}/{name}.json", "w") as handle:
+        json.dump(members, handle)
+
+
+def test_a_version_that_nothing_needs_may_go(params):
+    manifest(params, "r2", key_ids=["c" * 16])
+    assert retire(params) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "reason"),
+    [
+        ({"retire": "2026-04-01T00:00:00Z"}, census(current=5), "it is held until 2026-04-01"),
+        ({"open": "r3"}, census(current=5), "rotation r3 is open"),
+        ({}, census(current=5, previous=2), "2 values are under it"),
+        ({}, census(current=5, unreadable=1), "1 values open under no key"),
+        ({}, {"key_ids": {"current": "c" * 16}, "targets": []}, "no census has looked"),
+    ],
+)
+def test_a_version_that_something_needs_may_not_go(params, known, found, reason):
+    safe, reasons = retire(params, {**KNOWN, **known}, found)
+    assert not safe
+    assert reason in reasons
+
+
+def test_a_backup_that_needs_a_version_holds_it(params):
+    manifest(params, "r1", key_ids=[PREVIOUS])
+    assert retire(params) == (False, "the backup r1 needs it")
+
+
+def test_a_manifest_that_does_not_say_holds_it_too(params):
+    manifest(params, "r1", format="pg_dump custom")
+    assert retire(params) == (False, "the manifest r1 does not say what it needs")
+
+
+def test_a_memory_that_somebody_else_wrote_is_refused(params, tmp_path):
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/seen.json").write_text("[]")
+    with pytest.raises(RotationError, match="E_MONITOR_DIR"):
+        picture.take(params, kept=True)
+
+
+def test_a_memory_that_cannot_be_made_is_refused(params, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RotationError, match="E_MONITOR_DIR"):
+        picture.take({**params, "memory_dir": str(tmp_path / "file/memory")}, kept=True)

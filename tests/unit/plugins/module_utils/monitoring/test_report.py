@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import report
+
+
+@pytest.mark.parametrize(
+    ("good", "of", "shown"),
+    [
+        (100, 100, "100.00 %"),
+        (99, 100, "99.00 %"),
+        (99_999, 100_000, "99.999 %"),
+        (299_999, 300_000, "99.9997 %"),
+        (999_999_999, 1_000_000_000, "99.9999999 %"),
+        (0, 3, "0.00 %"),
+    ],
+)
+def test_one_value_among_many_still_shows(good, of, shown):
+    assert report.percent(good / of) == shown
+
+
+def test_a_person_reads_what_is_wrong_and_what_to_type(picture):
+    text = "\n".join(report.lines(picture, "app1"))
+    for words in (
+        "Monitoring of /srv/food_ordering on app1 at 2026-11-25T09:00:00Z: 2 findings",
+        "99.999 % of values open under the current keys: 99,999 of 100,000",
+        "customer_userprofile._address_encrypted: 1 unreadable",
+        "http://h/health/: 300 ms median of 10 (baseline 100 ms of 2026-11-01 00:00, ratio 3.0)",
+        "security.log: 7 Decryption failed since 2026-11-24T09:00:00Z",
+        f"{'c' * 16}, generated on 2026-11-01, next rotation due on 2027-11-01",
+        f"{'d' * 16} (previous): not yet, it is held until 2026-12-01",
+        "may go, nothing needs it (1 backups looked at):\n              ansible-playbook retire.yml -i production",
+        "WRONG       E_UNREADABLE: 1 values open under no known key: customer_userprofile._address_encrypted:77",
+    ):
+        assert words in text, words
+    assert text.count("ansible-playbook verify.yml -i production") == 1, "each command once"
+
+
+def test_where_all_is_well_it_says_so(picture):
+    picture["findings"] = []
+    assert next(report.lines(picture, "app1")).endswith(": all is well")

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The alert rules and the dashboard, by Prometheus' own promtool (Debian: prometheus)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import progress
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring.metrics import METRICS
+
+from ..conftest import CHECKOUT
+
+FILES = CHECKOUT / "roles/monitoring/files"
+RULES = FILES / "key_rotation.rules.yml"
+RULES_TEST = Path(__file__).with_name("key_rotation.rules.test.yml")
+WRITTEN = {*METRICS, *re.findall(r"# TYPE (\w+)", progress.METRICS)}
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Callable[..., str]:
+    def run(*words: str) -> str:
+        done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> dict[str, Any]:
+    return json.loads((FILES / "key_rotation.dashboard.json").read_text(encoding="utf-8"))
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+
+
+def expressions(dashboard: dict[str, Any]) -> Iterator[str]:
+    for panel in dashboard["panels"]:
+        yield from (target["expr"] for target in panel["targets"])
+
+
+def metrics_of(text: str) -> set[str]:
+    return set(re.findall(r"\bkey_rotation_\w+", text))
+
+
+def test_the_rules_load(promtool):
+    assert f"{len(alerts())} rules found" in promtool("check", "rules", str(RULES))
+
+
+def test_each_rule_tells_what_it_should_and_nothing_else(promtool, tmp_path):
+    for path in (RULES, RULES_TEST):
+        shutil.copy(path, tmp_path)
+    promtool("test", "rules", str(tmp_path / RULES_TEST.name))
+    tested = RULES_TEST.read_text()
+    for rule in alerts():
+        told = re.search(rf"alertname: {rule['alert']}\n +exp_alerts:", tested)
+        silent = re.search(rf"alertname: {rule['alert']}\n(?! +exp_alerts:)", tested)
+        assert told, rule["alert"]
+        assert silent or rule["alert"] == "KeyRotationSlow", rule["alert"]  # silent for its second series
+
+
+def test_every_query_of_the_dashboard_is_one_that_prometheus_takes(promtool, dashboard, tmp_path):
+    queries = [{"record": f"panel_{index}", "expr": query} for index, query in enumerate(expressions(dashboard))]
+    rules = tmp_path / "queries.yml"
+    rules.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": queries}]}), encoding="utf-8")
+    assert f"{len(queries)} rules found" in promtool("check", "rules", str(rules))
+
+
+def test_rules_and_dashboard_ask_for_what_is_written_and_for_all_of_it(dashboard):
+    asked_by_rules = set().union(*(metrics_of(rule["expr"]) for rule in alerts()))
+    asked = asked_by_rules | set().union(*map(metrics_of, expressions(dashboard)))
+    variables = [each["query"]["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"]
+    assert asked | set().union(*map(metrics_of, variables)) <= WRITTEN
+    assert set(METRICS) - asked <= {"key_rotation_census_timestamp_seconds"}
+
+
+def test_the_dashboard_has_no_two_panels_in_one_place(dashboard):
+    taken = set()
+    for panel in dashboard["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert at["x"] + at["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    assert {panel["datasource"]["uid"] for panel in dashboard["panels"]} == {"${datasource}"}
+
+
+def test_each_alert_says_what_to_do():
+    for rule in alerts():
+        assert {"summary", "description"} == set(rule["annotations"]), rule["alert"]
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
