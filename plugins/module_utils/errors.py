@@ -100,6 +100,40 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{count} of {total} processes would not be shown to take new keys from {path}: {processes}",
         "{todo}",
     ),
+    # maintenance
+    "E_SERVICE_MISSING": (
+        "{name} is no unit that systemd on this host knows",
+        "Correct key_rotation_services, or give that entry commands to start and stop it.",
+    ),
+    "E_SERVICE_TRIGGER": (
+        "{trigger} would start {name} again",
+        "List {trigger} before {name} in key_rotation_services.",
+    ),
+    "E_SERVICE_STOP": (
+        "the service {name} does not stop: {found}",
+        "{look}, stop it, then run the same command again.",
+    ),
+    "E_SERVICE_START": (
+        "the service {name} does not start: {found}",
+        "{look}, mend that, then start what is down with the maintenance playbook and -e key_rotation_maintenance=off.",
+    ),
+    "E_SERVICE_FORGOTTEN": (
+        "{name} was stopped and is to be started again, and key_rotation_services does not list it any more",
+        "List it again, or start it by hand and delete {path}.",
+    ),
+    "E_MAINTENANCE_FILE": (
+        "{path} cannot be read or written: {reason}",
+        "Give the user of the services the right to it, or correct key_rotation_maintenance_file.",
+    ),
+    "E_SESSIONS": (
+        "{count} sessions of the application are still open after {seconds} seconds: {sessions}",
+        "What holds them holds keys: list it in key_rotation_services, or stop it by hand, then run the same command "
+        "again. What holds none is named in key_rotation_sessions_allowed, by its application_name.",
+    ),
+    "E_HEALTH": (
+        "{url} does not answer as it should within {seconds} seconds: {found}",
+        "See the application's log, and its ALLOWED_HOSTS (key_rotation_health_host).",
+    ),
     # the store
     "E_STORE_PASSWORD": (
         "{path} does not open with the vault password given, or is damaged",

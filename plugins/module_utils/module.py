@@ -145,6 +145,37 @@ PROCESS_KEYS_OPTIONS: dict[str, Any] = {
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "store": KEY_OPTIONS["store"],
 }
+SERVICES_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "state": {"type": "str", "required": True, "choices": ["stopped", "started"]},
+    "services": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "start": {"type": "list", "elements": "str"},
+            "stop": {"type": "list", "elements": "str"},
+            "status": {"type": "list", "elements": "str"},
+        },
+    },
+    "memory": {"type": "path", "required": True},
+    "flag_file": {"type": "path"},
+    "timeout": {"type": "int", "default": 300},
+}
+SESSIONS_OPTIONS: dict[str, Any] = {
+    **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},
+    **ROTATION_OPTIONS,
+    "allowed": {"type": "list", "elements": "str", "default": []},
+    "left": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "timeout": {"type": "int", "default": 60},
+}
+HEALTH_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "url": {"type": "str", "required": True},
+    "host": {"type": "str"},
+    "timeout": {"type": "int", "default": 60},
+}
 RECORD_OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "required": True, "choices": ["opened", "completed", "rolled_back"]},
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},

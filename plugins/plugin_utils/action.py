@@ -37,6 +37,9 @@ RECORDED = (
     "settings",
     "processes",
     "picture",
+    "services",
+    "sessions",
+    "answer",
     "changed",
 )
 
@@ -81,7 +84,7 @@ class RotationAction(ActionBase, abc.ABC):
             return self._told(args)
         if not self.recorded or "rotation_id" not in args:
             return self.act(args)
-        self.lease(args).refuse_other(os.getppid())
+        self.refuse_other_run(args)
         record = self.record(args)
         event = self._task.action.rsplit(".", 1)[-1]
         about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
@@ -101,6 +104,10 @@ class RotationAction(ActionBase, abc.ABC):
         except RotationError as exc:
             raise exc.with_changed(f"The step itself, {event}, was {phase}.") from None
         return result
+
+    def refuse_other_run(self, args: dict[str, Any]) -> None:
+        """Raise E_RUNNING where another run works on this application."""
+        self.lease(args).refuse_other(os.getppid())
 
     def _told(self, args: dict[str, Any]) -> dict[str, Any]:
         result = self.act(args)

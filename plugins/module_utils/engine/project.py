@@ -144,6 +144,13 @@ def aliases() -> list[str]:
     return list(places.values())
 
 
+def let_go() -> None:
+    """Close what the application itself has opened to its databases while it started."""
+    from django.db import connections
+
+    connections.close_all()
+
+
 def same_database(alias: str) -> list[str]:
     """Every alias that leads to the database of this one: models may be routed to any of them."""
     from django.conf import settings

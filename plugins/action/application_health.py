@@ -1,0 +1,15 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""application_health on the controller: keep the record of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..plugin_utils.action import RotationAction
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        asked = {name: value for name, value in args.items() if name not in ("rotation_id", "record_dir")}
+        return self.on_host("application_health", asked)

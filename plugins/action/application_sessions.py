@@ -1,0 +1,24 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""application_sessions on the controller: keep the record of it, and show who is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils.engine.sessions import told
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        asked = {name: value for name, value in args.items() if name not in ("rotation_id", "record_dir")}
+        result = self.on_host("application_sessions", asked)
+        what = "would wait for" if self._task.check_mode else "still connected:"
+        for session in result.get("sessions", []):
+            display.display(f"  {what} {told(session)}")
+        return result

@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maintenance of this host: what was up is stopped and remembered, and started again by whichever run comes to it.
+
+What was up stands in a file before it is stopped, so that a run that was killed forgets nothing. It stays there until
+another rotation begins: a service that dies under new keys is one of those that its rollback is to start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from . import atomic_file, services
+from .errors import RotationError
+from .services import Service
+
+BY_HAND = "maintenance"  # the rotation id of a stop that belongs to no rotation
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Names of the services that were up when the rotation began, in the order of stopping; whether they are down."""
+
+    rotation_id: str = ""
+    names: Sequence[str] = ()
+    down: bool = False
+
+
+class Maintenance:
+    """The services of a host, the file that remembers what was up, and the flag that a web server shows a page by."""
+
+    def __init__(
+        self, offered: Sequence[Service], memory: str, rotation_id: str, flag: str | None, patience: float
+    ) -> None:
+        self.services = {service.name: service for service in offered}
+        self.path = memory
+        self.rotation_id = rotation_id
+        self.flag = flag
+        self.patience = patience
+
+    def stop(self, *, dry: bool) -> list[str]:
+        """Stop what is up, in the order given; the names. Raises E_SERVICE_*, E_MAINTENANCE_FILE."""
+        for service in self.services.values():
+            service.refuse_unfit(list(self.services))
+        memory = self.remembered()
+        up = [
+            each
+            for each in self.services.values()
+            if each.is_up(unknown=not memory.down or each.name not in memory.names)
+        ]
+        stopped = [service.name for service in up]
+        if not dry:
+            same = memory.down or memory.rotation_id == self.rotation_id != BY_HAND
+            self._remember([name for name in self.services if name in stopped or (same and name in memory.names)], True)
+            if self.flag:
+                self._write(self.flag, b"", mode=0o644)
+            for number, service in enumerate(up):
+                with self._told(stopped[:number], "stopped"):
+                    services.stop(service, self.patience)
+        return stopped
+
+    def start(self, *, dry: bool) -> list[str]:
+        """Start what was stopped, in the other order; the names. What was down before stays down.
+
+        Raises E_SERVICE_START, E_SERVICE_FORGOTTEN, E_MAINTENANCE_FILE.
+        """
+        memory = self.remembered()
+        for name in memory.names if memory.down else ():
+            if name not in self.services:
+                raise RotationError("E_SERVICE_FORGOTTEN", name=name, path=self.path)
+        were_up = [self.services[name] for name in reversed(memory.names)] if memory.down else []
+        down = [service for service in were_up if not service.is_up(unknown=False)]
+        started = [service.name for service in down]
+        if not dry:
+            for number, service in enumerate(down):
+                with self._told(started[:number], "started"):
+                    services.start(service, self.patience)
+            services.refuse_fallen(were_up)
+            if memory.down:
+                self._remember(memory.names, False)
+            if self.flag:
+                self._remove(self.flag)
+        return started
+
+    def remembered(self) -> Memory:
+        """What the last stop left. Raises E_MAINTENANCE_FILE."""
+        try:
+            with open(self.path, encoding="utf-8") as handle:
+                return Memory(**json.load(handle))
+        except FileNotFoundError:
+            return Memory()
+        except (OSError, ValueError, TypeError) as exc:
+            raise RotationError("E_MAINTENANCE_FILE", path=self.path, reason=type(exc).__name__) from None
+
+    def _remember(self, names: Sequence[str], down: bool) -> None:
+        memory = Memory(self.rotation_id, list(names), down)
+        self._write(self.path, json.dumps(asdict(memory)).encode("utf-8"))
+
+    @contextlib.contextmanager
+    def _told(self, names: Sequence[str], done: str) -> Iterator[None]:
+        try:
+            yield
+        except RotationError as exc:
+            before = f"Before it, {', '.join(names)} was {done}." if names else f"No other service was {done}."
+            raise exc.with_changed(before) from None
+
+    @staticmethod
+    def _write(path: str, data: bytes, mode: int = 0o600) -> None:
+        try:
+            if mode == 0o600:
+                atomic_file.private_folder(os.path.dirname(path))
+            atomic_file.replace(path, data, mode=mode)
+        except OSError as exc:
+            raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+
+    @staticmethod
+    def _remove(path: str) -> None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None

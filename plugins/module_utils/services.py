@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The services of an application on this host: systemd units, or whatever an operator's commands start and stop.
+
+Commands get no input and their output is not looked at: what a program prints may hold a value.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import RotationError
+
+SETTLE = 1.0  # seconds that a service must stay up after its start: a program with a bad key ends in less
+POLL = 0.1
+NOT_FOUND = 127  # as a shell says it
+TIMED_OUT = 124  # as timeout(1) says it
+# a unit's ActiveState (org.freedesktop.systemd1) of which some process may be there
+UP = {"active", "activating", "reloading", "refreshing", "deactivating"}
+
+
+class Service:
+    """What an operator's commands start and stop. Without ``status`` it counts as up until it is stopped."""
+
+    def __init__(self, name: str, start: Sequence[str], stop: Sequence[str], status: Sequence[str] = ()) -> None:
+        self.name = name
+        self.start = list(start)
+        self.stop = list(stop)
+        self.status = list(status)
+
+    def is_up(self, *, unknown: bool) -> bool:
+        """Whether it runs; ``unknown`` where nothing can say."""
+        return _ended(self.status, 30) == 0 if self.status else unknown
+
+    def is_well(self) -> bool:
+        """Whether it runs as it should after a start."""
+        return self.is_up(unknown=True)
+
+    def refuse_unfit(self, names: Sequence[str]) -> None:
+        """Raise an error where stopping it would not last."""
+
+    @property
+    def look(self) -> str:
+        """What to type to see why it does not come or go."""
+        return "Run its commands by hand as the same user"
+
+
+class Unit(Service):
+    """A systemd unit: a service, or a timer or socket that starts one."""
+
+    def __init__(self, name: str) -> None:
+        self.unit = name if "." in name else f"{name}.service"
+        super().__init__(name, ["systemctl", "start", self.unit], ["systemctl", "stop", self.unit])
+
+    def is_up(self, *, unknown: bool) -> bool:
+        return self._property("ActiveState") in UP
+
+    def is_well(self) -> bool:
+        return self._property("ActiveState") == "active"
+
+    def refuse_unfit(self, names: Sequence[str]) -> None:
+        """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
+        if self._property("LoadState") not in ("loaded", "masked"):
+            raise RotationError("E_SERVICE_MISSING", name=self.unit)
+        stopped = {name if "." in name else f"{name}.service" for name in names}
+        for trigger in self._property("TriggeredBy").split():
+            if trigger not in stopped and Unit(trigger).is_up(unknown=False):
+                raise RotationError("E_SERVICE_TRIGGER", name=self.unit, trigger=trigger)
+
+    @property
+    def look(self) -> str:
+        return f"See journalctl -u {self.unit}"
+
+    def _property(self, name: str) -> str:
+        """One property as systemctl(1) shows it; empty where systemd does not answer."""
+        argv = ["systemctl", "show", "--property", name, "--value", self.unit]
+        try:
+            shown = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return shown.stdout.strip()
+
+
+def of(entry: Mapping[str, Any]) -> Service:
+    """The service of one entry of ``key_rotation_services``. Raises E_OPTION."""
+    name, commands = entry["name"], {word: entry.get(word) or [] for word in ("start", "stop", "status")}
+    if not any(commands.values()):
+        return Unit(name)
+    if not commands["start"] or not commands["stop"]:
+        raise RotationError(
+            "E_OPTION",
+            name="key_rotation_services",
+            found=f"has only one of start and stop for {name}",
+            advice="Give both, each as a list of words, or none for a systemd unit.",
+        )
+    return Service(name, **commands)
+
+
+def stop(service: Service, patience: float) -> None:
+    """Stop it and see that it is down. Raises E_SERVICE_STOP after ``patience`` seconds."""
+    _ordered(service, service.stop, patience, "E_SERVICE_STOP", lambda: not service.is_up(unknown=False))
+
+
+def start(service: Service, patience: float) -> None:
+    """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
+    _ordered(service, service.start, patience, "E_SERVICE_START", service.is_well)
+
+
+def refuse_fallen(started: Sequence[Service]) -> None:
+    """Raise E_SERVICE_START where one of them came up and did not stay."""
+    if started:
+        time.sleep(SETTLE)
+    for service in started:
+        if not service.is_well():
+            raise RotationError("E_SERVICE_START", name=service.name, found="came up and ended", look=service.look)
+
+
+def _ordered(service: Service, argv: Sequence[str], patience: float, code: str, reached: Any) -> None:
+    end = time.monotonic() + patience
+    rc = _ended(argv, patience)
+    if rc:
+        found = f"was given {patience:.0f} seconds" if rc == TIMED_OUT else f"{argv[0]} ended with exit code {rc}"
+        raise RotationError(code, name=service.name, found=found, look=service.look)
+    while not reached():
+        if time.monotonic() > end:
+            raise RotationError(code, name=service.name, found=f"was given {patience:.0f} seconds", look=service.look)
+        time.sleep(POLL)
+
+
+def _ended(argv: Sequence[str], patience: float) -> int:
+    """The exit code of a command, in a session of its own so that what it leaves running outlives this process."""
+    none = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(argv, stdin=none, stdout=none, stderr=none, start_new_session=True)
+    except OSError:
+        return NOT_FOUND
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return TIMED_OUT

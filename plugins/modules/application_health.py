@@ -1,0 +1,67 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_health
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Wait until the application answers
+description:
+  - Asks an address from the host itself, past any proxy, until the answer has a status of 200 to 299.
+  - Reading a page that shows encrypted values says more than a page that looks at nothing.
+options:
+  url:
+    description: The address. It has no password in it.
+    type: str
+    required: true
+  host:
+    description: Name to send as the Host header, one of the application's C(ALLOWED_HOSTS).
+    type: str
+  timeout:
+    description: Seconds to go on asking.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Wait until the application answers
+  tetech.key_rotation.application_health:
+    url: http://127.0.0.1:8000/health/
+    host: food.example.org
+    rotation_id: "{{ record_opened.rotation_id }}"
+"""
+
+RETURN = r"""
+answer:
+  description: The C(status) of the answer, and the C(seconds) it took.
+  type: dict
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import health
+from ..module_utils.module import HEALTH_OPTIONS, ROTATION_OPTIONS, run
+
+OPTIONS: dict[str, Any] = {name: option for name, option in HEALTH_OPTIONS.items() if name not in ROTATION_OPTIONS}
+
+
+def ask(module: AnsibleModule) -> dict[str, Any]:
+    """Ask until it answers. Raises E_HEALTH."""
+    params = module.params
+    return {"changed": False, "answer": health.wait(params["url"], params["host"], params["timeout"])}
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), ask)
+
+
+if __name__ == "__main__":
+    main()

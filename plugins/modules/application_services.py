@@ -1,0 +1,113 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_services
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Stop what holds keys of an application, and start it again
+description:
+  - Stops the services of this host that are up, in the order of the list, and sees that they are down.
+  - Starts again, in the other order, what it has stopped and nothing else, and sees that it stays up.
+  - What was up stands in O(memory) before it is stopped. So any later run goes on after one that was killed, and what
+    was down before the rotation stays down.
+  - Nothing that a service's commands print is shown. Run it as the user who may start and stop them.
+options:
+  state:
+    description: V(stopped) or V(started).
+    type: str
+    required: true
+    choices: [stopped, started]
+  services:
+    description:
+      - What holds keys. Each is a systemd unit by its V(name) alone, or has commands to V(start) and V(stop) it.
+      - A socket, timer or path unit that would start a service again is to be listed before it.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the systemd unit, or of what the commands are for.
+        type: str
+        required: true
+      start:
+        description: Command that starts it, as a list of words.
+        type: list
+        elements: str
+      stop:
+        description: Command that stops it, as a list of words.
+        type: list
+        elements: str
+      status:
+        description: Command that ends with exit code 0 while it is up. Without it, it counts as up until it is stopped.
+        type: list
+        elements: str
+  memory:
+    description: File that remembers what was up. Its folder is made with mode 0700.
+    type: path
+    required: true
+  flag_file:
+    description: File that is there as long as the services are stopped, for a web server to show a maintenance page by.
+    type: path
+  timeout:
+    description: Seconds that each service may take to stop, or to start.
+    type: int
+    default: 300
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Stop the web processes and the workers
+  tetech.key_rotation.application_services:
+    state: stopped
+    services:
+      - name: gunicorn.socket
+      - name: gunicorn.service
+      - name: worker
+        start: [supervisorctl, start, worker]
+        stop: [supervisorctl, stop, worker]
+        status: [supervisorctl, status, worker]
+    memory: /var/lib/key_rotation/maintenance.json
+    rotation_id: "{{ record_opened.rotation_id }}"
+  become: true
+"""
+
+RETURN = r"""
+services:
+  description: Names of the services that were stopped or started, in that order.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import services
+from ..module_utils.maintenance import Maintenance
+from ..module_utils.module import SERVICES_OPTIONS, run
+
+OPTIONS: dict[str, Any] = {name: option for name, option in SERVICES_OPTIONS.items() if name != "record_dir"}
+
+
+def keep(module: AnsibleModule) -> dict[str, Any]:
+    """Stop or start what is to be. Raises E_SERVICE_* or E_MAINTENANCE_FILE."""
+    params = module.params
+    offered = [services.of(entry) for entry in params["services"]]
+    maintenance = Maintenance(offered, params["memory"], params["rotation_id"], params["flag_file"], params["timeout"])
+    act = maintenance.stop if params["state"] == "stopped" else maintenance.start
+    names = act(dry=module.check_mode)
+    return {"changed": bool(names), "services": names}
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), keep)
+
+
+if __name__ == "__main__":
+    main()

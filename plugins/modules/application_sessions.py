@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_sessions
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Wait until nobody is connected as the application
+description:
+  - Waits until the application's role has no session on any of the application's databases, as C(pg_stat_activity) says
+    through the application's own connection. Sessions of this collection do not count.
+  - Fails with who is left. Whatever is connected as the application holds its keys, too.
+  - A dry run waits for nothing and lists them.
+options:
+  project_dir:
+    description: Folder of the Django project on the host, the one with C(manage.py).
+    type: path
+    required: true
+  settings_module:
+    description: The settings module. Without it, the one that C(manage.py) names.
+    type: str
+  direct:
+    description: For databases behind a pooler, where PostgreSQL itself is, by alias with V(host) and V(port).
+    type: dict
+    default: {}
+  allowed:
+    description: C(application_name) of sessions that hold no key, such as those of a metrics exporter.
+    type: list
+    elements: str
+    default: []
+  left:
+    description:
+      - What to do where somebody is still connected in the end.
+      - V(accept) is for the way back, which must not depend on it, and names them all the same.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
+  timeout:
+    description: Seconds to wait.
+    type: int
+    default: 60
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Wait until the application is gone
+  tetech.key_rotation.application_sessions:
+    project_dir: /srv/food_ordering
+    rotation_id: "{{ record_opened.rotation_id }}"
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+sessions:
+  description:
+    - Each session that is left, or that a dry run finds, with its database V(alias), V(pid), V(user), client V(address)
+      and V(port), V(application_name), V(since) and V(state).
+  type: list
+  elements: dict
+  returned: success
+"""
+
+import contextlib
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import ROTATION_OPTIONS, SESSIONS_OPTIONS, run
+
+OPTIONS: dict[str, Any] = {name: option for name, option in SESSIONS_OPTIONS.items() if name not in ROTATION_OPTIONS}
+
+
+def wait(module: AnsibleModule) -> dict[str, Any]:
+    """Wait until they are gone, and say who is left. Raises E_SESSIONS."""
+    from ..module_utils.engine import project, sessions
+    from ..module_utils.engine.database import Database
+
+    params = module.params
+    project.start(params["project_dir"], params["settings_module"])
+    project.let_go()
+    with contextlib.ExitStack() as stack:
+        databases = []
+        for alias in project.aliases():
+            database = Database(alias, "sessions", params["direct"].get(alias, {}))
+            databases.append(stack.enter_context(contextlib.closing(database)))
+        patience = 0 if module.check_mode else params["timeout"]
+        left = sessions.wait_until_gone(databases, params["allowed"], patience)
+    if left and params["left"] == "refuse" and not module.check_mode:
+        raise sessions.refused(left, patience)
+    return {"changed": False, "sessions": left}
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), wait)
+
+
+if __name__ == "__main__":
+    main()

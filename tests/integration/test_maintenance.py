@@ -1,0 +1,177 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application as services: it is stopped for the rotation, started after it, and taken back when it is not well."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Site, kill_group
+
+SERVICE = Path(__file__).with_name("service.py")
+WORK = "import time; from django.db import connection; connection.ensure_connection(); time.sleep(600)"
+
+
+class Served:
+    """The application's web server and a worker, as an operator describes them."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        python = str(site.project / ".venv/bin/python")
+        manage = [python, str(site.project / "manage.py")]
+        self.commands = {
+            "web": [*manage, "runserver", "--noreload", f"127.0.0.1:{self.port}"],
+            "worker": [*manage, "shell", "--verbosity=0", "--command", WORK],
+        }
+        (pk,) = site.sql("SELECT min(id) FROM customer_userprofile")[0]
+        self.profile = f"http://127.0.0.1:{self.port}/profiles/{pk}/"
+
+    def entries(self) -> list[dict[str, Any]]:
+        return [
+            {"name": name, **{verb: self.argv(verb, name) for verb in ("start", "stop", "status")}}
+            for name in self.commands
+        ]
+
+    def argv(self, verb: str, name: str) -> list[str]:
+        command = self.commands[name] if verb == "start" else []
+        return [sys.executable, str(SERVICE), verb, str(self.site.folder / f"{name}.pid"), *command]
+
+    def order(self, verb: str, *names: str) -> list[int]:
+        return [subprocess.run(self.argv(verb, name), check=False).returncode for name in names or self.commands]
+
+    def up(self) -> list[str]:
+        return [name for name in self.commands if self.order("status", name) == [0]]
+
+    def reads(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self.profile, timeout=10) as answer:
+            return json.load(answer)
+
+    def wait(self) -> None:
+        for _ in range(300):
+            try:
+                self.reads()
+            except (urllib.error.URLError, ConnectionError):
+                subprocess.run(["sleep", "0.1"], check=True)
+            else:
+                return
+        pytest.fail("the web server does not answer")
+
+
+@pytest.fixture
+def served(site: Site) -> Iterator[Served]:
+    made = Served(site)
+    made.order("start")
+    made.wait()
+    site.write_inventory(key_rotation_services=made.entries(), key_rotation_health_url=made.profile)
+    yield made
+    made.order("stop")
+
+
+def events(site: Site, name: str) -> list[dict[str, Any]]:
+    """What the newest record says of one module's acts."""
+    (path,) = (site.folder / "records").glob("*/record.jsonl")
+    return [event for event in map(json.loads, path.open()) if event["event"] == name and event["phase"] != "intent"]
+
+
+def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, served: Served) -> None:
+    before = served.reads()
+    served.order("stop", "web")
+    with site.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SET application_name = 'metrics'; SELECT 1")  # the run waits for this session
+        process = site.start("rotate")
+        while served.up():
+            assert process.poll() is None
+        kill_group(process)
+        options = {"key_rotation_sessions_allowed": ["metrics"], "key_rotation_health_url": ""}
+
+        outcome = site.play("rotate", "-e", json.dumps(options))
+
+    assert outcome.code == 0, outcome.text
+    assert served.up() == ["worker"], "what was down before stays down"
+    served.order("start", "web")
+    served.wait()
+    assert served.reads() == before
+    ended = [(event["asked"]["state"], event["services"]) for event in events(site, "application_services")]
+    assert ended[-2:] == [("stopped", []), ("started", ["worker"])]
+
+
+def test_a_health_check_that_fails_after_the_switch_takes_everything_back(site: Site, served: Served) -> None:
+    before, env = served.reads(), site.env_file.read_bytes()
+    # an application that does not take new keys: it has the old ones from somewhere else
+    settings = site.project / "food_ordering/settings.py"
+    old = site.env_values()["SECRET_KEY"]
+    settings.write_text(
+        settings.read_text().replace(
+            '"NAME": os.getenv("DB_NAME", "food_ordering")',
+            f'''\
+"NAME": os.getenv("DB_NAME") if SECRET_KEY == "{old}" or "runserver" not in __import__("sys").argv else "nowhere"''',
+        )
+    )
+    options = ("-e", "key_rotation_health_timeout=20")
+
+    outcome = site.play("rotate", *options)
+
+    assert outcome.code != 0
+    assert outcome.error() == "E_HEALTH"
+    assert "was rolled back" in " ".join(outcome.text.split()), outcome.text
+    assert site.env_file.read_bytes() == env
+    assert served.up() == ["web", "worker"]
+    assert served.reads() == before, "healthy under the old keys"
+    assert [event["asked"]["state"] for event in events(site, "application_services")] == ["stopped", "started"] * 2
+
+
+def test_whoever_stays_connected_is_named_and_the_services_are_started_again(site: Site, served: Served) -> None:
+    before = site.tokens()
+    with site.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SET application_name = 'nightly report'; SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+
+        outcome = site.play("rotate", "-e", "key_rotation_sessions_timeout=1")
+
+        assert (outcome.code != 0, outcome.error()) == (True, "E_SESSIONS")
+        text = " ".join(outcome.text.split())
+        assert f"pid {pid} of postgres from the database's own host as nightly report, idle" in text
+        assert site.tokens() == before
+        assert served.up() == ["web", "worker"]
+
+
+@pytest.fixture
+def stop_all(site: Site) -> Callable[..., Any]:
+    flag = site.folder / "maintenance.on"
+    return lambda *options: (site.play("maintenance", "-e", f"key_rotation_maintenance_file={flag}", *options), flag)
+
+
+def test_all_operations_are_stopped_by_one_command_and_started_by_another(site: Site, served: Served, stop_all) -> None:
+    looked = site.play("rotate", "--check")
+    assert looked.code == 0, looked.text
+    assert "would stop web, worker\n" in looked.text
+    assert re.search(r"would wait for pid \d+ of postgres from the database's own host, idle, since 2", looked.text)
+    assert served.up() == ["web", "worker"], "a dry run stops nothing"
+
+    stopped, flag = stop_all()
+    assert stopped.code == 0, stopped.text
+    assert (served.up(), flag.exists()) == ([], True)
+    again, _ = stop_all()
+    assert (again.code, "changed=0" in again.text) == (0, True)
+    started, _ = stop_all("-e", "key_rotation_maintenance=off")
+    assert started.code == 0, started.text
+    assert (served.up(), flag.exists()) == (["web", "worker"], False)
+    assert [event["services"] for event in events(site, "application_services")] == [
+        ["web", "worker"],
+        [],
+        ["worker", "web"],
+    ]

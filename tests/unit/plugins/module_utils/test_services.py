@@ -1,0 +1,238 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Services that are real processes, and units behind a systemctl that keeps its units in files."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import services
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.maintenance import Maintenance, Memory
+
+# Enough of systemctl: a unit is a folder, a property is a file in it. `crash` and `stuck` are units that do not obey.
+SYSTEMCTL = """#!/bin/sh
+cd "{folder}"
+echo "$*" >> calls
+case $1 in
+  show) cat "$5/$3" 2>/dev/null || test "$3" != LoadState || echo not-found ;;
+  stop) test "$2" = stuck.service || echo inactive > "$2/ActiveState" ;;
+  start) test "$2" != crash.service && echo active > "$2/ActiveState" ;;
+esac
+"""
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "systemd"
+    folder.mkdir()
+    program = tmp_path / "bin/systemctl"
+    program.parent.mkdir()
+    program.write_text(SYSTEMCTL.format(folder=folder))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    for name, triggers in {"web.service": "web.socket", "web.socket": "", "worker.service": ""}.items():
+        unit(folder, name, TriggeredBy=triggers)
+    return folder
+
+
+def unit(folder: Path, name: str, **properties: str) -> None:
+    (folder / name).mkdir(exist_ok=True)
+    for key, value in {"LoadState": "loaded", "ActiveState": "active", "TriggeredBy": "", **properties}.items():
+        (folder / name / key).write_text(value + "\n")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "SETTLE", 0)
+
+
+def orders(systemd: Path) -> list[str]:
+    return [line for line in (systemd / "calls").read_text().splitlines() if not line.startswith("show")]
+
+
+def maintenance(
+    tmp_path: Path, *names: str, rotation_id: str = "first", flag: str | None = None, patience: float = 5
+) -> Maintenance:
+    offered = [services.of({"name": name}) for name in names]
+    return Maintenance(offered, str(tmp_path / "state/memory.json"), rotation_id, flag, patience)
+
+
+def of(entry: dict[str, object], tmp_path: Path, patience: float = 5) -> Maintenance:
+    return Maintenance([services.of(entry)], str(tmp_path / "memory.json"), "first", None, patience)
+
+
+def test_what_is_up_is_stopped_in_order_and_started_in_the_other(tmp_path, systemd):
+    kept = maintenance(tmp_path, "web.socket", "web", "worker.service")
+    assert kept.stop(dry=True) == ["web.socket", "web", "worker.service"]
+    assert not (systemd / "calls").read_text().count("stop"), "a dry run stops nothing"
+    assert kept.stop(dry=False) == ["web.socket", "web", "worker.service"]
+    assert kept.stop(dry=False) == [], "it is stopped already"
+    assert kept.start(dry=True) == kept.start(dry=False) == ["worker.service", "web", "web.socket"]
+    assert kept.start(dry=False) == []
+    words = ["web.socket", "web.service", "worker.service"]
+    assert orders(systemd) == [f"stop {word}" for word in words] + [f"start {word}" for word in words[::-1]]
+
+
+def test_what_was_down_before_stays_down_even_for_a_later_run(tmp_path, systemd):
+    unit(systemd, "worker.service", ActiveState="inactive")
+    maintenance(tmp_path, "web.socket", "web", "worker").stop(dry=False)
+    again = maintenance(tmp_path, "web.socket", "web", "worker")
+    assert again.stop(dry=False) == []
+    assert again.remembered() == Memory("first", ["web.socket", "web"], True)
+    assert again.start(dry=False) == ["web", "web.socket"]
+    assert again.start(dry=False) == []
+
+
+def test_what_has_died_since_its_start_is_started_by_the_rollback_of_the_same_rotation(tmp_path, systemd):
+    kept = maintenance(tmp_path, "worker")
+    kept.stop(dry=False)
+    kept.start(dry=False)
+    unit(systemd, "worker.service", ActiveState="failed")
+    assert kept.stop(dry=False) == []
+    assert kept.start(dry=False) == ["worker"]
+
+
+@pytest.mark.parametrize("rotation_id", ["second", "maintenance"])
+def test_what_somebody_has_stopped_since_stays_down_in_the_next_rotation(tmp_path, systemd, rotation_id):
+    for _ in range(2):
+        kept = maintenance(tmp_path, "web.socket", "worker", rotation_id=rotation_id)
+        kept.stop(dry=False)
+        kept.start(dry=False)
+        unit(systemd, "worker.service", ActiveState="inactive")
+        rotation_id = "third" if rotation_id == "second" else rotation_id
+    assert kept.remembered().names == ["web.socket"]
+
+
+def test_it_is_remembered_before_it_is_stopped(tmp_path, systemd):
+    unit(systemd, "stuck.service")
+    kept = maintenance(tmp_path, "worker", "stuck", patience=0.2)
+    with pytest.raises(RotationError, match=r"E_SERVICE_STOP: the service stuck .* Before it, worker was stopped\."):
+        kept.stop(dry=False)
+    assert kept.remembered().names == ["worker", "stuck"]
+    assert kept.start(dry=False) == ["worker"], "stuck is up still"
+
+
+def test_a_flag_is_there_while_the_services_are_stopped(tmp_path, systemd):
+    flag = tmp_path / "maintenance.on"
+    kept = maintenance(tmp_path, "worker", flag=str(flag))
+    kept.stop(dry=True)
+    assert not flag.exists()
+    kept.stop(dry=False)
+    assert stat.S_IMODE(flag.stat().st_mode) == 0o644, "the web server reads it"
+    kept.start(dry=False)
+    assert not flag.exists()
+
+
+def test_a_flag_stays_where_a_service_does_not_come_back(tmp_path, systemd):
+    unit(systemd, "crash.service")
+    flag = tmp_path / "maintenance.on"
+    kept = maintenance(tmp_path, "crash", "worker", flag=str(flag))
+    kept.stop(dry=False)
+    with pytest.raises(RotationError, match=r"E_SERVICE_START.*systemctl ended with exit code 1.*worker was started"):
+        kept.start(dry=False)
+    assert flag.exists()
+    assert kept.remembered().down, "the next run tries again"
+
+
+def test_a_socket_that_would_start_a_service_again_is_named_before_anything_is_stopped(tmp_path, systemd):
+    with pytest.raises(RotationError, match=r"E_SERVICE_TRIGGER: web\.socket would start web\.service again"):
+        maintenance(tmp_path, "worker", "web").stop(dry=False)
+    assert orders(systemd) == []
+    unit(systemd, "web.socket", ActiveState="inactive")
+    assert maintenance(tmp_path, "worker", "web").stop(dry=False) == ["worker", "web"]
+
+
+def test_a_unit_that_nobody_knows_is_named_before_anything_is_stopped(tmp_path, systemd):
+    with pytest.raises(RotationError, match=r"E_SERVICE_MISSING: wroker\.service .* Nothing was changed"):
+        maintenance(tmp_path, "worker", "wroker").stop(dry=False)
+    assert orders(systemd) == []
+
+
+def test_a_service_that_comes_up_and_ends_is_no_start(tmp_path, systemd, monkeypatch):
+    kept = maintenance(tmp_path, "worker")
+    kept.stop(dry=False)
+    start = services.start
+
+    def fleeting(service: services.Service, patience: float) -> None:
+        start(service, patience)
+        unit(systemd, "worker.service", ActiveState="activating")
+
+    monkeypatch.setattr(services, "start", fleeting)
+    with pytest.raises(RotationError, match=r"E_SERVICE_START: .* came up and ended"):
+        kept.start(dry=False)
+
+
+def test_what_was_stopped_and_is_not_listed_any_more_is_told(tmp_path, systemd):
+    maintenance(tmp_path, "worker").stop(dry=False)
+    with pytest.raises(RotationError, match="E_SERVICE_FORGOTTEN: worker was stopped"):
+        maintenance(tmp_path, "web.socket").start(dry=False)
+
+
+def test_a_memory_that_is_damaged_is_told(tmp_path, systemd):
+    kept = maintenance(tmp_path, "worker")
+    kept.stop(dry=False)
+    Path(kept.path).write_text("[")
+    with pytest.raises(RotationError, match="E_MAINTENANCE_FILE"):
+        kept.start(dry=False)
+
+
+DAEMON = """
+case $1 in
+  start) sleep 600 & echo $! > {pid} ;;
+  stop) kill $(cat {pid}); while kill -0 $(cat {pid}); do sleep 0.02; done ;;
+  status) kill -0 $(cat {pid}) ;;
+esac
+"""
+
+
+@pytest.fixture
+def daemon(tmp_path: Path):
+    """A process of one's own, by three commands."""
+    pid = tmp_path / "pid"
+    script = tmp_path / "daemon.sh"
+    script.write_text(DAEMON.format(pid=pid))
+    entry = {"name": "worker", **{word: ["/bin/sh", str(script), word] for word in ("start", "stop", "status")}}
+    assert services._ended(entry["start"], 5) == 0
+    yield entry
+    services._ended(entry["stop"], 5)
+
+
+@pytest.mark.parametrize("status", [True, False])
+def test_commands_stop_and_start_a_process(tmp_path, daemon, status):
+    known = services.of(daemon)
+    entry = daemon if status else {**daemon, "status": None}
+    kept = of(entry, tmp_path, 5)
+    assert kept.stop(dry=False) == ["worker"]
+    assert not known.is_up(unknown=True)
+    assert kept.stop(dry=False) == []
+    assert kept.start(dry=False) == ["worker"]
+    assert known.is_up(unknown=False)
+
+
+def test_a_command_that_never_ends_is_ended(tmp_path, daemon):
+    entry = {**daemon, "stop": ["/bin/sleep", "60"]}
+    kept = of(entry, tmp_path, 0.3)
+    with pytest.raises(RotationError, match="E_SERVICE_STOP: the service worker does not stop: was given 0 seconds"):
+        kept.stop(dry=False)
+
+
+def test_a_command_that_is_not_there_is_told(tmp_path, daemon):
+    entry = {**daemon, "stop": [str(tmp_path / "nothing")]}
+    kept = of(entry, tmp_path, 1)
+    with pytest.raises(RotationError, match="ended with exit code 127"):
+        kept.stop(dry=False)
+
+
+def test_half_an_entry_is_refused():
+    with pytest.raises(RotationError, match="E_OPTION"):
+        services.of({"name": "worker", "start": ["true"]})
+
+
+def test_nothing_that_a_command_prints_is_shown(capfd):
+    assert services._ended([sys.executable, "-c", "import sys; print('CANARY'); sys.exit('CANARY')"], 5) == 1
+    assert capfd.readouterr() == ("", "")
