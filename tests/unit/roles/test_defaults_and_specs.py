@@ -182,8 +182,25 @@ def test_the_processes_are_looked_at_on_every_host_with_all_that_the_operator_sa
     assert set(states) == {"ready" if role == "checklist" else "switched"}
 
 
-def test_the_processes_are_looked_at_before_anything_is_proved_of_the_data_and_after_the_env_file_is():
-    for entry in ("main", "census"):
-        (block,) = read("verification", f"tasks/{entry}.yml")
-        modules = [name.rsplit(".", 1)[-1] for task in block["block"] for name in task if "key_rotation" in name]
-        assert modules == ["key_version", "process_keys", "django_census"]
+def modules(role: str, entry: str) -> list[str]:
+    """The modules of an entry point, in order."""
+    (block,) = read(role, f"tasks/{entry}.yml")
+    return [name.rsplit(".", 1)[-1] for task in block["block"] for name in task if "key_rotation" in name]
+
+
+def test_the_processes_are_looked_at_when_the_env_file_is_and_the_application_runs_again():
+    assert modules("verification", "census") == ["key_version", "process_keys", "django_census"]
+    assert modules("verification", "running") == ["process_keys"]
+
+
+def test_the_data_is_proved_before_the_application_writes_again():
+    played = yaml.safe_load((CHECKOUT / "playbooks/rotate.yml").read_text(encoding="utf-8"))[0]["tasks"]
+    (rotating,) = [task["block"] for task in played if "block" in task]
+    roles = [task["ansible.builtin.import_role"] for task in rotating]
+    assert [(role["name"].rsplit(".", 1)[-1], role.get("tasks_from", "main")) for role in roles] == [
+        ("maintenance", "stop"),
+        ("rotation", "main"),
+        ("verification", "main"),
+        ("maintenance", "start"),
+        ("verification", "running"),
+    ]
