@@ -364,6 +364,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "row-level security hides rows of {tables} from this role",
         "Give the role BYPASSRLS, or rotate as the owner of the tables, for the time of the rotation.",
     ),
+    "E_COLUMN_TIED": ("{column} {found}", "{advice}"),
     "E_TABLE_KEY": (
         "{table} has no primary key and no unique not-null key",
         "Add one: a row cannot be changed safely without a name.",

@@ -9,7 +9,13 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import catalog, census, discovery, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    catalog,
+    census,
+    discovery,
+    plan,
+    schemes,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
@@ -155,6 +161,59 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
     assert (found.found, found.guarded) == ([], ["secrets"])
     with pytest.raises(RotationError, match="E_ROW_SECURITY: row-level security hides rows of secrets"):
         discovery.refuse_unproved([found], keyring, "the test")
+
+
+OBSTACLES = {
+    "foreign key": "ALTER TABLE secrets ADD UNIQUE (a); CREATE TABLE beside (id int, b text REFERENCES secrets (a))",
+    "some columns alone": "GRANT SELECT (id, a), UPDATE ON secrets TO plain; SET ROLE plain",
+    "update": "GRANT SELECT ON secrets TO plain; GRANT UPDATE (id) ON secrets TO plain; SET ROLE plain",
+    "rewrite rule": "CREATE RULE away AS ON UPDATE TO secrets DO INSTEAD NOTHING",
+}
+
+
+@pytest.mark.parametrize(("words", "sql"), OBSTACLES.items(), ids=OBSTACLES)
+def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_write(
+    database: Database, keyring: Keyring, words: str, sql: str
+) -> None:
+    one(database, "text", token(keyring))
+    database.execute("DROP ROLE IF EXISTS plain; CREATE ROLE plain")
+    database.execute(sql)
+    try:
+        found = survey(database, keyring)
+    finally:
+        database.execute("RESET ROLE; DROP TABLE IF EXISTS beside; DROP TABLE secrets; DROP ROLE plain")
+    assert names(found) == {"secrets.a"}
+    with pytest.raises(RotationError, match=f"E_COLUMN_TIED: secrets.a .*{words}"):
+        discovery.refuse_unproved([found], keyring, "the test")
+    (notice,) = plan.unproved(found)
+    assert words in notice["notice"]
+
+
+def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, keyring: Keyring) -> None:
+    one(database, "text", token(keyring))
+    database.execute("CREATE MATERIALIZED VIEW copied AS SELECT id, a, 'plain' AS b FROM secrets")
+    database.execute("CREATE MATERIALIZED VIEW never AS SELECT a FROM secrets WITH NO DATA")
+    try:
+        found = survey(database, keyring)
+        told = {notice["column"]: notice for notice in plan.left_out(database, found)}
+    finally:
+        database.execute("DROP MATERIALIZED VIEW copied; DROP MATERIALIZED VIEW never")
+    assert names(found) == {"secrets.a"}
+    discovery.refuse_unproved([found], keyring, "the test")
+    assert "REFRESH MATERIALIZED VIEW" in told["copied.a"]["todo"]
+    assert "never refreshed" in told["public.never"]["notice"]
+    assert set(told) == {"copied.a", "public.never"}
+
+
+def test_a_table_that_the_role_may_not_read_is_told(database: Database, keyring: Keyring) -> None:
+    one(database, "text", token(keyring))
+    database.execute("DROP ROLE IF EXISTS plain; CREATE ROLE plain; SET ROLE plain")
+    try:
+        found = survey(database, keyring)
+        told = {notice["column"]: notice["notice"] for notice in plan.left_out(database, found)}
+    finally:
+        database.execute("RESET ROLE; DROP ROLE plain")
+    assert told == {"public.secrets": "a table that this role may not read: not looked at"}
 
 
 def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:

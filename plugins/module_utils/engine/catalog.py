@@ -36,6 +36,7 @@ class Table:
     alias: str = "default"  # of the database in Django's DATABASES
     partitioned: bool = False
     guarded: bool = False  # row-level security hides rows of it from this role
+    copy: bool = False  # a materialized view: it holds what its query found when it was refreshed
 
     @property
     def label(self) -> str:
@@ -88,28 +89,82 @@ def columns(database: Database) -> dict[Table, list[Column]]:
     """Every column that may hold text, bytes or a document in every table of every schema that this role may read.
 
     System schemas aside. A domain is told by the type it is based on. A partition is left out: its rows are those of
-    the partitioned table.
+    the partitioned table. So is a foreign table: its rows are another server's.
     """
     found: dict[Table, list[Column]] = {}
     rows = database.rows(
         "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
-        " row_security_active(c.oid), a.attname::text, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL),"
-        " CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END,"
+        " row_security_active(c.oid), c.relkind = 'm', a.attname::text,"
+        " format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL),"
+        " CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)"
+        " THEN nullif(greatest(a.atttypmod, t.typtypmod, 4) - 4, 0) END,"
         " a.attgenerated <> ''"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
         " JOIN pg_type t ON t.oid = a.atttypid"
-        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
+        " AND a.attnum > 0 AND NOT a.attisdropped"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> %s"
         " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
         " AND format_type(t.oid, NULL) <> ALL(%s)"
-        " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+        " AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
         (JOURNAL, list(OPAQUE)),
     )
-    for schema, name, visible, partitioned, guarded, *column in rows:
-        table = Table(schema, name, visible, database.alias, partitioned, guarded)
+    for schema, name, visible, partitioned, guarded, copy, *column in rows:
+        table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)
         found.setdefault(table, []).append(Column(*column))
     return found
+
+
+def unseen(database: Database) -> list[tuple[str, str]]:
+    """Tables that ``columns`` leaves out although they may hold tokens: name, and why. System schemas aside."""
+    return database.rows(
+        "SELECT n.nspname || '.' || c.relname, CASE WHEN c.relkind = 'f' THEN 'a foreign table'"
+        " WHEN NOT c.relispopulated THEN 'a materialized view that was never refreshed'"
+        " ELSE 'a table that this role may not read' END"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+        " AND (c.relkind = 'f' OR NOT c.relispopulated OR NOT has_schema_privilege(n.oid, 'USAGE')"
+        " OR NOT has_any_column_privilege(c.oid, 'SELECT')) ORDER BY 1"
+    )
+
+
+# What keeps a column from being rewritten: what is so, what to do about it, how the catalogue tells.
+_OBSTACLES = (
+    (
+        "is bound to another column by a foreign key, and its new token would be another than that one's",
+        "Let the reference go by the row's key instead, or list both columns in key_rotation_ignore.",
+        "SELECT 1 FROM pg_constraint f JOIN pg_attribute a ON (a.attrelid = f.conrelid AND a.attnum = ANY(f.conkey))"
+        " OR (a.attrelid = f.confrelid AND a.attnum = ANY(f.confkey))"
+        " WHERE f.contype = 'f' AND a.attrelid = to_regclass(%s) AND a.attname = %s",
+    ),
+    (
+        "is not this role's to update",
+        "Grant the role of the application's DATABASES UPDATE on it.",
+        "SELECT 1 WHERE NOT has_column_privilege(to_regclass(%s), %s::text, 'UPDATE')",
+    ),
+    (
+        "is in a table of which this role may read some columns alone, and not the rows' own xmin",
+        "Grant the role of the application's DATABASES SELECT on the whole table.",
+        "SELECT 1 WHERE NOT has_table_privilege(to_regclass(%s), 'SELECT') AND %s IS NOT NULL",
+    ),
+    (
+        "is in a table whose updates a rewrite rule (CREATE RULE) turns into something else",
+        "Disable the rule for the rotation, or make it a trigger.",
+        "SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass(%s) AND %s IS NOT NULL AND ev_type = '2'"
+        " AND ev_enabled <> 'D'",
+    ),
+)
+
+
+def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:
+    """What keeps this column from being rewritten, each with what to do about it."""
+    return [
+        (found, todo)
+        for found, todo, sql in _OBSTACLES
+        if database.rows(sql, (table.regclass, column), table=table.label)
+    ]
 
 
 def row_key(database: Database, table: Table) -> RowKey:

@@ -72,6 +72,7 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
                 survey.look(table, column)
     if described != "auto":
         survey.missed = [target.name for target in survey.found if target.name not in listed]
+    survey.look_around()
     return survey
 
 
@@ -102,6 +103,9 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
             raise RotationError("E_TABLE_KEY", table=survey.keyless[0][1])
         if survey.guarded:
             raise RotationError("E_ROW_SECURITY", tables=", ".join(survey.guarded))
+        if survey.tied:
+            name, what, todo = survey.tied[0]
+            raise RotationError("E_COLUMN_TIED", column=name, found=what, advice=todo)
     fixed = [entry for survey in surveys for entry in survey.fixed]
     if fixed and not found:
         settings = sorted(set().union(*(keyring.fixed[scheme].settings for _, scheme in fixed)))
@@ -118,6 +122,7 @@ class Survey:
     what looks like tokens and opens under nothing. Columns of fields that encrypt are ``silent`` where they hold values
     that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under settings these keys do not feed.
     ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
+    ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens.
     """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
@@ -133,6 +138,8 @@ class Survey:
         self.missed: list[str] = []
         self.plain: list[str] = []
         self.missing: dict[int, tuple[str, str]] = {}
+        self.tied: list[tuple[str, str, str]] = []
+        self.copies: list[str] = []
         self.guarded = sorted({table.label for table in self.tables if table.guarded})
         self.keyless: list[tuple[str, str]] = []
         aliases = project.same_database(alias)
@@ -150,7 +157,9 @@ class Survey:
             return
         if column.type not in KINDS:
             samples = list(_samples(self._database, table, column, Kind("text", read="{}::text"), _FERNETS))
-            if samples:
+            if samples and table.copy:
+                self.copies.append(name)
+            elif samples:
                 self.unproved.append((name, len(samples)))
             return
         own = f"own key of {name}"
@@ -161,12 +170,15 @@ class Survey:
         hinted = set() if hint is None else {hint, own}
         samples = self._sampled(table, column, every=bool(hinted))
         scheme = _proved(samples, column, self._keyring, hinted)
+        looks = any(_looks_like_a_token(piece) for value in samples for piece in _pieces(column, value))
         field = _of_place(self._encrypting, table, column)
-        if scheme is not None and scheme in self._keyring.fixed:
+        if table.copy:
+            self.copies += [name] if scheme in self._keyring.schemes or looks else []
+        elif scheme is not None and scheme in self._keyring.fixed:
             self.fixed.append((name, scheme))
         elif scheme is not None:
             self._found(table, column, scheme)
-        elif any(_looks_like_a_token(piece) for value in samples for piece in _pieces(column, value)):
+        elif looks:
             self.unproved.append((name, len(samples)))
         elif field is not None:
             blank = self.silent if self._holds_values(table, column) else self.empty
@@ -192,6 +204,12 @@ class Survey:
             samples += _samples(self._database, table, column, kind, set())
         return samples
 
+    def look_around(self) -> None:
+        """What stands about the targets in the database's catalogue."""
+        for target in self.found:
+            for what, todo in catalog.obstacles(self._database, target.table, target.column):
+                self.tied.append((target.name, what, todo))
+
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
         keyring = self._keyring
@@ -201,7 +219,7 @@ class Survey:
         if scheme not in keyring.schemes:
             raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
-            for column in columns:
+            for column in () if table.copy else columns:
                 if (entry["table"], entry["column"]) in ((table.label, column.name), (_qualified(table), column.name)):
                     self.found.append(self._target(table, column, scheme))
                     return

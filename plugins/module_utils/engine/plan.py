@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from . import catalog
 from .catalog import JOURNAL
 from .census import Tally
 from .database import Database
@@ -204,6 +205,8 @@ def unproved(survey: Survey) -> Iterator[dict[str, str]]:
             "notice": "row-level security hides rows from this role",
             "todo": "Give it BYPASSRLS, or rotate as the table's owner, for the time of the rotation.",
         }
+    for column, what, todo in survey.tied:
+        yield {"column": column, "notice": what, "todo": todo}
     for column, field in survey.silent:
         yield {
             "column": column,
@@ -212,11 +215,28 @@ def unproved(survey: Survey) -> Iterator[dict[str, str]]:
         }
 
 
+def left_out(database: Database, survey: Survey) -> Iterator[dict[str, str]]:
+    """What a rotation does not touch and a person must see to."""
+    for column in survey.copies:
+        yield {
+            "column": column,
+            "notice": "a copy of tokens in a materialized view",
+            "todo": "REFRESH MATERIALIZED VIEW after the rotation, or drop it: it keeps tokens under the old keys.",
+        }
+    for table, why in catalog.unseen(database):
+        yield {
+            "column": table,
+            "notice": f"{why}: not looked at",
+            "todo": "See whether it holds tokens. If it does, rotate as a role that may read and write them.",
+        }
+
+
 def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
     """Columns named like a secret in which nothing opens."""
     known = {
         *(target.name for target in survey.found),
         *survey.plain,
+        *survey.copies,
         *(name for name, _ in (*survey.keyless, *survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
     }
     for table, columns in survey.tables.items():

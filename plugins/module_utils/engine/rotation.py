@@ -146,6 +146,7 @@ class Application:
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)
             notices += plan.unproved(survey)
+            notices += plan.left_out(database, survey)
             notices += plan.secret_names(survey)
         return plan.document(surveys, self.census("current") if counted else [], self.keyring, notices)
 

@@ -32,7 +32,8 @@ def survey(ring: Keyring, **found: Any) -> discovery.Survey:
     made._keyring = ring
     made.tables = {PROFILE: [TEXT]}
     empty: dict[str, Any] = {"found": [], "unproved": [], "silent": [], "empty": [], "fixed": [], "missed": []}
-    made.__dict__.update({**empty, "plain": [], "missing": {}, "keyless": [], "guarded": [], **found})
+    empty.update(plain=[], missing={}, keyless=[], guarded=[], tied=[], copies=[])
+    made.__dict__.update({**empty, **found})
     return made
 
 
