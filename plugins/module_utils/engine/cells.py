@@ -30,6 +30,7 @@ class Kind:
     array: str  # type of the parameter that carries the values
     read: str = "{}"
     write: str = "{}"
+    whole = True  # a value is one token, not the place of several
 
     def elements(self, values: Sequence[Any]) -> Sequence[str | None]:
         """The values as elements of an array's text, without their quotes."""
@@ -88,6 +89,8 @@ class Bytes(Kind):
 class Leaves(Kind):
     """Tokens are leaves of a JSON document. They are replaced in its text: every other byte stays."""
 
+    whole = False
+
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         begin = marker.decode("utf-8")
         leaves = (found["text"] for found in _STRING.finditer(value) if not found["name"])
@@ -104,6 +107,8 @@ class Leaves(Kind):
 
 class Members(Kind):
     """Tokens are members of an array. They are replaced in its text, in which a token needs no quotes."""
+
+    whole = False
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         begin = marker.decode("utf-8")

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import RotationError
-from . import catalog, fields, project
+from . import catalog, digests, fields, project
 from .catalog import Column, RowKey, Table
 from .cells import KINDS, Kind
 from .database import Database, array, quote
@@ -39,7 +39,7 @@ class Target:
     model: str
     key: RowKey
     limit: int | None
-    derived: tuple[fields.Derived, ...] = ()
+    derived: tuple[digests.Derived, ...] = ()
 
     @property
     def name(self) -> str:
@@ -122,7 +122,9 @@ class Survey:
     what looks like tokens and opens under nothing. Columns of fields that encrypt are ``silent`` where they hold values
     that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under settings these keys do not feed.
     ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
-    ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens.
+    ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens;
+    ``digests`` are columns beside targets that hold hashes of it is not known what, ``kept`` those under settings that
+    the keys do not feed.
     """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
@@ -140,6 +142,8 @@ class Survey:
         self.missing: dict[int, tuple[str, str]] = {}
         self.tied: list[tuple[str, str, str]] = []
         self.copies: list[str] = []
+        self.digests: list[str] = []
+        self.kept: list[tuple[str, str]] = []
         self.guarded = sorted({table.label for table in self.tables if table.guarded})
         self.keyless: list[tuple[str, str]] = []
         aliases = project.same_database(alias)
@@ -149,6 +153,7 @@ class Survey:
         self._encrypting = fields.encrypting(aliases)
         salts = next(iter(keyring.stages.values())).values
         self._derived = fields.search_columns(aliases, salts)
+        self._hashes = fields.hash_columns(aliases)
 
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
@@ -209,6 +214,29 @@ class Survey:
         for target in self.found:
             for what, todo in catalog.obstacles(self._database, target.table, target.column):
                 self.tied.append((target.name, what, todo))
+        for table in dict.fromkeys(target.table for target in self.found):
+            self._look_for_digests(table, [target for target in self.found if target.table == table])
+
+    def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
+        """Columns that are computed from the plaintexts of a table's targets."""
+        taken = {
+            *(target.column for target in targets),
+            *(column.column for each in targets for column in each.derived),
+        }
+        columns = [
+            column
+            for column in self.tables[table]
+            if not (column.generated or column.name in taken or _of_place(self._hashes, table, column))
+        ]
+        found = digests.beside(self._database, table, targets, columns, self._keyring)
+        self.digests += [f"{table.label}.{column}" for column in found.unknown]
+        self.kept += [(f"{table.label}.{column}", setting) for column, setting in found.kept if setting]
+        computed = {*(column for column, _ in found.kept), *(each.column for made in found.made.values() for each in made)}
+        known = {f"{table.label}.{column}" for column in computed}
+        self.silent = [(name, field) for name, field in self.silent if name not in known]
+        for target in targets:
+            derived = (*target.derived, *found.made.get(target.column, ()))
+            self.found[self.found.index(target)] = replace(target, derived=derived)
 
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""

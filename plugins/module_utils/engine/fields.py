@@ -7,22 +7,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from .digests import Derived
 from .libraries import KNOWN_SCHEMES
 
 # Classes of encrypting fields, in any library: no such column may be passed over in silence.
 _ENCRYPTING = re.compile(r"encrypt|crypt|cipher|fernet|pgp", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A search column: ``prefix`` and the SHA-256 in hex of a plaintext and the value of the setting ``salt``."""
-
-    column: str
-    prefix: str
-    salt: str
 
 
 def of_models(aliases: Collection[str]) -> Iterator[tuple[str, Any]]:
@@ -105,6 +96,11 @@ def _salt(field: Any) -> Any:
 def _is_hash(field: Any) -> bool:
     """Search columns, and the digests of django-pgcrypto-fields: neither depends on a key (facts, section 2)."""
     return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
+
+
+def hash_columns(aliases: Collection[str]) -> dict[tuple[str, str], bool]:
+    """Columns of which the model says what they hash, by table and column."""
+    return {(table, field.column): True for table, field in of_models(aliases) if _is_hash(field)}
 
 
 def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:

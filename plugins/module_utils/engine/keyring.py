@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .derivation import Settings
+from .derivation import Settings, members
+from .digests import NOTHING
 from .functions import FunctionCipher, Process
 from .keysets import KeySet
 from .schemes import Scheme
@@ -18,10 +19,10 @@ class Keyring:
     """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set; ``base`` is the one
     that everything was under before the rotation that is under way, and is tried first.
 
-    ``application`` gives a setting as the application has it; ``feeds`` says which settings the keys feed under names
-    of their own; ``processes`` are those of the application, by stage, for schemes that are its own functions. Schemes
-    that lack a value for a setting are left out; those that depend on none of the keys are
-    ``fixed``: their tokens stay as they are.
+    ``application`` gives a setting as the application has it, ``texts`` are those that are texts; ``feeds`` says which
+    settings the keys feed under names of their own; ``processes`` are those of the application, by stage, for schemes
+    that are its own functions. Schemes that lack a value for a setting are left out; those that depend on none of the
+    keys are ``fixed``: their tokens stay as they are.
     """
 
     def __init__(
@@ -32,12 +33,14 @@ class Keyring:
         feeds: Mapping[str, Sequence[str]] | None = None,
         base: str = "current",
         processes: Mapping[str, Process] | None = None,
+        texts: Mapping[str, bytes] | None = None,
     ) -> None:
         self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
         self.base = base
         self.application = application
         self._feeds = feeds or {}
         self._processes = processes or {}
+        self._texts = texts or {}
         self.schemes: dict[str, Scheme] = {}
         self.fixed: dict[str, Scheme] = {}
         self._ciphers: dict[str, dict[str, Cipher]] = {}
@@ -80,8 +83,7 @@ class Keyring:
     def _depends(self, scheme: Scheme) -> bool:
         if scheme.functions:
             return True
-        names = set(self._feeds).union(*(keys.values for keys in self.stages.values()))
-        return bool(scheme.settings & names)
+        return bool(scheme.settings & {*self._feeds, *self.names})
 
     def _view(self, keys: KeySet) -> Settings:
         def settings(name: str) -> Any:
@@ -100,9 +102,20 @@ class Keyring:
 
         return settings
 
-    def setting(self, stage: str, name: str) -> str:
-        """The value of a setting under the key set of one stage."""
-        return str(self._views[stage](name))
+    def secret(self, stage: str, name: str) -> bytes:
+        """The value of a setting under the key set of one stage; of a list the first, with which is written."""
+        return next(iter(members(self._views[stage](name))), b"")
+
+    @property
+    def names(self) -> set[str]:
+        """The settings that differ from key set to key set."""
+        return set().union(*(keys.values for keys in self.stages.values()))
+
+    def secrets(self, stage: str) -> dict[str, bytes]:
+        """What an application may key a hash with: its keys, its other settings, nothing at all."""
+        own = {name: self.secret(stage, name) for name in self.stages[stage].values}
+        others = {name: value for name, value in self._texts.items() if name not in {*own, *self._feeds}}
+        return {**own, **others, NOTHING: b""}
 
     def cipher(self, scheme: str, stage: str) -> Cipher:
         """The cipher of one scheme under the key set of one stage."""

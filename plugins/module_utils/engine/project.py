@@ -114,6 +114,13 @@ def setting(name: str) -> Any:
     return value() if callable(value) else value
 
 
+def texts() -> dict[str, bytes]:
+    """The first value of every setting of the application's own that is a text, bytes or a list of them."""
+    module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
+    found = {name: members(value) for name, value in vars(module).items() if name.isupper()} if module else {}
+    return {name: value[0] for name, value in found.items() if value}
+
+
 def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
     """Settings whose values are those of keys with other names, and these names: ``TOKENS = [env("A"), env("B")]``.
 

@@ -8,7 +8,6 @@ killed anywhere and done again, and several processes may do it at once, each on
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -209,11 +208,11 @@ class Rewriting:
 
     def _derived(self, target: Target, token: census.Found) -> dict[str, str]:
         """The values of the search columns of one token, by column."""
-        plaintext = b"" if token.opened is None else token.opened[1].plaintext
-        salts = {column: self._keyring.setting(self._destination, column.salt) for column in target.derived}
+        scheme = self._keyring.schemes[target.scheme]
+        plaintext = b"" if token.opened is None else scheme.text_of(token.opened[1])
         return {
-            column.column: column.prefix + hashlib.sha256(plaintext + salt.encode("utf-8")).hexdigest()
-            for column, salt in salts.items()
+            derived.column: derived.of(plaintext, self._keyring.secret(self._destination, derived.secret))
+            for derived in target.derived
         }
 
     def _refuse_unless_listed(self, target: Target, row: str, token: bytes) -> None:
@@ -278,10 +277,15 @@ def _compare_and_set(
     keys = [f"k{place}" for place in range(len(key.columns))]
     old = [f"o{place}" for place in range(len(members))]
     new = [f"n{place}" for place in range(len(members))]
-    search = [derived.column for target in members for derived in target.derived]
+    derived = [derived for target in members for derived in target.derived]
+    search = [each.column for each in derived]
     fresh = [f"d{place}" for place in range(len(search))]
     types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(search)
-    assign = [f"{quote(name)} = coalesce(v.{value}, t.{quote(name)})" for name, value in zip(search, fresh)]
+    assign = [  # where the application keeps no hash, none is put
+        f"{quote(name)} = CASE WHEN t.{quote(name)}::text <> '' THEN coalesce(v.{value}::{each.type}, t.{quote(name)})"
+        f" ELSE t.{quote(name)} END"
+        for name, value, each in zip(search, fresh, derived)
+    ]
     same = []
     for target, before, after in zip(members, old, new):
         column = quote(target.column)

@@ -126,12 +126,16 @@ class Application:
 
         Such a setting is made of the keys by the application itself: under other keys it is another one.
         """
-        kept = {name: column for _, survey in self.parts for column, name in survey.fixed}
-        for scheme, column in kept.items():
-            for name in sorted(self.keyring.fixed[scheme].settings):
-                before, after = (self.processes[stage].setting(name) for stage in (self.keyring.base, destination))
-                if before != after:
-                    raise RotationError("E_MADE_OF_KEYS", column=column, setting=name)
+        kept = {
+            (column, setting)
+            for _, survey in self.parts
+            for column, scheme in survey.fixed
+            for setting in self.keyring.fixed[scheme].settings
+        }.union(*(survey.kept for _, survey in self.parts))
+        for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
+            before, after = (self.processes[stage].setting(name) for stage in (self.keyring.base, destination))
+            if before != after:
+                raise RotationError("E_MADE_OF_KEYS", column=column, setting=name)
 
     def refuse_unproved(self) -> None:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
@@ -173,7 +177,7 @@ def opened(request: Request) -> Iterator[Application]:
             # A setting that is the file's name stands for the list of keys in it.
             return [value] if name in request.key_files and str(value or "") in ("", request.key_files[name]) else value
 
-        keyring = Keyring(described, stages, setting, feeds, request.base, processes)
+        keyring = Keyring(described, stages, setting, feeds, request.base, processes, project.texts())
         databases = [database for database in databases if not database.is_replica()]
         if not databases:
             raise RotationError("E_DB_REPLICA")

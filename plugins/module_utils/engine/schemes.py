@@ -11,10 +11,11 @@ from typing import Any
 
 from ..errors import RotationError
 from . import derivation
+from .batch import unpad
 from .formats import FORMATS, Format
 from .functions import Functions
 from .libraries import KNOWN_SCHEMES
-from .tokens import Cipher
+from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Nested, Prefixed
 
 ROLES = ("key", "signing_key", "iv")
@@ -65,6 +66,12 @@ class Scheme:
     def text(self) -> bool:
         """Whether its tokens are ASCII."""
         return self.format.text or bool(self.described.get("base64") or self.described.get("armor"))
+
+    def text_of(self, inside: Opened) -> bytes:
+        """The plaintext as the application has it, without what its format or its function keeps around it."""
+        if self.functions:
+            return inside.plaintext[1:]
+        return inside.plaintext if self.format.authenticated else unpad(inside.plaintext) or b""
 
     def cipher(self, settings: derivation.Settings) -> Cipher | None:
         """The scheme under one set of settings; None where one of them has no value, or none that fits a trial.

@@ -168,6 +168,7 @@ def test_a_key_of_the_setting_s_own_name_goes_before_one_that_feeds_it():
 
 def test_the_value_of_a_setting_is_that_of_its_stage_or_the_application_s():
     keyring = ring({"SALT": "s"}, current={"FIELD_KEYS": FIRST}, pending={"FIELD_KEYS": SECOND})
-    assert keyring.setting("current", "FIELD_KEYS") == FIRST
-    assert keyring.setting("pending", "FIELD_KEYS") == SECOND
-    assert keyring.setting("pending", "SALT") == "s"
+    assert keyring.secret("current", "FIELD_KEYS") == FIRST.encode()
+    assert keyring.secret("pending", "FIELD_KEYS") == SECOND.encode()
+    assert keyring.secret("pending", "SALT") == b"s"
+    assert keyring.secret("pending", "NONE") == b""

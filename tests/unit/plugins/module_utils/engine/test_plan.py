@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import plan, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.census import Tally
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.fields import Derived
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.digests import Derived
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.schemes import Scheme
 
@@ -80,7 +80,7 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
         "settings": ["ENCRYPTION_SALT", "SECRET_KEY"],
         "reads_several_keys": True,
         "key": ["id"],
-        "recomputed": ["search"],
+        "recomputed": ["search as sha256_value_salt under ENCRYPTION_SALT, hex"],
         "rows": 4,
         "classes": {"current": 3, "empty": 1},
     }

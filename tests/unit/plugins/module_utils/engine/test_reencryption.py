@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import reencryption
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.fields import Derived
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.digests import Derived
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 

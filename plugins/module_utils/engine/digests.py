@@ -1,0 +1,172 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Columns that are computed from a plaintext: search hashes and blind indexes. How is data, and is found by computing.
+
+A hash that comes out as it is stored proves its recipe, as a token that authenticates proves its scheme.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from .catalog import Column, Table
+from .database import Database, quote
+from .derivation import direct, from_hex
+
+if TYPE_CHECKING:
+    from .keyring import Keyring
+
+TYPES = ("text", "character varying", "character", "citext", "bytea")
+NOTHING = ""  # in place of a setting's name: a digest without a key
+SAMPLE = 50  # rows of a table
+LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
+# What is hashed with which key.
+HASHES: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "sha256_value_salt": lambda value, key: hashlib.sha256(value + key).digest(),
+    "sha256_salt_value": lambda value, key: hashlib.sha256(key + value).digest(),
+    "hmac_sha256": lambda value, key: hmac.digest(key, value, "sha256"),
+    "hmac_sha512": lambda value, key: hmac.digest(key, value, "sha512"),
+    "hmac_sha1": lambda value, key: hmac.digest(key, value, "sha1"),
+}
+# How the key is made of the setting.
+KEYS: dict[str, Callable[[bytes], bytes]] = {
+    "raw": lambda secret: secret,
+    "sha256": lambda secret: hashlib.sha256(secret).digest(),
+    "direct": direct,
+    "hex": from_hex,
+}
+# How the plaintext is made even before.
+VALUES: dict[str, Callable[[bytes], bytes]] = {
+    "as_it_is": lambda value: value,
+    "stripped": bytes.strip,
+    "lower": lambda value: _text(value).lower().encode("utf-8"),
+    "lower_stripped": lambda value: _text(value).strip().lower().encode("utf-8"),
+}
+# How the digest is written. A bytea reads as hex after a prefix, \x.
+WRITTEN: dict[str, Callable[[bytes], str]] = {
+    "hex": bytes.hex,
+    "upper_hex": lambda digest: digest.hex().upper(),
+    "base64": lambda digest: base64.b64encode(digest).decode(),
+    "urlsafe_base64": lambda digest: base64.urlsafe_b64encode(digest).decode(),
+    "urlsafe_base64_bare": lambda digest: base64.urlsafe_b64encode(digest).decode().rstrip("="),
+}
+PREFIX = 8  # characters that may stand before it
+_MAY_BE = re.compile(r"[!-~]{27,}")  # from SHA-1 in base64 on
+_SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One such column: ``prefix`` and a digest of a plaintext under the setting ``secret``."""
+
+    column: str
+    prefix: str
+    secret: str
+    hash: str = "sha256_value_salt"
+    key: str = "raw"
+    value: str = "as_it_is"
+    written: str = "hex"
+    type: str = "text"
+
+    def of(self, plaintext: bytes, secret: bytes) -> str:
+        """What the column holds for a plaintext. Raises ValueError on a secret that makes no key."""
+        digest = HASHES[self.hash](VALUES[self.value](plaintext), KEYS[self.key](secret))
+        return self.prefix + WRITTEN[self.written](digest)
+
+    def __str__(self) -> str:
+        words = [f"{self.column} as {self.hash} under {self.secret}"]
+        words += [f"key {self.key}"] * (self.key != "raw") + [f"value {self.value}"] * (self.value != "as_it_is")
+        return ", ".join([*words, self.written])
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Columns beside tokens: ``made`` under a key of the key set, by the token's column; ``kept`` under another
+    setting, with its name, or NOTHING; ``unknown`` digests."""
+
+    made: dict[str, list[Derived]] = field(default_factory=dict)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def beside(
+    database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column], keyring: Keyring
+) -> Beside:
+    """What of a table's columns is computed from the plaintexts of its targets."""
+    targets = [target for target in targets if target.kind.whole]
+    columns = [column for column in columns if column.type in TYPES]
+    found = Beside()
+    if not targets or not columns:
+        return found
+    rows = _sample(database, table, targets, columns)
+    opened = [_opened(targets, row, keyring) for row in rows]
+    for place, column in enumerate(columns, start=len(targets)):
+        stored = [(row[place], each) for row, each in zip(rows, opened) if row[place] and _MAY_BE.fullmatch(row[place])]
+        for number, target in enumerate(targets):
+            pairs = [(*inside, text) for text, each in stored if (inside := each[number]) is not None]
+            recipe = _recognised(column, pairs, keyring)
+            if recipe is not None and recipe.secret in keyring.names:
+                found.made.setdefault(target.column, []).append(recipe)
+            elif recipe is not None:
+                found.kept.append((column.name, recipe.secret))
+            if recipe is not None:
+                break
+        else:
+            if any(_SURELY.fullmatch(text) for text, _ in stored):
+                found.unknown.append(column.name)
+    return found
+
+
+def _sample(database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column]) -> list[Any]:
+    tokens = [target.kind.read.format(f"t.{quote(target.column)}") for target in targets]
+    short = [
+        f"CASE WHEN octet_length(t.{name}) <= {LONGEST} THEN t.{name}::text END"
+        for name in (quote(column.name) for column in columns)
+    ]
+    some = " OR ".join(f"octet_length({token}) > 0" for token in tokens)
+    sql = f"SELECT {', '.join(tokens + short)} FROM {table.rows} AS t WHERE {some} LIMIT %s"
+    return database.rows(sql, (SAMPLE,), table=table.label)
+
+
+def _opened(targets: Sequence[Any], row: Sequence[Any], keyring: Keyring) -> list[tuple[str, bytes] | None]:
+    """For each target of a row the stage of its token and its plaintext; None where there is none."""
+    found: list[tuple[str, bytes] | None] = []
+    for target, value in zip(targets, row):
+        tokens = target.kind.tokens(value, b"") if value else []
+        inside = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
+        found.append(inside and (inside[0], keyring.schemes[target.scheme].text_of(inside[1])))
+    return found
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _recognised(column: Column, pairs: Sequence[tuple[str, bytes, str]], keyring: Keyring) -> Derived | None:
+    """The recipe that makes most of the stored values, of (stage, plaintext, stored); None where none does."""
+    matches: Counter[Derived] = Counter()
+    for stage, plaintext, stored in pairs:
+        matches.update(_recipes(column, plaintext, stored, keyring.secrets(stage)))
+    return max(matches, key=lambda recipe: matches[recipe], default=None)  # of equals, the first that was tried
+
+
+def _recipes(column: Column, plaintext: bytes, stored: str, secrets: Mapping[str, bytes]) -> Iterator[Derived]:
+    for secret, name, key, value in product(secrets, HASHES, KEYS, VALUES):
+        try:
+            digest = HASHES[name](VALUES[value](plaintext), KEYS[key](secrets[secret]))
+        except ValueError:  # the setting is no base64, or no hex
+            continue
+        for written, write in WRITTEN.items():
+            text = write(digest)
+            if stored.endswith(text) and len(stored) - len(text) <= PREFIX:
+                before = stored[: len(stored) - len(text)]
+                yield Derived(column.name, before, secret, name, key, value, written, column.type)
+                break

@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Search hashes and blind indexes beside tokens: those under a rotated key follow it, others stay or are named."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, plan, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+
+from .conftest import rewrite
+from .test_discovery import survey, token
+from .test_engine import NEW, OLD
+
+VALUES = ["Ann@Example.org ", " bo@example.org", "CY@EXAMPLE.ORG"]
+OTHER = b"a setting that is not rotated"
+
+
+def mac(secret: str, value: str) -> bytes:
+    return hmac.digest(secret.encode(), value.encode(), "sha256")
+
+
+# How an application computes its column under its SECRET_KEY, and the column's type.
+FOLLOW: dict[str, tuple[str, Callable[[str, str], str]]] = {
+    "hex": ("text", lambda secret, value: mac(secret, value).hex()),
+    "lower and stripped": ("varchar(64)", lambda secret, value: mac(secret, value.strip().lower()).hex()),
+    "base64 after a prefix": ("text", lambda secret, value: "v1:" + base64.b64encode(mac(secret, value)).decode()),
+    "raw bytes": ("bytea", lambda secret, value: "\\x" + mac(secret, value).hex()),
+    "salted": ("text", lambda secret, value: "xx" + hashlib.sha256((value + secret).encode()).hexdigest()),
+    "under the key's SHA-256": (
+        "text",
+        lambda secret, value: hmac.digest(hashlib.sha256(secret.encode()).digest(), value.encode(), "sha256").hex(),
+    ),
+}
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    versions = {"current": OLD, "pending": NEW}
+    return Keyring(schemes.parse("auto"), versions, lambda name: None, texts={"INDEX_KEY": OTHER})
+
+
+def fill(database: Database, ring: Keyring, sql_type: str, computed: Callable[[str], str]) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, searched {sql_type}, other text)")
+    for number, value in enumerate(VALUES):
+        stored = (number, token(ring, value), computed(value), f"opaque {number}" * 5)
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s)", stored)
+    database.execute("INSERT INTO secrets VALUES (9, %s, NULL, NULL)", (token(ring, "not indexed"),))
+
+
+def searched(database: Database) -> list[str | None]:
+    return [value for (value,) in database.rows("SELECT searched::text FROM secrets ORDER BY id")]
+
+
+@pytest.mark.parametrize(("sql_type", "computed"), FOLLOW.values(), ids=FOLLOW)
+def test_what_is_computed_under_a_rotated_key_follows_its_token_and_goes_back(
+    database: Database, keyring: Keyring, sql_type: str, computed: Callable[[str, str], str]
+) -> None:
+    fill(database, keyring, sql_type, lambda value: computed("old-secret", value))
+    found = survey(database, keyring)
+    assert [derived.column for target in found.found for derived in target.derived] == ["searched"]
+    assert not found.digests
+
+    rewrite(database, found.found, keyring, "pending")
+    assert searched(database) == [*(computed("new-secret", value) for value in VALUES), None]
+    assert database.rows("SELECT other FROM secrets ORDER BY id LIMIT 1") == [("opaque 0" * 5,)]
+
+    rewrite(database, survey(database, keyring).found, keyring, "current")
+    assert searched(database) == [*(computed("old-secret", value) for value in VALUES), None]
+
+
+STAY: dict[str, tuple[Callable[[str], str], list[tuple[str, str]], list[str]]] = {
+    "under another setting": (
+        lambda value: hmac.digest(OTHER, value.encode(), "sha256").hex(),
+        [("secrets.searched", "INDEX_KEY")],
+        [],
+    ),
+    "without a key": (lambda value: hashlib.sha256(value.encode()).hexdigest(), [], []),
+    "of it is not known what": (lambda value: mac("somewhere in the code", value).hex(), [], ["secrets.searched"]),
+}
+
+
+@pytest.mark.parametrize(("computed", "kept", "unknown"), STAY.values(), ids=STAY)
+def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
+    database: Database,
+    keyring: Keyring,
+    computed: Callable[[str], str],
+    kept: list[tuple[str, str]],
+    unknown: list[str],
+) -> None:
+    fill(database, keyring, "text", computed)
+    before = searched(database)
+    found = survey(database, keyring)
+    assert (found.kept, found.digests) == (kept, unknown)
+    assert [notice["column"] for notice in plan.left_out(database, found)] == unknown
+    discovery.refuse_unproved([found], keyring, "the test")
+    rewrite(database, found.found, keyring, "pending")
+    assert searched(database) == before
+
+
+def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
+    index = {("secrets", "searched"): "a_fernet_library.BlindIndexField"}
+    monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases: index)
+    found = survey(database, keyring)
+    assert not found.silent
+    database.execute("UPDATE secrets SET searched = md5(searched)")
+    assert survey(database, keyring).silent == [("secrets.searched", "a_fernet_library.BlindIndexField")]
