@@ -1,5 +1,6 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
+# make sanity   what ansible-test asks of a collection
 # make bench   the engine against the runbook's loop, and against what the machine can do at most
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
 
@@ -16,7 +17,7 @@ ifneq ($(findstring $(SPACE),$(CURDIR)),)
 $(error The path of this checkout has a space, and PostgreSQL's sockets cannot be below it: clone it somewhere else)
 endif
 
-.PHONY: demo demo-down test lint unit integration molecule libraries bench build clean
+.PHONY: demo demo-down test lint sanity unit integration molecule libraries bench build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -35,6 +36,22 @@ lint: $(CONTROL)/.dev $(TREE)
 	ruff format --check .
 	mypy
 	ANSIBLE_COLLECTIONS_PATH=.ansible/tree ansible-lint --offline
+
+# Of what is shipped. Not the tests that need a network of their own, or say nothing of a file that is none of ours:
+# quotes in stored values of other libraries.
+SANITY = .ansible/sanity/ansible_collections/tetech/key_rotation
+PIP = .ansible/sanity/.ansible/test/cache/get_pip_24_2.py
+sanity: $(CONTROL)/.dev $(TREE)
+	rm -rf $(SANITY)
+	mkdir -p $(SANITY) $(dir $(PIP))
+	ansible-galaxy collection build --force --output-path .ansible/sanity
+	tar -xzf .ansible/sanity/tetech-key_rotation-*.tar.gz -C $(SANITY)
+	git -C $(SANITY) init --quiet
+	git -C $(SANITY) add .
+	cp tests/sanity/get_pip.py $(PIP)
+	cd $(SANITY) && HOME="$(CURDIR)/.ansible/sanity" ansible-test sanity --local --requirements --color no \
+	  --python "$$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
+	  --skip-test pylint --skip-test shellcheck --skip-test pslint --skip-test no-smart-quotes
 
 unit: $(CONTROL)/.dev $(TREE)
 	cd $(TREE) && python -m pytest tests/unit

@@ -34,7 +34,7 @@ class ActionModule(RotationAction):
                 found=f"lists {missing[0]}, which the store's {stage} version has not",
                 advice="List the settings the store was made with.",
             )
-        asked = {name: options[name] for name in ("state", "dialect", "path")}
+        asked = {name: options[name] for name in ("state", "dialect", "path", "stage", "rotation_id")}
         chosen = {name: values[name] for name in names} if values else {}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
         return self.on_host("env_file", {**asked, "keys": places, "values": chosen})

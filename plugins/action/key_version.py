@@ -8,8 +8,6 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-
 from ..module_utils import key_files, keygen
 from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
@@ -19,6 +17,9 @@ from ..module_utils.stores.history import ROLLED_BACK, History
 from ..module_utils.stores.store import Store
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, read_vaulted
+
+with contextlib.suppress(ImportError):  # ansible-core itself needs it
+    from cryptography.exceptions import InvalidTag
 
 WOULD = {
     "adopted": "adopt the keys of the .env file, {key_id}, as the current version in {store}",

@@ -106,6 +106,46 @@ options:
     type: str
     default: current
 """
+    NAMED_KEYS = r"""
+options:
+  keys:
+    description:
+      - The settings, each with its V(name).
+      - One with a V(destination) is no line of the env file, but the content of that key file, one key per line.
+      - It is the list that M(tetech.key_rotation.key_version) takes. How a new value is made is nothing to this module.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the setting, as the env file has it.
+        type: str
+        required: true
+      destination:
+        description:
+          - A key file of its own for this key, one key per line. Without it, the key is a line of the env file.
+        type: path
+      type:
+        description:
+          - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
+          - V(django_secret_key) has the length of Django's own, and of its alphabet what every reader of C(.env) files
+            gives back.
+        type: str
+        default: token_urlsafe
+      bytes:
+        description: Random bytes of a V(token_urlsafe) (else 64) or V(hex) (else 32), 32 to 512.
+        type: int
+      keep:
+        description:
+          - For a setting that is a list with commas, of which the application writes with the first and reads with all.
+            The new value is put before so many of the newest of the old list.
+        type: int
+        default: 0
+  store:
+    description: Where the versions live, as for M(tetech.key_rotation.key_version). It stays on the control node.
+    type: dict
+    default: {}
+"""
     ROTATION = r"""
 options:
   rotation_id:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from re import Pattern
+from typing import cast
 
 BOM = "\ufeff"
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
@@ -148,6 +149,11 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
+def _statement(dialect: Dialect, text: str, place: int) -> re.Match[str]:
+    """The statement that begins there. One may be empty, so there always is one."""
+    return cast("re.Match[str]", dialect.statement.match(text, place))
+
+
 def first_command(dialect: Dialect, text: str) -> int | None:
     """The line of the first statement that does more than set one variable, where the reader would run it.
 
@@ -155,8 +161,7 @@ def first_command(dialect: Dialect, text: str) -> int | None:
     """
     place, number = 0, 1
     while dialect.only and place < len(text):
-        statement = dialect.statement.match(text, place)
-        assert statement is not None
+        statement = _statement(dialect, text, place)
         if not dialect.only.match(text[place : statement.start("end")]):
             return number
         number += statement.group().count("\n")
@@ -169,8 +174,7 @@ def lines(dialect: Dialect, text: str, names: Sequence[str]) -> Iterator[Line]:
     place = len(BOM) if text.startswith(BOM) else 0
     number, hidden = 1, False
     while place < len(text):
-        statement = dialect.statement.match(text, place)
-        assert statement is not None
+        statement = _statement(dialect, text, place)
         body = text[place : statement.start("end")]
         prefix = dialect.prefix.match(body)
         unset = dialect.without_value and dialect.without_value.match(body)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -23,20 +24,20 @@ PROJECT_OPTIONS: dict[str, Any] = {
     "direct": {"type": "dict", "default": {}},
 }
 DIALECT: dict[str, Any] = {"type": "str", "choices": list(DIALECTS), "default": "dotenv"}
-KEY_OPTIONS: dict[str, Any] = {
-    "keys": {
-        "type": "list",
-        "elements": "dict",
-        "no_log": False,
-        "options": {
-            "name": {"type": "str", "required": True},
-            "type": {"type": "str", "default": "token_urlsafe"},
-            "bytes": {"type": "int"},
-            "keep": {"type": "int", "default": 0},
-            "destination": {"type": "path"},
-        },
-        "default": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
+KEYS: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "no_log": False,
+    "options": {
+        "name": {"type": "str", "required": True},
+        "type": {"type": "str", "default": "token_urlsafe"},
+        "bytes": {"type": "int"},
+        "keep": {"type": "int", "default": 0},
+        "destination": {"type": "path"},
     },
+}
+KEY_OPTIONS: dict[str, Any] = {
+    "keys": {**KEYS, "default": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}]},
     "env_file": {"type": "path"},
     "dialect": DIALECT,
     "store": {"type": "dict", "default": {}, "no_log": True},
@@ -67,6 +68,7 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) 
     failure: RotationError | None = None
     result: dict[str, Any] = {}
     try:
+        importlib.import_module("cryptography")  # everything here needs it
         result = work(module)
     except RotationError as exc:
         failure = exc
@@ -120,14 +122,14 @@ BACKUP_OPTIONS: dict[str, Any] = {
     "progress": {"type": "path"},
 }
 STAGES = ["current", "pending", "previous"]
-# of the tasks; what their actions send to the host is in the modules
+# of the tasks; what else their actions send to the host is in the modules
 ENV_FILE_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
     "state": {"type": "str", "choices": ["present", "prepared"], "default": "present"},
     "path": {"type": "path", "required": True},
     "dialect": DIALECT,
     "stage": {"type": "str", "required": True, "choices": STAGES},
-    "keys": {**KEY_OPTIONS["keys"], "required": True, "default": None},
+    "keys": {**KEYS, "required": True},
     "store": KEY_OPTIONS["store"],
 }
 PROCESS_KEYS_OPTIONS: dict[str, Any] = {
@@ -137,7 +139,7 @@ PROCESS_KEYS_OPTIONS: dict[str, Any] = {
     "env_file": {"type": "path", "required": True},
     "dialect": DIALECT,
     "stage": {"type": "str", "choices": STAGES, "default": "current"},
-    "keys": {**KEY_OPTIONS["keys"], "required": True, "default": None},
+    "keys": {**KEYS, "required": True},
     "units": {"type": "list", "elements": "str", "default": []},
     "pids": {"type": "list", "elements": "int", "default": []},
     "patterns": {"type": "list", "elements": "str", "default": []},

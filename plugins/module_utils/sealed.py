@@ -9,13 +9,16 @@ Ansible shows raw results at high verbosity, so what travels is X25519 + HKDF-SH
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 
 LABEL = b"tetech.key_rotation sealed v1"
 ZERO_NONCE = bytes(12)  # each box has its own key, used once

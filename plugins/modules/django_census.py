@@ -86,6 +86,9 @@ OPTIONS: dict[str, Any] = {
     "digest_stage": {"type": "str", "default": "current"},
     "expect_stage": {"type": "str"},
     "baseline": {"type": "list", "elements": "dict", "default": []},
+    # of the task, for its action
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
 }
 
 

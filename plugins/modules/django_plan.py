@@ -65,6 +65,7 @@ OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     "state": {"type": "str", "choices": ["written", "matched"], "default": "written"},
+    "path": {"type": "path"},  # of the task, for its action
 }
 
 

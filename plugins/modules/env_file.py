@@ -43,18 +43,12 @@ options:
     type: str
     required: true
     choices: [current, pending, previous]
-  keys:
-    description:
-      - The settings to set, each a dictionary with its V(name).
-      - One with a V(destination) is not set in O(path), but is the content of that key file, one key per line.
-    type: list
-    elements: dict
-    required: true
-  store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version).
+  values:
+    description: Filled in by the action plugin from the store, by pipe. Not for playbooks.
     type: dict
     default: {}
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 attributes:
@@ -103,12 +97,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.errors import RotationError
 from ..module_utils.module import ENV_FILE_OPTIONS, run
 
-OPTIONS: dict[str, Any] = {
-    **{name: ENV_FILE_OPTIONS[name] for name in ("state", "path", "dialect", "keys")},
-    "values": {"type": "dict", "required": True, "no_log": True},
-}
+OPTIONS: dict[str, Any] = {**ENV_FILE_OPTIONS, "values": {"type": "dict", "default": {}, "no_log": True}}
 
 
 def set_values(module: AnsibleModule) -> dict[str, Any]:
@@ -118,6 +110,8 @@ def set_values(module: AnsibleModule) -> dict[str, Any]:
     places = key_files.paths(module.params["path"], module.params["keys"])
     if module.check_mode:
         return _set(module)
+    if not module.params["values"]:
+        raise RotationError("E_OPTION", name="values", found="is not set", advice="Call env_file by its full name.")
     with dotenv.held(places):
         for place in places:
             dotenv.discard_leftover(place)

@@ -40,11 +40,6 @@ options:
     type: str
     choices: [current, pending, previous]
     default: current
-  keys:
-    description: The settings, each a dictionary with its V(name), and V(destination) where it has a file of its own.
-    type: list
-    elements: dict
-    required: true
   units:
     description: Systemd units. All processes of each are looked at.
     type: list
@@ -74,10 +69,9 @@ options:
     type: str
     choices: [refuse, accept]
     default: refuse
-  store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version).
-    type: dict
-    default: {}
+  expected:
+    description: Filled in by the action plugin, the key id of O(stage). Not for playbooks.
+    type: str
   rotation_id:
     description: The rotation in whose record this goes. Without it, nothing is recorded.
     type: str
@@ -87,6 +81,7 @@ options:
       - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.attributes
 notes:
   - Run it as the user of the processes. As root, give it a Python that is not the application's to change.
@@ -134,23 +129,7 @@ from ..module_utils.module import PROCESS_KEYS_OPTIONS, run
 if TYPE_CHECKING:
     from ..module_utils.processes import Process
 
-OPTIONS: dict[str, Any] = {
-    **{
-        name: PROCESS_KEYS_OPTIONS[name]
-        for name in (
-            "state",
-            "env_file",
-            "dialect",
-            "keys",
-            "units",
-            "pids",
-            "patterns",
-            "hidden_environment",
-            "absent",
-        )
-    },
-    "expected": {"type": "str", "no_log": False},
-}
+OPTIONS: dict[str, Any] = {**PROCESS_KEYS_OPTIONS, "expected": {"type": "str", "no_log": False}}
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import secrets
 import sys
@@ -42,6 +43,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "hashi_vault": (*SERVER, "mount", "url", "namespace", "ca_cert", *LOGIN, "client_cert", "client_key"),
     "aws_secrets_manager": (*SERVER, "profile", "region", "endpoint_url"),
 }
+PACKAGES = {"hashi_vault": "hvac", "aws_secrets_manager": "boto3"}
 STATE_HOME = "~/.local/state/key_rotation"
 DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 
@@ -69,7 +71,8 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
 
 
 def _server(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
-    """The class of a store whose package only those need who use it."""
+    """The class of a store whose package only those need who use it. Raises ImportError."""
+    importlib.import_module(PACKAGES[kind])
     if kind == "hashi_vault":
         from ..module_utils.stores.hashi_vault import HashiVault
 

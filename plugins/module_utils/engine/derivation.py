@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 
 GROUPS = ("first", "all", "join")  # sources made of sources
 # A setting as the application has it, by name; None where it has none.

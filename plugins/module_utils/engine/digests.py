@@ -96,6 +96,12 @@ class Beside:
     kept: list[tuple[str, str]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
+    @property
+    def explained(self) -> set[str]:
+        """The columns of which it is known how they are computed."""
+        made = {recipe.column for recipes in self.made.values() for recipe in recipes}
+        return made | {column for column, _ in self.kept}
+
 
 def beside(
     database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column], keyring: Keyring

@@ -231,9 +231,8 @@ class Survey:
         found = digests.beside(self._database, table, targets, columns, self._keyring)
         self.digests += [f"{table.label}.{column}" for column in found.unknown]
         self.kept += [(f"{table.label}.{column}", setting) for column, setting in found.kept if setting]
-        computed = {*(column for column, _ in found.kept), *(each.column for made in found.made.values() for each in made)}
-        known = {f"{table.label}.{column}" for column in computed}
-        self.silent = [(name, field) for name, field in self.silent if name not in known]
+        explained = {f"{table.label}.{column}" for column in found.explained}
+        self.silent = [(name, field) for name, field in self.silent if name not in explained]
         for target in targets:
             derived = (*target.derived, *found.made.get(target.column, ()))
             self.found[self.found.index(target)] = replace(target, derived=derived)

@@ -5,21 +5,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import os
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
-from cryptography.hazmat.primitives.ciphers import algorithms, modes
-
 from .batch import BLOCK, HmacSha256, cbc_decrypt, cbc_encrypt, pad, unpad
 from .openpgp import OpenPgp
 from .tokens import Batch, Cipher, OneByOne, Opened
 from .unauthenticated import AesCbcFixedIv, AesEcb
 from .wrappers import unbase64
+
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+    from cryptography.hazmat.primitives.ciphers import algorithms, modes
 
 MAC = 32  # bytes of an HMAC-SHA256
 VERSION = b"\x80"  # of https://github.com/fernet/spec

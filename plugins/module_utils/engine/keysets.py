@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 
 KEY_ID_LABEL = b"tetech.key_rotation key id v1"
 # PBKDF2 is iterated HMAC: guessing a weak key by its printed id costs more than guessing it by a stored token.

@@ -9,21 +9,23 @@ not) is one run of bytes here, and goes into the new message as it is.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
 from collections.abc import Iterator
 
-from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
-from cryptography.hazmat.primitives.ciphers import algorithms
-
 from .batch import BLOCK
 from .tokens import OneByOne, Opened
 
-try:  # CFB moved there in cryptography 45
-    from cryptography.hazmat.decrepit.ciphers.modes import CFB
-except ImportError:
-    from cryptography.hazmat.primitives.ciphers.modes import CFB
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+    from cryptography.hazmat.primitives.ciphers import algorithms
+
+    try:  # CFB moved there in cryptography 45
+        from cryptography.hazmat.decrepit.ciphers.modes import CFB
+    except ImportError:
+        from cryptography.hazmat.primitives.ciphers.modes import CFB
 
 SESSION_KEY, DATA = 3, 18  # packet tags, RFC 4880 section 4.3
 KEY_BYTES = {7: 16, 8: 24, 9: 32}  # AES by its number, section 9.2

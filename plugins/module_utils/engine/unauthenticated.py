@@ -7,11 +7,14 @@ Under which keys such a value is comes from the journal (journal.py), not from t
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
-from cryptography.hazmat.primitives.ciphers import algorithms, modes
+import contextlib
 
 from .batch import BLOCK, unpad
 from .tokens import OneByOne, Opened
+
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+    from cryptography.hazmat.primitives.ciphers import algorithms, modes
 
 
 class AesBlocks(OneByOne):

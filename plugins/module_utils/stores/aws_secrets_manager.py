@@ -13,17 +13,19 @@ Source: the API reference of AWS Secrets Manager (PutSecretValue, UpdateSecretVe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoRegionError
-
 from ..errors import RotationError
 from .server import ServerStore, address, in_clear, needed, seconds
+
+with contextlib.suppress(ImportError):  # key_store.open_store tells it
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoRegionError
 
 HISTORY = "HISTORY"
 OURS = "rotation "  # begins the label by which a version of values is kept, and known as ours

@@ -13,18 +13,20 @@ The answers' form: the KV version 2 API of the Vault documentation, seen on Open
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import hvac
-import requests
-from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
 from ..errors import RotationError
 from ..rotation_id import checked
 from .history import STAGES
 from .server import ServerStore, address, in_clear, needed, seconds
+
+with contextlib.suppress(ImportError):  # key_store.open_store tells it
+    import hvac
+    import requests
+    from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).

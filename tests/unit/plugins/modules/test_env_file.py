@@ -16,6 +16,8 @@ TEXT = "# ours\nSECRET_KEY='{SECRET_KEY}'\nA=1\nENCRYPTION_SALT={ENCRYPTION_SALT
 OLD = KeySet({"SECRET_KEY": "CANARY-old-key", "ENCRYPTION_SALT": "CANARY-old-salt"})
 NEW = KeySet({"SECRET_KEY": "CANARY-new-key", "ENCRYPTION_SALT": "CANARY-new-salt"})
 
+TASK = {"stage": "pending", "rotation_id": "spring"}  # of the task, and nothing to the host
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -30,7 +32,7 @@ def set_keys(run_module, path):
     def run(keys: KeySet | None = NEW, **flags):
         options = {name: flags.pop(name) for name in ("state", "dialect") if name in flags}
         chosen = {"keys": [{"name": name} for name in OLD.values], "values": dict(keys.values) if keys else {}}
-        ended = run_module(env_file.main, {"path": str(path), **chosen, **options}, **flags)
+        ended = run_module(env_file.main, {"path": str(path), **TASK, **chosen, **options}, **flags)
         assert "CANARY" not in ended.output
         return ended
 
@@ -180,10 +182,17 @@ def test_keys_in_several_files_are_set_in_one_step_or_not_at_all(run_module, pat
             return prepared(place, *args)
 
         patched.setattr(dotenv.atomic_file, "prepared", full)
-        refused = run_module(env_file.main, given)
+        refused = run_module(env_file.main, {**TASK, **given})
     assert refused.error == "E_ENV_WRITE"
     assert "Nothing was changed" in refused.result["msg"]
     assert path.read_text() == TEXT.format(**OLD.values)
-    assert run_module(env_file.main, given).result["changed"] is True
+    assert run_module(env_file.main, {**TASK, **given}).result["changed"] is True
     assert path.read_text() == TEXT.format(SECRET_KEY="CANARY-new-key", ENCRYPTION_SALT="CANARY-old-salt")
     assert key_file.read_text() == "CANARY-new-salt\n"
+
+
+def test_values_come_from_the_action_alone(run_module, path):
+    before = path.read_text()
+    ended = run_module(env_file.main, {"path": str(path), **TASK, "keys": [{"name": "SECRET_KEY"}]})
+    assert (ended.code, ended.error) == (1, "E_OPTION")
+    assert path.read_text() == before
