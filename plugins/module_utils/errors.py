@@ -399,6 +399,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{column} is a {field}, and none of its values opens under a known scheme",
         "Describe its scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
     ),
+    "E_KEY_PAIR": (
+        "{column} is encrypted with an OpenPGP public key (PUBLIC_PGP_KEY of django-pgcrypto-fields), and key pairs "
+        "are not rotated here",
+        "While the pair stays as it is, list the column in key_rotation_ignore, and keep the pair's settings out of "
+        "key_rotation_keys. To change the pair, have the application decrypt and encrypt each value with both at hand.",
+    ),
     "E_MADE_OF_KEYS": (
         "{column} is under the setting {setting}, which the application makes of the keys that are to be rotated",
         "Describe how in key_rotation_schemes, from the keys of the env file.",

@@ -150,7 +150,7 @@ def plan(made: dict[str, Any]) -> Iterator[str]:
     rows = made["targets"]
     width = max(len(row["column"]) for row in [*rows, *made["under_other_keys"], *made["empty_fields"]])
     for row in rows:
-        counts = ", ".join(f"{count:,} {name}" for name, count in row["classes"].items())
+        counts = ", ".join(f"{count:,} {name}" for name, count in row["classes"].items() if count)
         yield f"  {row['column']:<{width}}  {row['rows']:>9,} rows: {counts:<24} {row['scheme']}"
     for row in made["under_other_keys"]:
         yield f"  {row['column']:<{width}}  under other keys: {', '.join(row['settings'])} ({row['scheme']})"

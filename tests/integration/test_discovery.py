@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -203,6 +204,36 @@ def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, k
     assert "REFRESH MATERIALIZED VIEW" in told["copied.a"]["todo"]
     assert "never refreshed" in told["public.never"]["notice"]
     assert set(told) == {"copied.a", "public.never"}
+
+
+def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
+    database: Database, keyring: Keyring
+) -> None:
+    session_key, data = b"\x03" + bytes(8) + b"\x01" + bytes(200), b"\x01" + bytes(80)  # RFC 4880 5.1, 5.13
+    message = b"\xc1\xc0\x12" + session_key + b"\xd2" + bytes([len(data)]) + data
+    one(database, "bytea", message, b"\xc1 some other bytes")
+    database.execute("ALTER TABLE secrets ADD b text DEFAULT %s", (token(keyring),))
+    found = survey(database, keyring)
+    assert (names(found), found.paired) == ({"secrets.b"}, ["secrets.a"])
+    with pytest.raises(RotationError, match=r"E_KEY_PAIR: secrets\.a .*key_rotation_ignore"):
+        discovery.refuse_unproved([found], keyring, "the test")
+    assert [notice["column"] for notice in plan.unproved(found)] == ["secrets.a"]
+    ignored = discovery.find(database, "auto", ["secrets.a"], keyring)
+    discovery.refuse_unproved([ignored], keyring, "the test")
+
+
+def test_a_column_too_short_for_a_new_token_is_a_notice(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = token(keyring)
+    one(database, f"varchar({len(sealed) + 4})", sealed, token(keyring, ""))
+    found = survey(database, keyring)
+    assert not [notice for notice in plan.notices(database, found.found, keyring) if "too short" in notice["notice"]]
+    real = keyring.cipher(SCHEME, "current")
+    longer = SimpleNamespace(open_all=real.open_all, seal=lambda inside: real.seal(inside) + b"12345")
+    monkeypatch.setattr(keyring, "_ciphers", {SCHEME: {"current": longer, "pending": longer}})
+    told = [notice["notice"] for notice in plan.notices(database, found.found, keyring)]
+    assert f"too short: it holds {len(sealed) + 4} characters, and a new token needs {len(sealed) + 5}" in told
 
 
 def test_a_table_that_the_role_may_not_read_is_told(database: Database, keyring: Keyring) -> None:

@@ -162,7 +162,8 @@ def test_the_plan_finds_everything_with_zero_configuration(applications: Applica
     assert {target["column"]: target["scheme"] for target in plan["targets"]} == SECRET_KEY_COLUMNS
     assert {entry["column"]: entry["settings"] for entry in plan["under_other_keys"]} == OTHER_COLUMNS
     assert [entry["column"] for entry in plan["empty_fields"]] == ["misc_later.data"]
-    assert plan["targets"][0]["classes"] == {"current": 30}
+    counts = {"current": 30, "previous": 0, "plaintext": 0, "unreadable": 0, "empty": 0}
+    assert plan["targets"][0]["classes"] == counts
     notices = {(notice["column"], notice["notice"]) for notice in plan["notices"]}
     assert ("archive.people.name", "in no model") in notices
     assert ("auditing.api_token", "named like a secret, and nothing in it is a token of a known scheme") in notices

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp import OpenPgp
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp import OpenPgp, is_under_key_pair
 
 from .test_vectors import VECTORS, work
 
@@ -26,6 +26,25 @@ OPTIONS = (
     "s2k-mode=1, s2k-digest-algo=md5",
     "compress-algo=1",
     "compress-algo=2, compress-level=9, unicode-mode=1",
+)
+
+# A public key of no other use (gpg --quick-gen-key ... sign, --quick-add-key ... encr).
+PUBLIC_KEY = (
+    "mQENBGsGsmkBCADUxqRAJitvRo5AR6nz6Z81SoISkQndryyCbZvaeH/BeA4WBspljpLWA3ncjs4N+nY2vpCpfFnM2XL1DXfpCai/"
+    "U6rW7e8rWfz2WsGNchLUseFixf/8/qt6rMrfQm2GuCi0N/jsiLLiVVWj7ex5GhxXfux7pcytvegnvP+ra5nfaGAvtbvHsiXQCNIt"
+    "Bu5G/gU2SK0OvoJeg3IXQNyf/p5O2lkG/FX4ifLmGfJnAAt2X3B9uLDey5XpDi6raKLQfv00KpKYKMKyYkiOIzmKf1jcI12lQxAM"
+    "UO3nWktOXD2difn8SbOBPcPuLtUkOX7dEzO49pXAFNxko/uBDLUryD3hABEBAAG0DGFub3RoZXIgdGVzdIkBTgQTAQoAOBYhBAy7"
+    "z3r8fteCN1hZRZoyG7S2hgZxBQJrBrJpAhsDBQsJCAcCBhUKCQgLAgQWAgMBAh4BAheAAAoJEJoyG7S2hgZxZ7IIALY4cTXZysyO"
+    "U4tyYYnKLk65MwICef3DByrDNscmAd0+9pBbZoI41vLpE7fdlHQ+lyuQ3KkrStZ+rCv02cQLZL70WOQDE3f6B398wxuKihx3Y8pi"
+    "spmTJtUxvEAWQJGRpsTaWzWYSnwHtmdc3AthVOpLFLMg8Pyjx+fFXOBN54+YE4c4rwsUC0hE2EjVM8dDU82lwQfekHTL/njabqij"
+    "sH2PFYmXW7aqMxHEB7YYpGQHylQM7FSlgwzI1JdYfdDWhNP4R37VJu7Yps6cXxd7ZHET5u/bzvBNUCViACdjguGm8yf7Xk3ywl/O"
+    "9hk3S+HviuqHp1TjBy8cfruvujcYLbC4jQRrBrJpAQQA9gllaIkdhLq4aQrgo0M0mKCcgdaOSQrT32GCj3o+OS2ZkaRl9EDvDGH/"
+    "2o75dsWAz8SB4aFkttyQdMcMUm0z8tnQTQ7Tr5ZktwUlJTkofoRYRO5xEYKu2O1TYxDSHdX0VjUi3/D4ReP8eYwns1bARp2pML46"
+    "gFzwOOQQ/3MaHAEAEQEAAYkBNgQYAQoAIBYhBAy7z3r8fteCN1hZRZoyG7S2hgZxBQJrBrJpAhsMAAoJEJoyG7S2hgZxvXAH/A7Y"
+    "q/mEkQH3s5HBMHawrH6s12UsygT1EGUnHnHbvFL4xe+Bf/Pil0ZmU8KWgDHa34/ZRqUPzUGluAGh3uFo7oygkYgV/NCqUrDhhyvq"
+    "LgRpugwjsUmPeOwYyuS6AVp8lxZIWmE4Wz96nBf0ZIdyINVir5yJuaDRZm8ExJqGoiVgpty8MoPl7szEjRxgKg0JlpOT0BoGN9Mc"
+    "pU7eAD0CAbyiidrb8Jl0h+6xkRZzfRmLjzyHbNZkqYfi1vtKTDwQ/Fy0dhTs3AObMkT+r3AiLQEsDzx5RJv1vnGJ2V1ij9GRvSNd"
+    "tG+rh+C/zTXhZDX2TjhDnRnG/uI2gx5vkQVe7k8="
 )
 
 
@@ -87,6 +106,16 @@ def test_a_changed_message_does_not_open(cursor: psycopg2.extensions.cursor) -> 
         assert OpenPgp(b"pass").open(changed) is None, place
     for end in range(len(token)):
         assert OpenPgp(b"pass").open(token[:end]) is None
+
+
+def test_what_a_public_key_encrypted_is_told_apart(cursor: psycopg2.extensions.cursor) -> None:
+    for length in (0, 150, 9_000):
+        cursor.execute("SELECT pgp_pub_encrypt(repeat('x', %s), decode(%s, 'base64'))", (length, PUBLIC_KEY))
+        token = bytes(cursor.fetchone()[0])
+        assert is_under_key_pair(token)
+        assert not is_under_key_pair(token[:-1])
+    cursor.execute("SELECT pgp_sym_encrypt('some text', 'pass')")
+    assert not is_under_key_pair(bytes(cursor.fetchone()[0]))
 
 
 def test_the_library_reads_its_rows_after_the_rotation(cursor: psycopg2.extensions.cursor, contrib: str) -> None:

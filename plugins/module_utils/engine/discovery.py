@@ -15,6 +15,7 @@ from .catalog import Column, RowKey, Table
 from .cells import KINDS, Kind
 from .database import Database, array, quote
 from .keyring import Keyring
+from .openpgp import PUBLIC_BEGIN, is_under_key_pair
 from .schemes import Scheme
 from .wrappers import Armor
 
@@ -89,6 +90,8 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
     for survey in surveys:
         if survey.missed:
             raise RotationError("E_TARGET_MISSED", column=survey.missed[0])
+        if survey.paired:
+            raise RotationError("E_KEY_PAIR", column=survey.paired[0])
         if survey.unproved:
             name, count = survey.unproved[0]
             key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
@@ -122,7 +125,8 @@ class Survey:
     what looks like tokens and opens under nothing. Columns of fields that encrypt are ``silent`` where they hold values
     that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under settings these keys do not feed.
     ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
-    ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens;
+    ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
+    ``paired`` those under an OpenPGP key pair;
     ``digests`` are columns beside targets that hold hashes of it is not known what, ``kept`` those under settings that
     the keys do not feed.
     """
@@ -142,6 +146,7 @@ class Survey:
         self.missing: dict[int, tuple[str, str]] = {}
         self.tied: list[tuple[str, str, str]] = []
         self.copies: list[str] = []
+        self.paired: list[str] = []
         self.digests: list[str] = []
         self.kept: list[tuple[str, str]] = []
         self.guarded = sorted({table.label for table in self.tables if table.guarded})
@@ -175,9 +180,12 @@ class Survey:
         hinted = set() if hint is None else {hint, own}
         samples = self._sampled(table, column, every=bool(hinted))
         scheme = _proved(samples, column, self._keyring, hinted)
-        looks = any(_looks_like_a_token(piece) for value in samples for piece in _pieces(column, value))
+        pieces = [piece for value in samples for piece in _pieces(column, value)]
+        looks = any(map(_looks_like_a_token, pieces))
         field = _of_place(self._encrypting, table, column)
-        if table.copy:
+        if any(map(is_under_key_pair, pieces)):
+            self.paired.append(name)
+        elif table.copy:
             self.copies += [name] if scheme in self._keyring.schemes or looks else []
         elif scheme is not None and scheme in self._keyring.fixed:
             self.fixed.append((name, scheme))
@@ -203,7 +211,7 @@ class Survey:
         """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
         kind, binary = KINDS[column.type], column.type == "bytea"
         schemes = [scheme for scheme in self._keyring.tried if scheme.format.authenticated or scheme.marker]
-        begins = {scheme.marker for scheme in schemes if binary or scheme.text}
+        begins = {scheme.marker for scheme in schemes if binary or scheme.text} | ({PUBLIC_BEGIN} if binary else set())
         samples = list(_samples(self._database, table, column, kind, _FERNETS | begins - {b""}))
         if every or b"" in begins:
             samples += _samples(self._database, table, column, kind, set())

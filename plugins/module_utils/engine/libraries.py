@@ -99,3 +99,15 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
         "armor": True,
     },
 }
+
+# Of those that can read several keys (facts, section 2), the setting that is then a list.
+READ_SEVERAL = {
+    "django_fernet_fields": "FERNET_KEYS",
+    "django_fernet_fields_no_hkdf": "FERNET_KEYS",
+    "djfernet": "FERNET_KEYS",
+    "django_encrypted_model_fields": "FIELD_ENCRYPTION_KEY",
+    "django_fernet_encrypted_fields": "SALT_KEY",
+    "django_searchable_encrypted_fields": "FIELD_ENCRYPTION_KEYS",
+    "django_secured_fields": "SECURED_FIELDS_KEY",
+    "django_encrypted_json_fields": "EJF_ENCRYPTION_KEYS",
+}

@@ -27,7 +27,8 @@ with contextlib.suppress(ImportError):  # module.run tells it
     except ImportError:
         from cryptography.hazmat.primitives.ciphers.modes import CFB
 
-SESSION_KEY, DATA = 3, 18  # packet tags, RFC 4880 section 4.3
+PUBLIC_SESSION_KEY, SESSION_KEY, DATA = 1, 3, 18  # packet tags, RFC 4880 section 4.3
+PUBLIC_BEGIN = b"\xc1"  # how pgcrypto begins a message under a public key
 KEY_BYTES = {7: 16, 8: 24, 9: 32}  # AES by its number, section 9.2
 DIGESTS = {1: "md5", 2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512"}  # section 9.4
 SIMPLE, SALTED, ITERATED = 0, 1, 3  # string-to-key, section 3.7.1
@@ -91,6 +92,14 @@ class OpenPgp(OneByOne):
             made += hashlib.new(DIGESTS[frame[3]], zeros + secret, usedforsecurity=False).digest()
             zeros += b"\0"
         return made[:length]
+
+
+def is_under_key_pair(token: bytes) -> bool:
+    """Whether a message was encrypted with a public key (RFC 4880 section 5.1): no passphrase opens it."""
+    if not token.startswith(PUBLIC_BEGIN):
+        return False
+    tags = [tag for tag, _ in _packets(token)]
+    return tags[-1:] == [DATA] and set(tags[:-1]) == {PUBLIC_SESSION_KEY}
 
 
 def _mdc(clear: bytes) -> bytes:

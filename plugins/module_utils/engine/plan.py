@@ -14,16 +14,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import RotationError
 from . import catalog
 from .catalog import JOURNAL
 from .census import Tally
-from .database import Database
+from .database import Database, quote
 from .discovery import Survey, Target
 from .keyring import Keyring
+from .libraries import READ_SEVERAL
+from .schemes import Scheme
 
 FORMAT = 1
 PARTS = ("targets", "under_other_keys", "empty_fields")
 COUNTS = ("rows", "classes")
+CLASSES = ("current", "previous", "plaintext", "unreadable", "empty")  # shown though there are none
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 
@@ -62,14 +66,26 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         "type": target.type,
         "scheme": target.scheme,
         "settings": sorted(scheme.settings),
-        "reads_several_keys": scheme.reads_several(keyring.application),
+        "reads_several_keys": _reads_several(scheme, keyring),
         "key": list(target.key.columns),
     }
     if target.derived:
         described["recomputed"] = sorted(map(str, target.derived))
     if tally is None:
         return described
-    return {**described, "rows": tally.rows, "classes": dict(sorted(tally.classes.items()))}
+    return {
+        **described,
+        "rows": tally.rows,
+        "classes": {**dict.fromkeys(CLASSES, 0), **dict(sorted(tally.classes.items()))},
+    }
+
+
+def _reads_several(scheme: Scheme, keyring: Keyring) -> bool | str:
+    """Whether the application reads several keys now, or else the setting that would let its library do so."""
+    if scheme.reads_several(keyring.application):
+        return True
+    setting = READ_SEVERAL.get(scheme.name.split()[0])
+    return f"if {setting} is a list" if setting else False
 
 
 def _shown(described: Any) -> Any:
@@ -164,6 +180,13 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
         for notice, todo, sql in _NOTICES:
             if database.rows(sql, (target.table.regclass, target.column), table=target.table.label):
                 yield {"column": target.name, "notice": notice, "todo": todo}
+        needed = _length_needed(database, target, keyring) if target.limit else 0
+        if needed > (target.limit or needed):
+            yield {
+                "column": target.name,
+                "notice": f"too short: it holds {target.limit} characters, and a new token needs {needed}",
+                "todo": "Widen the column, by a migration of the application, before the rotation.",
+            }
         if not keyring.schemes[target.scheme].format.authenticated:
             yield {
                 "column": target.name,
@@ -177,6 +200,18 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
                 "notice": "in no model",
                 "todo": "It is rotated all the same: find out which program reads it, and restart that too.",
             }
+
+
+def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
+    """Characters of the longest value if it were written now: functions of an application may have a newer format."""
+    value = target.kind.read.format(f"t.{quote(target.column)}")
+    sql = f"SELECT {value} FROM {target.table.rows} AS t WHERE {value} <> '' ORDER BY length({value}) DESC LIMIT 1"
+    for (stored,) in database.rows(sql, table=target.table.label):
+        for token in target.kind.tokens(stored, b""):
+            found = keyring.stage_of(target.scheme, token)
+            if found is not None:
+                return len(keyring.cipher(target.scheme, found[0]).seal(found[1]))
+    return 0
 
 
 def unproved(survey: Survey) -> Iterator[dict[str, str]]:
@@ -205,6 +240,9 @@ def unproved(survey: Survey) -> Iterator[dict[str, str]]:
             "notice": "row-level security hides rows from this role",
             "todo": "Give it BYPASSRLS, or rotate as the table's owner, for the time of the rotation.",
         }
+    for column in survey.paired:
+        error = RotationError("E_KEY_PAIR", column=column)
+        yield {"column": column, "notice": "under an OpenPGP key pair, which is not rotated here", "todo": error.todo}
     for column, what, todo in survey.tied:
         yield {"column": column, "notice": what, "todo": todo}
     for column, field in survey.silent:
@@ -244,6 +282,7 @@ def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
         *(target.name for target in survey.found),
         *survey.plain,
         *survey.copies,
+        *survey.paired,
         *(name for name, _ in (*survey.keyless, *survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
     }
     for table, columns in survey.tables.items():

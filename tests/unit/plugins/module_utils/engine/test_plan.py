@@ -82,7 +82,7 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
         "key": ["id"],
         "recomputed": ["search as sha256_value_salt under ENCRYPTION_SALT, hex"],
         "rows": 4,
-        "classes": {"current": 3, "empty": 1},
+        "classes": {"current": 3, "previous": 0, "plaintext": 0, "unreadable": 0, "empty": 1},
     }
     assert "recomputed" not in made["targets"][1]
     assert made["under_other_keys"] == [{"column": "profile.theirs", "scheme": "theirs", "settings": ["OTHER_KEY"]}]
@@ -91,6 +91,22 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
     assert [(notice["column"], notice["notice"]) for notice in made["notices"]] == [
         ("profile.name", "index"), ("profile.name", "unique constraint"), ("profile.phone", "index"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "reads"),
+    [
+        ({}, "if FERNET_KEYS is a list"),
+        ({"FERNET_KEYS": ["one"]}, True),
+        ({"FERNET_KEYS": "one"}, "if FERNET_KEYS is a list"),
+    ],
+)
+def test_a_library_that_could_read_several_keys_is_told_with_the_setting(target, old_keys, settings, reads):
+    ring = Keyring(schemes.parse("auto"), {"current": old_keys}, settings.get)
+    ring.add(ring.schemes.get("django_fernet_fields", schemes.parse("auto")["django_fernet_fields"]))
+    looked = survey(ring, found=[replace(target, scheme="django_fernet_fields")])
+    (entry,) = plan.document([looked], [], ring, [])["targets"]
+    assert entry["reads_several_keys"] == reads
 
 
 def test_a_plan_holds_plain_values_only(made):
