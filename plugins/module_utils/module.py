@@ -115,6 +115,7 @@ BACKUP_OPTIONS: dict[str, Any] = {
     "recipients": {"type": "list", "elements": "str", "default": []},
     "identity_file": {"type": "path"},
     "encrypt": {"type": "bool", "default": True},
+    "proof": {"type": "str", "choices": ["full", "sample", "none"], "default": "full"},
     "pg_bindir": {"type": "path"},
     # set by the action plugin; never by a playbook
     "identity": {"type": "str", "no_log": True},

