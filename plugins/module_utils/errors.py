@@ -567,6 +567,44 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the record {path} cannot be written: {reason}",
         "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
     ),
+    "E_AUTHORIZATION": (
+        "{missing} must be given in {environment}",
+        "Set key_rotation_reason, and key_rotation_authorization to {{who: ..., ticket: ...}}. "
+        "If this is not production, say so with key_rotation_environment.",
+    ),
+    "E_APPROVAL_MISSING": ("the plan is not approved: {what}", "{advice}"),
+    "E_APPROVAL_FORMAT": (
+        "{path} is no approval of a plan",
+        "Make it again with the commands that the plan playbook shows.",
+    ),
+    "E_APPROVAL_PLAN": (
+        "{path} approves the plan {found}, and the plan that lies there is {expected}",
+        "Have the plan that lies there reviewed and approved, or put the approved one back.",
+    ),
+    "E_APPROVAL_SIGNER": (
+        "{path} is not signed by {principal}, or {signers} does not let them approve",
+        "Have it signed by somebody whom that file lists, under the name that it has there.",
+    ),
+    "E_APPROVAL_SELF": (
+        "the plan was approved by {principal}, and {operator} rotates: that is not shown to be another person",
+        "{advice}",
+    ),
+    "E_APPROVAL_OLD": (
+        "the approval of {principal} is of {time}, and counts for {hours} hours",
+        "Have the plan approved anew, or see whether the clocks are right.",
+    ),
+    "E_NOTIFY": (
+        "key_rotation_notify: entry {index}: {found}",
+        "See the members of each type in roles/record/README.md.",
+    ),
+    "E_NO_RECORD": (
+        "there is no record {path}",
+        "Name a rotation that has one with key_rotation_id, or set key_rotation_record_dir.",
+    ),
+    "E_RECORD_BROKEN": (
+        "{count} of {total} records are not as they were written: {found}",
+        "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}.",
+    ),
     "E_DEBUG_SETTINGS": (
         "{setting} is on, and it prints or keeps module arguments, which hold keys",
         "Unset it, then run again.",

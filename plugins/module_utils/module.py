@@ -180,14 +180,28 @@ HEALTH_OPTIONS: dict[str, Any] = {
     "timeout": {"type": "int", "default": 60},
 }
 RECORD_OPTIONS: dict[str, Any] = {
-    "state": {"type": "str", "required": True, "choices": ["opened", "completed", "rolled_back"]},
+    "state": {
+        "type": "str",
+        "required": True,
+        "choices": ["opened", "completed", "rolled_back", "failed", "verified", "reported"],
+    },
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
     "store": {"type": "dict", "default": {}, "no_log": True},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
+    "require_approval": {"type": "bool", "default": False},
+    "plan": {"type": "path"},
+    "allowed_signers": {"type": "path"},
+    "approval_max_hours": {"type": "float", "default": 24.0},
+    "operator": {"type": "str"},
+    "notify": {"type": "raw", "default": [], "no_log": True},
+    "hold_days": {"type": "int", "default": 30},
+    "cryptoperiod_days": {"type": "int", "default": 365},
     "failed_task": {"type": "str"},
+    "error": {"type": "dict", "default": {}},
 }
 MONITORING_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,

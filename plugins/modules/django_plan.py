@@ -25,6 +25,10 @@ options:
     type: str
     choices: [written, matched]
     default: written
+  require_approval:
+    description: Whether to show what another person types to approve the plan.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

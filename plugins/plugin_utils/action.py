@@ -122,9 +122,8 @@ class RotationAction(ActionBase, abc.ABC):
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:
         """What of the arguments goes into the record."""
-        return {
-            name: args[name] for name in ("state", "stage", "destination", "key_id", "path", "env_file") if name in args
-        }
+        names = ("state", "stage", "destination", "expect_stage", "key_id", "path", "env_file")
+        return {name: args[name] for name in names if name in args}
 
     def record(self, args: dict[str, Any]) -> Record:
         """The record of the rotation that ``args`` name."""

@@ -24,8 +24,8 @@ _SAFE_EXTRA = re.compile(
 )
 
 
-def lines(record: Record, variables: Mapping[str, Any], *, completed: bool) -> Iterator[str]:
-    """The summary of the run that just ended, line by line."""
+def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page: str | None = None) -> Iterator[str]:
+    """The summary of the run that just ended, line by line; ``page`` is its report."""
     events = record.events()
     direction = "rotate" if completed else "rollback"
     begun = record.begun(direction)
@@ -39,6 +39,8 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool) -> I
     yield from _values([event for event in done if event["seq"] > begun["seq"]])
     yield from _backup(done)
     yield f"  record     {record.path}"
+    if page:
+        yield f"  report     {page}"
     yield f"  {'roll back ' if completed else 'again     '} {command(variables, 'rollback' if completed else 'rotate')}"
     yield RULE
 

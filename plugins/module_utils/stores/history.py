@@ -56,6 +56,7 @@ class History:
     versions: list[Version] = field(default_factory=list)
     stages: dict[str, str] = field(default_factory=dict)
     revision: Any = field(default=None, compare=False, repr=False)
+    record: dict[str, str] = field(default_factory=dict, repr=False)  # what a store in one file keeps for the record
 
     @classmethod
     def from_document(cls, path: str, document: Any) -> History:
@@ -65,9 +66,10 @@ class History:
                 raise RotationError("E_STORE_FORMAT", path=path, found=f"format {int(document['format'])}")
             versions = [Version(**version) for version in document["versions"]]
             stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
+            record = {name: str(value) for name, value in document.get("record", {}).items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             raise RotationError("E_STORE_FORMAT", path=path, found="members missing") from None
-        return cls(path, versions, stages)
+        return cls(path, versions, stages, record=record)
 
     def as_document(self) -> dict[str, object]:
         """The history as a store keeps it, values included."""
@@ -75,6 +77,7 @@ class History:
             "format": FORMAT,
             "stages": dict(self.stages),
             "versions": [asdict(version) for version in self.versions],
+            **({"record": dict(self.record)} if self.record else {}),
         }
 
     def version(self, key_id: str) -> Version:
