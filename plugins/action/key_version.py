@@ -13,14 +13,17 @@ from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_VERSION_OPTIONS
 from ..module_utils.sealed import Envelope
-from ..module_utils.stores.history import ROLLED_BACK, History
+from ..module_utils.stores.history import ROLLED_BACK, History, later, now
 from ..module_utils.stores.store import Store
+from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, read_vaulted
 
 with contextlib.suppress(ImportError):  # ansible-core itself needs it
-    from cryptography.exceptions import InvalidTag
+    from ansible.utils.display import Display
+from cryptography.exceptions import InvalidTag
 
+display = Display()
 WOULD = {
     "adopted": "adopt the keys of the .env file, {key_id}, as the current version in {store}",
     "pending": "make new keys and put them into {store}",
@@ -48,6 +51,7 @@ class ActionModule(RotationAction):
             "rolled_back": self._rolled_back,
             "discarded": self._discarded,
             "destroyed": self._destroyed,
+            "listed": self._listed,
         }
         return steps[options["state"]](options)
 
@@ -61,6 +65,16 @@ class ActionModule(RotationAction):
             expected = history.stage("current").key_id
             raise RotationError("E_ENV_NOT_SWITCHED", path=options["env_file"], found=keys.key_id, expected=expected)
         return self._result(history, changed=False, key_id=keys.key_id)
+
+    def _listed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Every version without its values, and which one may be asked to be destroyed: that named, or the previous."""
+        history = self.store(options).load()
+        stages = {key_id: stage for stage, key_id in history.stages.items()}
+        found = [{**version.described(), "stage": stages.get(version.key_id)} for version in history.versions]
+        for line in summary.versions(found):
+            display.display(line)
+        chosen = options["key_id"] or history.stages.get("previous", "")
+        return self._result(history, changed=False, key_id=chosen, versions=found)
 
     def _of_host(self, options: dict[str, Any]) -> tuple[dict[str, Any], KeySet | None]:
         """The host's result, and the keys of its env file that came sealed in it; none where the host refused."""
@@ -180,6 +194,7 @@ class ActionModule(RotationAction):
                 _refuse_used(options["census"], key_id)
                 if key_id in options["needed_by_backups"]:
                     raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
+                self._refuse_held(history, options)
             places.append(history.destroy(key_id, compromised=options["compromised"]).rotation_id)
             return str(key_id)
 
@@ -191,6 +206,14 @@ class ActionModule(RotationAction):
             except RotationError as exc:
                 raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
         return result
+
+    def _refuse_held(self, history: History, options: dict[str, Any]) -> None:
+        """Raise E_VERSION_HELD so many days after the rotation that put others in its place."""
+        place = history.replacement(options["key_id"])
+        replaced = self.ended(place.rotation_id, options) or place.created
+        until = later(replaced, options["hold_days"])
+        if options["hold_days"] and now() < until:
+            raise RotationError("E_VERSION_HELD", key_id=options["key_id"], until=until, days=options["hold_days"])
 
     def _stepped(self, store: Store, step: Callable[[History], str]) -> dict[str, Any]:
         """Look and act in one hold of the store, so that no other host comes between. ``step`` gives a key id.

@@ -261,6 +261,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the version {key_id} is not to be destroyed: {reason}",
         "Destroy a version only when no value, no open rotation and no backup that you keep needs it.",
     ),
+    "E_VERSION_HELD": (
+        "the version {key_id} is held until {until}, {days} days after the rotation that replaced it",
+        "Retire it then. Before that it is the way back: -e key_rotation_hold_days=0 gives it up.",
+    ),
     "E_VERSION_USED": (
         "{column}: {count} values are under the version {key_id}",
         "Roll its rotation back, or rotate once more, and take the census again.",

@@ -96,15 +96,17 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "state": {
         "type": "str",
         "required": True,
-        "choices": ["adopted", "pending", "current", "rolled_back", "discarded", "destroyed", "agreed"],
+        "choices": ["adopted", "pending", "current", "rolled_back", "discarded", "destroyed", "agreed", "listed"],
     },
     "key_id": {"type": "str"},
     "values_file": {"type": "path"},
     "census": {"type": "dict"},
     "needed_by_backups": {"type": "list", "elements": "str", "default": []},
+    "hold_days": {"type": "int", "default": 0},
     "compromised": {"type": "bool", "default": False},
     "seal_to": {"type": "str"},
 }
+BACKUP_INFO_OPTIONS: dict[str, Any] = {"backup_dir": {"type": "path", "required": True}}
 ENVIRONMENTS = ["demo", "staging", "production"]
 BACKUP_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,

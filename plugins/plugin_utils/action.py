@@ -129,6 +129,14 @@ class RotationAction(ActionBase, abc.ABC):
         """The record of the rotation that ``args`` name."""
         return Record(self._records(args), str(args["rotation_id"]))
 
+    def ended(self, rotation_id: str, options: dict[str, Any]) -> str | None:
+        """When that rotation was completed, as its record says; None where there is none."""
+        try:
+            events = Record(self._records(options), rotation_id).events()
+        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
+            return None
+        return next((event["time"] for event in events if (event["event"], event["phase"]) == ("rotate", "done")), None)
+
     def lease(self, args: dict[str, Any]) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
         return Lease(self._records(args))

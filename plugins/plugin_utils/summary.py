@@ -124,6 +124,21 @@ def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  {_proof(dump['proof'])}"
 
 
+def kept_backups(backups: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per backup that is kept: of when it is and what it needs."""
+    for one in backups:
+        needs = ", ".join(one["key_ids"]) or "no keys"
+        yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
+
+
+def versions(found: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per version of the keys, oldest first."""
+    for version in found:
+        made = f"made {version['created']} by {version['rotation_id']}"
+        gone = f", destroyed {version['destroyed']}" if version["destroyed"] else ""
+        yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {made}{gone}"
+
+
 def _proof(proof: dict[str, Any] | None) -> str:
     """How a backup was proved."""
     if not proof:

@@ -44,6 +44,10 @@ class Version:
     def keys(self) -> KeySet:
         return KeySet(self.values)
 
+    def described(self) -> dict[str, Any]:
+        """All of it but the values."""
+        return {name: value for name, value in asdict(self).items() if name != "values"}
+
 
 @dataclass
 class History:
@@ -174,6 +178,11 @@ class History:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED
 
+    def replacement(self, key_id: str) -> Version:
+        """The version of the completed rotation that put it in the place of this one. Raises E_STORE_STAGE."""
+        later_ones = self.versions[self.versions.index(self.version(key_id)) + 1 :]
+        return next((version for version in later_ones if version.outcome == COMPLETED), self.stage("current"))
+
     def destroy(self, key_id: str, *, compromised: bool) -> Version:
         """The values of a version are gone for good; all else of it stays. Raises E_VERSION_*."""
         version = self.version(key_id)
@@ -208,3 +217,9 @@ class History:
 def now() -> str:
     """The time as records and stores write it: UTC, ISO 8601, to the second."""
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def later(time: str, days: int) -> str:
+    """So many days after a time, both as ``now`` writes them."""
+    moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
+    return f"{moved:%Y-%m-%dT%H:%M:%SZ}"

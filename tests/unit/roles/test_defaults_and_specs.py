@@ -37,7 +37,7 @@ def read_by(value: Any) -> set[str]:
 
 def test_there_are_roles():
     runbook = {"checklist", "backup", "keys", "maintenance", "rotation", "verification", "rollback", "record"}
-    assert runbook | {"plan", "monitoring"} == set(ROLES)
+    assert runbook | {"plan", "monitoring", "retirement"} == set(ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -90,7 +90,15 @@ def test_the_same_variable_of_the_operator_has_the_same_default_in_every_role(ro
             assert not operators or theirs == value, (name, other)
 
 
-READING = ["plan", "checklist", "rotation", "verification", "rollback", "monitoring"]  # roles that look at the data
+READING = [
+    "plan",
+    "checklist",
+    "rotation",
+    "verification",
+    "rollback",
+    "monitoring",
+    "retirement",
+]  # roles that look at the data
 
 
 @pytest.mark.parametrize("role", READING)
