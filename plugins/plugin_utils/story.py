@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.chain import head
+from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
 
 Event = Mapping[str, Any]
@@ -84,6 +85,7 @@ def story(record: Record) -> dict[str, Any]:
         "versions": _newest(events, "versions") or [],
         "backups": _backups(events),
         "checks": _checks(events),
+        "pictures": _pictures(events),
         "warnings": _warnings(events),
         "failure": _failure(events),
         "failed_task": last.get("failed_task"),
@@ -338,6 +340,19 @@ def _checks(events: Sequence[Event]) -> list[dict[str, Any]]:
         if isinstance(checks, Sequence) and checks and all(isinstance(check, Mapping) for check in checks):
             return [dict(check) for check in checks]
     return []
+
+
+def _pictures(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """What monitoring saw before and after, as it says it itself."""
+    found = []
+    for event in events:
+        if isinstance(event.get("picture"), Mapping):
+            try:
+                lines = list(monitoring.lines(event["picture"], str(event.get("host"))))
+            except (KeyError, TypeError, ValueError):  # of another version
+                continue
+            found.append({"time": _time(event), "lines": lines})
+    return found
 
 
 def _warnings(events: Sequence[Event]) -> list[str]:

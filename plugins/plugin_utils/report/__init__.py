@@ -108,7 +108,7 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
             {"kind": kind(key), "text": f"{words[kind(key)]} ({key})"} for key in sorted(found, key=kind, reverse=True)
         ],
         "dump_lines": lambda dump: list(_dump_lines(dump)),
-        "proof": next((_text(dump["proof"]) for dump in told["backups"] if dump.get("proof")), None),
+        "proof": next((dump["proof"].get("kind") for dump in told["backups"] if dump.get("proof")), None),
         "retain_until": told["begun"].get("retain_until"),
     }
 
@@ -153,7 +153,18 @@ def _item(text: str, command: str | None) -> dict[str, str | None]:
 def _dump_lines(dump: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for name, called in DUMP_LINES.items():
         if dump.get(name):
-            yield {"name": called, "text": _text(dump[name])}
+            yield {"name": called, "text": _proved(dump[name]) if name == "proof" else _text(dump[name])}
+
+
+def _proved(proof: Mapping[str, Any]) -> str:
+    """How a backup was proved, in words; what a later version says otherwise, as it says it."""
+    try:
+        return (
+            f"{proof['kind']}: restored into {proof['where']} at {proof['time']}, {proof['rows']:,} rows of "
+            f"{proof['tables']} tables the same, {proof['tokens']:,} encrypted values opened"
+        )
+    except (KeyError, ValueError):
+        return _text(proof)
 
 
 def _text(value: Any) -> str:

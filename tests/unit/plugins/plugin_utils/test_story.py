@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -197,11 +196,23 @@ def test_what_somebody_wrote_into_a_record_is_text_on_the_page(play):
 
 def test_the_checklist_and_the_proof_of_a_backup_are_shown(play):
     play.begun().step("checklist", checks=[{"name": "Backup", "status": "warn", "seen": "9 days old", "todo": "Do it"}])
-    dump = {"path": "/b/r1.dump", "size": 5, "sha256": "ab", "proof": {"kind": "full", "time": "now"}}
-    play.step("postgresql_backup", dumps=[dump])
+    proof = {"kind": "full", "time": "now", "where": "a scratch database", "tables": 3, "rows": 1234, "tokens": 5678}
+    play.step("postgresql_backup", dumps=[{"path": "/b/r1.dump", "size": 5, "sha256": "ab", "proof": proof}])
     page = play.page()
-    for words in ("9 days old", "Do it", "proved: kind: full, time: now"):
+    for words in (
+        "9 days old",
+        "Do it",
+        "proved: full",
+        "1,234 rows of 3 tables the same, 5,678 encrypted values opened",
+    ):
         assert words in page
+
+
+def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
+    picture = {"project": "/srv/shop", "time": "2026-01-02T03:04:05Z", "findings": [], "warnings": [], "response": []}
+    picture.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
+    play.begun().step("monitoring_probe", picture=picture).step("monitoring_probe", picture={"of": "another version"})
+    assert play.page().count("Monitoring of /srv/shop on app1") == 1
 
 
 def test_the_index_has_all_rotations_the_newest_first(tmp_path: Path):
@@ -219,5 +230,5 @@ def test_the_index_has_all_rotations_the_newest_first(tmp_path: Path):
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7320, "2 h 2 min")]
 )
-def test_how_long_it_took_is_said_as_a_person_would(seconds, words, play: Callable):
+def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
     assert report.duration(seconds) == words
