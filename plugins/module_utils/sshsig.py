@@ -8,14 +8,16 @@ Source: PROTOCOL.sshsig of OpenSSH; RFC 4253 section 5 for strings, RFC 8709 for
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import secrets
 import textwrap
 from collections.abc import Iterator
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+with contextlib.suppress(ImportError):  # the control node has it
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MAGIC = b"SSHSIG"
 KIND = b"ssh-ed25519"
