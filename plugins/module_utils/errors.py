@@ -134,6 +134,31 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{url} does not answer as it should within {seconds} seconds: {found}",
         "See the application's log, and its ALLOWED_HOSTS (key_rotation_health_host).",
     ),
+    "E_CHECKLIST": (
+        "{count} of {total} items of the checklist stop the rotation: {stops}",
+        "Do what the table above says below each of them, then run the same command again.",
+    ),
+    # the application itself
+    "E_APPLICATION_READS": (
+        "the application reads {name} in another way than before: {after}, and {before} before",
+        "See its log: it may hold a key that is not in the env file, or values were written meanwhile.",
+    ),
+    "E_ROUND_TRIP": (
+        "a text through the application's own {name} {found}",
+        "See where the application has its keys from, and set key_rotation_env_file to that.",
+    ),
+    "E_APPLICATION_CHECK": (
+        "manage.py check --deploy complains of what it did not complain of before: {found}",
+        "Run it by hand in the project's folder.",
+    ),
+    "E_VERIFY_ENCRYPTION": (
+        "the application's own manage.py verify_encryption finds more wrong than before: {found}",
+        "Run it by hand in the project's folder.",
+    ),
+    "E_COMMAND": (
+        "the command {number} ({program}) ended with exit code {rc}",
+        "Run it by hand in the project's folder to see why.",
+    ),
     # the store
     "E_STORE_PASSWORD": (
         "{path} does not open with the vault password given, or is damaged",

@@ -85,7 +85,7 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) 
 
 def forget(module: AnsibleModule) -> None:
     """Key material leaves the parameters before Ansible copies them into the result."""
-    for name in ("key_sets", "values", "store", "identity"):
+    for name in ("key_sets", "values", "store", "identity", "digest_key"):
         if name in module.params:
             module.params[name] = None
 
@@ -174,6 +174,44 @@ SESSIONS_OPTIONS: dict[str, Any] = {
     "allowed": {"type": "list", "elements": "str", "default": []},
     "left": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "timeout": {"type": "int", "default": 60},
+}
+READING_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "state": {"type": "str", "required": True, "choices": ["taken", "compared"]},
+    "baseline": {"type": "dict", "default": {}},
+    "rows": {"type": "int", "default": 0},
+}
+COMMANDS_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "commands": {"type": "list", "elements": "list", "required": True},
+    "project_dir": PROJECT_OPTIONS["project_dir"],
+    "timeout": {"type": "int", "default": 600},
+    "purpose": {"type": "str", "default": "verification"},
+}
+FACTS_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    "backup_dir": {"type": "path", "required": True},
+    "sessions_allowed": {"type": "list", "elements": "str", "default": []},
+}
+CHECKLIST_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
+    "reason": {"type": "str"},
+    "authorization": {"type": "raw"},
+    "notify": {"type": "raw", "default": []},
+    "window": {"type": "dict"},
+    "settings": {"type": "list", "elements": "dict", "default": []},
+    "services": {"type": "list", "elements": "dict", "default": []},
+    "method": {"type": "str", "default": "direct"},
+    "workers": {"type": "int", "default": 0},
+    "backup_proof": {"type": "str", "default": "full"},
+    "rehearsal_records": {"type": "path"},
+    "rehearsal_max_days": {"type": "int", "default": 90},
+    "accept": {"type": "list", "elements": "str", "default": []},
+    "store": KEY_OPTIONS["store"],
 }
 HEALTH_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,

@@ -40,6 +40,12 @@ RECORDED = (
     "services",
     "sessions",
     "answer",
+    "picture",
+    "commands",
+    "items",
+    "plan_hash",
+    "collection",
+    "environment",
     "changed",
 )
 

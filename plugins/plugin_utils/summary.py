@@ -173,6 +173,15 @@ def reencrypted(result: dict[str, Any]) -> Iterator[str]:
         yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
 
 
+def reading(picture: dict[str, Any] | None) -> Iterator[str]:
+    """What the application itself reads, in one line, and what no model of it does."""
+    if picture:
+        read = sum(each["read"] for each in picture["readings"])
+        yield f"  the application itself reads {read:,} values by {len(picture['readings'])} attributes of its models"
+        for column in picture["unread"]:
+            yield f"  {column}: no attribute of a model is seen to decrypt it"
+
+
 def plan(made: dict[str, Any]) -> Iterator[str]:
     """The plan for a screen: targets with counts, then what a person must know."""
     rows = made["targets"]

