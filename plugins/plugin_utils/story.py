@@ -22,8 +22,11 @@ COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "op
 DIRECTIONS = {"rotate": "Rotation", "rollback": "Rollback"}
 # What a step is called by people, by event and what was asked of it.
 STEPS = {
-    "checklist": "Checklist",
     "rotation_checklist": "Checklist",
+    "checklist_facts": "Checklist: the host",
+    "application_reading": "The application reads",
+    "application_commands": "The application's commands",
+    "postgresql_backup_info": "Checklist: the backups",
     "postgresql_backup": "Backup",
     "postgresql_restore": "Restore",
     "key_version": "Keys",
@@ -52,6 +55,7 @@ def story(record: Record) -> dict[str, Any]:
     """Everything that the pages show of one record. Raises E_RECORD_WRITE where it cannot be read."""
     events = record.events()
     begun = next((event for event in events if _is(event, "rotate", "intent")), {})
+    ours = [event for event in events if event.get("event") in DIRECTIONS]  # others may use the same names
     last = _last(events)
     targets = _targets(events)
     told = {
@@ -62,19 +66,19 @@ def story(record: Record) -> dict[str, Any]:
         "ended": _time(events[-1]) if events else None,
         "seconds": _seconds(events[0], events[-1]) if events else 0,
         "begun": begun,
-        "reason": _newest(events, "reason"),
-        "environment": _newest(events, "environment"),
+        "reason": _newest(ours, "reason"),
+        "environment": _newest(ours, "environment"),
         "method": _method(events),
-        "authorization": _authorization(_newest(events, "authorization")),
-        "approval": _newest(events, "approval"),
+        "authorization": _authorization(_newest(ours, "authorization")),
+        "approval": _newest(ours, "approval"),
         "people": sorted({str(event.get("sudo_user") or event.get("actor")) for event in events if event.get("actor")}),
         "control_nodes": sorted({str(event["control_node"]) for event in events if event.get("control_node")}),
         "hosts": sorted({str(event["host"]) for event in events if event.get("host")}),
-        "tool": _newest(events, "tool") or {},
+        "tool": _newest(ours, "tool") or {},
         "settings": sorted(
             {name for event in events if _done(event, "env_file") for name in event.get("settings") or ()}
         ),
-        "commands": _newest(events, "commands") or {},
+        "commands": _newest(ours, "commands") or {},
         "runs": _runs(events),
         "targets": targets,
         "models": _models(targets),
@@ -82,7 +86,7 @@ def story(record: Record) -> dict[str, Any]:
         "reencrypted": sum(target["reencrypted"] for target in targets),
         "proved": bool(targets) and all(target["proved"] for target in targets),
         "keys": _keys(events),
-        "versions": _newest(events, "versions") or [],
+        "versions": _newest(ours, "versions") or [],
         "backups": _backups(events),
         "checks": _checks(events),
         "pictures": _pictures(events),
@@ -334,9 +338,9 @@ def _backups(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 def _checks(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """The answers of the newest checklist."""
+    """The answers of the newest checklist, each with its name, status, what was seen, and what to do."""
     for event in reversed(events):
-        checks = event.get("checks")
+        checks = event.get("items") if event.get("event") == "rotation_checklist" else None
         if isinstance(checks, Sequence) and checks and all(isinstance(check, Mapping) for check in checks):
             return [dict(check) for check in checks]
     return []

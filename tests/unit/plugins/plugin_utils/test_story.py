@@ -174,6 +174,16 @@ def test_a_step_that_never_ended_says_so(play):
     "events",
     [
         [{"event": "a_later_version", "phase": "seen", "targets": 3, "checks": "none"}],
+        [
+            {
+                "event": "application_commands",
+                "phase": "done",
+                "commands": [3],
+                "tool": 4,
+                "versions": "x",
+                "picture": {},
+            }
+        ],
         [{"event": "rotate", "phase": "intent", "authorization": "Ada", "time": "yesterday"}],
         [{"phase": "done"}, {"event": "rotate", "phase": "done"}],
         [{"event": "postgresql_backup", "phase": "done", "dumps": [{"path": "/b", "proof": {"kind": "full"}}]}],
@@ -195,7 +205,8 @@ def test_what_somebody_wrote_into_a_record_is_text_on_the_page(play):
 
 
 def test_the_checklist_and_the_proof_of_a_backup_are_shown(play):
-    play.begun().step("checklist", checks=[{"name": "Backup", "status": "warn", "seen": "9 days old", "todo": "Do it"}])
+    items = [{"name": "Backup", "status": "warn", "seen": "9 days old", "todo": "Do it"}]
+    play.begun().step("rotation_checklist", items=items)
     proof = {"kind": "full", "time": "now", "where": "a scratch database", "tables": 3, "rows": 1234, "tokens": 5678}
     play.step("postgresql_backup", dumps=[{"path": "/b/r1.dump", "size": 5, "sha256": "ab", "proof": proof}])
     page = play.page()
