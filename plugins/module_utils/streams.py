@@ -8,7 +8,7 @@ import contextlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from .errors import RotationError
 
@@ -35,10 +35,10 @@ def output_of(
             argv, stdin=stdin, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=tuple(descriptors)
         ) as process,
     ):
-        assert process.stdout is not None
+        output = cast("IO[bytes]", process.stdout)
         try:
-            yield process.stdout
-            while process.stdout.read(CHUNK):
+            yield output
+            while output.read(CHUNK):
                 pass
         except BaseException:
             process.kill()
