@@ -29,7 +29,7 @@ demo-down:
 	test ! -d .demo || $(APPLICATION)/bin/python examples/demo/setup.py .demo --stop
 	rm -rf .demo
 
-test: lint unit integration libraries molecule
+test: lint unit integration libraries molecule sanity
 
 lint: $(CONTROL)/.dev $(TREE)
 	ruff check .
