@@ -69,7 +69,9 @@ OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     "state": {"type": "str", "choices": ["written", "matched"], "default": "written"},
-    "path": {"type": "path"},  # of the task, for its action
+    # of the task, for its action
+    "path": {"type": "path"},
+    "require_approval": {"type": "bool", "default": False},
 }
 
 
