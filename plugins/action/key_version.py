@@ -8,6 +8,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.utils.display import Display
+
 from ..module_utils import key_files, keygen
 from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
@@ -20,8 +22,7 @@ from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, read_vaulted
 
 with contextlib.suppress(ImportError):  # ansible-core itself needs it
-    from ansible.utils.display import Display
-from cryptography.exceptions import InvalidTag
+    from cryptography.exceptions import InvalidTag
 
 display = Display()
 WOULD = {
