@@ -255,6 +255,7 @@ MONITORING_OPTIONS: dict[str, Any] = {
         "options": {"ratio": {"type": "float"}, "replica_lag": {"type": "float"}, "pause_file": {"type": "path"}},
     },
     "urls": {"type": "list", "elements": "str", "default": []},
+    "host": {"type": "str"},
     "tries": {"type": "int", "default": 10},
     "slower": {"type": "float", "default": 2.0},
     "baseline": {"type": "str", "choices": ["keep", "take"], "default": "keep"},

@@ -46,6 +46,9 @@ options:
     type: list
     elements: str
     default: []
+  host:
+    description: Is sent to them as the Host header, where the application answers to that name alone.
+    type: str
   tries:
     description: How often each is asked. Its median counts.
     type: int

@@ -30,15 +30,18 @@ FLOOR = {OPENING: 0.000_1}
 FLOOR_OF_ANSWERS = 0.05
 
 
-def of_url(url: str, tries: int) -> dict[str, Any]:
-    """The median seconds of one address, and how many tries had no good answer. Raises E_OPTION."""
+def of_url(url: str, host: str | None, tries: int) -> dict[str, Any]:
+    """The median seconds of one address, and how many tries had no good answer; ``host`` is sent as the Host header.
+
+    Raises E_OPTION.
+    """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     seconds: list[float] = []
     errors: list[str] = []
     for _ in range(tries):
         began = time.perf_counter()
         try:
-            with opener.open(_request(url), timeout=TIMEOUT_SECONDS) as answer:
+            with opener.open(_request(url, host), timeout=TIMEOUT_SECONDS) as answer:
                 answer.read(MOST_BYTES)
         except urllib.error.HTTPError as exc:
             errors.append(f"HTTP {exc.code}")
@@ -65,7 +68,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def _request(url: str) -> urllib.request.Request:
+def _request(url: str, host: str | None) -> urllib.request.Request:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
@@ -74,7 +77,8 @@ def _request(url: str) -> urllib.request.Request:
     if not good:
         advice = "Write it as http://host:port/path or https://host/path, without a user."
         raise RotationError("E_OPTION", name="key_rotation_health_url", found="is no address", advice=advice)
-    return urllib.request.Request(url, headers={"User-Agent": "tetech.key_rotation"})  # noqa: S310  # seen to be http
+    headers = {"User-Agent": "tetech.key_rotation", **({"Host": host} if host else {})}
+    return urllib.request.Request(url, headers=headers)  # noqa: S310  # seen to be http
 
 
 def of_opening(application: Any) -> dict[str, Any]:

@@ -25,19 +25,14 @@ def test_no_key_store_is_in_it():
     assert not [name for name in names if name.endswith(("vault_file.py", "hashi_vault.py", "aws_secrets_manager.py"))]
 
 
-def test_it_starts_without_ansible_and_says_what_it_misses(tmp_path):
+def test_it_starts_without_ansible_or_any_other_package(tmp_path):
     path = tmp_path / "monitor.pyz"
     path.write_bytes(program())
 
-    def look(*options: str) -> tuple[int, str]:
-        argv = [sys.executable, *options, path, tmp_path / "none.json"]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, env={})
-        return done.returncode, done.stderr
-
-    code, text = look()
-    assert (code, text.startswith(f"E_OPTION: {tmp_path}/none.json is no configuration")) == (2, True)
-    code, text = look("-S")  # without site-packages
-    assert (code, text.startswith("E_PYTHON_PACKAGE: cryptography is missing in")) == (2, True)
+    argv = [sys.executable, "-S", path, tmp_path / "none.json"]  # without site-packages
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={})
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith(f"E_OPTION: {tmp_path}/none.json is no configuration")
 
 
 def test_it_is_copied_once_for_all_to_read(tmp_path):

@@ -32,6 +32,7 @@ def params(tmp_path):
         "metrics_file": None,
         "census": False,
         "urls": [],
+        "host": None,
         "tries": 1,
         "slower": 2.0,
         "baseline": "keep",
