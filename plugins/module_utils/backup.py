@@ -74,7 +74,8 @@ class Backup:
             return {"path": os.path.join(self.folder, f"{self.name}.dump"), "manifest": self.manifest}
         shown = ("alias", "engine", "size", "sha256", "encrypted_to", "key_ids", "snapshot", "proof")
         found = {name: described[name] for name in shown}
-        return {"path": self.path(described), "manifest": self.manifest, **found}
+        path = self.path(described) if described["engine"] == "pg_dump" else described["path"]
+        return {"path": path, "manifest": self.manifest, **found}
 
     def refuse_unusable(self, database_size: int) -> None:
         """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""
@@ -82,9 +83,9 @@ class Backup:
         while not os.path.lexists(above):
             above = os.path.dirname(above)
         if not os.path.isdir(above):
-            raise self._dir_error(f"{above} is no folder")
+            raise self.unusable(f"{above} is no folder")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise self._dir_error("no write permission")
+            raise self.unusable("no write permission")
         need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free
         if free < need:
             raise RotationError("E_BACKUP_SPACE", path=self.folder, free=free, need=need)
@@ -203,9 +204,10 @@ class Backup:
         try:
             yield
         except OSError as exc:
-            raise self._dir_error(str(exc.strerror)) from None
+            raise self.unusable(str(exc.strerror)) from None
 
-    def _dir_error(self, reason: str) -> RotationError:
+    def unusable(self, reason: str) -> RotationError:
+        """E_BACKUP_DIR, to be raised."""
         return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=pwd.getpwuid(os.geteuid()).pw_name)
 
 

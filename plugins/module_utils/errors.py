@@ -492,6 +492,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "pg_restore ended with exit code {rc}: {reason}",
         "Mend that (a missing extension, a right, room on the server's disk), then run the same command again.",
     ),
+    "E_PGBACKREST": (
+        "pgbackrest {command} ended with exit code {rc}: {reason}",
+        "See pgBackRest's log and mend that, then run the same command again.",
+    ),
+    "E_SNAPSHOT": (
+        "the snapshot command {command} ended with exit code {rc}: {reason}",
+        "Mend that, or correct key_rotation_snapshot_command, then run the same command again.",
+    ),
     "E_AGE_MISSING": (
         "the program {name} was not found on the host",
         "Install age (https://age-encryption.org; on Debian: apt-get install age).",

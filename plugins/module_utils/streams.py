@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 from .errors import RotationError
 
 CHUNK = 1 << 20
+LINE_CHARACTERS = 200  # of what a program complained of
 Failed = Callable[[int, IO[bytes]], RotationError]  # from the exit code and what the program complained of
 
 
@@ -47,7 +48,7 @@ def output_of(
             raise failed(process.returncode, complaints)
 
 
-def first_line(complaints: IO[bytes], most: int = 200) -> str:
+def first_line(complaints: IO[bytes]) -> str:
     """The first line of what a program complained of."""
     complaints.seek(0)
-    return complaints.readline().decode("utf-8", "replace").strip()[:most] or "no message"
+    return complaints.readline().decode("utf-8", "replace").strip()[:LINE_CHARACTERS] or "no message"

@@ -119,6 +119,9 @@ def _bytes(numbers: dict[str, Any]) -> str:
 def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
     """One line per backup: where it lies and how it is encrypted."""
     for dump in dumps:
+        if dump["engine"] != "pg_dump":
+            yield f"  {dump['engine']} {dump['path']}, described in {dump['manifest']}"
+            continue
         sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "in clear"
         yield f"  {dump['path']}: {dump['size']:,} bytes, {sealed}"
         yield f"  {_proof(dump['proof'])}"

@@ -219,6 +219,11 @@ def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def at(moment: float) -> str:
+    """A time in seconds since 1970 in the same form."""
+    return f"{datetime.datetime.fromtimestamp(moment, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def later(time: str, days: int) -> str:
     """So many days after a time, both as ``now`` writes them."""
     moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
