@@ -1,6 +1,7 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
 # make sanity   what ansible-test asks of a collection
+# make bench-backup   a gigabyte backed up and proved
 # make bench   the engine against the runbook's loop, and against what the machine can do at most
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
 
@@ -17,7 +18,7 @@ ifneq ($(findstring $(SPACE),$(CURDIR)),)
 $(error The path of this checkout has a space, and PostgreSQL's sockets cannot be below it: clone it somewhere else)
 endif
 
-.PHONY: demo demo-down test lint sanity unit integration molecule libraries bench build clean
+.PHONY: demo demo-down test lint sanity unit integration molecule libraries bench bench-backup build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -68,6 +69,10 @@ molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 ROWS ?= 10000 100000 1000000
 bench: $(APPLICATION)/.ready $(TREE)
 	$(APPLICATION)/bin/python benchmarks/reencrypt.py $(ROWS)
+
+MB ?= 1000
+bench-backup: $(APPLICATION)/.ready $(TREE)
+	$(APPLICATION)/bin/python benchmarks/backup.py $(MB)
 
 build: $(CONTROL)/.ready
 	ansible-galaxy collection build --force

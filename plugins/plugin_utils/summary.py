@@ -76,7 +76,8 @@ def _backup(done: list[dict[str, Any]]) -> Iterator[str]:
     for event in [event for event in done if event["event"] == "postgresql_backup"][-1:]:
         for dump in event["dumps"]:
             yield f"  backup     {dump['path']}"
-            yield f"             {dump['size']:,} bytes, SHA-256 {dump['sha256']}"
+            digest = f"SHA-256 {dump['sha256']}" if dump["sha256"] else str(dump["engine"])
+            yield f"             {dump['size']:,} bytes, {digest}"
             yield f"             {_proof(dump.get('proof'))}"
 
 
