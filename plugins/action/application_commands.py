@@ -13,7 +13,7 @@ from ..plugin_utils.action import RotationAction
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         options = self.options(COMMANDS_OPTIONS)
-        names = ("commands", "project_dir", "timeout")
+        names = ("commands", "project_dir", "timeout", "rotation_id")
         return self.on_host("application_commands", {name: options[name] for name in names})
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:

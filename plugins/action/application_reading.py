@@ -30,7 +30,7 @@ class ActionModule(RotationAction):
                 found=f"is {options['rotation_id']}, and the store has no version of it",
                 advice="Make its keys first.",
             )
-        asked = {name: value for name, value in options.items() if name not in ("store", "rotation_id", "record_dir")}
+        asked = {name: value for name, value in options.items() if name not in ("store", "record_dir")}
         result = self.on_host(
             "application_reading",
             {

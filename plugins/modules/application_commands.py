@@ -58,10 +58,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils import commands
 from ..module_utils.module import COMMANDS_OPTIONS, run
 
-OPTIONS: dict[str, Any] = {
-    name: option for name, option in COMMANDS_OPTIONS.items() if name not in ("rotation_id", "record_dir", "purpose")
-}
-
 
 def run_them(module: AnsibleModule) -> dict[str, Any]:
     """Run them. Raises E_COMMAND."""
@@ -71,7 +67,7 @@ def run_them(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), run_them)
+    run(AnsibleModule(COMMANDS_OPTIONS, supports_check_mode=True), run_them)
 
 
 if __name__ == "__main__":

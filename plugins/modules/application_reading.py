@@ -73,7 +73,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.module import READING_OPTIONS, run
 
 OPTIONS: dict[str, Any] = {
-    **{name: option for name, option in READING_OPTIONS.items() if name not in ("rotation_id", "record_dir")},
+    **READING_OPTIONS,
     "digest_key": {"type": "str", "no_log": True},
 }
 
