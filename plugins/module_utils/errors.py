@@ -376,6 +376,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})",
         "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})",
     ),
+    "E_LEASED": (
+        "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid}); its lease is in "
+        "{table} of database {alias}",
+        "Wait for it to end, or let {user} go on with it there. If {host} is gone for good: DELETE FROM {table}",
+    ),
+    "E_LEASE": (
+        "database {alias} does not let this role make the table {table}, by which other operators are kept away",
+        "Give the role the right to create a table in its first schema, or make it once as another one: CREATE TABLE "
+        "{table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it.",
+    ),
     "E_WORKER": (
         "a worker process ended before its work was done",
         "Run the same command again: it goes on from there.",

@@ -41,13 +41,14 @@ class Record:
 
     def append(self, event: str, phase: str, **fields: Any) -> None:
         """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""
-        self.events()  # a damaged record is not written on
+        folder = os.path.dirname(self.path)
         about = {"rotation_id": self.rotation_id, "event": event, "phase": phase, **_origin(), **fields}
         try:
-            atomic_file.private_folder(os.path.dirname(self.path))
-            line = chain.link(self.text(), about)
-            self._append(line)
-            atomic_file.sync_folder(os.path.dirname(self.path))
+            atomic_file.private_folder(folder)
+            with atomic_file.folder_lock(folder):  # a task writes for several hosts at once
+                self.events()  # a damaged record is not written on
+                self._append(chain.link(self.text(), about))
+                atomic_file.sync_folder(folder)
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
         _tell_syslog(f"{chain.head(self.rotation_id, self.text())} {event} {phase}")

@@ -14,11 +14,13 @@ from .engine.project import Started
 from .engine.rotation import Request
 
 
-def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True, run: str = "") -> Request:
+def request_of(
+    params: Mapping[str, Any], label: str, *, every_key: bool = True, run: str = "", step: str = ""
+) -> Request:
     """The request; without versions from the store, the keys are those of the env file, as ``current``.
 
     ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``run``
-    is the run whose lock to share.
+    is the run whose lock to share, and ``step`` the one of its steps.
     """
     key_sets = params["key_sets"]
     keys_from = "the key store"
@@ -36,6 +38,7 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         ignore=params["ignore"],
         label=label,
         run=run,
+        step=step,
         keys_from=keys_from,
         base=params["base"],
         env_file=params["env_file"],

@@ -160,7 +160,8 @@ def _share(numbers: dict[str, Any]) -> str:
 def _pace(numbers: dict[str, Any]) -> str:
     left = numbers["seconds_left"]
     remaining = "no value yet" if left is None else f"{left // 60}:{left % 60:02} min left"
-    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"
+    waits = f", waits for {numbers['waits_for']}" if numbers.get("waits_for") else ""
+    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries{waits}"
 
 
 def reencrypted(result: dict[str, Any]) -> Iterator[str]:
@@ -175,6 +176,15 @@ def reencrypted(result: dict[str, Any]) -> Iterator[str]:
     elif targets:
         work = result["work"]
         yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
+    for table in result.get("vacuum", []):
+        yield f"  note: every row of {table} was written anew: VACUUM ANALYZE it, or leave that to autovacuum"
+
+
+def share(result: dict[str, Any], host: str) -> Iterator[str]:
+    """What one of several hosts did, in one line."""
+    if result.get("work"):
+        count, work = sum(target["reencrypted"] for target in result["targets"]), result["work"]
+        yield f"  {host}: {count:,} values re-encrypted in {work['seconds']} s, {work['conflicts']:,} rows tried again"
 
 
 def reading(picture: dict[str, Any] | None) -> Iterator[str]:

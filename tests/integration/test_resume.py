@@ -27,7 +27,7 @@ def stopped_half_way(
     with site.connection() as blocker, blocker.cursor() as cursor:
         cursor.execute("SELECT 1 FROM restaurant_restaurant FOR UPDATE")
         process = site.start(playbook)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while site.tokens()["customer_userprofile"] == before["customer_userprofile"]:
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline

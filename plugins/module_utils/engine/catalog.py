@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import RotationError
+from ..lease import TABLE as LEASE
 from .database import Database, quote
 
 # Types of PostgreSQL's own categories U and A that hold no text of an application's.
@@ -103,12 +104,12 @@ def columns(database: Database) -> dict[Table, list[Column]]:
         " JOIN pg_type t ON t.oid = a.atttypid"
         " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
         " AND a.attnum > 0 AND NOT a.attisdropped"
-        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> %s"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
         " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
         " AND format_type(t.oid, NULL) <> ALL(%s)"
         " AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
-        (JOURNAL, list(OPAQUE)),
+        ([JOURNAL, LEASE], list(OPAQUE)),
     )
     for schema, name, visible, partitioned, guarded, copy, *column in rows:
         table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)

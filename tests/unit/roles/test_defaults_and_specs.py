@@ -206,6 +206,7 @@ def test_the_data_is_proved_before_the_application_writes_again():
     (rotating,) = [task["block"] for task in played[0]["block"] if "block" in task]
     roles = [task["ansible.builtin.import_role"] for task in rotating]
     assert [(role["name"].rsplit(".", 1)[-1], role.get("tasks_from", "main")) for role in roles] == [
+        ("rotation", "begin"),  # who is refused has stopped nothing
         ("maintenance", "stop"),
         ("verification", "before"),
         ("rotation", "main"),
