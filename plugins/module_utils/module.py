@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -63,12 +63,18 @@ def on_controller(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) -> None:
-    """Do the work and exit with its result, or with an error of the catalogue."""
+def run(
+    module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]], needs: Sequence[str] = ("cryptography",)
+) -> None:
+    """Do the work and exit with its result, or with an error of the catalogue.
+
+    ``needs`` are packages whose imports are guarded further on. The Python of the host itself has none of them.
+    """
     failure: RotationError | None = None
     result: dict[str, Any] = {}
     try:
-        importlib.import_module("cryptography")  # everything here needs it
+        for package in needs:
+            importlib.import_module(package)
         result = work(module)
     except RotationError as exc:
         failure = exc

@@ -58,7 +58,7 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(HEALTH_OPTIONS, supports_check_mode=True), ask)
+    run(AnsibleModule(HEALTH_OPTIONS, supports_check_mode=True), ask, needs=())
 
 
 if __name__ == "__main__":

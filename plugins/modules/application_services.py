@@ -104,7 +104,7 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(SERVICES_OPTIONS, supports_check_mode=True), keep)
+    run(AnsibleModule(SERVICES_OPTIONS, supports_check_mode=True), keep, needs=())
 
 
 if __name__ == "__main__":
