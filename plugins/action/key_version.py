@@ -46,6 +46,7 @@ class ActionModule(RotationAction):
         keygen.check_keys(options["keys"])
         steps = {
             "agreed": self._agreed,
+            "seen": self._seen,
             "adopted": self._adopted,
             "pending": self._pending,
             "current": self._current,
@@ -76,6 +77,16 @@ class ActionModule(RotationAction):
             display.display(line)
         chosen = options["key_id"] or history.stages.get("previous", "")
         return self._result(history, changed=False, key_id=chosen, versions=found)
+
+    def _seen(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Which stage's version the env file of this host holds."""
+        found, keys = self._of_host(options)
+        if keys is None:
+            return found
+        history = self.store(options).load()
+        stages = {key_id: stage for stage, key_id in history.stages.items()}
+        holds = stages.get(keys.key_id) or ("several" if _switching(history, keys, options) else "other")
+        return self._result(history, changed=False, key_id=keys.key_id, holds=holds)
 
     def _of_host(self, options: dict[str, Any]) -> tuple[dict[str, Any], KeySet | None]:
         """The host's result, and the keys of its env file that came sealed in it; none where the host refused."""
@@ -236,20 +247,23 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("state", "keys", "env_file", "dialect", "rotation_id")}
 
 
-def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) -> None:
-    """The files must hold the current version, or each one a version of a switch that was interrupted.
-
-    Keys in several files are switched file by file, so that some may hold the current and some the pending version.
-    """
-    current = history.stage("current").key_id
-    if keys.key_id == current:
-        return
+def _switching(history: History, keys: KeySet, options: dict[str, Any]) -> bool:
+    """Whether each file holds a version of a switch: keys in several files are switched file by file, so that some may
+    hold the current and some the pending version."""
     staged = [history.stage(stage).values for stage in history.stages]
     staged = [values for values in staged if set(values) == set(keys.values)]
-    switching = all(
+    return all(
         any(all(values[name] == keys.values[name] for name in names) for values in staged)
         for names in key_files.together(options["keys"])
     )
+
+
+def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) -> None:
+    """The files must hold the current version, or each one a version of a switch that was interrupted."""
+    current = history.stage("current").key_id
+    if keys.key_id == current:
+        return
+    switching = _switching(history, keys, options)
     if switching and history.open_rotation:
         return
     code = "E_KEYS_BACK" if switching else "E_KEYS_DIFFER"

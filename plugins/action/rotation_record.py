@@ -44,11 +44,18 @@ class ActionModule(RotationAction):
         history = store.load()
         direction = options["direction"]
         lease = self.lease(options)
-        asked = options["rotation_id"] or (None if history.open_rotation else _unmade(history, lease.left_over()))
-        rotation_id, state = _rotation(history, direction, asked if direction == "rotate" else options["rotation_id"])
+        course = options["course"]
+        if course:
+            rotation_id, state, destination = course["rotation_id"], "new", course["destination"]
+        else:
+            asked = options["rotation_id"] or (None if history.open_rotation else _unmade(history, lease.left_over()))
+            asked = asked if direction == "rotate" else options["rotation_id"]
+            rotation_id, state = _rotation(history, direction, asked)
+            destination = "current" if state == COMPLETED else history.destination(direction)
         done = state == COMPLETED
         if not done:
             about = {name: options[name] for name in ("environment", "reason", "authorization") if options[name]}
+            about |= {name: course[name] for name in ("course", "reason", "destination")} if course else {}
             if self._task.check_mode:
                 lease.refuse_other(os.getppid())
             else:
@@ -83,7 +90,7 @@ class ActionModule(RotationAction):
             "rotation_id": rotation_id,
             "resumed": state == "resumed",
             "completed": done,
-            "destination": "current" if done else history.destination(direction),
+            "destination": destination,
         }
 
     def _approved(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -226,7 +233,7 @@ def _rotation(history: History, direction: str, asked: str | None) -> tuple[str,
     """The id of this run's rotation, and whether it is new, resumed or completed."""
     asked = checked(asked) if asked else None
     if direction == "rollback":
-        return _to_roll_back(history, asked), "new"
+        return history.to_roll_back(asked), "new"
     outcome = history.outcome(asked) if asked else None
     if outcome == ROLLED_BACK:
         raise RotationError("E_ROTATION_ID_USED", rotation_id=asked)
@@ -238,21 +245,6 @@ def _rotation(history: History, direction: str, asked: str | None) -> tuple[str,
     if open_id:
         return open_id, "resumed"
     return asked or _new_id(), "new"
-
-
-def _to_roll_back(history: History, asked: str | None) -> str:
-    history.destination("rollback")  # E_NOTHING_TO_ROLL_BACK
-    last, newest = history.last.rotation_id, history.versions[-1]
-    if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
-        raise RotationError("E_ROLLED_BACK", rotation_id=newest.rotation_id, earlier=last)
-    if asked and asked != last:
-        raise RotationError(
-            "E_OPTION",
-            name="key_rotation_id",
-            found=f"is {asked}, and the last rotation is {last}",
-            advice="Only the last rotation can be rolled back.",
-        )
-    return last
 
 
 def _new_id() -> str:

@@ -320,6 +320,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the store {path} has neither a pending nor a previous version",
         "There is nothing to roll back. See the record folder for what was done.",
     ),
+    "E_PREVIOUS_DESTROYED": (
+        "rotation {rotation_id} cannot be rolled back: the values of the version before it, {key_id}, were destroyed "
+        "on {when}",
+        "Every value is under the current keys. Rotate once more for new ones.",
+    ),
     # the Django project
     "E_PROJECT": ("{path} {found}", "Set key_rotation_project_dir to the folder that holds manage.py."),
     "E_PROJECT_OWNER": (
@@ -564,6 +569,36 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_BACKUP_SPACE": (
         "{path} has {free} bytes free and the dump may need {need}",
         "Free space, or set key_rotation_backup_dir.",
+    ),
+    # restore
+    "E_BACKUP_NONE": (
+        "there is no backup {manifest}",
+        "Set key_rotation_id to the rotation of a backup, or key_rotation_backup_dir. There are: {known}.",
+    ),
+    "E_RESTORE_ENGINE": (
+        "the backup {manifest} was made by {engine}",
+        "Restore it with {engine}'s own command, then run the rollback playbook: it goes by what it finds.",
+    ),
+    "E_RESTORE_RIGHTS": (
+        "the role {user} may not {what}",
+        "Name a connection that may: key_rotation_admin: {{user: ..., passfile: ...}}, or {{service: ...}} of "
+        "pg_service.conf on the host.",
+    ),
+    "E_RESTORE_FACTS": (
+        "the database {database} is gone, and the manifest {manifest} does not say what it was like",
+        "Make an empty database of that name, with its owner and locale, then run the same command again.",
+    ),
+    "E_RESTORE_LOSS": (
+        "{count} rows written since the backup of {time} would be lost ({tables})",
+        "If that is to be, run the restore playbook with -e key_rotation_restore_acknowledge={acknowledge}",
+    ),
+    "E_RESTORE_BUSY": (
+        "sessions in {database} do not end",
+        "Stop the application, see pg_stat_activity, then run the same command again.",
+    ),
+    "E_RESTORE_SWAP": (
+        "{database} could not be swapped for {copy}: SQLSTATE {sqlstate}",
+        "See the server's log (prepared transactions and subscriptions hold one), then run the same command again.",
     ),
     # migration method
     "E_MIGRATION_APP": ("{app} is no application of this project", "Set key_rotation_migration_app."),

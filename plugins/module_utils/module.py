@@ -102,7 +102,17 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "state": {
         "type": "str",
         "required": True,
-        "choices": ["adopted", "pending", "current", "rolled_back", "discarded", "destroyed", "agreed", "listed"],
+        "choices": [
+            "adopted",
+            "pending",
+            "current",
+            "rolled_back",
+            "discarded",
+            "destroyed",
+            "agreed",
+            "listed",
+            "seen",
+        ],
     },
     "key_id": {"type": "str"},
     "values_file": {"type": "path"},
@@ -253,6 +263,47 @@ RECORD_OPTIONS: dict[str, Any] = {
     "cryptoperiod_days": {"type": "int", "default": 365},
     "failed_task": {"type": "str"},
     "error": {"type": "dict", "default": {}},
+    "course": {"type": "dict"},
+}
+COURSE_OPTIONS: dict[str, Any] = {
+    "census": {"type": "dict", "required": True},
+    "files": {"type": "dict", "required": True},
+    "backup": {"type": "dict", "default": {}},
+    "done": {"type": "list", "elements": "str", "default": []},
+    "prefer": {"type": "str", "choices": ["", "forwards", "repair", "restore"], "default": ""},
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+    "store": {"type": "dict", "default": {}, "no_log": True},
+}
+RESTORE_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+    "state": {"type": "str", "choices": ["examined", "present", "dropped"], "default": "present"},
+    "backup_dir": {"type": "path", "required": True},
+    "alias": {"type": "str", "default": "default"},
+    "acknowledge": {"type": "str"},
+    "admin": {
+        "type": "dict",
+        "options": {
+            **{name: {"type": "str"} for name in ("service", "host", "port", "user")},
+            "passfile": {"type": "path", "no_log": False},
+            "dbname": {"type": "str", "default": "postgres"},
+        },
+    },
+    "identity_file": {"type": "path"},
+    "pg_bindir": {"type": "path"},
+    # set by the action plugin; never by a playbook
+    "identity": {"type": "str", "no_log": True},
+}
+REPAIR_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "backup": {"type": "str", "required": True},
+    **{name: RESTORE_OPTIONS[name] for name in ("backup_dir", "admin", "identity_file", "pg_bindir", "identity")},
+    "run": {"type": "str", "default": ""},
 }
 MONITORING_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,

@@ -30,9 +30,10 @@ options:
       - In AWS Secrets Manager V(destroyed) takes the version's labels away, and AWS deletes it later, when it likes.
       - V(agreed) fails unless the env file holds the current version.
       - V(listed) says which versions there are. Its RV(key_id) is O(key_id), or else the previous version, or empty.
+      - V(seen) says which stage's version the env file holds, and fails for none.
     type: str
     required: true
-    choices: [adopted, pending, current, rolled_back, discarded, destroyed, agreed, listed]
+    choices: [adopted, pending, current, rolled_back, discarded, destroyed, agreed, listed, seen]
   key_id:
     description:
       - With O(state=adopted), the key id that was proved to open the data.
@@ -115,6 +116,12 @@ versions:
   type: list
   elements: dict
   returned: with O(state=listed)
+holds:
+  description: >-
+    The stage whose keys the env file holds, V(several) in the middle of a switch of several files, V(other) where they
+    are of none.
+  type: str
+  returned: with O(state=seen)
 store:
   description: Where the versions are kept.
   type: str

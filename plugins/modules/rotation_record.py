@@ -93,6 +93,9 @@ options:
     description: With O(state=failed), the error of the task as this collection's modules return it.
     type: dict
     default: {}
+  course:
+    description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_course), for the record.
+    type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes
 """

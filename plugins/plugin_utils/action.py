@@ -46,6 +46,13 @@ RECORDED = (
     "plan_hash",
     "collection",
     "environment",
+    "backup",
+    "restored",
+    "lost",
+    "dropped",
+    "repaired",
+    "left",
+    "kept",
     "changed",
 )
 

@@ -196,6 +196,30 @@ def reading(picture: dict[str, Any] | None) -> Iterator[str]:
             yield f"  {column}: no attribute of a model is seen to decrypt it"
 
 
+def restored(result: dict[str, Any]) -> Iterator[str]:
+    """What a restore has done: the names, what is under which keys, what was lost."""
+    done = result.get("restored") or {}
+    if done.get("under"):
+        yield f"  {done['database']} is now the backup of {result['backup']['snapshot']['time']}"
+        yield f"  values     {', '.join(f'{count:,} {name}' for name, count in sorted(done['under'].items()))}"
+        for one in result["lost"]:
+            rows = {name: one[name] for name in ("added", "changed", "deleted")}
+            told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
+            yield f"  lost       {one['table']}: rows since {told}"
+    if done.get("aside"):
+        yield f"  aside      {done['aside']}, without connections, until it is told to be dropped"
+
+
+def repaired(result: dict[str, Any]) -> Iterator[str]:
+    """What was repaired, and each value that was not."""
+    for column, count in sorted((result.get("repaired") or {}).items()):
+        yield f"  {column}: {count:,} values repaired from the backup"
+    for one in result.get("left") or []:
+        yield f"  {one['value']} is left: {one['reason']}"
+    if result.get("kept"):
+        yield f"  what was overwritten is kept in {result['kept']}"
+
+
 def plan(made: dict[str, Any]) -> Iterator[str]:
     """The plan for a screen: targets with counts, then what a person must know."""
     rows = made["targets"]

@@ -62,7 +62,7 @@ def test_what_no_value_is_under_is_destroyed_and_the_rest_is_not(site, tmp_path_
     assert not any(value in json.dumps(site.stored()) for value in old.values())
 
     assert site.play("verify").code == 0
-    assert site.play("rollback").error() == "E_NOTHING_TO_ROLL_BACK"
+    assert site.play("rollback").error() == "E_PREVIOUS_DESTROYED"
     assert site.play("rotate").code == 0
     assert site.play("verify").code == 0
 

@@ -106,7 +106,7 @@ def test_a_value_written_between_read_and_write_is_not_lost(
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other = Database("default", "application")
     written = keyring.cipher(SCHEME, "current").seal(Opened(b"written meanwhile", 1)).decode()
-    original = reencryption._compare_and_set
+    original = reencryption.compare_and_set
     meanwhile = iter([("a", 3), ("b", 4)])
 
     def interrupted(*args: Any) -> Any:
@@ -114,7 +114,7 @@ def test_a_value_written_between_read_and_write_is_not_lost(
             other.execute(f"UPDATE secrets SET {column} = %s WHERE id = %s", (written, row))
         return original(*args)
 
-    monkeypatch.setattr(reencryption, "_compare_and_set", interrupted)
+    monkeypatch.setattr(reencryption, "compare_and_set", interrupted)
     work = run(database, keyring)
     assert work.conflicts == 2
     found = database.rows("SELECT a, b FROM secrets WHERE id IN (3, 4) ORDER BY id")
@@ -129,13 +129,13 @@ def test_a_row_deleted_meanwhile_is_no_error(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring, "id int PRIMARY KEY", "%s")
-    original = reencryption._compare_and_set
+    original = reencryption.compare_and_set
 
     def interrupted(*args: Any) -> Any:
         database.execute("DELETE FROM secrets WHERE id = 9")
         return original(*args)
 
-    monkeypatch.setattr(reencryption, "_compare_and_set", interrupted)
+    monkeypatch.setattr(reencryption, "compare_and_set", interrupted)
     run(database, keyring)
     assert classes(database, keyring) == {"pending": 49}
 

@@ -86,6 +86,24 @@ def row_name(key: Sequence[str]) -> str:
     return ",".join([part.replace("\\", "\\\\").replace(",", "\\,") for part in key])
 
 
+def tables(database: Database) -> list[Table]:
+    """Every table that has rows of its own or of its partitions, but those that an extension brings, and ours."""
+    rows = database.rows(
+        "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
+        " row_security_active(c.oid)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
+        " AND NOT EXISTS (SELECT FROM pg_depend d"
+        " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2",
+        ([JOURNAL, LEASE],),
+    )
+    return [
+        Table(schema, name, visible, database.alias, partitioned, guarded)
+        for schema, name, visible, partitioned, guarded in rows
+    ]
+
+
 def columns(database: Database) -> dict[Table, list[Column]]:
     """Every column that may hold text, bytes or a document in every table of every schema that this role may read.
 

@@ -105,6 +105,13 @@ def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
     return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
 
 
+def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
+    """The application's own parameters, without those that belong to another role or service than ``direct`` names."""
+    others = {"service": ("host", "port", "user", "password"), "user": ("password",)}
+    without = {name for given, names in others.items() if direct.get(given) for name in names}
+    return {name: value for name, value in connection.get_connection_params().items() if name not in without}
+
+
 class Database:
     """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
 
@@ -124,7 +131,7 @@ class Database:
         host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
         name = direct.get("dbname") or settings["NAME"]
         where = f"{host or 'the local socket'}:{port or 5432}/{name}"
-        params = {**self._django.get_connection_params(), **{name: value for name, value in direct.items() if value}}
+        params = {**_of_django(self._django, direct), **{name: value for name, value in direct.items() if value}}
         try:
             self._raw = self._django.get_new_connection(params)
         except self._errors as exc:
@@ -271,6 +278,10 @@ class Database:
         )
         return Session(*found[0]) if found else None
 
+    def backend(self) -> int:
+        """The server's process of this session."""
+        return int(self._raw.info.backend_pid)
+
     def replica_lag(self) -> float:
         """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
         see them."""
@@ -326,14 +337,7 @@ class Database:
         return int(self.rows("SELECT pg_database_size(current_database())")[0][0])
 
     def libpq(self) -> Libpq:
-        """The same connection for PostgreSQL's own programs."""
-        settings = self._django.settings_dict
-        options = {name: str(value) for name, value in settings["OPTIONS"].items() if name in LIBPQ_OPTIONS and value}
-        return Libpq(
-            str(self._direct.get("host") or settings["HOST"]),
-            str(self._direct.get("port") or settings["PORT"] or ""),
-            str(self._direct.get("user") or settings["USER"]),
-            str(self._direct.get("dbname") or settings["NAME"]),
-            settings["PASSWORD"],
-            options,
-        )
+        """The same connection for PostgreSQL's own programs: where it has led to, by whatever service or file."""
+        given, info = {**self._django.settings_dict["OPTIONS"], **self._direct}, self._raw.info
+        options = {name: str(value) for name, value in given.items() if name in LIBPQ_OPTIONS and value}
+        return Libpq(info.host or "", str(info.port or ""), info.user, info.dbname, info.password or "", options)

@@ -158,7 +158,7 @@ class Rewriting:
         """Write the changes; halves of them where the whole had to yield."""
         try:
             with database.batch():
-                written, transaction = _compare_and_set(database, table, key, members, changes)
+                written, transaction = compare_and_set(database, table, key, members, changes)
                 done = [change for change in changes if change.key in written]
                 entries = (entry for change in done for entry in _entries(members, change))
                 journal.write(self._keyring.key_id(self._destination), entries)
@@ -299,7 +299,7 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
 
 
-def _compare_and_set(
+def compare_and_set(
     database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
 ) -> tuple[set[RowText], list[str]]:
     """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.

@@ -41,6 +41,7 @@ class Request:
     direct: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict
     )  # by alias: host and port of the server itself
+    aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
 
     @property
@@ -170,7 +171,7 @@ def opened(request: Request) -> Iterator[Application]:
         processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)
         databases = []
-        for alias in project.aliases():
+        for alias in request.aliases or project.aliases():
             database = Database(alias, request.label, request.direct.get(alias, {}))
             databases.append(stack.enter_context(contextlib.closing(database)))
         feeds = project.feeds(request.key_sets.values())

@@ -198,13 +198,47 @@ class History:
         return version
 
     def destination(self, direction: str) -> str:
-        """The stage that every value is to be under, for ``rotate`` or ``rollback``. Raises E_NOTHING_TO_ROLL_BACK."""
+        """The stage that every value is to be under, for ``rotate`` or ``rollback``.
+
+        Raises E_NOTHING_TO_ROLL_BACK, or E_PREVIOUS_DESTROYED.
+        """
         promoted = "pending" not in self.stages
         if direction == "rotate":
             return "current" if self.open_rotation and promoted else "pending"
         if promoted and "previous" not in self.stages:
+            self._refuse_destroyed()
             raise RotationError("E_NOTHING_TO_ROLL_BACK", path=self.path)
         return "previous" if promoted else "current"
+
+    def _refuse_destroyed(self) -> None:
+        """Raise E_PREVIOUS_DESTROYED where the version before the current one is there by name alone."""
+        kept = [version for version in self.versions if version.outcome != ROLLED_BACK]
+        for before, version in zip(kept, kept[1:]):
+            if version.key_id == self.stages.get("current") and before.destroyed:
+                raise RotationError(
+                    "E_PREVIOUS_DESTROYED",
+                    rotation_id=version.rotation_id,
+                    key_id=before.key_id,
+                    when=before.destroyed,
+                )
+
+    def to_roll_back(self, asked: str | None) -> str:
+        """The rotation that a rollback takes back, the last one; ``asked`` is the one that the operator names.
+
+        Raises E_NOTHING_TO_ROLL_BACK, E_PREVIOUS_DESTROYED, E_ROLLED_BACK, or E_OPTION for another one.
+        """
+        self.destination("rollback")
+        last, newest = self.last.rotation_id, self.versions[-1]
+        if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
+            raise RotationError("E_ROLLED_BACK", rotation_id=newest.rotation_id, earlier=last)
+        if asked and asked != last:
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_id",
+                found=f"is {asked}, and the last rotation is {last}",
+                advice="Only the last rotation can be rolled back.",
+            )
+        return last
 
     def key_sets(self) -> dict[str, dict[str, str]]:
         """The values of every version that has any by its stage, those without one as ``older-`` and their key id."""

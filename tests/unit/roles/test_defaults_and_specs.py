@@ -37,7 +37,7 @@ def read_by(value: Any) -> set[str]:
 
 def test_there_are_roles():
     runbook = {"checklist", "backup", "keys", "maintenance", "rotation", "verification", "rollback", "record"}
-    assert runbook | {"plan", "monitoring", "retirement"} == set(ROLES)
+    assert runbook | {"plan", "monitoring", "retirement", "restore"} == set(ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
