@@ -191,7 +191,7 @@ def _rows(
     search = [column.column for target in members for column in target.derived]
     chosen = [f"v.{name}" for name in names] + [rest_of(members)]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
-    chosen += [f"t.{quote(name)}" for name in search]
+    chosen += [f"t.{quote(name)}::text" for name in search]
     same = [
         f"t.{quote(column)} = v.{name}::{sql_type}" for name, column, sql_type in zip(names, key.columns, key.types)
     ]
