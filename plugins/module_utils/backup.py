@@ -21,7 +21,7 @@ import tarfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import IO, Any
 
-from . import age, atomic_file, postgresql
+from . import age, atomic_file, database_facts, postgresql
 from .engine import contents
 from .engine.database import Database
 from .errors import RotationError
@@ -42,7 +42,8 @@ class Backup:
     Members of a manifest: format, rotation_id, alias, database, server, server_version, system_identifier, engine,
     client_version, path (beside the manifest), size (bytes), sha256 (of the file as it lies there), encrypted_to (age
     recipients, empty for a dump in clear), key_ids (versions of the keys without which its rows cannot be read),
-    snapshot {time, lsn}, tables {"schema.table": {rows, hash}}, settings, begun, ended, proof (none, or {kind, ...}).
+    snapshot {time, lsn}, tables {"schema.table": {rows, hash}}, settings, facts (of the database itself, see
+    database_facts), begun, ended, proof (none, or {kind, ...}).
     """
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
@@ -134,6 +135,7 @@ class Backup:
                 "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
                 "tables": tables,
                 "settings": self._keep(settings, recipients),
+                "facts": database_facts.of(database, [connection.database]).get(connection.database),
                 "begun": begun,
                 "ended": now(),
                 "proof": None,

@@ -13,6 +13,8 @@ COMPLETED = {**PROMOTED, "open": False}
 BEFORE, MIXED, AFTER = {"current": 9, "empty": 2}, {"current": 4, "pending": 5}, {"pending": 9}
 HERE, HALF = {"app1": "current", "app2": "current"}, {"app1": "pending", "app2": "current"}
 SINCE = {"app1": "current"}
+NOWHERE = {"rotation_id": "r1", "destination": None}
+RESTORED = {"prefer": "restore", "done": ["restore"]}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,24 @@ SINCE = {"app1": "current"}
         ),
         ({**PENDING, "values": MIXED, "files": HERE, "prefer": "forwards"}, "forwards", "you prefer to finish it"),
         ({**COMPLETED, "values": {"current": 9}, "files": SINCE, "prefer": "forwards"}, "backwards", "9 values"),
+        (
+            {**PENDING, "values": {**MIXED, "unreadable": 3}, "backup": "noon"},
+            "repair",
+            "3 values open under no version",
+        ),
+        ({**PENDING, "values": {**MIXED, "unreadable": 3}, "backup": "noon", "done": ["repair"]}, "backwards", "stay"),
+        ({**COMPLETED, "values": {"current": 9}, "files": SINCE, "prefer": "repair"}, "settle", "no rotation is to be"),
+        ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "backup": "noon"}, "repair", "a backup of noon"),
+        ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "done": ["repair"]}, "settle", ""),
+        ({**NOWHERE, "values": {"current": 9}, "prefer": "repair"}, "settle", ""),
+        ({**PENDING, "values": MIXED, "files": HERE, "lost": ["public.a"]}, "restore", "has lost public.a"),
+        ({**PENDING, "damage": "SQLSTATE XX001"}, "restore", "cannot be read: SQLSTATE XX001"),
+        ({**COMPLETED, "values": {"current": 9}, "prefer": "restore"}, "restore", "asked for by name"),
+        ({**COMPLETED, **RESTORED, "values": {"previous": 9}, "files": SINCE}, "backwards", "the keys of app1"),
+        ({**COMPLETED, **RESTORED, "values": {"current": 9}, "files": SINCE}, "settle", ""),
+        ({**COMPLETED, **RESTORED, "values": {"older-1": 9}, "files": SINCE}, "settle", ""),
+        ({**PENDING, **RESTORED, "values": BEFORE, "files": HERE}, "discard", ""),
+        ({**PENDING, **RESTORED, "lost": ["public.a"], "values": BEFORE, "files": HERE}, "discard", ""),
         ({"rotation_id": "r2", "destination": None, "begun": True}, "nothing", "before it made a key"),
         ({"rotation_id": "r1", "destination": None, "rolled_back": True}, "nothing", "all but the end of its record"),
     ],
@@ -85,3 +105,17 @@ def test_the_census_of_all_columns_counts_together_and_names_the_migration_of_th
     assert course.of_census(census, "r1") == {"values": {"current": 3, "unreadable": 1}, "migration": ""}
     for made, found in (({"r1": "a.py"}, "a.py"), ({"r0": "b.py"}, ""), ({"": "c.py"}, "c.py")):
         assert course.of_census({**census, "migrations": made}, "r1")["migration"] == found
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "ruined"),
+    [
+        ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE XX001", True),
+        ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42P01", True),
+        ("E_SCAN", "a: the pass saw 1 rows", True),
+        ("E_DB", "PostgreSQL stopped the work on a: SQLSTATE 42501", False),
+        ("E_DB_CONNECT", "PostgreSQL does not answer", False),
+    ],
+)
+def test_a_census_that_cannot_be_taken_is_ruin_only_where_the_database_says_so(code, what, ruined):
+    assert course.of_census({"error": {"code": code, "what": what}}, "r1") == ({"damage": what} if ruined else {})
