@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Type a command as an operator does, in playbooks/, and let something happen to it in the middle.
+
+    python typed.py [--at TASK --then COMMAND | --at TASK --kill] [--expect CODE] -- rotate.yml [OPTIONS]
+
+It fails unless the playbook ends as expected: well, or with the error CODE, or `unreachable`, or (with --kill) not by
+itself. What the playbook printed is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+PLAYBOOKS = Path(__file__).resolve().parent.parent.parent / "playbooks"
+SECONDS = 400  # no command of a scenario may take longer
+UNREACHABLE = 4  # exit code of ansible-playbook, a bit beside that of a failed host, 2
+
+
+def environment() -> dict[str, str]:
+    """What a shell of the operator's has: nothing that Molecule set for its own playbooks."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--at", metavar="TASK", help="when this shows in the output")
+    parser.add_argument("--then", metavar="COMMAND", help="run this, in the order of the tasks")
+    parser.add_argument("--kill", action="store_true", help="kill it with all its processes, as a lost terminal would")
+    parser.add_argument("--expect", metavar="CODE", default="", help="the error that it must end with")
+    parser.add_argument("command", nargs="+", help="the playbook and its options")
+    options = parser.parse_args()
+
+    argv = ["ansible-playbook", *options.command, "-i", "staging"]
+    process = subprocess.Popen(
+        argv, cwd=PLAYBOOKS, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    watchdog = threading.Timer(SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+    watchdog.start()
+    shown, happened = [], not options.at
+    assert process.stdout is not None
+    for line in process.stdout:
+        shown.append(line)
+        print(line, end="", flush=True)
+        if happened or options.at not in line:
+            continue
+        happened = True
+        if options.kill:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            subprocess.run(["/bin/sh", "-c", options.then], check=True, cwd=PLAYBOOKS, env=environment())
+    code = process.wait()
+    watchdog.cancel()
+
+    text = "".join(shown)
+    if not happened:
+        sys.exit(f"{options.at} never showed")
+    if options.kill:
+        good = code == -signal.SIGKILL
+    elif options.expect == "unreachable":
+        good = code > 0 and (bool(code & UNREACHABLE) or "UNREACHABLE!" in text)
+    elif options.expect:
+        good = code not in (0, -signal.SIGKILL) and options.expect in text
+    else:
+        good = code == 0
+    if not good:
+        sys.exit(f"{' '.join(argv)} ended with {code}, expected: {options.expect or ('killed' if options.kill else 0)}")
+
+
+if __name__ == "__main__":
+    main()
