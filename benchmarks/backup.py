@@ -21,12 +21,14 @@ from pathlib import Path
 from reencrypt import CHECKOUT, describe_machine
 
 PROFILES = 100_000
-# A kilobyte of hexadecimal digits a row, from all over a megabyte of them: no two rows near each other share any.
+# A kilobyte of hexadecimal digits a row, from all over half a megabyte of bytes: no two rows near each other share any.
 BALLAST = """
 CREATE TABLE ballast AS
-  WITH digits AS MATERIALIZED (SELECT string_agg(md5(k::text), '') AS all_of_them FROM generate_series(1, 32768) k)
-  SELECT n AS id, substr(all_of_them, (n::bigint * 7919 %% 1047000)::int + 1, 960) AS body
-  FROM digits, generate_series(1, {rows}) n
+  WITH bytes AS MATERIALIZED (
+    SELECT string_agg(decode(md5(k::text), 'hex'), ''::bytea) AS all_of_them FROM generate_series(1, 32768) k
+  )
+  SELECT n AS id, encode(substr(all_of_them, (n::bigint * 7919 %% 523000)::int + 1, 480), 'hex') AS body
+  FROM bytes, generate_series(1, {rows}) n
 """
 
 
