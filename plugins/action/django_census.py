@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import lease
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 
@@ -18,9 +16,6 @@ display = Display()
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        if args.get("report_only"):  # for what is done next: beside another run it would say nothing
-            self.lease(args).refuse_other(os.getppid())
-            args["run"] = lease.run_name(lease.holder("", os.getppid()))  # the process of ansible-playbook
         history = self.store(args).load()
         key_sets = history.key_sets()
         stages = args.get("stages")

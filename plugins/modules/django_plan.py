@@ -25,10 +25,6 @@ options:
     type: str
     choices: [written, matched]
     default: written
-  require_approval:
-    description: Whether to show what another person types to approve the plan.
-    type: bool
-    default: false
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
@@ -69,9 +65,7 @@ OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     "state": {"type": "str", "choices": ["written", "matched"], "default": "written"},
-    # of the task, for its action
-    "path": {"type": "path"},
-    "require_approval": {"type": "bool", "default": False},
+    "path": {"type": "path"},  # of the task, for its action
 }
 
 

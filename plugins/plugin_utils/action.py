@@ -40,19 +40,6 @@ RECORDED = (
     "services",
     "sessions",
     "answer",
-    "picture",
-    "commands",
-    "items",
-    "plan_hash",
-    "collection",
-    "environment",
-    "backup",
-    "restored",
-    "lost",
-    "dropped",
-    "repaired",
-    "left",
-    "kept",
     "changed",
 )
 
@@ -135,20 +122,13 @@ class RotationAction(ActionBase, abc.ABC):
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:
         """What of the arguments goes into the record."""
-        names = ("state", "stage", "destination", "expect_stage", "key_id", "path", "env_file")
-        return {name: args[name] for name in names if name in args}
+        return {
+            name: args[name] for name in ("state", "stage", "destination", "key_id", "path", "env_file") if name in args
+        }
 
     def record(self, args: dict[str, Any]) -> Record:
         """The record of the rotation that ``args`` name."""
         return Record(self._records(args), str(args["rotation_id"]))
-
-    def ended(self, rotation_id: str, options: dict[str, Any]) -> str | None:
-        """When that rotation was completed, as its record says; None where there is none."""
-        try:
-            events = Record(self._records(options), rotation_id).events()
-        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
-            return None
-        return next((event["time"] for event in events if (event["event"], event["phase"]) == ("rotate", "done")), None)
 
     def lease(self, args: dict[str, Any]) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""

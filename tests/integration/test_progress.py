@@ -30,7 +30,7 @@ def left_behind(site: Site) -> list[Path]:
     found = []
     for path in Path("/tmp").glob("key_rotation-*.json"):
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            if json.loads(path.read_text(encoding="utf-8"))["rotation_id"] in mine:
+            if json.loads(path.read_text(encoding="utf-8")).get("rotation_id") in mine:
                 found.append(path)
     return found
 

@@ -217,7 +217,7 @@ def test_two_hosts_of_one_application_are_switched_and_looked_at_both(site: Site
     write()
     refused = site.play("rotate")
     assert refused.code != 0
-    assert "the hosts have 2 stores" in " ".join(refused.text.split())
+    assert "two has another store than one" in " ".join(refused.text.split())
     assert site.read_all() == plain
     write(key_rotation_store={"path": str(site.store), "password_file": str(site.password)})
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
-from . import census, child, discovery, functions, lease, plan, project, schemes
+from . import census, child, discovery, functions, plan, project, schemes
 from .database import Database
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
-from .reencryption import ALL, UNTHROTTLED, Rewriting, Share, Work, reencrypt
+from .reencryption import UNTHROTTLED, Rewriting, Work, reencrypt
 from .throttle import Throttle
 from .workers import Crew, Stop
 
@@ -33,7 +33,6 @@ class Request:
     ignore: Sequence[str] = ()
     label: str = ""
     run: str = ""  # the run whose lock to share before anything is looked at; none for one that writes nothing
-    step: str = ""  # of that run: what an earlier one left behind is waited for
     keys_from: str = "the key store"
     base: str = "current"  # the stage everything was under when the open rotation began
     env_file: str | None = None
@@ -41,7 +40,6 @@ class Request:
     direct: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict
     )  # by alias: host and port of the server itself
-    aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
 
     @property
@@ -103,7 +101,6 @@ class Application:
         stop: Stop | None = None,
         stop_at_unreadable: bool = True,
         throttle: Throttle = UNTHROTTLED,
-        share: Share = ALL,
     ) -> None:
         """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
         stop = stop or Stop()
@@ -111,8 +108,7 @@ class Application:
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
         for database, survey in self.parts:
-            with database.gate():  # several hosts may be about to make it
-                Journal(database, self.keyring, survey.found).prepare()
+            Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
                 survey.found,
                 self.keyring,
@@ -123,7 +119,7 @@ class Application:
                 stopped=lambda: stop.asked,
             )
             crew = Crew(workers, rewriting.batches, database.another, stop)
-            reencrypt(database, rewriting, crew, work, key_id, share)
+            reencrypt(database, rewriting, crew, work, key_id)
 
     def refuse_made_of_keys(self, destination: str) -> None:
         """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so.
@@ -171,7 +167,7 @@ def opened(request: Request) -> Iterator[Application]:
         processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)
         databases = []
-        for alias in request.aliases or project.aliases():
+        for alias in project.aliases():
             database = Database(alias, request.label, request.direct.get(alias, {}))
             databases.append(stack.enter_context(contextlib.closing(database)))
         feeds = project.feeds(request.key_sets.values())
@@ -186,8 +182,7 @@ def opened(request: Request) -> Iterator[Application]:
         if not databases:
             raise RotationError("E_DB_REPLICA")
         for database in databases if request.run else ():
-            database.lock(request.run, request.step)
-            lease.refuse_other(database, request.run)
+            database.lock(request.run)
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]
