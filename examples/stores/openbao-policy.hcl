@@ -11,7 +11,7 @@ path "kv/data/food_ordering/keys/*" {
   capabilities = ["create", "read"]
 }
 
-# Stages shown as custom metadata, and a look at delete_version_after. Nothing that has KV drop
+# Stages and the head of the newest record as custom metadata, and a look at delete_version_after. Nothing that has KV drop
 # versions of the index ("0s" is never, and hvac always says so).
 path "kv/metadata/food_ordering/keys" {
   capabilities = ["create", "read", "update"]

@@ -11,5 +11,5 @@ from ..plugin_utils.action import RotationAction
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        asked = {name: value for name, value in args.items() if name not in ("rotation_id", "record_dir")}
+        asked = {name: value for name, value in args.items() if name != "record_dir"}
         return self.on_host("application_health", asked)

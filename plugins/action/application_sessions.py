@@ -16,7 +16,7 @@ display = Display()
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        asked = {name: value for name, value in args.items() if name not in ("rotation_id", "record_dir")}
+        asked = {name: value for name, value in args.items() if name != "record_dir"}
         result = self.on_host("application_sessions", asked)
         what = "would wait for" if self._task.check_mode else "still connected:"
         for session in result.get("sessions", []):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ansible.utils.display import Display
@@ -16,6 +17,9 @@ display = Display()
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args.get("report_only"):  # for what is done next: beside another run it would say nothing
+            self.lease(args).refuse_other(os.getppid())
+            args["run"] = self.run_name()
         history = self.store(args).load()
         key_sets = history.key_sets()
         stages = args.get("stages")

@@ -8,12 +8,13 @@ import os
 from typing import Any
 
 import yaml
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
 from ..module_utils import atomic_file
 from ..module_utils.engine import plan
 from ..module_utils.errors import RotationError
-from ..plugin_utils import summary
+from ..plugin_utils import approval, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, state_folder
 
@@ -32,7 +33,7 @@ class ActionModule(RotationAction):
                 "path": path,
                 "msg": "No plan was approved: the application is taken as it is found.",
             }
-        asked = {name: value for name, value in args.items() if name not in ("store", "path")}
+        asked = {name: value for name, value in args.items() if name not in ("store", "path", "require_approval")}
         history = self.store(args).load()
         result = self.on_host("django_plan", {**asked, "key_sets": history.key_sets(), "base": history.base})
         if result.get("failed"):
@@ -43,6 +44,8 @@ class ActionModule(RotationAction):
             return {"changed": False, "path": path, "plan": made}
         for line in summary.plan(made):
             display.display(line)
+        for line in approval.commands(path, made["hash"]) if boolean(args.get("require_approval", False)) else ():
+            display.display(f"  {line}")
         return {**self._write(path, made), "plan": made, "path": path}
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:

@@ -4,18 +4,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 from typing import Any
 
 from ansible.utils.display import Display
 
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
-from ..plugin_utils.watch import Watch
 
 display = Display()
+# Errors by which a host is lost to the work, and the work is not lost.
+HOST_LOST = ("E_MODULE_DIED", "E_WORKER", "E_DB_LOST")
 
 
 class ActionModule(RotationAction):
@@ -23,16 +21,24 @@ class ActionModule(RotationAction):
         return f"re-encrypt {sum(target['reencrypted'] for target in result['targets']):,} values"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        shares = args.pop("shares", None) or {}
+        for host, share in shares.items():
+            error = share.get("error") or {}
+            if share.get("unreachable") or error.get("code") in HOST_LOST:
+                display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): what it left is done here")
+                args.pop("examined", None)  # it has to be looked at anew
+            elif error:
+                return {"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)}
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
         asked.update(key_sets=history.key_sets(), base=history.base)
         if self._task.check_mode:
             return self.on_host("django_reencrypt", asked)
         history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts
-        asked["run"] = f"{socket.gethostname()} {os.getppid()}"  # the process of ansible-playbook
-        asked["progress"] = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
-        with Watch(self._connection, asked["progress"]):
-            result = self.on_host("django_reencrypt", asked)
-        for line in summary.reencrypted(result):
+        # One run is one process of ansible-playbook, one step of it one task, on however many hosts.
+        asked.update(run=self.run_name(), step=str(self._task._uuid))
+        host = str(self.variables["inventory_hostname"]) if asked.get("share") else ""
+        result = self.watched("django_reencrypt", asked, host)
+        for line in summary.share(result, host) if host else summary.reencrypted(result):
             display.display(line)
         return result

@@ -8,19 +8,24 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.utils.display import Display
+
 from ..module_utils import key_files, keygen
 from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_VERSION_OPTIONS
 from ..module_utils.sealed import Envelope
-from ..module_utils.stores.history import ROLLED_BACK, History
+from ..module_utils.stores.history import ROLLED_BACK, History, later, now
 from ..module_utils.stores.store import Store
+from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, read_vaulted
+from ..plugin_utils.seal import follows, seal
 
 with contextlib.suppress(ImportError):  # ansible-core itself needs it
     from cryptography.exceptions import InvalidTag
 
+display = Display()
 WOULD = {
     "adopted": "adopt the keys of the .env file, {key_id}, as the current version in {store}",
     "pending": "make new keys and put them into {store}",
@@ -42,14 +47,25 @@ class ActionModule(RotationAction):
         keygen.check_keys(options["keys"])
         steps = {
             "agreed": self._agreed,
+            "seen": self._seen,
             "adopted": self._adopted,
             "pending": self._pending,
             "current": self._current,
             "rolled_back": self._rolled_back,
             "discarded": self._discarded,
             "destroyed": self._destroyed,
+            "listed": self._listed,
         }
         return steps[options["state"]](options)
+
+    def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The destruction of a version is the end of a record, and sealed as the end of a rotation is."""
+        result = super()._recorded(args)
+        if args["state"] == "destroyed" and result["changed"] and not self._task.check_mode:
+            record, store = self.record(args), self.store(args)
+            record.append("retire", "done", key_id=result["key_id"], **follows(store))
+            seal(record, store)
+        return result
 
     def _agreed(self, options: dict[str, Any]) -> dict[str, Any]:
         """The env file of this host holds the current version, where the store has one."""
@@ -61,6 +77,26 @@ class ActionModule(RotationAction):
             expected = history.stage("current").key_id
             raise RotationError("E_ENV_NOT_SWITCHED", path=options["env_file"], found=keys.key_id, expected=expected)
         return self._result(history, changed=False, key_id=keys.key_id)
+
+    def _listed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Every version without its values, and which one may be asked to be destroyed: that named, or the previous."""
+        history = self.store(options).load()
+        stages = {key_id: stage for stage, key_id in history.stages.items()}
+        found = [{**version.described(), "stage": stages.get(version.key_id)} for version in history.versions]
+        for line in summary.versions(found):
+            display.display(line)
+        chosen = options["key_id"] or history.stages.get("previous", "")
+        return self._result(history, changed=False, key_id=chosen, versions=found)
+
+    def _seen(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Which stage's version the env file of this host holds."""
+        found, keys = self._of_host(options)
+        if keys is None:
+            return found
+        history = self.store(options).load()
+        stages = {key_id: stage for stage, key_id in history.stages.items()}
+        holds = stages.get(keys.key_id) or ("several" if _switching(history, keys, options) else "other")
+        return self._result(history, changed=False, key_id=keys.key_id, holds=holds)
 
     def _of_host(self, options: dict[str, Any]) -> tuple[dict[str, Any], KeySet | None]:
         """The host's result, and the keys of its env file that came sealed in it; none where the host refused."""
@@ -113,7 +149,8 @@ class ActionModule(RotationAction):
             _refuse_another_request(values, supplied, options)
             return history.add_pending(KeySet(values), rotation_id).key_id
 
-        return self._stepped(store, made)
+        result = self._stepped(store, made)
+        return {**result, "generated": keygen.described(options["keys"], supplied)} if result["changed"] else result
 
     def _supplied(self, options: dict[str, Any]) -> dict[str, str]:
         """The values that the operator has from elsewhere. Raises E_KEY_FILE, E_KEY_WEAK."""
@@ -180,6 +217,7 @@ class ActionModule(RotationAction):
                 _refuse_used(options["census"], key_id)
                 if key_id in options["needed_by_backups"]:
                     raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
+                self._refuse_held(history, options)
             places.append(history.destroy(key_id, compromised=options["compromised"]).rotation_id)
             return str(key_id)
 
@@ -191,6 +229,14 @@ class ActionModule(RotationAction):
             except RotationError as exc:
                 raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
         return result
+
+    def _refuse_held(self, history: History, options: dict[str, Any]) -> None:
+        """Raise E_VERSION_HELD so many days after the rotation that put others in its place."""
+        place = history.replacement(options["key_id"])
+        replaced = self.ended(place.rotation_id, options) or place.created
+        until = later(replaced, options["hold_days"])
+        if options["hold_days"] and now() < until:
+            raise RotationError("E_VERSION_HELD", key_id=options["key_id"], until=until, days=options["hold_days"])
 
     def _stepped(self, store: Store, step: Callable[[History], str]) -> dict[str, Any]:
         """Look and act in one hold of the store, so that no other host comes between. ``step`` gives a key id.
@@ -212,20 +258,23 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("state", "keys", "env_file", "dialect", "rotation_id")}
 
 
-def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) -> None:
-    """The files must hold the current version, or each one a version of a switch that was interrupted.
-
-    Keys in several files are switched file by file, so that some may hold the current and some the pending version.
-    """
-    current = history.stage("current").key_id
-    if keys.key_id == current:
-        return
+def _switching(history: History, keys: KeySet, options: dict[str, Any]) -> bool:
+    """Whether each file holds a version of a switch: keys in several files are switched file by file, so that some may
+    hold the current and some the pending version."""
     staged = [history.stage(stage).values for stage in history.stages]
     staged = [values for values in staged if set(values) == set(keys.values)]
-    switching = all(
+    return all(
         any(all(values[name] == keys.values[name] for name in names) for values in staged)
         for names in key_files.together(options["keys"])
     )
+
+
+def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) -> None:
+    """The files must hold the current version, or each one a version of a switch that was interrupted."""
+    current = history.stage("current").key_id
+    if keys.key_id == current:
+        return
+    switching = _switching(history, keys, options)
     if switching and history.open_rotation:
         return
     code = "E_KEYS_BACK" if switching else "E_KEYS_DIFFER"

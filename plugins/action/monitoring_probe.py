@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 from collections.abc import Mapping
@@ -16,8 +15,7 @@ from ..module_utils import atomic_file
 from ..module_utils.errors import RotationError
 from ..module_utils.module import MONITORING_OPTIONS
 from ..module_utils.monitoring import report
-from ..module_utils.record import Record
-from ..module_utils.stores.history import STAGES, History
+from ..module_utils.stores.history import STAGES, History, later
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, state_folder
@@ -59,8 +57,8 @@ class ActionModule(RotationAction):
         current = history.stage("current")
         known.update(key_id=current.key_id, created=current.created, origin=current.origin)
         if options["cryptoperiod_days"]:
-            known["due"] = _later(current.created, options["cryptoperiod_days"])
-            known["due_soon"] = _later(known["due"], -options["due_warning_days"])
+            known["due"] = later(current.created, options["cryptoperiod_days"])
+            known["due_soon"] = later(known["due"], -options["due_warning_days"])
         names = {key_id: stage for stage, key_id in history.stages.items()}
         known["retirable"] = [
             {"key_id": version.key_id, "stage": names.get(version.key_id, f"older-{version.key_id}")}
@@ -68,16 +66,10 @@ class ActionModule(RotationAction):
             if not version.destroyed and names.get(version.key_id) not in STAGES[:2]
         ]
         if known["retirable"]:
-            known["retire"] = _later(self._ended(current.rotation_id, options) or current.created, options["hold_days"])
+            known["retire"] = later(
+                self.ended(current.rotation_id, dict(options)) or current.created, options["hold_days"]
+            )
         return known
-
-    def _ended(self, rotation_id: str, options: Mapping[str, Any]) -> str | None:
-        """When the rotation that made the current version was completed, as its record says."""
-        try:
-            events = Record(self._records(dict(options)), rotation_id).events()
-        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
-            return None
-        return next((event["time"] for event in events if (event["event"], event["phase"]) == ("rotate", "done")), None)
 
     def _written(self, picture: dict[str, Any]) -> str:
         folder = os.path.join(expand(state_folder(self.variables, self._loader)), "monitoring")
@@ -101,8 +93,3 @@ def _wrong(findings: list[dict[str, str]]) -> RotationError:
         todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
         commands=" and ".join(commands),
     )
-
-
-def _later(time: str, days: int) -> str:
-    moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
-    return f"{moved:%Y-%m-%dT%H:%M:%SZ}"

@@ -4,38 +4,56 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 from typing import Any
 
 from ansible.utils.display import Display
 
+from ..module_utils.stores.history import History
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import read_identity
-from ..plugin_utils.watch import Watch
 
 display = Display()
+ANOTHER = (
+    "project_dir",
+    "rotation_id",
+    "environment",
+    "engine",
+    "stanza",
+    "backup_type",
+    "snapshot_command",
+    "encrypt",
+    "backup_dir",
+)
 OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
 
 
 class ActionModule(RotationAction):
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         paths = ", ".join(dump["path"] for dump in result["dumps"] if dump["changed"])
-        return f"dump the database into {paths}"
+        return f"{'dump' if args.get('engine', 'pg_dump') == 'pg_dump' else 'back up'} the database into {paths}"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         history = self.store(args).load()
+        if args.get("engine", "pg_dump") != "pg_dump":
+            return self._by_another(args, history)
         asked = {name: value for name, value in args.items() if name not in OURS}
         asked.update(key_sets=history.key_sets(), base=history.base)
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         if self._task.check_mode:
             return self.on_host("postgresql_backup", asked)
-        asked["run"] = f"{socket.gethostname()} {os.getppid()}"  # the process of ansible-playbook
-        asked["progress"] = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
-        with Watch(self._connection, asked["progress"]):
-            result = self.on_host("postgresql_backup", asked)
+        result = self.watched("postgresql_backup", {**asked, "run": self.run_name()})
         for line in summary.backed_up(result.get("dumps", [])):
             display.display(line)
+        return result
+
+    def _by_another(self, args: dict[str, Any], history: History) -> dict[str, Any]:
+        """pgBackRest or a snapshot need no key, and get none: key ids only."""
+        asked = {name: args[name] for name in ANOTHER if name in args}
+        kept = [version.key_id for version in history.versions if not version.destroyed]
+        asked["key_ids"] = sorted({*(args.get("key_ids") or ()), *kept})
+        result = self.on_host("postgresql_backup", asked)
+        if not self._task.check_mode:
+            for line in summary.backed_up(result.get("dumps", [])):
+                display.display(line)
         return result

@@ -7,18 +7,27 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
+from dataclasses import asdict
 from typing import Any
 
 from ansible.utils.display import Display
 
+from ..module_utils import record_check, sshsig
 from ..module_utils.errors import RotationError
 from ..module_utils.module import RECORD_OPTIONS
+from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
-from ..plugin_utils import summary
+from ..module_utils.stores.store import Store
+from ..plugin_utils import approval, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
+from ..plugin_utils.key_store import expand, state_folder
+from ..plugin_utils.seal import follows, seal
+from ..plugin_utils.story import story
+from ..plugin_utils.tool import tool
 
 display = Display()
+COMMANDS = ("rotate", "rollback", "retire", "verify")  # what the report says to type next
 
 
 class ActionModule(RotationAction):
@@ -26,26 +35,53 @@ class ActionModule(RotationAction):
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         options = self.options(RECORD_OPTIONS)
-        return self._opened(options) if options["state"] == "opened" else self._closed(options)
+        steps = {"opened": self._opened, "failed": self._failed, "verified": self._verified, "reported": self._reported}
+        return steps.get(options["state"], self._closed)(options)
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:
         """Which rotation this run is: the open one, or a new one. Writes the first line of its record."""
-        history = self.store(options).load()
+        notification.check(options["notify"])
+        store = self.store(options)
+        history = store.load()
         direction = options["direction"]
         lease = self.lease(options)
-        asked = options["rotation_id"] or (None if history.open_rotation else _unmade(history, lease.left_over()))
-        rotation_id, state = _rotation(history, direction, asked if direction == "rotate" else options["rotation_id"])
+        course = options["course"]
+        if course:
+            rotation_id, state, destination = course["rotation_id"], "new", course["destination"]
+        else:
+            asked = options["rotation_id"] or (None if history.open_rotation else _unmade(history, lease.left_over()))
+            asked = asked if direction == "rotate" else options["rotation_id"]
+            rotation_id, state = _rotation(history, direction, asked)
+            destination = "current" if state == COMPLETED else history.destination(direction)
         done = state == COMPLETED
         if not done:
-            about = {name: options[name] for name in ("reason", "authorization") if options[name]}
+            about = {name: options[name] for name in ("environment", "reason", "authorization") if options[name]}
+            about |= {name: course[name] for name in ("course", "reason", "destination")} if course else {}
             if self._task.check_mode:
                 lease.refuse_other(os.getppid())
             else:
-                self.record({**options, "rotation_id": rotation_id}).refuse_full()
+                if state == "new" and direction == "rotate":
+                    about.update(self._approved(options, history))
+                record = self.record({**options, "rotation_id": rotation_id})
+                record.refuse_full()
                 lease.take(rotation_id, os.getppid())
-                self.record({**options, "rotation_id": rotation_id}).append(
-                    direction, "intent", resumed=state == "resumed", **about
+                about.update(follows(store))
+                about.update({"policy_ref": options["policy"]} if options["policy"] else {})
+                record.append(
+                    direction,
+                    "intent",
+                    resumed=state == "resumed",
+                    tool=tool(),
+                    clock=clock.seen(),
+                    commands={name: summary.command(self.variables, name) for name in COMMANDS},
+                    hold_days=options["hold_days"],
+                    cryptoperiod_days=options["cryptoperiod_days"],
+                    retain_until=_retained(),
+                    **about,
                 )
+                self._tell(record, notification.STARTED, options)
+                if history.versions:
+                    seal(record, store)
             display.display(
                 f"{summary.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})"
             )
@@ -56,8 +92,47 @@ class ActionModule(RotationAction):
             "rotation_id": rotation_id,
             "resumed": state == "resumed",
             "completed": done,
-            "destination": "current" if done else history.destination(direction),
+            "destination": destination,
         }
+
+    def _approved(self, options: dict[str, Any], history: History) -> dict[str, Any]:
+        """For the record, who approved the plan. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written."""
+        missing = [name for name in ("reason", "authorization") if not options[name]]
+        if options["environment"] == "production" and missing:
+            raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=options["environment"])
+        if not options["require_approval"]:
+            return {}
+        path = expand(options["plan"] or os.path.join(state_folder(self.variables, self._loader), "plan.yml"))
+        signers = expand(options["allowed_signers"]) if options["allowed_signers"] else None
+        approved = approval.verified(path, signers, options["operator"], options["approval_max_hours"])
+        self._refuse_used(approved, history, options)
+        return {"approval": asdict(approved)}
+
+    def _refuse_used(self, approved: approval.Approval, history: History, options: dict[str, Any]) -> None:
+        """Raise E_APPROVAL_USED where a rotation that was completed or rolled back began with this approval."""
+        folder = self._records(options)
+        for name in record_check.names(folder):
+            if history.outcome(name) and any(
+                event.get("approval") == asdict(approved) for event in Record(folder, name).events()
+            ):
+                raise RotationError(
+                    "E_APPROVAL_USED", principal=approved.principal, time=approved.time, rotation_id=name
+                )
+
+    def _tell(self, record: Record, moment: str, options: dict[str, Any]) -> None:
+        """Tell people, and write down who could not be told: nothing more comes of that."""
+        if not options["notify"]:
+            return
+        try:
+            told = story(record)
+        except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
+            display.warning(f"Nobody was told that it has {moment}: {type(exc).__name__}.")
+            return
+        for result in notification.tell(options["notify"], moment, told):
+            found = result.get("found")
+            record.append("notification", "failed" if found else "done", **result)
+            if found:
+                display.warning(f"Nobody was told by {result['channel']} that it has {moment}: {found}.")
 
     def _closed(self, options: dict[str, Any]) -> dict[str, Any]:
         """The last line of the record; the store lets go of the rotation; the summary is shown."""
@@ -68,15 +143,110 @@ class ActionModule(RotationAction):
         completed = options["state"] == "completed"
         direction = "rotate" if completed else "rollback"
         record.begun(direction)  # before anything is closed
+        store = self.store(options)
         if completed:
-            with self.store(options).change() as history:
+            with store.change() as history:
                 history.close(options["rotation_id"])
         failed_task = options["failed_task"]
-        record.append(direction, "done", **({"failed_task": failed_task} if failed_task else {}))
-        for line in summary.lines(record, self.variables, completed=completed):
+        about = {"failed_task": failed_task} if failed_task else {}
+        record.append(direction, "done", versions=_versions(store.load()), **follows(store), **about)
+        self._tell(record, notification.COMPLETED if completed else notification.ROLLED_BACK, options)
+        self._sealed(record, store)
+        page = self._page(record)
+        for line in summary.lines(record, self.variables, completed=completed, page=page):
             display.display(line)
         self.lease(options).give_back()
-        return {"changed": False, "record": record.path}
+        return {"changed": False, "record": record.path, "report": page}
+
+    def _failed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The run ends here with a failure, unless what it began was rolled back and closed already."""
+        if self._task.check_mode:
+            return {"changed": False}
+        record, store = self.record(options), self.store(options)
+        begun = [event for event in record.events() if event["event"] in summary.TITLES]
+        if not begun:
+            return {"changed": False, "record": record.path}
+        history = store.load()
+        if begun[-1]["phase"] != "intent":
+            if history.versions:
+                self._sealed(record, store)  # with what came after its end
+            return {"changed": False, "record": record.path}
+        about = {"failed_task": options["failed_task"], "error": options["error"] or None}
+        record.append(begun[-1]["event"], "failed", versions=_versions(history), **follows(store), **about)
+        self._tell(record, notification.FAILED, options)
+        if history.versions:
+            self._sealed(record, store)
+        page = self._page(record)
+        display.display(f"  report     {page}" if page else "")
+        return {"changed": False, "record": record.path, "report": page}
+
+    def _sealed(self, record: Record, store: Store) -> None:
+        """At the end of a run nothing is undone because the store could not be reached once more."""
+        try:
+            seal(record, store)
+        except RotationError as exc:
+            display.warning(f"The record {record.path} could not be signed and anchored. {exc}")
+
+    def _page(self, record: Record) -> str | None:
+        """The page of a record; that it cannot be made breaks nothing: it can be made again from the record."""
+        try:
+            return report.write(record)
+        except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
+            display.warning(f"The report of {record.path} could not be made: {type(exc).__name__}.")
+            return None
+
+    def _reported(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The pages of every record, or of one, made anew: of a run that died, nobody else made any."""
+        folder = self._records(options)
+        asked = options["rotation_id"]
+        records = [Record(folder, name) for name in ([checked(asked)] if asked else record_check.names(folder))]
+        for record in records:
+            if not record.events():
+                raise RotationError("E_NO_RECORD", path=record.path)
+        if self._task.check_mode:
+            return {"changed": False}
+        pages = [report.write(record) for record in records if asked or report.tells(record)]
+        page = pages[0] if asked else os.path.join(folder, report.INDEX)
+        display.display(f"  report     {page}" if pages else f"  There is no record in {folder} yet.")
+        return {"changed": False, "report": page if pages else None}
+
+    def _verified(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Every record against its chain, its signature and what the store has seen of it."""
+        folder, store = self._records(options), self.store(options)
+        anchor = store.anchor()
+        key = sshsig.public(store.signing_key()) if anchor else None
+        try:
+            checked = record_check.check(folder, anchor=anchor, key=key, only=options["rotation_id"])
+        except ValueError:
+            raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is no head") from None
+        if not anchor and any(each.signed for each in checked):
+            raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is gone")
+        for each in checked:
+            display.display(f"  {each}")
+        if not checked and options["rotation_id"]:
+            raise RotationError("E_NO_RECORD", path=os.path.join(folder, options["rotation_id"]))
+        if not checked:
+            display.display(f"  There is no record in {folder} yet.")
+        broken = [each for each in checked if each.problems]
+        if broken:
+            found = "; ".join(map(str, broken))
+            raise RotationError("E_RECORD_BROKEN", count=len(broken), total=len(checked), found=found, folder=folder)
+        return {"changed": False, "records": [asdict(each) for each in checked]}
+
+
+def _retained() -> str:
+    """Until when the record is to be kept: twelve months, PCI DSS 10.5.1."""
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=366)).strftime("%Y-%m-%d")
+
+
+def _versions(history: History) -> list[dict[str, Any]]:
+    """What the store knows of each version, for the record: no value. The states are NIST SP 800-57's."""
+    stages = {key_id: stage for stage, key_id in history.stages.items()}
+    names = ("key_id", "rotation_id", "origin", "state", "created", "outcome", "destroyed")
+    return [
+        {**{name: getattr(version, name) for name in names}, "stage": stages.get(version.key_id)}
+        for version in history.versions
+    ]
 
 
 def _unmade(history: History, left_over: str | None) -> str | None:
@@ -88,7 +258,7 @@ def _rotation(history: History, direction: str, asked: str | None) -> tuple[str,
     """The id of this run's rotation, and whether it is new, resumed or completed."""
     asked = checked(asked) if asked else None
     if direction == "rollback":
-        return _to_roll_back(history, asked), "new"
+        return history.to_roll_back(asked), "new"
     outcome = history.outcome(asked) if asked else None
     if outcome == ROLLED_BACK:
         raise RotationError("E_ROTATION_ID_USED", rotation_id=asked)
@@ -100,21 +270,6 @@ def _rotation(history: History, direction: str, asked: str | None) -> tuple[str,
     if open_id:
         return open_id, "resumed"
     return asked or _new_id(), "new"
-
-
-def _to_roll_back(history: History, asked: str | None) -> str:
-    history.destination("rollback")  # E_NOTHING_TO_ROLL_BACK
-    last, newest = history.last.rotation_id, history.versions[-1]
-    if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
-        raise RotationError("E_ROLLED_BACK", rotation_id=newest.rotation_id, earlier=last)
-    if asked and asked != last:
-        raise RotationError(
-            "E_OPTION",
-            name="key_rotation_id",
-            found=f"is {asked}, and the last rotation is {last}",
-            advice="Only the last rotation can be rolled back.",
-        )
-    return last
 
 
 def _new_id() -> str:

@@ -21,7 +21,7 @@ import tarfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import IO, Any
 
-from . import age, atomic_file, postgresql
+from . import age, atomic_file, database_facts, postgresql
 from .engine import contents
 from .engine.database import Database
 from .errors import RotationError
@@ -42,7 +42,8 @@ class Backup:
     Members of a manifest: format, rotation_id, alias, database, server, server_version, system_identifier, engine,
     client_version, path (beside the manifest), size (bytes), sha256 (of the file as it lies there), encrypted_to (age
     recipients, empty for a dump in clear), key_ids (versions of the keys without which its rows cannot be read),
-    snapshot {time, lsn}, tables {"schema.table": {rows, hash}}, settings, begun, ended, proof (none, or {kind, ...}).
+    snapshot {time, lsn}, tables {"schema.table": {rows, hash}}, settings, facts (of the database itself, see
+    database_facts), begun, ended, proof (none, or {kind, ...}).
     """
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
@@ -74,7 +75,8 @@ class Backup:
             return {"path": os.path.join(self.folder, f"{self.name}.dump"), "manifest": self.manifest}
         shown = ("alias", "engine", "size", "sha256", "encrypted_to", "key_ids", "snapshot", "proof")
         found = {name: described[name] for name in shown}
-        return {"path": self.path(described), "manifest": self.manifest, **found}
+        path = self.path(described) if described["engine"] == "pg_dump" else described["path"]
+        return {"path": path, "manifest": self.manifest, **found}
 
     def refuse_unusable(self, database_size: int) -> None:
         """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""
@@ -82,9 +84,9 @@ class Backup:
         while not os.path.lexists(above):
             above = os.path.dirname(above)
         if not os.path.isdir(above):
-            raise self._dir_error(f"{above} is no folder")
+            raise self.unusable(f"{above} is no folder")
         if not os.access(above, os.W_OK | os.X_OK):
-            raise self._dir_error("no write permission")
+            raise self.unusable("no write permission")
         need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free
         if free < need:
             raise RotationError("E_BACKUP_SPACE", path=self.folder, free=free, need=need)
@@ -133,6 +135,7 @@ class Backup:
                 "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
                 "tables": tables,
                 "settings": self._keep(settings, recipients),
+                "facts": database_facts.of(database, [connection.database]).get(connection.database),
                 "begun": begun,
                 "ended": now(),
                 "proof": None,
@@ -203,9 +206,10 @@ class Backup:
         try:
             yield
         except OSError as exc:
-            raise self._dir_error(str(exc.strerror)) from None
+            raise self.unusable(str(exc.strerror)) from None
 
-    def _dir_error(self, reason: str) -> RotationError:
+    def unusable(self, reason: str) -> RotationError:
+        """E_BACKUP_DIR, to be raised."""
         return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=pwd.getpwuid(os.geteuid()).pw_name)
 
 

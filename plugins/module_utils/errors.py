@@ -134,6 +134,31 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{url} does not answer as it should within {seconds} seconds: {found}",
         "See the application's log, and its ALLOWED_HOSTS (key_rotation_health_host).",
     ),
+    "E_CHECKLIST": (
+        "{count} of {total} items of the checklist stop the rotation: {stops}",
+        "Do what the table above says below each of them, then run the same command again.",
+    ),
+    # the application itself
+    "E_APPLICATION_READS": (
+        "the application reads {name} in another way than before: {after}, and {before} before",
+        "See its log: it may hold a key that is not in the env file, or values were written meanwhile.",
+    ),
+    "E_ROUND_TRIP": (
+        "a text through the application's own {name} {found}",
+        "See where the application has its keys from, and set key_rotation_env_file to that.",
+    ),
+    "E_APPLICATION_CHECK": (
+        "manage.py check --deploy complains of what it did not complain of before: {found}",
+        "Run it by hand in the project's folder.",
+    ),
+    "E_VERIFY_ENCRYPTION": (
+        "the application's own manage.py verify_encryption finds more wrong than before: {found}",
+        "Run it by hand in the project's folder.",
+    ),
+    "E_COMMAND": (
+        "the command {number} ({program}) ended with exit code {rc}",
+        "Run it by hand in the project's folder to see why.",
+    ),
     # the store
     "E_STORE_PASSWORD": (
         "{path} does not open with the vault password given, or is damaged",
@@ -261,6 +286,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the version {key_id} is not to be destroyed: {reason}",
         "Destroy a version only when no value, no open rotation and no backup that you keep needs it.",
     ),
+    "E_VERSION_HELD": (
+        "the version {key_id} is held until {until}, {days} days after the rotation that replaced it",
+        "Retire it then. Before that it is the way back: -e key_rotation_hold_days=0 gives it up.",
+    ),
     "E_VERSION_USED": (
         "{column}: {count} values are under the version {key_id}",
         "Roll its rotation back, or rotate once more, and take the census again.",
@@ -290,6 +319,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_NOTHING_TO_ROLL_BACK": (
         "the store {path} has neither a pending nor a previous version",
         "There is nothing to roll back. See the record folder for what was done.",
+    ),
+    "E_PREVIOUS_DESTROYED": (
+        "rotation {rotation_id} cannot be rolled back: the values of the version before it, {key_id}, were destroyed "
+        "on {when}",
+        "Every value is under the current keys. Rotate once more for new ones.",
     ),
     # the Django project
     "E_PROJECT": ("{path} {found}", "Set key_rotation_project_dir to the folder that holds manage.py."),
@@ -339,6 +373,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{table}: rows are still being written under the old keys after {passes} passes",
         "Stop the application's processes (they hold the old keys), then run the same command again.",
     ),
+    "E_DB_KEPT": (
+        "{table}: {rows} rows are still under the old keys after {passes} passes, and these triggers run before an "
+        "update of a row: {triggers}",
+        "See whether one returns NULL or puts the old value back, and disable it for the rotation (ALTER TABLE {table} "
+        "DISABLE TRIGGER ...). If none does, stop the application's processes (they hold the old keys). Then run the "
+        "same command again.",
+    ),
     "E_RUNNING": (
         "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid})",
         "Wait for it to end, then run the same command again.",
@@ -346,6 +387,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_LOCKED": (
         "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})",
         "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})",
+    ),
+    "E_LEASED": (
+        "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid}); its lease is in "
+        "{table} of database {alias}",
+        "Wait for it to end, or let {user} go on with it there. If {host} is gone for good: DELETE FROM {table}",
+    ),
+    "E_LEASE": (
+        "database {alias} does not let this role make the table {table}, by which other operators are kept away",
+        "Give the role the right to create a table in its first schema, or make it once as another one: CREATE TABLE "
+        "{table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it.",
     ),
     "E_WORKER": (
         "a worker process ended before its work was done",
@@ -463,6 +514,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "pg_restore ended with exit code {rc}: {reason}",
         "Mend that (a missing extension, a right, room on the server's disk), then run the same command again.",
     ),
+    "E_PGBACKREST": (
+        "pgbackrest {command} ended with exit code {rc}: {reason}",
+        "See pgBackRest's log and mend that, then run the same command again.",
+    ),
+    "E_SNAPSHOT": (
+        "the snapshot command {command} ended with exit code {rc}: {reason}",
+        "Mend that, or correct key_rotation_snapshot_command, then run the same command again.",
+    ),
     "E_AGE_MISSING": (
         "the program {name} was not found on the host",
         "Install age (https://age-encryption.org; on Debian: apt-get install age).",
@@ -518,6 +577,36 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{path} has {free} bytes free and the dump may need {need}",
         "Free space, or set key_rotation_backup_dir.",
     ),
+    # restore
+    "E_BACKUP_NONE": (
+        "there is no backup {manifest}",
+        "Set key_rotation_id to the rotation of a backup, or key_rotation_backup_dir. There are: {known}.",
+    ),
+    "E_RESTORE_ENGINE": (
+        "the backup {manifest} was made by {engine}",
+        "Restore it with {engine}'s own command, then run the rollback playbook: it goes by what it finds.",
+    ),
+    "E_RESTORE_RIGHTS": (
+        "the role {user} may not {what}",
+        "Name a connection that may: key_rotation_admin: {{user: ..., passfile: ...}}, or {{service: ...}} of "
+        "pg_service.conf on the host.",
+    ),
+    "E_RESTORE_FACTS": (
+        "the database {database} is gone, and the manifest {manifest} does not say what it was like",
+        "Make an empty database of that name, with its owner and locale, then run the same command again.",
+    ),
+    "E_RESTORE_LOSS": (
+        "{count} rows written since the backup of {time} would be lost ({tables})",
+        "If that is to be, run the restore playbook with -e key_rotation_restore_acknowledge={acknowledge}",
+    ),
+    "E_RESTORE_BUSY": (
+        "sessions in {database} do not end",
+        "Stop the application, see pg_stat_activity, then run the same command again.",
+    ),
+    "E_RESTORE_SWAP": (
+        "{database} could not be swapped for {copy}: SQLSTATE {sqlstate}",
+        "See the server's log (prepared transactions and subscriptions hold one), then run the same command again.",
+    ),
     # migration method
     "E_MIGRATION_APP": ("{app} is no application of this project", "Set key_rotation_migration_app."),
     "E_MIGRATION": (
@@ -566,6 +655,52 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_RECORD_WRITE": (
         "the record {path} cannot be written: {reason}",
         "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
+    ),
+    "E_AUTHORIZATION": (
+        "{missing} must be given in {environment}",
+        "Set key_rotation_reason, and key_rotation_authorization to {{who: ..., ticket: ...}}. "
+        "If this is not production, say so with key_rotation_environment.",
+    ),
+    "E_APPROVAL_MISSING": ("the plan is not approved: {what}", "{advice}"),
+    "E_APPROVAL_FORMAT": (
+        "{path} is no approval of a plan",
+        "Make it again with the commands that the plan playbook shows.",
+    ),
+    "E_APPROVAL_PLAN": (
+        "{path} approves the plan {found}, and the plan that lies there is {expected}",
+        "Have the plan that lies there reviewed and approved, or put the approved one back.",
+    ),
+    "E_APPROVAL_SIGNER": (
+        "{path} is not signed by {principal}, or {signers} does not let them approve",
+        "Have it signed by somebody whom that file lists, under the name that it has there.",
+    ),
+    "E_APPROVAL_SELF": (
+        "the plan was approved by {principal}, and {operator} rotates: that is not shown to be another person",
+        "{advice}",
+    ),
+    "E_APPROVAL_OLD": (
+        "the approval of {principal} is of {time}, and counts for {hours} hours",
+        "Have the plan approved anew, or see whether the clocks are right.",
+    ),
+    "E_APPROVAL_USED": (
+        "the approval of {principal} of {time} was for the rotation {rotation_id}, which has ended",
+        "Have the plan approved anew: an approval counts for one rotation.",
+    ),
+    "E_NOTIFY": (
+        "key_rotation_notify: entry {index}: {found}",
+        "See the members of each type in roles/record/README.md.",
+    ),
+    "E_NO_RECORD": (
+        "there is no record {path}",
+        "Name a rotation that has one with key_rotation_id, or set key_rotation_record_dir.",
+    ),
+    "E_RECORD_BROKEN": (
+        "{count} of {total} records are not as they were written: {found}",
+        "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}.",
+    ),
+    "E_RECORD_ANCHOR": (
+        "the head of the records that {store} keeps {found}",
+        "Find out who wrote to the store, and check the records with a head from syslog: see README.md.",
     ),
     "E_DEBUG_SETTINGS": (
         "{setting} is on, and it prints or keeps module arguments, which hold keys",

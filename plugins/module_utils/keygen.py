@@ -32,6 +32,8 @@ TYPES: dict[str, Callable[[int], str]] = {
 }
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
+BITS = {"fernet": 256, "django_secret_key": 274}  # of the types that have none
+RNG = "os.urandom"  # which secrets draws from too
 LEAST_BYTES, MOST_BYTES = 32, 512
 DEFAULT_KEYS = (
     {"name": "SECRET_KEY", "type": "token_urlsafe"},
@@ -102,6 +104,20 @@ def generate(
         if not key.get("destination") and not dialects.can_carry(dialect, made[name]):
             raise RotationError("E_KEY_DIALECT", name=name, dialect=dialect)
     return made
+
+
+def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = NONE) -> list[dict[str, Any]]:
+    """How ``generate`` makes each value, for the record: PCI DSS 3.7.1."""
+    return [
+        {"name": key["name"], "rng": "supplied"}
+        if key["name"] in supplied
+        else {"name": key["name"], "rng": RNG, "type": _type(key), "bits": _bits(key)}
+        for key in keys
+    ]
+
+
+def _bits(key: Mapping[str, Any]) -> int:
+    return BITS.get(_type(key)) or 8 * (key.get("bytes") or BYTES[_type(key)])
 
 
 def check_supplied(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str], path: str) -> None:

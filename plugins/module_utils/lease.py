@@ -3,15 +3,18 @@
 """The lease of an application's rotation: one run at a time on a control node, and which rotation it is for.
 
 It lasts as long as the process of ansible-playbook that took it. A run that died leaves a lease that the next one takes
-over, and with it the name of the rotation. Runs of other control nodes are held apart by the database's lock.
+over, and with it the name of the rotation. Runs of other control nodes are held apart by the same lease, written into
+the database itself (engine/lease.py).
 """
 
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from . import atomic_file
@@ -19,6 +22,8 @@ from .errors import RotationError
 from .stores.history import now
 
 FILE_NAME = "lease.json"
+TABLE = "tetech_key_rotation_lease"  # the same in a database
+SHOWN = ("rotation_id", "user", "host", "since", "pid")
 
 
 class Lease:
@@ -33,22 +38,14 @@ class Lease:
             atomic_file.private_folder(os.path.dirname(self.path))
             with atomic_file.folder_lock(os.path.dirname(self.path)):
                 self.refuse_other(pid)
-                mine = {
-                    "rotation_id": rotation_id,
-                    "pid": pid,
-                    "started": _started(pid),
-                    "host": socket.gethostname(),
-                    "user": getpass.getuser(),
-                    "since": now(),
-                }
-                atomic_file.replace(self.path, json.dumps(mine).encode("utf-8"))
+                atomic_file.replace(self.path, json.dumps(holder(rotation_id, pid)).encode("utf-8"))
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
 
     def left_over(self) -> str | None:
         """The rotation of a run that died."""
         held = self._held()
-        return None if held is None or _alive(held) else str(held["rotation_id"])
+        return None if held is None or alive(held) else str(held["rotation_id"])
 
     def give_back(self) -> None:
         """The run is at its end."""
@@ -58,10 +55,8 @@ class Lease:
     def refuse_other(self, pid: int) -> None:
         """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody alive does."""
         held = self._held()
-        if held is not None and held["pid"] != pid and _alive(held):
-            raise RotationError(
-                "E_RUNNING", **{name: held[name] for name in ("rotation_id", "user", "host", "since", "pid")}
-            )
+        if held is not None and held["pid"] != pid and alive(held):
+            raise RotationError("E_RUNNING", **{name: held[name] for name in SHOWN})
 
     def _held(self) -> dict[str, Any] | None:
         try:
@@ -78,9 +73,43 @@ class Lease:
         )
 
 
-def _alive(held: dict[str, Any]) -> bool:
+def holder(rotation_id: str, pid: int) -> dict[str, Any]:
+    """Who works on which rotation, since now: the run whose ansible-playbook is the process ``pid`` of this machine."""
+    return {
+        "rotation_id": rotation_id,
+        "pid": pid,
+        "started": _started(pid),
+        "host": socket.gethostname(),
+        "machine": _machine(),
+        "user": getpass.getuser(),
+        "since": now(),
+    }
+
+
+def run_name(held: Mapping[str, Any]) -> str:
+    """One word for a run, the same in all its steps and no other run's."""
+    return " ".join(str(held.get(member, "")) for member in ("host", "machine", "pid", "started"))
+
+
+def leased(alias: str, held: Mapping[str, Any]) -> RotationError:
+    """E_LEASED: another run holds the lease of a database."""
+    return RotationError("E_LEASED", alias=alias, table=TABLE, **{name: held.get(name, "unknown") for name in SHOWN})
+
+
+def alive(held: Mapping[str, Any]) -> bool:
     """Whether the run goes on. Of another control node's run nothing can be said but that."""
-    return held["host"] != socket.gethostname() or (_started(held["pid"]) == held["started"] != "")
+    here = (held["host"], held.get("machine", _machine())) == (socket.gethostname(), _machine())
+    return not here or (_started(held["pid"]) == held["started"] != "")
+
+
+def _machine() -> str:
+    """What tells this machine from another of the same name; empty where systemd has not named it (machine-id(5))."""
+    try:
+        with open("/etc/machine-id", "rb") as handle:
+            # The id itself is not for others to see.
+            return hashlib.sha256(b"tetech.key_rotation" + handle.read().strip()).hexdigest()[:16]
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str:

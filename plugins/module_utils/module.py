@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -63,12 +63,18 @@ def on_controller(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) -> None:
-    """Do the work and exit with its result, or with an error of the catalogue."""
+def run(
+    module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]], needs: Sequence[str] = ("cryptography",)
+) -> None:
+    """Do the work and exit with its result, or with an error of the catalogue.
+
+    ``needs`` are packages whose imports are guarded further on. The Python of the host itself has none of them.
+    """
     failure: RotationError | None = None
     result: dict[str, Any] = {}
     try:
-        importlib.import_module("cryptography")  # everything here needs it
+        for package in needs:
+            importlib.import_module(package)
         result = work(module)
     except RotationError as exc:
         failure = exc
@@ -85,7 +91,7 @@ def run(module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]]) 
 
 def forget(module: AnsibleModule) -> None:
     """Key material leaves the parameters before Ansible copies them into the result."""
-    for name in ("key_sets", "values", "store", "identity"):
+    for name in ("key_sets", "values", "store", "identity", "digest_key"):
         if name in module.params:
             module.params[name] = None
 
@@ -96,21 +102,38 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "state": {
         "type": "str",
         "required": True,
-        "choices": ["adopted", "pending", "current", "rolled_back", "discarded", "destroyed", "agreed"],
+        "choices": [
+            "adopted",
+            "pending",
+            "current",
+            "rolled_back",
+            "discarded",
+            "destroyed",
+            "agreed",
+            "listed",
+            "seen",
+        ],
     },
     "key_id": {"type": "str"},
     "values_file": {"type": "path"},
     "census": {"type": "dict"},
     "needed_by_backups": {"type": "list", "elements": "str", "default": []},
+    "hold_days": {"type": "int", "default": 0},
     "compromised": {"type": "bool", "default": False},
     "seal_to": {"type": "str"},
 }
+BACKUP_INFO_OPTIONS: dict[str, Any] = {"backup_dir": {"type": "path", "required": True}}
 ENVIRONMENTS = ["demo", "staging", "production"]
 BACKUP_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     **ROTATION_OPTIONS,
     "environment": {"type": "str", "choices": ENVIRONMENTS, "default": "production"},
+    "engine": {"type": "str", "choices": ["pg_dump", "pgbackrest", "snapshot"], "default": "pg_dump"},
+    "stanza": {"type": "str"},
+    "backup_type": {"type": "str", "choices": ["full", "diff", "incr"], "default": "incr"},
+    "snapshot_command": {"type": "list", "elements": "str", "default": []},
+    "key_ids": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "backup_dir": {"type": "path", "required": True},
     "recipients": {"type": "list", "elements": "str", "default": []},
     "identity_file": {"type": "path"},
@@ -173,6 +196,45 @@ SESSIONS_OPTIONS: dict[str, Any] = {
     "left": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "timeout": {"type": "int", "default": 60},
 }
+READING_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "state": {"type": "str", "required": True, "choices": ["taken", "compared"]},
+    "baseline": {"type": "dict", "default": {}},
+    "rows": {"type": "int", "default": 0},
+}
+COMMANDS_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "commands": {"type": "list", "elements": "list", "required": True},
+    "project_dir": PROJECT_OPTIONS["project_dir"],
+    "timeout": {"type": "int", "default": 600},
+    "purpose": {"type": "str", "default": "verification"},
+}
+FACTS_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    "backup_dir": {"type": "path", "required": True},
+    "sessions_allowed": {"type": "list", "elements": "str", "default": []},
+}
+CHECKLIST_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
+    "reason": {"type": "str"},
+    "authorization": {"type": "raw"},
+    "notify": {"type": "raw", "default": []},
+    "window": {"type": "dict"},
+    "settings": {"type": "list", "elements": "dict", "default": []},
+    "services": {"type": "list", "elements": "dict", "default": []},
+    "database_dir": {"type": "str", "default": "/var/lib/postgresql"},
+    "method": {"type": "str", "default": "direct"},
+    "workers": {"type": "int", "default": 0},
+    "backup_proof": {"type": "str", "default": "full"},
+    "rehearsal_records": {"type": "path"},
+    "rehearsal_max_days": {"type": "int", "default": 90},
+    "accept": {"type": "list", "elements": "str", "default": []},
+    "store": KEY_OPTIONS["store"],
+}
 HEALTH_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
     "url": {"type": "str", "required": True},
@@ -180,14 +242,70 @@ HEALTH_OPTIONS: dict[str, Any] = {
     "timeout": {"type": "int", "default": 60},
 }
 RECORD_OPTIONS: dict[str, Any] = {
-    "state": {"type": "str", "required": True, "choices": ["opened", "completed", "rolled_back"]},
+    "state": {
+        "type": "str",
+        "required": True,
+        "choices": ["opened", "completed", "rolled_back", "failed", "verified", "reported"],
+    },
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
     "store": {"type": "dict", "default": {}, "no_log": True},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
+    "policy": {"type": "str"},
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
+    "require_approval": {"type": "bool", "default": False},
+    "plan": {"type": "path"},
+    "allowed_signers": {"type": "path"},
+    "approval_max_hours": {"type": "float", "default": 24.0},
+    "operator": {"type": "str"},
+    "notify": {"type": "raw", "default": [], "no_log": True},
+    "hold_days": {"type": "int", "default": 30},
+    "cryptoperiod_days": {"type": "int", "default": 365},
     "failed_task": {"type": "str"},
+    "error": {"type": "dict", "default": {}},
+    "course": {"type": "dict"},
+}
+COURSE_OPTIONS: dict[str, Any] = {
+    "census": {"type": "dict", "required": True},
+    "files": {"type": "dict", "required": True},
+    "backup": {"type": "dict", "default": {}},
+    "done": {"type": "list", "elements": "str", "default": []},
+    "prefer": {"type": "str", "choices": ["", "forwards", "repair", "restore"], "default": ""},
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+    "store": {"type": "dict", "default": {}, "no_log": True},
+}
+RESTORE_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+    "state": {"type": "str", "choices": ["examined", "present", "dropped"], "default": "present"},
+    "backup_dir": {"type": "path", "required": True},
+    "alias": {"type": "str", "default": "default"},
+    "acknowledge": {"type": "str"},
+    "admin": {
+        "type": "dict",
+        "options": {
+            **{name: {"type": "str"} for name in ("service", "host", "port", "user")},
+            "passfile": {"type": "path", "no_log": False},
+            "dbname": {"type": "str", "default": "postgres"},
+        },
+    },
+    "identity_file": {"type": "path"},
+    "pg_bindir": {"type": "path"},
+    # set by the action plugin; never by a playbook
+    "identity": {"type": "str", "no_log": True},
+}
+REPAIR_OPTIONS: dict[str, Any] = {
+    **PROJECT_OPTIONS,
+    **KEY_OPTIONS,
+    **ROTATION_OPTIONS,
+    "backup": {"type": "str", "required": True},
+    **{name: RESTORE_OPTIONS[name] for name in ("backup_dir", "admin", "identity_file", "pg_bindir", "identity")},
+    "run": {"type": "str", "default": ""},
 }
 MONITORING_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
@@ -201,6 +319,7 @@ MONITORING_OPTIONS: dict[str, Any] = {
         "options": {"ratio": {"type": "float"}, "replica_lag": {"type": "float"}, "pause_file": {"type": "path"}},
     },
     "urls": {"type": "list", "elements": "str", "default": []},
+    "host": {"type": "str"},
     "tries": {"type": "int", "default": 10},
     "slower": {"type": "float", "default": 2.0},
     "baseline": {"type": "str", "choices": ["keep", "take"], "default": "keep"},

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
@@ -117,6 +120,50 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
     entries = [entry.partition(b"=") for entry in _read(process.pid, "environ").split(b"\0")[:-1]]
     found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in entries if sign}
     return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
+
+
+def with_holders(sessions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sessions of a server, each with the ``process`` of this host whose socket it is; None where none is seen.
+
+    A session is known by the ``address`` and ``port`` of its client; one through a Unix socket has none. A user sees
+    the sockets of his own processes, root those of all (proc_net(5), proc_pid_fd(5)).
+    """
+    there = snapshot()
+    holders = _holders(there)
+    found = []
+    for session in sessions:
+        process = there.get(holders.get((session["address"], session["port"]), -1))
+        named = {"pid": process.pid, "name": process.name, "units": process.units} if process else None
+        found.append({**session, "process": named})
+    return found
+
+
+def _holders(there: Iterable[int]) -> dict[tuple[str, int], int]:
+    """By the local address and port of each TCP connection of this host, the pid of a process that has it open."""
+    places: dict[str, tuple[str, int]] = {}
+    for table in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError), open(os.path.join(PROC, "net", table), encoding="ascii") as handle:
+            for fields in map(str.split, handle.readlines()[1:]):
+                address, _, port = fields[1].rpartition(":")
+                places[f"socket:[{fields[9]}]"] = (_address(address), int(port, 16))
+    holders = {}
+    for pid in there:
+        folder = os.path.join(PROC, str(pid), "fd")
+        with contextlib.suppress(OSError):  # somebody else's, or gone
+            for name in os.listdir(folder):
+                with contextlib.suppress(OSError):
+                    place = os.readlink(os.path.join(folder, name))
+                    if place in places:
+                        holders[places[place]] = pid
+    return holders
+
+
+def _address(text: str) -> str:
+    """An address as proc_net_tcp(5) has it, words of the machine's byte order in hex, as PostgreSQL writes it."""
+    words = [int(text[place : place + 8], 16).to_bytes(4, sys.byteorder) for place in range(0, len(text), 8)]
+    found = ipaddress.ip_address(b"".join(words))
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
 
 
 def owner(process: Process) -> int:

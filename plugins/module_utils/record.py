@@ -2,24 +2,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of a rotation: one line of JSON per event, on the control node, made durable before the act it speaks of.
 
-It holds names, counts, paths and key ids; never a key, a plaintext or a value of a row.
+It holds names, counts, paths and key ids; never a key, a plaintext or a value of a row. Its lines are a chain
+(``chain``); each line's hash goes to syslog too. When a run begins and when it ends, the whole is signed, for
+``ssh-keygen -Y verify``, and its head kept in the store. What is in it, and why: facts/audit.md, 4.2.
 """
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
 import socket
+import time
 from typing import Any
 
-from . import atomic_file
+from . import atomic_file, chain, sshsig
 from .errors import RotationError
 from .rotation_id import checked
 from .stores.history import now
 
 FILE_NAME = "record.jsonl"
+SIGNATURE = "record.jsonl.sig"
+SIGNERS = "record_signers"  # a file of allowed signers, ssh-keygen(1)
+SIGNER, NAMESPACE = "key_rotation", "tetech.key_rotation.record"
 ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
+SYSLOG = "/dev/log"
+PRIORITY = 4 << 3 | 5  # auth.notice, RFC 5424 section 6.2.1
+NO_LOGIN = 2**32 - 1  # proc(5): nobody has logged in
 
 
 class Record:
@@ -31,22 +41,28 @@ class Record:
 
     def append(self, event: str, phase: str, **fields: Any) -> None:
         """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""
-        line = {
-            "seq": len(self.events()) + 1,
-            "time": now(),
-            "rotation_id": self.rotation_id,
-            "event": event,
-            "phase": phase,
-            "actor": getpass.getuser(),
-            "control_node": socket.gethostname(),
-            **fields,
-        }
+        folder = os.path.dirname(self.path)
+        about = {"rotation_id": self.rotation_id, "event": event, "phase": phase, **_origin(), **fields}
         try:
-            atomic_file.private_folder(os.path.dirname(self.path))
-            self._append(json.dumps(line, sort_keys=True).encode("utf-8") + b"\n")
-            atomic_file.sync_folder(os.path.dirname(self.path))
+            atomic_file.private_folder(folder)
+            with atomic_file.folder_lock(folder):  # a task writes for several hosts at once
+                self.events()  # a damaged record is not written on
+                self._append(chain.link(self.text(), about))
+                atomic_file.sync_folder(folder)
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+        _tell_syslog(f"{chain.head(self.rotation_id, self.text())} {event} {phase}")
+
+    def sign(self, key: str) -> chain.Head:
+        """Sign the record as it is now, and say beside it whose signature that is; its head. Raises E_RECORD_WRITE."""
+        text, folder = self.text(), os.path.dirname(self.path)
+        signer = f'{SIGNER} namespaces="{NAMESPACE}" {sshsig.public(key)}\n'
+        try:
+            atomic_file.replace(os.path.join(folder, SIGNERS), signer.encode("ascii"))
+            atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+        return chain.head(self.rotation_id, text)
 
     def _append(self, line: bytes) -> None:
         """The whole line, or none of it. What a run that was killed left of a line is cut off first."""
@@ -87,11 +103,51 @@ class Record:
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
         try:
-            with open(self.path, encoding="utf-8") as handle:
-                return [json.loads(line) for line in handle if line.endswith("\n")]
+            found = [json.loads(line) for line in self.text().splitlines()]
+        except (ValueError, RecursionError):
+            found = [None]
+        if not all(isinstance(event, dict) for event in found):
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON")
+        return found
+
+    def text(self) -> bytes:
+        """The whole lines of the record: what a run that was killed left of one is passed over."""
+        try:
+            with open(self.path, "rb") as handle:
+                text = handle.read()
         except FileNotFoundError:
-            return []
+            return b""
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
-        except ValueError:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON") from None
+        return text[: text.rfind(b"\n") + 1]
+
+
+def _origin() -> dict[str, Any]:
+    """Who and where from, and when by two clocks: PCI DSS 10.2.2 and 10.6."""
+    about = {
+        "time": now(),
+        "monotonic_ns": time.monotonic_ns(),
+        "actor": getpass.getuser(),
+        "actor_uid": os.getuid(),
+        "login_uid": _login_uid(),
+        "sudo_user": os.environ.get("SUDO_USER"),
+        "control_node": socket.gethostname(),
+        "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,
+    }
+    return {name: value for name, value in about.items() if value is not None}
+
+
+def _login_uid() -> int | None:
+    """Who logged in, whatever they have become since."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/loginuid", encoding="ascii") as handle:
+        found = int(handle.read())
+        return None if found == NO_LOGIN else found
+    return None
+
+
+def _tell_syslog(words: str) -> None:
+    """One line for whoever collects the logs, where there is a syslog: ids, numbers and hashes alone."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.settimeout(1)
+        log.connect(SYSLOG)
+        log.send(f"<{PRIORITY}>key_rotation: record {words}".encode())

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import key_files
@@ -14,11 +14,21 @@ from .engine.project import Started
 from .engine.rotation import Request
 
 
-def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True, run: str = "") -> Request:
+def request_of(
+    params: Mapping[str, Any],
+    label: str,
+    *,
+    every_key: bool = True,
+    run: str = "",
+    step: str = "",
+    leased: bool = True,
+    aliases: Sequence[str] = (),
+) -> Request:
     """The request; without versions from the store, the keys are those of the env file, as ``current``.
 
     ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``run``
-    is the run whose lock to share.
+    is the run whose lock to share, ``step`` the one of its steps, ``leased`` whether the lease must not be another's.
+    ``aliases`` are the databases to open, without it all of them.
     """
     key_sets = params["key_sets"]
     keys_from = "the key store"
@@ -36,11 +46,14 @@ def request_of(params: Mapping[str, Any], label: str, *, every_key: bool = True,
         ignore=params["ignore"],
         label=label,
         run=run,
+        step=step,
+        leased=leased,
         keys_from=keys_from,
         base=params["base"],
         env_file=params["env_file"],
         dialect=params["dialect"],
         direct=params["direct"],
+        aliases=aliases,
         key_files=key_files.files(params["keys"]),
     )
 

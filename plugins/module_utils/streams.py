@@ -8,11 +8,12 @@ import contextlib
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from .errors import RotationError
 
 CHUNK = 1 << 20
+LINE_CHARACTERS = 200  # of what a program complained of
 Failed = Callable[[int, IO[bytes]], RotationError]  # from the exit code and what the program complained of
 
 
@@ -35,10 +36,10 @@ def output_of(
             argv, stdin=stdin, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=tuple(descriptors)
         ) as process,
     ):
-        assert process.stdout is not None
+        output = cast("IO[bytes]", process.stdout)
         try:
-            yield process.stdout
-            while process.stdout.read(CHUNK):
+            yield output
+            while output.read(CHUNK):
                 pass
         except BaseException:
             process.kill()
@@ -47,7 +48,7 @@ def output_of(
             raise failed(process.returncode, complaints)
 
 
-def first_line(complaints: IO[bytes], most: int = 200) -> str:
+def first_line(complaints: IO[bytes]) -> str:
     """The first line of what a program complained of."""
     complaints.seek(0)
-    return complaints.readline().decode("utf-8", "replace").strip()[:most] or "no message"
+    return complaints.readline().decode("utf-8", "replace").strip()[:LINE_CHARACTERS] or "no message"

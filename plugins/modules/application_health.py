@@ -48,9 +48,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import health
-from ..module_utils.module import HEALTH_OPTIONS, ROTATION_OPTIONS, run
-
-OPTIONS: dict[str, Any] = {name: option for name, option in HEALTH_OPTIONS.items() if name not in ROTATION_OPTIONS}
+from ..module_utils.module import HEALTH_OPTIONS, run
 
 
 def ask(module: AnsibleModule) -> dict[str, Any]:
@@ -60,7 +58,7 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), ask)
+    run(AnsibleModule(HEALTH_OPTIONS, supports_check_mode=True), ask, needs=())
 
 
 if __name__ == "__main__":

@@ -92,8 +92,6 @@ from ..module_utils import services
 from ..module_utils.maintenance import Maintenance
 from ..module_utils.module import SERVICES_OPTIONS, run
 
-OPTIONS: dict[str, Any] = {name: option for name, option in SERVICES_OPTIONS.items() if name != "record_dir"}
-
 
 def keep(module: AnsibleModule) -> dict[str, Any]:
     """Stop or start what is to be. Raises E_SERVICE_* or E_MAINTENANCE_FILE."""
@@ -106,7 +104,7 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), keep)
+    run(AnsibleModule(SERVICES_OPTIONS, supports_check_mode=True), keep, needs=())
 
 
 if __name__ == "__main__":

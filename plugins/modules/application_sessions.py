@@ -70,9 +70,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import ROTATION_OPTIONS, SESSIONS_OPTIONS, run
-
-OPTIONS: dict[str, Any] = {name: option for name, option in SESSIONS_OPTIONS.items() if name not in ROTATION_OPTIONS}
+from ..module_utils.module import SESSIONS_OPTIONS, run
 
 
 def wait(module: AnsibleModule) -> dict[str, Any]:
@@ -96,7 +94,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), wait)
+    run(AnsibleModule(SESSIONS_OPTIONS, supports_check_mode=True), wait)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,21 @@ options:
     type: list
     elements: dict
     default: []
+  report_only:
+    description:
+      - Say what is found, and refuse nothing of it. Values that open under no version are counted, and where the
+        application has its keys from is not looked at.
+      - Refuses to look beside a step of a rotation or rollback that is at work; of one that is between two steps
+        M(tetech.key_rotation.database_lease) tells.
+    type: bool
+    default: false
   rotation_id:
     description: The rotation whose record this goes into. Without it, it goes into none.
     type: str
+  run:
+    description: Filled in by the action plugin with O(report_only=true), the run that looks. Not for playbooks.
+    type: str
+    default: ""
   record_dir:
     description:
       - Folder of the records on the control node.
@@ -62,6 +74,10 @@ targets:
   type: list
   elements: dict
   returned: success
+migrations:
+  description: Files of migrations that rotations made, by rotation.
+  type: dict
+  returned: with O(report_only=true)
 key_ids:
   description: Key id of each key set that was tried.
   type: dict
@@ -89,32 +105,42 @@ OPTIONS: dict[str, Any] = {
     # of the task, for its action
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
+    "report_only": {"type": "bool", "default": False},
+    "run": {"type": "str", "default": ""},
 }
 
 
 def take_census(module: AnsibleModule) -> dict[str, Any]:
     """Open the application, class every value, and hold it against what was expected."""
-    from ..module_utils.engine import census, project, rotation
-    from ..module_utils.request import refuse_other_source, request_of
+    from ..module_utils.engine import migration, project, rotation
+    from ..module_utils.request import request_of
 
     params = module.params
-    with rotation.opened(request_of(params, "census")) as application:
+    with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
         application.refuse_unproved()
         tallies = application.census(params["digest_stage"])
-        keyring = application.keyring
-    census.refuse_unreadable(tallies)
-    found = [tally.as_result() for tally in tallies]
-    keys = refuse_other_source(params, application.started)
-    if params["expect_stage"]:
-        census.refuse_other_than(params["expect_stage"], tallies, keyring)
-        _refuse_other_env(params, keys.key_id, keyring.key_id(params["expect_stage"]))
-    census.refuse_difference(params["baseline"], found)
+    if not params["report_only"]:
+        _refuse(params, application, tallies)
     return {
         "changed": False,
-        "targets": found,
-        "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
+        "targets": [tally.as_result() for tally in tallies],
+        "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": project.versions(),
+        **({"migrations": migration.made()} if params["report_only"] else {}),
     }
+
+
+def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
+    """Raise where the data, the env file or the application is not what it should be."""
+    from ..module_utils.engine import census
+    from ..module_utils.request import refuse_other_source
+
+    census.refuse_unreadable(tallies)
+    keys = refuse_other_source(params, application.started)
+    if params["expect_stage"]:
+        census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
+        _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
+    census.refuse_difference(params["baseline"], [tally.as_result() for tally in tallies])
 
 
 def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:

@@ -25,6 +25,10 @@ options:
     type: str
     choices: [written, matched]
     default: written
+  require_approval:
+    description: Whether to show what another person types to approve the plan.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
@@ -65,7 +69,9 @@ OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     "state": {"type": "str", "choices": ["written", "matched"], "default": "written"},
-    "path": {"type": "path"},  # of the task, for its action
+    # of the task, for its action
+    "path": {"type": "path"},
+    "require_approval": {"type": "bool", "default": False},
 }
 
 

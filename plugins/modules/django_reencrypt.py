@@ -41,19 +41,62 @@ options:
     description: How many processes work at once. V(0) is one for each core that the module may use.
     type: int
     default: 0
+  share:
+    description:
+      - Of the work on all tables this host does one share, and other hosts at the same time the others.
+      - Whether all was done is known only to who looks at the whole afterwards, without a share.
+    type: dict
+    suboptions:
+      number:
+        description: The number of this host, from 0.
+        type: int
+        required: true
+      of:
+        description: How many hosts there are.
+        type: int
+        required: true
+  examined:
+    description:
+      - The RV(targets) of the same module in check mode, just before. They stand for the census, and no value is opened
+        twice before the first write.
+    type: list
+    elements: dict
+    default: []
+  shares:
+    description:
+      - After the O(share) of several hosts, what the module returned on each, by host.
+      - What a host that was lost in the middle left undone is done. Any other error of one is the error of this step.
+      - Read by the action plugin.
+    type: dict
   throttle:
     description: Room for the application. Without it, the work goes on as fast as it can.
     type: dict
     suboptions:
+      batch_seconds:
+        description: The time a batch may take; how many rows it has follows from what the last ones took. V(0) for any.
+        type: float
+        default: 0.25
       ratio:
         description: Seconds of rest for each second of work, in each process.
         type: float
+        default: 0
       replica_lag:
-        description: Wait while the slowest replica is more seconds behind than this.
+        description: Wait while the slowest replica is more seconds behind than this, where the role may see it.
         type: float
+        default: 0
+      wal_backlog:
+        description: Wait while the server keeps more megabytes of WAL for its archive or a replication slot than this.
+        type: float
+        default: 0
       pause_file:
         description: Wait while this file exists on the host.
         type: path
+      vacuum_rows:
+        description:
+          - VACUUM a table each time that so many of its rows were rewritten, where the role owns it.
+          - Otherwise, and with V(0), it is only said which tables have many dead rows afterwards.
+        type: int
+        default: 0
   metrics_file:
     description:
       - A file on the host for the textfile collector of Prometheus' node_exporter, with the numbers of the progress.
@@ -64,6 +107,10 @@ options:
     type: path
   run:
     description: Filled in by the action plugin, the run whose lock all its processes share. Not for playbooks.
+    type: str
+    default: ""
+  step:
+    description: Filled in by the action plugin, the step of that run. Not for playbooks.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -97,6 +144,11 @@ work:
   description: Passes over tables, conflicts with other writers, and seconds.
   type: dict
   returned: success
+vacuum:
+  description: Tables with so many dead rows afterwards that a VACUUM is worth while.
+  type: list
+  elements: str
+  returned: success
 migration:
   description: File of the migration that was applied.
   type: str
@@ -109,8 +161,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, ROTATION_OPTIONS, run
 
+DEAD_ROWS = 10_000  # from so many on a table is named: those of a smaller one are soon gone
 OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
@@ -120,13 +174,27 @@ OPTIONS: dict[str, Any] = {
     "migration_app": {"type": "str", "default": "core"},
     "reverse": {"type": "bool", "default": False},
     "workers": {"type": "int", "default": 0},
+    "share": {
+        "type": "dict",
+        "options": {"number": {"type": "int", "required": True}, "of": {"type": "int", "required": True}},
+    },
+    "examined": {"type": "list", "elements": "dict", "default": []},
+    "shares": {"type": "dict"},
     "throttle": {
         "type": "dict",
-        "options": {"ratio": {"type": "float"}, "replica_lag": {"type": "float"}, "pause_file": {"type": "path"}},
+        "options": {
+            "batch_seconds": {"type": "float", "default": 0.25},
+            "ratio": {"type": "float", "default": 0},
+            "replica_lag": {"type": "float", "default": 0},
+            "wal_backlog": {"type": "float", "default": 0},
+            "pause_file": {"type": "path"},
+            "vacuum_rows": {"type": "int", "default": 0},
+        },
     },
     "metrics_file": {"type": "path"},
     "progress": {"type": "path"},
     "run": {"type": "str", "default": ""},
+    "step": {"type": "str", "default": ""},
 }
 
 
@@ -134,30 +202,28 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     """Census, refusal of what is unreadable, then the work by the chosen method."""
     from ..module_utils.engine import census, rotation
     from ..module_utils.engine.progress import Progress
+    from ..module_utils.engine.reencryption import Share
     from ..module_utils.request import request_of
 
     params = module.params
     destination = params["destination"]
     started = time.monotonic()
     run_id = "" if module.check_mode else params["run"] or secrets.token_hex(8)
-    with rotation.opened(request_of(params, params["rotation_id"], run=run_id)) as application:
+    with rotation.opened(request_of(params, params["rotation_id"], run=run_id, step=params["step"])) as application:
         application.refuse_unproved()
-        known = destination in application.keyring.stages  # not in a dry run before the version is made
-        tallies = application.census(destination if known else "current")
-        if not params["reverse"]:
-            census.refuse_unreadable(tallies)
-        if known and not params["reverse"]:
-            application.refuse_made_of_keys(destination)
-        if known:
-            application.rehearse(destination, stop_at_unreadable=not params["reverse"])
-        before = [{**tally.as_result(), "reencrypted": tally.not_under(destination)} for tally in tallies]
+        before = params["examined"] or _examined(application, destination, params["reverse"])
+        for tally in before:
+            tally["reencrypted"] = census.not_under(destination, tally["classes"])
         if module.check_mode:
             return {"changed": any(tally["reencrypted"] for tally in before), "targets": before}
-        totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] for tally in before}
+        share = Share(**(params["share"] or {}))
+        # After the shares of all hosts nothing should be left.
+        hosts = share.of if params["share"] or not params["examined"] else 0
+        totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] // hosts for tally in before if hosts}
         progress = Progress(params["rotation_id"], totals, params["progress"], params["metrics_file"])
         progress.tell()
         try:
-            work, migration = _by_method(params, application, progress)
+            work, migration = _by_method(params, application, progress, share)
         finally:
             progress.end()
     for tally in before:
@@ -168,18 +234,42 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "targets": before,
         "key_id": application.keyring.key_id(destination),
         "work": done,
+        "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
     }
     return {**result, "migration": migration} if migration else result
 
 
-def _by_method(params: dict[str, Any], application: Any, progress: Any) -> tuple[Any, str | None]:
+def _examined(application: Any, destination: str, reverse: bool) -> list[dict[str, Any]]:
+    """The census before the first write, and all that would be refused."""
+    from ..module_utils.engine import census
+
+    known = destination in application.keyring.stages  # not in a dry run before the version is made
+    tallies = application.census(destination if known else "current")
+    if not reverse:
+        census.refuse_unreadable(tallies)
+    if known and not reverse:
+        application.refuse_made_of_keys(destination)
+    if known:
+        application.rehearse(destination, stop_at_unreadable=not reverse)
+    return [tally.as_result() for tally in tallies]
+
+
+def _refuse_negative(throttle: dict[str, Any]) -> dict[str, Any]:
+    for name, value in throttle.items():
+        if isinstance(value, (int, float)) and value < 0:
+            advice = "Give 0 or more."
+            raise RotationError("E_OPTION", name=f"key_rotation_throttle.{name}", found=f"is {value}", advice=advice)
+    return throttle
+
+
+def _by_method(params: dict[str, Any], application: Any, progress: Any, share: Any) -> tuple[Any, str | None]:
     from ..module_utils.engine import migration
     from ..module_utils.engine.reencryption import Work
     from ..module_utils.engine.throttle import Throttle
     from ..module_utils.engine.workers import Stop, cores
 
     work, stop = Work(report=progress.add), Stop()
-    throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
+    throttle = Throttle(**_refuse_negative(params["throttle"] or {}))
 
     def act() -> None:
         workers = params["workers"] or cores()
@@ -191,6 +281,7 @@ def _by_method(params: dict[str, Any], application: Any, progress: Any) -> tuple
                 stop=stop,
                 stop_at_unreadable=not params["reverse"],
                 throttle=throttle,
+                share=share,
             )
 
     if params["reverse"]:

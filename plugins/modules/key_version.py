@@ -29,9 +29,11 @@ options:
         O(census) shows in use, and one of O(needed_by_backups).
       - In AWS Secrets Manager V(destroyed) takes the version's labels away, and AWS deletes it later, when it likes.
       - V(agreed) fails unless the env file holds the current version.
+      - V(listed) says which versions there are. Its RV(key_id) is O(key_id), or else the previous version, or empty.
+      - V(seen) says which stage's version the env file holds, and fails for none.
     type: str
     required: true
-    choices: [adopted, pending, current, rolled_back, discarded, destroyed, agreed]
+    choices: [adopted, pending, current, rolled_back, discarded, destroyed, agreed, listed, seen]
   key_id:
     description:
       - With O(state=adopted), the key id that was proved to open the data.
@@ -55,6 +57,10 @@ options:
     type: list
     elements: str
     default: []
+  hold_days:
+    description: With O(state=destroyed), refuse so many days after the rotation that replaced the version.
+    type: int
+    default: 0
   compromised:
     description: With O(state=destroyed), remember that the keys had become known to somebody else.
     type: bool
@@ -105,6 +111,22 @@ stages:
   description: Key id of each stage.
   type: dict
   returned: success
+versions:
+  description: With O(state=listed), each version without its values, oldest first.
+  type: list
+  elements: dict
+  returned: with O(state=listed)
+generated:
+  description: Of each key its name, type, bits and source of randomness, V(supplied) where the operator had the value.
+  type: list
+  elements: dict
+  returned: with O(state=pending), when a version was made
+holds:
+  description: >-
+    The stage whose keys the env file holds, V(several) in the middle of a switch of several files, V(other) where they
+    are of none.
+  type: str
+  returned: with O(state=seen)
 store:
   description: Where the versions are kept.
   type: str

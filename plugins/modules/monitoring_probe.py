@@ -46,6 +46,9 @@ options:
     type: list
     elements: str
     default: []
+  host:
+    description: Is sent to them as the Host header, where the application answers to that name alone.
+    type: str
   tries:
     description: How often each is asked. Its median counts.
     type: int
@@ -111,6 +114,17 @@ options:
       - Folder of the records on the control node.
       - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
+  expected:
+    description: Filled in by the action plugin, the key id of the current version. Not for playbooks.
+    type: str
+  rotation:
+    description: Filled in by the action plugin, what the store says of the last rotation. Not for playbooks.
+    type: dict
+    default: {}
+  looker:
+    description: Filled in by the action plugin, who looks. Not for playbooks.
+    type: str
+    default: playbook
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
@@ -150,7 +164,7 @@ from ..module_utils.module import MONITORING_OPTIONS, run
 
 # What the control node knows from its store, set by the action plugin.
 OPTIONS: dict[str, Any] = {
-    **{name: option for name, option in MONITORING_OPTIONS.items() if name != "store"},
+    **MONITORING_OPTIONS,
     "expected": {"type": "str", "no_log": False},
     "rotation": {"type": "dict", "default": {}},
     "looker": {"type": "str", "default": "playbook"},

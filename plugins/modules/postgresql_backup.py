@@ -23,6 +23,37 @@ options:
     type: str
     choices: [demo, staging, production]
     default: production
+  engine:
+    description:
+      - V(pg_dump) is described above.
+      - V(pgbackrest) checks a stanza of pgBackRest that is there, takes a backup with it and has the repository
+        verified.
+      - V(snapshot) runs O(snapshot_command).
+      - Those two need no Django on the host. They back up the whole cluster, and nothing is restored to prove them.
+    type: str
+    choices: [pg_dump, pgbackrest, snapshot]
+    default: pg_dump
+  stanza:
+    description: With O(engine=pgbackrest), the stanza. Its configuration is pgBackRest's own.
+    type: str
+  backup_type:
+    description: With O(engine=pgbackrest), the type of the backup.
+    type: str
+    choices: [full, diff, incr]
+    default: incr
+  snapshot_command:
+    description:
+      - With O(engine=snapshot), the words of a command. It is run without a shell, has the rotation's id in the
+        environment variable C(KEY_ROTATION_ID), and ends with 0 only when the snapshot is made and durable.
+      - The last line that it prints is what the snapshot is called.
+    type: list
+    elements: str
+    default: []
+  key_ids:
+    description: With these two engines, key ids of versions that rows may be under, beside those in the store.
+    type: list
+    elements: str
+    default: []
   backup_dir:
     description: Folder for the backup on the host. Made with mode V(0700) where it is missing.
     type: path
@@ -111,6 +142,8 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.request import request_of
 
     params = module.params
+    if params["engine"] != "pg_dump":
+        return _by_another(module)
     kind, identity = params["proof"], params["identity"]
     recipients = _recipients(params)
     progress = ProgressFile(params["progress"])
@@ -157,6 +190,37 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 
 
+def _by_another(module: AnsibleModule) -> dict[str, Any]:
+    """A backup by pgBackRest or by a command, or that of this rotation."""
+    from ..module_utils import backup, repositories
+
+    params = module.params
+    one = backup.Backup(params["backup_dir"], params["rotation_id"])
+    described = one.read()
+    changed = described is None
+    name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
+    if not params[name]:
+        raise RotationError("E_OPTION", name=name, found="is not set", advice=f"Set key_rotation_{name}.")
+    if changed and params["engine"] == "pgbackrest":
+        stanza = repositories.PgBackRest(params["stanza"])
+        if stanza.cipher() == "none":
+            _refuse_clear(params)
+        if not module.check_mode:
+            stanza.check()
+            described = stanza.backup(one, params["backup_type"], params["key_ids"])
+    elif changed and not module.check_mode:
+        described = repositories.snapshot(one, params["snapshot_command"], params["key_ids"])
+    made = {"changed": changed, **one.as_result(described)}
+    return {"changed": changed, "dumps": [made]}
+
+
+def _refuse_clear(params: dict[str, Any]) -> None:
+    """Raise E_BACKUP_UNENCRYPTED where a backup in clear was not asked for."""
+    allowed = params["environment"] == "demo" or (params["environment"] == "staging" and not params["encrypt"])
+    if not allowed:
+        raise RotationError("E_BACKUP_UNENCRYPTED", path=params["backup_dir"], environment=params["environment"])
+
+
 def _recipients(params: dict[str, Any]) -> list[str]:
     """To whom the backup is encrypted; that they and the identity belong together is tried out."""
     from ..module_utils import age
@@ -167,9 +231,7 @@ def _recipients(params: dict[str, Any]) -> list[str]:
     if identity and not recipients:
         recipients = age.recipients_of(identity)
     if not recipients:
-        allowed = params["environment"] == "demo" or (params["environment"] == "staging" and not params["encrypt"])
-        if not allowed:
-            raise RotationError("E_BACKUP_UNENCRYPTED", path=params["backup_dir"], environment=params["environment"])
+        _refuse_clear(params)
         return []
     age.check_recipients(recipients)
     age.program()

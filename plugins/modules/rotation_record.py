@@ -12,13 +12,18 @@ description:
   - Says which rotation this run is, the one that is open in the store, or a new one.
   - Writes the first line of its record.
   - Closes it with its last line, and shows a person how it ended.
+  - The record is a chain, each line with the hash of the one before. When a run begins and when it ends, the whole is
+    signed with a key of the store, for C(ssh-keygen -Y verify), and its head is kept in the store.
   - Runs on the control node alone, as an action plugin.
 options:
   state:
-    description: V(opened) at the start of a run, V(completed) or V(rolled_back) at its end.
+    description:
+      - V(opened) at the start of a run, V(completed), V(rolled_back) or V(failed) at its end.
+      - V(verified) checks all records against what the store keeps of them, or the one of O(rotation_id).
+      - V(reported) makes the pages of all records anew, or of the one of O(rotation_id). At each end they are made too.
     type: str
     required: true
-    choices: [opened, completed, rolled_back]
+    choices: [opened, completed, rolled_back, failed, verified, reported]
   direction:
     description: With O(state=opened), what the run is for.
     type: str
@@ -42,9 +47,58 @@ options:
   authorization:
     description: Who approved it and the ticket, for the record.
     type: raw
-  failed_task:
-    description: Name of the task after whose failure the rotation was rolled back.
+  policy:
+    description: The rules by which the keys are managed, such as the name and version of a document, for the record.
     type: str
+  environment:
+    description: What is rotated. A rotation of V(production) must have O(reason) and O(authorization).
+    type: str
+    choices: [demo, staging, production]
+    default: production
+  require_approval:
+    description:
+      - With O(state=opened), begin a rotation only where another person than the operator has approved the plan.
+      - Beside O(plan) must lie C(.approval), which names the plan's hash, that person and the time, and its signature
+        C(.approval.sig) by C(ssh-keygen -Y sign). M(tetech.key_rotation.django_plan) shows the commands.
+    type: bool
+    default: false
+  plan:
+    description: File of the plan on the control node. Its default is C(plan.yml) where the records are kept too.
+    type: path
+  allowed_signers:
+    description: File of who may approve, as C(ssh-keygen) describes allowed signers.
+    type: path
+  approval_max_hours:
+    description: For how many hours an approval counts.
+    type: float
+    default: 24.0
+  operator:
+    description: Who rotates, where their account does not say it.
+    type: str
+  notify:
+    description:
+      - Whom to tell when a run begins and ends, as dictionaries with V(type), one of V(email), V(slack) and V(http).
+      - Their members are described in the README of the role P(tetech.key_rotation.record#role).
+    type: raw
+    default: []
+  hold_days:
+    description: With O(state=opened), for how many days after the rotation the keys before are kept.
+    type: int
+    default: 30
+  cryptoperiod_days:
+    description: With O(state=opened), after how many days the next rotation is due.
+    type: int
+    default: 365
+  failed_task:
+    description: Name of the task that failed, or after whose failure the rotation was rolled back.
+    type: str
+  error:
+    description: With O(state=failed), the error of the task as this collection's modules return it.
+    type: dict
+    default: {}
+  course:
+    description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_course), for the record.
+    type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes
 """
@@ -77,6 +131,15 @@ record:
   description: File of the record.
   type: str
   returned: when it is closed
+report:
+  description: The page of the record. With O(state=reported) and no O(rotation_id), the page over all of them.
+  type: str
+  returned: when it is closed, and with O(state=reported)
+records:
+  description: For each record its rotation, its lines, how many of them are signed, and what is wrong with it.
+  type: list
+  elements: dict
+  returned: with O(state=verified)
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -7,6 +7,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import os
+import secrets
 from typing import Any
 
 from ansible import constants as C
@@ -15,12 +16,13 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError, internal
-from ..module_utils.lease import Lease
+from ..module_utils.lease import Lease, holder, run_name
 from ..module_utils.module import on_controller
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.store import Store
 from .key_store import expand, open_store, state_folder
+from .watch import Watch
 
 display = Display()
 COLLECTION = "tetech.key_rotation"
@@ -28,6 +30,7 @@ COLLECTION = "tetech.key_rotation"
 RECORDED = (
     "key_id",
     "key_ids",
+    "generated",
     "stages",
     "targets",
     "work",
@@ -40,6 +43,18 @@ RECORDED = (
     "services",
     "sessions",
     "answer",
+    "commands",
+    "items",
+    "plan_hash",
+    "collection",
+    "environment",
+    "backup",
+    "restored",
+    "lost",
+    "dropped",
+    "repaired",
+    "left",
+    "kept",
     "changed",
 )
 
@@ -122,17 +137,28 @@ class RotationAction(ActionBase, abc.ABC):
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:
         """What of the arguments goes into the record."""
-        return {
-            name: args[name] for name in ("state", "stage", "destination", "key_id", "path", "env_file") if name in args
-        }
+        names = ("state", "stage", "destination", "expect_stage", "key_id", "path", "env_file")
+        return {name: args[name] for name in names if name in args}
 
     def record(self, args: dict[str, Any]) -> Record:
         """The record of the rotation that ``args`` name."""
         return Record(self._records(args), str(args["rotation_id"]))
 
+    def ended(self, rotation_id: str, options: dict[str, Any]) -> str | None:
+        """When that rotation was completed, as its record says; None where there is none."""
+        try:
+            events = Record(self._records(options), rotation_id).events()
+        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
+            return None
+        return next((event["time"] for event in events if (event["event"], event["phase"]) == ("rotate", "done")), None)
+
     def lease(self, args: dict[str, Any]) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
         return Lease(self._records(args))
+
+    def run_name(self) -> str:
+        """This run, one process of ansible-playbook, as the leases and locks of databases name it."""
+        return run_name(holder("", os.getppid()))
 
     def _records(self, args: dict[str, Any]) -> str:
         return expand(args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records")
@@ -161,6 +187,12 @@ class RotationAction(ActionBase, abc.ABC):
                 "E_MODULE_DIED", module=module, rc=result["rc"], changed="See the record for what was done."
             )
         return result
+
+    def watched(self, module: str, asked: dict[str, Any], host: str = "") -> dict[str, Any]:
+        """The same, and it is shown how far the module is; with a ``host``, one of several at work at once."""
+        path = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
+        with Watch(self._connection, path, host):
+            return self.on_host(module, {**asked, "progress": path})
 
 
 def _refuse_debug_settings() -> None:

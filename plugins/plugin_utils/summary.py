@@ -24,8 +24,8 @@ _SAFE_EXTRA = re.compile(
 )
 
 
-def lines(record: Record, variables: Mapping[str, Any], *, completed: bool) -> Iterator[str]:
-    """The summary of the run that just ended, line by line."""
+def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page: str | None = None) -> Iterator[str]:
+    """The summary of the run that just ended, line by line; ``page`` is its report."""
     events = record.events()
     direction = "rotate" if completed else "rollback"
     begun = record.begun(direction)
@@ -39,6 +39,8 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool) -> I
     yield from _values([event for event in done if event["seq"] > begun["seq"]])
     yield from _backup(done)
     yield f"  record     {record.path}"
+    if page:
+        yield f"  report     {page}"
     yield f"  {'roll back ' if completed else 'again     '} {command(variables, 'rollback' if completed else 'rotate')}"
     yield RULE
 
@@ -74,7 +76,8 @@ def _backup(done: list[dict[str, Any]]) -> Iterator[str]:
     for event in [event for event in done if event["event"] == "postgresql_backup"][-1:]:
         for dump in event["dumps"]:
             yield f"  backup     {dump['path']}"
-            yield f"             {dump['size']:,} bytes, SHA-256 {dump['sha256']}"
+            digest = f"SHA-256 {dump['sha256']}" if dump["sha256"] else str(dump["engine"])
+            yield f"             {dump['size']:,} bytes, {digest}"
             yield f"             {_proof(dump.get('proof'))}"
 
 
@@ -117,9 +120,27 @@ def _bytes(numbers: dict[str, Any]) -> str:
 def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
     """One line per backup: where it lies and how it is encrypted."""
     for dump in dumps:
+        if dump["engine"] != "pg_dump":
+            yield f"  {dump['engine']} {dump['path']}, described in {dump['manifest']}"
+            continue
         sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "in clear"
         yield f"  {dump['path']}: {dump['size']:,} bytes, {sealed}"
         yield f"  {_proof(dump['proof'])}"
+
+
+def kept_backups(backups: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per backup that is kept: of when it is and what it needs."""
+    for one in backups:
+        needs = ", ".join(one["key_ids"]) or "no keys"
+        yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
+
+
+def versions(found: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per version of the keys, oldest first."""
+    for version in found:
+        made = f"made {version['created']} by {version['rotation_id']}"
+        gone = f", destroyed {version['destroyed']}" if version["destroyed"] else ""
+        yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {made}{gone}"
 
 
 def _proof(proof: dict[str, Any] | None) -> str:
@@ -139,7 +160,8 @@ def _share(numbers: dict[str, Any]) -> str:
 def _pace(numbers: dict[str, Any]) -> str:
     left = numbers["seconds_left"]
     remaining = "no value yet" if left is None else f"{left // 60}:{left % 60:02} min left"
-    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"
+    waits = f", waits for {numbers['waits_for']}" if numbers.get("waits_for") else ""
+    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries{waits}"
 
 
 def reencrypted(result: dict[str, Any]) -> Iterator[str]:
@@ -154,6 +176,48 @@ def reencrypted(result: dict[str, Any]) -> Iterator[str]:
     elif targets:
         work = result["work"]
         yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
+    for table in result.get("vacuum", []):
+        yield f"  note: every row of {table} was written anew: VACUUM ANALYZE it, or leave that to autovacuum"
+
+
+def share(result: dict[str, Any], host: str) -> Iterator[str]:
+    """What one of several hosts did, in one line."""
+    if result.get("work"):
+        count, work = sum(target["reencrypted"] for target in result["targets"]), result["work"]
+        yield f"  {host}: {count:,} values re-encrypted in {work['seconds']} s, {work['conflicts']:,} rows tried again"
+
+
+def reading(picture: dict[str, Any] | None) -> Iterator[str]:
+    """What the application itself reads, in one line, and what no model of it does."""
+    if picture:
+        read = sum(each["read"] for each in picture["readings"])
+        yield f"  the application itself reads {read:,} values by {len(picture['readings'])} attributes of its models"
+        for column in picture["unread"]:
+            yield f"  {column}: no attribute of a model is seen to decrypt it"
+
+
+def restored(result: dict[str, Any]) -> Iterator[str]:
+    """What a restore has done: the names, what is under which keys, what was lost."""
+    done = result.get("restored") or {}
+    if done.get("under"):
+        yield f"  {done['database']} is now the backup of {result['backup']['snapshot']['time']}"
+        yield f"  values     {', '.join(f'{count:,} {name}' for name, count in sorted(done['under'].items()))}"
+        for one in result["lost"]:
+            rows = {name: one[name] for name in ("added", "changed", "deleted")}
+            told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
+            yield f"  lost       {one['table']}: rows since {told}"
+    if done.get("aside"):
+        yield f"  aside      {done['aside']}, without connections, until it is told to be dropped"
+
+
+def repaired(result: dict[str, Any]) -> Iterator[str]:
+    """What was repaired, and each value that was not."""
+    for column, count in sorted((result.get("repaired") or {}).items()):
+        yield f"  {column}: {count:,} values repaired from the backup"
+    for one in result.get("left") or []:
+        yield f"  {one['value']} is left: {one['reason']}"
+    if result.get("kept"):
+        yield f"  what was overwritten is kept in {result['kept']}"
 
 
 def plan(made: dict[str, Any]) -> Iterator[str]:

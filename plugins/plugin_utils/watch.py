@@ -22,12 +22,16 @@ WIDTH = 100
 
 
 class Watch(contextlib.AbstractContextManager[None]):
-    """Reads the file of numbers on the host by a connection that is there, as the user who connects."""
+    """Reads the file of numbers on the host by a connection that is there, as the user who connects.
 
-    def __init__(self, connection: Any, path: str) -> None:
+    With a ``host``, one of several at work at once, no line moves: each has its own, now and then.
+    """
+
+    def __init__(self, connection: Any, path: str, host: str = "") -> None:
+        self._host = host
         self._connection = connection
         self._command = f"cat {shlex.quote(path)} 2>/dev/null"
-        self._moving = _on_terminal()
+        self._moving = not host and _on_terminal()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._shown = False
@@ -61,6 +65,9 @@ class Watch(contextlib.AbstractContextManager[None]):
         self._shown = True
         if self._moving:
             display.display(f"\r{summary.moving(numbers)[:WIDTH]:{WIDTH}}", newline=False, screen_only=True)
+            return
+        if self._host:
+            display.display(f"  {self._host}: about {summary.moving(numbers).strip()}")
             return
         for line in summary.progress(numbers):
             display.display(line)

@@ -295,7 +295,8 @@ def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, work
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import journal, reencryption
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
 
-    work = reencryption.Work()
+    report = options.pop("report", None)
+    work = reencryption.Work(report=report) if report else reencryption.Work()
     journal.Journal(database, keyring, targets).prepare()
     rewriting = reencryption.Rewriting(targets, keyring, destination, **options)
     crew = Crew(workers, rewriting.batches, database.another, Stop())

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_what_no_value_is_under_is_destroyed_and_the_rest_is_not(site, tmp_path_
     assert not any(value in json.dumps(site.stored()) for value in old.values())
 
     assert site.play("verify").code == 0
-    assert site.play("rollback").error() == "E_NOTHING_TO_ROLL_BACK"
+    assert site.play("rollback").error() == "E_PREVIOUS_DESTROYED"
     assert site.play("rotate").code == 0
     assert site.play("verify").code == 0
 
@@ -76,3 +77,35 @@ def test_a_pending_version_that_no_value_is_under_is_discarded(site, tmp_path_fa
     assert "pending" not in site.stored()["stages"]
     assert run(site, folder, "discarded", "never-mind").code == 0
     assert site.play("rotate").code == 0
+
+
+def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
+    assert site.play("rotate", "-e", "key_rotation_id=spring").code == 0
+    stages = site.stored()["stages"]
+    manifest = site.folder / "backups/spring.json"
+
+    needed = site.play("retire")
+    assert (needed.code, needed.error()) == (2, "E_VERSION_NEEDED")
+    assert f"{manifest}: {site.database} as of" in needed.text
+    manifest.write_text("{")
+    assert site.play("retire").error() == "E_BACKUP_MANIFEST"
+    manifest.unlink()
+    held = site.play("retire")
+    assert (held.code, held.error()) == (2, "E_VERSION_HELD")
+
+    now = ("-e", "key_rotation_hold_days=0")
+    files = site.files()
+    would = site.play("retire", *now, "--check")
+    assert (would.code, site.files()) == (0, files)
+    assert f"would destroy the values of the version {stages['previous']}" in would.text
+
+    assert site.play("retire", *now).code == 0
+    kept = {version["key_id"]: version for version in site.stored()["versions"]}
+    assert (kept[stages["previous"]]["state"], kept[stages["previous"]]["values"]) == ("destroyed", {})
+    assert (site.folder / f"records/retire-{stages['previous']}/record.jsonl").exists()
+    assert site.play("report").code == 0
+    checked = site.play("verify", "--tags", "record")
+    assert checked.code == 0, checked.text
+    assert re.search(rf"retire-{stages['previous']}: whole, (\d+) lines, \1 of them signed", checked.text)
+    again = site.play("retire", *now)
+    assert (again.code, "changed=0" in again.text) == (0, True)

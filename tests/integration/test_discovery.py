@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+import types
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +18,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
     census,
     discovery,
     plan,
+    reencryption,
     schemes,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
@@ -188,6 +192,154 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
         discovery.refuse_unproved([found], keyring, "the test")
     (notice,) = plan.unproved(found)
     assert words in notice["notice"]
+
+
+KEPT = {"nothing comes of it": "RETURN NULL", "the old value again": "NEW.a := OLD.a; RETURN NEW"}
+
+
+@pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
+def test_a_trigger_that_keeps_old_tokens_is_named(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(reencryption, "MAX_PASSES", 3)
+    one(database, "text", token(keyring), token(keyring, "b"))
+    database.execute(f"""
+        CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {body}; END';
+        CREATE TRIGGER "it keeps" BEFORE UPDATE ON secrets FOR EACH ROW WHEN (OLD.id = 1) EXECUTE FUNCTION kept();
+        CREATE TRIGGER harmless AFTER UPDATE ON secrets FOR EACH STATEMENT EXECUTE FUNCTION kept();
+    """)
+    targets = survey(database, keyring).found
+    try:
+        with pytest.raises(RotationError, match=r"E_DB_KEPT: secrets: 1 rows .*: it keeps\b.*DISABLE TRIGGER") as told:
+            rewrite(database, targets, keyring, "pending")
+        assert "1 values were re-encrypted" in str(told.value)
+        database.execute('ALTER TABLE secrets DISABLE TRIGGER "it keeps"')
+        assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1}
+    finally:
+        database.execute("DROP FUNCTION kept CASCADE")
+
+
+def test_old_tokens_that_a_trigger_copies_elsewhere_are_rotated_too(database: Database, keyring: Keyring) -> None:
+    one(database, "text", token(keyring), token(keyring, "b"))
+    database.execute("""
+        CREATE TABLE audited (id serial PRIMARY KEY, old jsonb);
+        CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN INSERT INTO audited (old) VALUES (to_jsonb(OLD)); RETURN NULL; END';
+        CREATE TRIGGER audit AFTER UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION audit();
+        INSERT INTO audited (old) SELECT to_jsonb(s) FROM secrets s WHERE id = 0
+    """)
+    try:
+        targets = survey(database, keyring).found
+        assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 2, "audited.old": 3}
+        tallies = census.take(database, targets, keyring, digest_key=b"k")
+        assert {tally.target.name: tally.classes for tally in tallies} == {
+            "secrets.a": {"pending": 2},
+            "audited.old": {"pending": 3},
+        }
+    finally:
+        database.execute("DROP FUNCTION audit CASCADE; DROP TABLE audited")
+
+
+@pytest.mark.parametrize(
+    "key", ["a text PRIMARY KEY, id int", "id int, a text, PRIMARY KEY (id, a)", "id int, a text NOT NULL UNIQUE"]
+)
+def test_a_token_that_names_its_row_stops_the_rotation(database: Database, keyring: Keyring, key: str) -> None:
+    database.execute(f"CREATE TABLE secrets ({key})")
+    database.execute("INSERT INTO secrets (id, a) VALUES (1, %s)", (token(keyring),))
+    found = survey(database, keyring)
+    with pytest.raises(RotationError, match=r"E_COLUMN_TIED: secrets\.a .*key_rotation_ignore"):
+        discovery.refuse_unproved([found], keyring, "the test")
+    assert [notice["column"] for notice in plan.unproved(found)] == ["secrets.a"]
+
+
+def test_a_partition_may_have_triggers_of_its_own(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text) PARTITION BY RANGE (id)")
+    database.execute("CREATE TABLE secrets_1 PARTITION OF secrets FOR VALUES FROM (0) TO (10)")
+    database.execute(
+        "CREATE TRIGGER own BEFORE UPDATE ON secrets_1"
+        " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    )
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
+    found = survey(database, keyring).found
+    assert "update trigger" in {notice["notice"] for notice in plan.notices(database, found, keyring)}
+    assert catalog.triggers(database, found[0].table, catalog.BEFORE_ROW_UPDATE) == ["own"]
+
+
+def test_what_stands_before_one_token_alone_is_no_prefix_unless_it_says_so(
+    database: Database, keyring: Keyring
+) -> None:
+    one(database, "text", f"hunter2:{token(keyring)}")
+    found = survey(database, keyring)
+    assert (names(found), found.unproved) == (set(), [("secrets.a", 1)])
+    assert "hunter2" not in str(list(keyring.schemes))
+    database.execute("UPDATE secrets SET a = 'ENC:' || substr(a, 9)")
+    assert [target.scheme for target in survey(database, keyring).found] == [f"{SCHEME} after ENC:"]
+
+
+@pytest.fixture
+def swapping(django: Any) -> Iterator[Any]:
+    """An application whose model another one takes the place of, as AUTH_USER_MODEL does with Django's User."""
+    from django.apps import AppConfig, apps
+    from django.db import models
+    from django.test import override_settings
+
+    module = types.ModuleType("swapping")
+    sys.modules["swapping"] = module
+    module.Config = type("Config", (AppConfig,), {"name": "swapping", "path": "/"})  # type: ignore[attr-defined]
+    with override_settings(INSTALLED_APPS=["swapping.Config"], OWNER_MODEL="swapping.Customer"):
+
+        class EncryptedTextField(models.TextField):
+            pass
+
+        class Owner(models.Model):
+            secret = EncryptedTextField()
+
+            class Meta:
+                app_label = "swapping"
+                swappable = "OWNER_MODEL"
+
+        class Customer(models.Model):
+            secret, later = EncryptedTextField(), EncryptedTextField(null=True)
+
+            class Meta:
+                app_label = "swapping"
+
+        assert Owner._meta.swapped
+        yield module
+        apps.all_models.pop("swapping")
+    del sys.modules["swapping"]
+
+
+def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring: Keyring, swapping: Any) -> None:
+    database.execute("CREATE TABLE swapping_customer (id int PRIMARY KEY, secret text, later text)")
+    database.execute("INSERT INTO swapping_customer VALUES (1, %s, NULL)", (token(keyring),))
+    try:
+        found = survey(database, keyring)
+        assert {target.name: target.model for target in found.found} == {
+            "swapping_customer.secret": "swapping.Customer"
+        }
+        assert [name for name, _ in found.empty] == ["swapping_customer.later"]
+        # The table that the other one had before is somebody's all the same.
+        database.execute("CREATE TABLE swapping_owner AS SELECT * FROM swapping_customer")
+        database.execute("ALTER TABLE swapping_owner ADD PRIMARY KEY (id)")
+        found = survey(database, keyring)
+        assert names(found) == {"swapping_customer.secret", "swapping_owner.secret"}
+        told = [(notice["column"], notice["notice"]) for notice in plan.notices(database, found.found, keyring)]
+        assert told == [("swapping_owner.secret", "in no model")]
+    finally:
+        database.execute("DROP TABLE swapping_customer; DROP TABLE IF EXISTS swapping_owner")
+
+
+def test_a_database_of_another_kind_is_told(django: Any, swapping: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db import connections, router
+
+    other = {**connections["default"].settings_dict, "ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    monkeypatch.setitem(connections.settings, "other", other)
+    monkeypatch.setattr(router, "db_for_write", lambda model, **hints: "other")
+    monkeypatch.setattr("django.conf.settings.DATABASES", connections.settings)
+    (notice,) = plan.other_databases()
+    assert notice["column"] == "other:swapping_customer.later, swapping_customer.secret"
+    assert notice["notice"] == "a database of sqlite: not looked at"
 
 
 def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, keyring: Keyring) -> None:

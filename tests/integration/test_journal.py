@@ -67,14 +67,14 @@ def rotate(database: Database, keyring: Keyring, destination: str) -> reencrypti
 def interrupt(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Fail after so many batches, and read few rows at a time."""
     monkeypatch.setattr(census.pages, "__defaults__", (10, census.WHOLE, ()))
-    real, done = reencryption._compare_and_set, iter(range(batches))
+    real, done = reencryption.compare_and_set, iter(range(batches))
 
     def fails(*args: Any) -> Any:
         if next(done, None) is None:
             raise RotationError("E_DB_LOST", table="secrets")
         return real(*args)
 
-    monkeypatch.setattr(reencryption, "_compare_and_set", fails)
+    monkeypatch.setattr(reencryption, "compare_and_set", fails)
 
 
 @pytest.fixture(scope="module")

@@ -141,7 +141,10 @@ def test_a_key_file_that_the_application_reads_as_it_stands(site: Site) -> None:
     assert site.read_all() == before
 
 
-@pytest.mark.parametrize(("first", "then"), [("rotate", "rotate"), ("rotate", "rollback"), ("rollback", "rollback")])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [pytest.param("rotate", "rotate", marks=pytest.mark.thorough), ("rotate", "rollback"), ("rollback", "rollback")],
+)
 def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
     site: Site, key_file: Path, first: str, then: str
 ) -> None:

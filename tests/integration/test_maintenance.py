@@ -92,7 +92,7 @@ def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, 
     served.order("stop", "web")
     with site.connection() as connection, connection.cursor() as cursor:
         cursor.execute("SET application_name = 'metrics'; SELECT 1")  # the run waits for this session
-        process = site.start("rotate")
+        process = site.start("rotate", "-e", '{"key_rotation_accept": ["health"]}')
         while served.up():
             assert process.poll() is None
         kill_group(process)

@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 
 import psycopg2
+import pytest
 
 from .conftest import Site
 
 MIGRATION = ("-e", "key_rotation_method=migration")
+ACCEPTED = ("-e", '{"key_rotation_accept": ["migrations"]}')  # what the checklist would have stopped
 
 
 def applied(site: Site) -> list[tuple[object, ...]]:
@@ -51,6 +53,7 @@ def test_it_rotates_and_its_reverse_restores(site: Site) -> None:
     assert applied(site) == []
 
 
+@pytest.mark.thorough
 def test_two_rotations_make_two_migrations(site: Site) -> None:
     plain = site.read_all()
     assert site.play("rotate", *MIGRATION).code == 0
@@ -84,6 +87,7 @@ def test_on_a_fresh_database_it_does_nothing(site: Site) -> None:
     assert "core.0001_rotate_encryption_keys... OK" in shown.text
 
 
+@pytest.mark.thorough
 def test_by_hand_on_a_database_with_tokens_it_refuses(site: Site) -> None:
     assert site.play("rotate", *MIGRATION).code == 0
     site.sql("DELETE FROM django_migrations WHERE app = 'core'")
@@ -97,7 +101,7 @@ def test_by_hand_on_a_database_with_tokens_it_refuses(site: Site) -> None:
 def test_with_other_migrations_waiting_it_is_refused_and_rolled_back(site: Site) -> None:
     plain = site.read_all()
     site.manage("makemigrations", "customer", "--empty", "--name", "waiting")
-    outcome = site.play("rotate", *MIGRATION)
+    outcome = site.play("rotate", *MIGRATION, *ACCEPTED)
     assert outcome.code != 0
     assert outcome.error() == "E_MIGRATION"
     assert "customer.0002_waiting" in outcome.text
@@ -105,6 +109,7 @@ def test_with_other_migrations_waiting_it_is_refused_and_rolled_back(site: Site)
     assert migrations(site) == []
 
 
+@pytest.mark.thorough
 def test_migrations_that_came_from_another_environment_do_not_stand_in_the_way(site: Site) -> None:
     """Rotated in staging, committed, deployed to production: there production is rotated in its turn."""
     plain = site.read_all()
@@ -135,8 +140,11 @@ def test_faking_a_foreign_rotation_never_marks_the_applications_own_migrations(s
     (folder / "0003_rotate_encryption_keys.py").write_text(foreign)
     plain = site.read_all()
 
-    outcome = site.play("rotate", *MIGRATION)
+    warned = site.play("rotate", *MIGRATION)
+    outcome = site.play("rotate", *MIGRATION, *ACCEPTED)
 
+    assert (warned.code != 0, warned.error()) == (True, "E_CHECKLIST")
+    assert "1 are pending: core.0002_own" in warned.text
     assert outcome.code != 0
     assert outcome.error() == "E_MIGRATION"
     assert "core.0002_own" in outcome.text
@@ -144,6 +152,7 @@ def test_faking_a_foreign_rotation_never_marks_the_applications_own_migrations(s
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_a_rollback_is_possible_when_later_migrations_stand_on_it(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate", *MIGRATION).code == 0
@@ -156,6 +165,7 @@ def test_a_rollback_is_possible_when_later_migrations_stand_on_it(site: Site) ->
     assert applied(site) == [("0001_rotate_encryption_keys",), ("0002_later",)]
 
 
+@pytest.mark.thorough
 def test_migrations_that_are_kept_elsewhere(site: Site) -> None:
     settings = site.project / "food_ordering/settings.py"
     settings.write_text(settings.read_text() + '\nMIGRATION_MODULES = {"core": "core.kept"}\n')

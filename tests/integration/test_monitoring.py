@@ -16,8 +16,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.program import program as made_program
 
-from .conftest import PLAYBOOKS, Site
+from .conftest import PLAYBOOKS, Outcome, Site
 
 ROWS = 100_000
 FILL = """
@@ -152,6 +153,45 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     inventory = os.path.relpath(site.inventory, PLAYBOOKS)
     assert f"{previous} (previous) may go, nothing needs it (no backup was found to look at): " in text
     assert f"ansible-playbook retire.yml -i {inventory}" in text
+
+
+def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
+    metrics, program, configuration = (site.folder / name for name in ("k.prom", "monitor.pyz", "monitor.json"))
+    program.write_bytes(made_program())
+    asked = {"project_dir": str(site.project), "settings_module": None, "schemes": "auto", "targets": "auto",
+             "leave_alone": [], "ignore": [], "direct": {}, "env_file": str(site.env_file), "dialect": "dotenv",
+             "keys": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}], "census": True, "throttle": {"ratio": 1.0},
+             "urls": [], "host": None, "tries": 3, "slower": 2.0, "log_files": [],
+             "log_units": [], "log_patterns": ["InvalidToken"],
+             "memory_dir": str(site.folder / "memory"), "metrics_file": str(metrics)}  # fmt: skip
+    configuration.write_text(json.dumps(asked), encoding="utf-8")
+
+    def look() -> Outcome:
+        """As the unit does: the application's Python, and nothing in the environment."""
+        argv = [str(site.project / ".venv/bin/python"), str(program), str(configuration)]
+        done = subprocess.run(argv, env={}, cwd="/", capture_output=True, text=True, check=False)
+        return Outcome(done.returncode, done.stdout + done.stderr)
+
+    well = look()
+    assert well.code == 0, well.text
+    assert "100.00 % of values open under the current keys" in well.text
+    site.sql(
+        "UPDATE restaurant_restaurant SET _email_encrypted = overlay(_email_encrypted placing 'X' from 9) WHERE id = 3"
+    )
+    wrong = look()
+    assert (wrong.code, wrong.error()) == (1, "E_UNREADABLE")
+    assert "restaurant_restaurant._email_encrypted:3" in wrong.text
+    assert f'key_rotation_monitoring_findings{{project="{site.project}"}} 1\n' in metrics.read_text(encoding="utf-8")
+    site.set_env("SECRET_KEY", "SECRET_KEY='CANARY-of-somebody-else'\n")
+    closed = look()
+    assert (closed.code, closed.error()) == (1, "E_WRONG_KEY")
+    assert "CANARY" not in closed.text
+    written = metrics.read_text(encoding="utf-8")
+    assert f'key_rotation_census_failed{{project="{site.project}"}} 1\n' in written
+    assert "success_ratio" not in written
+    (site.folder / "memory/seen.json").write_text("{}", encoding="utf-8")
+    lost = look()
+    assert (lost.code, lost.error()) == (2, "E_MONITOR_DIR")
 
 
 def pictures(site: Site) -> list[dict[str, Any]]:

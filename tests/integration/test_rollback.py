@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .conftest import Site
+from .conftest import Site, kill_group
 
 NEW_PROFILE = """
 from django.contrib.auth.models import User
@@ -92,3 +92,31 @@ def test_the_env_file_going_away_in_the_middle_rolls_back(site: Site) -> None:
     assert site.play("rollback").code == 0
     assert site.env_file.read_text() == env
     assert site.read_all() == plain
+
+
+def test_a_dry_run_says_which_way_it_would_go_and_why_and_changes_nothing(site: Site) -> None:
+    assert site.play("rotate").code == 0
+    before, tokens = site.files(), site.tokens()
+
+    outcome = site.play("rollback", "--check")
+
+    assert outcome.code == 0, outcome.text
+    said = " ".join(outcome.text.split())
+    assert "Course backwards: " in said
+    assert "values are under the keys of rotation" in said
+    assert "and the keys of app are not those before. Would bring every value back by the engine" in said
+    assert (site.files(), site.tokens()) == (before, tokens)
+
+
+def test_an_open_rotation_may_rather_be_finished(site: Site) -> None:
+    process = site.start("rotate")
+    assert process.stdout is not None
+    assert any("Switch | Write the new keys" in line for line in process.stdout)
+    kill_group(process)
+
+    outcome = site.play("rollback", "-e", "key_rotation_prefer=forwards")
+
+    assert outcome.code != 0
+    assert "Course forwards: " in outcome.text
+    assert "ansible-playbook rotate.yml -i" in outcome.text
+    assert "pending" in site.stored()["stages"]

@@ -230,6 +230,21 @@ def test_a_rotation_is_rolled_back_and_its_version_kept(place, begin, promoted):
     assert (history.outcome("r1"), history.version(NEW.key_id).values) == ("rolled back", NEW.values)
 
 
+def test_the_head_of_the_record_and_the_key_that_signs_it_are_kept(place, begin):
+    assert place.open().anchor() is None
+    begin(place)
+    place.open().set_anchor(f"r1 1 {'a' * 64}")
+    key = place.open().signing_key()
+    change(place.open(), History.promote)
+    place.open().set_anchor(f"{'r' * 64} 12345 {'b' * 64}")
+    assert place.open().anchor() == f"{'r' * 64} 12345 {'b' * 64}"
+    assert place.open().signing_key() == key
+    history = place.open().load()
+    assert history.stages == {"previous": OLD.key_id, "current": NEW.key_id}
+    assert len(base64.b64decode(key)) == 32
+    assert key not in str(history)
+
+
 def test_a_change_that_is_given_up_changes_nothing(place, begin):
     before = begin(place).open().load()
 
@@ -607,6 +622,17 @@ def test_a_reader_with_the_reader_s_policy_reads_and_changes_nothing(hashi_vault
     failure = refused(change, hashi_vault.open(**reader), History.promote)
     assert (failure.code, failure.changed) == ("E_STORE_DENIED", "Nothing was changed.")
     assert hashi_vault.open().load() == before
+
+
+def test_who_may_not_write_is_seen_before_anything_is_written(hashi_vault, vault_file, begin):
+    begin(hashi_vault)
+    assert hashi_vault.open().unwritable() is None
+    token = hashi_vault.admin.auth.token.create(policies=["key-rotation-reader"])["auth"]["client_token"]
+    reader = {"auth_method": "token", "token": token, "role_id": None, "secret_id": None}
+    assert (
+        hashi_vault.open(**reader).unwritable().startswith("this login may not write kv/data/food_ordering/keys and ")
+    )
+    assert vault_file.open().unwritable() is None
 
 
 def test_a_token_without_any_right_is_told_apart_from_a_dead_one(hashi_vault, begin):
@@ -1084,6 +1110,8 @@ def test_the_policies_grant_what_is_asked_of_aws_and_no_more(aws_secrets_manager
     change(aws_secrets_manager.open(), lambda history: history.close("r1"))
     change(aws_secrets_manager.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
     aws_secrets_manager.open().destroy_values(f"adopted {OLD.key_id}")
+    aws_secrets_manager.open().set_anchor("r1 1 0")
+    aws_secrets_manager.open().signing_key()
     assert set(asked) == {action for action in granted("aws-policy.json") if action.startswith("secretsmanager:")}
 
 

@@ -103,7 +103,7 @@ def test_a_slow_span_does_not_hold_the_rest(
 ) -> None:
     """While one worker sits on its span, the other one does all the others."""
     fill(database, keyring)
-    real = reencryption._compare_and_set
+    real = reencryption.compare_and_set
     marker = Path(os.environ.get("TMPDIR", "/tmp")) / f"key_rotation_slow_{os.getpid()}"
 
     def lingering(db: Database, table: Any, key: Any, members: Any, changes: Any) -> Any:
@@ -116,7 +116,7 @@ def test_a_slow_span_does_not_hold_the_rest(
             marker.touch()
         return real(db, table, key, members, changes)
 
-    monkeypatch.setattr(reencryption, "_compare_and_set", lingering)
+    monkeypatch.setattr(reencryption, "compare_and_set", lingering)
     monkeypatch.setattr(reencryption, "SPAN_ROWS", 1000)
     try:
         work = rewrite(database, [target(database)], keyring, "pending", workers=2)

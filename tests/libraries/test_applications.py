@@ -41,13 +41,15 @@ for number in range(30):
 """
 READ = """
 import json
-from people.models import Employee, Person
+from people.models import Employee, Former, Person
 from billing.models import Invoice
 from vault.models import Entry
 from notes.models import Note
 from misc.models import Account
 print("READ" + json.dumps([
     [person.name for person in Person.objects.order_by("pk")],
+    [person.name for person in Person.history.order_by("pk")],
+    [person.name for person in Former.objects.order_by("pk")],
     [employee.contract for employee in Employee.objects.order_by("pk")],
     sorted(invoice.iban for invoice in Invoice.objects.all()),
     [entry.secret for entry in Entry.everything.order_by("pk")],
@@ -59,6 +61,8 @@ OUTSIDE = """
 CREATE SCHEMA archive;
 CREATE TABLE archive.people AS SELECT id, name FROM people_person;
 ALTER TABLE archive.people ADD PRIMARY KEY (id);
+CREATE TABLE former_people (LIKE people_person INCLUDING ALL);
+INSERT INTO former_people SELECT * FROM people_person;
 ALTER TABLE notes_note ADD COLUMN imported bytea;
 UPDATE notes_note n SET imported = p.name FROM people_person p WHERE p.id = n.id;
 CREATE TABLE auditing (code text PRIMARY KEY, api_token text, happened timestamptz DEFAULT now());
@@ -67,6 +71,8 @@ INSERT INTO auditing SELECT 'a' || n, 'opaque' FROM generate_series(1, 10) n;
 SECRET_KEY_COLUMNS = {
     "people_person.name": "django_fernet_fields",
     "people_employee.contract": "django_fernet_fields",
+    "people_historicalperson.name": "django_fernet_fields",
+    "former_people.name": "django_fernet_fields",
     "Vault Entries.secret": "django_cryptography",
     "misc_account.api": "sha256_of_secret_key after enc$",
     "notes_note.imported": "django_fernet_fields",
@@ -162,6 +168,9 @@ def test_the_plan_finds_everything_with_zero_configuration(applications: Applica
     assert {target["column"]: target["scheme"] for target in plan["targets"]} == SECRET_KEY_COLUMNS
     assert {entry["column"]: entry["settings"] for entry in plan["under_other_keys"]} == OTHER_COLUMNS
     assert [entry["column"] for entry in plan["empty_fields"]] == ["misc_later.data"]
+    models = {target["column"]: target["model"] for target in plan["targets"]}
+    assert models["people_historicalperson.name"] == "people.HistoricalPerson"
+    assert models["former_people.name"] == "people.Former"
     counts = {"current": 30, "previous": 0, "plaintext": 0, "unreadable": 0, "empty": 0}
     assert plan["targets"][0]["classes"] == counts
     notices = {(notice["column"], notice["notice"]) for notice in plan["notices"]}
@@ -225,6 +234,8 @@ def test_a_field_added_later_stops_the_rotation_and_is_named(applications: Appli
 
 def test_an_application_without_encrypted_values_is_told_so(applications: Applications) -> None:
     for table in (
+        "former_people",
+        "people_historicalperson",
         "people_employee",
         "people_person",
         "billing_invoice",

@@ -88,6 +88,22 @@ def test_the_library_reads_its_rows_after_the_rotation(vector: str, database: tu
         assert _column(database, vector, column) == stored, "search hashes under a new salt are made anew"
 
 
+@pytest.mark.parametrize("vector", ["django_mirage_field__ecb", "django_mirage_field__cbc"])
+def test_a_json_field_that_encrypts_twice_is_rotated_inside_and_out(vector: str, database: tuple[str, str]) -> None:
+    package = CASES[vector]
+    work("table", database, "old", vector, package)
+    work("fill", database, "old", vector, package)
+    before = work("documents", database, "old", vector, package)
+    assert "4111" in before[0]
+
+    rotated = work("rotate", database, "old", vector, package)
+
+    assert rotated["targets"]["data"] == vector.replace("__", "_")
+    assert rotated["classes"]["data"]["pending"] == len(before) == 4
+    assert work("documents", database, "new", vector, package) == before
+    assert work("documents", database, "old", vector, package) != before
+
+
 @pytest.mark.parametrize("vector", ["django_searchable_encrypted_fields", "django_mirage_field__ecb"])
 def test_a_tenants_schema_is_known_by_the_same_models(vector: str, database: tuple[str, str]) -> None:
     """The tables of a tenant are off the search path: what only the model tells holds for them too."""

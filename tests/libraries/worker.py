@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One process of an application that uses one library: makes its table, reads its rows, or is rotated by the engine.
 
-    python worker.py {table|read|rotate} HOST DATABASE old|new VECTOR
+    python worker.py {table|fill|read|documents|rotate} HOST DATABASE old|new VECTOR
 
 Prints one line of JSON.
 """
@@ -94,6 +94,27 @@ def make_table(models: types.ModuleType, vector: dict[str, Any]) -> None:
             )
 
 
+# What a JSON field may hold, beside the vectors' own rows.
+DOCUMENTS = ({"card": "4111 \u00e9", "tags": ["a", {"deep": None}]}, ["x" * 40, 1.5], "a text", 7)
+
+
+def fill(models: types.ModuleType) -> None:
+    """One row for each document, written by the library into its JSON field."""
+    for number, document in enumerate(DOCUMENTS, start=100):
+        model_of(models)._default_manager.create(pk=number, data=document)
+
+
+def documents(models: types.ModuleType) -> list[str]:
+    """What the library reads there. On this Django and driver that is the adapter's text, with a token in it, which the
+    library's own cipher opens here."""
+    import re
+
+    from mirage.crypto import Crypto
+
+    read = [str(instance.data) for instance in model_of(models)._default_manager.filter(pk__gte=100).order_by("pk")]
+    return [re.sub(r"(?<=\")[\w=-]{22,}(?=\\*\")", lambda token: Crypto().decrypt(token[0]), each) for each in read]
+
+
 def decoded(value: Any) -> Any:
     import base64
 
@@ -168,6 +189,10 @@ def main() -> None:
     result: Any = None
     if what == "table":
         make_table(models, vector)
+    elif what == "fill":
+        fill(models)
+    elif what == "documents":
+        result = documents(models)
     elif what == "read":
         result = read(models)
     else:

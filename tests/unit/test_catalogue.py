@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 
 from .conftest import CHECKOUT
 
-CODE = re.compile(r"E_[A-Z_]+")
+CODE = re.compile(r"E_[A-Z_]*[A-Z]")
 NOT_YET_USED: set[str] = set()
 
 

@@ -47,6 +47,12 @@ DATABASES = {
         "PASSWORD": os.getenv("DB_PASSWORD", ""),
         "HOST": os.getenv("DB_HOST", ""),
         "PORT": os.getenv("DB_PORT", ""),
+        # DB_SSLMODE=verify-full and DB_SSLROOTCERT, the path of the CA's certificate
+        "OPTIONS": {
+            name: os.environ[f"DB_{name.upper()}"]
+            for name in ("sslmode", "sslrootcert")
+            if f"DB_{name.upper()}" in os.environ
+        },
     }
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import RotationError
+from ..lease import TABLE as LEASE
 from .database import Database, quote
 
 # Types of PostgreSQL's own categories U and A that hold no text of an application's.
@@ -85,6 +86,24 @@ def row_name(key: Sequence[str]) -> str:
     return ",".join([part.replace("\\", "\\\\").replace(",", "\\,") for part in key])
 
 
+def tables(database: Database) -> list[Table]:
+    """Every table that has rows of its own or of its partitions, but those that an extension brings, and ours."""
+    rows = database.rows(
+        "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
+        " row_security_active(c.oid)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
+        " AND NOT EXISTS (SELECT FROM pg_depend d"
+        " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2",
+        ([JOURNAL, LEASE],),
+    )
+    return [
+        Table(schema, name, visible, database.alias, partitioned, guarded)
+        for schema, name, visible, partitioned, guarded in rows
+    ]
+
+
 def columns(database: Database) -> dict[Table, list[Column]]:
     """Every column that may hold text, bytes or a document in every table of every schema that this role may read.
 
@@ -103,12 +122,12 @@ def columns(database: Database) -> dict[Table, list[Column]]:
         " JOIN pg_type t ON t.oid = a.atttypid"
         " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
         " AND a.attnum > 0 AND NOT a.attisdropped"
-        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> %s"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
         " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
         " AND format_type(t.oid, NULL) <> ALL(%s)"
         " AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
-        (JOURNAL, list(OPAQUE)),
+        ([JOURNAL, LEASE], list(OPAQUE)),
     )
     for schema, name, visible, partitioned, guarded, copy, *column in rows:
         table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)
@@ -165,6 +184,20 @@ def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, 
         for found, todo, sql in _OBSTACLES
         if database.rows(sql, (table.regclass, column), table=table.label)
     ]
+
+
+# Bits of pg_trigger.tgtype.
+ON_UPDATE, BEFORE_ROW_UPDATE = 16, 16 | 2 | 1
+
+
+def triggers(database: Database, table: Table, kind: int) -> list[str]:
+    """Names of the triggers of a kind on the table or a partition of it."""
+    found = database.rows(
+        "SELECT DISTINCT tgname::text FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
+        " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) = %s ORDER BY 1",
+        (table.regclass, kind, kind),
+    )
+    return [name for (name,) in found]
 
 
 def row_key(database: Database, table: Table) -> RowKey:

@@ -73,7 +73,12 @@ class Tally:
 
     def not_under(self, stage: str) -> int:
         """How many values have to be re-encrypted to come under ``stage``."""
-        return sum(count for name, count in self.classes.items() if name not in ("empty", stage))
+        return not_under(stage, self.classes)
+
+
+def not_under(stage: str, classes: Mapping[str, int]) -> int:
+    """How many of the values of these classes have to be re-encrypted to come under ``stage``."""
+    return sum(count for name, count in classes.items() if name not in ("empty", stage))
 
 
 def by_table(targets: Sequence[Target]) -> list[tuple[Table, RowKey, list[Target]]]:
@@ -91,15 +96,21 @@ def pages(
     rows: int = PAGE_ROWS,
     span: Span = WHOLE,
     besides: Sequence[str] = (),
+    *,
+    fit: Callable[[int], int] = lambda most: most,
 ) -> Iterator[Page]:
     """A span of the table in the order of its key, page by page: (key as text, values of ``members``).
 
     Rows whose present version was written by one of the transactions ``besides`` are left out. Memory holds one page,
-    of so many ``rows`` at most, and of fewer where they are large.
+    of so many ``rows`` at most and no more than ``fit`` makes of them, and of fewer where they are large: the server
+    ends a page with the row that takes it over PAGE_BYTES.
     """
     width = len(key.columns)
     # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
     names = ", ".join(f"t.{quote(name)}" for name in key.columns)
+    columns = [f"t.{quote(name)}" for name in dict.fromkeys([*key.columns, *(target.column for target in members)])]
+    size = " + ".join(f"coalesce(pg_column_size(t.{quote(target.column)}), 0)" for target in members)
+    before = f"sum({size}) OVER (ORDER BY {names} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     chosen = [f"t.{quote(name)}::text" for name in key.columns]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
     limit = min(rows, FIRST_ROWS)
@@ -109,16 +120,21 @@ def pages(
         limits = [f"({names}) > {bound}"] * bool(last) + [f"({names}) <= {bound}"] * bool(upto)
         limits += ["t.xmin <> ALL(%s::xid[])"] * bool(besides)
         where = f"WHERE {' AND '.join(limits)}" if limits else ""
-        sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t {where} ORDER BY {names} LIMIT %s"
+        sql = (
+            f"SELECT {', '.join(chosen)} FROM (SELECT {', '.join(columns)}, {before} AS key_rotation_before"
+            f" FROM {table.rows} AS t {where} ORDER BY {names} LIMIT %s) AS t"
+            f" WHERE coalesce(key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {names}"
+        )
         known = [array(besides)] if besides else []
         page = database.rows(sql, (*last, *upto, *known, limit), table=table.label)
         if page:
             yield [(row[:width], row[width:]) for row in page]
             last = page[-1][:width]
-        if len(page) < limit:
+        length = sum([len(value) for row in page for value in row[width:] if value])
+        # A page that was cut for its size is far above this, be its characters of four bytes each.
+        if len(page) < limit and length < PAGE_BYTES // 8:
             return
-        size = sum([len(value) for row in page for value in row[width:] if value])
-        limit = max(1, min(rows, limit * GROWTH, limit * PAGE_BYTES // max(size, 1)))
+        limit = max(1, min(fit(rows), limit * GROWTH, limit * PAGE_BYTES // max(length, 1)))
 
 
 def spans(database: Database, table: Table, key: RowKey, rows: int) -> list[Span]:
@@ -167,7 +183,8 @@ def _rested(found: Iterable[Page], database: Database, throttle: Throttle | None
     for page in found:
         yield page
         if throttle:
-            throttle.rest(database, time.monotonic() - began, lambda: False)
+            for _reason in throttle.rest(database, time.monotonic() - began, lambda: False):
+                pass  # it waits by itself
             began = time.monotonic()
 
 

@@ -12,17 +12,26 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RotationError
 
 LOCK_LABEL = "tetech.key_rotation"
+NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
 APPLICATION_NAME = "key_rotation "
 # Below PostgreSQL's deadlock_timeout of 1 s: we yield, and the application's transaction never dies
 # (facts/re-encryption.md 3.1).
 LOCK_TIMEOUT_MS = 300
 LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
+STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
 STATEMENT_TIMEOUT_MS = 10_000
+# A session whose host or network is gone gives its locks back within a minute (facts/re-encryption.md 3.4).
+KEEPALIVE = {
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
 # What of Django's OPTIONS libpq takes from the environment as PG + name.
 LIBPQ_OPTIONS = (
     "sslmode",
@@ -59,6 +68,22 @@ class Libpq:
     options: dict[str, str] = field(default_factory=dict)
 
 
+class Session(NamedTuple):
+    """One of our sessions at the server. ``ours`` is whether it is of the same run."""
+
+    pid: int
+    user: str
+    host: str
+    application: str
+    since: str
+    ours: bool
+
+    def as_where(self) -> dict[str, Any]:
+        """For E_LOCKED."""
+        rotation = self.application.replace(APPLICATION_NAME, "")
+        return {"holder": rotation, "user": self.user, "host": self.host, "since": self.since, "pid": self.pid}
+
+
 def quote(name: str) -> str:
     """A name as an SQL identifier, safe in a statement with parameters."""
     return '"' + name.replace('"', '""').replace("%", "%%") + '"'
@@ -80,6 +105,13 @@ def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
     return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
 
 
+def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
+    """The application's own parameters, without those that belong to another role or service than ``direct`` names."""
+    others = {"service": ("host", "port", "user", "password"), "user": ("password",)}
+    without = {name for given, names in others.items() if direct.get(given) for name in names}
+    return {name: value for name, value in connection.get_connection_params().items() if name not in without}
+
+
 class Database:
     """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
 
@@ -89,7 +121,7 @@ class Database:
         self.alias = alias
         self._direct = direct
         self._label = label
-        self._run = ""
+        self._run: tuple[str, str] | None = None
         self._yields = False
         self._django = connections[alias]
         if self._django.vendor != "postgresql":
@@ -99,7 +131,7 @@ class Database:
         host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
         name = direct.get("dbname") or settings["NAME"]
         where = f"{host or 'the local socket'}:{port or 5432}/{name}"
-        params = {**self._django.get_connection_params(), **{name: value for name, value in direct.items() if value}}
+        params = {**_of_django(self._django, direct), **{name: value for name, value in direct.items() if value}}
         try:
             self._raw = self._django.get_new_connection(params)
         except self._errors as exc:
@@ -108,8 +140,9 @@ class Database:
         self._refuse_pooler(where)
         self.execute("SELECT set_config('application_name', %s, false)", (APPLICATION_NAME + label,))
         # What a role may have set for its other sessions does not fit long read-only passes.
-        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            self.execute("SELECT set_config(%s, '0', false)", (name,))
+        unlimited = dict.fromkeys(("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"), "0")
+        for name, value in {**unlimited, **KEEPALIVE}.items():
+            self.execute("SELECT set_config(%s, %s, false)", (name, value))
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
     def _refuse_pooler(self, where: str) -> None:
@@ -125,7 +158,7 @@ class Database:
         """One more connection to the same database, for another process of the same run."""
         made = Database(self.alias, self._label, self._direct)
         if self._run:
-            made.lock(self._run)
+            made.lock(*self._run)
         return made
 
     def elsewhere(self, **place: str) -> Database:
@@ -191,46 +224,95 @@ class Database:
             finally:
                 self._yields = False
 
-    def lock(self, run: str) -> None:
+    def lock(self, run: str, step: str = "") -> None:
         """Be of the one run that works on this database, for the life of the connection. Raises E_LOCKED with who is.
 
-        All processes of a run share its lock; the gate lets one process at a time look for the lock of another run.
+        All processes of a run share its lock, whatever host they are on. So do those of a step of it, and what an
+        earlier step left behind on a host that was lost is waited for: it could be on its way in another direction.
         """
-        self._run = run
-        patience = time.monotonic() + LOCK_SECONDS
-        while (holder := self._enter(run)) is not None:
-            if time.monotonic() > patience:
-                pid, user, host, name, since = holder
-                rotation = name.replace(APPLICATION_NAME, "")
-                raise RotationError("E_LOCKED", holder=rotation, user=user, host=host, since=since, pid=pid)
+        self._run = (run, step)
+        asked = time.monotonic()
+        while (other := self._enter(run, step)) is not None:
+            patience = STEP_SECONDS if other.ours else LOCK_SECONDS
+            if time.monotonic() > asked + patience:
+                raise RotationError("E_LOCKED", **other.as_where())
             time.sleep(0.05)
 
-    def _enter(self, run: str) -> tuple[Any, ...] | None:
-        """Take the lock of this run, or say who holds that of another."""
-        gate, mine = "pg_advisory_{}lock(hashtext(%s), 0)", "hashtext(%s), hashtext(%s) & 2147483647 | 1"
-        self.rows(f"SELECT {gate.format('')}", (LOCK_LABEL,))
+    def _enter(self, run: str, step: str) -> Session | None:
+        """Take the locks of this run and step, or say who holds those of another."""
+        with self.gate():
+            other = self.other_session(run, step)
+            if other is None:
+                for label, number in ((LOCK_LABEL, run), (LOCK_LABEL + run, step)):
+                    self.rows(f"SELECT pg_advisory_lock_shared(hashtext(%s), {NUMBER})", (label, number))
+            return other
+
+    @contextlib.contextmanager
+    def gate(self) -> Iterator[None]:
+        """One process at a time looks for others and decides."""
+        self.rows("SELECT pg_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))
         try:
-            holders = self.rows(
-                "SELECT a.pid, a.usename, coalesce(a.client_addr::text, 'this host'), a.application_name,"
-                " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
-                " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-                " WHERE l.locktype = 'advisory' AND l.granted"
-                " AND l.objid NOT IN (0, (hashtext(%s) & 2147483647 | 1)::oid)"
-                " AND l.classid = (hashtext(%s)::bigint & 4294967295)::oid"
-                " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1",
-                (run, LOCK_LABEL),
-            )
-            if not holders:
-                self.rows(f"SELECT pg_advisory_lock_shared({mine})", (LOCK_LABEL, run))
+            yield
         finally:
-            self.rows(f"SELECT {gate.format('un')}", (LOCK_LABEL,))
-        return holders[0] if holders else None
+            self.rows("SELECT pg_advisory_unlock(hashtext(%s), 0)", (LOCK_LABEL,))
+
+    def other_run(self, run: str) -> Session | None:
+        """A session that works on this database for another run."""
+        found = self.other_session(run, "")
+        return None if found is None or found.ours else found
+
+    def other_session(self, run: str, step: str) -> Session | None:
+        """A session that works on this database for another run, or for another step of this one."""
+        found = self.rows(
+            "SELECT a.pid, a.usename::text, coalesce(a.client_addr::text, 'this host'), a.application_name,"
+            " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), w.ours"
+            " FROM (VALUES (hashtext(%s), hashtext(%s), false), (hashtext(%s), hashtext(%s), true))"
+            "  AS w(label, number, ours)"
+            " JOIN pg_locks l ON l.classid = (w.label::bigint & 4294967295)::oid"
+            "  AND l.objid NOT IN (0, (w.number & 2147483647 | 1)::oid)"
+            " JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " ORDER BY w.ours LIMIT 1",
+            (LOCK_LABEL, run, LOCK_LABEL + run, step),
+        )
+        return Session(*found[0]) if found else None
+
+    def backend(self) -> int:
+        """The server's process of this session."""
+        return int(self._raw.info.backend_pid)
 
     def replica_lag(self) -> float:
         """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
         see them."""
         sql = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
         return float(self.rows(sql)[0][0])
+
+    def wal_backlog(self) -> int:
+        """How many bytes of WAL the server keeps for its archive or for a replication slot, whichever is more.
+
+        What the archiver has done or failed at last is a file name: timeline, then the position (PostgreSQL, "WAL
+        Internals").
+        """
+        sql = (
+            "WITH a AS (SELECT CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN"
+            "  last_failed_wal ELSE last_archived_wal END AS name, pg_size_bytes(current_setting('wal_segment_size'))"
+            "  AS size FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off')"
+            " SELECT greatest(0, (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM"
+            "  pg_replication_slots), (SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), (substr(name, 9, 8) || '/' ||"
+            "  to_hex(('x' || substr(name, 17, 8))::bit(32)::bigint * size))::pg_lsn) - size FROM a"
+            "  WHERE name ~ '^[0-9A-F]{24}'))::bigint"
+        )
+        return int(self.rows(sql)[0][0])
+
+    def vacuum(self, table: str) -> bool:
+        """VACUUM a table (as SQL), unless somebody holds it; whether this role may: the table must be its own."""
+        owns = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
+        if self.rows(owns, (table.replace("%%", "%"),)) != [(True,)]:
+            return False
+        # TRUNCATE would lock out the application for a moment.
+        self.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}")
+        return True
 
     def is_replica(self) -> bool:
         """Whether the server only follows another one: its rows are that one's."""
@@ -255,14 +337,7 @@ class Database:
         return int(self.rows("SELECT pg_database_size(current_database())")[0][0])
 
     def libpq(self) -> Libpq:
-        """The same connection for PostgreSQL's own programs."""
-        settings = self._django.settings_dict
-        options = {name: str(value) for name, value in settings["OPTIONS"].items() if name in LIBPQ_OPTIONS and value}
-        return Libpq(
-            str(self._direct.get("host") or settings["HOST"]),
-            str(self._direct.get("port") or settings["PORT"] or ""),
-            str(self._direct.get("user") or settings["USER"]),
-            str(self._direct.get("dbname") or settings["NAME"]),
-            settings["PASSWORD"],
-            options,
-        )
+        """The same connection for PostgreSQL's own programs: where it has led to, by whatever service or file."""
+        given, info = {**self._django.settings_dict["OPTIONS"], **self._direct}, self._raw.info
+        options = {name: str(value) for name, value in given.items() if name in LIBPQ_OPTIONS and value}
+        return Libpq(info.host or "", str(info.port or ""), info.user, info.dbname, info.password or "", options)

@@ -26,6 +26,12 @@ _FERNETS = {FERNET, DOUBLED}
 _SAYS_ENCRYPTED = re.compile(r"encrypted|ciphertext|_enc$", re.IGNORECASE)
 # Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
 _PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)
+# What a prefix that one token alone has must say of itself: it could be a part of that row's value.
+_SAYS_TOKEN = re.compile(r"enc|crypt|cipher|fernet|aes|tok|^\W*$", re.IGNORECASE)
+_IN_THE_KEY = (
+    "or a search column of it is in the key by which the table's rows are named",
+    "Give the table a primary key over other columns, or list the column in key_rotation_ignore.",
+)
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
 
 
@@ -224,6 +230,9 @@ class Survey:
                 self.tied.append((target.name, what, todo))
         for table in dict.fromkeys(target.table for target in self.found):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
+        for target in self.found:
+            if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
+                self.tied.append((target.name, *_IN_THE_KEY))
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Columns that are computed from the plaintexts of a table's targets."""
@@ -326,11 +335,11 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
         may = not scheme.functions and (scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker))
         if may and any(keyring.stage_of(scheme.name, piece) for piece in pieces):
             return scheme.name
-    around = {found for piece in pieces if (found := _around(piece)) is not None}
-    if len(around) != 1:  # what stands before one token alone is a part of that value, and nobody's business
+    around = [found for piece in dict.fromkeys(pieces) if (found := _around(piece)) is not None]
+    if len(set(around)) != 1:  # what stands before one token alone is a part of that value, and nobody's business
         return None
-    prefix, doubled = around.pop()
-    if (prefix or doubled) and _PREFIX.fullmatch(prefix):
+    prefix, doubled = around[0]
+    if (prefix or doubled) and _PREFIX.fullmatch(prefix) and (len(around) > 1 or _SAYS_TOKEN.search(prefix)):
         for scheme in filter(_is_bare_fernet, keyring.tried):
             dressed = scheme.around(prefix, doubled)
             if keyring.add(dressed) and any(keyring.stage_of(dressed.name, piece) for piece in pieces):

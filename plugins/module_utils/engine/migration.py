@@ -134,6 +134,23 @@ def backwards(rotation_id: str, work: Callable[[], None]) -> None:
     os.unlink(os.path.join(folder, f"{name}.py"))
 
 
+def made() -> dict[str, str]:
+    """The files of migrations that rotations made, by rotation; by an empty name where a run died in making one."""
+    from django.apps import apps
+
+    found = {}
+    for config in apps.get_app_configs():
+        folder = _folder(config.label)
+        for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            if entry.endswith(f"{NAME}.py"):
+                path = os.path.join(folder, entry)
+                with open(path, encoding="utf-8") as handle:
+                    text = handle.read()
+                if _id_of(text) or _UNWRITTEN.search(text):
+                    found[_id_of(text) or ""] = path
+    return found
+
+
 def _folder(app: str) -> str:
     """Where the application's migrations are, or would be made. Raises E_MIGRATION_APP."""
     from django.apps import apps

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import RotationError
-from . import catalog
+from . import catalog, fields, project
 from .catalog import JOURNAL
 from .census import Tally
 from .database import Database, quote
@@ -148,8 +148,10 @@ _NOTICES = (
     ),
     (
         "update trigger",
-        "It fires for every row that is re-encrypted: see what it does, and disable it meanwhile where that harms.",
-        "SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND %s IS NOT NULL AND NOT tgisinternal"
+        "It fires for every row that is re-encrypted: see what it does, and disable it meanwhile where that harms, "
+        "and where it keeps the old value.",
+        "SELECT 1 FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid)) AND %s IS NOT NULL"
+        " AND NOT tgisinternal"
         " AND tgenabled <> 'D' AND (tgtype & 16) <> 0",
     ),
     (
@@ -273,6 +275,17 @@ def left_out(database: Database, survey: Survey) -> Iterator[dict[str, str]]:
             "column": table,
             "notice": f"{why}: not looked at",
             "todo": "See whether it holds tokens. If it does, rotate as a role that may read and write them.",
+        }
+
+
+def other_databases() -> Iterator[dict[str, str]]:
+    """Databases of the application that are of another kind, with the fields that encrypt in them."""
+    for alias, vendor in project.other_databases():
+        names = sorted(f"{table}.{column}" for table, column in fields.encrypting([alias]))
+        yield {
+            "column": f"{alias}:" + ", ".join(names),
+            "notice": f"a database of {vendor}: not looked at",
+            "todo": "See whether it holds tokens under these keys. They would not open after the rotation.",
         }
 
 

@@ -42,6 +42,7 @@ class Progress:
         self._totals = {name: total for name, total in totals.items() if total}
         self._done: Counter[str] = Counter()
         self._retries = 0
+        self._waits_for = ""
         self._path, self._metrics = path, metrics
         self._started = self._told = time.monotonic()
 
@@ -49,6 +50,7 @@ class Progress:
         """Count one batch; say so where the last time is long enough ago."""
         self._done.update(batch.values)
         self._retries += batch.conflicts + batch.yielded
+        self._waits_for = batch.waits_for
         if time.monotonic() - self._told >= EVERY_SECONDS:
             self.tell()
 
@@ -81,6 +83,7 @@ class Progress:
             "retries": self._retries,
             "seconds": round(seconds),
             "values_per_second": round(rate),
+            "waits_for": self._waits_for,
             "seconds_left": round(max(total - done, 0) / rate) if rate else None,
             "targets": [
                 {"column": name, "done": self._done[name], "total": total} for name, total in self._totals.items()

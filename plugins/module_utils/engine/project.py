@@ -151,6 +151,17 @@ def aliases() -> list[str]:
     return list(places.values())
 
 
+def other_databases() -> list[tuple[str, str]]:
+    """The databases that are not PostgreSQL: alias and vendor."""
+    from django.conf import settings
+    from django.db import connections
+
+    vendors = [(alias, connections[alias].vendor) for alias in settings.DATABASES]
+    return [
+        (alias, vendor) for alias, vendor in vendors if vendor not in ("postgresql", "unknown")
+    ]  # that is Django's dummy
+
+
 def let_go() -> None:
     """Close what the application itself has opened to its databases while it started."""
     from django.db import connections

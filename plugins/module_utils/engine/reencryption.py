@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import RotationError
-from . import census
+from . import catalog, census
 from .catalog import RowKey, Table, row_name
 from .census import WHOLE, Span
 from .database import Database, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
-from .throttle import Throttle
+from .throttle import Pace, Throttle
 from .workers import Crew
 
 MAX_PASSES = 20
@@ -42,30 +42,51 @@ class Change(NamedTuple):
     derived: dict[str, str]  # values of search columns, by column
 
 
+class Share(NamedTuple):
+    """What one of several hosts does: of the spans of all tables, dealt out in turn, those that are its own."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, turn: int) -> bool:
+        """Whether the span whose turn it is belongs to this host."""
+        return turn % self.of == self.number
+
+
+ALL = Share()
+
+
 @dataclass
 class Batch:
     """What one page came to: rows looked at, tokens re-encrypted by target, rows left for the next pass and why."""
 
     table: str
     rows: int = 0
+    rewritten: int = 0  # rows
     values: Counter[str] = field(default_factory=Counter)
     left: int = 0  # were not where they should be when they were read
     conflicts: int = 0  # changed under us
     yielded: int = 0  # stayed locked
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
+    waits_for: str = ""  # nothing was done, since something has to be waited for
 
 
 @dataclass
 class Work:
-    """What was done in all: tokens re-encrypted by target, rows that changed under us, passes."""
+    """What was done in all: tokens re-encrypted by target, rows that changed under us, passes.
+
+    ``dead`` is how many old versions of rows every table still holds: rewritten, and not vacuumed since.
+    """
 
     values: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
     passes: int = 0
     report: Callable[[Batch], None] = lambda batch: None  # told of every batch
 
     def add(self, batch: Batch) -> None:
         self.values.update(batch.values)
+        self.dead[batch.table] += batch.rewritten
         self.conflicts += batch.conflicts
         self.report(batch)
 
@@ -84,7 +105,7 @@ class Rewriting:
         throttle: Throttle = UNTHROTTLED,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._throttle, self._stopped = throttle, stopped
+        self.throttle, self._stopped = throttle, stopped
         self.tables = census.by_table(targets)
         self._targets = targets
         self._keyring = keyring
@@ -101,15 +122,19 @@ class Rewriting:
         """
         table, key, members = self.tables[number]
         journal = Journal(database, self._keyring, self._targets)
-        for page in census.pages(database, table, key, members, span=span, besides=besides):
+        pace = Pace(self.throttle.batch_seconds)
+        for page in census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows):
             started = time.monotonic()
             batch = Batch(table.label, rows=len(page))
             changes = self.changes(members, page, journal.of(members, page))
             batch.left = len(changes)
             if changes:
                 self._write(database, table, key, members, changes, journal, batch)
+            worked = time.monotonic() - started
+            pace.took(len(page), worked)
             yield batch
-            self._throttle.rest(database, time.monotonic() - started, self._stopped)
+            for reason in self.throttle.rest(database, worked, self._stopped):
+                yield Batch(table.label, waits_for=reason)
             if self._stopped():
                 return
 
@@ -133,7 +158,7 @@ class Rewriting:
         """Write the changes; halves of them where the whole had to yield."""
         try:
             with database.batch():
-                written, transaction = _compare_and_set(database, table, key, members, changes)
+                written, transaction = compare_and_set(database, table, key, members, changes)
                 done = [change for change in changes if change.key in written]
                 entries = (entry for change in done for entry in _entries(members, change))
                 journal.write(self._keyring.key_id(self._destination), entries)
@@ -149,6 +174,7 @@ class Rewriting:
             count = sum(change.tokens[place] for change in done)
             if count:
                 batch.values[target.name] += count
+        batch.rewritten += len(done)
         batch.conflicts += len(changes) - len(done)
         batch.transactions += transaction
 
@@ -222,17 +248,20 @@ class Rewriting:
             raise RotationError("E_UNREADABLE" if known else "E_PLAINTEXT", count=1, rows=f"{target.name}:{row}")
 
 
-def reencrypt(database: Database, rewriting: Rewriting, crew: Crew, work: Work, key_id: str) -> None:
+def reencrypt(
+    database: Database, rewriting: Rewriting, crew: Crew, work: Work, key_id: str, share: Share = ALL
+) -> None:
     """Bring every value that opens under any key set under that of the destination, whose key id is ``key_id``.
 
     A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
-    rollback brings back all it can); what was committed until then stays, and ``work`` says what that is.
-    Raises E_UNREADABLE, E_PLAINTEXT, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_UNSETTLED, E_DB, E_DB_LOST,
-    E_WORKER or E_STOPPED.
+    rollback brings back all it can); what was committed until then stays, and ``work`` says what that is. With a
+    ``share`` nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
+    Raises E_UNREADABLE, E_PLAINTEXT, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB,
+    E_DB_LOST, E_WORKER or E_STOPPED.
     """
     try:
-        for number in range(len(rewriting.tables)):
-            _table(database, rewriting, number, crew, work)
+        for number in _order(database, rewriting):
+            _table(database, rewriting, number, crew, work, share)
     except RotationError as exc:
         raise exc.with_changed(changed(work, key_id)) from None
 
@@ -245,16 +274,28 @@ def changed(work: Work, key_id: str) -> str:
     return f"{count} values were re-encrypted to the keys {key_id}; every value opens under a version in the store."
 
 
-def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work) -> None:
-    """Passes over one table until one finds nothing left."""
+def _order(database: Database, rewriting: Rewriting) -> list[int]:
+    """Tables with update triggers first: old values that one copies into another table are then found there."""
+
+    def quiet(number: int) -> bool:
+        return not catalog.triggers(database, rewriting.tables[number][0], catalog.ON_UPDATE)
+
+    return sorted(range(len(rewriting.tables)), key=quiet)
+
+
+def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
+    """Passes over one table, or a share of it, until one finds nothing left."""
     table, key, _ = rewriting.tables[number]
     spans = census.spans(database, table, key, SPAN_ROWS)
+    spans = [span for place, span in enumerate(spans) if share.has(number + place)]
     ours: list[str] = []
     for _attempt in range(MAX_PASSES):
         left = yielded = 0
         work.passes += 1
         for batch in crew.batches(database, [(number, span, tuple(ours)) for span in spans]):
             work.add(batch)
+            if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
+                work.dead[table.label] = 0
             ours += batch.transactions
             left += batch.left
             yielded += batch.yielded
@@ -264,15 +305,19 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             time.sleep(BACK_OFF_SECONDS)
     if yielded:
         raise RotationError("E_DB_BUSY", table=table.label, rows=yielded, passes=MAX_PASSES)
+    if triggers := catalog.triggers(database, table, catalog.BEFORE_ROW_UPDATE):
+        names = ", ".join(triggers)
+        raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=MAX_PASSES, triggers=names)
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
 
 
-def _compare_and_set(
+def compare_and_set(
     database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
 ) -> tuple[set[RowText], list[str]]:
     """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
 
-    The keys of the rows that changed, and the id of the transaction, where any did.
+    The keys of the rows that changed, and the id of the transaction, where it did what it was to do: a trigger may
+    put an old value back, and such a row has to be looked at again.
     """
     keys = [f"k{place}" for place in range(len(key.columns))]
     old = [f"o{place}" for place in range(len(members))]
@@ -286,18 +331,19 @@ def _compare_and_set(
         f" ELSE t.{quote(name)} END"
         for name, value, each in zip(search, fresh, derived)
     ]
-    same = []
+    same, kept = [], []
     for target, before, after in zip(members, old, new):
         column = quote(target.column)
         assign.append(f"{column} = {target.kind.write.format(f'v.{after}')}")
         same.append(f"{target.kind.read.format(f't.{column}')} IS NOT DISTINCT FROM v.{before}")
+        kept.append(f"v.{before} IS DISTINCT FROM v.{after} AND {same[-1]}")
     for name, column, sql_type in zip(keys, key.columns, key.types):
         same.append(f"t.{quote(column)} = v.{name}::{sql_type}")
     sql = (
         f"UPDATE {table.rows} AS t SET {', '.join(assign)}"
         f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new + fresh)})"
         f" WHERE {' AND '.join(same)}"
-        f" RETURNING pg_current_xact_id()::xid::text, {', '.join(f'v.{name}' for name in keys)}"
+        f" RETURNING pg_current_xact_id()::xid::text, {' OR '.join(kept)}, {', '.join(f'v.{name}' for name in keys)}"
     )
     columns: list[Sequence[str | None]] = [*zip(*(change.key for change in changes))]
     for side in ("old", "new"):
@@ -305,7 +351,8 @@ def _compare_and_set(
             columns.append(target.kind.elements(values))
     columns += [tuple(change.derived.get(name) for change in changes) for name in search]
     rows = database.rows(sql, [array(values) for values in columns], table=table.label)
-    return {row[1:] for row in rows}, [row[0] for row in rows[:1]]
+    written = {row[2:] for row in rows if not row[1]}
+    return written, [row[0] for row in rows[:1] if len(written) == len(rows)]
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:

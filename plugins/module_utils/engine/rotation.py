@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
-from . import census, child, discovery, functions, plan, project, schemes
+from . import census, child, discovery, functions, lease, plan, project, schemes
 from .database import Database
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
-from .reencryption import UNTHROTTLED, Rewriting, Work, reencrypt
+from .reencryption import ALL, UNTHROTTLED, Rewriting, Share, Work, reencrypt
 from .throttle import Throttle
 from .workers import Crew, Stop
 
@@ -33,6 +33,8 @@ class Request:
     ignore: Sequence[str] = ()
     label: str = ""
     run: str = ""  # the run whose lock to share before anything is looked at; none for one that writes nothing
+    step: str = ""  # of that run: what an earlier one left behind is waited for
+    leased: bool = True  # whether the lease must not be another run's
     keys_from: str = "the key store"
     base: str = "current"  # the stage everything was under when the open rotation began
     env_file: str | None = None
@@ -40,6 +42,7 @@ class Request:
     direct: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict
     )  # by alias: host and port of the server itself
+    aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
 
     @property
@@ -101,6 +104,7 @@ class Application:
         stop: Stop | None = None,
         stop_at_unreadable: bool = True,
         throttle: Throttle = UNTHROTTLED,
+        share: Share = ALL,
     ) -> None:
         """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
         stop = stop or Stop()
@@ -108,7 +112,8 @@ class Application:
         if any(scheme.functions for scheme in self.keyring.tried):
             workers = 1  # they have one process per key set
         for database, survey in self.parts:
-            Journal(database, self.keyring, survey.found).prepare()
+            with database.gate():  # several hosts may be about to make it
+                Journal(database, self.keyring, survey.found).prepare()
             rewriting = Rewriting(
                 survey.found,
                 self.keyring,
@@ -119,7 +124,7 @@ class Application:
                 stopped=lambda: stop.asked,
             )
             crew = Crew(workers, rewriting.batches, database.another, stop)
-            reencrypt(database, rewriting, crew, work, key_id)
+            reencrypt(database, rewriting, crew, work, key_id, share)
 
     def refuse_made_of_keys(self, destination: str) -> None:
         """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so.
@@ -146,7 +151,7 @@ class Application:
         surveys = [survey for _, survey in self.parts]
         if not any(survey.found or survey.fixed for survey in surveys):
             self.refuse_unproved()
-        notices: list[dict[str, str]] = []
+        notices = list(plan.other_databases())
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)
             notices += plan.unproved(survey)
@@ -167,7 +172,7 @@ def opened(request: Request) -> Iterator[Application]:
         processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)
         databases = []
-        for alias in project.aliases():
+        for alias in request.aliases or project.aliases():
             database = Database(alias, request.label, request.direct.get(alias, {}))
             databases.append(stack.enter_context(contextlib.closing(database)))
         feeds = project.feeds(request.key_sets.values())
@@ -182,7 +187,9 @@ def opened(request: Request) -> Iterator[Application]:
         if not databases:
             raise RotationError("E_DB_REPLICA")
         for database in databases if request.run else ():
-            database.lock(request.run)
+            database.lock(request.run, request.step)
+            if request.leased:
+                lease.refuse_other(database, request.run)
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]

@@ -142,8 +142,9 @@ class Watched:
         except OSError as exc:
             self.problems.append(RotationError("E_MONITOR_LOG", source=f"unit {unit}", reason=exc.strerror))
             return None
-        if shown.returncode or any(words in shown.stderr for words in BLIND):
-            reason = f"journalctl ended with {shown.returncode}" if shown.returncode else "not allowed to"
+        blind = any(words in shown.stderr for words in BLIND)
+        if shown.returncode or blind:
+            reason = "this user may not read the journal" if blind else f"journalctl ended with {shown.returncode}"
             self.problems.append(RotationError("E_MONITOR_LOG", source=f"unit {unit}", reason=reason))
             return None
         lines = shown.stdout.splitlines()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..engine import census, rotation
@@ -52,11 +52,11 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     }
     problems: list[RotationError] = []
     # Before the application's settings put anything into our environment, and before a census makes it slower.
-    measures = [response.of_url(url, params["tries"]) for url in params["urls"]]
+    measures = [response.of_url(url, params["host"], params["tries"]) for url in params["urls"]]
     with memory.changed(kept=kept) as seen:
         watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
         new = watched.look(params["log_files"], params["log_units"])
-        picture["logs"] = {**_since(seen, params["looker"], watched.totals(), picture["time"]), "just_now": new}
+        picture["logs"] = _since(seen, params["looker"], watched.totals(), picture["time"], looked_at=new)
         known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
     picture["rotation"] = known
     picture["logs"]["unreadable"] = len(watched.problems)
@@ -121,12 +121,16 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
     return found, problems, opening
 
 
-def _since(seen: dict[str, Any], looker: str, totals: dict[str, dict[str, int]], time: str) -> dict[str, Any]:
-    """Counts since the last look of the same looker: the timer and a person each have their own."""
+def _since(
+    seen: dict[str, Any], looker: str, totals: dict[str, dict[str, int]], time: str, *, looked_at: Collection[str]
+) -> dict[str, Any]:
+    """Counts since the last look of the same looker, for the logs ``looked_at``: the timer and a person each have
+    their own."""
     last = seen.setdefault("lookers", {}).get(looker, {"time": None, "totals": {}})
     since = {
         source: {pattern: count - last["totals"].get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
         for source, counts in totals.items()
+        if source in looked_at
     }
     seen["lookers"][looker] = {"time": time, "totals": totals}
     return {"since": last["time"], "new": since, "totals": totals}
@@ -159,7 +163,7 @@ def _finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]
 
 
 def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
-    if not picture["logs"]["totals"]:
+    if not picture["logs"]["new"] and not picture["logs"]["unreadable"]:
         yield (
             "no log was looked at: set key_rotation_log_files or key_rotation_log_units to where the application writes"
             " its errors"

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .response import milliseconds
+from .response import OPENING, milliseconds
 
 
 def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
@@ -61,7 +61,7 @@ def percent(ratio: float) -> str:
 
 def _response(picture: Mapping[str, Any]) -> Iterator[str]:
     for measure in picture["response"]:
-        unit = "per value" if measure["what"] == "decryption" else f"median of {measure['tries']}"
+        unit = "per value" if measure["what"] == OPENING else f"median of {measure['tries']}"
         now = "no answer" if measure["seconds"] is None else f"{milliseconds(measure['seconds'])} {unit}"
         if measure["baseline"] is None:
             against = "the baseline from now on" if measure["seconds"] is not None else "no baseline"

@@ -6,7 +6,8 @@ The values of each version are one version of the secret, a flat JSON object, so
 AWSPREVIOUS give other readers what they expect. Its id, and with it the idempotency token of its put, is derived from
 the rotation id. A label of its own keeps it: AWS deletes versions without any. The index is a version too, under the
 label HISTORY. AWS has no check-and-set, but takes no other content under an id it has seen: the id of an index is
-derived from the id of the one it replaces, so of two successors the second is refused.
+derived from the id of the one it replaces, so of two successors the second is refused. A tag of the secret has the head
+of the newest record.
 
 Source: the API reference of AWS Secrets Manager (PutSecretValue, UpdateSecretVersionStage).
 """
@@ -28,6 +29,7 @@ with contextlib.suppress(ImportError):  # key_store.open_store tells it
     from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoRegionError
 
 HISTORY = "HISTORY"
+ANCHOR = "key_rotation_record"
 OURS = "rotation "  # begins the label by which a version of values is kept, and known as ours
 # In this order: AWS moves AWSPREVIOUS by itself where AWSCURRENT moves.
 LABELS = {"pending": "AWSPENDING", "current": "AWSCURRENT", "previous": "AWSPREVIOUS"}
@@ -81,6 +83,14 @@ class SecretsManager(ServerStore):
             wanted = None if key_id is None else _id(history.version(key_id).rotation_id)
             if wanted != now and (wanted or label != "AWSCURRENT"):  # which AWS does not let go of
                 self._move(label, now, wanted)
+
+    def anchor(self) -> str | None:
+        tags = {tag["Key"]: str(tag["Value"]) for tag in self._described().get("Tags", ())}
+        return tags.get(ANCHOR)
+
+    def set_anchor(self, head: str) -> None:
+        tags = [{"Key": ANCHOR, "Value": head}]
+        self._ask("TagResource", lambda client: client.tag_resource(SecretId=self._secret, Tags=tags))
 
     def refuse_unsafe(self) -> None:
         """Raise E_STORE_STANDBY where the secret is a replica of another region's, E_STORE_FOREIGN as read_index."""

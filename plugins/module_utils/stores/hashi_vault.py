@@ -6,7 +6,7 @@
 never drops any, a policy without ``update`` keeps them from being overwritten, and ``destroy`` removes those of one
 version alone. The stages are not kept in custom metadata, which has no check-and-set in HashiCorp Vault, nor as KV
 versions of one path: whoever reads that without a version would be given the pending keys. Custom metadata of the index
-repeats them for people and monitors.
+repeats them for people and monitors, and has the head of the newest record.
 
 The answers' form: the KV version 2 API of the Vault documentation, seen on OpenBao 2.7.
 """
@@ -28,6 +28,7 @@ with contextlib.suppress(ImportError):  # key_store.open_store tells it
     import requests
     from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
+ANCHOR = "record"
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
@@ -117,13 +118,42 @@ class HashiVault(ServerStore):
 
     def show_stages(self) -> None:
         stages = self._index().stages
-        shown = {stage: stages.get(stage, "none") for stage in STAGES}
+        self._show({stage: stages.get(stage, "none") for stage in STAGES})
+
+    def anchor(self) -> str | None:
+        return self._shown().get(ANCHOR)
+
+    def set_anchor(self, head: str) -> None:
+        self._show({ANCHOR: head})
+
+    def _shown(self) -> dict[str, str]:
+        """The custom metadata of the index."""
+        answer = self._ask(
+            f"{self._mount}/metadata/{self._secret}",
+            lambda client: client.secrets.kv.v2.read_secret_metadata(self._secret, mount_point=self._mount),
+        )
+        return dict((answer.get("data") or {}).get("custom_metadata") or {})
+
+    def _show(self, members: Mapping[str, str]) -> None:
+        shown = {**self._shown(), **members}  # what is written replaces all of it
         self._ask(
             f"{self._mount}/metadata/{self._secret}",
             lambda client: client.secrets.kv.v2.update_metadata(
                 self._secret, custom_metadata=shown, mount_point=self._mount
             ),
         )
+
+    def unwritable(self) -> str | None:
+        """By what the token may do, which the policy `default` of both servers lets it ask (sys/capabilities-self)."""
+        paths = [f"{self._mount}/data/{self._secret}", f"{self._mount}/data/{self._secret}/-"]
+        try:
+            told = self._ask("sys/capabilities-self", lambda client: client.sys.get_capabilities(paths=paths))
+        except RotationError as exc:
+            if exc.code != "E_STORE_DENIED":
+                raise
+            return None
+        denied = [path for path in paths if told.get(path) and not {"create", "root"} & set(told[path])]
+        return f"this login may not write {' and '.join(denied)}" if denied else None
 
     def refuse_unsafe(self) -> None:
         """Raise E_STORE_EXPIRES where the mount or the index has KV delete what is put after a time."""

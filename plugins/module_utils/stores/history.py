@@ -44,6 +44,10 @@ class Version:
     def keys(self) -> KeySet:
         return KeySet(self.values)
 
+    def described(self) -> dict[str, Any]:
+        """All of it but the values."""
+        return {name: value for name, value in asdict(self).items() if name != "values"}
+
 
 @dataclass
 class History:
@@ -56,6 +60,7 @@ class History:
     versions: list[Version] = field(default_factory=list)
     stages: dict[str, str] = field(default_factory=dict)
     revision: Any = field(default=None, compare=False, repr=False)
+    record: dict[str, str] = field(default_factory=dict, repr=False)  # what a store in one file keeps for the record
 
     @classmethod
     def from_document(cls, path: str, document: Any) -> History:
@@ -65,9 +70,10 @@ class History:
                 raise RotationError("E_STORE_FORMAT", path=path, found=f"format {int(document['format'])}")
             versions = [Version(**version) for version in document["versions"]]
             stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
+            record = {name: str(value) for name, value in document.get("record", {}).items()}
         except (KeyError, TypeError, ValueError, AttributeError):
             raise RotationError("E_STORE_FORMAT", path=path, found="members missing") from None
-        return cls(path, versions, stages)
+        return cls(path, versions, stages, record=record)
 
     def as_document(self) -> dict[str, object]:
         """The history as a store keeps it, values included."""
@@ -75,6 +81,7 @@ class History:
             "format": FORMAT,
             "stages": dict(self.stages),
             "versions": [asdict(version) for version in self.versions],
+            **({"record": dict(self.record)} if self.record else {}),
         }
 
     def version(self, key_id: str) -> Version:
@@ -171,6 +178,11 @@ class History:
             if version.rotation_id == rotation_id:
                 version.outcome = COMPLETED
 
+    def replacement(self, key_id: str) -> Version:
+        """The version of the completed rotation that put it in the place of this one. Raises E_STORE_STAGE."""
+        later_ones = self.versions[self.versions.index(self.version(key_id)) + 1 :]
+        return next((version for version in later_ones if version.outcome == COMPLETED), self.stage("current"))
+
     def destroy(self, key_id: str, *, compromised: bool) -> Version:
         """The values of a version are gone for good; all else of it stays. Raises E_VERSION_*."""
         version = self.version(key_id)
@@ -186,13 +198,47 @@ class History:
         return version
 
     def destination(self, direction: str) -> str:
-        """The stage that every value is to be under, for ``rotate`` or ``rollback``. Raises E_NOTHING_TO_ROLL_BACK."""
+        """The stage that every value is to be under, for ``rotate`` or ``rollback``.
+
+        Raises E_NOTHING_TO_ROLL_BACK, or E_PREVIOUS_DESTROYED.
+        """
         promoted = "pending" not in self.stages
         if direction == "rotate":
             return "current" if self.open_rotation and promoted else "pending"
         if promoted and "previous" not in self.stages:
+            self._refuse_destroyed()
             raise RotationError("E_NOTHING_TO_ROLL_BACK", path=self.path)
         return "previous" if promoted else "current"
+
+    def _refuse_destroyed(self) -> None:
+        """Raise E_PREVIOUS_DESTROYED where the version before the current one is there by name alone."""
+        kept = [version for version in self.versions if version.outcome != ROLLED_BACK]
+        for before, version in zip(kept, kept[1:]):
+            if version.key_id == self.stages.get("current") and before.destroyed:
+                raise RotationError(
+                    "E_PREVIOUS_DESTROYED",
+                    rotation_id=version.rotation_id,
+                    key_id=before.key_id,
+                    when=before.destroyed,
+                )
+
+    def to_roll_back(self, asked: str | None) -> str:
+        """The rotation that a rollback takes back, the last one; ``asked`` is the one that the operator names.
+
+        Raises E_NOTHING_TO_ROLL_BACK, E_PREVIOUS_DESTROYED, E_ROLLED_BACK, or E_OPTION for another one.
+        """
+        self.destination("rollback")
+        last, newest = self.last.rotation_id, self.versions[-1]
+        if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
+            raise RotationError("E_ROLLED_BACK", rotation_id=newest.rotation_id, earlier=last)
+        if asked and asked != last:
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_id",
+                found=f"is {asked}, and the last rotation is {last}",
+                advice="Only the last rotation can be rolled back.",
+            )
+        return last
 
     def key_sets(self) -> dict[str, dict[str, str]]:
         """The values of every version that has any by its stage, those without one as ``older-`` and their key id."""
@@ -205,3 +251,14 @@ class History:
 def now() -> str:
     """The time as records and stores write it: UTC, ISO 8601, to the second."""
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def at(moment: float) -> str:
+    """A time in seconds since 1970 in the same form."""
+    return f"{datetime.datetime.fromtimestamp(moment, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def later(time: str, days: int) -> str:
+    """So many days after a time, both as ``now`` writes them."""
+    moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
+    return f"{moved:%Y-%m-%dT%H:%M:%SZ}"

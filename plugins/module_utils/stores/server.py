@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import sshsig
 from ..errors import NOTHING_CHANGED, RotationError
 from .history import History, Version
 from .store import UNKNOWN, Store
@@ -22,6 +23,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRIES = 2
 MOST_SECONDS = 3600
 ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
+SIGNING = "record signing"  # where the signing key lies among the values: no rotation's id has a blank
 UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
 
 
@@ -60,6 +62,14 @@ class ServerStore(Store):
 
     def stage(self, stage: str) -> Version:
         return self._filled(self._index().stage(stage))
+
+    def signing_key(self) -> str:
+        found = self.read_values(SIGNING)
+        if found is None:
+            self.refuse_unsafe()
+            found = {"key": sshsig.new_key()}
+            self._put_values(SIGNING, found)
+        return found["key"]
 
     def _filled(self, version: Version) -> Version:
         values = self.read_values(version.rotation_id)

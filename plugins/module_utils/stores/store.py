@@ -46,6 +46,25 @@ class Store(abc.ABC):
     def destroy_values(self, rotation_id: str) -> None:
         """Remove the values of a version that the history calls destroyed. Doing it again changes nothing."""
 
+    @abc.abstractmethod
+    def anchor(self) -> str | None:
+        """The head of the record that was written last, as it was put here. Raises E_STORE_*."""
+
+    @abc.abstractmethod
+    def set_anchor(self, head: str) -> None:
+        """Keep the head of a record: up to 150 letters, digits, blanks and ``._-``. Raises E_STORE_*."""
+
+    @abc.abstractmethod
+    def signing_key(self) -> str:
+        """The key that signs records (``sshsig``), made by the first call and ever after the same. Raises E_STORE_*."""
+
+    def unwritable(self) -> str | None:
+        """Why it cannot be written, as far as that shows without a write; None where nothing is seen against it.
+
+        Raises E_STORE_*.
+        """
+        return None
+
     @contextlib.contextmanager
     def change(self) -> Iterator[History]:
         """Load, let the caller change, then save and read back.

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from .. import atomic_file
+from .. import atomic_file, sshsig
 from ..errors import NOTHING_CHANGED, RotationError
 from .history import History
 from .store import UNKNOWN, Store
@@ -58,6 +58,26 @@ class VaultFile(Store):
 
     def destroy_values(self, rotation_id: str) -> None:
         """Nothing is left to do: the file was replaced by one without them."""
+
+    def anchor(self) -> str | None:
+        return self.load().record.get("head")
+
+    def set_anchor(self, head: str) -> None:
+        with self.change() as history:
+            history.record["head"] = head
+
+    def signing_key(self) -> str:
+        found = self.load().record.get("signing_key")
+        if found is None:
+            with self.change() as history:
+                found = history.record.setdefault("signing_key", sshsig.new_key())
+        return found
+
+    def unwritable(self) -> str | None:
+        folder = self._folder
+        while not os.path.exists(folder):
+            folder = os.path.dirname(folder)
+        return None if os.access(folder, os.W_OK) else f"{folder} cannot be written"
 
     def _text(self) -> bytes | None:
         try:

@@ -12,6 +12,7 @@ for name in (
     "django-cryptography-django5",
     "django-secured-fields",
     "django-encrypted-json-fields",
+    "django-simple-history",
 ):
     sys.path.append(str(Path(os.environ["KEY_ROTATION_LIBRARIES"]) / name))
 

@@ -13,7 +13,7 @@ from ..conftest import CHECKOUT
 
 ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
 # What one role leaves to another; everything else comes from the operator.
-HANDED_ON = {"record_opened", "checklist_census", "rotation_reencrypted"}
+HANDED_ON = {"record_opened", "checklist_census", "rotation_reencrypted", "verification_before"}
 
 
 GLOBALS = {"undef"}  # Ansible's own, in every template
@@ -37,7 +37,7 @@ def read_by(value: Any) -> set[str]:
 
 def test_there_are_roles():
     runbook = {"checklist", "backup", "keys", "maintenance", "rotation", "verification", "rollback", "record"}
-    assert runbook | {"plan", "monitoring"} == set(ROLES)
+    assert runbook | {"plan", "monitoring", "retirement", "restore"} == set(ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -90,7 +90,15 @@ def test_the_same_variable_of_the_operator_has_the_same_default_in_every_role(ro
             assert not operators or theirs == value, (name, other)
 
 
-READING = ["plan", "checklist", "rotation", "verification", "rollback", "monitoring"]  # roles that look at the data
+READING = [
+    "plan",
+    "checklist",
+    "rotation",
+    "verification",
+    "rollback",
+    "monitoring",
+    "retirement",
+]  # roles that look at the data
 
 
 @pytest.mark.parametrize("role", READING)
@@ -124,7 +132,7 @@ KEYS = {"keys": "settings", "dialect": "dialect", "store": "store"}
 @pytest.mark.parametrize("role", READING)
 def test_each_task_that_opens_the_application_is_given_the_same_of_it(role):
     modules = {f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "reencrypt")}
-    modules.add("tetech.key_rotation.monitoring_probe")
+    modules |= {"tetech.key_rotation.monitoring_probe", "tetech.key_rotation.application_reading"}
     for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
         for block in yaml.safe_load(path.read_text(encoding="utf-8")):
             opening = [task for task in block.get("block", []) if modules & set(task)]
@@ -156,7 +164,7 @@ def test_the_plan_that_is_written_is_the_one_that_a_rotation_is_held_against():
     assert (written["state"], matched["state"]) == ("written", "matched")
     assert read("plan", "defaults/main.yml")["plan_file"] == "{{ key_rotation_plan | default(none) }}"
     assert read("checklist", "defaults/main.yml")["checklist_plan_file"] == "{{ key_rotation_plan | default(none) }}"
-    same = {name for name in written if name not in ("state",)}
+    same = {name for name in written if name not in ("state", "require_approval")}
     assert {name: written[name].replace("plan_", "", 1) for name in same if isinstance(written[name], str)} == {
         name: matched[name].replace("checklist_", "", 1).replace("plan_file", "file")
         for name in same
@@ -184,23 +192,37 @@ def test_the_processes_are_looked_at_on_every_host_with_all_that_the_operator_sa
 
 def modules(role: str, entry: str) -> list[str]:
     """The modules of an entry point, in order."""
-    (block,) = read(role, f"tasks/{entry}.yml")
+    block = read(role, f"tasks/{entry}.yml")[0]
     return [name.rsplit(".", 1)[-1] for task in block["block"] for name in task if "key_rotation" in name]
 
 
 def test_the_processes_are_looked_at_when_the_env_file_is_and_the_application_runs_again():
     assert modules("verification", "census") == ["key_version", "process_keys", "django_census"]
-    assert modules("verification", "running") == ["process_keys"]
+    assert modules("verification", "running")[0] == "process_keys"
 
 
 def test_the_data_is_proved_before_the_application_writes_again():
     played = yaml.safe_load((CHECKOUT / "playbooks/rotate.yml").read_text(encoding="utf-8"))[0]["tasks"]
-    (rotating,) = [task["block"] for task in played if "block" in task]
-    roles = [task["ansible.builtin.import_role"] for task in rotating]
-    assert [(role["name"].rsplit(".", 1)[-1], role.get("tasks_from", "main")) for role in roles] == [
+    (rotating,) = [task["block"] for task in played[0]["block"] if "block" in task]
+    assert entries(rotating) == [
         ("maintenance", "stop"),
+        ("verification", "before"),
         ("rotation", "main"),
         ("verification", "main"),
         ("maintenance", "start"),
         ("verification", "running"),
     ]
+    assert entries(played[0]["block"])[:6] == [
+        ("record", "open"),
+        ("checklist", "main"),
+        ("rotation", "begin"),  # who is refused has stopped nothing, and made neither backup nor keys
+        ("monitoring", "picture"),
+        ("backup", "main"),
+        ("keys", "main"),
+    ]
+
+
+def entries(tasks: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The role and its entry point of each task that imports one."""
+    roles = [task["ansible.builtin.import_role"] for task in tasks if "block" not in task]
+    return [(role["name"].rsplit(".", 1)[-1], role.get("tasks_from", "main")) for role in roles]

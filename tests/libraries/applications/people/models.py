@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from django.db import models
 from fernet_fields import EncryptedCharField, EncryptedTextField
+from simple_history.models import HistoricalRecords
 
 
 class Person(models.Model):
     name = EncryptedCharField(max_length=200)
+    history = HistoricalRecords(history_user_id_field=models.IntegerField(null=True))  # a copy of every version
 
 
 class Employee(Person):
@@ -19,3 +21,13 @@ class Contact(Person):
 
     class Meta:
         proxy = True
+
+
+class Former(models.Model):
+    """Unmanaged: somebody else makes its table."""
+
+    name = EncryptedCharField(max_length=200)
+
+    class Meta:
+        managed = False
+        db_table = "former_people"

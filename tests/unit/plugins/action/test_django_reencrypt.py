@@ -45,3 +45,22 @@ def test_a_dry_run_before_there_is_a_version_asks_the_host_and_says_how_many(ree
     assert reencrypt("pending", check=True)["changed"] is True
     assert asked[0]["key_sets"] == {}
     assert "would re-encrypt 1,234 values" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "lost", [{"unreachable": True, "msg": "no route"}, {"error": {"code": "E_MODULE_DIED"}, "msg": "rc -9"}]
+)
+def test_after_a_host_was_lost_everything_is_looked_at_anew(reencrypt, asked, stored, lost, capsys):
+    done = {"work": {"seconds": 1}, "targets": []}
+    reencrypt("pending", examined=[{"table": "t"}], shares={"one": done, "two": lost})
+    assert "examined" not in asked[0]
+    assert "two was lost" in capsys.readouterr().out
+    reencrypt("pending", examined=[{"table": "t"}], shares={"one": done, "two": done})
+    assert asked[1]["examined"] == [{"table": "t"}]
+
+
+def test_what_one_host_refuses_is_the_error_of_the_step(reencrypt, asked):
+    error = {"code": "E_STOPPED", "what": "", "changed": "", "todo": ""}
+    found = reencrypt("pending", shares={"one": {"work": {}}, "two": {"error": error, "msg": "E_STOPPED: ..."}})
+    assert (found["failed"], found["error"], found["msg"]) == (True, error, "two: E_STOPPED: ...")
+    assert asked == []

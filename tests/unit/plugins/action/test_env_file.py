@@ -72,7 +72,7 @@ def test_a_rehearsal_leaves_the_file_and_no_key_anywhere(switch, stored, path, n
     left = [entry for entry in tmp_path.rglob("*") if entry.is_file()]
     assert [entry for entry in left if new_keys.values["SECRET_KEY"].encode() in entry.read_bytes()] == []
     record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
-    assert '"state": "prepared"' in record
+    assert '"state":"prepared"' in record
 
 
 def test_the_dialect_goes_to_the_host(switch, stored, path):

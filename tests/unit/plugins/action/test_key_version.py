@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from ansible_collections.tetech.key_rotation.plugins.action import key_version
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History, later
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import AnsibleVault, open_store
 
@@ -485,6 +486,28 @@ def test_a_version_that_something_needs_is_not_destroyed(
     assert history() == before
 
 
+def test_a_version_is_held_so_many_days_after_the_rotation_that_replaced_it(
+    version, completed, history, census, old_keys, monkeypatch
+):
+    asked = {"key_id": old_keys.key_id, "census": census(current=7), "hold_days": 30}
+    held = version("destroyed", "r2", **asked)
+    assert (code(held), "-e key_rotation_hold_days=0" in held["msg"]) == ("E_VERSION_HELD", True)
+    assert history().stage("previous").values == old_keys.values
+    monkeypatch.setattr(key_version, "now", lambda: later(history().stage("current").created, 31))
+    assert version("destroyed", "r2", check=True, **asked)["changed"] is True
+
+
+def test_the_versions_are_listed_without_their_values(version, completed, old_keys, new_keys):
+    listed = version("listed", "r2", check=True)
+    assert (listed["key_id"], listed["changed"]) == (old_keys.key_id, False)
+    assert [(each["key_id"], each["stage"]) for each in listed["versions"]] == [
+        (old_keys.key_id, "previous"),
+        (new_keys.key_id, "current"),
+    ]
+    assert old_keys.values["SECRET_KEY"] not in json.dumps(listed)
+    assert version("listed", "r2", check=True, key_id=new_keys.key_id)["key_id"] == new_keys.key_id
+
+
 def test_nothing_is_destroyed_while_a_rotation_is_open(version, completed, history, census, old_keys):
     version("pending", "r2")
     result = version("destroyed", "r2", key_id=old_keys.key_id, census=census())
@@ -542,3 +565,10 @@ def test_new_keys_that_the_env_file_could_not_hold_are_not_stored(version, histo
     result = version("pending", keys=[{"name": "KEYS", "keep": 1}], dialect="shell")
     assert code(result) == "E_KEY_DIALECT"
     assert list(history().stages) == ["current"]
+
+
+def test_how_new_keys_are_made_goes_into_the_record_once(version, adopted, tmp_path):
+    version("pending", keys=[{"name": "FIELD_KEY", "type": "hex"}])
+    version("pending", keys=[{"name": "FIELD_KEY", "type": "hex"}])
+    made = [event["generated"] for event in Record(str(tmp_path / "records"), "r1").events() if "generated" in event]
+    assert made == [[{"name": "FIELD_KEY", "rng": "os.urandom", "type": "hex", "bits": 256}]]

@@ -42,7 +42,7 @@ def test_processes_with_the_keys_of_the_stage_pass_and_stand_in_the_record(look,
     assert not result.get("failed")
     assert [(each["pid"], each["stale"]) for each in result["processes"]] == [(child.pid, False)]
     record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
-    assert f'"pid": {child.pid}' in record
+    assert f'"pid":{child.pid}' in record
     assert new_keys.values["SECRET_KEY"] not in record
 
 

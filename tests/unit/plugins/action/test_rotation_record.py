@@ -11,10 +11,12 @@ import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.action import rotation_record
+from ansible_collections.tetech.key_rotation.plugins.module_utils import chain
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import approval, clock, report
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
 
 NEW_ID = r"\d{8}T\d{6}Z-[0-9a-f]{4}"
@@ -158,7 +160,9 @@ def history_now(store_path, loader):
 
 
 def test_a_new_rotation_is_named_and_its_record_begun_with_why_and_who(run_action, events, capsys):
-    result = run_action("rotation_record", state="opened", reason="leak", authorization={"ticket": "OPS-7"})
+    result = run_action(
+        "rotation_record", state="opened", environment="demo", reason="leak", authorization={"ticket": "OPS-7"}
+    )
     said = {"changed": False, "resumed": False, "completed": False, "destination": "pending"}
     assert {name: result[name] for name in said} == said
     (event,) = events(result["rotation_id"])
@@ -168,7 +172,7 @@ def test_a_new_rotation_is_named_and_its_record_begun_with_why_and_who(run_actio
 
 
 def test_an_open_rotation_goes_on(run_action, stored, events, capsys):
-    result = run_action("rotation_record", state="opened")
+    result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["rotation_id"], result["resumed"], result["destination"]) == ("r1", True, "pending")
     assert [event["resumed"] for event in events("r1")] == [True]
     assert "Key rotation r1 (goes on)" in capsys.readouterr().out
@@ -178,20 +182,20 @@ def test_a_completed_rotation_is_not_begun_again(run_action, stored, events, sto
     with open_store({"path": store_path}, {}, loader).change() as history:
         history.promote()
         history.close("r1")
-    result = run_action("rotation_record", state="opened", rotation_id="r1")
+    result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     assert (result["completed"], result["destination"]) == (True, "current")
     assert events("r1") == []
 
 
 def test_a_dry_run_writes_no_record(run_action, stored, tmp_path):
-    assert run_action("rotation_record", state="opened", check=True)["rotation_id"] == "r1"
+    assert run_action("rotation_record", state="opened", environment="demo", check=True)["rotation_id"] == "r1"
     assert run_action("rotation_record", state="completed", rotation_id="r1", check=True)["changed"] is False
     assert not (tmp_path / "records").exists()
 
 
 def test_without_a_record_there_is_no_rotation(run_action, stored, tmp_path):
     (tmp_path / "records" / "r1" / "record.jsonl").mkdir(parents=True)
-    result = run_action("rotation_record", state="opened")
+    result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_WRITE")
 
 
@@ -213,7 +217,7 @@ def elsewhere(lease):
 @pytest.mark.parametrize("direction", ["rotate", "rollback"])
 def test_while_another_run_goes_on_none_is_begun(run_action, stored, events, elsewhere, direction, check):
     before = Path(elsewhere.path).read_bytes()
-    result = run_action("rotation_record", state="opened", direction=direction, check=check)
+    result = run_action("rotation_record", state="opened", environment="demo", direction=direction, check=check)
     assert (result["failed"], result["error"]["code"]) == (True, "E_RUNNING")
     assert "elsewhere.example" in result["msg"]
     assert events("r1") == []
@@ -224,14 +228,14 @@ def test_a_run_that_died_before_it_made_a_version_goes_on_as_the_same_rotation(r
     lease.take("r7", os.getppid())
     held = json.loads(Path(lease.path).read_text())
     Path(lease.path).write_text(json.dumps({**held, "started": "1"}))
-    assert run_action("rotation_record", state="opened")["rotation_id"] == "r7"
+    assert run_action("rotation_record", state="opened", environment="demo")["rotation_id"] == "r7"
 
 
 def test_a_rotation_that_is_asked_for_goes_before_one_that_died(run_action, lease):
     lease.take("r7", os.getppid())
     held = json.loads(Path(lease.path).read_text())
     Path(lease.path).write_text(json.dumps({**held, "started": "1"}))
-    assert run_action("rotation_record", state="opened", rotation_id="r8")["rotation_id"] == "r8"
+    assert run_action("rotation_record", state="opened", environment="demo", rotation_id="r8")["rotation_id"] == "r8"
 
 
 def test_a_rotation_that_was_ended_is_not_gone_on_with(at, history):
@@ -242,7 +246,7 @@ def test_a_rotation_that_was_ended_is_not_gone_on_with(at, history):
 
 def test_a_run_holds_the_lease_from_its_opening_to_its_end(run_action, stored, tmp_path, lease, monkeypatch):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rotate.yml",)}))
-    run_action("rotation_record", state="opened")
+    run_action("rotation_record", state="opened", environment="demo")
     assert json.loads(Path(lease.path).read_text())["pid"] == os.getppid()
     proved(Record(str(tmp_path / "records"), "r1"), previous="a" * 16, current="c" * 16)
     run_action("rotation_record", state="completed", rotation_id="r1")
@@ -250,7 +254,7 @@ def test_a_run_holds_the_lease_from_its_opening_to_its_end(run_action, stored, t
 
 
 def test_a_dry_run_takes_no_lease(run_action, stored, lease):
-    run_action("rotation_record", state="opened", check=True)
+    run_action("rotation_record", state="opened", environment="demo", check=True)
     assert not os.path.exists(lease.path)
 
 
@@ -264,7 +268,7 @@ def test_completing_closes_the_rotation_in_the_store_and_shows_the_summary(
     run_action, stored, events, history_now, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rotate.yml",)}))
-    run_action("rotation_record", state="opened")
+    run_action("rotation_record", state="opened", environment="demo")
     proved(Record(str(tmp_path / "records"), "r1"), previous="a" * 16, current="c" * 16)
     result = run_action("rotation_record", state="completed", rotation_id="r1")
     assert result["record"] == str(tmp_path / "records" / "r1" / "record.jsonl")
@@ -277,7 +281,7 @@ def test_a_rollback_is_closed_with_the_task_that_failed(
     run_action, stored, events, history_now, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rollback.yml",)}))
-    opened = run_action("rotation_record", state="opened", direction="rollback")
+    opened = run_action("rotation_record", state="opened", environment="demo", direction="rollback")
     assert (opened["rotation_id"], opened["destination"]) == ("r1", "current")
     proved(Record(str(tmp_path / "records"), "r1"), current="a" * 16)
     run_action("rotation_record", state="rolled_back", rotation_id="r1", failed_task="Switch | Write the keys")
@@ -298,7 +302,7 @@ def test_what_was_not_opened_is_not_closed(run_action, stored, history_now, tmp_
 
 def test_a_rotation_of_which_nothing_was_recorded_is_closed_too(run_action, stored, history_now, monkeypatch, capsys):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rotate.yml",)}))
-    run_action("rotation_record", state="opened")
+    run_action("rotation_record", state="opened", environment="demo")
     assert "failed" not in run_action("rotation_record", state="completed", rotation_id="r1")
     assert history_now().outcome("r1") == "completed"
     assert "Key rotation r1: COMPLETED" in capsys.readouterr().out
@@ -309,3 +313,202 @@ def test_an_id_that_leads_elsewhere_is_refused(run_action, stored, tmp_path, sta
     result = run_action("rotation_record", state=state, rotation_id="../../outside")
     assert (result["error"]["code"], "is no plain name" in result["msg"]) == ("E_OPTION", True)
     assert not (tmp_path / "records").exists()
+
+
+@pytest.fixture
+def store_now(store_path, loader):
+    return open_store({"path": store_path}, {}, loader)
+
+
+def test_a_run_says_where_the_records_stood_and_keeps_its_head_in_the_store(run_action, stored, events, store_now):
+    run_action("rotation_record", state="opened", environment="demo")
+    (first,) = events("r1")
+    assert "follows" not in first
+    assert store_now.anchor() == f"r1 1 {first['hash']}"
+    run_action("rotation_record", state="opened", environment="demo")
+    assert events("r1")[-1]["follows"] == f"r1 1 {first['hash']}"
+
+
+def test_the_code_that_ran_is_named(run_action, stored, events, checkout):
+    run_action("rotation_record", state="opened", environment="demo")
+    tool = events("r1")[-1]["tool"]
+    assert f"version: {tool['collection']}\n" in (checkout / "galaxy.yml").read_text()
+    assert re.fullmatch("[0-9a-f]{64}", tool["sha256"])
+    assert set(tool) == {"collection", "sha256", "ansible_core", "python"}
+
+
+def test_before_the_first_version_there_is_no_store_to_write_to(run_action, store_path):
+    run_action("rotation_record", state="opened", environment="demo")
+    assert not os.path.exists(store_path)
+
+
+def test_a_run_that_stops_is_closed_where_it_stopped(run_action, stored, events, store_now):
+    run_action("rotation_record", state="opened", environment="demo")
+    run_action("rotation_record", state="failed", rotation_id="r1", failed_task="Back up", error={"code": "E_PG_DUMP"})
+    failed = events("r1")[-1]
+    assert (failed["event"], failed["phase"], failed["failed_task"]) == ("rotate", "failed", "Back up")
+    assert failed["error"] == {"code": "E_PG_DUMP"}
+    assert {version["stage"] for version in failed["versions"]} == {"current", "pending"}
+    assert "CANARY" not in str(failed)
+    assert store_now.anchor().split(" ")[:2] == ["r1", "2"]
+
+
+def test_what_was_closed_already_is_not_closed_as_failed(run_action, stored, events):
+    run_action("rotation_record", state="opened", environment="demo", direction="rollback")
+    run_action("rotation_record", state="rolled_back", rotation_id="r1")
+    before = events("r1")
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    assert events("r1") == before
+
+
+def test_records_are_verified_against_the_store(run_action, stored, tmp_path, capsys):
+    assert run_action("rotation_record", state="verified")["records"] == []
+    run_action("rotation_record", state="opened", environment="demo")
+    (whole,) = run_action("rotation_record", state="verified")["records"]
+    assert (whole["rotation_id"], whole["signed"], whole["problems"]) == ("r1", 1, [])
+    (tmp_path / "records/r1/record.jsonl").write_text("")
+    result = run_action("rotation_record", state="verified")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
+    assert "it ends at line 0, and the anchor has seen line 1" in result["msg"]
+
+
+def test_verifying_makes_no_store_and_no_key(run_action, store_path, stored):
+    before = Path(stored).read_bytes()
+    run_action("rotation_record", state="verified")
+    assert Path(stored).read_bytes() == before
+
+
+@pytest.mark.parametrize("given", [{}, {"reason": "leak"}, {"authorization": {"who": "Ada"}}])
+def test_in_production_a_rotation_has_a_reason_and_an_authorization(run_action, given, tmp_path):
+    result = run_action("rotation_record", state="opened", **given)
+    assert (result["failed"], result["error"]["code"]) == (True, "E_AUTHORIZATION")
+    assert not (tmp_path / "records").exists()
+    assert not run_action("rotation_record", state="opened", check=True, **given).get("failed")
+
+
+def test_what_is_open_goes_on_and_back_without_asking_again(run_action, stored):
+    assert run_action("rotation_record", state="opened")["rotation_id"] == "r1"
+    assert run_action("rotation_record", state="opened", direction="rollback")["rotation_id"] == "r1"
+
+
+def test_where_an_approval_is_asked_for_none_begins_without(run_action, tmp_path):
+    options = {"environment": "demo", "require_approval": True, "plan": str(tmp_path / "plan.yml")}
+    result = run_action("rotation_record", state="opened", **options)
+    assert (result["failed"], result["error"]["code"]) == (True, "E_APPROVAL_MISSING")
+    assert not (tmp_path / "records").exists()
+
+
+def test_an_approval_goes_into_the_record(run_action, tmp_path, events, monkeypatch):
+    approved = approval.Approval("ab" * 32, "ada@example.org", "2026-01-02T03:04:05Z")
+    monkeypatch.setattr(approval, "verified", lambda path, signers, operator, hours: approved)
+    result = run_action("rotation_record", state="opened", environment="demo", require_approval=True)
+    (event,) = events(result["rotation_id"])
+    assert event["approval"] == {
+        "plan_hash": "ab" * 32,
+        "principal": "ada@example.org",
+        "time": "2026-01-02T03:04:05Z",
+    }
+
+
+def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, events, monkeypatch):
+    approved = approval.Approval("ab" * 32, "ada@example.org", "2026-01-02T03:04:05Z")
+    monkeypatch.setattr(approval, "verified", lambda path, signers, operator, hours: approved)
+    with store_now.change() as history:
+        history.promote()
+        history.close("r1")
+    options = {"state": "opened", "environment": "demo", "require_approval": True}
+    first = run_action("rotation_record", **options)["rotation_id"]
+    assert not run_action("rotation_record", **options).get("failed"), "that one has made nothing yet"
+    monkeypatch.setattr(History, "outcome", lambda self, rotation_id: "completed" if rotation_id == first else None)
+    result = run_action("rotation_record", **options)
+    assert (result["failed"], result["error"]["code"]) == (True, "E_APPROVAL_USED")
+    assert first in result["msg"]
+
+
+def test_a_channel_that_is_down_is_recorded_and_breaks_nothing(run_action, stored, events):
+    notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
+    assert not run_action("rotation_record", state="opened", notify=notify).get("failed")
+    assert not run_action("rotation_record", state="failed", rotation_id="r1", notify=notify).get("failed")
+    told = [event for event in events("r1") if event["event"] == "notification"]
+    assert [(event["phase"], event["about"]) for event in told] == [("failed", "started"), ("failed", "failed")]
+    assert "CANARY" not in str(told)
+
+
+def test_what_is_no_channel_stops_a_run_before_it_begins(run_action, stored, events):
+    result = run_action("rotation_record", state="opened", notify=[{"type": "slack"}])
+    assert (result["failed"], result["error"]["code"]) == (True, "E_NOTIFY")
+    assert events("r1") == []
+
+
+def test_at_each_end_there_is_a_page_and_it_can_be_made_again(run_action, stored, tmp_path):
+    run_action("rotation_record", state="opened")
+    page = Path(run_action("rotation_record", state="failed", rotation_id="r1")["report"])
+    assert page == tmp_path / "records/r1/report.html"
+    page.unlink()
+    assert run_action("rotation_record", state="reported", rotation_id="r1")["report"] == str(page)
+    assert page.exists()
+    assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
+    missing = run_action("rotation_record", state="reported", rotation_id="r9")
+    assert (missing["failed"], missing["error"]["code"]) == (True, "E_NO_RECORD")
+
+
+def test_a_page_that_cannot_be_made_breaks_nothing(run_action, stored, monkeypatch):
+    run_action("rotation_record", state="opened")
+    monkeypatch.setattr(report, "write", lambda record: 1 / 0)
+    result = run_action("rotation_record", state="failed", rotation_id="r1")
+    assert (result.get("failed"), result["report"]) == (None, None)
+
+
+def test_a_story_that_cannot_be_told_breaks_nothing(run_action, stored, events, monkeypatch):
+    def untold(record: Record) -> dict:
+        raise KeyError("CANARY")
+
+    monkeypatch.setattr(rotation_record, "story", untold)
+    notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
+    assert not run_action("rotation_record", state="opened", notify=notify).get("failed")
+    assert [event["event"] for event in events("r1")] == ["rotate"]
+
+
+@pytest.mark.parametrize("state", ["failed", "rolled_back"])
+def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(run_action, stored, tmp_path, state):
+    """Its own end signs what it finds: so the last line holds what the first one was."""
+    direction = "rotate" if state == "failed" else "rollback"
+    run_action("rotation_record", state="opened", environment="demo", direction=direction)
+    path = tmp_path / "records/r1/record.jsonl"
+    path.write_bytes(chain.link(b"", {**json.loads(path.read_text()), "actor": "nobody"}))
+    run_action("rotation_record", state=state, rotation_id="r1")
+    result = run_action("rotation_record", state="verified")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
+    assert "line 1 is not the one that line 2 of r1 has seen" in result["msg"]
+
+
+def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp_path):
+    run_action("rotation_record", state="opened", environment="demo", direction="rollback")
+    run_action("rotation_record", state="rolled_back", rotation_id="r1")
+    Record(str(tmp_path / "records"), "r1").append("database_lease", "done")
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    (whole,) = run_action("rotation_record", state="verified")["records"]
+    assert (whole["lines"], whole["signed"]) == (3, 3)
+
+
+@pytest.mark.parametrize(("head", "found"), [("", "is gone"), ("no head of anything at all", "is no head")])
+def test_a_head_that_was_taken_out_of_the_store_is_missed(run_action, stored, store_now, head, found):
+    run_action("rotation_record", state="opened", environment="demo")
+    with store_now.change() as history:
+        history.record["head"] = head
+    result = run_action("rotation_record", state="verified")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_ANCHOR")
+    assert found in result["msg"]
+
+
+def test_a_record_that_is_not_there_is_not_called_whole(run_action, stored):
+    run_action("rotation_record", state="opened", environment="demo")
+    result = run_action("rotation_record", state="verified", rotation_id="r9")
+    assert (result["failed"], result["error"]["code"]) == (True, "E_NO_RECORD")
+
+
+def test_rules_and_clock_go_into_the_record(run_action, stored, events, monkeypatch):
+    monkeypatch.setattr(clock, "seen", lambda: {"synced": True, "offset_ms": 0.4})
+    run_action("rotation_record", state="opened", environment="demo", policy="SEC-POL-7 v3")
+    (event,) = events("r1")
+    assert (event["policy_ref"], event["clock"]) == ("SEC-POL-7 v3", {"synced": True, "offset_ms": 0.4})

@@ -181,3 +181,13 @@ def test_a_list_whose_old_values_the_dialect_does_not_carry_is_refused_before_it
     assert refused.value.code == "E_KEY_DIALECT"
     assert "CANARY" not in str(refused.value)
     keygen.generate([{**keys[0], "destination": "/keys"}], current, dialect="shell")
+
+
+def test_how_values_are_made_is_said_without_them():
+    keys = [{"name": "A"}, {"name": "F", "type": "fernet"}, {"name": "H", "type": "hex", "bytes": 64}, {"name": "S"}]
+    assert keygen.described(keys, {"S": "CANARY"}) == [
+        {"name": "A", "rng": "os.urandom", "type": "token_urlsafe", "bits": 512},
+        {"name": "F", "rng": "os.urandom", "type": "fernet", "bits": 256},
+        {"name": "H", "rng": "os.urandom", "type": "hex", "bits": 512},
+        {"name": "S", "rng": "supplied"},
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -177,3 +178,24 @@ def test_an_environment_that_was_overwritten_is_told(start, tell):
     child = start(SECRET_KEY="a", OTHER="b")
     tell(child, "hide")
     assert processes.exported(processes.snapshot()[child.pid], ["SECRET_KEY"]) == ({}, True)
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_session_is_told_by_the_process_that_has_its_socket(family, address):
+    with socket.socket(family) as server, socket.socket(family) as client:
+        try:
+            server.bind((address, 0))
+        except OSError:
+            pytest.skip(f"this machine has no {address}")
+        server.listen()
+        client.connect(server.getsockname()[:2])
+        port = client.getsockname()[1]
+        sessions = [
+            {"pid": 1, "address": address, "port": port},
+            {"pid": 2, "address": "192.0.2.7", "port": port},
+            {"pid": 3, "address": "", "port": -1},
+        ]
+        mine, elsewhere, local = processes.with_holders(sessions)
+    assert mine["process"]["pid"] == os.getpid()
+    assert mine["process"]["name"] == processes.snapshot()[os.getpid()].name
+    assert (elsewhere["process"], local["process"]) == (None, None), "the same port of another host is somebody else's"

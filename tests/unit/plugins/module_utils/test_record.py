@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 import stat
 from pathlib import Path
 
@@ -41,6 +42,36 @@ def test_an_event_says_who_where_and_when(record, monkeypatch):
     assert event["rotation_id"] == "r1"
     assert len(event["time"]) == len("2026-01-02T03:04:05Z")
     assert event["time"].endswith("Z")
+
+
+def test_an_event_says_who_it_was_however_they_came(record, monkeypatch):
+    """PCI DSS 10.2.2: user, origin; the account that logged in stays visible behind sudo."""
+    monkeypatch.setenv("SUDO_USER", "ada")
+    monkeypatch.setenv("SSH_CLIENT", "192.0.2.7 50022 22")
+    record.append("rotate", "intent")
+    (event,) = record.events()
+    assert (event["sudo_user"], event["ssh_client"], event["actor_uid"]) == ("ada", "192.0.2.7", os.getuid())
+    assert event["monotonic_ns"] > 0
+
+
+def test_each_line_goes_to_syslog_as_ids_and_hashes_alone(record, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind(str(tmp_path / "log"))
+        monkeypatch.setattr(
+            "ansible_collections.tetech.key_rotation.plugins.module_utils.record.SYSLOG", syslog.getsockname()
+        )
+        record.append("rotate", "intent", reason="a leak")
+        said = syslog.recv(1000).decode()
+    (event,) = record.events()
+    assert said == f"<37>key_rotation: record r1 1 {event['hash']} rotate intent"
+
+
+def test_without_a_syslog_the_record_is_written_all_the_same(record, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "ansible_collections.tetech.key_rotation.plugins.module_utils.record.SYSLOG", str(tmp_path / "no")
+    )
+    record.append("rotate", "intent")
+    assert len(record.events()) == 1
 
 
 def test_numbers_go_on_in_a_later_run(record, tmp_path):

@@ -72,12 +72,15 @@ def test_a_place_that_cannot_be_written_is_no_error(clock):
     seen.end()
 
 
-class Replicas:
-    def __init__(self, *lags):
-        self.lags = list(lags)
+class Server:
+    def __init__(self, *lags, backlog=()):
+        self.lags, self.backlog = list(lags), list(backlog)
 
     def replica_lag(self):
         return self.lags.pop(0)
+
+    def wal_backlog(self):
+        return self.backlog.pop(0)
 
 
 @pytest.fixture
@@ -87,20 +90,51 @@ def slept(monkeypatch):
     return found
 
 
+def rested(server, worked=0.0, stopped=lambda: False, **options):
+    return list(throttle.Throttle(**options).rest(server, worked, stopped))
+
+
 def test_rest_is_in_proportion_to_the_work(slept):
-    throttle.Throttle(ratio=0.5).rest(Replicas(), 2.0, lambda: False)
+    assert rested(Server(), 2.0, ratio=0.5) == []
     assert slept == [1.0]
 
 
 def test_the_slowest_replica_is_waited_for(slept):
-    lags = Replicas(9.0, 5.0, 0.2)
-    throttle.Throttle(replica_lag=1.0).rest(lags, 0.0, lambda: False)
-    assert (slept, lags.lags) == ([0.0, 1.0, 1.0], [])
+    server = Server(9.0, 5.0, 0.2)
+    assert rested(server, replica_lag=1.0) == ["a replica that is 9 s behind", "a replica that is 5 s behind"]
+    assert (slept, server.lags) == ([0.0, 1.0, 1.0], [])
+
+
+def test_wal_that_nobody_took_yet_is_waited_for(slept):
+    server = Server(backlog=[2_000 << 20, 900 << 20])
+    assert rested(server, wal_backlog=1000) == ["2,000 MB of WAL to be archived or fetched"]
+    assert slept == [0.0, 1.0]
 
 
 def test_a_wish_to_stop_ends_every_wait(slept, tmp_path):
     pause = tmp_path / "pause"
     pause.touch()
     asked = iter([False, False, True])
-    throttle.Throttle(pause_file=str(pause)).rest(Replicas(), 0.0, lambda: next(asked))
+    assert rested(Server(), 0.0, lambda: next(asked), pause_file=str(pause)) == [f"the pause file {pause}"] * 2
     assert slept == [0.0, 1.0, 1.0]
+
+
+def test_who_watches_is_told_what_the_work_waits_for(clock):
+    seen = progress.Progress("r1", {"profile.name": 300})
+    seen.add(Batch("profile", waits_for="the pause file /p"))
+    assert seen.as_document()["waits_for"] == "the pause file /p"
+    seen.add(batch(profile__name=1))
+    assert seen.as_document()["waits_for"] == ""
+
+
+def test_the_size_of_a_batch_follows_from_what_the_last_ones_took():
+    pace = throttle.Pace(0.25)
+    assert pace.rows(1000) == 1000
+    pace.took(1000, 2.5)
+    assert pace.rows(1000) == 100
+    for _ in range(20):
+        pace.took(100, 0.05)
+    assert 450 < pace.rows(1000) <= 500
+    pace.took(1, 60.0)
+    assert pace.rows(1000) == 1
+    assert throttle.Pace(0).rows(1000) == 1000

@@ -183,3 +183,9 @@ def test_what_the_journal_knows_to_be_done_is_left(translate, target, two_keys, 
     assert translate.rewriting.changes([target], page, known) == []
     with pytest.raises(RotationError, match="E_UNREADABLE"):
         translate.rewriting.changes([target], page, {("profile.name", "1"): "0" * 16})
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3, 7])
+def test_every_span_is_of_exactly_one_host(hosts):
+    shares = [reencryption.Share(number, hosts) for number in range(hosts)]
+    assert all(sum(share.has(turn) for share in shares) == 1 for turn in range(50))

@@ -47,7 +47,7 @@ def test_a_plan_of_nothing_is_refused_and_one_of_other_keys_alone_is_made(monkey
     asked = []
     monkeypatch.setattr(rotation.discovery, "refuse_unproved", lambda *given: asked.append(given))
     monkeypatch.setattr(rotation.plan, "document", lambda *given: "the plan")
-    for name in ("notices", "unproved", "left_out", "secret_names"):
+    for name in ("other_databases", "notices", "unproved", "left_out", "secret_names"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
     part = Part(**found)

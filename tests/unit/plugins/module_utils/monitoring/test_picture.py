@@ -32,6 +32,7 @@ def params(tmp_path):
         "metrics_file": None,
         "census": False,
         "urls": [],
+        "host": None,
         "tries": 1,
         "slower": 2.0,
         "baseline": "keep",
@@ -57,6 +58,16 @@ def test_each_looker_counts_since_its_own_last_look(params, tmp_path):
     assert codes(picture.take({**params, "looker": "timer"}, kept=True)) == ["E_MONITOR_LOG_ERRORS"]
     assert codes(picture.take({**params, "looker": "timer"}, kept=True)) == []
     assert picture.take(params, kept=True)["logs"]["new"] == {str(log): {"InvalidToken": 3}}
+
+
+def test_a_log_that_was_not_looked_at_is_not_said_to_be_well(params, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("")
+    picture.take(params, kept=True)
+    log.unlink()
+    seen = picture.take(params, kept=True)
+    assert seen["logs"]["new"] == {}
+    assert any("no log was looked at" in note for note in seen["warnings"])
 
 
 def test_a_look_that_is_not_kept_remembers_nothing(params, tmp_path):

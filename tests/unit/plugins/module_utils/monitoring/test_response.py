@@ -15,6 +15,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     status, seconds = 200, 0.0
 
     def do_GET(self):
+        self.hosts.append(self.headers["Host"])
         time.sleep(self.seconds)
         self.send_response(self.status)
         self.end_headers()
@@ -27,7 +28,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     """An address, and the class whose ``status`` and ``seconds`` say how it answers."""
-    answers = type("Answers", (Answers,), {})
+    answers = type("Answers", (Answers,), {"hosts": []})
     made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answers)
     threading.Thread(target=made.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{made.server_port}/health/?token=CANARY", answers
@@ -38,7 +39,7 @@ def server():
 def test_the_median_of_the_tries_is_measured_and_no_secret_of_the_address_is_shown(server):
     url, answers = server
     answers.seconds = 0.02
-    measured = response.of_url(url, 3)
+    measured = response.of_url(url, None, 3)
     assert 0.02 <= measured["seconds"] < 1
     assert (measured["tries"], measured["errors"]) == (3, 0)
     assert measured["what"].endswith("/health/")
@@ -48,19 +49,25 @@ def test_the_median_of_the_tries_is_measured_and_no_secret_of_the_address_is_sho
 def test_an_answer_that_is_an_error_is_no_answer(server):
     url, answers = server
     answers.status = 503
-    measured = response.of_url(url, 10)
+    measured = response.of_url(url, None, 10)
     assert (measured["seconds"], measured["errors"], measured["error"]) == (None, 3, "HTTP 503")
 
 
+def test_the_host_is_sent_that_the_application_answers_to(server):
+    url, answers = server
+    response.of_url(url, "shop.example.org", 1)
+    assert answers.hosts == ["shop.example.org"]
+
+
 def test_where_nobody_listens_it_is_not_tried_for_ever():
-    measured = response.of_url("http://127.0.0.1:9/", 10)
+    measured = response.of_url("http://127.0.0.1:9/", None, 10)
     assert (measured["seconds"], measured["tries"], measured["error"]) == (None, 3, "ConnectionRefusedError")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "127.0.0.1/health", "http://", "http://h:x/", "http://u:p@h/"])
 def test_what_is_no_address_is_refused(url):
     with pytest.raises(RotationError, match="E_OPTION"):
-        response.of_url(url, 1)
+        response.of_url(url, None, 1)
 
 
 def measure(what: str, seconds: float | None, errors: int = 0) -> dict[str, object]:

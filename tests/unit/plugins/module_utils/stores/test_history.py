@@ -182,10 +182,10 @@ def test_a_version_is_destroyed_once_and_may_turn_out_compromised_later(third, o
     assert third.destroy(old_keys.key_id, compromised=False).state == "destroyed compromised"
 
 
-def test_the_previous_version_may_be_destroyed_and_then_there_is_nothing_to_roll_back_to(third, new_keys, third_keys):
+def test_the_previous_version_may_be_destroyed_and_then_a_rollback_says_so(third, new_keys, third_keys):
     third.destroy(new_keys.key_id, compromised=False)
     assert third.stages == {"current": third_keys.key_id}
-    assert code(third.destination, "rollback") == "E_NOTHING_TO_ROLL_BACK"
+    assert code(third.destination, "rollback") == "E_PREVIOUS_DESTROYED"
 
 
 def test_what_is_in_use_or_may_be_rolled_back_to_is_not_destroyed(at, third_keys, old_keys, new_keys):

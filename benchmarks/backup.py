@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long do a backup and its proof take, and how much memory?
+
+    make bench-backup              # 1000 MB that do not compress, and 100,000 profiles of three encrypted fields
+    make bench-backup MB=100
+
+The backup is encrypted with age. Needs age and age-keygen.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from reencrypt import CHECKOUT, describe_machine
+
+PROFILES = 100_000
+# A kilobyte of hexadecimal digits a row, from all over a megabyte of them: no two rows near each other share any.
+BALLAST = """
+CREATE TABLE ballast AS
+  WITH digits AS MATERIALIZED (SELECT string_agg(md5(k::text), '') AS all_of_them FROM generate_series(1, 32768) k)
+  SELECT n AS id, substr(all_of_them, (n::bigint * 7919 %% 1047000)::int + 1, 960) AS body
+  FROM digits, generate_series(1, {rows}) n
+"""
+
+
+def main() -> None:
+    describe_machine()
+    megabytes = int(sys.argv[1])
+    folder = Path(tempfile.mkdtemp(prefix="key_rotation_"))
+    folder.chmod(0o755)
+    make = [sys.executable, str(CHECKOUT / "examples/demo/setup.py"), str(folder)]
+    sizes = ["--profiles", str(PROFILES), "--restaurants", "1", "--pending", "1"]
+    try:
+        subprocess.run([*make, *sizes], check=True, stdout=subprocess.DEVNULL)
+        measure(folder, megabytes)
+    finally:
+        subprocess.run([*make, "--stop"], check=True, stdout=subprocess.DEVNULL)
+        shutil.rmtree(folder)
+
+
+def measure(folder: Path, megabytes: int) -> None:
+    sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
+    from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, dotenv, postgresql, proof
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import contents, rotation
+
+    project = folder / "food_ordering"
+    identity = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+    recipients = age.recipients_of(identity)
+    keys = dotenv.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
+    with rotation.opened(rotation.Request(str(project), None, {"current": keys}, label="benchmark")) as application:
+        ((database, survey),) = application.parts
+        database.execute(BALLAST.format(rows=megabytes * 1000))
+        database.execute("VACUUM ANALYZE")
+        database.execute("CHECKPOINT")
+        tools = postgresql.find_tools(None, database.server_major())
+        one = backup.Backup(str(folder / "backups"), "benchmark")
+        print(f"\n{database.size() / 1e6:,.0f} MB in the database, PostgreSQL {database.server_version()}", flush=True)
+        started = time.perf_counter()
+        contents.take(database)
+        tell("counts and hashes of every table alone", started)
+        started = time.perf_counter()
+        described = one.dump(tools, database, recipients, key_ids=[], settings={})
+        tell("backup: counts, hashes, pg_dump, age", started)
+        print(f"  {'on the disk':<52} {described['size'] / 1e6:9,.0f} MB", flush=True)
+        started = time.perf_counter()
+        made = proof.prove(
+            one, described, database, tools, survey.found, application.keyring, kind="full", identity=identity
+        )
+        tell("proof: restore, counts, hashes, every value opened", started)
+        print(f"  {'rows compared, values opened':<52} {made['proof']['rows']:9,} {made['proof']['tokens']:9,}")
+    memory = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"  {'memory at most: this process, pg_dump or another':<52} {memory[0]:9} MB {memory[1]:9} MB")
+
+
+def tell(what: str, started: float) -> None:
+    print(f"  {what:<52} {time.perf_counter() - started:9.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""application_commands on the controller: keep the record of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..module_utils.module import COMMANDS_OPTIONS
+from ..plugin_utils.action import RotationAction
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        options = self.options(COMMANDS_OPTIONS)
+        names = ("commands", "project_dir", "timeout", "rotation_id")
+        return self.on_host("application_commands", {name: options[name] for name in names})
+
+    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+        return {"purpose": args.get("purpose", "verification")}

@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""application_reading on the controller: hand over the current keys, find the picture of an interrupted rotation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils.errors import RotationError
+from ..module_utils.module import READING_OPTIONS
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        options = self.options(READING_OPTIONS)
+        if options["state"] == "taken" and (earlier := self._earlier(args)) is not None:
+            return {"changed": False, "picture": earlier}
+        history = self.store(options).load()
+        version = history.made_by(options["rotation_id"])
+        if version is None:
+            raise RotationError(
+                "E_OPTION",
+                name="rotation_id",
+                found=f"is {options['rotation_id']}, and the store has no version of it",
+                advice="Make its keys first.",
+            )
+        asked = {name: value for name, value in options.items() if name not in ("store", "record_dir")}
+        result = self.on_host(
+            "application_reading",
+            {
+                **asked,
+                "key_sets": {"current": dict(history.stage("current").values)},
+                "base": "current",
+                "digest_key": version.keys.digest_key.hex(),
+            },
+        )
+        for line in summary.reading(result.get("picture")):
+            display.display(line)
+        return result
+
+    def _earlier(self, args: dict[str, Any]) -> dict[str, Any] | None:
+        """The picture from before the first write of a rotation that is gone on with; empty where none was taken."""
+        picture: dict[str, Any] = {}
+        for event in self.record(args).events():
+            if event["event"] == "application_reading" and event["phase"] == "done":
+                picture = picture or event.get("picture", {})
+            if event["event"] == "django_reencrypt":
+                return picture
+        return None

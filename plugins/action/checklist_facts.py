@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""checklist_facts on the controller: hand over the keys, and set the host's clock against this one's."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..module_utils.module import FACTS_OPTIONS
+from ..plugin_utils.action import RotationAction
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        options = self.options(FACTS_OPTIONS)
+        history = self.store(options).load()
+        asked = {name: value for name, value in options.items() if name != "store"}
+        result = self.on_host("checklist_facts", {**asked, "key_sets": history.key_sets(), "base": history.base})
+        if "facts" in result:
+            here = time.time()
+            result["facts"]["skew"] = result["facts"]["clock"] - here
+            for database in result["facts"]["databases"]:
+                database["skew"] = database["clock"] - here
+        return result

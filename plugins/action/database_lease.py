@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""database_lease on the controller: say who this run is, and judge whether the run that holds the lease is dead."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils import lease
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        self.refuse_other_run(args)
+        asked = {name: value for name, value in args.items() if name != "record_dir"}
+        asked["holder"] = lease.holder(str(args["rotation_id"]), os.getppid())  # the process of ansible-playbook
+        result = self.on_host("database_lease", asked)
+        if result.get("failed") and args["state"] == "returned":
+            return self._kept(result)
+        while held := result.pop("held", None):
+            if lease.alive(held):
+                raise lease.leased(held["alias"], held)
+            result = self.on_host("database_lease", {**asked, "over": held})
+        return result
+
+    def _kept(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A run that could not give it back is over all the same."""
+        error = result.get("error", {"code": "", "what": str(result.get("msg"))})
+        display.warning(
+            f"The lease of the databases was not given back: {error['code']}: {error['what']}. The next run of this "
+            f"control node takes it over; one of another needs DELETE FROM {lease.TABLE}"
+        )
+        return {"changed": False}

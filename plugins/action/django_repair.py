@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""django_repair on the controller: hand the keys and the age identity to the host, and say what was repaired."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+from ..plugin_utils.key_store import read_identity
+
+display = Display()
+OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
+
+
+class ActionModule(RotationAction):
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        return f"restore the backup {args['backup']} beside the database, and repair from it what can be"
+
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        history = self.store(args).load()
+        asked = {name: value for name, value in args.items() if name not in OURS}
+        asked.update(key_sets=history.key_sets(), base=history.base)
+        asked["identity"] = read_identity(args.get("identity_file"), self._loader)
+        asked["run"] = self.run_name()
+        result = self.on_host("django_repair", asked)
+        for line in summary.repaired(result):
+            display.display(line)
+        return result

@@ -1,0 +1,36 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""monitoring_program: ansible.builtin.copy of a file that is made on the spot."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils.program import program
+
+
+class ActionModule(ActionBase):
+    _VALID_ARGS = frozenset({"path"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        self.validate_argument_spec({"path": {"type": "str", "required": True}})
+        with tempfile.NamedTemporaryFile() as made:
+            made.write(program())
+            made.flush()
+            task = self._task.copy()
+            task.args = {"src": made.name, "dest": self._task.args["path"], "mode": "0644"}
+            copy = self._shared_loader_obj.action_loader.get(
+                "ansible.legacy.copy",
+                task=task,
+                connection=self._connection,
+                play_context=self._play_context,
+                loader=self._loader,
+                templar=self._templar,
+                shared_loader_obj=self._shared_loader_obj,
+            )
+            result: dict[str, Any] = copy.run(task_vars=task_vars)
+        return result

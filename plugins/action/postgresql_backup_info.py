@@ -1,0 +1,22 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""postgresql_backup_info on the controller: show what the host found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        result = self.on_host("postgresql_backup_info", args)
+        for line in summary.kept_backups(result.get("backups", [])):
+            display.display(line)
+        return result

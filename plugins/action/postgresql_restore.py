@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""postgresql_restore on the controller: hand the keys and the age identity to the host, and say what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+from ..plugin_utils.key_store import read_identity
+
+display = Display()
+OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
+
+
+class ActionModule(RotationAction):
+    @property
+    def recorded(self) -> bool:  # type: ignore[override]
+        """A look belongs to no rotation yet."""
+        return self._task.args.get("state") != "examined"
+
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        if args.get("state") == "dropped":
+            return f"drop {', '.join(result['dropped'])}"
+        return f"put the backup of {result['backup']['snapshot']['time']} in the place of the database in use"
+
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        history = self.store(args).load()
+        asked = {name: value for name, value in args.items() if name not in OURS}
+        asked.update(key_sets=history.key_sets(), base=history.base)
+        asked["identity"] = read_identity(args.get("identity_file"), self._loader)
+        result = self.on_host("postgresql_restore", asked)
+        for line in summary.restored(result):
+            display.display(line)
+        return result

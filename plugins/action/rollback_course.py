@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rollback_course on the controller: hold what was seen against the store, and say which way back there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils import course
+from ..module_utils.errors import RotationError
+from ..module_utils.module import COURSE_OPTIONS
+from ..module_utils.rotation_id import checked
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK")
+
+
+class ActionModule(RotationAction):
+    recorded = False  # it only looks; the record is opened with what it says
+
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        options = self.options(COURSE_OPTIONS)
+        found, refusal = self._found(options)
+        chosen = course.choose(found)
+        if "targets" not in options["census"] and chosen.name != "restore":
+            return _failed(options["census"])
+        if refusal and chosen.name not in ("restore", "repair", "settle"):
+            raise refusal
+        if chosen.name == "restore" and not found.backup and "msg" in options["backup"]:
+            return _failed(options["backup"])
+        rotate = summary.command(self.variables, "rotate")
+        does = course.DOES[chosen.name].format(rotation_id=found.rotation_id, rotate=rotate)
+        will = "Would" if self._task.check_mode else "Will"
+        display.display(f"Course {chosen.name}: {chosen.reason}. {will} {does}.")
+        return {
+            "changed": False,
+            "course": chosen.name,
+            "reason": chosen.reason,
+            "does": does,
+            "rotation_id": found.rotation_id,
+            "destination": found.destination,
+        }
+
+    def _found(self, options: dict[str, Any]) -> tuple[course.Found, RotationError | None]:
+        """All that was seen; and why no rotation can be taken back, where none can: rows may be all the same."""
+        backup = options["backup"].get("backup") or {}
+        asked = checked(options["rotation_id"]) if options["rotation_id"] else None
+        rows = options["prefer"] in ("restore", "repair") or bool(options["done"])  # then it is a backup that is named
+        refusal = None
+        try:
+            history = self.store(options).load()
+            said = course.of_store(history, None if rows else asked, self.lease(options).left_over())
+        except RotationError as exc:
+            if exc.code not in NO_ROTATION:
+                raise
+            refusal, said = exc, {"rotation_id": asked or backup.get("rotation_id") or "", "destination": None}
+        found = course.Found(
+            **said,
+            **course.of_census(options["census"], said["rotation_id"]),
+            files=options["files"],
+            lost=options["backup"].get("missing") or [],
+            backup=backup["snapshot"]["time"] if backup else "",
+            prefer=options["prefer"],
+            done=options["done"],
+        )
+        return found, refusal
+
+
+def _failed(result: dict[str, Any]) -> dict[str, Any]:
+    """The failure of a look, told by the one who needed it."""
+    return {"failed": True, **{name: result.get(name) for name in ("msg", "error")}}

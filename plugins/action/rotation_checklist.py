@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rotation_checklist on the controller: judge what the hosts have shown, and say all of it at once."""
+
+from __future__ import annotations
+
+import datetime
+import glob
+import json
+import os
+from typing import Any
+
+from ansible.release import __version__ as ansible_version
+from ansible.utils.display import Display
+
+from ..module_utils import atomic_file
+from ..module_utils.errors import RotationError
+from ..module_utils.module import CHECKLIST_OPTIONS
+from ..module_utils.record import FILE_NAME, Record
+from ..plugin_utils import checklist
+from ..plugin_utils.action import RotationAction
+from ..plugin_utils.checks.item import Seen
+from ..plugin_utils.key_store import expand
+from ..plugin_utils.tool import tool
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        options = self.options(CHECKLIST_OPTIONS)
+        seen = self._seen(options)
+        items = checklist.judged(seen, options["accept"])
+        for line in checklist.table(items):
+            display.display(line)
+        result = {
+            "changed": False,
+            "items": [item.as_result() for item in items],
+            "plan_hash": seen.plan.get("plan", {}).get("hash"),
+            "collection": seen.collection,
+            "environment": options["environment"],
+        }
+        if not self._task.check_mode:
+            self._write(options, result)
+        try:
+            checklist.refuse(items)
+        except RotationError as exc:
+            result.update(failed=True, **exc.as_result())
+        return result
+
+    def _seen(self, options: dict[str, Any]) -> Seen:
+        shown = self.variables["hostvars"]
+        hosts = list(self.variables["ansible_play_hosts_all"])
+        names = ("keys", "processes", "health", "facts")
+        results = {host: {name: shown[host].get(f"__checklist_{name}", {}) for name in names} for host in hosts}
+        first = shown[hosts[0]]
+        return Seen(
+            hosts={
+                host: {name: found for name, found in each.items() if found and not found.get("skipped")}
+                for host, each in results.items()
+            },
+            census=first.get("checklist_census", {}),
+            plan=first.get("__checklist_plan", {}),
+            backup=first.get("__checklist_backup", {}),
+            lease=first.get("__checklist_lease", {}),
+            df=first.get("__checklist_database", {}).get("stdout_lines") or [],
+            options={**options, "store_unwritable": self._unwritable(options), "resumed": self._resumed()},
+            now=datetime.datetime.now(datetime.timezone.utc),
+            collection=tool()["collection"],
+            rehearsals=rehearsals(self._rehearsal_records(options)),
+            versions={"ansible-core": ansible_version},
+        )
+
+    def _resumed(self) -> bool:
+        opened: dict[str, Any] = self.variables.get("record_opened", {})
+        return bool(opened.get("resumed"))
+
+    def _unwritable(self, options: dict[str, Any]) -> str | None:
+        """Why the store cannot be written. What stands against reading it is told of the keys."""
+        try:
+            return self.store(options).unwritable()
+        except RotationError:
+            return None
+
+    def _rehearsal_records(self, options: dict[str, Any]) -> str:
+        """The records of staging: by default those beside an inventory of that name, next to this one."""
+        if options["rehearsal_records"]:
+            return expand(options["rehearsal_records"])
+        here = self._records(options)
+        inventory = str(self.variables.get("inventory_dir"))
+        return here.replace(inventory, os.path.join(os.path.dirname(inventory), "staging"), 1)
+
+    def _write(self, options: dict[str, Any], result: dict[str, Any]) -> None:
+        path = os.path.join(os.path.dirname(self.record(options).path), "checklist.json")
+        try:
+            atomic_file.replace(path, json.dumps(result, indent=2).encode("utf-8") + b"\n")
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=path, reason=exc.strerror) from None
+        result["path"] = path
+
+
+def rehearsals(folder: str) -> list[dict[str, Any]]:
+    """Each completed rotation in staging of these records, by what its last checklist says."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*", FILE_NAME))):
+        events = Record(folder, os.path.basename(os.path.dirname(path))).events()
+        done = [event for event in events if event["phase"] == "done"]
+        lists = [
+            event for event in done if event["event"] == "rotation_checklist" and event["environment"] == "staging"
+        ]
+        closed = [event for event in done if event["event"] in ("rotate", "rollback")]
+        if lists and closed and closed[-1]["event"] == "rotate":
+            last = lists[-1]
+            found.append(
+                {
+                    "rotation_id": last["rotation_id"],
+                    "time": closed[-1]["time"],
+                    "plan_hash": last["plan_hash"],
+                    "collection": last["collection"],
+                }
+            )
+    return found

@@ -1,0 +1,97 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands of the application and of its operator. Of what they print, only codes and counts leave this file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from .errors import RotationError
+
+NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
+_ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
+_ERRORS = re.compile(r"(\d+)\s+(?:errors?|failures?|invalid)\b", re.IGNORECASE)
+_FAILED = re.compile(r"\bFAIL(?:ED|URE)?\b")
+_SHARE = re.compile(r"(\d+)/(\d+) records? passed")
+
+
+def check() -> dict[str, int]:
+    """``manage.py check --deploy``: how often each message id came, and its exit code as ``exit code``."""
+    return of_check(*_said("check", deploy=True))
+
+
+def of_check(rc: int, text: str) -> dict[str, int]:
+    """What is kept of that command's exit code and output."""
+    return {**Counter(_ID.findall(text)), "exit code": rc}
+
+
+def verify_encryption() -> dict[str, int]:
+    """The application's own command: what it counts as wrong, since such commands end with 0 whatever they find."""
+    return of_verify_encryption(*_said("verify_encryption"))
+
+
+def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
+    """What is kept of that command's exit code and output."""
+    return {
+        "exit code": rc,
+        "errors": sum(map(int, _ERRORS.findall(text))),
+        "words of failure": len(_FAILED.findall(text)),
+        "records not passed": sum(max(int(total) - int(passed), 0) for passed, total in _SHARE.findall(text)),
+    }
+
+
+def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[dict[str, Any]]:
+    """Each command of an operator in the project's folder; its program, exit code and seconds. Nothing else of it.
+
+    Raises E_COMMAND at the first that does not end with 0.
+    """
+    done = []
+    for number, argv in enumerate(commands, 1):
+        begun = time.monotonic()
+        rc = _ended(argv, project_dir, seconds)
+        program = os.path.basename(argv[0])
+        if rc:
+            raise RotationError("E_COMMAND", number=number, program=program, rc=rc)
+        done.append({"program": program, "rc": rc, "seconds": round(time.monotonic() - begun, 1)})
+    return done
+
+
+def _said(name: str, **options: Any) -> tuple[int, str]:
+    """Exit code and output of a command of the application, in this process.
+
+    One of its own would inherit our environment, and with it the keys that the settings have read into that.
+    """
+    from django.core.management import CommandError, call_command
+
+    said, rc = io.StringIO(), 0
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            call_command(name, stdout=said, stderr=said, no_color=True, **options)
+        except CommandError as exc:  # a failed check is one, and its messages are its text
+            said.write(str(exc))
+            rc = getattr(exc, "returncode", 1)
+        except SystemExit as exc:
+            rc = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+        except Exception:  # noqa: BLE001 - whatever the application raises; its text could hold a value
+            rc = 1
+    return rc, said.getvalue()
+
+
+def _ended(argv: Sequence[str], folder: str, seconds: int) -> int:
+    none = subprocess.DEVNULL
+    try:
+        return subprocess.run(
+            list(argv), cwd=folder, stdin=none, stdout=none, stderr=none, timeout=seconds, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return TIMED_OUT
+    except OSError:
+        return NOT_FOUND

@@ -1,0 +1,177 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which way back there is: from what is found, never from what somebody believes (facts/postgresql-backup.md 2.5)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .stores.history import ROLLED_BACK, History
+
+UNREADABLE = "unreadable"  # the census's class of a token that opens under no version
+# SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
+# index corrupted, undefined table and column, system and io error.
+RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")
+
+
+class Course(NamedTuple):
+    """What is to be done, and why, in words that a person reads."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was seen before anything is done. ``values`` are counts of the census by class, ``files`` the stage that
+    each host's files hold, ``lost`` the tables that the newest backup has and the database has not."""
+
+    rotation_id: str
+    destination: str | None  # the stage to go back to; None where no rotation has made a version to take back
+    taken_back: str | None = None  # the stage that the rotation made
+    open: bool = False
+    rolled_back: bool = False  # in the store already
+    begun: bool = False  # by a run that died before it made a version
+    values: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    migration: str = ""  # the file of a migration that the rotation made
+    lost: Sequence[str] = ()
+    damage: str = ""  # why the census could not be taken, where that is the database's own fault
+    backup: str = ""  # the snapshot's time; empty where there is none
+    prefer: str = ""
+    done: Sequence[str] = ()  # courses that this run has gone already
+
+    @property
+    def unreadable(self) -> int:
+        return self.values.get(UNREADABLE, 0)
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Hosts whose files do not hold the keys to go back to."""
+        return [host for host, stage in self.files.items() if stage != self.destination]
+
+    @property
+    def written(self) -> int:
+        """Values under the keys that are taken back."""
+        return self.values.get(self.taken_back or "", 0)
+
+
+class Rule(NamedTuple):
+    """A course, when it is taken, and why: the first that fits counts."""
+
+    course: str
+    fits: Callable[[Found], Any]
+    reason: Callable[[Found], str]
+
+
+def _mixed(found: Found) -> str:
+    parts = [f"{found.written:,} values are under the keys of rotation {found.rotation_id}"] * bool(found.written)
+    parts += [f"the keys of {', '.join(found.elsewhere)} are not those before"] * bool(found.elsewhere)
+    parts += [f"the rotation made the migration {found.migration}"] * bool(found.migration)
+    parts += [f"{found.unreadable:,} values open under no version and stay as they are"] * bool(found.unreadable)
+    return ", and ".join(parts) or "the store says that the rotation was switched"
+
+
+def _to_settle(found: Found) -> bool:
+    """Whether no rotation is to be taken back, but values may be under other keys than the current ones."""
+    if found.destination is None:
+        return bool(found.done) or found.prefer == "repair"
+    back = set(found.values) <= {found.destination, "empty", UNREADABLE}  # the data has gone back already
+    return not found.open and not back and (found.prefer == "repair" or "restore" in found.done)
+
+
+def _restorable(found: Found) -> bool:
+    return "restore" not in found.done
+
+
+RULES = (
+    Rule(
+        "restore",
+        lambda found: _restorable(found) and found.prefer == "restore",
+        lambda found: "it was asked for by name",
+    ),
+    Rule(
+        "restore",
+        lambda found: _restorable(found) and found.lost,
+        lambda found: f"the database has lost {', '.join(found.lost)}",
+    ),
+    Rule(
+        "restore",
+        lambda found: _restorable(found) and found.damage,
+        lambda found: f"the database cannot be read: {found.damage}",
+    ),
+    Rule(
+        "repair",
+        lambda found: found.unreadable and found.backup and "repair" not in found.done,
+        lambda found: f"{found.unreadable:,} values open under no version, and there is a backup of {found.backup}",
+    ),
+    Rule("settle", _to_settle, lambda found: "no rotation is to be taken back"),
+    Rule(
+        "forwards",
+        lambda found: found.prefer == "forwards" and found.open,
+        lambda found: f"rotation {found.rotation_id} is open, and you prefer to finish it",
+    ),
+    Rule("nothing", lambda found: found.rolled_back, lambda found: "it was rolled back, all but the end of its record"),
+    Rule("nothing", lambda found: found.begun, lambda found: "it was ended before it made a key: nothing was written"),
+    Rule(
+        "discard",
+        lambda found: (
+            found.taken_back == "pending" and not found.written and not found.elsewhere and not found.migration
+        ),
+        lambda found: "no value is under its keys, and every host has the keys before",
+    ),
+    Rule("backwards", lambda found: True, _mixed),
+)
+
+
+# What each does, for a person.
+DOES = {
+    "restore": "restore the backup beside the database, say what would be lost, and swap the two",
+    "repair": "write what the backup has for them, where the rest of their rows is the same, and then look again",
+    "settle": "bring every value under the current keys by the engine, and prove it",
+    "nothing": "close the record of rotation {rotation_id}, and change nothing else",
+    "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
+    "discard": "take the pending version of rotation {rotation_id} back in the store",
+    "backwards": "bring every value back by the engine, write the keys before to every .env file, prove it, and make "
+    "their version current in the store",
+}
+
+
+def choose(found: Found) -> Course:
+    """The course for what was found: the first of RULES that fits."""
+    return next(Course(rule.course, rule.reason(found)) for rule in RULES if rule.fits(found))
+
+
+def of_store(history: History, asked: str | None, left_over: str | None) -> dict[str, Any]:
+    """What the store says of the rotation to take back, as members of ``Found``.
+
+    ``left_over`` is the rotation of a run that died. Where it made no version, the rotation before it is nobody's
+    business, unless it is ``asked`` for. Raises what History.to_roll_back raises.
+    """
+    if left_over and asked in (None, left_over):
+        made = history.made_by(left_over)
+        if made is None or made.outcome == ROLLED_BACK:
+            return {"rotation_id": left_over, "destination": None, "begun": made is None, "rolled_back": bool(made)}
+    rotation_id = history.to_roll_back(asked)
+    return {
+        "rotation_id": rotation_id,
+        "destination": history.destination("rollback"),
+        "taken_back": "pending" if "pending" in history.stages else "current",
+        "open": history.open_rotation == rotation_id,
+    }
+
+
+def of_census(census: Mapping[str, Any], rotation_id: str) -> dict[str, Any]:
+    """What a census says, as members of ``Found``; nothing where it failed for another reason than ruin."""
+    if "targets" not in census:
+        error = census.get("error") or {}
+        ruined = error.get("code") == "E_SCAN" or any(f"SQLSTATE {state}" in error.get("what", "") for state in RUINED)
+        return {"damage": error["what"]} if ruined else {}
+    values: Counter[str] = Counter()
+    for target in census["targets"]:
+        values.update(target["classes"])
+    made = census.get("migrations") or {}
+    return {"values": values, "migration": made.get(rotation_id) or made.get("") or ""}

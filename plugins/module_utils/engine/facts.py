@@ -1,0 +1,167 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an application host and its databases say of themselves, for the checklist to judge. Nothing here judges.
+
+Everything is read through the application's own connection, by views that every role may read. What this role may not
+see is None.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..errors import RotationError
+from .database import Database
+from .keyring import Keyring
+from .migration import NAME
+from .tokens import Opened
+
+SAMPLE = 500  # tokens that are made and opened, and rows that are written, to see how fast it goes
+PLAINTEXT = b"forty bytes of text, as a field may have"
+
+# Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
+# (facts/django-encryption.md, section 3; read in their source, run on Django 4.2, 5.2 and 6.1).
+SIGNERS = {
+    "rest_framework_simplejwt": (False, "access and refresh tokens end, unless SIGNING_KEY is set"),
+    "dj_rest_auth": (False, "JWT logins end"),
+    "allauth.headless": (False, "JWT logins end"),
+    "allauth.mfa": (False, "trusted browsers are asked again"),
+    "allauth.account": (True, "links that confirm an address end"),
+    "django_q": (False, "queued and scheduled tasks cannot be read: let the queue run empty first"),
+    "two_factor": (False, "remembered devices are asked again"),
+    "trench": (False, "tokens of logins that are half done end"),
+    "wagtail.images": (False, "signed image addresses end, in pages, caches and mails"),
+    "mfa": (False, "trusted devices are asked again"),
+    "sesame": (True, "login links end"),
+}
+
+
+def of_database(database: Database) -> dict[str, Any]:
+    """Connections, archiving, replication slots, replicas and the clock of one database's server."""
+    used, limit = database.rows(
+        "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
+        " least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,"
+        " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user),"
+        " (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()))"
+    )[0]
+    return {
+        "alias": database.alias,
+        "server": database.rows("SELECT current_setting('server_version')")[0][0].split()[0],
+        "clock": float(database.rows("SELECT extract(epoch FROM clock_timestamp())::float")[0][0]),
+        "connections": {"used": int(used), "limit": int(limit)},
+        "bytes": database.size(),
+        "archive_fails": _or_none(
+            database,
+            "SELECT current_setting('archive_mode') <> 'off' AND last_failed_time IS NOT NULL"
+            " AND last_failed_time > coalesce(last_archived_time, '-infinity') FROM pg_stat_archiver",
+        ),
+        "slots": [
+            {"name": name, "active": active, "bytes": int(kept or 0), "state": state}
+            for name, active, kept, state in database.rows(
+                "SELECT slot_name::text, active, CASE WHEN pg_is_in_recovery() THEN 0 ELSE"
+                " pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) END, coalesce(wal_status, '')"
+                " FROM pg_replication_slots ORDER BY slot_name"
+            )
+        ],
+        "max_slot_wal_bytes": _or_none(
+            database,
+            "SELECT CASE WHEN setting::bigint < 0 THEN NULL ELSE setting::bigint * 1048576 END"
+            " FROM pg_settings WHERE name = 'max_slot_wal_keep_size'",
+        ),
+        "replica_lag": database.replica_lag(),
+    }
+
+
+def _or_none(database: Database, sql: str) -> Any:
+    try:
+        found = database.rows(sql)
+    except RotationError:
+        return None
+    return found[0][0] if found else None
+
+
+def speed(database: Database, keyring: Keyring, schemes: Sequence[str]) -> dict[str, Any]:
+    """Seconds for one value by scheme, made and opened by one process, and for one row written. Nothing stays.
+
+    The rows are those of a temporary table, in a transaction that is rolled back. Without the right to make one, what
+    a row takes is None.
+    """
+    ciphers: dict[str, float] = {}
+    token = b""
+    for scheme in schemes:
+        cipher = keyring.cipher(scheme, "current")
+        count = 20 if keyring.schemes[scheme].functions else SAMPLE
+        begun = time.monotonic()
+        with contextlib.suppress(RotationError):
+            plaintext = b"s" + PLAINTEXT if keyring.schemes[scheme].functions else PLAINTEXT
+            tokens = cipher.seal_all([Opened(plaintext)] * count)
+            cipher.open_all(tokens)
+            token = max(token, *tokens, key=len)
+            ciphers[scheme] = (time.monotonic() - begun) / count
+    return {"values": ciphers, "row": _row(database, "x" * len(token))}
+
+
+def _row(database: Database, text: str) -> float | None:
+    with contextlib.suppress(RotationError), _rolled_back(database):
+        database.execute("CREATE TEMPORARY TABLE key_rotation_speed (id int PRIMARY KEY, token text) ON COMMIT DROP")
+        database.execute("INSERT INTO key_rotation_speed SELECT n, %s FROM generate_series(1, %s) n", (text, SAMPLE))
+        begun = time.monotonic()
+        database.execute("UPDATE key_rotation_speed SET token = token || 'y' WHERE token = %s", (text,))
+        return (time.monotonic() - begun) / SAMPLE
+    return None
+
+
+@contextlib.contextmanager
+def _rolled_back(database: Database) -> Iterator[None]:
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+
+
+def pending_migrations() -> list[str]:
+    """Migrations of the application that no database has had yet, each as app.name; those of rotations are none."""
+    from django.db import DEFAULT_DB_ALIAS, connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    own = [migration for migration, _ in plan if not migration.name.endswith(NAME)]
+    return [f"{migration.app_label}.{migration.name}" for migration in own]
+
+
+def secret_key_users() -> dict[str, Any]:
+    """What of Django and of known packages signs with SECRET_KEY here, and how many tasks wait in a queue of such."""
+    from django.apps import apps
+    from django.conf import settings
+
+    engine = settings.SESSION_ENGINE.rsplit(".", 1)[-1] if apps.is_installed("django.contrib.sessions") else ""
+    packages = [name for name in SIGNERS if any(_is(config.name, name) for config in apps.get_app_configs())]
+    fallbacks = len(getattr(settings, "SECRET_KEY_FALLBACKS", ()))
+    own_jwt = "SIGNING_KEY" in (getattr(settings, "SIMPLE_JWT", None) or {})
+    return {
+        "sessions": engine,
+        "logins": apps.is_installed("django.contrib.auth"),
+        "packages": [
+            name for name in packages if not (own_jwt and name in ("rest_framework_simplejwt", "dj_rest_auth"))
+        ],
+        "fallbacks": fallbacks,
+        "queued": _queued(),
+    }
+
+
+def _is(installed: str, name: str) -> bool:
+    return installed == name or installed.startswith(f"{name}.")
+
+
+def _queued() -> int:
+    """Tasks of django-q2 that wait, or are scheduled."""
+    from django.apps import apps
+
+    if not apps.is_installed("django_q"):
+        return 0
+    return sum(apps.get_model("django_q", name)._base_manager.count() for name in ("OrmQ", "Schedule"))

@@ -1,0 +1,225 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the application itself reads: every value of every model with encrypted columns, through its own models.
+
+This process is the application, started under its env file as that is. A column is read by its field where that
+decrypts, and by the properties and descriptors of the model that are made from it. What is read is kept as a digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import inspect
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import RotationError
+from .discovery import Target
+from .fields import table_of
+from .keyring import Keyring
+
+TEXT = "key rotation"  # what goes through the application's own encryption and back
+CHUNK = 2000  # rows that Django fetches at once
+
+
+@dataclass
+class Reader:
+    """One way by which the application reads one column: its field, or an attribute of the model made from it."""
+
+    target: Target
+    model: Any
+    column: str  # attribute of the model that holds what is stored
+    name: str  # attribute that is read
+    digest: Any
+    read: int = 0
+    failed: int = 0
+    sample: Any = field(default=None, repr=False)
+    unsteady: bool = False  # its values have no text of their own
+
+    def take(self, instance: Any) -> None:
+        """Read it of one instance."""
+        try:
+            value = getattr(instance, self.name)
+        except Exception as exc:
+            self.failed += 1
+            value = type(exc)
+        told = _told(value)
+        self.unsteady = self.unsteady or " at 0x" in told
+        self.digest.update(f"{instance.pk}\0{told}\0".encode("utf-8", "surrogatepass"))
+        if value not in (None, "") and not isinstance(value, type):
+            self.read += 1
+            self.sample = value if self.sample is None else self.sample
+
+    def decrypts(self, keyring: Keyring) -> bool:
+        """Whether what it reads is no token."""
+        if isinstance(self.sample, (str, bytes, memoryview)):
+            stored = self.sample.encode("utf-8") if isinstance(self.sample, str) else bytes(self.sample)
+            return keyring.stage_of(self.target.scheme, stored) is None
+        return self.name != self.column or hasattr(_field(self), "from_db_value")
+
+    def as_result(self) -> dict[str, Any]:
+        return {
+            "name": f"{_prefix(self.target)}{self.model._meta.label}.{self.name}",
+            "column": self.target.name,
+            "read": self.read,
+            "failed": self.failed,
+            "digest": self.digest.hexdigest(),
+        }
+
+
+def of_application(targets: Sequence[Target], keyring: Keyring, digest_key: bytes, rows: int) -> dict[str, Any]:
+    """The ``readings`` of all targets, by keyed digests; the ``round_trips``; the columns that are ``unread``.
+
+    ``rows`` is how many of each model are read, the first ones by primary key; 0 for all.
+    """
+    readings: list[dict[str, Any]] = []
+    trips: list[dict[str, str]] = []
+    seen: set[str] = set()
+    for model, readers in _by_model(targets, digest_key):
+        _read(model, readers, rows)
+        for reader in readers:
+            if reader.unsteady or not reader.decrypts(keyring):
+                continue
+            seen.add(reader.target.name)
+            readings.append(reader.as_result())
+            trips.append({"name": readings[-1]["name"], "outcome": _round_trip(reader, keyring)})
+    unread = [target.name for target in targets if target.name not in seen]
+    return {"readings": readings, "round_trips": trips, "unread": unread}
+
+
+def refuse_worse(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION where something has changed
+    for the worse."""
+    was = {reading["name"]: reading for reading in before.get("readings", [])}
+    for reading in after["readings"]:
+        if reading["name"] in was and reading != was[reading["name"]]:
+            old = was[reading["name"]]
+            raise RotationError(
+                "E_APPLICATION_READS", name=reading["name"], before=_counts(old), after=_counts(reading)
+            )
+    gone = sorted(set(was) - {reading["name"] for reading in after["readings"]})
+    if gone:
+        raise RotationError("E_APPLICATION_READS", name=gone[0], before=_counts(was[gone[0]]), after="nothing")
+    for trip in after["round_trips"]:
+        if trip["outcome"] not in ("well", "not tried"):
+            raise RotationError("E_ROUND_TRIP", name=trip["name"], found=trip["outcome"])
+    for name, code in (("check", "E_APPLICATION_CHECK"), ("verify_encryption", "E_VERIFY_ENCRYPTION")):
+        old, new = before.get(name), after.get(name)
+        if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):
+            raise RotationError(code, found=", ".join(sorted(worse)))
+
+
+def _counts(reading: dict[str, Any]) -> str:
+    failed = f", {reading['failed']:,} not" if reading["failed"] else ""
+    return f"{reading['read']:,} values{failed}"
+
+
+def _by_model(targets: Sequence[Target], digest_key: bytes) -> Iterator[tuple[Any, list[Reader]]]:
+    """The readers of each model, those of each database by themselves."""
+    from django.apps import apps
+
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.proxy or (not model._meta.managed and not model._meta.db_table):
+            continue
+        readers = [
+            Reader(target, model, column.attname, name, hmac.new(digest_key, digestmod=hashlib.sha256))
+            for target in targets
+            for column in model._meta.local_concrete_fields
+            if (target.table.label, target.column) == (_label(model, target), column.column)
+            for name in _names(model, column.attname)
+        ]
+        for alias in dict.fromkeys(reader.target.table.alias for reader in readers):
+            yield model, [reader for reader in readers if reader.target.table.alias == alias]
+
+
+def _label(model: Any, target: Target) -> str:
+    """How a target calls the table of the model."""
+    return f"{_prefix(target)}{table_of(model)}"
+
+
+def _prefix(target: Target) -> str:
+    return "" if target.table.alias == "default" else f"{target.table.alias}:"
+
+
+def _names(model: Any, attribute: str) -> list[str]:
+    """The attribute itself, and properties and descriptors of the model's classes that are made from it."""
+    names = [attribute]
+    for cls in model.__mro__:
+        for name, member in vars(cls).items():
+            if name not in names and name != "pk" and _made_from(member, attribute):
+                names.append(name)
+    return names
+
+
+def _made_from(member: Any, attribute: str) -> bool:
+    """Whether reading it reads the attribute, as its code or its members say. Nothing is called to find out."""
+    getter = getattr(member, "fget", None) or getattr(member, "func", None)
+    if inspect.isfunction(getter):
+        code = getter.__code__
+        return attribute in code.co_names or attribute in code.co_consts
+    own = getattr(member, "__dict__", None)
+    return hasattr(type(member), "__get__") and isinstance(own, dict) and attribute in map(str, own.values())
+
+
+def _read(model: Any, readers: Sequence[Reader], rows: int) -> None:
+    """Every row once, in a transaction that cannot write, so that no property can."""
+    from django.db import connections, transaction
+
+    alias = readers[0].target.table.alias
+    with contextlib.redirect_stdout(io.StringIO()), transaction.atomic(using=alias):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        query = model._base_manager.using(alias).order_by("pk")
+        for instance in (query[:rows] if rows else query).iterator(chunk_size=CHUNK):
+            for reader in readers:
+                reader.take(instance)
+
+
+def _round_trip(reader: Reader, keyring: Keyring) -> str:
+    """Text through the application's own encryption and back: ``well``, ``not tried``, or what is wrong.
+
+    Nothing is saved: a property sets the column of an instance that no table has, a field makes what it would store.
+    """
+    if not isinstance(reader.sample, str):
+        return "not tried"
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            stored, back = _by_field(reader) if reader.name == reader.column else _by_attribute(reader)
+    except Exception:
+        return "not tried"
+    if not isinstance(stored, (str, bytes, memoryview)) or stored == TEXT:
+        return "not tried"
+    if back != TEXT:
+        return "does not give back what went in"
+    token = stored.encode("utf-8") if isinstance(stored, str) else bytes(stored)
+    return (
+        "well" if keyring.stage_of(reader.target.scheme, token) else "encrypts under other keys than the current ones"
+    )
+
+
+def _by_field(reader: Reader) -> tuple[Any, Any]:
+    from django.db import connections
+
+    connection, column = connections[reader.target.table.alias], _field(reader)
+    stored = column.get_db_prep_save(TEXT, connection=connection)
+    return stored, column.from_db_value(stored, None, connection)
+
+
+def _by_attribute(reader: Reader) -> tuple[Any, Any]:
+    instance = reader.model()
+    setattr(instance, reader.name, TEXT)
+    return getattr(instance, reader.column), getattr(instance, reader.name)
+
+
+def _field(reader: Reader) -> Any:
+    return next(each for each in reader.model._meta.concrete_fields if each.attname == reader.column)
+
+
+def _told(value: Any) -> str:
+    """A value with its type, the same for the same value in any process."""
+    value = bytes(value) if isinstance(value, memoryview) else value
+    return f"{type(value).__name__} {value!r}"

@@ -1,0 +1,207 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values that open under no key, and what a backup has in their place.
+
+A value is repaired where its row is in the backup under the same key, all else of the row is as it was then, and the
+backup's value opens. It is written by compare-and-set, as it is in the backup: the engine brings it further.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..errors import RotationError
+from .catalog import RowKey, Table, row_name
+from .census import by_table, look, pages
+from .database import Database, Yielded, array, quote
+from .difference import inside, rest_of
+from .discovery import Target
+from .keyring import Keyring
+from .reencryption import Change, RowText, compare_and_set
+
+TRIES = 20
+
+
+class Left(NamedTuple):
+    """A value that was not repaired, as table.column:key, and why."""
+
+    value: str
+    reason: str
+
+
+class Replaced(NamedTuple):
+    """A value that opens under no key, and is about to be overwritten."""
+
+    value: str  # table.column:key
+    token: Any
+
+
+@dataclass
+class Repairs:
+    """What was done: values repaired by target, and what was left."""
+
+    values: Counter[str] = field(default_factory=Counter)
+    left: list[Left] = field(default_factory=list)
+
+
+class _Row(NamedTuple):
+    """One row: a hash of what is no target, the targets' values, those of search columns."""
+
+    rest: str
+    values: tuple[Any, ...]
+    derived: tuple[Any, ...]
+
+
+def repair(
+    database: Database,
+    copy: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    keep: Callable[[Sequence[Replaced]], None],
+    leave_alone: Collection[str] = (),
+) -> Repairs:
+    """Repair what can be. ``keep`` makes durable what is overwritten, before it is. Raises E_DB, E_DB_BUSY."""
+    done = Repairs()
+    for table, key, members in by_table(targets):
+        for page in pages(database, table, key, members):
+            odd = {row for _, row in _unreadable(members, page, keyring, leave_alone)}
+            if odd:
+                _repair(database, copy, table, key, members, sorted(odd), keyring, keep, leave_alone, done)
+    return done
+
+
+def _unreadable(
+    members: Sequence[Target],
+    page: Sequence[tuple[RowText, tuple[Any, ...]]],
+    keyring: Keyring,
+    leave_alone: Collection[str],
+) -> Iterator[tuple[int, RowText]]:
+    """The column (by its place) and the key of each value with a token of ours that opens under no key."""
+    for place, target in enumerate(members):
+        scheme = keyring.schemes[target.scheme]
+        if not scheme.format.authenticated:
+            continue  # such a format cannot tell
+        rows = [row_name(key) for key, _ in page]
+        values = [values[place] for _, values in page]
+        for token in look(target, rows, values, keyring, {}):
+            listed = f"{target.name}:{rows[token.row]}" in leave_alone
+            if token.opened is None and token.token.startswith(scheme.marker) and not listed:
+                yield place, page[token.row][0]
+
+
+def _repair(
+    database: Database,
+    copy: Database,
+    table: Table,
+    key: RowKey,
+    members: Sequence[Target],
+    keys: Sequence[RowText],
+    keyring: Keyring,
+    keep: Callable[[Sequence[Replaced]], None],
+    leave_alone: Collection[str],
+    done: Repairs,
+) -> None:
+    """The odd rows of one page."""
+    now = _rows(database, table, key, members, keys)
+    then = _rows(copy, table, key, members, keys)
+    changes: list[Change] = []
+    for row_key, row in now.items():
+        bad = {place for place, _ in _unreadable(members, [(row_key, row.values)], keyring, leave_alone)}
+        reason = _reason(members, row, then.get(row_key), bad, keyring)
+        if bad and not reason:
+            changes.append(_change(members, row_key, row, then[row_key], bad))
+        done.left += [Left(f"{members[place].name}:{row_name(row_key)}", reason) for place in sorted(bad) if reason]
+    if not changes:
+        return
+    replaced = [
+        Replaced(f"{target.name}:{row_name(change.key)}", change.old[place])
+        for change in changes
+        for place, target in enumerate(members)
+        if change.tokens[place]
+    ]
+    keep(replaced)
+    written = _write(database, table, key, members, changes)
+    for change in changes:
+        for place, target in enumerate(members):
+            if change.tokens[place] and change.key in written:
+                done.values[target.name] += 1
+            elif change.tokens[place]:
+                done.left.append(Left(f"{target.name}:{row_name(change.key)}", "was changed meanwhile"))
+
+
+def _reason(members: Sequence[Target], row: _Row, then: _Row | None, bad: Collection[int], keyring: Keyring) -> str:
+    """Why a row cannot be repaired; empty where it can."""
+    if then is None:
+        return "is not in the backup"
+    if row.rest != then.rest:
+        return "other columns of its row were changed since the backup"
+    for place, target in enumerate(members):
+        one, other = (inside(target, [side.values[place]], keyring)[0] for side in (row, then))
+        if place not in bad:
+            if one != other:
+                return f"{target.column} of its row was changed since the backup"
+            continue
+        found = look(target, [""], [then.values[place]], keyring, {})
+        if not found or any(token.opened is None for token in found):
+            return "opens under no key in the backup either"
+        if _around(target, row.values[place], keyring) != _around(target, then.values[place], keyring):
+            return "its document was changed since the backup"
+    return ""
+
+
+def _around(target: Target, value: Any, keyring: Keyring) -> Any:
+    """A value with a mark for each token."""
+    tokens = target.kind.tokens(value, keyring.schemes[target.scheme].marker)
+    return target.kind.put(value, tokens, [b"?"] * len(tokens))
+
+
+def _change(members: Sequence[Target], key: RowText, row: _Row, then: _Row, bad: Collection[int]) -> Change:
+    names = [(place, column.column) for place, target in enumerate(members) for column in target.derived]
+    return Change(
+        key=key,
+        old=row.values,
+        new=tuple(then.values[place] if place in bad else value for place, value in enumerate(row.values)),
+        tokens=tuple(int(place in bad) for place in range(len(members))),
+        derived={
+            name: value for (place, name), value in zip(names, then.derived) if place in bad and value is not None
+        },
+    )
+
+
+def _write(
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
+) -> set[RowText]:
+    for _attempt in range(TRIES):
+        try:
+            with database.batch():
+                return compare_and_set(database, table, key, members, changes)[0]
+        except Yielded:
+            continue
+    raise RotationError("E_DB_BUSY", table=table.label, rows=len(changes), passes=TRIES)
+
+
+def _rows(
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], keys: Sequence[RowText]
+) -> Mapping[RowText, _Row]:
+    """The rows of these keys that are there."""
+    names = [f"k{place}" for place in range(len(key.columns))]
+    search = [column.column for target in members for column in target.derived]
+    chosen = [f"v.{name}" for name in names] + [rest_of(members)]
+    chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
+    chosen += [f"t.{quote(name)}::text" for name in search]
+    same = [
+        f"t.{quote(column)} = v.{name}::{sql_type}" for name, column, sql_type in zip(names, key.columns, key.types)
+    ]
+    sql = (
+        f"SELECT {', '.join(chosen)} FROM {table.rows} AS t"
+        f" JOIN unnest({', '.join(['%s::text[]'] * len(names))}) AS v({', '.join(names)}) ON {' AND '.join(same)}"
+    )
+    width, last = len(names), len(names) + 1 + len(members)
+    database.execute("SET timezone = 'UTC'")
+    return {
+        row[:width]: _Row(row[width], row[width + 1 : last], row[last:])
+        for row in database.rows(sql, [array(column) for column in zip(*keys)], table=table.label)
+    }

@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the systemd timer runs on an application host, without Ansible and without the key store.
+
+The only keys it meets are those of the application's own env file, read anew at each look; its configuration names
+files, columns and addresses.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from typing import Any
+
+from ..errors import RotationError, internal
+
+# What the module gets from the control node, and a timer does not.
+WITHOUT_STORE: dict[str, Any] = {
+    "key_sets": {},
+    "base": "current",
+    "expected": None,
+    "rotation": {},
+    "backup_dir": None,
+    "baseline": "keep",
+    "looker": "timer",
+}
+
+
+def main(path: str) -> int:
+    """Look as the configuration in ``path`` says and print the report. 0 where all is well, 1 for findings, 2 where
+    nothing could be looked at."""
+    failure: RotationError | None = None
+    try:
+        from . import picture, report
+
+        taken = picture.take({**_configuration(path), **WITHOUT_STORE}, kept=True)
+    except RotationError as exc:
+        failure = exc
+    except ImportError as exc:
+        failure = RotationError("E_PYTHON_PACKAGE", package=exc.name, python=sys.executable)
+    except Exception as exc:  # noqa: BLE001  # its text could hold a value
+        failure = internal(exc)
+    if failure is not None:
+        print(failure, file=sys.stderr)
+        return 2
+    for line in report.lines(taken, socket.gethostname()):
+        print(line)
+    return 1 if taken["findings"] else 0
+
+
+def _configuration(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return dict(json.load(handle))
+    except (OSError, ValueError):
+        advice = "Install it again: the monitor playbook with key_rotation_monitoring_timer."
+        raise RotationError("E_OPTION", name=path, found="is no configuration", advice=advice) from None

@@ -1,0 +1,139 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups that other programs make, for databases that outgrow pg_dump: pgBackRest, or the operator's own command.
+
+Both are of the whole cluster and are described by a manifest like that of a dump. Neither is restored here to prove it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from . import atomic_file, streams
+from .backup import FORMAT, Backup
+from .errors import RotationError
+from .postgresql import clean_environment
+from .stores.history import at, now
+
+ANNOTATION = "key-rotation"  # of pgBackRest's backup: by it a later run finds that of its rotation
+
+
+class PgBackRest:
+    """One stanza of pgBackRest, whose configuration is the operator's."""
+
+    def __init__(self, stanza: str) -> None:
+        self.stanza = stanza
+
+    def check(self) -> None:
+        """The repository is there and WAL reaches it. Raises E_PGBACKREST."""
+        self._run("check")
+
+    def cipher(self) -> str:
+        """How the repository is encrypted, ``none`` where it is not. Raises E_PGBACKREST."""
+        return str(self._info()["cipher"])
+
+    def backup(self, one: Backup, kind: str, key_ids: Sequence[str]) -> dict[str, Any]:
+        """Take a backup of this kind (full, diff, incr), or find that of the rotation; its manifest, written."""
+        begun = now()
+        if self._of(one.rotation_id) is None:
+            self._run("backup", f"--type={kind}", f"--annotation={ANNOTATION}={one.rotation_id}")
+        self._run("verify")
+        info, found = self._info(), self._of(one.rotation_id)
+        if found is None or found.get("error"):
+            raise RotationError("E_PGBACKREST", command="info", rc=0, reason="the backup is missing or has errors")
+        database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
+        return _written(
+            one,
+            engine="pgbackrest",
+            path=f"{self.stanza}/{found['label']}",
+            size=found["info"]["repository"]["delta"],
+            server_version=database["version"],
+            system_identifier=str(database["system-id"]),
+            encrypted_to=[] if info["cipher"] == "none" else [info["cipher"]],
+            key_ids=sorted(key_ids),
+            snapshot={"time": at(found["timestamp"]["stop"]), "lsn": found["lsn"]["stop"]},
+            begun=begun,
+        )
+
+    def _of(self, rotation_id: str) -> dict[str, Any] | None:
+        return next(
+            (
+                each
+                for each in reversed(self._info()["backup"])
+                if (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
+            ),
+            None,
+        )
+
+    def _info(self) -> dict[str, Any]:
+        for found in json.loads(self._run("info", "--output=json") or "[]"):
+            if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
+                return dict(found)
+        raise RotationError("E_PGBACKREST", command="info", rc=0, reason=f"there is no stanza {self.stanza}")
+
+    def _run(self, command: str, *options: str) -> str:
+        program = shutil.which("pgbackrest")
+        if program is None:
+            raise RotationError("E_PGBACKREST", command=command, rc=127, reason="pgbackrest was not found")
+        argv = [program, f"--stanza={self.stanza}", *options, command]
+        configured = {name: value for name, value in os.environ.items() if name.startswith("PGBACKREST_")}
+        environment = {**clean_environment(), **configured}
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line] or ["no message"]
+            reason = lines[0][: streams.LINE_CHARACTERS]
+            raise RotationError("E_PGBACKREST", command=command, rc=done.returncode, reason=reason)
+        return done.stdout
+
+
+def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dict[str, Any]:
+    """Run the operator's command; the manifest, written. The last line that it prints is what the backup is called.
+
+    The command has the rotation's id in KEY_ROTATION_ID. Raises E_SNAPSHOT.
+    """
+    begun = now()
+    environment = {**clean_environment(), "KEY_ROTATION_ID": one.rotation_id}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    except OSError as exc:
+        raise RotationError("E_SNAPSHOT", command=command[0], rc=127, reason=exc.strerror) from None
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[0][: streams.LINE_CHARACTERS]
+        raise RotationError("E_SNAPSHOT", command=command[0], rc=done.returncode, reason=reason)
+    name = (done.stdout.strip().splitlines() or [""])[-1]
+    return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
+
+
+def _written(one: Backup, **known: Any) -> dict[str, Any]:
+    """The manifest with all members that a dump's has."""
+    ended = now()
+    described = {
+        "format": FORMAT,
+        "rotation_id": one.rotation_id,
+        "alias": one.alias,
+        "database": "the whole cluster",
+        "server": os.uname().nodename,
+        "server_version": None,
+        "system_identifier": None,
+        "client_version": None,
+        "size": 0,
+        "sha256": None,
+        "encrypted_to": [],
+        "snapshot": {"time": ended, "lsn": None},
+        "tables": {},
+        "settings": None,
+        "ended": ended,
+        "proof": None,
+        **known,
+    }
+    try:
+        atomic_file.private_folder(one.folder)
+        one.describe(described)
+    except OSError as exc:
+        raise one.unusable(str(exc.strerror)) from None
+    return described

@@ -1,0 +1,228 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The restore of one database of an application, from the manifest to the swap; and the look before it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from . import backup, postgresql
+from .beside import Beside
+from .engine import census, contents, difference, rotation
+from .engine.database import Database
+from .errors import RotationError
+from .request import request_of
+
+
+class Restoration:
+    """What the options of postgresql_restore ask for; the application is started."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        from django.db import connections
+
+        self._params = params
+        self._alias = params["alias"]
+        if self._alias not in connections:
+            raise RotationError("E_OPTION", name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
+        self._name = str(connections[self._alias].settings_dict["NAME"])
+
+    def examined(self) -> dict[str, Any]:
+        """Which backup there is, and what of it the database in use has not."""
+        described = self._newest() if not self._params["rotation_id"] else self._backup().read()
+        if described is None or described["engine"] != "pg_dump":
+            return {"changed": False, "backup": {}, "missing": []}
+        missing = set(described["tables"]) - {contents.LARGE_OBJECTS} - self._tables()
+        needed = _of_models()
+        return {
+            "changed": False,
+            "backup": _shown(described),
+            "missing": sorted(table for table in missing if table.partition(".")[2].strip('"') in needed),
+        }
+
+    def present(self, *, dry: bool) -> dict[str, Any]:
+        """Restore beside, prove, count what is lost, swap. Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE."""
+        one = self._backup()
+        described = self._described(one)
+        with self._database(**self._admin) as admin:
+            beside = Beside(admin, self._name, described["rotation_id"])
+            beside.refuse_without_rights()
+            facts: dict[str, dict[str, Any]] = beside.facts()
+            like: dict[str, Any] | None = facts.get(self._name) or described.get("facts")
+            if beside.aside in facts:
+                done: dict[str, Any] = {"database": self._name, "aside": beside.aside, "under": {}}
+                return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
+            if like is None:
+                raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest)
+            if dry:
+                return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
+            beside.let_in()
+            if not beside.verified(described["sha256"]):
+                self._make(beside, one, described, like)
+            under, lost = self._swap(beside, described, like.get("comment"))
+        done = {"database": self._name, "aside": beside.aside if self._name in facts else None, "under": under}
+        return {"changed": True, "backup": _shown(described), "restored": done, "lost": [asdict(one) for one in lost]}
+
+    @contextlib.contextmanager
+    def copied(self) -> Iterator[Database]:
+        """A session in a proved copy beside the database in use, which is dropped at the end. Raises as ``present``."""
+        one = self._backup()
+        described = self._described(one)
+        with self._database(**self._admin) as admin:
+            beside = Beside(admin, self._name, described["rotation_id"])
+            beside.refuse_without_rights()
+            if not beside.verified(described["sha256"]):
+                self._make(beside, one, described, beside.facts()[self._name])
+            with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
+                yield copy
+            beside.drop(beside.copy)
+
+    def dropped(self, *, dry: bool) -> dict[str, Any]:
+        """Drop what was kept aside; of a restore that was not finished, the copy."""
+        with self._database(**self._admin) as admin:
+            beside = Beside(admin, self._name, self._params["rotation_id"])
+            there = [name for name in (beside.aside, beside.copy) if name in beside.facts()]
+            if not dry:
+                beside.let_in()
+                for name in there:
+                    beside.drop(name)
+        return {"changed": bool(there), "backup": {}, "dropped": there}
+
+    def _make(self, beside: Beside, one: backup.Backup, described: Mapping[str, Any], like: Mapping[str, Any]) -> None:
+        """The copy, proved: all rows of the snapshot, and every value opens."""
+        with one.opened(described, self._params["identity"]) as archive:  # refused before anything is made
+            beside.make(like)
+            with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
+                tools = postgresql.find_tools(self._params["pg_bindir"], copy.server_major())
+                postgresql.restore(tools, copy.libpq(), archive, [])
+        with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
+            contents.refuse_difference(described["tables"], contents.take(copy))
+            copy.execute("ANALYZE")
+        with self._opened(beside) as application:
+            application.refuse_unproved()
+            census.refuse_unreadable(application.census(application.keyring.base))
+        beside.mark(like, described["sha256"])
+
+    def _swap(
+        self, beside: Beside, described: Mapping[str, Any], comment: str | None
+    ) -> tuple[dict[str, int], list[difference.Difference]]:
+        """Count what will be lost; without a word on it refuse, else swap."""
+        acknowledged = self._params["acknowledge"]
+        with contextlib.ExitStack() as used_for:
+            used = self._used(used_for) if self._name in beside.facts() else None
+            if acknowledged:  # only then is anybody disturbed
+                used_for.enter_context(beside.cut_off(spare=used.backend() if used else None))
+            with self._opened(beside) as application:
+                (database, survey) = application.parts[0]
+                under = _under(application.census(application.keyring.base))
+                lost = list(difference.differences(used, database, survey.found, application.keyring))
+            self._refuse_unacknowledged(beside, described, lost)
+            if used:
+                used.close()
+            beside.swap(comment)
+        return under, lost
+
+    def _refuse_unacknowledged(
+        self, beside: Beside, described: Mapping[str, Any], lost: list[difference.Difference]
+    ) -> None:
+        """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
+        moment, unknown = described["snapshot"]["time"], [one.table for one in lost if one.lost is None]
+        count = sum(one.lost or 0 for one in lost)
+        if self._params["acknowledge"] not in ([moment] if unknown else [moment, str(count)]):
+            by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
+            uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
+            raise RotationError(
+                "E_RESTORE_LOSS",
+                count=count,
+                time=moment,
+                tables=f"{by_table}{uncounted}",
+                acknowledge=moment if unknown else count,
+                changed=f"{beside.copy} lies beside, proved; {self._name} is as it was.",
+            )
+
+    def _backup(self) -> backup.Backup:
+        if not self._params["rotation_id"]:
+            advice = "Set key_rotation_id to the rotation of a backup."
+            raise RotationError("E_OPTION", name="rotation_id", found="is not set", advice=advice)
+        return backup.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
+
+    def _described(self, one: backup.Backup) -> dict[str, Any]:
+        described = one.read()
+        if described is None:
+            known = ", ".join(f"{found['rotation_id']} of {found['snapshot']['time']}" for found in self._all())
+            raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known=known or "none")
+        if described["engine"] != "pg_dump":
+            raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest, engine=described["engine"])
+        return described
+
+    def _newest(self) -> dict[str, Any] | None:
+        return max(self._all(), key=lambda one: str(one["snapshot"]["time"]), default=None)
+
+    def _all(self) -> list[dict[str, Any]]:
+        """The manifests of this database's backups that can be restored here."""
+        found = [found for _, found in backup.manifests(self._params["backup_dir"])]
+        return [one for one in found if one["alias"] == self._alias and one["engine"] == "pg_dump"]
+
+    def _tables(self) -> set[str]:
+        """The tables of the database in use; none where the server says that it is not there."""
+        try:
+            with self._database(**self._direct) as used:
+                return {label for _, _, label, _ in used.rows(contents.TABLES)}
+        except RotationError as exc:
+            if exc.code != "E_DB_CONNECT":
+                raise
+            with self._database(**self._admin) as admin:
+                if admin.rows("SELECT 1 FROM pg_database WHERE datname = %s AND datallowconn", (self._name,)):
+                    raise exc from None
+            return set()
+
+    @contextlib.contextmanager
+    def _opened(self, beside: Beside) -> Iterator[rotation.Application]:
+        """The application on the copy instead of the database in use."""
+        request = request_of(
+            {**self._params, "direct": {self._alias: {**self._admin, "dbname": beside.copy}}},
+            f"restore of {self._params['rotation_id']}",
+            aliases=(self._alias,),
+        )
+        with rotation.opened(request) as application:
+            yield application
+
+    def _used(self, stack: contextlib.ExitStack) -> Database | None:
+        """The database in use; None where it does not answer."""
+        try:
+            return stack.enter_context(self._database(**{**self._admin, "dbname": self._name}))
+        except RotationError:
+            return None
+
+    def _database(self, **direct: Any) -> contextlib.closing[Database]:
+        return contextlib.closing(Database(self._alias, f"restore of {self._params['rotation_id']}", direct))
+
+    @property
+    def _direct(self) -> dict[str, Any]:
+        return dict(self._params["direct"].get(self._alias, {}))
+
+    @property
+    def _admin(self) -> dict[str, Any]:
+        given = {name: value for name, value in (self._params["admin"] or {}).items() if value}
+        return {"dbname": "postgres", **self._direct, **given}
+
+
+def _of_models() -> set[str]:
+    """The tables that the application's models need: what else is gone may have been dropped on purpose."""
+    from django.apps import apps
+
+    return {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+
+
+def _under(tallies: list[census.Tally]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for tally in tallies:
+        for name, count in tally.classes.items():
+            found[name] = found.get(name, 0) + count
+    return found
+
+
+def _shown(described: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: described[name] for name in ("rotation_id", "snapshot", "path", "size", "sha256", "key_ids")}

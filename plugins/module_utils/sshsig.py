@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ed25519 signatures in OpenSSH's format, so that an auditor needs no program of ours: ``ssh-keygen -Y verify``.
+
+Source: PROTOCOL.sshsig of OpenSSH; RFC 4253 section 5 for strings, RFC 8709 for the key and the signature.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import secrets
+import textwrap
+from collections.abc import Iterator
+
+with contextlib.suppress(ImportError):  # the control node has it
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+MAGIC = b"SSHSIG"
+KIND = b"ssh-ed25519"
+HASH = b"sha512"
+BEGIN, END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
+
+
+def new_key() -> str:
+    """A new private key, its seed in base64."""
+    return base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
+def public(key: str) -> str:
+    """The public half of a private key, as OpenSSH writes it: ``ssh-ed25519 AAAA...``."""
+    half = _private(key).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return half.decode("ascii")
+
+
+def sign(key: str, message: bytes, namespace: str) -> str:
+    """The armoured signature of ``message``."""
+    private = _private(key)
+    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    signature = _string(KIND) + _string(private.sign(_signed(message, namespace)))
+    blob = [_string(KIND) + _string(raw), namespace.encode(), b"", HASH, signature]
+    text = base64.b64encode(MAGIC + (1).to_bytes(4, "big") + b"".join(map(_string, blob))).decode("ascii")
+    return "\n".join([BEGIN, *textwrap.wrap(text, 70), END, ""])
+
+
+def signer(armoured: str, message: bytes, namespace: str) -> str | None:
+    """The public key under which ``armoured`` is a signature of ``message``; None where it is none of it."""
+    try:
+        body = armoured.strip().removeprefix(BEGIN).removesuffix(END)
+        blob = base64.b64decode("".join(body.split()), validate=True)
+        if not blob.startswith(MAGIC + (1).to_bytes(4, "big")):
+            return None
+        key, asked, _reserved, hashed, signature = _strings(blob[len(MAGIC) + 4 :])
+        (kind, raw), (signed_as, value) = _strings(key), _strings(signature)
+        if (kind, signed_as, hashed, asked) != (KIND, KIND, HASH, namespace.encode()):
+            return None
+        Ed25519PublicKey.from_public_bytes(raw).verify(value, _signed(message, namespace))
+    except (ValueError, InvalidSignature):
+        return None
+    return f"{KIND.decode()} {base64.b64encode(key).decode('ascii')}"
+
+
+def _private(key: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key))
+
+
+def _signed(message: bytes, namespace: str) -> bytes:
+    return MAGIC + b"".join(map(_string, (namespace.encode(), b"", HASH, hashlib.sha512(message).digest())))
+
+
+def _string(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def _strings(blob: bytes) -> Iterator[bytes]:
+    while blob:
+        end = 4 + int.from_bytes(blob[:4], "big")
+        if len(blob) < end:
+            raise ValueError("cut short")
+        yield blob[4:end]
+        blob = blob[end:]

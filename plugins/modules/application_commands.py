@@ -1,0 +1,74 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_commands
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Run commands of an operator whose exit code counts
+description:
+  - Runs each command in the folder of the project, in order, and fails at the first that does not end with 0.
+  - Nothing that they print is shown or kept, since it may hold a value. A dry run runs none.
+options:
+  commands:
+    description: The commands, each a list of words. There is no shell.
+    type: list
+    elements: list
+    required: true
+  project_dir:
+    description: Folder of the Django project on the host.
+    type: path
+    required: true
+  timeout:
+    description: Seconds that each may take.
+    type: int
+    default: 600
+  purpose:
+    description: What they are for, in the record.
+    type: str
+    default: verification
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Run the smoke tests
+  tetech.key_rotation.application_commands:
+    commands:
+      - [.venv/bin/python, manage.py, test, smoke]
+    project_dir: /srv/food_ordering
+    rotation_id: "{{ record_opened.rotation_id }}"
+"""
+
+RETURN = r"""
+commands:
+  description: Each with its C(program), exit code C(rc) and C(seconds).
+  type: list
+  elements: dict
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import commands
+from ..module_utils.module import COMMANDS_OPTIONS, run
+
+
+def run_them(module: AnsibleModule) -> dict[str, Any]:
+    """Run them. Raises E_COMMAND."""
+    params = module.params
+    asked = [] if module.check_mode else params["commands"]
+    return {"changed": False, "commands": commands.run(asked, params["project_dir"], params["timeout"])}
+
+
+def main() -> None:
+    run(AnsibleModule(COMMANDS_OPTIONS, supports_check_mode=True), run_them)
+
+
+if __name__ == "__main__":
+    main()

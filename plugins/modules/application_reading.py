@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_reading
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Ask the application itself, before a rotation and after it
+description:
+  - Each run is a fresh process of the application that is started under its env file as that is.
+  - Reads every value of every model with encrypted columns through the models, by fields that decrypt and by properties
+    and descriptors made from a column, in a transaction that cannot write, and keeps a keyed digest of each.
+  - Brings a text through the application's own encryption and back, and sees under which keys the token is.
+  - Runs C(manage.py check --deploy), and C(manage.py verify_encryption) where there is one, and counts what they
+    complain of. What they print is not shown.
+  - With O(state=compared), fails where a value is read in another way than before, a text does not come back or is
+    encrypted under other keys, or one of the two commands complains of more than before.
+options:
+  state:
+    description:
+      - V(taken) before a rotation, V(compared) after it.
+      - A rotation that is gone on with has its picture in the record, from before its first write.
+    type: str
+    required: true
+    choices: [taken, compared]
+  baseline:
+    description: The RV(picture) that was taken. Without one nothing is compared with it.
+    type: dict
+    default: {}
+  rows:
+    description: How many rows of each model are read, the first ones by primary key. 0 is all.
+    type: int
+    default: 0
+  digest_key:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: str
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: See how the application reads its values
+  tetech.key_rotation.application_reading:
+    state: taken
+    project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
+    rotation_id: "{{ record_opened.rotation_id }}"
+  register: before
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+picture:
+  description:
+    - The C(readings), each with its model and attribute as C(name), its C(column), how many values were C(read) and how
+      many C(failed), and the keyed C(digest) over all.
+    - The C(round_trips), each C(well), C(not tried), or what is wrong; the columns that are C(unread) by any model.
+    - Message ids of C(check) with their counts, and what C(verify_encryption) counts.
+  type: dict
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import READING_OPTIONS, run
+
+OPTIONS: dict[str, Any] = {
+    **READING_OPTIONS,
+    "digest_key": {"type": "str", "no_log": True},
+}
+
+
+def ask(module: AnsibleModule) -> dict[str, Any]:
+    """The picture, and the first thing that is worse than in the baseline as an error."""
+    from ..module_utils import commands
+    from ..module_utils.engine import reading, rotation
+    from ..module_utils.request import request_of
+
+    params = module.params
+    with rotation.opened(request_of(params, "reading")) as application:
+        from django.core.management import get_commands
+
+        key, rows = bytes.fromhex(params["digest_key"]), params["rows"]
+        picture = reading.of_application(application.targets, application.keyring, key, rows)
+        known = get_commands()
+    picture["check"] = commands.check()
+    if "verify_encryption" in known:
+        picture["verify_encryption"] = commands.verify_encryption()
+    if params["state"] == "compared":
+        reading.refuse_worse(params["baseline"], picture)
+    return {"changed": False, "picture": picture}
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), ask)
+
+
+if __name__ == "__main__":
+    main()

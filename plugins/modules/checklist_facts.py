@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: checklist_facts
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Look at an application host for the checklist of a rotation
+description:
+  - Collects what M(tetech.key_rotation.rotation_checklist) judges, through the application's own connection, its
+    settings and proc(5). Nothing is written but a temporary table, in a transaction that is rolled back.
+options:
+  backup_dir:
+    description: Folder whose manifests are looked at for earlier backups and their proofs.
+    type: path
+    required: true
+  sessions_allowed:
+    description: C(application_name) of database sessions of the application's role that hold no key.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  tetech.key_rotation.checklist_facts:
+    project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
+    backup_dir: /var/backups/food_ordering
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+facts:
+  description: The host's C(clock) and C(versions), the C(databases), the C(sessions) of the application's role with the
+    C(process) of this host that holds each where that is seen, pending C(migrations), the C(speed), the users of
+    C(secret_key), and the C(backups).
+  type: dict
+  returned: success
+"""
+
+import os
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import FACTS_OPTIONS, run
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """Everything at once. Raises what opening the application raises."""
+    from ..module_utils import backup, processes
+    from ..module_utils.engine import facts, project, rotation, sessions
+    from ..module_utils.request import request_of
+
+    params = module.params
+    with rotation.opened(request_of(params, "checklist")) as application:
+        databases = [database for database, _ in application.parts]
+        schemes = sorted({target.scheme for target in application.targets})
+        migrations, users = facts.pending_migrations(), facts.secret_key_users()
+        project.let_go()
+        found = {
+            "databases": [facts.of_database(database) for database in databases],
+            "sessions": processes.with_holders(sessions.listed(databases, params["sessions_allowed"])),
+            "migrations": migrations,
+            "speed": facts.speed(databases[0], application.keyring, schemes),
+            "secret_key": users,
+            "versions": project.versions(),
+            "cores": os.cpu_count() or 1,
+        }
+    found["backups"] = [
+        {
+            "rotation_id": manifest["rotation_id"],
+            "time": manifest.get("snapshot", {}).get("time") or manifest.get("time"),
+            "proof": (manifest.get("proof") or {}).get("kind"),
+        }
+        for _, manifest in backup.manifests(params["backup_dir"])
+    ]
+    found["clock"] = time.time()
+    return {"changed": False, "facts": found}
+
+
+def main() -> None:
+    run(AnsibleModule(FACTS_OPTIONS, supports_check_mode=True), look)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: database_lease
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Be the one run that works on the databases of an application, from its first write to its end
+description:
+  - Writes who is at work, where and since when into a table of each database, C(tetech_key_rotation_lease), and takes
+    it away again.
+  - While one run holds the lease, every other one is refused, whatever control node and key store it has.
+  - A run that died on the same control node leaves its lease to the next one.
+  - In check mode it says only whether the lease could be taken.
+options:
+  state:
+    description: V(taken) at the beginning, V(returned) at the end.
+    type: str
+    required: true
+    choices: [taken, returned]
+  project_dir:
+    description: Folder of the Django project on the host, the one with C(manage.py).
+    type: path
+    required: true
+  settings_module:
+    description: The settings module. Without it, the one that C(manage.py) names.
+    type: str
+  direct:
+    description: For databases behind a pooler, where PostgreSQL itself is, by alias with C(host) and C(port).
+    type: dict
+    default: {}
+  holder:
+    description: Filled in by the action plugin, the run. Not for playbooks.
+    type: dict
+  over:
+    description: Filled in by the action plugin, a run that died and holds the lease. Not for playbooks.
+    type: dict
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Be the one run that works on these databases
+  tetech.key_rotation.database_lease:
+    state: taken
+    project_dir: /srv/food_ordering
+    rotation_id: "2026-spring"
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+  run_once: true
+"""
+
+RETURN = r"""
+held:
+  description: The other run that holds the lease of a database; the action plugin judges whether it is dead.
+  type: dict
+  returned: when there is one
+"""
+
+import contextlib
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import PROJECT_OPTIONS, ROTATION_OPTIONS, run
+
+OPTIONS: dict[str, Any] = {
+    **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},
+    **ROTATION_OPTIONS,
+    "state": {"type": "str", "required": True, "choices": ["taken", "returned"]},
+    "holder": {"type": "dict"},
+    "over": {"type": "dict"},
+}
+
+
+def change(module: AnsibleModule) -> dict[str, Any]:
+    """Take the lease of every database, or of none; or give back what is held."""
+    from ..module_utils.engine import lease, project
+    from ..module_utils.engine.database import Database
+
+    params = module.params
+    mine, over = params["holder"], params["over"]
+    project.start(params["project_dir"], params["settings_module"])
+    with contextlib.ExitStack() as stack:
+        databases = []
+        for alias in project.aliases():
+            database = Database(alias, params["rotation_id"], params["direct"].get(alias, {}))
+            databases.append(stack.enter_context(contextlib.closing(database)))
+        databases = [database for database in databases if not database.is_replica()]
+        if params["state"] == "returned":
+            given = [lease.give_back(database, mine) for database in databases]
+            return {"changed": any(given)}
+        for database in databases:
+            take = lease.look if module.check_mode else lease.take
+            held = take(database, mine, over)
+            if held:
+                for other in databases if not module.check_mode else ():
+                    lease.give_back(other, mine)
+                return {"changed": False, "held": {**held, "alias": database.alias}}
+    return {"changed": not module.check_mode}
+
+
+def main() -> None:
+    run(AnsibleModule(OPTIONS, supports_check_mode=True), change)
+
+
+if __name__ == "__main__":
+    main()

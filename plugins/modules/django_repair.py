@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: django_repair
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Take values that open under no key from a backup
+description:
+  - Restores a backup of M(tetech.key_rotation.postgresql_backup) beside the database, as
+    M(tetech.key_rotation.postgresql_restore) does, and looks for each value that opens under no version in the store.
+  - Where the backup has the row under the same primary key, all else of it is as it was then, and the backup's value
+    opens, that value is written by compare-and-set. All others are left as they are, and reported.
+  - What is overwritten is kept in a file beside the backup, as it was. A value that is no token is never overwritten.
+  - Run M(tetech.key_rotation.django_reencrypt) after it, since the backup's values may be under earlier keys.
+options:
+  backup:
+    description: The rotation whose backup it is.
+    type: str
+    required: true
+  backup_dir:
+    description: Folder of the backups on the host.
+    type: path
+    required: true
+  admin:
+    description: As for M(tetech.key_rotation.postgresql_restore).
+    type: dict
+    suboptions:
+      service:
+        description: Name of a service in C(pg_service.conf) on the host.
+        type: str
+      host:
+        description: Host or folder of the socket.
+        type: str
+      port:
+        description: Port.
+        type: str
+      user:
+        description: Role.
+        type: str
+      passfile:
+        description: A C(.pgpass) file on the host.
+        type: path
+      dbname:
+        description: The database to connect to.
+        type: str
+        default: postgres
+  identity_file:
+    description: As for M(tetech.key_rotation.postgresql_backup).
+    type: path
+  identity:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: str
+  pg_bindir:
+    description: As for M(tetech.key_rotation.postgresql_backup).
+    type: path
+  run:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: str
+    default: ""
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Repair what the bug of last night has ruined
+  tetech.key_rotation.django_repair:
+    project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
+    backup: "2026-spring"
+    backup_dir: /var/backups/food_ordering
+    rotation_id: "2026-spring"
+"""
+
+RETURN = r"""
+repaired:
+  description: How many values were repaired, by column.
+  type: dict
+  returned: success
+left:
+  description: Each value that was not, with the reason.
+  type: list
+  elements: dict
+  returned: success
+kept:
+  description: The file that has what was overwritten.
+  type: str
+  returned: success
+"""
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import REPAIR_OPTIONS, run
+
+
+def repair(module: AnsibleModule) -> dict[str, Any]:
+    """For each database that has a backup: the copy beside it, the values, the copy dropped."""
+    from ..module_utils import restoration
+    from ..module_utils.engine import repair as work
+    from ..module_utils.engine import rotation
+    from ..module_utils.request import request_of
+
+    params = module.params
+    if module.check_mode:
+        return {"changed": True, "repaired": {}, "left": [], "kept": ""}
+    repaired: dict[str, int] = {}
+    left: list[dict[str, str]] = []
+    kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
+    with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
+        for database, survey in application.parts:
+            beside = restoration.Restoration({**params, "alias": database.alias, "rotation_id": params["backup"]})
+            with beside.copied() as copy:
+                done = work.repair(
+                    database, copy, survey.found, application.keyring, kept.keep, application.leave_alone
+                )
+            repaired.update(done.values)
+            left += [one._asdict() for one in done.left]
+    return {"changed": bool(repaired), "repaired": repaired, "left": left, "kept": kept.path if repaired else ""}
+
+
+class _Kept:
+    """Values that are overwritten, as they were, one line of JSON each; durable before the write."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def keep(self, replaced: Sequence[Any]) -> None:
+        """Raises OSError."""
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            for one in replaced:
+                raw = one.token.encode("utf-8") if isinstance(one.token, str) else bytes(one.token)
+                handle.write(json.dumps({"value": one.value, "base64": base64.b64encode(raw).decode()}) + "\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+
+def main() -> None:
+    run(AnsibleModule(REPAIR_OPTIONS, supports_check_mode=True), repair)
+
+
+if __name__ == "__main__":
+    main()

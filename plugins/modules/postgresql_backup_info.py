@@ -1,0 +1,76 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgresql_backup_info
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Say which backups are kept, and which versions of the keys they need
+description:
+  - Reads the manifests of M(tetech.key_rotation.postgresql_backup) in a folder.
+  - A backup counts as kept while its manifest is there. Fails where one cannot be read, since then nobody knows.
+options:
+  backup_dir:
+    description: Folder of the backups on the host.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    description: Changes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to differ.
+    support: none
+  idempotent:
+    description: Changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: See what the kept backups need
+  tetech.key_rotation.postgresql_backup_info:
+    backup_dir: /var/backups/food_ordering
+"""
+
+RETURN = r"""
+backups:
+  description: For each backup its manifest, rotation, database, engine, snapshot, proof, and key ids.
+  type: list
+  elements: dict
+  returned: success
+key_ids:
+  description: Key ids of all versions that some backup needs.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import BACKUP_INFO_OPTIONS, run
+
+SHOWN = ("rotation_id", "alias", "database", "engine", "snapshot", "encrypted_to", "proof", "key_ids")
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """What the manifests say."""
+    from ..module_utils import backup
+
+    found = [
+        {"manifest": path, **{name: described[name] for name in SHOWN}}
+        for path, described in backup.manifests(module.params["backup_dir"])
+    ]
+    needed = sorted({key_id for one in found for key_id in one["key_ids"]})
+    return {"changed": False, "backups": found, "key_ids": needed}
+
+
+def main() -> None:
+    run(AnsibleModule(BACKUP_INFO_OPTIONS, supports_check_mode=True), look)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollback_course
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Say which way back there is from where a rotation stands
+description:
+  - Chooses by what is found in the store, in every value and in every host's env file, not by what anybody believes.
+  - V(nothing) where nothing was written, V(discard) where there is no more than a pending version in the store,
+    V(backwards) where values or env files are under the new keys, V(forwards) where the rotation is open and
+    O(prefer=forwards).
+  - Changes nothing, and runs on the control node alone, as an action plugin.
+options:
+  census:
+    description: The result of M(tetech.key_rotation.django_census) with C(report_only=true).
+    type: dict
+    required: true
+  files:
+    description: For each host the stage that its env file holds, as M(tetech.key_rotation.key_version) says.
+    type: dict
+    required: true
+  prefer:
+    description: V(forwards) where an open rotation is rather to be finished.
+    type: str
+    choices: ["", forwards]
+    default: ""
+  rotation_id:
+    description: The rotation to take back. Without it, the last one.
+    type: str
+  record_dir:
+    description:
+      - Folder of the records on the control node.
+      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+    type: path
+  store:
+    description: Where the versions live, as for M(tetech.key_rotation.key_version).
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Choose the way back
+  tetech.key_rotation.rollback_course:
+    census: "{{ census }}"
+    files: {app1: current, app2: pending}
+  register: chosen
+"""
+
+RETURN = r"""
+course:
+  description: Its name.
+  type: str
+  returned: success
+reason:
+  description: What was found that makes it so.
+  type: str
+  returned: success
+does:
+  description: What it does.
+  type: str
+  returned: success
+rotation_id:
+  description: The rotation that is taken back.
+  type: str
+  returned: success
+destination:
+  description: The stage that every value is to be under at the end. None where nothing was made.
+  type: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import RotationError
+from ..module_utils.module import COURSE_OPTIONS, run
+
+
+def refuse(module: AnsibleModule) -> dict[str, object]:
+    """The work is done by the action plugin of the same name."""
+    raise RotationError(
+        "E_OPTION", name=module._name, found="ran without its action plugin", advice="Call it by its full name."
+    )
+
+
+def main() -> None:
+    run(AnsibleModule(COURSE_OPTIONS, supports_check_mode=True), refuse)
+
+
+if __name__ == "__main__":
+    main()

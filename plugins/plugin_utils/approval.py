@@ -1,0 +1,148 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The approval of a plan: a small text, signed by another person than the operator with ``ssh-keygen -Y sign``.
+
+Beside ``PLAN`` lie ``PLAN.approval``, which names the plan's hash, the person and the time, and its signature
+``PLAN.approval.sig``. Who may sign is said by a file of allowed signers. No server is needed (facts/audit.md, 4.2).
+"""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from ..module_utils.engine import plan
+from ..module_utils.errors import RotationError
+
+NAMESPACE = "tetech.key_rotation.approval"
+TITLE = "tetech.key_rotation approval"
+MEMBERS = ("plan", "principal", "time")
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+AHEAD = 300  # seconds by which two clocks may differ
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What was signed, and by whom."""
+
+    plan_hash: str
+    principal: str
+    time: str
+
+
+def commands(path: str, plan_hash: str) -> Iterator[str]:
+    """What another person types to approve the plan at ``path``, where a file of that plan is."""
+    name = f"{os.path.basename(path)}.approval"
+    form = f"{TITLE}\\nplan {plan_hash}\\nprincipal %s\\ntime %s\\n"
+    yield "To approve it, somebody else than who rotates reads the plan and types, with their own name and key:"
+    yield f"    printf '{form}' YOUR_NAME \"$(date -u +%FT%TZ)\" > {name}"
+    yield f"    ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {name}"
+    yield f"{name} and {name}.sig go beside {path}. YOUR_NAME is the one in the file of allowed signers."
+
+
+def verified(path: str, signers: str | None, operator: str | None, max_hours: float) -> Approval:
+    """The approval of the plan at ``path``. Raises E_APPROVAL_* or E_PLAN_FILE.
+
+    ``operator`` is who rotates; without it, the user who runs this.
+    """
+    plan_hash = _plan_hash(path)
+    approval = _read(f"{path}.approval", path, plan_hash)
+    if approval.plan_hash != plan_hash:
+        raise RotationError("E_APPROVAL_PLAN", path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
+    _refuse_other_signer(f"{path}.approval", approval, signers)
+    _refuse_own(approval, operator)
+    age = datetime.datetime.now(datetime.timezone.utc) - _time(approval.time, f"{path}.approval")
+    if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
+        raise RotationError("E_APPROVAL_OLD", principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
+    return approval
+
+
+def _plan_hash(path: str) -> str:
+    """The hash over the plan as it lies there, whatever it says of itself."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            found = yaml.safe_load(handle)
+        plan.check(found)
+    except FileNotFoundError:
+        raise RotationError("E_APPROVAL_MISSING", what=f"there is no plan {path}", advice=_MAKE) from None
+    except (OSError, yaml.YAMLError, ValueError):
+        raise RotationError("E_PLAN_FILE", path=path, found="is no plan of this collection") from None
+    return plan.plan_hash(found)
+
+
+_MAKE = "Make the plan with the plan playbook: it says how it is approved."
+
+
+def _read(path: str, plan_path: str, plan_hash: str) -> Approval:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            title, *lines = handle.read().splitlines()
+    except FileNotFoundError:
+        advice = " ".join(line.strip() for line in commands(plan_path, plan_hash))
+        raise RotationError("E_APPROVAL_MISSING", what=f"there is no {path}", advice=advice) from None
+    except (OSError, ValueError):
+        raise RotationError("E_APPROVAL_FORMAT", path=path) from None
+    members = dict(line.split(" ", 1) for line in lines if " " in line)
+    if title != TITLE or tuple(members) != MEMBERS:
+        raise RotationError("E_APPROVAL_FORMAT", path=path)
+    _time(members["time"], path)
+    return Approval(members["plan"], members["principal"], members["time"])
+
+
+def _time(text: str, path: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.strptime(text, TIME).replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        raise RotationError("E_APPROVAL_FORMAT", path=path) from None
+
+
+def _refuse_other_signer(path: str, approval: Approval, signers: str | None) -> None:
+    """Raise unless ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign."""
+    if not signers or not os.path.isfile(signers):
+        advice = "Set key_rotation_allowed_signers to a file of allowed signers, as ssh-keygen(1) describes it."
+        raise RotationError(
+            "E_APPROVAL_MISSING", what=f"there is no file of allowed signers ({signers})", advice=advice
+        )
+    if not os.path.isfile(f"{path}.sig"):
+        advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {path}"
+        raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice)
+    argv = ["ssh-keygen", "-Y", "verify", "-f", signers, "-I", approval.principal, "-n", NAMESPACE, "-s", f"{path}.sig"]
+    try:
+        with open(path, "rb") as text:
+            said = subprocess.run(argv, stdin=text, capture_output=True, check=False, timeout=60)
+    except FileNotFoundError:
+        advice = "Install OpenSSH's client programs on the control node."
+        raise RotationError("E_APPROVAL_MISSING", what="there is no ssh-keygen here", advice=advice) from None
+    if said.returncode != 0:
+        raise RotationError("E_APPROVAL_SIGNER", path=path, principal=approval.principal, signers=signers)
+
+
+def _refuse_own(approval: Approval, operator: str | None) -> None:
+    """Raise E_APPROVAL_SELF where the one who rotates has approved, or where nobody can tell who rotates."""
+    accounts = _accounts()
+    known = {operator} if operator else accounts - {"root"}
+    if not known:
+        advice = "Say who rotates with key_rotation_operator: the account is only known as root."
+        raise RotationError("E_APPROVAL_SELF", operator="root", principal=approval.principal, advice=advice)
+    for name in {*known, *accounts} - {"root"}:
+        if _person(name) == _person(approval.principal):
+            advice = "Let somebody else read the plan and sign it."
+            raise RotationError("E_APPROVAL_SELF", operator=name, principal=approval.principal, advice=advice)
+
+
+def _accounts() -> set[str]:
+    """The accounts of who runs this, before and after they became another user."""
+    names = {getpass.getuser(), os.environ.get("SUDO_USER"), pwd.getpwuid(os.getuid()).pw_name}
+    return {name for name in names if name}
+
+
+def _person(name: str) -> str:
+    """``ada`` and ``Ada@example.org`` are one person."""
+    return name.split("@", 1)[0].casefold()

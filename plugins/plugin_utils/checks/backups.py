@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup can be made, and the way back by it was tried."""
+
+from __future__ import annotations
+
+import datetime
+
+from .item import OK, STOP, WARN, Item, Seen, of_result
+from .rehearsal import when
+
+RECENT = datetime.timedelta(days=1)
+PROVED = ("full", "sample")
+
+
+def possible(seen: Seen) -> Item:
+    """This rotation can make one; how old the last one is."""
+    made = of_result("backup", seen.backup, "dumps")
+    if made.status != OK:
+        return made
+    times = [when(backup["time"]) for facts in seen.facts.values() for backup in facts["backups"] if backup["time"]]
+    if not times:
+        return Item("backup", OK, "one can be made, and will be before anything is changed; there is none yet")
+    age = seen.now - max(times)
+    told = f"one can be made, and will be before anything is changed; the last one is {_age(age)} old"
+    return Item("backup", OK, told)
+
+
+def proved(seen: Seen) -> Item:
+    """The rollback plan was tested: a backup was restored and compared, or this one will be before the first write."""
+    kinds = [
+        backup["proof"] for facts in seen.facts.values() for backup in facts["backups"] if backup["proof"] in PROVED
+    ]
+    asked = seen.options["backup_proof"]
+    if asked in PROVED:
+        return Item("rollback plan", OK, f"the backup is restored and compared before the first write (proof: {asked})")
+    if kinds:
+        return Item(
+            "rollback plan",
+            WARN,
+            f"{len(kinds)} earlier backups were restored and compared, this one will not be",
+            _TODO,
+        )
+    return Item("rollback plan", STOP if seen.production else WARN, "no backup was ever restored and compared", _TODO)
+
+
+_TODO = "Set key_rotation_backup_proof to full or sample."
+
+
+def _age(age: datetime.timedelta) -> str:
+    return f"{age.days} days" if age >= RECENT else f"{age.total_seconds() / 3600:.0f} hours"

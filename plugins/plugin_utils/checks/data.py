@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The data is as it should be, and as the plan says."""
+
+from __future__ import annotations
+
+from .item import OK, STOP, WARN, Item, Seen, of_result, unseen
+
+
+def census(seen: Seen) -> Item:
+    """Every value opens, and all of them under one key set."""
+    made = of_result("census", seen.census, "targets")
+    if made.status != OK:
+        return made
+    classes: dict[str, int] = {}
+    for target in seen.census["targets"]:
+        for name, number in target["classes"].items():
+            if name != "empty":
+                classes[name] = classes.get(name, 0) + number
+    told = ", ".join(f"{number:,} {name}" for name, number in sorted(classes.items())) or "no value"
+    left = sum(target["left_alone"] for target in seen.census["targets"])
+    told += f", {left:,} left alone" if left else ""
+    if set(classes) - {"current"}:
+        todo = "A rotation was not finished, and this one goes on with it; otherwise find who wrote under other keys."
+        return Item("census", WARN, told, todo)
+    return Item("census", OK, f"{told}: all of them")
+
+
+def plan(seen: Seen) -> Item:
+    """The application is as the approved plan says."""
+    made = of_result("plan", seen.plan, "path")
+    if made.status != OK:
+        return made
+    if "plan" not in seen.plan:
+        status = WARN if seen.production else OK
+        return Item(
+            "plan", status, "none was made", "Make one with the plan playbook and have it reviewed." * (status == WARN)
+        )
+    return Item("plan", OK, f"the application is as it says, hash {seen.plan['plan']['hash'][:16]}")
+
+
+def migrations(seen: Seen) -> Item:
+    """No migration of the application is pending. With the method `migration`, applying ours would apply them too."""
+    if not seen.facts:
+        return unseen("migrations")
+    pending = sorted({name for facts in seen.facts.values() for name in facts["migrations"]})
+    if not pending:
+        return Item("migrations", OK, "none is pending")
+    status = STOP if seen.options["method"] == "migration" else WARN
+    told = f"{len(pending)} are pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
+    return Item("migrations", status, told, "Finish the deployment (manage.py migrate), or undo it.")

@@ -1,0 +1,97 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The database has room for it: connections, WAL, replication."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .item import OK, STOP, WARN, Item, Seen, unseen, worst
+
+SPARE = 5  # connections that are left to the application and to people
+LAG = 60  # seconds that a replica may be behind before it is said
+WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after each checkpoint
+
+
+def connections(seen: Seen) -> Item:
+    """Each process that re-encrypts has one of its own, and there are two more."""
+    items, told = [], []
+    for facts in seen.facts.values():
+        need = (seen.options["workers"] or facts["cores"]) + 2
+        for database in facts["databases"]:
+            free = database["connections"]["limit"] - database["connections"]["used"]
+            told.append(f"{database['alias']} has {free} free of {database['connections']['limit']}, {need} are needed")
+            if free < need:
+                todo = "Stop what holds them, set key_rotation_workers to less, or raise max_connections."
+                items.append(Item("connections", STOP, told[-1], todo))
+            elif free < need + SPARE:
+                items.append(Item("connections", WARN, told[-1], "Set key_rotation_workers to less."))
+    return worst("connections", items, "; ".join(dict.fromkeys(told))) if told else unseen("connections")
+
+
+def disk(seen: Seen) -> Item:
+    """The database's own disk has room for the WAL, and for a second version of each row until VACUUM."""
+    folder = str(seen.options["database_dir"])
+    if not seen.facts:
+        return unseen("disk")
+    if len(seen.df) < 2:
+        told = "that of the database is not looked at: the inventory has no group database, or its host did not say"
+        todo = "Name the database's host in a group database, or look yourself." * seen.production
+        return Item("disk", WARN if seen.production else OK, told, todo)
+    free = int(seen.df[-1].split()[3]) * 1024
+    need = sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in _databases(seen))
+    told = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
+    status = OK if free > need else STOP
+    return Item("disk", status, told, "Make room there." * (status == STOP))
+
+
+def wal(seen: Seen) -> Item:
+    """WAL is archived, and no slot keeps it for a consumer that is gone."""
+    if not seen.facts:
+        return unseen("WAL")
+    items = []
+    for database in _databases(seen):
+        need = _wal_bytes(seen, database)
+        if database["archive_fails"]:
+            todo = "Mend the archiving (see pg_stat_archiver): until then WAL fills the disk of the database."
+            items.append(Item("WAL", STOP, f"archiving of WAL fails on {database['alias']}", todo))
+        for slot in database["slots"]:
+            limit = database["max_slot_wal_bytes"]
+            if not slot["active"]:
+                seen_slot = f"the slot {slot['name']} has no consumer and keeps {slot['bytes'] / 1e6:,.0f} MB of WAL"
+                items.append(Item("WAL", WARN, seen_slot, "Start its consumer, or drop it."))
+            elif limit is not None and slot["bytes"] + need > limit:
+                told = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
+                items.append(Item("WAL", WARN, told, "Raise it, or set key_rotation_throttle."))
+    needs = sum(_wal_bytes(seen, database) for database in _databases(seen))
+    return worst("WAL", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
+
+
+def replicas(seen: Seen) -> Item:
+    """They follow closely."""
+    if not seen.facts:
+        return unseen("replicas")
+    late = [database for database in _databases(seen) if database["replica_lag"] > LAG]
+    items = [
+        Item(
+            "replicas",
+            WARN,
+            f"one of {each['alias']} is {each['replica_lag']:.0f} s behind",
+            "Wait, or set the throttle's replica_lag.",
+        )
+        for each in late
+    ]
+    return worst("replicas", items, f"none is more than {LAG} s behind")
+
+
+def _databases(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Each once, as the first host sees it."""
+    for facts in list(seen.facts.values())[:1]:
+        yield from facts["databases"]
+
+
+def _wal_bytes(seen: Seen, database: dict[str, Any]) -> int:
+    """At most what all tables have, times what a new version of a row takes; less where the census is small."""
+    tables = {target["table"]: target["rows"] for target in seen.census.get("targets", [])}
+    return min(int(database["bytes"]) * WAL_PER_BYTE, sum(tables.values()) * 8192 * WAL_PER_BYTE)

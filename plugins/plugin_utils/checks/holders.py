@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever holds keys is known: who is connected to the database as the application is one of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .item import OK, STOP, WARN, Item, Seen, of_result, unseen, worst
+
+SHOWN = 5
+_WITHOUT = "What it writes under the old keys is found and rotated; what it reads under new ones it cannot open."
+
+
+def runs(seen: Seen) -> Item:
+    """No other run, of whatever control node, works on these databases."""
+    return of_result("other runs", seen.lease, "changed", "none works on these databases")
+
+
+def sessions(seen: Seen) -> Item:
+    """Each session of the application's role belongs to a service that is stopped for the rotation."""
+    if not seen.facts:
+        return unseen("who holds keys")
+    known: list[dict[str, Any]] = []
+    unknown: list[dict[str, Any]] = []
+    for session in _sessions(seen):
+        (known if _is_known(session, seen) else unknown).append(session)
+    if not known and not unknown:
+        return Item("who holds keys", OK, "nobody is connected to the database as the application")
+    if not unknown:
+        return Item("who holds keys", OK, f"{len(known)} sessions, all of services that are stopped for the rotation")
+    told = "; ".join(_told(session) for session in unknown[:SHOWN]) + ("; ..." if len(unknown) > SHOWN else "")
+    todo = f"Stop it before, or list it in key_rotation_services. {_WITHOUT}"
+    return Item(
+        "who holds keys",
+        WARN,
+        f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no service: {told}",
+        todo,
+    )
+
+
+def health(seen: Seen) -> Item:
+    """The application answers now: what did not answer before says nothing after."""
+    asked = [results["health"] for results in seen.hosts.values() if "health" in results]
+    if not asked:
+        status = WARN if seen.options["services"] else OK
+        todo = "Set key_rotation_health_url: without it a service that does not work under the new keys is not noticed."
+        return Item("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
+    items = [of_result("health", result, "answer") for result in asked]
+    if seen.options.get("resumed"):  # its services are stopped, as the run before left them
+        items = [Item(item.name, WARN if item.status == STOP else item.status, item.seen, item.todo) for item in items]
+    return worst("health", items, f"it answers on {len(asked)} hosts")
+
+
+def _sessions(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Each once; where its process is seen by one host, as that host tells it."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for facts in seen.facts.values():
+        for session in facts["sessions"]:
+            key = (session["alias"], session["pid"])
+            if key not in found or session["process"]:
+                found[key] = session
+    yield from found.values()
+
+
+def _is_known(session: dict[str, Any], seen: Seen) -> bool:
+    process = session["process"]
+    if process is None:
+        return False
+    units = {
+        service["name"] if "." in service["name"] else f"{service['name']}.service"
+        for service in seen.options["services"]
+    }
+    named = {
+        each["pid"] for results in seen.hosts.values() for each in results.get("processes", {}).get("processes", [])
+    }
+    return bool(units & set(process["units"])) or process["pid"] in named
+
+
+def _told(session: dict[str, Any]) -> str:
+    process = session["process"]
+    who = (
+        f"{process['name']} (process {process['pid']})" if process else session["address"] or "the database's own host"
+    )
+    name = f" as {session['application_name']}" if session["application_name"] else ""
+    return f"{who}{name}, backend {session['pid']}, since {session['since']}"

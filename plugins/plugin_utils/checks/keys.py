@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The env file, the store and the running processes agree on the keys."""
+
+from __future__ import annotations
+
+from .item import OK, STOP, Item, Seen, of_result, worst
+
+
+def agree(seen: Seen) -> Item:
+    """On every host the env file can be rewritten, and has the keys that the store calls current."""
+    items = [of_result("keys", results.get("keys", {}), "store") for results in seen.hosts.values()]
+    ids = {results["keys"].get("key_id") for results in seen.hosts.values() if "keys" in results} - {None}
+    if len(ids) > 1:
+        items.append(
+            Item("keys", STOP, f"the hosts have {len(ids)} different sets of keys", "Bring the env files together.")
+        )
+    return worst("keys", items, f"env file and store agree on {len(seen.hosts)} hosts")
+
+
+def store(seen: Seen) -> Item:
+    """All hosts have one store. It was read to get here, and nothing is seen that would keep us from writing it."""
+    places = {results["keys"]["store"] for results in seen.hosts.values() if "store" in results.get("keys", {})}
+    unwritable = seen.options.get("store_unwritable")
+    if unwritable:
+        return Item("store", STOP, unwritable, "Give who runs ansible-playbook the right to write it.")
+    if len(places) > 1:
+        todo = "Their project folders differ: set the path in key_rotation_store to one file for all of them."
+        return Item("store", STOP, f"the hosts have {len(places)} stores", todo)
+    if not places:
+        return Item("store", STOP, "it could not be read", "See the keys above.")
+    return Item("store", OK, f"{places.pop()} was read")
+
+
+def processes(seen: Seen) -> Item:
+    """No process has a key exported to it, that would win over a new env file."""
+    asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
+    if not asked:
+        return Item("processes", OK, "none are named in key_rotation_processes")
+    count = sum(len(result.get("processes", [])) for result in asked)
+    return worst(
+        "processes",
+        [of_result("processes", each, "processes") for each in asked],
+        f"{count} have no key exported to them",
+    )

@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who has approved it, and who is told."""
+
+from __future__ import annotations
+
+from .item import OK, STOP, WARN, Item, Seen
+
+
+def authorised(seen: Seen) -> Item:
+    """In production there are a reason and somebody who approved it."""
+    missing = [f"key_rotation_{name}" for name in ("reason", "authorization") if not seen.options.get(name)]
+    if not missing:
+        return Item("authorised", OK, f"reason: {seen.options['reason']}; approved: {_who(seen)}")
+    status = STOP if seen.production else OK
+    return Item(
+        "authorised", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
+    )
+
+
+def notified(seen: Seen) -> Item:
+    """Somebody is told of it."""
+    ways = seen.options.get("notify") or []
+    if ways:
+        return Item("team notified", OK, f"{len(ways)} ways to tell people, at the start and at the end")
+    status = WARN if seen.production else OK
+    return Item(
+        "team notified",
+        status,
+        "nobody is told",
+        "Set key_rotation_notify, or tell the team yourself." * (status == WARN),
+    )
+
+
+def _who(seen: Seen) -> str:
+    found = seen.options["authorization"]
+    return ", ".join(f"{name} {value}" for name, value in found.items()) if isinstance(found, dict) else str(found)

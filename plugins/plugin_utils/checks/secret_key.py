@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What else depends on SECRET_KEY, and what its rotation does to that (facts/django-encryption.md, section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...module_utils.engine.facts import SIGNERS
+from .item import OK, STOP, WARN, Item, Seen
+
+SESSIONS = {
+    "db": "everybody is logged out, and what their sessions hold is lost",
+    "file": "everybody is logged out, and what their sessions hold is lost",
+    "signed_cookies": "everybody is logged out, and what their sessions hold is lost",
+    "cache": "everybody is logged out",
+    "cached_db": "everybody is logged out",
+}
+
+
+def other_users(seen: Seen) -> Item:
+    """Tasks of django-q2 that wait would be lost: stop. Anything else that ends is said."""
+    name = "other uses of SECRET_KEY"
+    if "SECRET_KEY" not in {setting["name"] for setting in seen.options["settings"]}:
+        return Item(name, OK, "SECRET_KEY is not rotated")
+    found: dict[str, Any] = next((facts["secret_key"] for facts in seen.facts.values()), {})
+    if found.get("queued"):
+        told = f"{found['queued']} tasks of django-q2 wait, and none of them could be read"
+        return Item(name, STOP, told, "Let the queue run empty, and pause its schedules.")
+    ends = list(_ends(found))
+    if not ends:
+        return Item(name, OK, "nothing here is seen to sign with it")
+    kept = "Where this is routine, and no leak, the old key in SECRET_KEY_FALLBACKS keeps the sessions."
+    return Item(name, WARN, "; ".join(ends), f"Tell the users. {kept}")
+
+
+def _ends(found: dict[str, Any]) -> list[str]:
+    ends = [SESSIONS[found["sessions"]]] if found.get("sessions") in SESSIONS else []
+    ends += ["links to reset a password end"] if found.get("logins") else []
+    for package in found.get("packages", []):
+        kept, what = SIGNERS[package]
+        ends.append(f"{package}: {what}{'' if kept else ', with SECRET_KEY_FALLBACKS too'}")
+    return ends

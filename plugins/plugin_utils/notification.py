@@ -1,0 +1,182 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell people how a rotation goes: by e-mail, a webhook of Slack's form, or any HTTP hook.
+
+That nobody could be told never stops a rotation: it is a warning, and goes into the record. What it says is made of the
+record alone. Where it goes is named by kind and host only: the rest of a webhook's address is a secret.
+"""
+
+from __future__ import annotations
+
+import email.message
+import email.utils
+import json
+import os
+import smtplib
+import ssl
+import urllib.error
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+import jinja2.sandbox
+from ansible.module_utils.urls import open_url
+
+from ..module_utils.errors import RotationError
+from .report import sentence
+
+STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
+SECONDS = 10  # that a server may take
+TEMPLATES = os.path.join(os.path.dirname(__file__), "report")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# By type: the members that must be there, and those that may.
+COMMON = ("type", "on", "template", "ca_cert")
+MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "email": (("host", "to", "from"), ("port", "security", "user", "password", "password_file")),
+    "slack": ((), ("url", "url_file")),
+    "http": ((), ("url", "url_file", "headers", "token", "token_file")),
+}
+SECURITY = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def check(channels: Any) -> Sequence[Mapping[str, Any]]:
+    """The channels of ``key_rotation_notify``. Raises E_NOTIFY, which names members and never shows a value."""
+    if not isinstance(channels, (list, tuple)):
+        raise RotationError("E_NOTIFY", index=0, found="it is no list")
+    for index, channel in enumerate(channels, 1):
+        found = next(_mistakes(channel), None)
+        if found:
+            raise RotationError("E_NOTIFY", index=index, found=found)
+    return channels
+
+
+def _mistakes(channel: Any) -> Iterator[str]:
+    if not isinstance(channel, Mapping) or str(channel.get("type")) not in MEMBERS:
+        yield f"it has no type, or none of {', '.join(MEMBERS)}"
+        return
+    needed, others = MEMBERS[channel["type"]]
+    yield from (f"{name} is missing" for name in needed if not channel.get(name))
+    yield from ("it has an unknown member" for name in channel if name not in (*COMMON, *needed, *others))
+    moments = channel.get("on", ())
+    if not isinstance(moments, (list, tuple)) or any(moment not in MOMENTS for moment in moments):
+        yield f"on lists something else than {', '.join(MOMENTS)}"
+    if channel["type"] == "email" and channel.get("security", "starttls") not in SECURITY:
+        yield f"security is none of {', '.join(SECURITY)}"
+    if channel["type"] != "email" and not (channel.get("url") or channel.get("url_file")):
+        yield "it has neither url nor url_file"
+
+
+def tell(channels: Sequence[Mapping[str, Any]], moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it."""
+    for channel in channels:
+        if moment not in channel.get("on", MOMENTS):
+            continue
+        result = {"channel": channel["type"], "about": moment}
+        try:
+            result["channel"] = _place(channel)
+            SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
+        except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
+            result["found"] = _reason(exc)
+        yield result
+
+
+def _reason(exc: Exception) -> str:
+    """Why, without what the exception says: it may hold the address or an answer."""
+    code = getattr(exc, "code", None) or getattr(exc, "smtp_code", None)
+    reason = getattr(exc, "reason", None) if isinstance(exc, urllib.error.URLError) and code is None else None
+    kind = type(reason if isinstance(reason, BaseException) else exc).__name__
+    return f"{kind} {code}" if isinstance(code, int) else kind
+
+
+def _place(channel: Mapping[str, Any]) -> str:
+    """A channel as it may be shown."""
+    if channel["type"] == "email":
+        return f"email by {channel['host']}"
+    return f"{channel['type']} to {urlsplit(_secret(channel, 'url')).hostname}"
+
+
+def _secret(channel: Mapping[str, Any], name: str) -> str:
+    """A member's value, or the first line of the file that its ``_file`` names."""
+    if channel.get(name):
+        return str(channel[name])
+    if not channel.get(f"{name}_file"):
+        return ""
+    with open(os.path.expanduser(str(channel[f"{name}_file"])), encoding="utf-8") as handle:
+        return handle.readline().strip()
+
+
+def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> str:
+    """Subject and body, from the channel's own template or ours: the first line is the subject."""
+    path = os.path.expanduser(str(channel.get("template") or os.path.join(TEMPLATES, "message.j2")))
+    environment = jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    with open(path, encoding="utf-8") as handle:
+        template = environment.from_string(handle.read())
+    return template.render(moment=moment, sentence=sentence(told), **told).strip()
+
+
+def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
+    subject, _, body = text.partition("\n")
+    to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
+    message = email.message.EmailMessage()
+    message["Subject"], message["From"], message["To"] = subject, str(channel["from"]), ", ".join(to)
+    message["Date"], message["Message-ID"] = email.utils.formatdate(), email.utils.make_msgid(domain="key-rotation")
+    message.set_content(body.strip() + "\n")
+    security = channel.get("security", "starttls")
+    host, port = str(channel["host"]), int(channel.get("port") or SECURITY[security])
+    trusted = ssl.create_default_context(cafile=channel.get("ca_cert"))
+    opened: smtplib.SMTP = (
+        smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=trusted)
+        if security == "tls"
+        else smtplib.SMTP(host, port, timeout=SECONDS)
+    )
+    with opened as server:
+        if security == "starttls":
+            server.starttls(context=trusted)
+        if channel.get("user"):
+            if security == "none" and host not in LOOPBACK:
+                raise ssl.SSLError("a password is not sent in clear")
+            server.login(str(channel["user"]), _secret(channel, "password"))
+        server.send_message(message)
+
+
+def _slack(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
+    _post(channel, {"text": text}, {})
+
+
+def _http(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
+    names = (
+        "rotation_id",
+        "status",
+        "reason",
+        "environment",
+        "authorization",
+        "values",
+        "reencrypted",
+        "keys",
+        "failure",
+    )
+    about = {"about": moment, "text": text, **{name: told[name] for name in names}}
+    headers = {str(name): str(value) for name, value in (channel.get("headers") or {}).items()}
+    token = _secret(channel, "token")
+    _post(channel, about, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})})
+
+
+def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    url = _secret(channel, "url")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ssl.SSLError("a hook's address is not sent in clear")
+    open_url(
+        url,
+        method="POST",
+        data=json.dumps(content).encode("utf-8"),
+        headers={"Content-Type": "application/json", **headers},
+        timeout=SECONDS,
+        ca_path=channel.get("ca_cert"),
+        follow_redirects="none",
+        http_agent="tetech.key_rotation",
+    ).close()
+
+
+SENDERS: dict[str, Callable[..., None]] = {"email": _email, "slack": _slack, "http": _http}

@@ -1,0 +1,220 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pages that are made of a record: one for a person, a log, Markdown for a ticket, and an index over all."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import html
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jinja2
+
+from ...module_utils import atomic_file
+from ...module_utils.errors import RotationError
+from ...module_utils.record import FILE_NAME, Record
+from ..story import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
+from . import calendar
+
+FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
+INDEX = "index.html"
+CALENDAR = "reminders.ics"
+SENTENCES = {
+    COMPLETED: "Every value is under the new keys, and was proved to open as before.",
+    ROLLED_BACK: "Every value, the .env files and the store are back under the keys before.",
+    OPEN: "It has not ended: it is running now, or its run died. Nothing is lost: it goes on, or back, from there.",
+}
+UNTOUCHED = "It stopped before any value was changed."
+TOUCHED = "It stopped in the middle. Every value opens under a version in the store: it goes on, or back, from there."
+# What is told of a dump beside its path, size and digest, and how it is called.
+DUMP_LINES = {
+    "engine": "Made by",
+    "database": "Database",
+    "encrypted_to": "Encrypted to",
+    "key_ids": "Needs the keys",
+    "proof": "Proof",
+    "snapshot": "State of",
+    "manifest": "Manifest",
+}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]|])")
+
+
+def write(record: Record) -> str:
+    """Write the pages of one record beside it, and the index; the path of the page. Raises E_RECORD_WRITE."""
+    told = story(record)
+    folder = os.path.dirname(record.path)
+    for template, name in FILES.items():
+        _put(os.path.join(folder, name), _render(template, _shown(told)))
+    _remind(os.path.join(folder, CALENDAR), calendar.reminders(told))
+    write_index(os.path.dirname(folder))
+    return os.path.join(folder, "report.html")
+
+
+def tells(record: Record) -> bool:
+    """Whether it is the record of a rotation: retire.yml keeps one of its own step, that has no page."""
+    return bool(story(record)["runs"])
+
+
+def write_index(folder: str) -> None:
+    """The page over all rotations in ``folder``, the newest first, those that cannot be read last."""
+    names = sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, FILE_NAME)))
+    told: dict[str, dict[str, Any]] = {}
+    for name in names:
+        with contextlib.suppress(Exception):  # whatever somebody wrote into one: the others have their page
+            told[name] = story(Record(folder, name))
+    rotations = [one for one in told.values() if one["runs"]]  # and not what retire.yml has destroyed
+    stories = sorted(rotations, key=lambda one: str(one["began"]), reverse=True)
+    due = next((one["due"] for one in stories if one["due"]), None)
+    unreadable = [name for name in names if name not in told]
+    about = {"stories": stories, "unreadable": unreadable, "folder": folder, "due": due}
+    _put(os.path.join(folder, INDEX), _render("index.html.j2", about))
+
+
+def _remind(path: str, reminders: str | None) -> None:
+    """What was to be done after a rotation is not, once it was rolled back."""
+    if reminders:
+        _put(path, reminders)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _put(path: str, text: str) -> None:
+    try:
+        atomic_file.replace(path, text.encode("utf-8"))
+    except OSError as exc:
+        raise RotationError("E_RECORD_WRITE", path=path, reason=exc.strerror) from None
+
+
+def _render(template: str, told: Mapping[str, Any]) -> str:
+    """Values are escaped in HTML, whatever they hold."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
+        autoescape=template.endswith(".html.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        thousands=lambda number: f"{number:,}", duration=duration, bytes=_bytes, moment=_moment, day=_day, md=_md
+    )
+    return environment.get_template(template).render(**told)
+
+
+def _shown(told: dict[str, Any]) -> dict[str, Any]:
+    """The story with the words that are the pages' own."""
+    kinds = {told["keys"]["old"]: "old", told["keys"]["new"]: "new"}
+    kind: Callable[[str], str] = lambda key: kinds.get(key, "other")  # noqa: E731
+    found = {bar["key"] for model in told["models"] for side in ("before", "after") for bar in model[f"{side}_bars"]}
+    words = {"old": "keys before", "new": "new keys", "other": "other"}
+    return {
+        **told,
+        "sentence": sentence(told),
+        "todo": list(_todo(told)),
+        "kind": kind,
+        "legend": [
+            {"kind": kind(key), "text": f"{words[kind(key)]} ({key})"} for key in sorted(found, key=kind, reverse=True)
+        ],
+        "dump_lines": lambda dump: list(_dump_lines(dump)),
+        "proof": next((dump["proof"].get("kind") for dump in told["backups"] if dump.get("proof")), None),
+        "retain_until": told["begun"].get("retain_until"),
+    }
+
+
+def sentence(told: Mapping[str, Any]) -> str:
+    """How it ended, in one sentence."""
+    if told["status"] == FAILED:
+        return TOUCHED if told["keys"]["new"] and told["targets"] else UNTOUCHED
+    if told["status"] == COMPLETED and not told["proved"]:
+        return "Every value is under the new keys."
+    return SENTENCES[told["status"]]
+
+
+def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
+    """What somebody has to do yet, with the command to type."""
+    commands = told["commands"]
+    if told["status"] == COMPLETED:
+        since = f", from {_day(told['retire'])} on" if told["retire"] else ""
+        yield _item(
+            f"Retire the keys before ({told['keys']['old']}) when nothing needs them any more{since}.",
+            commands.get("retire"),
+        )
+        yield _item("Until then you can go back, keeping what was written since:", commands.get("rollback"))
+        if told["due"]:
+            yield _item(f"Rotate again by {_day(told['due'])}.", None)
+    elif told["status"] == ROLLED_BACK:
+        yield _item(
+            "Mend what stopped the rotation, where something did, then begin a new one:", commands.get("rotate")
+        )
+    else:
+        if told["failure"].get("todo"):
+            yield _item(told["failure"]["todo"], None)
+        yield _item("Go on from where it stopped:", commands.get("rotate"))
+        if told["keys"]["new"]:
+            yield _item("Or go back:", commands.get("rollback"))
+
+
+def _item(text: str, command: str | None) -> dict[str, str | None]:
+    return {"text": text if command else text.rstrip(":"), "command": command}
+
+
+def _dump_lines(dump: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for name, called in DUMP_LINES.items():
+        if dump.get(name):
+            yield {"name": called, "text": _proved(dump[name]) if name == "proof" else _text(dump[name])}
+
+
+def _proved(proof: Mapping[str, Any]) -> str:
+    """How a backup was proved, in words; what a later version says otherwise, as it says it."""
+    try:
+        return (
+            f"{proof['kind']}: restored into {proof['where']} at {proof['time']}, {proof['rows']:,} rows of "
+            f"{proof['tables']} tables the same, {proof['tokens']:,} encrypted values opened"
+        )
+    except (KeyError, ValueError):
+        return _text(proof)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')}: {_text(one)}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_text, value))
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _day(moment: datetime.datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _moment(moment: datetime.datetime | None) -> str:
+    return f"{_day(moment)}, {moment:%H:%M} UTC" if moment else "at an unknown time"
+
+
+def _md(text: object) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(str(text).split()), quote=False))

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reminders for a calendar: when the next rotation is due, and from when on the keys before can be retired.
+
+Source: RFC 5545 (3.1 lines and their folding, 3.3.11 text, 3.6.1 events, 3.6.6 alarms).
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+FOLD = 75  # octets of a line at most, RFC 5545 section 3.1
+ALARM_DAYS = 14
+_SPECIAL = re.compile(r"([\\;,])")
+
+
+def reminders(told: Mapping[str, Any]) -> str | None:
+    """The calendar of a completed rotation; None where nothing is due."""
+    entries = [
+        (told["due"], "due", "Rotate the encryption keys", told["commands"].get("rotate")),
+        (told["retire"], "retire", "Retire the encryption keys before", told["commands"].get("retire")),
+    ]
+    events = [
+        line
+        for moment, name, summary, command in entries
+        if moment
+        for line in _event(told, moment.date(), name, summary, command)
+    ]
+    if not events:
+        return None
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tetech//key_rotation//EN", *events, "END:VCALENDAR"]
+    return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
+
+
+def _event(told: Mapping[str, Any], day: datetime.date, name: str, summary: str, command: str | None) -> Iterator[str]:
+    about = f"The last rotation was {told['rotation_id']}. {command or ''}".strip()
+    of = ", ".join(told["hosts"]) or "the application"
+    yield "BEGIN:VEVENT"
+    yield f"UID:{told['rotation_id']}-{name}@key-rotation.tetech"
+    yield f"DTSTAMP:{told['ended']:%Y%m%dT%H%M%SZ}"
+    yield f"DTSTART;VALUE=DATE:{day:%Y%m%d}"
+    yield f"DTEND;VALUE=DATE:{day + datetime.timedelta(days=1):%Y%m%d}"
+    yield f"SUMMARY:{_text(f'{summary} of {of}')}"
+    yield f"DESCRIPTION:{_text(about)}"
+    yield "TRANSP:TRANSPARENT"
+    yield "BEGIN:VALARM"
+    yield "ACTION:DISPLAY"
+    yield f"DESCRIPTION:{_text(summary)}"
+    yield f"TRIGGER:-P{ALARM_DAYS}D"
+    yield "END:VALARM"
+    yield "END:VEVENT"
+
+
+def _text(value: str) -> str:
+    return _SPECIAL.sub(r"\\\1", value).replace("\n", "\\n")
+
+
+def _folded(line: str) -> Iterator[str]:
+    """A line in pieces of at most 75 octets, none cut in a character; all but the first begin with a blank."""
+    piece = ""
+    for character in line:
+        if len((piece + character).encode("utf-8")) > FOLD:
+            yield piece
+            piece = " "
+        piece += character
+    yield piece

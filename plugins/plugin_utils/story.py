@@ -1,0 +1,407 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a record tells, in the order in which a person asks: how it ended, who, when, what, the proof, what remains.
+
+It reads the events that it knows by their names and passes over all others, so that a record of an earlier or a later
+version, or one that ends in the middle, tells as much as it holds.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..module_utils.chain import head
+from ..module_utils.monitoring import report as monitoring
+from ..module_utils.record import Record
+
+Event = Mapping[str, Any]
+
+COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
+DIRECTIONS = {"rotate": "Rotation", "rollback": "Rollback"}
+# What a step is called by people, by event and what was asked of it.
+STEPS = {
+    "rotation_checklist": "Checklist",
+    "checklist_facts": "Checklist: the host",
+    "application_reading": "The application reads",
+    "application_commands": "The application's commands",
+    "postgresql_backup_info": "Checklist: the backups",
+    "postgresql_backup": "Backup",
+    "postgresql_restore": "Restore",
+    "key_version": "Keys",
+    "key_version adopted": "Keys: those in use",
+    "key_version pending": "Keys: the new ones",
+    "key_version current": "Store: new keys current",
+    "key_version rolled_back": "Store: keys before current",
+    "application_services stopped": "Maintenance: stop",
+    "application_services started": "Maintenance: start",
+    "application_sessions": "Maintenance: writers gone",
+    "application_health": "Maintenance: healthy",
+    "env_file prepared": "Switch: rehearsed",
+    "env_file": "Switch: .env",
+    "django_reencrypt": "Re-encryption",
+    "django_census": "Census",
+    "django_census proof": "Proof: by these keys alone",
+    "process_keys": "Processes",
+    "monitoring_probe": "Monitoring",
+}
+NOT_VALUES = ("empty",)
+COUNTING = ("django_census", "django_reencrypt")  # each holds a census; the second, the one taken before
+DAY = datetime.timedelta(days=1)
+
+
+def story(record: Record) -> dict[str, Any]:
+    """Everything that the pages show of one record. Raises E_RECORD_WRITE where it cannot be read."""
+    events = record.events()
+    begun = next((event for event in events if _is(event, "rotate", "intent")), {})
+    ours = [event for event in events if event.get("event") in DIRECTIONS]  # others may use the same names
+    last = _last(events)
+    targets = _targets(events)
+    told = {
+        "rotation_id": record.rotation_id,
+        "path": record.path,
+        "status": _status(events),
+        "began": _time(events[0]) if events else None,
+        "ended": _time(events[-1]) if events else None,
+        "seconds": _seconds(events[0], events[-1]) if events else 0,
+        "begun": begun,
+        "reason": _newest(ours, "reason"),
+        "policy": _newest(ours, "policy_ref"),
+        "clock": _newest(ours, "clock"),
+        "generated": _newest(events, "generated") or [],
+        "environment": _newest(ours, "environment"),
+        "method": _method(events),
+        "authorization": _authorization(_newest(ours, "authorization")),
+        "approval": _newest(ours, "approval"),
+        "people": sorted({str(event.get("sudo_user") or event.get("actor")) for event in events if event.get("actor")}),
+        "control_nodes": sorted({str(event["control_node"]) for event in events if event.get("control_node")}),
+        "hosts": sorted({str(event["host"]) for event in events if event.get("host")}),
+        "tool": _newest(ours, "tool") or {},
+        "settings": sorted(
+            {name for event in events if _done(event, "env_file") for name in event.get("settings") or ()}
+        ),
+        "commands": _newest(ours, "commands") or {},
+        "runs": _runs(events),
+        "targets": targets,
+        "models": _models(targets),
+        "values": sum(target["after"].get("values", target["before"]["values"]) for target in targets),
+        "reencrypted": sum(target["reencrypted"] for target in targets),
+        "proved": bool(targets) and all(target["proved"] for target in targets),
+        "keys": _keys(events),
+        "versions": _newest(ours, "versions") or [],
+        "backups": _backups(events),
+        "checks": _checks(events),
+        "pictures": _pictures(events),
+        "warnings": _warnings(events),
+        "failure": _failure(events),
+        "failed_task": last.get("failed_task"),
+        "notifications": [event for event in events if event.get("event") == "notification"],
+        "head": head(record.rotation_id, record.text()),
+        "chained": any("hash" in event for event in events),
+        "events": events,
+    }
+    return {**told, **_dates(told)}
+
+
+def _is(event: Event, name: str, phase: str) -> bool:
+    return (event.get("event"), event.get("phase")) == (name, phase)
+
+
+def _done(event: Event, name: str) -> bool:
+    return _is(event, name, "done")
+
+
+def _last(events: Sequence[Event]) -> Event:
+    """The newest event by which a run began or ended."""
+    return next((event for event in reversed(events) if event.get("event") in DIRECTIONS), {})
+
+
+def _status(events: Sequence[Event]) -> str:
+    last = _last(events)
+    if _done(last, "rotate"):
+        return COMPLETED
+    if _done(last, "rollback"):
+        return ROLLED_BACK
+    return FAILED if last.get("phase") == "failed" else OPEN
+
+
+def _newest(events: Sequence[Event], member: str) -> Any:
+    return next((event[member] for event in reversed(events) if event.get(member)), None)
+
+
+def _method(events: Sequence[Event]) -> str:
+    return "migration" if _newest(events, "migration") else "direct"
+
+
+def _authorization(found: Any) -> dict[str, str]:
+    """Who and ticket, and whatever else was given, as text."""
+    if isinstance(found, Mapping):
+        return {str(name): str(value) for name, value in found.items() if value}
+    return {"who": str(found)} if found else {}
+
+
+def _time(event: Event) -> datetime.datetime | None:
+    try:
+        return datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _seconds(first: Event, last: Event) -> float:
+    """How long it took: by the clock that nobody sets, where both were written since one start of one machine."""
+    ticks = (last.get("monotonic_ns") or 0) - (first.get("monotonic_ns") or 0)
+    began, ended = _time(first), _time(last)
+    by_clock = (ended - began).total_seconds() if began and ended else 0.0
+    if first.get("monotonic_ns") and last.get("monotonic_ns") and abs(ticks / 1e9 - by_clock) <= 2:
+        return max(ticks / 1e9, 0.0)
+    return max(by_clock, 0.0)
+
+
+def _runs(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Each run of a playbook with its steps, every step with where in the run it lies, in per cent."""
+    starts = [index for index, event in enumerate(events) if event.get("event") in DIRECTIONS and _is_intent(event)]
+    runs = []
+    for index, start in enumerate(starts):
+        inside = events[start : starts[index + 1] if index + 1 < len(starts) else len(events)]
+        first, last = inside[0], inside[-1]
+        total = max(_seconds(first, last), 0.001)
+        ended = _last(inside).get("phase")
+        if ended == "intent" and any(event.get("phase") == "failed" for event in inside):
+            ended = "failed"  # and another run took over, such as the rollback
+        runs.append(
+            {
+                "title": DIRECTIONS[first["event"]] + (" goes on" if first.get("resumed") else ""),
+                "began": _time(first),
+                "seconds": total,
+                "outcome": {"done": "done", "failed": "failed"}.get(str(ended), "open"),
+                "steps": [_placed(step, first, total) for step in _steps(inside)],
+            }
+        )
+    return runs
+
+
+def _is_intent(event: Event) -> bool:
+    return event.get("phase") == "intent"
+
+
+def _steps(inside: Sequence[Event]) -> list[dict[str, Any]]:
+    """Intents with their outcomes; a step on several hosts at once is one."""
+    steps: list[dict[str, Any]] = []
+    for event in inside:
+        if event.get("event") in DIRECTIONS or event.get("phase") not in ("intent", "done", "failed"):
+            continue
+        name = _called(event)
+        step = steps[-1] if steps and steps[-1]["name"] == name else None
+        if step is None:
+            if not _is_intent(event):
+                step = next((one for one in reversed(steps) if one["name"] == name), None)
+            if step is None:
+                step = {"name": name, "first": event, "last": event, "outcome": "open", "waiting": 0}
+                steps.append(step)
+        step["last"] = event
+        step["waiting"] += 1 if _is_intent(event) else -1
+        if event["phase"] == "failed":
+            step["outcome"] = "failed"
+        elif step["outcome"] != "failed":
+            step["outcome"] = "open" if step["waiting"] > 0 else "done"
+    return steps
+
+
+def _called(event: Event) -> str:
+    asked = event.get("asked")
+    asked, name = asked if isinstance(asked, Mapping) else {}, str(event.get("event"))
+    state = "proof" if asked.get("expect_stage") else asked.get("state")
+    return STEPS.get(f"{name} {state}") or STEPS.get(name) or name.replace("_", " ").capitalize()
+
+
+def _placed(step: dict[str, Any], first: Event, total: float) -> dict[str, Any]:
+    seconds = _seconds(step["first"], step["last"])
+    left = min(100 * _seconds(first, step["first"]) / total, 99.0)
+    return {
+        "name": step["name"],
+        "outcome": step["outcome"],
+        "seconds": seconds,
+        "left": round(left, 2),
+        "width": round(min(max(100 * seconds / total, 0.6), 100 - left), 2),
+    }
+
+
+def _targets(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Each column before the first re-encryption, and as the last census since has proved it."""
+    started = next(
+        (index for index, event in enumerate(events) if event.get("event") == "django_reencrypt"), len(events)
+    )
+    counted = [event for event in events if _counts(event)]
+    if not counted:
+        return []
+    first = counted[0]
+    rewriting = [event for event in counted if event["event"] == "django_reencrypt"]
+    proof: Event = next(
+        (event for event in reversed(events[started:]) if _counts(event) and event not in rewriting), {}
+    )
+    before, after = ({**_stages_at(events, event), **(event.get("key_ids") or {})} for event in (first, proof))
+    found = {_column(target): target for target in proof.get("targets", ())}
+    return [
+        {
+            "name": _column(target),
+            "table": target.get("table") or "",
+            "column": target.get("column") or "",
+            "model": target.get("model") or "",
+            "scheme": target.get("scheme") or "",
+            "rows": found.get(_column(target), target).get("rows", 0),
+            "before": _counted(target, before),
+            "after": _counted(found[_column(target)], after) if _column(target) in found else {},
+            "left_alone": found.get(_column(target), target).get("left_alone", 0),
+            "reencrypted": sum(one.get("reencrypted", 0) for one in _of(rewriting, _column(target))),
+            "proved": _digest([proof], _column(target)) in {_digest(rewriting, _column(target))} - {None},
+        }
+        for target in first["targets"]
+    ]
+
+
+def _counts(event: Event) -> bool:
+    return event.get("phase") == "done" and event.get("event") in COUNTING and bool(event.get("targets"))
+
+
+def _of(events: Iterable[Event], name: str) -> list[Mapping[str, Any]]:
+    """What events say of one column."""
+    return [target for event in events for target in event.get("targets") or () if _column(target) == name]
+
+
+def _digest(events: Sequence[Event], name: str) -> Any:
+    """The newest digest over a column's plaintexts."""
+    said = _of(events, name)
+    return said[-1].get("digest") if said else None
+
+
+def _column(target: Mapping[str, Any]) -> str:
+    return f"{target.get('table')}.{target.get('column')}"
+
+
+def _counted(target: Mapping[str, Any], stages: Mapping[str, str]) -> dict[str, Any]:
+    """Values of a column, and how many of them are under which key id, or of which other class."""
+    classes = target.get("classes") or {}
+    under: dict[str, int] = {}
+    for name, count in classes.items():
+        if name not in NOT_VALUES:
+            under[stages.get(name, name)] = under.get(stages.get(name, name), 0) + count
+    return {"values": sum(under.values()), "under": under, "empty": classes.get("empty", 0)}
+
+
+def _stages_at(events: Sequence[Event], moment: Event) -> dict[str, str]:
+    """Which key id had which stage when an event was written."""
+    found: dict[str, str] = {}
+    for event in events:
+        if event is moment:
+            break
+        if _done(event, "key_version") and event.get("stages"):
+            found = dict(event["stages"])
+    return found
+
+
+def _models(targets: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same by model, for a chart: for each the bars before and after, in per cent of the largest model."""
+    models: dict[str, dict[str, Any]] = {}
+    for target in targets:
+        name = target["model"] or target["name"]
+        model = models.setdefault(name, {"name": name, "before": {}, "after": {}, "reencrypted": 0})
+        model["reencrypted"] += target["reencrypted"]
+        for side in ("before", "after"):
+            for key, count in target[side].get("under", {}).items():
+                model[side][key] = model[side].get(key, 0) + count
+    most = max((sum(model[side].values()) for model in models.values() for side in ("before", "after")), default=0)
+    for model in models.values():
+        for side in ("before", "after"):
+            model[f"{side}_values"] = sum(model[side].values())
+            model[f"{side}_bars"] = [
+                {"key": key, "count": count, "width": round(100 * count / most, 2)}
+                for key, count in model[side].items()
+            ]
+    return sorted(models.values(), key=lambda model: (-model["before_values"], model["name"]))
+
+
+def _keys(events: Sequence[Event]) -> dict[str, Any]:
+    """Key ids: the one before, the one that this rotation made, and which of them is current now."""
+    stages = [event["stages"] for event in events if _done(event, "key_version") and event.get("stages")]
+    pending = next((one["pending"] for one in stages if one.get("pending")), None)
+    old = next((one["current"] for one in stages if one.get("current") and one.get("current") != pending), None)
+    now = stages[-1].get("current") if stages else None
+    return {"old": old, "new": pending, "current": now}
+
+
+def _backups(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The newest word on each dump: what it is, and how it was proved."""
+    found: dict[str, dict[str, Any]] = {}
+    for event in events:
+        for dump in event.get("dumps") or () if event.get("phase") == "done" else ():
+            if isinstance(dump, Mapping) and dump.get("path"):
+                found.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
+    return list(found.values())
+
+
+def _checks(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The answers of the newest checklist, each with its name, status, what was seen, and what to do."""
+    for event in reversed(events):
+        checks = event.get("items") if event.get("event") == "rotation_checklist" else None
+        if isinstance(checks, Sequence) and checks and all(isinstance(check, Mapping) for check in checks):
+            return [dict(check) for check in checks]
+    return []
+
+
+def _pictures(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """What monitoring saw before and after, as it says it itself."""
+    found = []
+    for event in events:
+        if isinstance(event.get("picture"), Mapping):
+            try:
+                lines = list(monitoring.lines(event["picture"], str(event.get("host"))))
+            except (KeyError, TypeError, ValueError):  # of another version
+                continue
+            found.append({"time": _time(event), "lines": lines})
+    return found
+
+
+def _warnings(events: Sequence[Event]) -> list[str]:
+    """What a person should know beside the failure itself."""
+    found = []
+    told = _failure(events).get("what")
+    for event in events:
+        found += [str(warning) for warning in event.get("warnings") or () if isinstance(warning, str)]
+        if event.get("phase") == "failed" and event.get("event") not in (*DIRECTIONS, "notification"):
+            error = event.get("error") or {}
+            if error.get("what") != told:
+                found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))
+        if event.get("event") == "notification" and event.get("phase") == "failed":
+            found.append(f"Nobody was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")
+        if event.get("event") in DIRECTIONS and event.get("resumed"):
+            found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
+    left = sum(
+        target.get("left_alone", 0)
+        for target in _newest([event for event in events if _counts(event)], "targets") or ()
+    )
+    if left:
+        found.append(f"{left:,} values were left alone as asked: no known key opens them.")
+    return list(dict.fromkeys(found))
+
+
+def _failure(events: Sequence[Event]) -> dict[str, Any]:
+    """The error of the catalogue at which the newest run that failed has stopped."""
+    failed = [event for event in events if event.get("phase") == "failed" and event.get("event") != "notification"]
+    return next((dict(event["error"]) for event in reversed(failed) if event.get("error")), {})
+
+
+def _dates(told: Mapping[str, Any]) -> dict[str, Any]:
+    """When the next rotation is due, from when the keys were made, and from when on the old ones can be retired."""
+    begun, ended = told["begun"], told["ended"]
+    completed = told["status"] == COMPLETED and ended is not None
+    period, hold = begun.get("cryptoperiod_days"), begun.get("hold_days")
+    made = next(
+        (_time({"time": one.get("created")}) for one in told["versions"] if one.get("stage") == "current"), None
+    )
+    return {
+        "cryptoperiod_days": period,
+        "hold_days": hold,
+        "due": (made or ended) + period * DAY if completed and period else None,
+        "retire": ended + hold * DAY if completed and hold is not None else None,
+    }

@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Chromium without a screen: what a page looks like, how wide it is, and what it prints."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+]
+FRAME = """<!doctype html><body style="margin:0">
+<iframe style="border:0;width:{width}px;height:{height}px" srcdoc="{page}"></iframe>
+<script>onload = () => {{
+  const inner = document.querySelector("iframe").contentDocument;
+  const over = [...inner.querySelectorAll("body *")].filter(one => one.getBoundingClientRect().right > {width} + 0.5);
+  const found = {{width: inner.documentElement.scrollWidth, wide: over.map(one => one.outerHTML.slice(0, 80))}};
+  document.body.dataset.found = JSON.stringify(found);
+}}</script>"""
+
+
+def chromium(*words: str) -> str:
+    with tempfile.TemporaryDirectory() as profile:
+        argv = ["chromium", *QUIET, f"--user-data-dir={profile}", *words]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+def framed(page: Path, folder: Path, width: int, height: int) -> Path:
+    """A page around ours, which gives it its width (Chromium's own window is never below 500) and measures it."""
+    policy = re.compile(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>")
+    text = html.escape(policy.sub("", page.read_text(encoding="utf-8")))
+    frame = folder / f"frame-{width}.html"
+    frame.write_text(FRAME.format(width=width, height=height, page=text), encoding="utf-8")
+    return frame
+
+
+def measured(page: Path, folder: Path, width: int) -> dict[str, object]:
+    """How wide the page is in a window of ``width`` pixels, and what reaches over its edge."""
+    shown = chromium("--dump-dom", f"file://{framed(page, folder, width, 800)}")
+    return json.loads(html.unescape(re.search(r'data-found="([^"]*)"', shown)[1]))
+
+
+def screenshot(page: Path, folder: Path, width: int, height: int) -> Path:
+    picture = folder / f"{page.stem}-{width}.png"
+    frame = framed(page, folder, width, height)
+    chromium(f"--window-size={max(width, 500)},{height}", f"--screenshot={picture}", f"file://{frame}")
+    return picture
+
+
+def printed(page: Path, folder: Path) -> str:
+    """The text of the page's PDF."""
+    pdf = folder / f"{page.stem}.pdf"
+    chromium("--no-pdf-header-footer", f"--print-to-pdf={pdf}", f"file://{page}")
+    return subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout

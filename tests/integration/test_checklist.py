@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole checklist of a real application: everything at once, before anything is changed."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.checklist import CHECKS
+
+from .conftest import Site
+
+LINE = re.compile(r"^  (ok  |warn|STOP)  (\S.*?)  +(\S.*)$", re.MULTILINE)
+
+
+def table(text: str) -> dict[str, tuple[str, str]]:
+    """By item: how it stands, and the first line of what was seen."""
+    return {name: (status.strip(), seen) for status, name, seen in LINE.findall(text)}
+
+
+def test_a_dry_run_in_production_shows_all_that_is_in_the_way_and_changes_nothing(site: Site) -> None:
+    files, tokens = site.files(), site.tokens()
+    with site.connection() as connection, connection.cursor() as cursor:
+        cursor.execute("SET application_name = 'nightly report'; SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+
+        outcome = site.play("rotate", "--check", "-e", "key_rotation_environment=production")
+
+    assert outcome.code != 0
+    shown = table(outcome.text)
+    assert len(shown) == len(CHECKS), outcome.text
+    stops = {name for name, (status, _) in shown.items() if status == "STOP"}
+    assert {"staging rehearsal", "authorised", "backup", "rollback plan"} == stops, outcome.text
+    assert "E_CHECKLIST: 4 of 23 items of the checklist stop the rotation: " in " ".join(outcome.text.split())
+    assert shown["who holds keys"][0] == "warn"
+    assert f"as nightly report, backend {pid}" in " ".join(outcome.text.split())
+    assert re.fullmatch(r"\d+ current: all of them", shown["census"][1])
+    assert re.search(r"\d+ values take about \d+ s, as measured on a sample", outcome.text)
+    assert shown["other uses of SECRET_KEY"][0] == "warn"
+    assert site.tokens() == tokens
+    assert site.files() == files
+    assert not site.store.exists()
+
+
+def test_the_list_goes_into_the_record_and_beside_it(site: Site) -> None:
+    outcome = site.play("rotate")
+
+    assert outcome.code == 0, outcome.text
+    (path,) = (site.folder / "records").glob("*/checklist.json")
+    listed = json.loads(path.read_text())
+    assert {item["name"]: item["status"] for item in listed["items"]} == {
+        name: status for name, (status, _) in table(outcome.text).items()
+    }
+    assert "STOP" not in {item["status"] for item in listed["items"]}
+    (recorded,) = [
+        event
+        for event in map(json.loads, path.with_name("record.jsonl").open())
+        if (event["event"], event["phase"]) == ("rotation_checklist", "done")
+    ]
+    assert recorded["items"] == listed["items"]
+    assert recorded["environment"] == listed["environment"] == "demo"

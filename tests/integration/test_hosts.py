@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Re-encryption on two application hosts at once, and one of them is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Site
+from .test_operators import ended
+
+# As ssh to a host: the command runs on when the network is cut.
+CUTTABLE = """\
+#!/bin/sh
+for last; do :; done
+exec 3<&0
+setsid sh -c "$last" <&3 &
+while kill -0 $! 2>/dev/null; do
+    if [ -e {cut} ]; then echo "Connection to two closed by remote host." >&2; exit 255; fi
+    sleep 0.1
+done
+wait $!
+"""
+# Of three tables the hosts take turns: `one` has the profiles and the restaurants, `two` has these.
+OF_TWO = "restaurant_pendingrestaurant"
+
+
+class Two:
+    """The site with a second host, whose project is a copy of the first one's, on the same database."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.project, self.cut = site, site.folder / "two", site.folder / "cut"
+        shutil.copytree(site.project, self.project, symlinks=True)
+        ssh = site.folder / "ssh"
+        ssh.write_text(CUTTABLE.format(cut=self.cut))
+        ssh.chmod(0o755)
+        inventory = json.loads(site.inventory.read_text())
+        application = inventory["application"]
+        project = application["vars"].pop("key_rotation_project_dir")
+        application["hosts"] = {
+            "one": {"ansible_connection": "local", "key_rotation_project_dir": project},
+            "two": {"ansible_ssh_executable": str(ssh), "key_rotation_project_dir": str(self.project)},
+        }
+        self.inventory = inventory
+
+    def write(self) -> None:
+        self.site.inventory.write_text(json.dumps(self.inventory))
+
+    def modules(self) -> list[int]:
+        """What works for the second host."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink(f"/proc/{pid}/cwd") == str(self.project):
+                    found.append(int(pid))
+            except OSError:
+                continue
+        return found
+
+    def module(self) -> int:
+        """The one that started the others."""
+        found = {pid: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.modules()}
+        (first,) = (pid for pid, stat in found.items() if int(stat[1]) not in found)
+        return first
+
+
+@pytest.fixture
+def two(site: Site) -> Two:
+    made = Two(site)
+    made.write()
+    return made
+
+
+def until(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def at_work(site: Site, two: Two) -> bool:
+    """Whether the second host waits for a lock."""
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'key_rotation %'"
+    return bool(two.modules() and site.sql(waiting))
+
+
+@pytest.mark.parametrize(
+    "end", [*(pytest.param(end, marks=pytest.mark.thorough) for end in ("none", "stopped")), "killed", "cut off"]
+)
+def test_what_a_lost_host_leaves_undone_is_made_up_for(site: Site, two: Two, end: str) -> None:
+    plain, tokens = site.read_all(), site.tokens()
+    with site.connection() as blocker, blocker.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {OF_TWO} FOR UPDATE")
+        process = site.start("rotate")
+        until(lambda: at_work(site, two), process)
+        until(lambda: site.tokens()["restaurant_restaurant"] != tokens["restaurant_restaurant"], process)
+        assert site.tokens()[OF_TWO] == tokens[OF_TWO]
+        if end == "killed":
+            for pid in two.modules():
+                os.kill(pid, signal.SIGKILL)
+        elif end == "cut off":
+            two.cut.touch()
+            assert process.stdout is not None
+            seen = []
+            for line in process.stdout:
+                seen.append(line)
+                if "UNREACHABLE" in line:
+                    break
+            assert two.modules(), "".join(seen)
+        elif end == "stopped":
+            os.kill(two.module(), signal.SIGTERM)
+        two.cut.unlink(missing_ok=True)
+        blocker.rollback()
+    outcome = ended(process)
+    text = " ".join(outcome.text.split())
+    if end == "stopped":
+        assert (outcome.code != 0, outcome.error()) == (True, "E_STOPPED"), text
+        assert "Run the same command again to go on" in text
+        assert site.tokens()["customer_userprofile"] != tokens["customer_userprofile"], "and nothing is rolled back"
+        outcome = site.play("rotate")
+    assert outcome.code == 0, outcome.text
+    assert site.read_all() == plain
+    assert (two.project / ".env").read_bytes() == site.env_file.read_bytes()
+    if end == "none":
+        assert "two: 9 values re-encrypted" in text
+        assert "nothing was left under other keys" in text
+
+
+def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
+    two.inventory["key_rotation_worker_hosts"] = {"hosts": {"two": {}}}
+    two.write()
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text
+    assert "Shares | Bring" not in rotated.text or "skipping: [one]" in rotated.text

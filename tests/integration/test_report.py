@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page that a person reads after a rotation, in a real browser and on paper, against its record."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from .browser import measured, printed, screenshot
+from .conftest import Site
+
+
+def page_of(site: Site) -> Path:
+    (page,) = (site.folder / "records").glob("*/report.html")
+    return page
+
+
+def test_the_page_says_what_the_record_says_and_fits_desktop_phone_and_paper(site: Site, tmp_path: Path) -> None:
+    who = json.dumps({"key_rotation_authorization": {"who": "Ada", "ticket": "SEC-123"}})
+    assert site.play("rotate", "-e", who).code == 0
+    page = page_of(site)
+    text = page.read_text(encoding="utf-8")
+    events = [json.loads(line) for line in (page.parent / "record.jsonl").read_text().splitlines()]
+    counted = [event["targets"] for event in events if event["event"] == "django_census" and "targets" in event]
+
+    for target in counted[-1]:
+        row = re.search(rf'data-column="{target["table"]}\.{target["column"]}">(.*?)</tr>', text, re.DOTALL)[1]
+        numbers = re.findall(r'class="number" data-name="[^"]*">([^<]*)<', row)
+        values = str(sum(count for name, count in target["classes"].items() if name != "empty"))
+        assert numbers == [str(target["rows"]), values, values, values]
+    total = sum(n for target in counted[-1] for name, n in target["classes"].items() if name != "empty")
+    assert f'<b id="values">{total:,}</b>' in text
+    assert text.count(">the same<") == len(counted[-1])
+
+    paper = printed(page, tmp_path)
+    flat = " ".join(paper.split())
+    for words in ("COMPLETED", "Ada", "SEC-123", f"{total:,}", "the same", events[-1]["hash"][:16]):
+        assert words in flat, words
+    for width, height in ((1280, 2600), (390, 5200)):
+        found = measured(page, tmp_path, width)
+        assert (found["width"], found["wide"]) == (width, []), "nothing is cut or reaches over the edge"
+        assert screenshot(page, tmp_path, width, height).stat().st_size > 20_000
+    assert "http" not in re.sub(r"http-equiv", "", text), "it asks nothing of any network"
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_a_failure_and_a_rollback_are_seen_at_first_sight(site: Site, failing: bool, tmp_path: Path) -> None:
+    trigger = """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation';
+        END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON restaurant_restaurant FOR EACH ROW EXECUTE FUNCTION refuse();
+    """
+    unreadable = "UPDATE customer_userprofile SET _phone_number_encrypted = 'gAAAAABnotatoken' WHERE id = 1"
+    site.sql(unreadable if failing else trigger)
+
+    outcome = site.play("rotate")
+
+    assert outcome.code != 0
+    page = page_of(site).read_text(encoding="utf-8")
+    assert f'data-status="{"failed" if failing else "rolled back"}"' in page
+    assert ("E_UNREADABLE" if failing else "E_DB") in page
+    assert "ansible-playbook rotate.yml" in page
+    found = measured(page_of(site), tmp_path, 390)
+    assert (found["width"], found["wide"]) == (390, []), "long names of columns do not reach over the edge of a phone"
+    ended = json.loads((page_of(site).parent / "record.jsonl").read_text().splitlines()[-1])
+    assert (ended["event"], ended["phase"]) == (("rotate", "failed") if failing else ("rollback", "done"))
+    (page_of(site)).unlink()
+    assert site.play("report").code == 0
+    assert page_of(site).read_text(encoding="utf-8") == page
+    assert "report.html" in (site.folder / "records/index.html").read_text(encoding="utf-8")

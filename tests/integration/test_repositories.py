@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pgBackRest on a real cluster that archives its WAL, and an operator's own command on a host of its own."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import backup, repositories
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from .conftest import Site
+
+CONFIGURATION = """
+[global]
+repo1-path={folder}/repository
+repo1-retention-full=9
+repo1-cipher-type=aes-256-cbc
+repo1-cipher-pass=of the test
+log-path={folder}
+lock-path={folder}
+start-fast=y
+[orders]
+pg1-path={folder}/data
+pg1-socket-path={folder}
+pg1-user=postgres
+"""
+SETTINGS = """
+listen_addresses = ''
+unix_socket_directories = '{folder}'
+archive_mode = on
+archive_command = 'pgbackrest --config={folder}/pgbackrest.conf --stanza=orders archive-push %p'
+"""
+
+
+@pytest.fixture
+def stanza(monkeypatch: pytest.MonkeyPatch) -> Iterator[repositories.PgBackRest]:
+    """A cluster of Debian's PostgreSQL and its stanza; the server's user runs both, as it does anywhere."""
+    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+    folder = Path(tempfile.mkdtemp(prefix="key_rotation_"))
+    server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+
+    def run(*argv: str) -> None:
+        subprocess.run([*server, *argv], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+
+    (folder / "pgbackrest.conf").write_text(CONFIGURATION.format(folder=folder))
+    (folder / "bin").mkdir()
+    (folder / "bin/pgbackrest").write_text(f'#!/bin/sh\nexec {" ".join(server)} {shutil.which("pgbackrest")} "$@"\n')
+    (folder / "bin/pgbackrest").chmod(0o755)
+    if server:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, "postgres")
+    run(f"{programs}/initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "postgres")
+    with (folder / "data/postgresql.conf").open("a") as handle:
+        handle.write(SETTINGS.format(folder=folder))
+    run(f"{programs}/pg_ctl", "-D", f"{folder}/data", "-l", f"{folder}/log", "-w", "start")
+    try:
+        monkeypatch.setenv("PGBACKREST_CONFIG", str(folder / "pgbackrest.conf"))
+        run("pgbackrest", f"--config={folder}/pgbackrest.conf", "--stanza=orders", "stanza-create")
+        monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
+        yield repositories.PgBackRest("orders")
+    finally:
+        run(f"{programs}/pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_path):
+    one = backup.Backup(str(tmp_path / "backups"), "spring")
+    assert (stanza.check(), stanza.cipher()) == (None, "aes-256-cbc")
+    made = stanza.backup(one, "full", ["b", "a"])
+    assert made["path"].startswith("orders/")
+    assert (made["engine"], made["key_ids"], made["encrypted_to"]) == ("pgbackrest", ["a", "b"], ["aes-256-cbc"])
+    assert (made["size"] > 0, int(made["system_identifier"]) > 0, made["proof"]) == (True, True, None)
+    assert one.known() == made
+    os.unlink(one.manifest)  # a run that died before it
+    assert stanza.backup(one, "full", ["a"])["path"] == made["path"]
+    another = stanza.backup(backup.Backup(one.folder, "summer"), "incr", ["a"])
+    assert another["path"] != made["path"]
+
+
+def test_what_pgbackrest_refuses_is_told_by_its_error(stanza, tmp_path):
+    with pytest.raises(RotationError, match="there is no stanza missing"):
+        repositories.PgBackRest("missing").cipher()
+    monkey = repositories.PgBackRest("missing")
+    with pytest.raises(RotationError) as refused:
+        monkey.check()
+    assert (refused.value.code, refused.value.where["command"]) == ("E_PGBACKREST", "check")
+    assert "ERROR" in refused.value.where["reason"]
+
+
+@pytest.mark.parametrize(("argv", "rc"), [(["sh", "-c", "echo no room >&2; exit 3"], 3), (["/none/there"], 127)])
+def test_a_snapshot_command_that_fails_leaves_no_manifest(tmp_path, argv, rc):
+    one = backup.Backup(str(tmp_path / "backups"), "spring")
+    with pytest.raises(RotationError) as refused:
+        repositories.snapshot(one, argv, [])
+    assert (refused.value.code, refused.value.where["rc"]) == ("E_SNAPSHOT", rc)
+    assert one.read() is None
+
+
+def test_rotate_has_a_snapshot_made_on_the_database_s_host(site: Site) -> None:
+    variables = {
+        "key_rotation_backup_engine": "snapshot",
+        "key_rotation_snapshot_command": ["sh", "-c", "echo making >&2; echo snap-$KEY_ROTATION_ID"],
+        "key_rotation_backup_host": "db",
+        "key_rotation_id": "spring",
+    }
+    site.write_inventory(**variables)
+    inventory = json.loads(site.inventory.read_text())
+    inventory["database"] = {"hosts": {"db": {"ansible_connection": "local"}}}
+    site.inventory.write_text(json.dumps(inventory))
+    outcome = site.play("rotate")
+    assert outcome.code == 0, outcome.text
+    assert "app -> db" in outcome.text
+    described = json.loads((site.folder / "backups/spring.json").read_text())
+    assert (described["engine"], described["path"]) == ("snapshot", "snap-spring")
+    assert described["key_ids"] == [site.stored()["stages"]["previous"]]

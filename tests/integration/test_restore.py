@@ -1,0 +1,206 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole database out of its backup, in the place of the one in use."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import Beside
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from .conftest import Site, kill_group
+from .test_rollback import NEW_PROFILE
+
+HOSTILE = "dbname=x host=evil port=1"  # nothing but a name
+SPRING = ("-e", "key_rotation_id=spring")
+
+
+@pytest.fixture
+def hostile(site: Site) -> Iterator[Site]:
+    """A site whose database has a name that reads like a connection string, and all that belongs to a database."""
+    with site.admin() as cursor:
+        cursor.execute(f'CREATE DATABASE "{HOSTILE}" TEMPLATE food_ordering')
+        for role in ("auditor", "billing"):
+            cursor.execute(f"DROP ROLE IF EXISTS {role}")
+            cursor.execute(f"CREATE ROLE {role}")
+        cursor.execute(f'ALTER DATABASE "{HOSTILE}" OWNER TO billing')
+        cursor.execute(f'REVOKE ALL ON DATABASE "{HOSTILE}" FROM PUBLIC')
+        cursor.execute(f'GRANT CONNECT ON DATABASE "{HOSTILE}" TO auditor WITH GRANT OPTION')
+        cursor.execute(f'''ALTER DATABASE "{HOSTILE}" SET search_path = "$user", public, "a, b"''')
+        cursor.execute(f"""ALTER DATABASE "{HOSTILE}" SET app.motto = 'it''s 100 % \\ "mine"'""")
+        cursor.execute(f"""ALTER ROLE auditor IN DATABASE "{HOSTILE}" SET work_mem = '64MB'""")
+        cursor.execute(f"COMMENT ON DATABASE \"{HOSTILE}\" IS 'the food we ordered'")
+    site.database = HOSTILE
+    site.set_env("DB_NAME", f"DB_NAME='{HOSTILE}'\n")
+    site.sql(
+        """
+        CREATE EXTENSION vector;
+        CREATE TABLE points (id int PRIMARY KEY, at vector(3));
+        CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS note FROM generate_series(1, 100000) n;
+        ALTER TABLE orders ADD PRIMARY KEY (id);
+        GRANT SELECT ON orders TO auditor;
+        SELECT lo_from_bytea(4711, 'a large object');
+        INSERT INTO points VALUES (1, '[1,2,3]');
+        """
+    )
+    yield site
+    with site.admin() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ 'evil|^key_rotation_'")
+        for (name,) in cursor.fetchall():
+            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        cursor.execute("DROP ROLE auditor; DROP ROLE billing")
+
+
+def databases(site: Site) -> dict[str, bool]:
+    """Those of this site, and whether sessions may begin in them."""
+    with site.admin() as cursor:
+        cursor.execute("SELECT datname, datallowconn FROM pg_database WHERE datname ~ 'evil|^key_rotation_'")
+        return dict(cursor.fetchall())
+
+
+def belongings(site: Site) -> object:
+    """All that the restore of a dump into an empty database would lose."""
+    with site.admin() as cursor:
+        cursor.execute(
+            """
+            SELECT pg_get_userbyid(datdba), datacl::text, shobj_description(d.oid, 'pg_database'), datcollate, encoding,
+              (SELECT array_agg((setrole::regrole::text, setconfig::text)::text ORDER BY setrole)
+               FROM pg_db_role_setting WHERE setdatabase = d.oid)
+            FROM pg_database d WHERE datname = %s
+            """,
+            (site.database,),
+        )
+        found = list(cursor.fetchone())
+    found += site.sql("SELECT relacl::text FROM pg_class WHERE relname = 'orders'")
+    found += site.sql("SELECT convert_from(lo_get(4711), 'UTF8')")
+    found += site.sql("SELECT extname FROM pg_extension ORDER BY 1")
+    found += site.sql("SELECT count(*), sum(hashtext(note)) FROM orders")
+    return [*found, *site.sql("SELECT at::text FROM points")]
+
+
+def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) -> None:
+    site, plain, env, before = hostile, hostile.read_all(), hostile.env_file.read_bytes(), belongings(hostile)
+    assert site.play("rotate", *SPRING).code == 0
+    assert site.manage("shell", "--verbosity=0", "--command", NEW_PROFILE).code == 0
+    site.sql("UPDATE orders SET note = 'late' WHERE id <= 3; DELETE FROM orders WHERE id = 5")
+    used = site.read_all()
+
+    dump = site.folder / "backups/spring.dump"
+    content = dump.read_bytes()
+    dump.write_bytes(content[:-100] + bytes([content[-100] ^ 1]) + content[-99:])
+    flipped = site.play("restore", *SPRING)
+    assert (flipped.code != 0, flipped.error()) == (True, "E_BACKUP_CHECKSUM"), flipped.text
+    assert databases(site) == {HOSTILE: True}, "refused before anything is touched"
+    dump.write_bytes(content)
+
+    process = site.start("restore", *SPRING)
+    while len(databases(site)) == 1:
+        assert process.poll() is None, process.communicate()[0]
+    kill_group(process)
+
+    refused = site.play("restore", *SPRING)
+    assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
+    said = " ".join(refused.text.split())
+    # the user and the profile are new, three orders are other ones; what the rotation did is no loss
+    assert "5 rows written since the backup" in said, said
+    assert "auth_user 1, customer_userprofile 1, orders 3" in said
+    assert site.read_all() == used
+    assert databases(site)[HOSTILE]
+
+    dry = site.play("restore", *SPRING, "--check")
+    assert dry.code == 0, dry.text
+    assert "Course restore: it was asked for by name" in dry.text
+    assert site.read_all() == used
+
+    done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=5")
+    assert done.code == 0, done.text
+    assert belongings(site) == before
+    assert site.read_all() == plain, "with the keys of then"
+    assert site.env_file.read_bytes() == env
+    assert list(site.stored()["stages"]) == ["current"]
+    assert databases(site) == {HOSTILE: True, f"before_spring_{HOSTILE}": False}
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(host=site.host, user="postgres", dbname=f"before_spring_{HOSTILE}")
+    events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
+    (restored,) = [event for event in events if (event["event"], event["phase"]) == ("postgresql_restore", "done")]
+    assert sum(one["added"] + one["changed"] for one in restored["lost"]) == 5
+    assert site.play("restore", *SPRING, "-e", "key_rotation_restore_drop=true").code == 0
+    assert databases(site) == {HOSTILE: True}
+
+
+def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(database: Any) -> None:
+    database.execute("CREATE ROLE plain_application")
+    try:
+        database.execute("SET ROLE plain_application")
+        with pytest.raises(RotationError) as refused:
+            Beside(database, "engine", "spring").refuse_without_rights()
+        database.execute("RESET ROLE")
+        database.execute("ALTER ROLE plain_application CREATEDB")
+        database.execute("SET ROLE plain_application")
+        with pytest.raises(RotationError) as not_owner:
+            Beside(database, "engine", "spring").refuse_without_rights()
+    finally:
+        database.execute("RESET ROLE")
+        database.execute("DROP ROLE plain_application")
+    assert refused.value.code == not_owner.value.code == "E_RESTORE_RIGHTS"
+    assert "plain_application may not create databases" in refused.value.what
+    assert "may not rename engine, which it does not own" in not_owner.value.what
+    assert "key_rotation_admin: {user: ..., passfile: ...}" in refused.value.todo
+    Beside(database, "engine", "spring").refuse_without_rights()
+
+
+def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are_the_same(site: Site) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    assert site.play("rotate", *SPRING).code == 0
+    name = "customer_userprofile._full_name_encrypted"
+    ruin = "UPDATE customer_userprofile SET _full_name_encrypted = overlay(_full_name_encrypted PLACING 'AAAA' FROM 40)"
+    first, second, third, *_ = [row[0] for row in plain["profiles"]]
+    site.sql(f"{ruin} WHERE id IN ({first}, {second})")
+    site.sql(f"UPDATE customer_userprofile SET updated_at = now(), notes = 'called' WHERE id = {second}")
+    site.sql(f"UPDATE customer_userprofile SET notes = 'kept' WHERE id = {third}")
+    ruined = site.sql(f"SELECT _full_name_encrypted FROM customer_userprofile WHERE id = {first}")[0][0]
+
+    back = site.play("rollback")
+
+    assert (back.code != 0, back.error()) == (True, "E_UNREADABLE"), back.text
+    assert "Course repair: 2 values open under no version, and there is a backup of" in back.text
+    assert f"{name}: 1 values repaired from the backup" in back.text
+    assert f"{name}:{second} is left: other columns of its row were changed since the backup" in back.text
+    kept = (site.folder / "backups/spring.replaced.jsonl").read_text().splitlines()
+    assert [json.loads(line)["value"] for line in kept] == [f"{name}:{first}"]
+    assert base64.b64decode(json.loads(kept[0])["base64"]).decode() == ruined
+    assert site.env_file.read_bytes() == env, "all else has gone back"
+
+    again = site.play("rollback", "-e", json.dumps({"key_rotation_leave_alone": [f"{name}:{second}"]}))
+
+    assert again.code == 0, again.text
+    assert list(site.stored()["stages"]) == ["current"]
+    now = site.read_all()
+    for row, before in zip(now["profiles"], plain["profiles"]):
+        assert row == before or row[0] == second
+    assert {**now, "profiles": []} == {**plain, "profiles": []}
+    assert site.sql(f"SELECT notes FROM customer_userprofile WHERE id = {third}") == [("kept",)], (
+        "kept, as written since"
+    )
+
+
+def test_a_database_that_has_lost_a_table_is_to_be_restored(site: Site) -> None:
+    plain = site.read_all()
+    assert site.play("rotate", *SPRING).code == 0
+    site.sql("DROP TABLE restaurant_pendingrestaurant CASCADE")
+
+    refused = site.play("rollback")
+
+    assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
+    assert "Course restore: the database has lost public.restaurant_pendingrestaurant" in refused.text
+    moment = re.search(r"key_rotation_restore_acknowledge=(\S+Z)", refused.text)[1]
+    done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
+    assert done.code == 0, done.text
+    assert site.read_all() == plain

@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the engine sees of the server, and makes room for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.throttle import Throttle
+
+from .test_engine import fill, keyring, run, targets  # noqa: F401  # a fixture
+
+
+def test_wal_that_a_replication_slot_keeps_is_seen(database: Database) -> None:
+    assert database.wal_backlog() == 0
+    database.rows("SELECT pg_create_physical_replication_slot('behind', true)")
+    try:
+        database.execute("CREATE TABLE secrets AS SELECT repeat('x', 1000) FROM generate_series(1, 5000)")
+        assert database.wal_backlog() > 5_000_000
+    finally:
+        database.rows("SELECT pg_drop_replication_slot('behind')")
+    assert database.wal_backlog() == 0
+
+
+def vacuums(database: Database) -> int:
+    """How many a person asked for; what a session did is told to the others when it asks for nothing more."""
+    database.rows("SELECT pg_stat_force_next_flush()")
+    database.rows("SELECT pg_stat_clear_snapshot()")
+    return int(database.rows("SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'secrets'")[0][0])
+
+
+@pytest.mark.parametrize(("every", "expected"), [(0, 0), (40, 1), (1000, 0)])
+def test_a_table_is_vacuumed_after_so_many_rows(
+    database: Database, keyring: Keyring, every: int, expected: int
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=100)
+    work = run(database, keyring, throttle=Throttle(vacuum_rows=every))
+    assert vacuums(database) == expected
+    assert work.dead["secrets"] == (100 if not expected else 0)
+
+
+def test_a_table_of_another_role_is_left_and_named(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=100)
+    database.execute("CREATE ROLE application")
+    database.execute("GRANT SELECT, UPDATE ON secrets TO application")
+    database.execute("SET ROLE application")
+    try:
+        work = run(database, keyring, throttle=Throttle(vacuum_rows=40))
+    finally:
+        database.execute("RESET ROLE")
+        database.execute("REVOKE ALL ON secrets FROM application")
+        database.execute("DROP ROLE application")
+    assert vacuums(database) == 0
+    assert work.dead["secrets"] == 100
+
+
+def test_batches_that_take_long_become_small(database: Database, keyring: Keyring) -> None:
+    """A trigger takes 2 ms for each row, so that 50 ms are enough for 25."""
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=300)
+    database.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.002); RETURN NULL; END $$"
+    )
+    database.execute("CREATE TRIGGER slow AFTER UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION slow()")
+    sizes: list[int] = []
+
+    def collected(batch: Any) -> None:
+        sizes.append(batch.rewritten)
+
+    try:
+        run(database, keyring, throttle=Throttle(batch_seconds=0.05), report=collected)
+    finally:
+        database.execute("DROP TABLE secrets; DROP FUNCTION slow")
+    assert sum(sizes) == 300
+    assert max(sizes[1:]) <= 25

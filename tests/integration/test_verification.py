@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application itself has to agree: what it reads, writes and says of itself, before and after."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .conftest import Site
+
+READ = ("full_name", "phone_number", "address")
+
+
+def events(site: Site, name: str) -> list[dict[str, Any]]:
+    (path,) = (site.folder / "records").glob("*/record.jsonl")
+    return [event for event in map(json.loads, path.open()) if event["event"] == name and event["phase"] != "intent"]
+
+
+def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test_record_is_gone(site: Site) -> None:
+    manage = [str(site.project / ".venv/bin/python"), "manage.py", "test_record"]
+    seen = site.folder / "seen"
+    extra = {
+        "key_rotation_test_record": {step: [*manage, step] for step in ("create", "check", "remove")},
+        "key_rotation_verification_commands": [
+            ["/bin/sh", "-c", f"{' '.join(manage)} check && echo CANARY && touch {seen}"]
+        ],
+    }
+
+    outcome = site.play("rotate", "-vvv", "-e", json.dumps(extra))
+
+    assert outcome.code == 0, outcome.text
+    before, after = (event["picture"] for event in events(site, "application_reading"))
+    assert after == before
+    readings = {reading["name"]: reading for reading in before["readings"]}
+    assert set(readings) >= {f"customer.UserProfile.{name}" for name in READ}
+    assert len(readings) == 9, "a property for each of the nine columns, and no column as it is stored"
+    assert {reading["column"] for reading in readings.values()} == {target["column"] for target in _targets(site)}
+    profiles = len(site.read_all()["profiles"]) + 1  # and the test record
+    assert readings["customer.UserProfile.full_name"]["read"] == profiles
+    assert {trip["outcome"] for trip in before["round_trips"]} == {"well"}
+    assert before["unread"] == []
+    assert before["check"]["security.W012"] == 1
+    assert before["verify_encryption"]["exit code"] == 0
+    assert Path(seen).exists(), "the record was there when the operator's command ran"
+    assert site.sql("SELECT count(*) FROM auth_user WHERE username = 'test_rotation'") == [(0,)]
+    assert outcome.text.count("CANARY") == outcome.text.count("echo CANARY"), "what a command prints is not shown"
+
+
+def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken_back(site: Site) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    code = site.project / "core/encryption.py"
+    old = site.env_values()["SECRET_KEY"]
+    code.write_text(code.read_text().replace("settings.SECRET_KEY.encode", f"'{old}'.encode"))
+
+    outcome = site.play("rotate")
+
+    assert (outcome.code != 0, outcome.error()) == (True, "E_APPLICATION_READS")
+    text = " ".join(outcome.text.split())
+    assert "the application reads customer.UserProfile.full_name in another way than before: 0 values, and 1" in text
+    assert "was rolled back" in text
+    assert site.env_file.read_bytes() == env
+    assert site.read_all() == plain
+
+
+def _targets(site: Site) -> list[dict[str, str]]:
+    found = events(site, "django_reencrypt")[0]["targets"]
+    return [{"column": f"{target['table']}.{target['column']}"} for target in found]

@@ -1,0 +1,22 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import NAME_BYTES, Beside
+
+
+@pytest.mark.parametrize("name", ["app", "dbname=x host=evil", "postgres://evil/", "-h evil", "ä" * 60])
+def test_the_copy_has_a_name_that_is_no_connection_string_and_the_other_has_the_rotation_in_it(name):
+    beside = Beside(None, name, "2026-spring")
+    assert re.fullmatch(r"key_rotation_[0-9a-f]{8}_2026-spring", beside.copy)
+    assert beside.aside.startswith("before_2026-spring_")
+    assert len(beside.aside.encode()) <= NAME_BYTES
+
+
+def test_long_names_stay_different():
+    names = {Beside(None, "a" * 62 + last, "r" * 64).aside for last in "xyz"}
+    copies = {Beside(None, "a" * 62 + last, "r" * 64).copy for last in "xyz"}
+    assert len(names) == len(copies) == 3

@@ -1,0 +1,180 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import datetime
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import approval
+
+PLAN = {"format": 1, "targets": [], "under_other_keys": [], "empty_fields": [], "schemes": {}, "notices": []}
+
+
+class Desk:
+    """A plan, two people with keys of their own, and the file that says that Ada may approve."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.plan = folder / "plan.yml"
+        self.signers = folder / "allowed_signers"
+        self.write_plan()
+        for name in ("ada", "eve"):
+            argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
+            subprocess.run(argv, check=True)
+        self.signers.write_text(f"ada@example.org {(folder / 'ada.pub').read_text()}")
+
+    def write_plan(self, **other: object) -> None:
+        made = {**PLAN, **other}
+        self.plan.write_text(yaml.safe_dump({**made, "hash": plan.plan_hash(made)}))
+
+    @property
+    def text(self) -> Path:
+        return Path(f"{self.plan}.approval")
+
+    def approve(self, principal: str = "ada@example.org", key: str = "ada", hours_ago: float = 0) -> None:
+        """As commands() has it, with another clock."""
+        moment = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=hours_ago)
+        made = plan.plan_hash(yaml.safe_load(self.plan.read_text()))
+        self.text.write_text(
+            f"{approval.TITLE}\nplan {made}\nprincipal {principal}\ntime {moment:%Y-%m-%dT%H:%M:%SZ}\n"
+        )
+        self.sign(key)
+
+    def sign(self, key: str) -> None:
+        Path(f"{self.text}.sig").unlink(missing_ok=True)
+        argv = [
+            "ssh-keygen",
+            "-q",
+            "-Y",
+            "sign",
+            "-f",
+            str(self.folder / key),
+            "-n",
+            approval.NAMESPACE,
+            str(self.text),
+        ]
+        subprocess.run(argv, check=True, capture_output=True)
+
+    def verified(self, operator: str | None = "bob", hours: float = 24) -> approval.Approval:
+        return approval.verified(str(self.plan), str(self.signers), operator, hours)
+
+    def refused(self, **options: object) -> RotationError:
+        with pytest.raises(RotationError) as refused:
+            self.verified(**options)
+        return refused.value
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_another_person_s_signature_over_the_plan_is_an_approval(desk):
+    desk.approve(hours_ago=23)
+    approved = desk.verified()
+    assert (approved.principal, approved.plan_hash) == (
+        "ada@example.org",
+        yaml.safe_load(desk.plan.read_text())["hash"],
+    )
+
+
+def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path):
+    lines = list(approval.commands(str(desk.plan), yaml.safe_load(desk.plan.read_text())["hash"]))
+    script = "\n".join(line.strip() for line in lines if line.startswith("    "))
+    script = script.replace("YOUR_NAME", "ada@example.org").replace(
+        "~/.ssh/id_ed25519", shlex.quote(str(tmp_path / "ada"))
+    )
+    subprocess.run(["sh", "-euc", script], cwd=desk.folder, check=True, capture_output=True)
+    assert desk.verified().principal == "ada@example.org"
+
+
+def test_without_an_approval_there_is_none(desk):
+    refused = desk.refused()
+    assert refused.code == "E_APPROVAL_MISSING"
+    assert "ssh-keygen -Y sign" in refused.todo
+    desk.approve()
+    Path(f"{desk.text}.sig").unlink()
+    assert (desk.refused().code, "is not signed" in str(desk.refused())) == ("E_APPROVAL_MISSING", True)
+
+
+def test_without_a_plan_there_is_nothing_to_approve(desk):
+    desk.plan.unlink()
+    assert desk.refused().code == "E_APPROVAL_MISSING"
+
+
+def test_without_allowed_signers_nobody_may_approve(desk):
+    desk.approve()
+    desk.signers.unlink()
+    assert desk.refused().code == "E_APPROVAL_MISSING"
+
+
+def test_the_approval_of_another_plan_is_refused(desk):
+    desk.approve()
+    desk.write_plan(empty_fields=[{"column": "a.b", "field": "c"}])
+    assert desk.refused().code == "E_APPROVAL_PLAN"
+
+
+def test_a_plan_that_lies_about_its_hash_is_refused(desk):
+    desk.approve()
+    made = yaml.safe_load(desk.plan.read_text())
+    desk.plan.write_text(yaml.safe_dump({**made, "empty_fields": [{"column": "a.b", "field": "c"}]}))
+    assert desk.refused().code == "E_APPROVAL_PLAN"
+
+
+@pytest.mark.parametrize(("principal", "key"), [("ada@example.org", "eve"), ("eve", "eve"), ("eve", "ada")])
+def test_who_may_not_sign_or_signs_for_another_is_refused(desk, principal, key):
+    desk.approve(principal, key)
+    assert desk.refused().code == "E_APPROVAL_SIGNER"
+
+
+def test_a_text_that_was_changed_after_it_was_signed_is_refused(desk):
+    desk.approve(hours_ago=48)
+    fresh = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    lines = desk.text.read_text().splitlines()
+    desk.text.write_text("\n".join([*lines[:-1], f"time {fresh}"]) + "\n")
+    assert desk.refused().code == "E_APPROVAL_SIGNER"
+
+
+def test_a_signature_for_another_purpose_is_refused(desk):
+    desk.approve()
+    Path(f"{desk.text}.sig").unlink()
+    argv = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(desk.folder / "ada"), "-n", "file", str(desk.text)]
+    subprocess.run(argv, check=True, capture_output=True)
+    assert desk.refused().code == "E_APPROVAL_SIGNER"
+
+
+@pytest.mark.parametrize("operator", ["ada@example.org", "ada", "Ada@elsewhere.example"])
+def test_who_rotates_does_not_approve(desk, operator):
+    desk.approve()
+    assert desk.refused(operator=operator).code == "E_APPROVAL_SELF"
+
+
+def test_who_rotates_is_told_by_the_account_whatever_they_say(desk, monkeypatch):
+    desk.approve()
+    monkeypatch.setenv("SUDO_USER", "ada")
+    assert desk.refused(operator="bob").code == "E_APPROVAL_SELF"
+
+
+def test_an_account_that_is_nobody_must_be_named(desk, monkeypatch):
+    desk.approve()
+    monkeypatch.setattr(approval, "_accounts", lambda: {"root"})
+    refused = desk.refused(operator=None)
+    assert (refused.code, "key_rotation_operator" in refused.todo) == ("E_APPROVAL_SELF", True)
+
+
+@pytest.mark.parametrize("hours_ago", [24.1, -1])
+def test_an_approval_that_is_too_old_or_of_the_future_is_refused(desk, hours_ago):
+    desk.approve(hours_ago=hours_ago)
+    assert desk.refused().code == "E_APPROVAL_OLD"
+
+
+@pytest.mark.parametrize("text", ["", "something else\n", f"{approval.TITLE}\nplan x\nprincipal y\ntime noon\n"])
+def test_a_text_of_another_form_is_refused(desk, text):
+    desk.text.write_text(text)
+    assert desk.refused().code == "E_APPROVAL_FORMAT"

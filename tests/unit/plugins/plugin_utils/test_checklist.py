@@ -1,0 +1,365 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every item of the checklist where it says ok, and where it says something else."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import checklist
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.checks.item import Item, Seen
+
+NOW = datetime.datetime(2026, 12, 1, 22, 30, tzinfo=datetime.timezone.utc)
+HASH = "3f" * 32
+ERROR = {
+    "error": {"code": "E_WRONG_KEY", "what": "t.c: 5 of 5 tokens do not open", "todo": "Put the right ones there."}
+}
+SESSION = {
+    "alias": "default",
+    "pid": 4711,
+    "user": "food",
+    "address": "127.0.0.1",
+    "port": 50123,
+    "application_name": "",
+    "since": "2026-12-01 20:00:00 UTC",
+    "state": "idle",
+    "process": {"pid": 99, "name": "gunicorn", "units": ["system.slice", "food.service"]},
+}
+FACTS: dict[str, Any] = {
+    "clock": NOW.timestamp(),
+    "skew": 0.2,
+    "cores": 4,
+    "versions": {"python": "3.11.2", "Django": "5.2.19", "cryptography": "45.0.1", "psycopg2": "2.9.10"},
+    "databases": [
+        {
+            "alias": "default",
+            "server": "17.5",
+            "skew": -0.1,
+            "connections": {"used": 20, "limit": 97},
+            "bytes": 40_000_000,
+            "archive_fails": False,
+            "slots": [{"name": "replica", "active": True, "bytes": 1000, "state": "reserved"}],
+            "max_slot_wal_bytes": None,
+            "replica_lag": 0.1,
+        }
+    ],
+    "sessions": [SESSION],
+    "migrations": [],
+    "speed": {"values": {"profile": 0.0001}, "row": 0.0001},
+    "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0},
+    "backups": [{"rotation_id": "r1", "time": "2026-12-01T20:00:00Z", "proof": "full"}],
+}
+CENSUS = {
+    "targets": [
+        {
+            "table": "profile",
+            "column": name,
+            "scheme": "profile",
+            "rows": 100_000,
+            "classes": {"current": 90_000, "empty": 10_000},
+            "left_alone": 0,
+        }
+        for name in ("name", "phone")
+    ],
+    "key_ids": {"current": "8a412057dfd1a7e7"},
+}
+OPTIONS = {
+    "environment": "production",
+    "reason": "cryptoperiod",
+    "authorization": {"who": "Ada", "ticket": "SEC-123"},
+    "notify": [{"mail": "team@example.org"}],
+    "window": {"start": "2026-12-01T23:00:00+01:00", "end": "2026-12-02T01:00:00+01:00"},
+    "settings": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
+    "services": [{"name": "food"}],
+    "method": "direct",
+    "workers": 0,
+    "backup_proof": "full",
+    "rehearsal_max_days": 90,
+    "store_unwritable": None,
+    "database_dir": "/var/lib/postgresql",
+    "resumed": False,
+}
+REHEARSAL = {"rotation_id": "s1", "time": "2026-11-20T10:00:00Z", "plan_hash": HASH, "collection": "0.1.0"}
+
+
+def df_says(free: int) -> list[str]:
+    """In blocks of 1,024 bytes, as POSIX has it."""
+    return [
+        "Filesystem     1024-blocks     Used Available Capacity Mounted on",
+        f"/dev/vda1         61611820 10000000 {free} 17% /var/lib",
+    ]
+
+
+def seen(change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Seen:
+    """A production host on which all is well, but for what ``change`` does to it."""
+    host = {
+        "keys": {"store": "/keys.vault.yml", "key_id": "8a412057dfd1a7e7"},
+        "processes": {"processes": [{"pid": 7}]},
+        "health": {"answer": {"status": 200, "seconds": 0.1}},
+        "facts": {"facts": FACTS},
+    }
+    made: dict[str, Any] = copy.deepcopy(
+        {
+            "hosts": {"app1": host, "app2": copy.deepcopy(host)},
+            "census": CENSUS,
+            "plan": {"path": "plan.yml", "plan": {"hash": HASH}},
+            "backup": {"dumps": []},
+            "lease": {"changed": True},
+            "df": df_says(900_000),
+            "options": OPTIONS,
+            "rehearsals": [REHEARSAL],
+        }
+    )
+    change(made)
+    return Seen(now=NOW, collection="0.1.0", versions={"ansible-core": "2.19.14"}, **made)
+
+
+def item(name: str, change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Item:
+    return checklist.CHECKS[name](seen(change))
+
+
+def facts(made: dict[str, Any]) -> dict[str, Any]:
+    return made["hosts"]["app1"]["facts"]["facts"]
+
+
+def option(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made["options"].update(values)
+
+
+def fact(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: facts(made).update(values)
+
+
+def database(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: facts(made)["databases"][0].update(values)
+
+
+def result(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made["hosts"]["app2"].update({name: value})
+
+
+def session(**values: Any) -> Callable[[dict[str, Any]], None]:
+    def change(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host["facts"]["facts"]["sessions"] = [{**SESSION, **values}]
+
+    return change
+
+
+def df(free: int) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made.update(df=df_says(free))
+
+
+def rehearsal(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made.update(rehearsals=[{**REHEARSAL, **values}])
+
+
+def census(**classes: int) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made["census"]["targets"][0].update(classes=classes)
+
+
+@pytest.mark.parametrize("name", checklist.CHECKS)
+def test_every_item_says_ok_where_all_is_well(name):
+    found = item(name)
+    assert (found.status, found.todo) == ("ok", ""), found
+    assert found.seen
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "status", "shown"),
+    [
+        ("backup", lambda made: made.update(backup=ERROR), "stop", "E_WRONG_KEY: t.c: 5 of 5"),
+        ("rehearsal", rehearsal(plan_hash="other"), "stop", "no completed rotation of this plan"),
+        ("rehearsal", lambda made: made.update(rehearsals=[]), "stop", "no completed rotation of this plan"),
+        ("rehearsal", rehearsal(collection="0.0.9"), "stop", "only with another collection than 0.1.0"),
+        ("rehearsal", rehearsal(time="2026-08-01T10:00:00Z"), "stop", "s1 is 123 days old, and at most 90"),
+        ("rehearsal", lambda made: made.update(plan={"path": "p"}), "stop", "there is no plan"),
+        (
+            "window",
+            option(window={"start": "2026-12-03T23:00:00Z", "end": "2026-12-04T01:00:00Z"}),
+            "stop",
+            "and it is",
+        ),
+        (
+            "window",
+            option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:30:50Z"}),
+            "stop",
+            "1 minutes are",
+        ),
+        ("window", option(window={"start": "2026-12-01 20:00", "end": "2026-12-02 20:00"}), "stop", "no start and end"),
+        ("window", option(window=None), "warn", "none is set; 180,000 values take about 28 s"),
+        ("rollback_plan", option(backup_proof="none"), "warn", "2 earlier backups were restored"),
+        (
+            "rollback_plan",
+            lambda made: (option(backup_proof="none")(made), made.update(hosts={})),
+            "stop",
+            "no backup was ever restored",
+        ),
+        ("notified", option(notify=[]), "warn", "nobody is told"),
+        ("authorised", option(authorization=None), "stop", "no key_rotation_authorization"),
+        ("authorised", option(reason="", authorization=None), "stop", "key_rotation_reason and no key_rotation_auth"),
+        ("census", lambda made: made.update(census=ERROR), "stop", "E_WRONG_KEY"),
+        ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
+        ("plan", lambda made: made.update(plan=ERROR), "stop", "E_WRONG_KEY"),
+        ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
+        ("store", option(store_unwritable="/keys cannot be written"), "stop", "/keys cannot be written"),
+        ("store", result("keys", {"store": "/other", "key_id": "8a412057dfd1a7e7"}), "stop", "the hosts have 2 stores"),
+        ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),
+        ("keys", result("keys", {"store": "/keys.vault.yml", "key_id": "00"}), "stop", "2 different sets of keys"),
+        ("processes", result("processes", ERROR), "stop", "E_WRONG_KEY"),
+        ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
+        ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
+        ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no service: gunicorn (process 99), backend"),
+        ("health", result("health", ERROR), "stop", "E_WRONG_KEY"),
+        (
+            "health",
+            lambda made: [host.pop("health") for host in made["hosts"].values()],
+            "warn",
+            "key_rotation_health_url is not set",
+        ),
+        ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 are pending: core.0002_more"),
+        (
+            "migrations",
+            lambda made: (fact(migrations=["core.0002_more"])(made), option(method="migration")(made)),
+            "stop",
+            "core.0002_more",
+        ),
+        ("connections", database(connections={"used": 95, "limit": 97}), "stop", "2 free of 97, 6 are needed"),
+        ("connections", database(connections={"used": 88, "limit": 97}), "warn", "9 free of 97, 6 are needed"),
+        ("disk", df(100_000), "stop", "102 MB are free for /var/lib/postgresql, at most 160 MB are needed"),
+        ("disk", lambda made: made.update(df=[]), "warn", "not looked at"),
+        ("wal", database(archive_fails=True), "stop", "archiving of WAL fails"),
+        (
+            "wal",
+            database(slots=[{"name": "old", "active": False, "bytes": 5_000_000, "state": "extended"}]),
+            "warn",
+            "the slot old has no consumer and keeps 5 MB",
+        ),
+        ("wal", database(max_slot_wal_bytes=1_000_000), "warn", "the slot replica may fall behind"),
+        ("replicas", database(replica_lag=300), "warn", "300 s behind"),
+        ("hosts", result("facts", ERROR), "stop", "E_WRONG_KEY"),
+        ("hosts", result("facts", {"msg": "MODULE FAILURE"}), "stop", "MODULE FAILURE"),
+        ("clocks", fact(skew=-12.0), "warn", "app1 is -12 s off"),
+        ("clocks", database(skew=90.0), "stop", "the database default is +90 s off"),
+        ("versions", fact(versions={"Django": "3.2.1"}), "warn", "Django 3.2.1 is not one this was tested with"),
+        ("versions", database(server="13.2"), "warn", "PostgreSQL 13.2 is not"),
+        (
+            "secret_key",
+            fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
+            "warn",
+            "everybody is logged out, and what their sessions hold is lost; links to reset a password end; rest_",
+        ),
+        (
+            "secret_key",
+            fact(secret_key={"sessions": "", "logins": False, "packages": ["django_q"], "queued": 12}),
+            "stop",
+            "12 tasks of django-q2 wait",
+        ),
+    ],
+)
+def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, shown):
+    found = item(name, change)
+    assert found.status == status, found
+    assert shown in found.seen
+    assert found.todo
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("rehearsal", lambda made: (option(environment="staging")(made), made.update(rehearsals=[]))),
+        ("authorised", option(environment="demo", reason=None, authorization=None)),
+        ("notified", option(environment="demo", notify=[])),
+        ("window", option(environment="staging", window=None)),
+        ("plan", lambda made: (option(environment="demo")(made), made.update(plan={"path": "p"}))),
+        (
+            "secret_key",
+            lambda made: (fact(secret_key={"queued": 9})(made), option(settings=[{"name": "FIELD_KEY"}])(made)),
+        ),
+        ("sessions", session(process={"pid": 7, "name": "worker", "units": []})),
+        ("health", lambda made: (option(services=[])(made), [host.pop("health") for host in made["hosts"].values()])),
+    ],
+)
+def test_an_item_that_is_not_asked_for_is_ok(name, change):
+    assert item(name, change).status == "ok"
+
+
+def test_a_service_that_a_killed_run_has_left_stopped_need_not_answer():
+    def change(made: dict[str, Any]) -> None:
+        result("health", ERROR)(made)
+        option(resumed=True)(made)
+
+    assert item("health", change).status == "warn"
+
+
+@pytest.mark.parametrize(
+    "name", ["connections", "disk", "wal", "replicas", "clocks", "versions", "migrations", "sessions"]
+)
+def test_where_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
+    def change(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host["facts"] = ERROR
+
+    assert (item(name, change).status, item(name, change).seen) == ("warn", "not looked at")
+
+
+def test_what_follows_from_wrong_keys_is_said_once():
+    wrong = {"error": {"code": "E_ENV_KEY_MISSING", "what": ".env: A is not set", "todo": "Add the line."}}
+
+    def change(made: dict[str, Any]) -> None:
+        made.update(census=wrong, backup=wrong)
+        result("keys", wrong)(made)
+
+    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    assert {items[name].seen for name in ("census", "backup")} == {"not looked at"}
+    assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set"
+    with pytest.raises(RotationError, match=r"3 of 23 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
+        checklist.refuse(list(items.values()))
+
+
+def test_while_another_run_is_at_work_nothing_else_is_said_to_be_wrong():
+    def change(made: dict[str, Any]) -> None:
+        made.update(census=ERROR, lease={"error": {"code": "E_LEASED", "what": "Ada is at work", "todo": "Wait."}})
+
+    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    assert (items["census"].seen, items["census"].todo) == ("not looked at", "See other runs below.")
+    assert items["other runs"].seen == "E_LEASED: Ada is at work"
+
+
+def test_all_that_stops_is_said_at_once():
+    def change(made: dict[str, Any]) -> None:
+        database(archive_fails=True)(made)
+        made["rehearsals"] = []
+
+    items = checklist.judged(seen(change), [])
+    assert len(items) == len(checklist.CHECKS)
+    with pytest.raises(
+        RotationError, match=r"E_CHECKLIST: 2 of 23 .*staging rehearsal: no.*; WAL: archiving"
+    ) as refused:
+        checklist.refuse(items)
+    assert "Nothing was changed." in str(refused.value)
+    accepted = checklist.judged(seen(change), ["rehearsal", "wal"])
+    checklist.refuse(accepted)
+    assert [each.status for each in accepted].count("warn") == 2
+    assert all("(accepted)" in each.seen for each in accepted if each.status == "warn")
+
+
+@pytest.mark.parametrize("name", [*sorted(set(checklist.CHECKS) - set(checklist.ACCEPTABLE)), "rehersal"])
+def test_what_protects_the_data_cannot_be_accepted(name):
+    with pytest.raises(RotationError, match="E_OPTION"):
+        checklist.judged(seen(), [name])
+
+
+def test_the_table_has_a_line_for_each_item_and_what_to_do_for_those_that_are_not_well():
+    lines = list(checklist.table(checklist.judged(seen(database(archive_fails=True)), [])))
+    begins = [line[:6].strip() for line in lines]
+    assert begins.count("ok") == len(checklist.CHECKS) - 1
+    (stop,) = [number for number, begin in enumerate(begins) if begin == "STOP"]
+    assert lines[stop].split()[1:4] == ["WAL", "archiving", "of"]
+    assert lines[stop + 1].strip().startswith("-> Mend the archiving")
+    assert max(map(len, lines)) <= 120

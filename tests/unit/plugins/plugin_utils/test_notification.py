@@ -1,0 +1,219 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Against a real SMTP server with TLS and a login, and a real HTTP server, both on loopback."""
+
+from __future__ import annotations
+
+import datetime
+import http.server
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import notification
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.story import story
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, dict(self.headers), json.loads(body)))
+        self.send_response(self.server.answer)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hook() -> Iterator[http.server.HTTPServer]:
+    server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+    server.got, server.answer = [], 200
+    server.url = f"http://127.0.0.1:{server.server_port}/services/CANARY-path"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine's own with its key, in one file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.timezone.utc)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    plain = serialization.NoEncryption()
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.got.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))
+        return "250 OK"
+
+
+def login(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+    return AuthResult(success=(data.login, data.password) == (b"robot", b"CANARY-password"))
+
+
+@pytest.fixture
+def mailbox(certificate: Path) -> Iterator[Mailbox]:
+    """A server that takes mail after STARTTLS and a login alone."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    box = Mailbox()
+    options = {"tls_context": tls, "require_starttls": True, "authenticator": login, "auth_required": True}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        box.port = free.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=box.port, ready_timeout=60, **options)
+    controller.start()
+    yield box
+    controller.stop()
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> dict[str, Any]:
+    record = Record(str(tmp_path / "records"), "r1")
+    record.append("rotate", "intent", reason="a leak", authorization={"who": "Ada", "ticket": "SEC-1"})
+    record.append(
+        "rotate", "failed", failed_task="Back up", error={"code": "E_PG_DUMP", "what": "no room", "todo": "Make room."}
+    )
+    return story(record)
+
+
+def tell(told: dict[str, Any], moment: str = "failed", **channel: Any) -> dict[str, Any]:
+    (result,) = notification.tell(notification.check([channel]), moment, told)
+    return result
+
+
+def test_a_mail_goes_by_starttls_with_a_login(mailbox, certificate, told, tmp_path):
+    (tmp_path / "password").write_text("CANARY-password\n")
+    channel = {
+        "type": "email",
+        "host": "127.0.0.1",
+        "port": mailbox.port,
+        "from": "keys@example.org",
+        "to": ["a@example.org"],
+    }
+    channel.update(user="robot", password_file=str(tmp_path / "password"), ca_cert=str(certificate))
+    assert tell(told, **channel) == {"channel": "email by 127.0.0.1", "about": "failed"}
+    ((to, mail),) = mailbox.got
+    assert (to, mail["Subject"]) == (["a@example.org"], "Key rotation r1: FAILED")
+    body = mail.get_payload(decode=True).decode()
+    for words in ("E_PG_DUMP: no room. Make room.", "Ada (SEC-1)", "a leak"):
+        assert words in body
+
+
+def test_a_mail_server_that_is_not_trusted_gets_nothing(mailbox, told):
+    channel = {
+        "type": "email",
+        "host": "127.0.0.1",
+        "port": mailbox.port,
+        "from": "k@example.org",
+        "to": "a@example.org",
+    }
+    assert tell(told, **channel, user="robot", password="CANARY-password")["found"] == "SSLCertVerificationError"
+    assert mailbox.got == []
+
+
+def test_a_slack_webhook_is_sent_its_text_and_shown_by_its_host_alone(hook, told, tmp_path):
+    (tmp_path / "url").write_text(f"{hook.url}\n")
+    result = tell(told, type="slack", url_file=str(tmp_path / "url"))
+    assert result == {"channel": "slack to 127.0.0.1", "about": "failed"}
+    ((path, _, content),) = hook.got
+    assert (path, list(content)) == ("/services/CANARY-path", ["text"])
+    assert content["text"].startswith("Key rotation r1: FAILED\n")
+
+
+def test_any_hook_is_sent_what_a_program_reads(hook, told):
+    assert "found" not in tell(told, type="http", url=hook.url, token="CANARY-token", headers={"X-Team": "keys"})
+    ((_, headers, content),) = hook.got
+    assert (headers["Authorization"], headers["X-Team"]) == ("Bearer CANARY-token", "keys")
+    assert (content["about"], content["status"], content["failure"]["code"]) == ("failed", "failed", "E_PG_DUMP")
+
+
+def test_a_template_of_the_operator_s_own_is_used(hook, told, tmp_path):
+    (tmp_path / "own.j2").write_text("{{ rotation_id }} of {{ reason }}: {{ moment }}")
+    tell(told, type="slack", url=hook.url, template=str(tmp_path / "own.j2"))
+    assert hook.got[0][2] == {"text": "r1 of a leak: failed"}
+
+
+def test_only_the_moments_asked_for_are_told(hook, told):
+    channel = {"type": "slack", "url": hook.url, "on": ["completed"]}
+    assert list(notification.tell([channel], "failed", told)) == []
+    assert hook.got == []
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        {"type": "slack", "url": "http://127.0.0.1:1/CANARY"},
+        {"type": "slack", "url": "http://hooks.example.org/CANARY"},
+        {"type": "http", "url_file": "/nowhere/CANARY"},
+        {"type": "email", "host": "127.0.0.1", "port": 1, "from": "a@b", "to": "c@d"},
+        {"type": "slack", "url": "http://127.0.0.1:1/", "template": "/nowhere/CANARY"},
+        {"type": "slack", "url": "no address CANARY"},
+    ],
+)
+def test_whatever_stands_against_it_is_said_without_a_secret(told, channel):
+    result = tell(told, **channel)
+    assert result["found"]
+    assert "CANARY" not in str(result)
+
+
+def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
+    hook.answer = 403
+    assert tell(told, type="slack", url=hook.url)["found"] == "HTTPError 403"
+
+
+@pytest.mark.parametrize(
+    ("channels", "found"),
+    [
+        ("CANARY", "it is no list"),
+        (["CANARY"], "no type"),
+        ([{"type": "pigeon"}], "no type"),
+        ([{"type": "email", "host": "h", "from": "f"}], "to is missing"),
+        ([{"type": "slack"}], "neither url nor url_file"),
+        ([{"type": "slack", "url": "u", "CANARY": 1}], "unknown member"),
+        ([{"type": "slack", "url": "u", "on": ["CANARY"]}], "something else than started"),
+        ([{"type": "slack", "url": "u", "on": None}], "something else than started"),
+        ([{"type": "slack", "url": "u", "on": "failed"}], "something else than started"),
+        ([{"type": ["CANARY"]}], "no type"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": "CANARY"}], "security is none of"),
+    ],
+)
+def test_what_is_no_channel_is_refused_before_anything_happens(channels, found):
+    with pytest.raises(RotationError) as refused:
+        notification.check(channels)
+    assert refused.value.code == "E_NOTIFY"
+    assert found in str(refused.value)
+    assert "CANARY" not in str(refused.value)

@@ -1,0 +1,274 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import report
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.story import story
+
+OLD, NEW = "0000000000000001", "0000000000000002"
+
+
+def target(stage: str, *, reencrypted: int | None = None, digest: str = "d", model: str = "shop.Customer") -> dict:
+    found = {
+        "table": "shop_customer",
+        "column": "name",
+        "model": model,
+        "scheme": "profile",
+        "rows": 9,
+        "digest": digest,
+    }
+    found.update(classes={stage: 7, "empty": 2}, left_alone=0)
+    return found if reencrypted is None else {**found, "reencrypted": reencrypted}
+
+
+class Play:
+    """A record that is written as a rotation writes it."""
+
+    def __init__(self, folder: Path, rotation_id: str = "r1") -> None:
+        self.record = Record(str(folder), rotation_id)
+
+    def step(self, event: str, phase: str = "done", **fields: Any) -> Play:
+        if event not in ("rotate", "rollback", "notification"):
+            self.record.append(event, "intent", host="app1", **{n: v for n, v in fields.items() if n == "asked"})
+            fields = {"host": "app1", **fields}
+        self.record.append(event, phase, **fields)
+        return self
+
+    def begun(self, **fields: Any) -> Play:
+        return self.step("rotate", "intent", **{"hold_days": 30, "cryptoperiod_days": 365, **fields})
+
+    def prepared(self) -> Play:
+        self.step("django_census", targets=[target("current")], key_ids={"current": OLD})
+        self.step("postgresql_backup", dumps=[{"path": "/b/r1.dump", "size": 1234, "sha256": "ab"}])
+        self.step("key_version", asked={"state": "adopted"}, stages={"current": OLD})
+        return self.step("key_version", asked={"state": "pending"}, stages={"current": OLD, "pending": NEW})
+
+    def switched(self) -> Play:
+        self.step("django_reencrypt", targets=[target("current", reencrypted=7)])
+        self.step("env_file", settings=["SECRET_KEY"])
+        self.step("django_reencrypt", targets=[target("pending", reencrypted=0)])
+        return self.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})
+
+    def proved(self, digest: str = "d") -> Play:
+        targets = [target("current", digest=digest)]
+        return self.step("django_census", asked={"expect_stage": "current"}, targets=targets, key_ids={"current": NEW})
+
+    def rolled_back(self) -> Play:
+        self.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
+        self.step("django_census", targets=[target("previous")], key_ids={"previous": OLD})
+        self.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+        return self.step("rollback", "done", failed_task="Prove it")
+
+    def told(self) -> dict[str, Any]:
+        return story(self.record)
+
+    def page(self) -> str:
+        return Path(report.write(self.record)).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path)
+
+
+def completed(play: Play) -> Play:
+    return play.begun().prepared().switched().proved().step("rotate", "done")
+
+
+def failed(play: Play) -> Play:
+    play.begun().prepared()
+    error = {"code": "E_DB", "what": "PostgreSQL stopped", "todo": "See the log"}
+    play.step("django_reencrypt", "failed", error=error)
+    return play.step("rotate", "failed", failed_task="Bring every value under the new keys", error=error)
+
+
+def rolled_back(play: Play) -> Play:
+    return play.begun().prepared().switched().rolled_back()
+
+
+def died(play: Play) -> Play:
+    return play.begun().prepared()
+
+
+@pytest.mark.parametrize(
+    ("written", "status"), [(completed, "completed"), (failed, "failed"), (rolled_back, "rolled back"), (died, "open")]
+)
+def test_how_it_ended_is_said_first(play, written, status):
+    assert written(play).told()["status"] == status
+    page = play.page()
+    assert f'data-status="{status}"' in page
+    assert f'<span class="word">{status}</span>' in page
+    for name in ("rotation.log", "report.md"):
+        assert status.upper() in (Path(play.record.path).parent / name).read_text()
+
+
+def test_values_before_and_after_and_under_which_keys(play):
+    told = completed(play).told()
+    (found,) = told["targets"]
+    assert (found["before"]["under"], found["after"]["under"]) == ({OLD: 7}, {NEW: 7})
+    assert (told["values"], told["reencrypted"], told["proved"]) == (7, 7, True)
+    assert told["keys"] == {"old": OLD, "new": NEW, "current": NEW}
+    (model,) = told["models"]
+    assert (model["name"], model["before_values"], model["after_values"]) == ("shop.Customer", 7, 7)
+
+
+def test_what_was_rolled_back_is_under_the_keys_before(play):
+    told = rolled_back(play).told()
+    (found,) = told["targets"]
+    assert (found["before"]["under"], found["after"]["under"]) == ({OLD: 7}, {OLD: 7})
+    assert (told["keys"]["current"], told["due"]) == (OLD, None)
+
+
+def test_a_digest_that_differs_proves_nothing(play):
+    told = play.begun().prepared().switched().proved(digest="other").told()
+    assert told["proved"] is False
+    assert "the same" not in play.page()
+
+
+def test_a_census_before_the_work_proves_nothing(play):
+    assert died(play).told()["targets"][0]["after"] == {}
+    assert "not proved" in play.page()
+
+
+def test_dates_are_those_that_the_run_was_given(play):
+    told = play.begun(hold_days=10, cryptoperiod_days=100).prepared().switched().proved().step("rotate", "done").told()
+    assert told["due"] - told["ended"] == datetime.timedelta(days=100)
+    assert told["retire"] - told["ended"] == datetime.timedelta(days=10)
+
+
+def test_each_run_has_its_steps_and_says_which_failed(play):
+    failed(play).step("rollback", "intent").step("rollback", "done")
+    rotation, rollback = play.told()["runs"]
+    assert (rotation["title"], rotation["outcome"], rollback["title"], rollback["outcome"]) == (
+        "Rotation",
+        "failed",
+        "Rollback",
+        "done",
+    )
+    assert [(step["name"], step["outcome"]) for step in rotation["steps"]][-1] == ("Re-encryption", "failed")
+    assert all(0 <= step["left"] + step["width"] <= 100.01 for step in rotation["steps"])
+
+
+def test_a_step_on_two_hosts_is_one(play):
+    play.begun()
+    for phase in ("intent", "done"):
+        for host in ("app1", "app2"):
+            play.record.append("env_file", phase, host=host)
+    (run,) = play.told()["runs"]
+    assert [(step["name"], step["outcome"]) for step in run["steps"]] == [("Switch: .env", "done")]
+
+
+def test_a_step_that_never_ended_says_so(play):
+    play.begun().record.append("django_reencrypt", "intent", host="app1")
+    (run,) = play.told()["runs"]
+    assert run["steps"][0]["outcome"] == "open"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [{"event": "a_later_version", "phase": "seen", "targets": 3, "checks": "none"}],
+        [
+            {
+                "event": "application_commands",
+                "phase": "done",
+                "commands": [3],
+                "tool": 4,
+                "versions": "x",
+                "picture": {},
+            }
+        ],
+        [{"event": "rotate", "phase": "intent", "authorization": "Ada", "time": "yesterday"}],
+        [{"phase": "done"}, {"event": "rotate", "phase": "done"}],
+        [{"event": "postgresql_backup", "phase": "done", "dumps": [{"path": "/b", "proof": {"kind": "full"}}]}],
+    ],
+)
+def test_events_that_nobody_knows_and_members_that_are_missing_break_nothing(play, events):
+    for event in events:
+        play.record.append(**{"event": "unknown", "phase": "unknown", **event})
+    assert "Key rotation" in play.page()
+
+
+def test_what_somebody_wrote_into_a_record_is_text_on_the_page(play):
+    evil = "<script>alert(1)</script>"
+    play.begun(reason=evil, authorization={"who": evil, "ticket": f"|{evil}`"}).prepared()
+    page = play.page()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in (Path(play.record.path).parent / "report.md").read_text()
+
+
+def test_the_checklist_and_the_proof_of_a_backup_are_shown(play):
+    items = [{"name": "Backup", "status": "warn", "seen": "9 days old", "todo": "Do it"}]
+    play.begun().step("rotation_checklist", items=items)
+    proof = {"kind": "full", "time": "now", "where": "a scratch database", "tables": 3, "rows": 1234, "tokens": 5678}
+    play.step("postgresql_backup", dumps=[{"path": "/b/r1.dump", "size": 5, "sha256": "ab", "proof": proof}])
+    page = play.page()
+    for words in (
+        "9 days old",
+        "Do it",
+        "proved: full",
+        "1,234 rows of 3 tables the same, 5,678 encrypted values opened",
+    ):
+        assert words in page
+
+
+def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
+    picture = {"project": "/srv/shop", "time": "2026-01-02T03:04:05Z", "findings": [], "warnings": [], "response": []}
+    picture.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
+    play.begun().step("monitoring_probe", picture=picture).step("monitoring_probe", picture={"of": "another version"})
+    assert play.page().count("Monitoring of /srv/shop on app1") == 1
+
+
+def test_the_index_has_all_rotations_the_newest_first(tmp_path: Path):
+    for name in ("r1", "r2"):
+        play = Play(tmp_path, name)
+        completed(play) if name == "r1" else died(play)
+        play.page()
+    index = (tmp_path / "index.html").read_text()
+    assert index.index("r1/report.html") != index.index("r2/report.html")
+    assert index.count('class="chip"') == 2
+    assert ">completed<" in index
+    assert ">open<" in index
+
+
+def test_what_was_retired_is_no_rotation_that_is_open(tmp_path: Path):
+    good = Play(tmp_path, "good").begun().prepared().switched().proved().step("rotate", "done")
+    retired = Play(tmp_path, f"retire-{OLD}").step("key_version", asked={"state": "destroyed", "key_id": OLD})
+    report.write(good.record)
+    assert f"retire-{OLD}" not in (tmp_path / "index.html").read_text()
+    assert (report.tells(good.record), report.tells(retired.record)) == (True, False)
+
+
+def test_a_record_that_somebody_damaged_takes_nobody_else_s_page(tmp_path: Path):
+    good = Play(tmp_path, "good").begun().prepared().switched().proved().step("rotate", "done")
+    Play(tmp_path, "bad").begun()
+    (tmp_path / "bad/record.jsonl").write_text("[1]\n")
+    page = Path(report.write(good.record))
+    assert "COMPLETED" in (page.parent / "rotation.log").read_text()
+    index = (tmp_path / "index.html").read_text()
+    assert 'good/report.html">good</a>' in index
+    assert '<td class="first">bad</td>' in index
+    assert "unreadable" in index
+
+
+def test_policy_clock_and_how_the_keys_were_made_are_on_the_page(play):
+    play.begun(policy_ref="SEC-POL-7 v3", clock={"synced": True, "offset_ms": 0.4})
+    made = [{"name": "A", "rng": "os.urandom", "type": "fernet", "bits": 256}, {"name": "B", "rng": "supplied"}]
+    play.step("key_version", asked={"state": "pending"}, stages={"current": OLD, "pending": NEW}, generated=made)
+    page = Path(report.write(play.record)).read_text()
+    for words in ("SEC-POL-7 v3", "synchronized, 0.4 ms off", "A (fernet, 256 bits of os.urandom), B (supplied)."):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7320, "2 h 2 min")]
+)
+def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
+    assert report.duration(seconds) == words
