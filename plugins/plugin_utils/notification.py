@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import email.message
 import email.utils
+import functools
 import json
 import os
 import smtplib
 import ssl
+import threading
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,7 +29,8 @@ from ..module_utils.errors import RotationError
 from .report import sentence
 
 STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
-SECONDS = 10  # that a server may take
+SECONDS = 10  # that a server may take for each word
+ALTOGETHER = 30  # seconds for a channel: a server may say its words sign by sign
 TEMPLATES = os.path.join(os.path.dirname(__file__), "report")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # By type: the members that must be there, and those that may.
@@ -75,10 +78,30 @@ def tell(channels: Sequence[Mapping[str, Any]], moment: str, told: Mapping[str, 
         result = {"channel": channel["type"], "about": moment}
         try:
             result["channel"] = _place(channel)
-            SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
+            text = _text(channel, moment, told)
+            _in_time(functools.partial(SENDERS[channel["type"]], channel, moment, told, text))
         except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
             result["found"] = _reason(exc)
         yield result
+
+
+def _in_time(send: Callable[[], None]) -> None:
+    """Send, or raise what sending raises, or TimeoutError when it takes too long altogether."""
+    failures: list[Exception] = []
+
+    def act() -> None:
+        try:
+            send()
+        except Exception as exc:  # noqa: BLE001  # raised again, there
+            failures.append(exc)
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(ALTOGETHER)
+    if thread.is_alive():
+        raise TimeoutError
+    if failures:
+        raise failures[0]
 
 
 def _reason(exc: Exception) -> str:

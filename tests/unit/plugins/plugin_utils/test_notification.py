@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import http.server
 import ipaddress
@@ -193,6 +194,31 @@ def test_whatever_stands_against_it_is_said_without_a_secret(told, channel):
 def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
     hook.answer = 403
     assert tell(told, type="slack", url=hook.url)["found"] == "HTTPError 403"
+
+
+@pytest.fixture
+def dripping() -> Iterator[int]:
+    """The port of a mail server that begins its greeting sign by sign and never ends it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        gone = threading.Event()
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while not gone.wait(0.05):
+                    connection.sendall(b"2")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        gone.set()
+        thread.join(5)
+
+
+def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, told, monkeypatch):
+    monkeypatch.setattr(notification, "ALTOGETHER", 0.5)
+    channel = {"type": "email", "host": "127.0.0.1", "port": dripping, "from": "a@b", "to": "c@d"}
+    assert tell(told, **channel)["found"] == "TimeoutError"
 
 
 @pytest.mark.parametrize(
