@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ SPRING = ("-e", "key_rotation_id=spring")
 
 
 @pytest.fixture
-def hostile(site: Site) -> Iterator[Site]:
+def hostile(site: Site, encrypted: None) -> Iterator[Site]:
     """A site whose database has a name that reads like a connection string, and all that belongs to a database."""
     with site.admin() as cursor:
         cursor.execute(f'CREATE DATABASE "{HOSTILE}" TEMPLATE food_ordering')
@@ -56,6 +57,14 @@ def hostile(site: Site) -> Iterator[Site]:
         for (name,) in cursor.fetchall():
             cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         cursor.execute("DROP ROLE auditor; DROP ROLE billing")
+
+
+@pytest.fixture
+def encrypted(site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The backups of the site are encrypted, as those of staging and production."""
+    identity = tmp_path_factory.mktemp("control") / "identity"
+    subprocess.run(["age-keygen", "-o", str(identity)], capture_output=True, check=True)
+    site.write_inventory(key_rotation_environment="staging", key_rotation_backup_identity_file=str(identity))
 
 
 def databases(site: Site) -> dict[str, bool]:
@@ -92,7 +101,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     site.sql("UPDATE orders SET note = 'late' WHERE id <= 3; DELETE FROM orders WHERE id = 5")
     used = site.read_all()
 
-    dump = site.folder / "backups/spring.dump"
+    dump = site.folder / "backups/spring.dump.age"
     content = dump.read_bytes()
     dump.write_bytes(content[:-100] + bytes([content[-100] ^ 1]) + content[-99:])
     flipped = site.play("restore", *SPRING)
@@ -156,6 +165,7 @@ def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(dat
     Beside(database, "engine", "spring").refuse_without_rights()
 
 
+@pytest.mark.usefixtures("encrypted")
 def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are_the_same(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate", *SPRING).code == 0
