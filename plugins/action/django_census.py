@@ -28,4 +28,6 @@ class ActionModule(RotationAction):
         result = self.on_host("django_census", {**asked, "key_sets": chosen, "base": history.base})
         for line in summary.census(result.get("targets", [])):
             display.display(line)
+        for sentence in summary.meanwhile(result.get("meanwhile", {})):
+            display.warning(sentence)
         return result

@@ -27,8 +27,11 @@ class ActionModule(RotationAction):
             if share.get("unreachable") or error.get("code") in HOST_LOST:
                 display.display(f"  {host} was lost ({error.get('code', 'unreachable')}): what it left is done here")
                 args.pop("examined", None)  # it has to be looked at anew
+                args.pop("others", None)
             elif error:
                 return {"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)}
+        if args.get("others"):
+            args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
         asked.update(key_sets=history.key_sets(), base=history.base)

@@ -477,7 +477,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Rows were added or removed meanwhile: stop the application's processes, then run the same command again.",
     ),
     "E_DIGEST_CHANGED": (
-        "{table}.{column}: the digest over all plaintexts is not the one taken before",
+        "{table}.{column}: the digest over all plaintexts is not the one taken before{rows}",
         "Values were written meanwhile: stop the application's processes, then run the same command again.",
     ),
     "E_SCAN": (

@@ -202,6 +202,7 @@ READING_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
     "state": {"type": "str", "required": True, "choices": ["taken", "compared"]},
     "baseline": {"type": "dict", "default": {}},
+    "meanwhile": {"type": "dict", "default": {}},
     "rows": {"type": "int", "default": 0},
 }
 COMMANDS_OPTIONS: dict[str, Any] = {

@@ -29,6 +29,12 @@ options:
     description: The RV(picture) that was taken. Without one nothing is compared with it.
     type: dict
     default: {}
+  meanwhile:
+    description:
+      - What M(tetech.key_rotation.django_census) returned as RV(meanwhile). Of tables in which other processes have
+        written no more values may fail than before, and no fewer may be read than what they wrote explains.
+    type: dict
+    default: {}
   rows:
     description: How many rows of each model are read, the first ones by primary key. 0 is all.
     type: int
@@ -95,7 +101,7 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
     if "verify_encryption" in known:
         picture["verify_encryption"] = commands.verify_encryption()
     if params["state"] == "compared":
-        reading.refuse_worse(params["baseline"], picture)
+        reading.refuse_worse(params["baseline"], picture, params["meanwhile"])
     return {"changed": False, "picture": picture}
 
 

@@ -31,6 +31,16 @@ options:
     type: list
     elements: dict
     default: []
+  row_digests:
+    description:
+      - The file that M(tetech.key_rotation.django_reencrypt) wrote with the O(baseline). Where counts or digests
+        differ, every row is held against it in a second look. Rows that another process wrote may differ, be new, or
+        be gone.
+      - Not for formats without authentication, of which nobody can say under which keys such a row was written.
+    type: path
+  others:
+    description: What the last M(tetech.key_rotation.django_reencrypt) of the run returned as RV(others).
+    type: dict
   report_only:
     description:
       - Say what is found, and refuse nothing of it. Values that open under no version are counted, and where the
@@ -74,6 +84,12 @@ targets:
   type: list
   elements: dict
   returned: success
+meanwhile:
+  description:
+    - For each table in which other processes have written since the O(baseline), how many rows were C(changed),
+      C(inserted) and C(deleted). All others were proved to be the same, row by row.
+  type: dict
+  returned: success
 migrations:
   description: Files of migrations that rotations made, by rotation.
   type: dict
@@ -102,6 +118,8 @@ OPTIONS: dict[str, Any] = {
     "digest_stage": {"type": "str", "default": "current"},
     "expect_stage": {"type": "str"},
     "baseline": {"type": "list", "elements": "dict", "default": []},
+    "row_digests": {"type": "path"},
+    "others": {"type": "dict"},
     # of the task, for its action
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
@@ -119,11 +137,14 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
     with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
         application.refuse_unproved()
         tallies = application.census(params["digest_stage"])
-    if not params["report_only"]:
-        _refuse(params, application, tallies)
+        meanwhile: dict[str, Any] = {}
+        if not params["report_only"]:
+            _refuse(params, application, tallies)
+            tallies, meanwhile = _compared(params, application, tallies)
     return {
         "changed": False,
         "targets": [tally.as_result() for tally in tallies],
+        "meanwhile": meanwhile,
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": project.versions(),
         **({"migrations": migration.made()} if params["report_only"] else {}),
@@ -140,7 +161,28 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
     if params["expect_stage"]:
         census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
-    census.refuse_difference(params["baseline"], [tally.as_result() for tally in tallies])
+
+
+def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any]]:
+    """Hold it against the baseline: the digests of all, or else every row. The census that proved it, and who wrote."""
+    from ..module_utils.engine import census, row_digests
+    from ..module_utils.engine.others import Others
+
+    baseline, others = params["baseline"], Others.of([params["others"]] if params["others"] else [])
+    try:
+        census.refuse_difference(baseline, [tally.as_result() for tally in tallies])
+    except RotationError:
+        strict = application.unauthenticated
+        with row_digests.comparison(params["row_digests"], baseline, others, strict) as rows:
+            if rows is None:
+                raise
+            again = application.census(params["digest_stage"], each_row=rows)
+            looks = rows.looks({tally["table"] for tally in baseline})
+        _refuse(params, application, again)
+        census.refuse_difference(baseline, [tally.as_result() for tally in again], looks)
+        found = {table: look.as_result() for table, look in looks.items()}
+        return again, {table: counts for table, counts in found.items() if any(counts.values())}
+    return tallies, {}
 
 
 def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:

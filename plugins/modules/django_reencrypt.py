@@ -62,6 +62,17 @@ options:
     type: list
     elements: dict
     default: []
+  row_digests:
+    description:
+      - A file on the host, for the digest of each row in the census that is taken here, also in check mode. It holds no
+        value. M(tetech.key_rotation.django_census) says by it in which rows something differs.
+      - Where it cannot be written, the work is done without it.
+    type: path
+  others:
+    description: What earlier steps of the same run returned as RV(others).
+    type: list
+    elements: dict
+    default: []
   shares:
     description:
       - After the O(share) of several hosts, what the module returned on each, by host.
@@ -144,6 +155,12 @@ work:
   description: Passes over tables, conflicts with other writers, and seconds.
   type: dict
   returned: success
+others:
+  description:
+    - What is known of other processes that write. C(since) which transaction of each database, which transactions were
+      C(ours), and which C(rows) of each table were found written by others, and were re-encrypted.
+  type: dict
+  returned: success
 vacuum:
   description: Tables with so many dead rows afterwards that a VACUUM is worth while.
   type: list
@@ -179,6 +196,8 @@ OPTIONS: dict[str, Any] = {
         "options": {"number": {"type": "int", "required": True}, "of": {"type": "int", "required": True}},
     },
     "examined": {"type": "list", "elements": "dict", "default": []},
+    "row_digests": {"type": "path"},
+    "others": {"type": "list", "elements": "dict", "default": []},
     "shares": {"type": "dict"},
     "throttle": {
         "type": "dict",
@@ -201,6 +220,7 @@ OPTIONS: dict[str, Any] = {
 def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     """Census, refusal of what is unreadable, then the work by the chosen method."""
     from ..module_utils.engine import census, rotation
+    from ..module_utils.engine.others import Others
     from ..module_utils.engine.progress import Progress
     from ..module_utils.engine.reencryption import Share
     from ..module_utils.request import request_of
@@ -211,11 +231,13 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     run_id = "" if module.check_mode else params["run"] or secrets.token_hex(8)
     with rotation.opened(request_of(params, params["rotation_id"], run=run_id, step=params["step"])) as application:
         application.refuse_unproved()
-        before = params["examined"] or _examined(application, destination, params["reverse"])
+        others = Others.of(params["others"]) if params["others"] else application.others()
+        before = params["examined"] or _examined(application, params)
         for tally in before:
             tally["reencrypted"] = census.not_under(destination, tally["classes"])
         if module.check_mode:
-            return {"changed": any(tally["reencrypted"] for tally in before), "targets": before}
+            changes = any(tally["reencrypted"] for tally in before)
+            return {"changed": changes, "targets": before, "others": others.as_result()}
         share = Share(**(params["share"] or {}))
         # After the shares of all hosts nothing should be left.
         hosts = share.of if params["share"] or not params["examined"] else 0
@@ -223,7 +245,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         progress = Progress(params["rotation_id"], totals, params["progress"], params["metrics_file"])
         progress.tell()
         try:
-            work, migration = _by_method(params, application, progress, share)
+            work, migration = _by_method(params, application, progress, share, others)
         finally:
             progress.end()
     for tally in before:
@@ -234,17 +256,22 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "targets": before,
         "key_id": application.keyring.key_id(destination),
         "work": done,
+        "others": others.as_result(),
         "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
     }
     return {**result, "migration": migration} if migration else result
 
 
-def _examined(application: Any, destination: str, reverse: bool) -> list[dict[str, Any]]:
+def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     """The census before the first write, and all that would be refused."""
-    from ..module_utils.engine import census
+    from ..module_utils.engine import census, row_digests
 
+    destination, reverse = params["destination"], params["reverse"]
     known = destination in application.keyring.stages  # not in a dry run before the version is made
-    tallies = application.census(destination if known else "current")
+    with row_digests.recording(params["row_digests"]) as rows:
+        tallies = application.census(destination if known else "current", each_row=rows)
+        if rows:
+            rows.end([tally.as_result() for tally in tallies])
     if not reverse:
         census.refuse_unreadable(tallies)
     if known and not reverse:
@@ -262,7 +289,9 @@ def _refuse_negative(throttle: dict[str, Any]) -> dict[str, Any]:
     return throttle
 
 
-def _by_method(params: dict[str, Any], application: Any, progress: Any, share: Any) -> tuple[Any, str | None]:
+def _by_method(
+    params: dict[str, Any], application: Any, progress: Any, share: Any, others: Any
+) -> tuple[Any, str | None]:
     from ..module_utils.engine import migration
     from ..module_utils.engine.reencryption import Work
     from ..module_utils.engine.throttle import Throttle
@@ -282,6 +311,7 @@ def _by_method(params: dict[str, Any], application: Any, progress: Any, share: A
                 stop_at_unreadable=not params["reverse"],
                 throttle=throttle,
                 share=share,
+                others=others,
             )
 
     if params["reverse"]:

@@ -33,6 +33,7 @@ RECORDED = (
     "generated",
     "stages",
     "targets",
+    "meanwhile",
     "work",
     "path",
     "dumps",

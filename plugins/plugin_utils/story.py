@@ -15,6 +15,7 @@ from typing import Any
 from ..module_utils.chain import head
 from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
+from .summary import meanwhile
 
 Event = Mapping[str, Any]
 
@@ -254,10 +255,25 @@ def _targets(events: Sequence[Event]) -> list[dict[str, Any]]:
             "after": _counted(found[_column(target)], after) if _column(target) in found else {},
             "left_alone": found.get(_column(target), target).get("left_alone", 0),
             "reencrypted": sum(one.get("reencrypted", 0) for one in _of(rewriting, _column(target))),
-            "proved": _digest([proof], _column(target)) in {_digest(rewriting, _column(target))} - {None},
+            "proved": _same(proof, rewriting, target),
+            "meanwhile": sum(_meanwhile(proof).get(str(target.get("table")), {}).values()),
         }
         for target in first["targets"]
     ]
+
+
+def _same(proof: Event, rewriting: Sequence[Event], target: Mapping[str, Any]) -> bool:
+    """Whether the plaintexts were proved: by the digest of all, or row by row where another process wrote some."""
+    told = _digest([proof], _column(target))
+    return told is not None and (
+        told == _digest(rewriting, _column(target)) or target.get("table") in _meanwhile(proof)
+    )
+
+
+def _meanwhile(proof: Event) -> Mapping[str, Mapping[str, int]]:
+    """By table, what a census found written by others: it has then compared each row."""
+    found = proof.get("meanwhile")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _counts(event: Event) -> bool:
@@ -372,6 +388,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
             error = event.get("error") or {}
             if error.get("what") != told:
                 found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))
+        found += meanwhile(_meanwhile(event))
         if event.get("event") == "notification" and event.get("phase") == "failed":
             found.append(f"Nobody was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")
         if event.get("event") in DIRECTIONS and event.get("resumed"):

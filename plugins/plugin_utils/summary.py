@@ -70,6 +70,24 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
     for name, count in sorted(models.items()):
         yield f"             {name:<{width}} {count:>9,}"
     yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
+    for sentence in meanwhile(_found_meanwhile(done)):
+        yield f"  WARNING    {sentence}"
+
+
+def _found_meanwhile(done: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """What the last census found written by others."""
+    return next((event.get("meanwhile") or {} for event in reversed(done) if event["event"] == "django_census"), {})
+
+
+def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """One sentence for each table in which other processes wrote during a run."""
+    for table, counts in sorted(tables.items()):
+        told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        yield (
+            f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({told}). What it "
+            "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
+            "and restart it: it may hold the keys before."
+        )
 
 
 def _backup(done: list[dict[str, Any]]) -> Iterator[str]:

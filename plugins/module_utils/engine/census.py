@@ -19,6 +19,7 @@ from .database import Database, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .row_digests import EachRow, Look
 from .throttle import Throttle
 from .tokens import Opened
 
@@ -32,6 +33,7 @@ DIGEST_MODULUS = 1 << 256
 # A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
 Span = tuple[tuple[str, ...], tuple[str, ...]]
 WHOLE: Span = ((), ())
+NO_LOOKS: Mapping[str, Look] = {}
 # Of each row its key as text, and the values of the columns asked for.
 Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
 
@@ -53,10 +55,12 @@ class Tally:
         if len(examples) < EXAMPLES:
             examples.append(row)
 
-    def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> None:
-        """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256."""
+    def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> int:
+        """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256. What was added."""
         text = f"{self.target.name}\0{row}\0{place}\0".encode() + plaintext
-        self._digest = (self._digest + int.from_bytes(hmac.digest(key, text, "sha256"), "big")) % DIGEST_MODULUS
+        added = int.from_bytes(hmac.digest(key, text, "sha256"), "big")
+        self._digest = (self._digest + added) % DIGEST_MODULUS
+        return added
 
     def as_result(self) -> dict[str, Any]:
         """Counts and digest, for a result or a record."""
@@ -98,10 +102,12 @@ def pages(
     besides: Sequence[str] = (),
     *,
     fit: Callable[[int], int] = lambda most: most,
+    since: str = "",
 ) -> Iterator[Page]:
     """A span of the table in the order of its key, page by page: (key as text, values of ``members``).
 
-    Rows whose present version was written by one of the transactions ``besides`` are left out. Memory holds one page,
+    Rows whose present version was written by one of the transactions ``besides`` are left out. With ``since``, each row
+    has one value more: the transaction that wrote it, where that is this one or a later one. Memory holds one page,
     of so many ``rows`` at most and no more than ``fit`` makes of them, and of fewer where they are large: the server
     ends a page with the row that takes it over PAGE_BYTES.
     """
@@ -113,6 +119,11 @@ def pages(
     before = f"sum({size}) OVER (ORDER BY {names} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     chosen = [f"t.{quote(name)}::text" for name in key.columns]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
+    if since:
+        columns.append("t.xmin AS key_rotation_writer")
+        # An age below 0 is that of a row which was frozen two billion transactions ago.
+        newer = "age(key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
+        chosen.append(f"CASE WHEN {newer} THEN key_rotation_writer::text END")
     limit = min(rows, FIRST_ROWS)
     bound = f"({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
     last, upto = span
@@ -126,7 +137,8 @@ def pages(
             f" WHERE coalesce(key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {names}"
         )
         known = [array(besides)] if besides else []
-        page = database.rows(sql, (*last, *upto, *known, limit), table=table.label)
+        horizon = [since] if since else []
+        page = database.rows(sql, (*horizon, *last, *upto, *known, limit), table=table.label)
         if page:
             yield [(row[:width], row[width:]) for row in page]
             last = page[-1][:width]
@@ -158,19 +170,21 @@ def take(
     digest_key: bytes,
     leave_alone: Collection[str] = (),
     throttle: Throttle | None = None,
+    each_row: EachRow | None = None,
 ) -> list[Tally]:
     """Class every value of every target in one snapshot; with a ``throttle`` in none, and with a rest after each page:
     a snapshot that is held for long keeps VACUUM from its work.
 
     Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token) and
     ``unreadable`` (does, and opens under no key set). Values listed in ``leave_alone`` as table.column:key are counted
-    apart. Raises E_DB or E_DB_LOST.
+    apart. ``each_row`` is given the digest of each row. Raises E_DB or E_DB_LOST.
     """
     tallies = []
+    since = each_row.since(database.alias) if each_row else ""
     with contextlib.nullcontext() if throttle else database.snapshot():
         for table, key, members in by_table(targets):
-            found = _rested(pages(database, table, key, members), database, throttle)
-            group = _tallies(database, members, found, keyring, digest_key, leave_alone)
+            found = _rested(pages(database, table, key, members, since=since), database, throttle)
+            group = _tallies(database, members, found, keyring, digest_key, leave_alone, each_row)
             if throttle is None:
                 _refuse_missed(database, table, group[0].rows)
             tallies += group
@@ -215,6 +229,7 @@ def _tallies(
     keyring: Keyring,
     digest_key: bytes,
     leave_alone: Collection[str],
+    each_row: EachRow | None = None,
 ) -> list[Tally]:
     """What is in these pages of one table, by target."""
     journal = Journal(database, keyring, members)
@@ -222,9 +237,12 @@ def _tallies(
     for page in found:
         known = journal.of(members, page)
         rows = [row_name(row_key) for row_key, _ in page]
+        sums = dict.fromkeys(rows, 0) if each_row else None
         for place, tally in enumerate(group):
             values = [values[place] for _, values in page]
-            _class(tally, rows, values, keyring, known, digest_key, leave_alone)
+            _class(tally, rows, values, keyring, known, digest_key, leave_alone, sums)
+        if each_row and sums is not None:
+            each_row.take(group[0].target.table, sums, page)
     return group
 
 
@@ -263,6 +281,7 @@ def _class(
     known: Mapping[tuple[str, str], str],
     digest_key: bytes,
     leave_alone: Collection[str],
+    sums: dict[str, int] | None = None,
 ) -> None:
     target = tally.target
     marker = keyring.schemes[target.scheme].marker
@@ -274,7 +293,9 @@ def _class(
         name = rows[token.row]
         if token.opened is not None:
             tally.add(token.opened[0], name)
-            tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
+            added = tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
+            if sums is not None:
+                sums[name] += added
         elif f"{target.name}:{name}" in leave_alone:
             tally.left_alone += 1
         else:
@@ -310,15 +331,20 @@ def odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, s
     return count, ", ".join(rows[:SHOWN]) + (f" and {more} more" if more else "")
 
 
-def refuse_difference(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> None:
-    """Raise E_COUNT_CHANGED or E_DIGEST_CHANGED where two censuses (as results) do not show the same plaintexts."""
+def refuse_difference(
+    before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]], looks: Mapping[str, Look] = NO_LOOKS
+) -> None:
+    """Raise E_COUNT_CHANGED or E_DIGEST_CHANGED where two censuses (as results) do not show the same plaintexts.
+
+    In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
+    """
     found = {(tally["table"], tally["column"]): tally for tally in after}
     for tally in before:
         place = {"table": tally["table"], "column": tally["column"]}
-        now = found.get((tally["table"], tally["column"]))
-        if now is None or now["rows"] != tally["rows"]:
+        now, look = found.get((tally["table"], tally["column"])), looks.get(tally["table"])
+        if now is None or (now["rows"] != tally["rows"] and look is None):
             raise RotationError(
                 "E_COUNT_CHANGED", before=tally["rows"], after=0 if now is None else now["rows"], **place
             )
-        if now["digest"] != tally["digest"]:
-            raise RotationError("E_DIGEST_CHANGED", **place)
+        if now["digest"] != tally["digest"] and (look is None or look.unexplained):
+            raise RotationError("E_DIGEST_CHANGED", rows=f": rows {look.shown()}" if look else "", **place)

@@ -278,6 +278,10 @@ class Database:
         )
         return Session(*found[0]) if found else None
 
+    def oldest_running(self) -> str:
+        """The transaction from which on some may not be over yet: whatever they write is later than now."""
+        return str(self.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")[0][0])
+
     def backend(self) -> int:
         """The server's process of this session."""
         return int(self._raw.info.backend_pid)

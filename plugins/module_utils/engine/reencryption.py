@@ -22,6 +22,7 @@ from .database import Database, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .others import Others
 from .throttle import Pace, Throttle
 from .workers import Crew
 
@@ -68,6 +69,8 @@ class Batch:
     conflicts: int = 0  # changed under us
     yielded: int = 0  # stayed locked
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
+    kept: list[str] = field(default_factory=list)  # the same, where a trigger put an old value back
+    others: list[str] = field(default_factory=list)  # rows to rewrite that another process has written, by name
     waits_for: str = ""  # nothing was done, since something has to be waited for
 
 
@@ -104,8 +107,10 @@ class Rewriting:
         stop_at_unreadable: bool = True,
         throttle: Throttle = UNTHROTTLED,
         stopped: Callable[[], bool] = lambda: False,
+        others: Others | None = None,
     ) -> None:
         self.throttle, self._stopped = throttle, stopped
+        self.others = others or Others()
         self.tables = census.by_table(targets)
         self._targets = targets
         self._keyring = keyring
@@ -122,12 +127,15 @@ class Rewriting:
         """
         table, key, members = self.tables[number]
         journal = Journal(database, self._keyring, self._targets)
-        pace = Pace(self.throttle.batch_seconds)
-        for page in census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows):
+        pace, since = Pace(self.throttle.batch_seconds), self.others.since.get(database.alias, "")
+        for page in census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since):
             started = time.monotonic()
             batch = Batch(table.label, rows=len(page))
             changes = self.changes(members, page, journal.of(members, page))
             batch.left = len(changes)
+            if since:
+                theirs = {key for key, values in page if self.others.wrote(database.alias, values[-1])}
+                batch.others = [row_name(change.key) for change in changes if change.key in theirs]
             if changes:
                 self._write(database, table, key, members, changes, journal, batch)
             worked = time.monotonic() - started
@@ -158,7 +166,7 @@ class Rewriting:
         """Write the changes; halves of them where the whole had to yield."""
         try:
             with database.batch():
-                written, transaction = compare_and_set(database, table, key, members, changes)
+                written, transaction, kept = compare_and_set(database, table, key, members, changes)
                 done = [change for change in changes if change.key in written]
                 entries = (entry for change in done for entry in _entries(members, change))
                 journal.write(self._keyring.key_id(self._destination), entries)
@@ -177,6 +185,7 @@ class Rewriting:
         batch.rewritten += len(done)
         batch.conflicts += len(changes) - len(done)
         batch.transactions += transaction
+        batch.kept += kept
 
     def changes(
         self,
@@ -297,6 +306,9 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
                 work.dead[table.label] = 0
             ours += batch.transactions
+            rewriting.others.add(
+                database.alias, table.label, (*batch.transactions, *batch.kept), batch.others
+            )  # workers that begin after this know of it
             left += batch.left
             yielded += batch.yielded
         if not left:
@@ -313,11 +325,11 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
 
 def compare_and_set(
     database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
-) -> tuple[set[RowText], list[str]]:
+) -> tuple[set[RowText], list[str], list[str]]:
     """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
 
-    The keys of the rows that changed, and the id of the transaction, where it did what it was to do: a trigger may
-    put an old value back, and such a row has to be looked at again.
+    The keys of the rows that changed, and the id of the transaction: among the first where it did what it was to do,
+    else among the second. A trigger may put an old value back, and such a row has to be looked at again.
     """
     keys = [f"k{place}" for place in range(len(key.columns))]
     old = [f"o{place}" for place in range(len(members))]
@@ -352,7 +364,8 @@ def compare_and_set(
     columns += [tuple(change.derived.get(name) for change in changes) for name in search]
     rows = database.rows(sql, [array(values) for values in columns], table=table.label)
     written = {row[2:] for row in rows if not row[1]}
-    return written, [row[0] for row in rows[:1] if len(written) == len(rows)]
+    transaction = [row[0] for row in rows[:1]]
+    return (written, transaction, []) if len(written) == len(rows) else (written, [], transaction)
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:

@@ -15,7 +15,9 @@ from .database import Database
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
+from .others import Others
 from .reencryption import ALL, UNTHROTTLED, Rewriting, Share, Work, reencrypt
+from .row_digests import EachRow
 from .throttle import Throttle
 from .workers import Crew, Stop
 
@@ -67,8 +69,23 @@ class Application:
         """The targets of all databases."""
         return [target for _, survey in self.parts for target in survey.found]
 
-    def census(self, digest_stage: str, throttle: Throttle | None = None) -> list[census.Tally]:
-        """Class every value; digests are keyed by the key set of ``digest_stage``. A throttle as for census.take."""
+    def others(self) -> Others:
+        """Before a census: from now on it is known who writes rows."""
+        return Others.from_now(database for database, _ in self.parts)
+
+    @property
+    def unauthenticated(self) -> set[str]:
+        """Tables with a value that cannot tell by itself under which keys it is."""
+        return {
+            target.table.label
+            for target in self.targets
+            if not self.keyring.schemes[target.scheme].format.authenticated
+        }
+
+    def census(
+        self, digest_stage: str, throttle: Throttle | None = None, each_row: EachRow | None = None
+    ) -> list[census.Tally]:
+        """Class every value; digests are keyed by the key set of ``digest_stage``. The rest as for census.take."""
         key = self.keyring.stages[digest_stage].digest_key
         return [
             tally
@@ -80,6 +97,7 @@ class Application:
                 digest_key=key,
                 leave_alone=self.leave_alone,
                 throttle=throttle,
+                each_row=each_row,
             )
         ]
 
@@ -105,8 +123,12 @@ class Application:
         stop_at_unreadable: bool = True,
         throttle: Throttle = UNTHROTTLED,
         share: Share = ALL,
+        others: Others | None = None,
     ) -> None:
-        """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first."""
+        """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first.
+
+        ``others`` learns of other writers, and which transactions are not theirs.
+        """
         stop = stop or Stop()
         key_id = self.keyring.key_id(destination)
         if any(scheme.functions for scheme in self.keyring.tried):
@@ -122,6 +144,7 @@ class Application:
                 stop_at_unreadable=stop_at_unreadable,
                 throttle=throttle,
                 stopped=lambda: stop.asked,
+                others=others,
             )
             crew = Crew(workers, rewriting.batches, database.another, stop)
             reencrypt(database, rewriting, crew, work, key_id, share)

@@ -1,0 +1,191 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keyed digest of each row, in a small file from the census before a rotation until its proof.
+
+Where the digest over a whole table is another one than before, the file says in which rows: those that another process
+wrote may differ, any other one may not. It holds names of rows and digests, never a plaintext.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from .catalog import Table
+from .others import Others
+
+try:
+    import sqlite3
+
+    ERRORS: tuple[type[Exception], ...] = (OSError, sqlite3.Error)
+except ImportError:  # a Python that was built without it
+    sqlite3 = None  # type: ignore[assignment]
+    ERRORS = (OSError,)
+
+DIGEST_BYTES = 16
+SHOWN = 12  # rows in one message
+Result = Mapping[str, Any]
+Page = Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]  # as census.pages has it
+
+
+class EachRow(Protocol):
+    """Who is given every row of a census."""
+
+    def since(self, alias: str) -> str:
+        """From which transaction of a database on it wants to know who wrote a row."""
+
+    def take(self, table: Table, sums: Mapping[str, int], page: Page) -> None:
+        """The rows of a page: the sum of what each adds to the digests of its table, by name."""
+
+
+class Recording:
+    """Writes the file while a census is taken, which a full disk does not stop. It is good once ``end`` was reached."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._good = True
+        connection.execute("CREATE TABLE census (targets TEXT)")
+        connection.execute("CREATE TABLE rows (place TEXT, name TEXT, digest BLOB)")
+
+    def since(self, alias: str) -> str:
+        return ""
+
+    def take(self, table: Table, sums: Mapping[str, int], page: Page) -> None:
+        rows = [(table.label, name, _short(digest)) for name, digest in sums.items()]
+        self._write("INSERT INTO rows VALUES (?, ?, ?)", rows)
+
+    def end(self, census: Sequence[Result]) -> None:
+        """Say of which census it is."""
+        self._write("INSERT INTO census VALUES (?)", [(_identity(census),)])
+        with contextlib.suppress(*ERRORS):
+            self._connection.commit()
+
+    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if self._good:
+            self._good = False
+            with contextlib.suppress(*ERRORS):
+                self._connection.executemany(sql, rows)
+                self._good = True
+
+
+@dataclass
+class Look:
+    """What a second look at one table has found: rows that differ, by what became of them; names of those that nobody
+    is known to have written."""
+
+    changed: int = 0
+    inserted: int = 0
+    deleted: int = 0
+    same: int = 0
+    unexplained: list[str] = field(default_factory=list)
+
+    def as_result(self) -> dict[str, int]:
+        return {"changed": self.changed, "inserted": self.inserted, "deleted": self.deleted}
+
+    def shown(self) -> str:
+        """The rows that nobody wrote, for a message."""
+        more = len(self.unexplained) - SHOWN
+        return ", ".join(self.unexplained[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+class Comparison:
+    """Holds every row of a census against the file; ``looks`` has each table with a difference, when it has ended.
+
+    A row may differ where another process wrote what is there now, or what the engine found there and re-encrypted.
+    That rows are new or gone is another's doing always: the engine neither makes nor removes any. Tables that are
+    ``strict`` are not looked at.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, others: Others, strict: Collection[str]) -> None:
+        self._connection, self._others, self._strict = connection, others, strict
+        self._all: dict[str, Look] = {}
+        connection.execute("CREATE UNIQUE INDEX IF NOT EXISTS names ON rows (place, name)")
+
+    def since(self, alias: str) -> str:
+        return self._others.since.get(alias, "")
+
+    def take(self, table: Table, sums: Mapping[str, int], page: Page) -> None:
+        if table.label in self._strict:
+            return
+        look = self._all.setdefault(table.label, Look())
+        known = self._others.rows.get(table.label, ())
+        for (name, digest), (_, values) in zip(sums.items(), page):
+            before = self._before(table.label, name)
+            if before is None:
+                look.inserted += 1
+            elif before == _short(digest):
+                look.same += 1
+            else:
+                look.changed += 1
+                if name not in known and not self._others.wrote(table.alias, values[-1]):
+                    look.unexplained.append(name)
+
+    def _before(self, place: str, name: str) -> bytes | None:
+        found = self._connection.execute("SELECT digest FROM rows WHERE place = ? AND name = ?", (place, name))
+        row = found.fetchone()
+        return None if row is None else bytes(row[0])
+
+    def looks(self, tables: Collection[str]) -> dict[str, Look]:
+        """Of these tables, those that are not strict."""
+        for table in set(tables) - set(self._strict):
+            look = self._all.setdefault(table, Look())
+            (count,) = self._connection.execute("SELECT count(*) FROM rows WHERE place = ?", (table,)).fetchone()
+            look.deleted = count - look.changed - look.same
+        return self._all
+
+
+@contextlib.contextmanager
+def recording(path: str | None) -> Iterator[Recording | None]:
+    """The file at ``path`` made anew, for its owner alone. None where that cannot be: the work goes on without it."""
+    made = None
+    with contextlib.ExitStack() as stack:
+        if path:
+            with contextlib.suppress(*ERRORS):
+                _make(path)
+                made = Recording(stack.enter_context(contextlib.closing(_connection(path))))
+        yield made
+
+
+@contextlib.contextmanager
+def comparison(
+    path: str | None, baseline: Sequence[Result], others: Others, strict: Collection[str]
+) -> Iterator[Comparison | None]:
+    """A second look by the file at ``path``; None where that is not of the census ``baseline``."""
+    found = None
+    with contextlib.ExitStack() as stack:
+        if path and os.path.isfile(path):
+            with contextlib.suppress(*ERRORS):
+                connection = stack.enter_context(contextlib.closing(_connection(path)))
+                if connection.execute("SELECT targets FROM census").fetchall() == [(_identity(baseline),)]:
+                    found = Comparison(connection, others, strict)
+        yield found
+
+
+def _make(path: str) -> None:
+    """An empty file that was not there before: whatever lies in its place, even a link, is not written to."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
+
+
+def _connection(path: str) -> sqlite3.Connection:
+    """What a crash leaves of the file is made anew anyway: it needs no journal, and no wait for the disk."""
+    if sqlite3 is None:
+        raise OSError
+    connection = sqlite3.connect(path)
+    for setting in ("journal_mode", "synchronous"):
+        connection.execute(f"PRAGMA {setting} = OFF")
+    return connection
+
+
+def _identity(census: Sequence[Result]) -> str:
+    return json.dumps(sorted([target["table"], target["column"], target["digest"]] for target in census))
+
+
+def _short(digest: int) -> bytes:
+    return (digest % (1 << 8 * DIGEST_BYTES)).to_bytes(DIGEST_BYTES, "big")

@@ -1,0 +1,180 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process that nobody stopped writes while keys are rotated: what it wrote is kept, and nothing else is excused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .conftest import Site
+
+# It read the keys when it began. It updates, empties, makes and deletes profiles until the .env is another one, or else
+# until it is told to stop, and once more after that; then it prints what it wrote last, by row, and null for what it
+# deleted.
+WRITER = """
+import json, sys, time
+from pathlib import Path
+from django.contrib.auth.models import User
+from customer.models import UserProfile
+
+env, last, late, done = Path(".env").read_bytes(), {}, [], 0
+pks = list(UserProfile.objects.order_by("pk").values_list("pk", flat=True))
+
+def turn():
+    profile = UserProfile.objects.get(pk=pks[done % 20])
+    wrote = last.setdefault(profile.pk, {})
+    profile.full_name = wrote["full_name"] = f"updated {done}"
+    if done % 4 == 0:
+        profile.phone_number = wrote["phone_number"] = ""
+    profile.save()
+    if done % 5 == 0:
+        made = UserProfile(user=User.objects.create(username=f"late {done}", password="!"))
+        made.full_name, made.phone_number = f"new {done}", f"+1 555 {done}"
+        made.save()
+        last[made.pk] = {"full_name": made.full_name, "phone_number": made.phone_number, "address": ""}
+        late.append(made.pk)
+    if done % 7 == 0:
+        gone = pks[40] if done == 0 else late.pop(0)
+        UserProfile.objects.filter(pk=gone).delete()
+        last[gone] = None
+
+print("begun", flush=True)
+while not Path("stop").exists() if endless else Path(".env").read_bytes() == env:
+    turn()
+    done += 1
+    time.sleep(0.02)
+turn()
+print("LAST" + json.dumps(last), flush=True)
+"""
+
+
+@contextmanager
+def writer(site: Site, *, endless: bool = False) -> Iterator[subprocess.Popen[str]]:
+    words = [
+        str(site.project / ".venv/bin/python"),
+        "manage.py",
+        "shell",
+        "--verbosity=0",
+        "--command",
+        f"endless = {endless}{WRITER}",
+    ]
+    process = subprocess.Popen(words, cwd=site.project, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def proof(site: Site) -> dict[str, Any]:
+    """What the newest census of the record says."""
+    (path,) = (site.folder / "records").glob("*/record.jsonl")
+    events = map(json.loads, path.open())
+    return [event for event in events if event["event"] == "django_census" and event["phase"] == "done"][-1]
+
+
+def kept(site: Site) -> list[Path]:
+    """Digests of rows that were left behind."""
+    return list((site.folder / ".local/state/key_rotation").glob("rows*"))
+
+
+def profiles(plain: dict[str, Any]) -> dict[int, dict[str, str]]:
+    names = ("full_name", "phone_number", "address")
+    return {row[0]: dict(zip(names, row[1:])) for row in plain["profiles"]}
+
+
+def written(before: dict[int, dict[str, str]], said: str) -> dict[int, dict[str, str]]:
+    """What has to be there after what the writer says it has written."""
+    after = dict(before)
+    for row, wrote in json.loads(said.partition("LAST")[2]).items():
+        if wrote is None:
+            after.pop(int(row), None)
+        else:
+            after[int(row)] = {**after.get(int(row), {}), **wrote}
+    return after
+
+
+def test_what_a_process_under_the_old_keys_writes_is_kept_and_told(site: Site) -> None:
+    plain = site.read_all()
+    with writer(site) as process:
+        outcome = site.play("rotate")
+        assert outcome.code == 0, outcome.text
+        said = process.communicate(timeout=30)[0]
+
+    now = site.read_all()
+
+    assert profiles(now) == written(profiles(plain), said)
+    assert {**now, "profiles": []} == {**plain, "profiles": []}
+    text = " ".join(outcome.text.split())
+    assert "[WARNING]" in text
+    assert "rows of customer_userprofile were written by another process meanwhile" in text
+    found = proof(site)["meanwhile"]
+    assert list(found) == ["customer_userprofile"]
+    assert all(found["customer_userprofile"][what] > 0 for what in ("changed", "inserted", "deleted"))
+    (page,) = (site.folder / "records").glob("*/report.md")
+    assert ", proved;" in page.read_text()
+    assert "were written by another process meanwhile" in page.read_text()
+    assert kept(site) == []
+    assert site.play("verify").code == 0
+
+
+# In the engine's own transaction, once: two values of a row change places, and both open under the new keys.
+SWAP = """
+CREATE SEQUENCE once;
+CREATE FUNCTION swap() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE phone text := NEW._phone_encrypted;
+BEGIN
+  IF nextval('once') = 1 THEN
+    NEW._phone_encrypted := NEW._email_encrypted;
+    NEW._email_encrypted := phone;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER swap BEFORE UPDATE ON restaurant_restaurant FOR EACH ROW
+  WHEN (OLD.id = {row}) EXECUTE FUNCTION swap();
+"""
+
+
+def test_a_row_that_nobody_else_wrote_is_not_excused(site: Site) -> None:
+    env = site.env_file.read_bytes()
+    (row,) = site.sql("SELECT min(id) FROM restaurant_restaurant")[0]
+    site.sql(SWAP.format(row=row))
+    with writer(site):
+        outcome = site.play("rotate")
+    assert (outcome.code != 0, outcome.error()) == (True, "E_DIGEST_CHANGED"), outcome.text
+    text = " ".join(outcome.text.split())
+    assert f"is not the one taken before: rows {row}." in text
+    assert "was rolled back" in text
+    assert site.env_file.read_bytes() == env
+    assert kept(site) == []
+
+
+def test_without_a_place_for_the_digests_of_rows_it_is_as_before(site: Site) -> None:
+    env = site.env_file.read_bytes()
+    with writer(site):
+        outcome = site.play("rotate", "-e", "rotation_row_digests=/proc/none/rows")
+    assert outcome.error() in ("E_DIGEST_CHANGED", "E_COUNT_CHANGED"), outcome.text
+    assert "was rolled back" in " ".join(outcome.text.split())
+    assert site.env_file.read_bytes() == env
+
+
+def test_a_process_that_never_ends_takes_the_rotation_back_and_loses_nothing(site: Site) -> None:
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    with writer(site, endless=True) as process:
+        outcome = site.play("rotate")
+        (site.project / "stop").touch()
+        said = process.communicate(timeout=30)[0]
+    assert (outcome.code != 0, outcome.error()) == (True, "E_NOT_CURRENT"), outcome.text
+    text = " ".join(outcome.text.split())
+    assert "was rolled back" in text
+    assert "rows of customer_userprofile were written by another process meanwhile" in text
+    assert site.env_file.read_bytes() == env
+    assert profiles(site.read_all()) == written(profiles(plain), said)
+    assert kept(site) == []
