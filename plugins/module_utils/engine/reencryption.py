@@ -134,7 +134,7 @@ class Rewriting:
             changes = self.changes(members, page, journal.of(members, page))
             batch.left = len(changes)
             if since:
-                theirs = {key for key, values in page if self.others.wrote(database.alias, values[-1])}
+                theirs = {key for key, values in page if values[-1] and self.others.wrote(database.alias, values[-1])}
                 batch.others = [row_name(change.key) for change in changes if change.key in theirs]
             if changes:
                 self._write(database, table, key, members, changes, journal, batch)
@@ -306,9 +306,8 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
                 work.dead[table.label] = 0
             ours += batch.transactions
-            rewriting.others.add(
-                database.alias, table.label, (*batch.transactions, *batch.kept), batch.others
-            )  # workers that begin after this know of it
+            # Workers that begin with the next pass know of it.
+            rewriting.others.add(database.alias, table.label, batch.transactions + batch.kept, batch.others)
             left += batch.left
             yielded += batch.yielded
         if not left:

@@ -74,22 +74,29 @@ class Recording:
 
 @dataclass
 class Look:
-    """What a second look at one table has found: rows that differ, by what became of them; names of those that nobody
-    is known to have written."""
+    """What a second look at one table has found: rows that differ, by what became of them; the first of those that
+    nobody is known to have written by name, and how many more."""
 
     changed: int = 0
     inserted: int = 0
     deleted: int = 0
     same: int = 0
     unexplained: list[str] = field(default_factory=list)
+    more: int = 0
 
     def as_result(self) -> dict[str, int]:
         return {"changed": self.changed, "inserted": self.inserted, "deleted": self.deleted}
 
     def shown(self) -> str:
         """The rows that nobody wrote, for a message."""
-        more = len(self.unexplained) - SHOWN
-        return ", ".join(self.unexplained[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return ", ".join(self.unexplained) + (f" and {self.more} more" if self.more else "")
+
+    def blame(self, name: str) -> None:
+        """A row that nobody wrote."""
+        if len(self.unexplained) < SHOWN:
+            self.unexplained.append(name)
+        else:
+            self.more += 1
 
 
 class Comparison:
@@ -112,7 +119,7 @@ class Comparison:
         if table.label in self._strict:
             return
         look = self._all.setdefault(table.label, Look())
-        known = self._others.rows.get(table.label, ())
+        known, told = self._others.rows.get(table.label, ()), bool(self.since(table.alias))
         for (name, digest), (_, values) in zip(sums.items(), page):
             before = self._before(table.label, name)
             if before is None:
@@ -121,8 +128,8 @@ class Comparison:
                 look.same += 1
             else:
                 look.changed += 1
-                if name not in known and not self._others.wrote(table.alias, values[-1]):
-                    look.unexplained.append(name)
+                if name not in known and not (told and self._others.wrote(table.alias, values[-1])):
+                    look.blame(name)
 
     def _before(self, place: str, name: str) -> bytes | None:
         found = self._connection.execute("SELECT digest FROM rows WHERE place = ? AND name = ?", (place, name))

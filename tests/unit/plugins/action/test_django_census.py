@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.action import django_census
 from ansible_collections.tetech.key_rotation.plugins.action.django_census import ActionModule
+
+MEANWHILE = {"profile": {"changed": 1200, "inserted": 3, "deleted": 0}}
 
 
 @pytest.fixture
@@ -13,7 +16,7 @@ def asked(run_action, stored, monkeypatch):
 
     def on_host(self, module, args):
         seen.update(args)
-        return {"changed": False, "targets": []}
+        return {"changed": False, "targets": [], "meanwhile": MEANWHILE}
 
     monkeypatch.setattr(ActionModule, "on_host", on_host)
 
@@ -35,3 +38,11 @@ def test_without_stages_all_versions_are_given(asked, old_keys, new_keys):
 def test_the_host_is_never_told_where_the_store_is(asked, store_path):
     assert store_path not in str(asked(expect_stage="current"))
     assert asked()["expect_stage"] == "current"
+
+
+def test_what_another_process_wrote_is_a_warning_on_the_screen(asked, monkeypatch):
+    said = []
+    monkeypatch.setattr(django_census.display, "warning", said.append)
+    asked(row_digests="~/rows", others={"since": {}})
+    (sentence,) = said
+    assert "1,203 rows of profile were written by another process meanwhile (1,200 changed, 3 inserted)" in sentence

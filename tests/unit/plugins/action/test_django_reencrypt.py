@@ -51,12 +51,14 @@ def test_a_dry_run_before_there_is_a_version_asks_the_host_and_says_how_many(ree
     "lost", [{"unreachable": True, "msg": "no route"}, {"error": {"code": "E_MODULE_DIED"}, "msg": "rc -9"}]
 )
 def test_after_a_host_was_lost_everything_is_looked_at_anew(reencrypt, asked, stored, lost, capsys):
-    done = {"work": {"seconds": 1}, "targets": []}
-    reencrypt("pending", examined=[{"table": "t"}], shares={"one": done, "two": lost})
-    assert "examined" not in asked[0]
+    done = {"work": {"seconds": 1}, "targets": [], "others": {"rows": {"t": ["1"]}}}
+    known = {"examined": [{"table": "t"}], "others": [{"rows": {}}]}
+    reencrypt("pending", **known, shares={"one": done, "two": lost})
+    assert not {"examined", "others"} & set(asked[0])
     assert "two was lost" in capsys.readouterr().out
-    reencrypt("pending", examined=[{"table": "t"}], shares={"one": done, "two": done})
+    reencrypt("pending", **known, shares={"one": done, "two": done})
     assert asked[1]["examined"] == [{"table": "t"}]
+    assert asked[1]["others"] == [{"rows": {}}, done["others"], done["others"]]
 
 
 def test_what_one_host_refuses_is_the_error_of_the_step(reencrypt, asked):

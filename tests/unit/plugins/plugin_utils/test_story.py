@@ -55,9 +55,9 @@ class Play:
         self.step("django_reencrypt", targets=[target("pending", reencrypted=0)])
         return self.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})
 
-    def proved(self, digest: str = "d") -> Play:
-        targets = [target("current", digest=digest)]
-        return self.step("django_census", asked={"expect_stage": "current"}, targets=targets, key_ids={"current": NEW})
+    def proved(self, digest: str = "d", **fields: Any) -> Play:
+        fields.update(targets=[target("current", digest=digest)], key_ids={"current": NEW})
+        return self.step("django_census", asked={"expect_stage": "current"}, **fields)
 
     def rolled_back(self) -> Play:
         self.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
@@ -129,6 +129,24 @@ def test_a_digest_that_differs_proves_nothing(play):
     told = play.begun().prepared().switched().proved(digest="other").told()
     assert told["proved"] is False
     assert "the same" not in play.page()
+
+
+def test_where_another_process_wrote_it_is_proved_row_by_row_and_told(play):
+    found = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
+    told = play.begun().prepared().switched().proved(digest="other", meanwhile=found).step("rotate", "done").told()
+    assert (told["proved"], told["targets"][0]["meanwhile"]) == (True, 3)
+    (warning,) = told["warnings"]
+    assert warning.startswith(
+        "3 rows of shop_customer were written by another process meanwhile (2 changed, 1 deleted)."
+    )
+    assert "but for rows that another process wrote" in play.page()
+    for name in ("rotation.log", "report.md"):
+        assert "3 rows of" in (Path(play.record.path).parent / name).read_text()
+
+
+def test_what_another_process_wrote_elsewhere_proves_nothing_here(play):
+    found = {"shop_order": {"changed": 2, "inserted": 0, "deleted": 0}}
+    assert play.begun().prepared().switched().proved(digest="other", meanwhile=found).told()["proved"] is False
 
 
 def test_a_census_before_the_work_proves_nothing(play):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Table
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.row_digests import Look
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 KEY = bytes(32)
@@ -162,6 +163,22 @@ def test_a_difference_to_the_census_before_is_refused(after, code):
     assert refused.value.code == code
 
 
+LOOKED = {**BEFORE[0], "rows": 9, "digest": "ab"}
+
+
+def test_where_every_row_was_looked_at_those_of_another_process_may_differ():
+    look = Look(changed=1, inserted=6, same=2)
+    assert census.refuse_difference(BEFORE, [LOOKED], {"profile": look}) is None
+
+
+def test_a_row_that_nobody_wrote_is_refused_by_its_name():
+    look = Look(changed=2, same=1, unexplained=["7"])
+    error = refusal(census.refuse_difference, BEFORE, [LOOKED], {"profile": look})
+    assert error.code == "E_DIGEST_CHANGED"
+    assert "profile.name: the digest over all plaintexts is not the one taken before: rows 7." in str(error)
+    assert refusal(census.refuse_difference, BEFORE, [LOOKED], {"pet": look}).code == "E_COUNT_CHANGED"
+
+
 def test_the_same_plaintexts_are_not_refused():
     after = [{"table": "profile", "column": "phone", "rows": 9, "digest": "cc"}, *BEFORE]
     assert census.refuse_difference(BEFORE, after) is None
@@ -214,3 +231,28 @@ def test_every_token_of_a_row_that_was_listed_is_left_alone(document, two_keys):
     tally = census.Tally(document)
     census._class(tally, ["7"], ['["gAAAAAone", "gAAAAAtwo"]'], two_keys, {}, KEY, ["profile.data:7"])
     assert (tally.left_alone, dict(tally.classes)) == (2, {})
+
+
+class Seen:
+    """What a census gives of each row."""
+
+    def __init__(self):
+        self.sums = {}
+
+    def since(self, alias):
+        return ""
+
+    def take(self, table, sums, page):
+        self.sums.update(sums)
+
+
+def test_the_digests_of_the_rows_add_up_to_those_of_the_columns(target, two_keys, vectors):
+    phone = replace(target, column="phone")
+    values = [(row["stored_old"], row["stored_new"]) for row in vectors["rows"]] + [(None, "")]
+    page = [((str(number),), value) for number, value in enumerate(values)]
+    seen = Seen()
+    group = census._tallies(None, [target, phone], [page], two_keys, KEY, (), seen)
+    total = sum(seen.sums.values()) % census.DIGEST_MODULUS
+    assert total == sum(tally._digest for tally in group) % census.DIGEST_MODULUS
+    assert len(seen.sums) == len(values)
+    assert seen.sums[str(len(values) - 1)] == 0, "a row without a value is one all the same"

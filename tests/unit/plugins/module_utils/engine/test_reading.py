@@ -63,6 +63,29 @@ def test_what_is_worse_is_told(after, shown):
         reading.refuse_worse(PICTURE, after)
 
 
+WRITTEN = {"person": {"changed": 1, "inserted": 0, "deleted": 1}}
+
+
+@pytest.mark.parametrize(
+    "found", [{"digest": "cd"}, {"digest": "cd", "read": 3}, {"digest": "cd", "read": 900}, {"digest": "cd", "read": 5}]
+)
+def test_where_another_process_wrote_the_digest_may_be_another(found):
+    reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("found", "meanwhile"),
+    [
+        ({"digest": "cd", "read": 2}, WRITTEN),
+        ({"digest": "cd", "failed": 1}, WRITTEN),
+        ({"digest": "cd"}, {"pet": WRITTEN["person"]}),
+    ],
+)
+def test_what_it_wrote_does_not_explain_is_told(found, meanwhile):
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), meanwhile)
+
+
 def test_without_a_picture_from_before_only_the_round_trips_count():
     reading.refuse_worse({}, picture(check={"exit code": 1}))
     with pytest.raises(RotationError, match="E_ROUND_TRIP"):

@@ -70,6 +70,13 @@ def test_a_table_that_is_empty_now_has_lost_its_rows(path):
     assert look(path, {})["profile"].as_result() == {"changed": 0, "inserted": 0, "deleted": 3}
 
 
+def test_without_knowing_since_when_nobody_is_excused(path):
+    record(path)
+    with row_digests.comparison(path, BASELINE, Others(), ()) as comparison:
+        comparison.take(TABLE, {"1": 99}, [(("1",), ("token",))])
+        assert comparison.looks(["profile"])["profile"].unexplained == ["1"]
+
+
 def test_a_strict_table_is_not_looked_at(path):
     record(path)
     assert look(path, {**BEFORE, "1": 99}, {"1": "300"}, strict={"profile"}) == {}
@@ -141,7 +148,10 @@ def test_a_full_disk_does_not_stop_a_census(path):
 
 
 def test_of_many_rows_the_first_are_named():
-    assert row_digests.Look(unexplained=list("abc")).shown() == "a, b, c"
-    assert (
-        row_digests.Look(unexplained=list("abcdefghijklmn")).shown() == "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"
-    )
+    look = row_digests.Look()
+    for name in "abc":
+        look.blame(name)
+    assert look.shown() == "a, b, c"
+    for name in "defghijklmn":
+        look.blame(name)
+    assert look.shown() == "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"

@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine beside other writers, on a real PostgreSQL: which rows another process is known to have written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, row_digests
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.others import Others
+
+from .conftest import rewrite
+from .test_engine import SCHEME, fill, keyring, targets  # noqa: F401  # a fixture
+
+WRITE = "UPDATE secrets SET a = %s WHERE id = %s"
+
+
+class Rotation:
+    """From the census before to the proof, with another process in between."""
+
+    def __init__(self, database: Database, ring: Keyring, path: str) -> None:
+        self.database, self.keyring, self.path = database, ring, path
+        self.other = Database("default", "another process")
+        self.others = Others.from_now([database])
+        with row_digests.recording(path) as rows:
+            assert rows is not None
+            self.before = self.census(rows)
+            rows.end(self.before)
+
+    def census(self, each_row: Any = None) -> list[dict[str, Any]]:
+        found = census.take(self.database, targets(self.database), self.keyring, digest_key=b"k", each_row=each_row)
+        return [tally.as_result() for tally in found]
+
+    def token(self, text: str, stage: str) -> str:
+        return self.keyring.cipher(SCHEME, stage).seal(Opened(text.encode(), 1_700_000_000)).decode()
+
+    def rewrite(self, **options: Any) -> None:
+        """One step of a run; what it knows goes to the next one as from one host to another."""
+        rewrite(self.database, targets(self.database), self.keyring, "pending", others=self.others, **options)
+        self.others = Others.of([self.others.as_result()])
+
+    def look(self) -> row_digests.Look:
+        with row_digests.comparison(self.path, self.before, self.others, ()) as rows:
+            assert rows is not None
+            after = self.census(rows)
+            looks = rows.looks(["secrets"])
+        assert {name for tally in after for name in tally["classes"]} <= {"pending", "empty"}
+        return looks["secrets"]
+
+
+@pytest.fixture
+def rotation(database: Database, keyring: Keyring, tmp_path: Path) -> Iterator[Rotation]:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    made = Rotation(database, keyring, str(tmp_path / "rows"))
+    with contextlib.closing(made.other):
+        yield made
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whatever_another_process_does_at_any_moment_is_known_to_be_its_doing(
+    rotation: Rotation, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption.SPAN_ROWS", 7)
+    write = rotation.other.execute
+    write(WRITE, (rotation.token("before its row is re-encrypted", "current"), 1))
+    write("DELETE FROM secrets WHERE id = 2")
+    rotation.rewrite(workers=workers)
+    assert rotation.others.rows == {"secrets": {"1"}}
+    write(WRITE, (rotation.token("after it", "current"), 3))
+    write(WRITE, (rotation.token("after it, and after that under the new keys", "current"), 4))
+    write(WRITE, (None, 5))
+    write("INSERT INTO secrets VALUES (100, %s, NULL)", (rotation.token("new", "current"),))
+    rotation.rewrite(workers=workers)
+    write(WRITE, (rotation.token("by now under the new keys", "pending"), 4))
+    write(WRITE, (rotation.token("first written now", "pending"), 6))
+    write("UPDATE secrets SET b = b WHERE id = 7")  # which changes nothing
+
+    found = rotation.look()
+
+    assert found.as_result() == {"changed": 5, "inserted": 1, "deleted": 1}
+    assert found.unexplained == []
+    assert rotation.others.rows == {"secrets": {"1", "3", "4", "100"}}
+
+
+def test_what_we_wrote_ourselves_is_nobody_else_s_doing(rotation: Rotation) -> None:
+    rotation.rewrite()
+    rotation.other.execute(WRITE, (rotation.token("another process", "current"), 1))
+    rotation.rewrite()
+    sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
+    ((ours,),) = rotation.database.rows(sql, (rotation.token("not what it was", "pending"), 8))
+    rotation.others.add("default", "secrets", [ours], [])
+
+    found = rotation.look()
+
+    assert (found.changed, found.unexplained) == (2, ["8"])
+
+
+def test_a_transaction_that_had_begun_before_the_census_is_later_than_it(
+    database: Database,
+    keyring: Keyring,
+    tmp_path: Path,
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    with contextlib.closing(Database("default", "another process")) as other:
+        other.execute("BEGIN")
+        other.execute("UPDATE secrets SET b = NULL WHERE id = 1")  # it has its id now
+        rotation = Rotation(database, keyring, str(tmp_path / "rows"))
+        rotation.other.close()
+        other.execute(WRITE, (rotation.token("under way for long", "current"), 2))
+        other.execute("COMMIT")
+    rotation.rewrite()
+    found = rotation.look()
+    assert (found.changed, found.unexplained) == (1, [])
+
+
+def test_without_another_process_every_row_is_the_same(rotation: Rotation) -> None:
+    rotation.rewrite(workers=2)
+    assert rotation.look() == row_digests.Look(same=50)
+    assert rotation.others.rows == {"secrets": set()}
