@@ -18,6 +18,7 @@ import pytest
 
 from .conftest import Site
 from .test_operators import ended
+from .test_other_writers import profiles, writer, written
 
 # As ssh to a host: the command runs on when the network is cut.
 CUTTABLE = """\
@@ -143,3 +144,15 @@ def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
     rotated = site.play("rotate")
     assert rotated.code == 0, rotated.text
     assert "Shares | Bring" not in rotated.text or "skipping: [one]" in rotated.text
+
+
+@pytest.mark.thorough
+def test_what_another_process_wrote_is_known_whichever_host_met_it(site: Site, two: Two) -> None:
+    plain = site.read_all()
+    with writer(site) as process:
+        outcome = site.play("rotate")
+        assert outcome.code == 0, outcome.text
+        said = process.communicate(timeout=30)[0]
+    assert profiles(site.read_all()) == written(profiles(plain), said)
+    assert "rows of customer_userprofile were written by another process meanwhile" in " ".join(outcome.text.split())
+    assert "Shares | Bring" in outcome.text
