@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .item import OK, STOP, WARN, Item, Seen, of_result, unseen, worst
@@ -42,15 +42,25 @@ def sessions(seen: Seen) -> Item:
 
 def health(seen: Seen) -> Item:
     """The application answers now: what did not answer before says nothing after."""
-    asked = [results["health"] for results in seen.hosts.values() if "health" in results]
+    asked = {host: results["health"] for host, results in seen.hosts.items() if "health" in results}
     if not asked:
         status = WARN if seen.options["services"] else OK
         todo = "Set key_rotation_health_url: without it a service that does not work under the new keys is not noticed."
         return Item("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
-    items = [of_result("health", result, "answer") for result in asked]
-    if seen.options.get("resumed"):  # its services are stopped, as the run before left them
-        items = [Item(item.name, WARN if item.status == STOP else item.status, item.seen, item.todo) for item in items]
+    items = [_health(seen, host, result) for host, result in asked.items()]
     return worst("health", items, f"it answers on {len(asked)} hosts")
+
+
+def _health(seen: Seen, host: str, result: Mapping[str, Any]) -> Item:
+    """Of one host. Where a run before this one has stopped its services, it cannot answer, and this one starts them."""
+    item = of_result("health", result, "answer")
+    stopped = seen.hosts[host].get("services", {}).get("services") or []
+    if item.status != STOP or not (stopped or seen.options.get("resumed")):
+        return item
+    if not stopped:
+        return Item(item.name, WARN, item.seen, item.todo)
+    what = f"{host}: a run before this one has stopped {', '.join(stopped)}, and nobody has started it since"
+    return Item(item.name, WARN, what, "This run starts it when the data is proved.")
 
 
 def _sessions(seen: Seen) -> Iterator[dict[str, Any]]:

@@ -297,6 +297,17 @@ def test_a_service_that_a_killed_run_has_left_stopped_need_not_answer():
     assert item("health", change).status == "warn"
 
 
+def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
+    def change(made: dict[str, Any]) -> None:
+        result("health", ERROR)(made)
+        result("services", {"changed": True, "services": ["food.service"]})(made)
+
+    found = item("health", change)
+    assert found.status == "warn"
+    assert "has stopped food.service, and nobody has started it since" in found.seen
+    assert item("health", lambda made: (change(made), result("services", {"services": []})(made))).status == "stop"
+
+
 @pytest.mark.parametrize(
     "name", ["connections", "disk", "wal", "replicas", "clocks", "versions", "migrations", "sessions"]
 )
