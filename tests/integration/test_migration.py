@@ -72,6 +72,7 @@ def test_it_holds_no_key(site: Site) -> None:
             assert value not in text
 
 
+@pytest.mark.thorough
 def test_on_a_fresh_database_it_does_nothing(site: Site) -> None:
     assert site.play("rotate", *MIGRATION).code == 0
     fresh = f"{site.database[:50]}_fresh"
@@ -98,6 +99,7 @@ def test_by_hand_on_a_database_with_tokens_it_refuses(site: Site) -> None:
     assert site.tokens() == tokens
 
 
+@pytest.mark.thorough
 def test_with_other_migrations_waiting_it_is_refused_and_rolled_back(site: Site) -> None:
     plain = site.read_all()
     site.manage("makemigrations", "customer", "--empty", "--name", "waiting")
@@ -128,6 +130,7 @@ def test_migrations_that_came_from_another_environment_do_not_stand_in_the_way(s
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_faking_a_foreign_rotation_never_marks_the_applications_own_migrations(site: Site) -> None:
     """An own migration waits between two of rotations: it is named, and stays unapplied."""
     assert site.play("rotate", *MIGRATION).code == 0

@@ -50,6 +50,7 @@ def test_with_the_old_keys_nothing_opens(site: Site) -> None:
     assert not any(value for rows in shown.values() for row in rows for value in row[1:])
 
 
+@pytest.mark.thorough
 def test_the_token_times_are_kept(site: Site) -> None:
     # The first 12 characters of a Fernet token are its version, its time, and nothing of its IV.
     before = site.tokens()
