@@ -22,7 +22,7 @@ from ..module_utils.stores.store import Store
 from ..plugin_utils import approval, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, state_folder
-from ..plugin_utils.seal import follows, seal
+from ..plugin_utils.seal import follows, goes_on_here, seal
 from ..plugin_utils.story import story
 from ..plugin_utils.tool import tool
 
@@ -80,7 +80,7 @@ class ActionModule(RotationAction):
                     **about,
                 )
                 self._tell(record, notification.STARTED, options)
-                if history.versions:
+                if history.versions and goes_on_here(record, store):
                     seal(record, store)
             display.display(
                 f"{summary.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})"
@@ -168,13 +168,13 @@ class ActionModule(RotationAction):
             return {"changed": False, "record": record.path}
         history = store.load()
         if begun[-1]["phase"] != "intent":
-            if history.versions:
+            if history.versions and goes_on_here(record, store):
                 self._sealed(record, store)  # with what came after its end
             return {"changed": False, "record": record.path}
         about = {"failed_task": options["failed_task"], "error": options["error"] or None}
         record.append(begun[-1]["event"], "failed", versions=_versions(history), **follows(store), **about)
         self._tell(record, notification.FAILED, options)
-        if history.versions:
+        if history.versions and goes_on_here(record, store):
             self._sealed(record, store)
         page = self._page(record)
         display.display(f"  report     {page}" if page else "")

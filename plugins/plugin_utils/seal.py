@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ..module_utils import chain
 from ..module_utils.record import Record
 from ..module_utils.stores.store import Store
 
@@ -11,6 +12,21 @@ from ..module_utils.stores.store import Store
 def seal(record: Record, store: Store) -> None:
     """Sign the record under the store's key, and keep its head in the store."""
     store.set_anchor(str(record.sign(store.signing_key())))
+
+
+def goes_on_here(record: Record, store: Store) -> bool:
+    """False where the rotation is in the record of another control node: it began there, or its head is in the store.
+
+    A run that is refused since the other works is to change nothing of it; one that comes to its end seals its own.
+    """
+    begun = any(event["event"] == "rotate" and not event.get("resumed") for event in record.events())
+    try:
+        head = chain.Head.read(store.anchor())
+    except ValueError:  # there is none
+        return begun
+    if head.rotation_id != record.rotation_id:
+        return begun
+    return not any(chain.missing(record.text(), head, "the store"))
 
 
 def follows(store: Store) -> dict[str, str]:

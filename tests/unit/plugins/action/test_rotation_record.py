@@ -19,6 +19,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import approval, clock, report
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
 
+HEAD = f"r1 74 {'ab' * 32}"  # of the record that another control node has
 NEW_ID = r"\d{8}T\d{6}Z-[0-9a-f]{4}"
 
 
@@ -200,6 +201,14 @@ def test_without_a_record_there_is_no_rotation(run_action, stored, tmp_path):
 
 
 @pytest.fixture
+def begun(store_path, loader, old_keys, run_action):
+    """Rotation r1 has begun here, and its head is in the store."""
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.adopt(old_keys)
+    run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
+
+
+@pytest.fixture
 def lease(tmp_path):
     return Lease(str(tmp_path / "records"))
 
@@ -251,6 +260,23 @@ def test_a_run_holds_the_lease_from_its_opening_to_its_end(run_action, stored, t
     proved(Record(str(tmp_path / "records"), "r1"), previous="a" * 16, current="c" * 16)
     run_action("rotation_record", state="completed", rotation_id="r1")
     assert not os.path.exists(lease.path)
+
+
+def test_a_refused_run_of_a_second_control_node_leaves_the_head_of_the_first(run_action, stored, store_path, loader):
+    store = open_store({"path": store_path}, {}, loader)
+    store.set_anchor(HEAD)
+    assert run_action("rotation_record", state="opened", environment="demo")["resumed"]
+    run_action("rotation_record", state="failed", rotation_id="r1", failed_task="Check before anything is changed")
+    assert store.anchor() == HEAD
+
+
+def test_a_run_that_takes_a_rotation_to_its_end_leaves_its_own(run_action, stored, store_path, loader, tmp_path):
+    store = open_store({"path": store_path}, {}, loader)
+    store.set_anchor(HEAD)
+    run_action("rotation_record", state="opened", environment="demo")
+    proved(Record(str(tmp_path / "records"), "r1"), previous="a" * 16, current="c" * 16)
+    run_action("rotation_record", state="completed", rotation_id="r1")
+    assert str(store.anchor()).startswith("r1 ")
 
 
 def test_a_dry_run_takes_no_lease(run_action, stored, lease):
@@ -320,12 +346,11 @@ def store_now(store_path, loader):
     return open_store({"path": store_path}, {}, loader)
 
 
-def test_a_run_says_where_the_records_stood_and_keeps_its_head_in_the_store(run_action, stored, events, store_now):
-    run_action("rotation_record", state="opened", environment="demo")
+def test_a_run_says_where_the_records_stood_and_keeps_its_head_in_the_store(run_action, begun, events, store_now):
     (first,) = events("r1")
     assert "follows" not in first
     assert store_now.anchor() == f"r1 1 {first['hash']}"
-    run_action("rotation_record", state="opened", environment="demo")
+    run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     assert events("r1")[-1]["follows"] == f"r1 1 {first['hash']}"
 
 
@@ -342,13 +367,12 @@ def test_before_the_first_version_there_is_no_store_to_write_to(run_action, stor
     assert not os.path.exists(store_path)
 
 
-def test_a_run_that_stops_is_closed_where_it_stopped(run_action, stored, events, store_now):
-    run_action("rotation_record", state="opened", environment="demo")
+def test_a_run_that_stops_is_closed_where_it_stopped(run_action, begun, events, store_now):
     run_action("rotation_record", state="failed", rotation_id="r1", failed_task="Back up", error={"code": "E_PG_DUMP"})
     failed = events("r1")[-1]
     assert (failed["event"], failed["phase"], failed["failed_task"]) == ("rotate", "failed", "Back up")
     assert failed["error"] == {"code": "E_PG_DUMP"}
-    assert {version["stage"] for version in failed["versions"]} == {"current", "pending"}
+    assert {version["stage"] for version in failed["versions"]} == {"current"}
     assert "CANARY" not in str(failed)
     assert store_now.anchor().split(" ")[:2] == ["r1", "2"]
 
@@ -361,9 +385,7 @@ def test_what_was_closed_already_is_not_closed_as_failed(run_action, stored, eve
     assert events("r1") == before
 
 
-def test_records_are_verified_against_the_store(run_action, stored, tmp_path, capsys):
-    assert run_action("rotation_record", state="verified")["records"] == []
-    run_action("rotation_record", state="opened", environment="demo")
+def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
     (whole,) = run_action("rotation_record", state="verified")["records"]
     assert (whole["rotation_id"], whole["signed"], whole["problems"]) == ("r1", 1, [])
     (tmp_path / "records/r1/record.jsonl").write_text("")
@@ -374,7 +396,7 @@ def test_records_are_verified_against_the_store(run_action, stored, tmp_path, ca
 
 def test_verifying_makes_no_store_and_no_key(run_action, store_path, stored):
     before = Path(stored).read_bytes()
-    run_action("rotation_record", state="verified")
+    assert run_action("rotation_record", state="verified")["records"] == []
     assert Path(stored).read_bytes() == before
 
 
@@ -470,16 +492,17 @@ def test_a_story_that_cannot_be_told_breaks_nothing(run_action, stored, events, 
 
 
 @pytest.mark.parametrize("state", ["failed", "rolled_back"])
-def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(run_action, stored, tmp_path, state):
-    """Its own end signs what it finds: so the last line holds what the first one was."""
+def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(run_action, begun, stored, tmp_path, state):
+    """Its own end signs what it finds: so the last line holds what the one before it was."""
     direction = "rotate" if state == "failed" else "rollback"
     run_action("rotation_record", state="opened", environment="demo", direction=direction)
     path = tmp_path / "records/r1/record.jsonl"
-    path.write_bytes(chain.link(b"", {**json.loads(path.read_text()), "actor": "nobody"}))
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + chain.link(first, {**json.loads(second), "actor": "nobody"}))
     run_action("rotation_record", state=state, rotation_id="r1")
     result = run_action("rotation_record", state="verified")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
-    assert "line 1 is not the one that line 2 of r1 has seen" in result["msg"]
+    assert "line 2 is not the one that line 3 of r1 has seen" in result["msg"]
 
 
 def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp_path):
@@ -492,8 +515,7 @@ def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp
 
 
 @pytest.mark.parametrize(("head", "found"), [("", "is gone"), ("no head of anything at all", "is no head")])
-def test_a_head_that_was_taken_out_of_the_store_is_missed(run_action, stored, store_now, head, found):
-    run_action("rotation_record", state="opened", environment="demo")
+def test_a_head_that_was_taken_out_of_the_store_is_missed(run_action, begun, store_now, head, found):
     with store_now.change() as history:
         history.record["head"] = head
     result = run_action("rotation_record", state="verified")
