@@ -19,7 +19,8 @@ def goes_on_here(record: Record, store: Store) -> bool:
 
     A run that is refused since the other works is to change nothing of it; one that comes to its end seals its own.
     """
-    begun = any(event["event"] == "rotate" and not event.get("resumed") for event in record.events())
+    began = [event for event in record.events() if (event["event"], event["phase"]) == ("rotate", "intent")]
+    begun = any(not event.get("resumed") for event in began)
     try:
         head = chain.Head.read(store.anchor())
     except ValueError:  # there is none

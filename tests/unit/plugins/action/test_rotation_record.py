@@ -262,12 +262,13 @@ def test_a_run_holds_the_lease_from_its_opening_to_its_end(run_action, stored, t
     assert not os.path.exists(lease.path)
 
 
-def test_a_refused_run_of_a_second_control_node_leaves_the_head_of_the_first(run_action, stored, store_path, loader):
-    store = open_store({"path": store_path}, {}, loader)
-    store.set_anchor(HEAD)
+@pytest.mark.parametrize("head", [HEAD, None])
+def test_a_refused_run_of_a_second_control_node_leaves_the_head_of_the_first(run_action, stored, store_now, head):
+    if head:
+        store_now.set_anchor(head)
     assert run_action("rotation_record", state="opened", environment="demo")["resumed"]
     run_action("rotation_record", state="failed", rotation_id="r1", failed_task="Check before anything is changed")
-    assert store.anchor() == HEAD
+    assert store_now.anchor() == head
 
 
 def test_a_run_that_takes_a_rotation_to_its_end_leaves_its_own(run_action, stored, store_path, loader, tmp_path):
