@@ -16,7 +16,7 @@ from typing import Any
 
 from . import database_facts
 from .database_facts import literal
-from .engine.database import Database, quote
+from .engine.database import ENDABLE, Database, quote
 from .errors import RotationError
 
 NAME_BYTES = 63  # of a name in PostgreSQL (NAMEDATALEN - 1)
@@ -127,7 +127,7 @@ class Beside:
     def _end_sessions(self, name: str, spare: int | None) -> None:
         """Raise E_RESTORE_BUSY where one stays."""
         patience = time.monotonic() + SESSION_SECONDS
-        sql = "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s"
+        sql = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE} AND pid <> %s"
         while self._admin.rows(sql, (name, spare or 0), table=name):
             if time.monotonic() > patience:
                 raise RotationError("E_RESTORE_BUSY", database=name)

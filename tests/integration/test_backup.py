@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -349,6 +350,35 @@ def test_what_a_killed_run_left_is_dropped_by_the_next(make, prove):
     assert len(prove.scratch()) == 1
     prove(described)
     assert prove.scratch() == []
+
+
+@pytest.fixture
+def busy_autovacuum(make: Maker) -> Iterator[None]:
+    make.database.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+    make.database.execute("SELECT pg_reload_conf()")
+    yield
+    make.database.execute("ALTER SYSTEM RESET autovacuum_naptime")
+    make.database.execute("SELECT pg_reload_conf()")
+
+
+def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_superuser(make, busy_autovacuum):
+    """As in every larger one: it takes the new rows for a reason to begin."""
+    at_work = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = %s"
+    make.database.execute("CREATE ROLE kr_maker LOGIN CREATEDB")
+    poor = make.database.elsewhere(user="kr_maker")
+    try:
+        with proof.copy_of(poor, "spring") as (copy, _):
+            copy.execute("CREATE TABLE large WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+                         " AS SELECT n, repeat('x', 500) AS body FROM generate_series(1, 50000) n")  # fmt: skip
+            ((name,),) = copy.rows("SELECT current_database()::text")
+            deadline = time.monotonic() + 60
+            while not make.database.rows(at_work, (name,)):
+                assert time.monotonic() < deadline, "autovacuum did not come"
+                time.sleep(0.05)
+        assert make.database.rows("SELECT 1 FROM pg_database WHERE datname = %s", (name,)) == []
+    finally:
+        poor.close()
+        make.database.execute("DROP ROLE kr_maker")
 
 
 def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove):

@@ -32,6 +32,9 @@ KEEPALIVE = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
+# Sessions in a database that can be told to end. The server sends autovacuum away by itself where it has to, and only a
+# superuser may.
+ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
 # What of Django's OPTIONS libpq takes from the environment as PG + name.
 LIBPQ_OPTIONS = (
     "sslmode",
