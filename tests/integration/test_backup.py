@@ -368,8 +368,9 @@ def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_s
     poor = make.database.elsewhere(user="kr_maker")
     try:
         with proof.copy_of(poor, "spring") as (copy, _):
-            copy.execute("CREATE TABLE large WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
-                         " AS SELECT n, repeat('x', 500) AS body FROM generate_series(1, 50000) n")  # fmt: skip
+            slow = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
+            rows = "SELECT n, repeat('x', 500) AS body FROM generate_series(1, 50000) n"
+            copy.execute(f"CREATE TABLE large WITH ({slow}) AS {rows}")
             ((name,),) = copy.rows("SELECT current_database()::text")
             deadline = time.monotonic() + 60
             while not make.database.rows(at_work, (name,)):
