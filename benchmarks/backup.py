@@ -21,14 +21,15 @@ from pathlib import Path
 from reencrypt import CHECKOUT, describe_machine
 
 PROFILES = 100_000
-# A kilobyte of hexadecimal digits a row, from all over a megabyte of them: no two rows near each other share any. They are
-# bytes until then: to find a place in a text of UTF-8, PostgreSQL reads all that is before it.
+# A kilobyte of hexadecimal digits a row, from all over a megabyte of them: no two rows near each other share any.
+# They are bytes until then: to find a place in a text of UTF-8, PostgreSQL reads all that is before it.
 BALLAST = """
 CREATE TABLE ballast AS
   WITH digits AS MATERIALIZED (
     SELECT convert_to(string_agg(md5(k::text), ''), 'UTF8') AS all_of_them FROM generate_series(1, 32768) k
   )
-  SELECT n AS id, convert_from(substring(all_of_them FROM (n::bigint * 7919 %% 1047000)::int + 1 FOR 960), 'UTF8') AS body
+  SELECT n AS id,
+    convert_from(substring(all_of_them FROM (n::bigint * 7919 %% 1047000)::int + 1 FOR 960), 'UTF8') AS body
   FROM digits, generate_series(1, {rows}) n
 """
 
