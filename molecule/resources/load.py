@@ -23,6 +23,7 @@ from pathlib import Path
 THREADS = 4
 AT_MOST = 900  # seconds; no traffic goes on for ever
 ANSWER_WITHIN = 5  # seconds
+READY_WITHIN = 30  # seconds; a proxy may hold a server for dead some time longer
 
 
 class Traffic:
@@ -30,12 +31,19 @@ class Traffic:
         self.host = urllib.parse.urlsplit(url).netloc
         self.pause = THREADS / rate
         self.ids = list(range(1, profiles + 1))
-        self.names = {number: self.ask(number)[1] for number in self.ids}
+        self.names = {number: self.first(number) for number in self.ids}
         self.kinds: collections.Counter[str] = collections.Counter()
         self.lock = threading.Lock()
         self.last_right = time.monotonic()
         self.failing = False
         self.outages: list[float] = []
+
+    def first(self, number: int) -> str:
+        """The name in a profile before the traffic begins: the application may just have been started."""
+        patience = time.monotonic() + READY_WITHIN
+        while not (name := self.ask(number)[1]) and time.monotonic() < patience:
+            time.sleep(0.2)
+        return name
 
     def ask(self, number: int) -> tuple[str, str]:
         """What kind of answer a profile gets, and the name in it."""
