@@ -30,6 +30,8 @@ class ActionModule(RotationAction):
                 args.pop("others", None)
             elif error:
                 return {"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)}
+            elif "targets" not in share:  # what Ansible itself says of it, such as a password of sudo that is missing
+                return {"failed": True, "msg": f"{host}: {share.get('msg', 'its share was not done')}"}
         if args.get("others"):
             args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
         history = self.store(args).load()

@@ -25,6 +25,14 @@ LOCK_TIMEOUT_MS = 300
 LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
 STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
 STATEMENT_TIMEOUT_MS = 10_000
+IDLE_TIMEOUT_MS = 30_000  # of a process that was frozen in the middle of a batch (facts/re-encryption.md 3.4)
+UNLIMITED = (
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",  # PostgreSQL 17
+)
 # A session whose host or network is gone gives its locks back within a minute (facts/re-encryption.md 3.4).
 KEEPALIVE = {
     "tcp_keepalives_idle": "30",
@@ -108,6 +116,16 @@ def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
     return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
 
 
+def _unpooled(wrapper: Any) -> Any:
+    """Django's connection without its own pool (Django 5.1), which gives any connection that it has, whatever is asked
+    for: another database, or another server, would be the application's own."""
+    if not wrapper.settings_dict["OPTIONS"].get("pool"):
+        return wrapper
+    alone = wrapper.copy()
+    del alone.settings_dict["OPTIONS"]["pool"]
+    return alone
+
+
 def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
     """The application's own parameters, without those that belong to another role or service than ``direct`` names."""
     others = {"service": ("host", "port", "user", "password"), "user": ("password",)}
@@ -126,7 +144,7 @@ class Database:
         self._label = label
         self._run: tuple[str, str] | None = None
         self._yields = False
-        self._django = connections[alias]
+        self._django = _unpooled(connections[alias])
         if self._django.vendor != "postgresql":
             raise RotationError("E_DB_VENDOR", alias=alias, vendor=self._django.vendor)
         self._errors = self._django.Database.Error
@@ -143,8 +161,9 @@ class Database:
         self._refuse_pooler(where)
         self.execute("SELECT set_config('application_name', %s, false)", (APPLICATION_NAME + label,))
         # What a role may have set for its other sessions does not fit long read-only passes.
-        unlimited = dict.fromkeys(("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"), "0")
-        for name, value in {**unlimited, **KEEPALIVE}.items():
+        known = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY(%s::text[])"
+        self.rows(known, (array(UNLIMITED),))
+        for name, value in KEEPALIVE.items():
             self.execute("SELECT set_config(%s, %s, false)", (name, value))
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
@@ -219,7 +238,10 @@ class Database:
     @contextlib.contextmanager
     def batch(self) -> Iterator[None]:
         """A short writing transaction that yields to the application. READ COMMITTED: compare-and-set relies on it."""
-        limits = f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}"
+        limits = (
+            f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS};"
+            f" SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
+        )
         with self.transaction(f"ISOLATION LEVEL READ COMMITTED; {limits}"):
             self._yields = True
             try:

@@ -171,8 +171,8 @@ class Rewriting:
                 entries = (entry for change in done for entry in _entries(members, change))
                 journal.write(self._keyring.key_id(self._destination), entries)
         except Yielded:
-            if len(changes) == 1:
-                batch.yielded += 1
+            if len(changes) == 1 or self._stopped():
+                batch.yielded += len(changes)
                 return
             middle = len(changes) // 2
             for half in (changes[:middle], changes[middle:]):
@@ -301,7 +301,8 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
     for _attempt in range(MAX_PASSES):
         left = yielded = 0
         work.passes += 1
-        for batch in crew.batches(database, [(number, span, tuple(ours)) for span in spans]):
+        known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
+        for batch in crew.batches(database, [(number, span, known) for span in spans]):
             work.add(batch)
             if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
                 work.dead[table.label] = 0

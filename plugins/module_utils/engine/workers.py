@@ -58,7 +58,7 @@ class Crew:
             for _ in range(count):
                 pipe, process = stack.enter_context(self._worker(list(workers)))
                 workers[pipe] = process
-                pipe.send(left.pop())
+                _give(pipe, left.pop())
             pipes = list(workers)
             while pipes:
                 if self._stop.asked:
@@ -71,7 +71,7 @@ class Crew:
                     elif kind == "failed":
                         raise RotationError(content[0], **content[1])
                     elif left and not self._stop.asked:
-                        pipe.send(left.pop())
+                        _give(pipe, left.pop())
                     else:
                         pipes.remove(pipe)
         self._stop.refuse_to_go_on()
@@ -102,6 +102,13 @@ def uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def _give(pipe: Connection, task: Task) -> None:
+    try:
+        pipe.send(task)
+    except OSError:
+        raise RotationError("E_WORKER") from None
 
 
 def _received(pipe: Connection) -> tuple[str, Any]:

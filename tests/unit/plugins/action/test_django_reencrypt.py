@@ -61,8 +61,17 @@ def test_after_a_host_was_lost_everything_is_looked_at_anew(reencrypt, asked, st
     assert asked[1]["others"] == [{"rows": {}}, done["others"], done["others"]]
 
 
+DONE = {"work": {}, "targets": []}
+
+
+def test_what_ansible_says_of_one_host_is_said_too(reencrypt, asked):
+    found = reencrypt("pending", shares={"one": DONE, "two": {"failed": False, "msg": "Missing sudo password"}})
+    assert (found["failed"], found["msg"]) == (True, "two: Missing sudo password")
+    assert asked == []
+
+
 def test_what_one_host_refuses_is_the_error_of_the_step(reencrypt, asked):
     error = {"code": "E_STOPPED", "what": "", "changed": "", "todo": ""}
-    found = reencrypt("pending", shares={"one": {"work": {}}, "two": {"error": error, "msg": "E_STOPPED: ..."}})
+    found = reencrypt("pending", shares={"one": DONE, "two": {"error": error, "msg": "E_STOPPED: ..."}})
     assert (found["failed"], found["error"], found["msg"]) == (True, error, "two: E_STOPPED: ...")
     assert asked == []
