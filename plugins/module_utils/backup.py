@@ -9,7 +9,6 @@ and the file gets its name, then its manifest, only when everything is on the di
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import io
 import json
@@ -214,8 +213,18 @@ class Backup:
 
 
 def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every backup of a folder: the path of its manifest, and the manifest. Raises E_BACKUP_MANIFEST."""
-    for path in sorted(glob.glob(os.path.join(glob.escape(os.path.expanduser(folder)), "*.json"))):
+    """Every backup of a folder, none of one that is not there yet: the path of its manifest, and the manifest.
+
+    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST where nobody knows what is in the folder.
+    """
+    folder = os.path.expanduser(folder)
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise RotationError("E_BACKUP_LIST", path=folder, reason=exc.strerror) from None
+    for path in [os.path.join(folder, name) for name in names]:
         described = _read(path)
         if described is not None:
             yield path, described

@@ -573,6 +573,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "backup folder {path} cannot be used: {reason}",
         "Set key_rotation_backup_dir to a folder {user} may write.",
     ),
+    "E_BACKUP_LIST": (
+        "nobody knows which backups are kept: the folder {path} cannot be looked into: {reason}",
+        "Set key_rotation_backup_dir, and key_rotation_backup_host, as they were when the backups were made; where it is on "
+        "another disk, mount that. Where no backup is kept any more, make the folder.",
+    ),
     "E_BACKUP_SPACE": (
         "{path} has {free} bytes free and the dump may need {need}",
         "Free space, or set key_rotation_backup_dir.",

@@ -47,10 +47,12 @@ key_ids:
   returned: success
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.errors import RotationError
 from ..module_utils.module import BACKUP_INFO_OPTIONS, run
 
 SHOWN = ("rotation_id", "alias", "database", "engine", "snapshot", "encrypted_to", "proof", "key_ids")
@@ -60,9 +62,11 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     """What the manifests say."""
     from ..module_utils import backup
 
+    folder = os.path.expanduser(module.params["backup_dir"])
+    if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
+        raise RotationError("E_BACKUP_LIST", path=folder, reason="it is not there")
     found = [
-        {"manifest": path, **{name: described[name] for name in SHOWN}}
-        for path, described in backup.manifests(module.params["backup_dir"])
+        {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in backup.manifests(folder)
     ]
     needed = sorted({key_id for one in found for key_id in one["key_ids"]})
     return {"changed": False, "backups": found, "key_ids": needed}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import backup
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup_info
 
 
 @pytest.fixture
@@ -73,3 +75,19 @@ def test_a_folder_below_a_file_is_refused_as_that(tmp_path):
     with pytest.raises(RotationError) as refused:
         below.refuse_unusable(1)
     assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", f"{tmp_path / 'taken'} is no folder")
+
+
+def test_a_folder_that_cannot_be_looked_into_does_not_count_as_without_backups(tmp_path):
+    (tmp_path / "backups").write_text("no folder")
+    with pytest.raises(RotationError) as refused:
+        list(backup.manifests(str(tmp_path / "backups")))
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_LIST", "Not a directory")
+
+
+def test_before_a_key_is_destroyed_the_folder_has_to_be_there(tmp_path):
+    asked = SimpleNamespace(params={"backup_dir": str(tmp_path / "not mounted")})
+    with pytest.raises(RotationError) as refused:
+        postgresql_backup_info.look(asked)
+    assert refused.value.code == "E_BACKUP_LIST"
+    (tmp_path / "not mounted").mkdir()
+    assert postgresql_backup_info.look(asked)["key_ids"] == []
