@@ -575,8 +575,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_BACKUP_LIST": (
         "nobody knows which backups are kept: the folder {path} cannot be looked into: {reason}",
-        "Set key_rotation_backup_dir, and key_rotation_backup_host, as they were when the backups were made; where it is on "
-        "another disk, mount that. Where no backup is kept any more, make the folder.",
+        "Set key_rotation_backup_dir, and key_rotation_backup_host, as they were when the backups were made; where it "
+        "is on another disk, mount that. Where no backup is kept any more, make the folder.",
     ),
     "E_BACKUP_SPACE": (
         "{path} has {free} bytes free and the dump may need {need}",

@@ -76,15 +76,27 @@ class Maintenance:
         down = [service for service in were_up if not service.is_up(unknown=False)]
         started = [service.name for service in down]
         if not dry:
-            for number, service in enumerate(down):
-                with self._told(started[:number], "started"):
-                    services.start(service, self.patience)
+            self._start(down)
             services.refuse_fallen(were_up)
             if memory.down:
                 self._remember(memory.names, False)
             if self.flag:
                 self._remove(self.flag)
         return started
+
+    def _start(self, down: Sequence[Service]) -> None:
+        """Start each, whatever becomes of the others: a worker that does not start leaves no web server down."""
+        started: list[str] = []
+        failures = []
+        for service in down:
+            try:
+                services.start(service, self.patience)
+                started.append(service.name)
+            except RotationError as exc:
+                failures.append(exc)
+        if failures:
+            others = f"All the same, {', '.join(started)} was started." if started else "No other service was started."
+            raise failures[0].with_changed(others) from None
 
     def remembered(self) -> Memory:
         """What the last stop left. Raises E_MAINTENANCE_FILE."""

@@ -225,8 +225,8 @@ def restored(result: dict[str, Any]) -> Iterator[str]:
             told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
             yield f"  lost       {one['table']}: rows since {told}"
     elif done and not result["changed"]:
-        yield "  NOTHING WAS RESTORED NOW: this backup has taken the database's place before, and nothing was changed since then"
-        yield "  by a restore. To restore it once more, drop what is kept aside first: -e key_rotation_restore_drop=true"
+        yield "  NOTHING WAS RESTORED NOW: this backup has taken the database's place at an earlier time. To restore it"
+        yield "  once more, drop first what is kept aside: -e key_rotation_restore_drop=true"
     if done.get("aside"):
         yield f"  aside      {done['aside']}, without connections, until it is told to be dropped"
 

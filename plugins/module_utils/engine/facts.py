@@ -30,7 +30,7 @@ SIGNERS = {
     "allauth.headless": (False, "JWT logins end"),
     "allauth.mfa": (False, "trusted browsers are asked again"),
     "allauth.account": (True, "links that confirm an address end"),
-    "django_q": (False, "queued and scheduled tasks cannot be read: let the queue run empty first"),
+    "django_q": (False, "queued tasks cannot be read: let the queue run empty first"),
     "two_factor": (False, "remembered devices are asked again"),
     "trench": (False, "tokens of logins that are half done end"),
     "wagtail.images": (False, "signed image addresses end, in pages, caches and mails"),
@@ -39,14 +39,23 @@ SIGNERS = {
 }
 
 
+# Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
+# where; of what kind it is, only its own role does.
+CONNECTIONS = """
+    SELECT used, most FROM (
+      SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        FROM pg_stat_activity WHERE datid IS NOT NULL
+      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid), rolconnlimit
+        FROM pg_roles r WHERE rolname = session_user AND rolconnlimit >= 0
+      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid = d.oid), datconnlimit
+        FROM pg_database d WHERE datname = current_database() AND datconnlimit >= 0
+    ) AS limits (used, most) ORDER BY most - used LIMIT 1
+"""
+
+
 def of_database(database: Database) -> dict[str, Any]:
     """Connections, archiving, replication slots, replicas and the clock of one database's server."""
-    used, limit = database.rows(
-        "SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),"
-        " least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,"
-        " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user),"
-        " (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()))"
-    )[0]
+    used, limit = database.rows(CONNECTIONS)[0]
     return {
         "alias": database.alias,
         "server": database.rows("SELECT current_setting('server_version')")[0][0].split()[0],
@@ -159,9 +168,9 @@ def _is(installed: str, name: str) -> bool:
 
 
 def _queued() -> int:
-    """Tasks of django-q2 that wait, or are scheduled."""
+    """Tasks of django-q2 that wait, and are signed. Its schedules are not."""
     from django.apps import apps
 
     if not apps.is_installed("django_q"):
         return 0
-    return sum(apps.get_model("django_q", name)._base_manager.count() for name in ("OrmQ", "Schedule"))
+    return int(apps.get_model("django_q", "OrmQ")._base_manager.count())

@@ -107,9 +107,13 @@ def refuse_worse(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanw
     gone = sorted(set(was) - {reading["name"] for reading in after["readings"]})
     if gone:
         raise RotationError("E_APPLICATION_READS", name=gone[0], before=_counts(was[gone[0]]), after="nothing")
+    went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
+    there = {reading["name"] for reading in after["readings"] if reading["read"]}
     for trip in after["round_trips"]:
         if trip["outcome"] not in ("well", "not tried"):
             raise RotationError("E_ROUND_TRIP", name=trip["name"], found=trip["outcome"])
+        if trip["outcome"] == "not tried" and trip["name"] in went & there:
+            raise RotationError("E_ROUND_TRIP", name=trip["name"], found="does not go in any more, as it did before")
     for name, code in (("check", "E_APPLICATION_CHECK"), ("verify_encryption", "E_VERIFY_ENCRYPTION")):
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):

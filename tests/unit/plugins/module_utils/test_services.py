@@ -153,6 +153,16 @@ def test_a_unit_that_nobody_knows_is_named_before_anything_is_stopped(tmp_path, 
     assert orders(systemd) == []
 
 
+def test_one_service_that_does_not_start_leaves_no_other_down(tmp_path, systemd):
+    unit(systemd, "crash.service")
+    kept = maintenance(tmp_path, "worker", "crash")
+    kept.stop(dry=False)
+    with pytest.raises(RotationError, match=r"E_SERVICE_START.*All the same, worker was started"):
+        kept.start(dry=False)
+    assert orders(systemd)[-1] == "start worker.service"
+    assert kept.remembered().down
+
+
 def test_a_service_that_comes_up_and_ends_is_no_start(tmp_path, systemd, monkeypatch):
     kept = maintenance(tmp_path, "worker")
     kept.stop(dry=False)
