@@ -4,33 +4,6 @@
 
 from __future__ import annotations
 
-# Of a list of settings, each of its members.
-KEY = r"""      name:
-        description: Name of the setting, as the env file has it.
-        type: str
-        required: true
-      destination:
-        description:
-          - A key file of its own for this key, one key per line. Without it, the key is a line of the env file.
-        type: path
-      type:
-        description:
-          - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
-          - V(django_secret_key) has the length of Django's own, and of its alphabet what every reader of C(.env) files
-            gives back.
-        type: str
-        default: token_urlsafe
-      bytes:
-        description: Random bytes of a V(token_urlsafe) (else 64) or V(hex) (else 32), 32 to 512.
-        type: int
-      keep:
-        description:
-          - For a setting that is a list with commas, of which the application writes with the first and reads with all.
-            The new value is put before so many of the newest of the old list.
-        type: int
-        default: 0
-"""
-
 
 class ModuleDocFragment:
     PROJECT = r"""
@@ -73,8 +46,7 @@ options:
     elements: str
     default: []
 """
-    KEYS = (
-        r"""
+    KEYS = r"""
 options:
   keys:
     description: The settings that together open the data.
@@ -84,9 +56,31 @@ options:
       - name: SECRET_KEY
       - name: ENCRYPTION_SALT
     suboptions:
-"""
-        + KEY
-        + r"""  env_file:
+      name:
+        description: Name of the setting, as the env file has it.
+        type: str
+        required: true
+      destination:
+        description:
+          - A key file of its own for this key, one key per line. Without it, the key is a line of the env file.
+        type: path
+      type:
+        description:
+          - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
+          - V(django_secret_key) has the length of Django's own, and of its alphabet what every reader of C(.env) files
+            gives back.
+        type: str
+        default: token_urlsafe
+      bytes:
+        description: Random bytes of a V(token_urlsafe) (else 64) or V(hex) (else 32), 32 to 512.
+        type: int
+      keep:
+        description:
+          - For a setting that is a list with commas, of which the application writes with the first and reads with all.
+            The new value is put before so many of the newest of the old list.
+        type: int
+        default: 0
+  env_file:
     description: The file on the host from which the application reads its keys.
     type: path
   dialect:
@@ -112,9 +106,7 @@ options:
     type: str
     default: current
 """
-    )
-    NAMED_KEYS = (
-        r"""
+    NAMED_KEYS = r"""
 options:
   keys:
     description:
@@ -125,14 +117,35 @@ options:
     elements: dict
     required: true
     suboptions:
-"""
-        + KEY
-        + r"""  store:
+      name:
+        description: Name of the setting, as the env file has it.
+        type: str
+        required: true
+      destination:
+        description:
+          - A key file of its own for this key, one key per line. Without it, the key is a line of the env file.
+        type: path
+      type:
+        description:
+          - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
+          - V(django_secret_key) has the length of Django's own, and of its alphabet what every reader of C(.env) files
+            gives back.
+        type: str
+        default: token_urlsafe
+      bytes:
+        description: Random bytes of a V(token_urlsafe) (else 64) or V(hex) (else 32), 32 to 512.
+        type: int
+      keep:
+        description:
+          - For a setting that is a list with commas, of which the application writes with the first and reads with all.
+            The new value is put before so many of the newest of the old list.
+        type: int
+        default: 0
+  store:
     description: Where the versions live, as for M(tetech.key_rotation.key_version). It stays on the control node.
     type: dict
     default: {}
 """
-    )
     ROTATION = r"""
 options:
   rotation_id:
