@@ -31,7 +31,7 @@ options:
     default: {}
   meanwhile:
     description:
-      - What M(tetech.key_rotation.django_census) returned as RV(meanwhile). Of tables in which other processes have
+      - What M(tetech.key_rotation.django_census) returned as C(meanwhile). Of tables in which other processes have
         written no more values may fail than before, and no fewer may be read than what they wrote explains.
     type: dict
     default: {}

@@ -39,7 +39,7 @@ options:
       - Not for formats without authentication, of which nobody can say under which keys such a row was written.
     type: path
   others:
-    description: What the last M(tetech.key_rotation.django_reencrypt) of the run returned as RV(others).
+    description: What the last M(tetech.key_rotation.django_reencrypt) of the run returned as C(others).
     type: dict
   report_only:
     description:

@@ -62,7 +62,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     """What the manifests say."""
     from ..module_utils import backup
 
-    folder = os.path.expanduser(module.params["backup_dir"])
+    folder = module.params["backup_dir"]
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
         raise RotationError("E_BACKUP_LIST", path=folder, reason="it is not there")
     found = [

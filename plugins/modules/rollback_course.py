@@ -12,7 +12,8 @@ description:
   - Chooses by what is found in the store, in every value and in every host's env file, not by what anybody believes.
   - V(nothing) where nothing was written, V(discard) where there is no more than a pending version in the store,
     V(backwards) where values or env files are under the new keys, V(forwards) where the rotation is open and
-    O(prefer=forwards).
+    O(prefer=forwards), V(repair) where values open under no key and O(backup) has them, V(restore) where the database is
+    ruined.
   - Changes nothing, and runs on the control node alone, as an action plugin.
 options:
   census:
@@ -23,10 +24,19 @@ options:
     description: For each host the stage that its env file holds, as M(tetech.key_rotation.key_version) says.
     type: dict
     required: true
+  backup:
+    description: What M(tetech.key_rotation.postgresql_restore) with C(state=examined) returned.
+    type: dict
+    default: {}
+  done:
+    description: The courses that this run has taken already.
+    type: list
+    elements: str
+    default: []
   prefer:
-    description: V(forwards) where an open rotation is rather to be finished.
+    description: V(forwards) where an open rotation is rather to be finished, V(repair) or V(restore) where that is wanted.
     type: str
-    choices: ["", forwards]
+    choices: ["", forwards, repair, restore]
     default: ""
   rotation_id:
     description: The rotation to take back. Without it, the last one.
