@@ -12,8 +12,8 @@ description:
   - Chooses by what is found in the store, in every value and in every host's env file, not by what anybody believes.
   - V(nothing) where nothing was written, V(discard) where there is no more than a pending version in the store,
     V(backwards) where values or env files are under the new keys, V(forwards) where the rotation is open and
-    O(prefer=forwards), V(repair) where values open under no key and O(backup) has them, V(restore) where the database is
-    ruined.
+    O(prefer=forwards), V(repair) where values open under no key and O(backup) has them, V(restore) where the database
+    is ruined.
   - Changes nothing, and runs on the control node alone, as an action plugin.
 options:
   census:
@@ -34,7 +34,7 @@ options:
     elements: str
     default: []
   prefer:
-    description: V(forwards) where an open rotation is rather to be finished, V(repair) or V(restore) where that is wanted.
+    description: V(forwards) where an open rotation is rather to be finished, V(repair) or V(restore) where that is asked.
     type: str
     choices: ["", forwards, repair, restore]
     default: ""
