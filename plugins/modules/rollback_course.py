@@ -34,7 +34,7 @@ options:
     elements: str
     default: []
   prefer:
-    description: V(forwards) where an open rotation is rather to be finished, V(repair) or V(restore) where that is asked.
+    description: V(forwards) where an open rotation is rather to be finished, V(repair) or V(restore) where asked for.
     type: str
     choices: ["", forwards, repair, restore]
     default: ""
