@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.program import program as made_program
 
-from .conftest import PLAYBOOKS, Outcome, Site
+from .conftest import ENCRYPTED, PLAYBOOKS, Outcome, Site
 
 ROWS = 100_000
 FILL = """
@@ -26,16 +26,18 @@ INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active, fi
 SELECT 'many' || n, '', false, false, true, '', '', '', now() FROM generate_series(1, %s) n;
 INSERT INTO customer_userprofile (user_id, _full_name_encrypted, _phone_number_encrypted, _address_encrypted, {rest})
 SELECT u.id, p._full_name_encrypted, p._phone_number_encrypted, p._address_encrypted, {rest_of_p}
-FROM auth_user u CROSS JOIN (SELECT * FROM customer_userprofile WHERE _full_name_encrypted IS NOT NULL
-  AND _phone_number_encrypted IS NOT NULL AND _address_encrypted IS NOT NULL LIMIT 1) p WHERE u.username LIKE 'many%%';
+FROM auth_user u CROSS JOIN (SELECT * FROM customer_userprofile WHERE {whole} LIMIT 1) p
+WHERE u.username LIKE 'many%%';
 """
+# A profile whose three fields all hold a value: which ones do is by chance.
+WHOLE = " AND ".join(f"{name} > ''" for name in ENCRYPTED["customer_userprofile"])
 
 
 def fill(site: Site, rows: int) -> None:
     """That many more profiles, their tokens all the same."""
     named = "SELECT column_name FROM information_schema.columns WHERE table_name = 'customer_userprofile'"
     rest = [str(name) for (name,) in site.sql(named) if name not in ("id", "user_id") and "_encrypted" not in str(name)]
-    statement = FILL.format(rest=", ".join(rest), rest_of_p=", ".join(f"p.{name}" for name in rest))
+    statement = FILL.format(rest=", ".join(rest), rest_of_p=", ".join(f"p.{name}" for name in rest), whole=WHOLE)
     site.sql(statement, (rows,))
 
 
@@ -115,6 +117,7 @@ def serve(site: Site) -> Iterator[Callable[[], str]]:
 
 def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Callable[[], str]) -> None:
     address, log = serve(), site.project / "logs/security.log"
+    ((pk,),) = site.sql(f"SELECT min(id) FROM customer_userprofile WHERE {WHOLE}")
     asked = options(site, key_rotation_health_url=f"{address}/health/")
 
     rotated = site.play("rotate", *asked)
@@ -125,7 +128,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     assert (timed["what"], timed["errors"], timed["baseline"]) == (f"{address}/health/", 0, None)
     assert after["response"][0]["baseline"] == timed["seconds"]
     for _ in range(2):
-        urllib.request.urlopen(f"{address}/profiles/1/").close()  # three fields, read with the old keys
+        urllib.request.urlopen(f"{address}/profiles/{pk}/").close()  # three fields, read with the old keys
     log.rename(f"{log}.1")  # as logrotate does
     log.touch()
 
@@ -139,7 +142,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     assert re.search(r"retire +[0-9a-f]{16} \(previous\): not yet, it is held until 20", text)
     log.with_name("security.log.1").unlink()
     serve()
-    urllib.request.urlopen(f"{address}/profiles/1/").close()
+    urllib.request.urlopen(f"{address}/profiles/{pk}/").close()
     over = {"key_rotation_health_url": f"{address}/health/", "key_rotation_hold_days": 0}
     held = site.files()
     asked = options(site, **over, key_rotation_backup_dir=str(site.folder / "none"))
