@@ -23,6 +23,7 @@ ANOTHER = (
     "backup_type",
     "snapshot_command",
     "encrypt",
+    "max_age",
     "backup_dir",
 )
 OURS = ("store", "record_dir", "identity_file")  # what stays on the control node

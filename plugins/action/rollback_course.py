@@ -43,6 +43,7 @@ class ActionModule(RotationAction):
             "does": does,
             "rotation_id": found.rotation_id,
             "destination": found.destination,
+            "databases": found.ruined if chosen.name == "restore" else [],
         }
 
     def _found(self, options: dict[str, Any]) -> tuple[course.Found, RotationError | None]:
@@ -62,7 +63,7 @@ class ActionModule(RotationAction):
             **said,
             **course.of_census(options["census"], said["rotation_id"]),
             files=options["files"],
-            lost=options["backup"].get("missing") or [],
+            lost=options["backup"].get("missing") or {},
             backup=backup["snapshot"]["time"] if backup else "",
             prefer=options["prefer"],
             done=options["done"],

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import pwd
+import re
 import shutil
 import sys
 import tarfile
@@ -68,6 +69,11 @@ class Backup:
                 pass
         return described
 
+    def known_since(self, moment: str) -> dict[str, Any] | None:
+        """``known``, where its snapshot was taken at this time (as ``now`` writes it) or later. Raises E_BACKUP_*."""
+        described = self.known()
+        return described if described is None or described["snapshot"]["time"] >= moment else None
+
     def as_result(self, described: Mapping[str, Any] | None) -> dict[str, Any]:
         """What of a manifest goes into a result and the record: all but what fills pages. Without one, the paths."""
         if described is None:
@@ -102,13 +108,15 @@ class Backup:
     ) -> dict[str, Any]:
         """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
 
-        ``settings`` are files to keep beside it, by name. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
+        ``settings`` are files to keep beside it, by name. An older backup of the rotation is there until this one is
+        whole. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
         """
-        connection = database.libpq()
-        name = f"{self.name}.dump{'.age' if recipients else ''}"
-        begun, most = now(), database.size()
-        with self._usable():
+        connection, older, begun, most = database.libpq(), self.read(), now(), database.size()
+        stem = f"{self.name}.{re.sub('[-:]', '', begun)}" if older else self.name
+        name = f"{stem}.dump{'.age' if recipients else ''}"
+        with self._usable(), contextlib.ExitStack() as undone:
             atomic_file.private_folder(self.folder)
+            undone.callback(self._remove, name)
             with (
                 _published(os.path.join(self.folder, name)) as handle,
                 contents.exported_snapshot(database) as snapshot,
@@ -133,14 +141,21 @@ class Backup:
                 "key_ids": sorted(key_ids),
                 "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
                 "tables": tables,
-                "settings": self._keep(settings, recipients),
+                "settings": self._keep(settings, recipients, stem, undone),
                 "facts": database_facts.of(database, [connection.database]).get(connection.database),
                 "begun": begun,
                 "ended": now(),
                 "proof": None,
             }
             self.describe(described)
+            undone.pop_all()
+            for kept in _files(older) - _files(described):
+                self._remove(kept)
         return described
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.folder, name))
 
     def describe(self, described: Mapping[str, Any]) -> None:
         """Write the manifest. Raises OSError."""
@@ -184,7 +199,9 @@ class Backup:
             handle.seek(0)
             yield handle
 
-    def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str]) -> dict[str, Any] | None:
+    def _keep(
+        self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str, undone: contextlib.ExitStack
+    ) -> dict[str, Any] | None:
         """Files beside the dump, in one archive as private as it is: where that lies, and what is in it."""
         if not settings:
             return None
@@ -195,7 +212,8 @@ class Backup:
                 member.size, member.mode = len(content), 0o600
                 archive.addfile(member, io.BytesIO(content))
         kept = age.encrypted_bytes(packed.getvalue(), recipients) if recipients else packed.getvalue()
-        path = f"{self.name}.settings.tar{'.age' if recipients else ''}"
+        path = f"{stem}.settings.tar{'.age' if recipients else ''}"
+        undone.callback(self._remove, path)
         with _published(os.path.join(self.folder, path)) as handle:
             handle.write(kept)
         return {"path": path, "sha256": hashlib.sha256(kept).hexdigest(), "files": sorted(settings)}
@@ -210,6 +228,13 @@ class Backup:
     def unusable(self, reason: str) -> RotationError:
         """E_BACKUP_DIR, to be raised."""
         return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=pwd.getpwuid(os.geteuid()).pw_name)
+
+
+def _files(described: Mapping[str, Any] | None) -> set[str]:
+    """The names of the files that a manifest describes."""
+    if described is None or described["engine"] != "pg_dump":
+        return set()
+    return {described["path"], *[described["settings"]["path"]] * bool(described["settings"])}
 
 
 def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:

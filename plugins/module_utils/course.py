@@ -27,7 +27,8 @@ class Course(NamedTuple):
 @dataclass(frozen=True)
 class Found:
     """What was seen before anything is done. ``values`` are counts of the census by class, ``files`` the stage that
-    each host's files hold, ``lost`` the tables that the newest backup has and the database has not."""
+    each host's files hold, ``lost`` the tables that the newest backup has and the database has not, by the alias of the
+    database."""
 
     rotation_id: str
     destination: str | None  # the stage to go back to; None where no rotation has made a version to take back
@@ -38,8 +39,9 @@ class Found:
     values: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     migration: str = ""  # the file of a migration that the rotation made
-    lost: Sequence[str] = ()
+    lost: Mapping[str, Sequence[str]] = field(default_factory=dict)
     damage: str = ""  # why the census could not be taken, where that is the database's own fault
+    damaged: str = ""  # the alias of that database
     backup: str = ""  # the snapshot's time; empty where there is none
     prefer: str = ""
     done: Sequence[str] = ()  # courses that this run has gone already
@@ -47,6 +49,11 @@ class Found:
     @property
     def unreadable(self) -> int:
         return self.values.get(UNREADABLE, 0)
+
+    @property
+    def ruined(self) -> list[str]:
+        """Aliases of the databases that were found to be in ruins."""
+        return sorted({*self.lost, *[self.damaged] * bool(self.damaged)})
 
     @property
     def elsewhere(self) -> list[str]:
@@ -75,6 +82,12 @@ def _mixed(found: Found) -> str:
     return ", and ".join(parts) or "the store says that the rotation was switched"
 
 
+def _lost(found: Found) -> list[str]:
+    """The tables, with their database where that is not the default one."""
+    of = {alias: "" if alias == "default" else f" of {alias}" for alias in found.lost}
+    return [f"{table}{of[alias]}" for alias, tables in sorted(found.lost.items()) for table in tables]
+
+
 def _to_settle(found: Found) -> bool:
     """Whether no rotation is to be taken back, but values may be under other keys than the current ones."""
     if found.destination is None:
@@ -96,7 +109,7 @@ RULES = (
     Rule(
         "restore",
         lambda found: _restorable(found) and found.lost,
-        lambda found: f"the database has lost {', '.join(found.lost)}",
+        lambda found: f"the database has lost {', '.join(_lost(found))}",
     ),
     Rule(
         "restore",
@@ -169,7 +182,7 @@ def of_census(census: Mapping[str, Any], rotation_id: str) -> dict[str, Any]:
     if "targets" not in census:
         error = census.get("error") or {}
         ruined = error.get("code") == "E_SCAN" or any(f"SQLSTATE {state}" in error.get("what", "") for state in RUINED)
-        return {"damage": error["what"]} if ruined else {}
+        return {"damage": error["what"], "damaged": error.get("alias", "")} if ruined else {}
     values: Counter[str] = Counter()
     for target in census["targets"]:
         values.update(target["classes"])

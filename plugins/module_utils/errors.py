@@ -358,7 +358,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Run against the application host whose DATABASES has the primary.",
     ),
     "E_DB": (
-        "PostgreSQL stopped the work on {table}: SQLSTATE {sqlstate}",
+        "PostgreSQL stopped the work on {table} of DATABASES[{alias}]: SQLSTATE {sqlstate}",
         "See the server's log, then run the same command again.",
     ),
     "E_DB_LOST": (
@@ -481,7 +481,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Values were written meanwhile: stop the application's processes, then run the same command again.",
     ),
     "E_SCAN": (
-        "{table}: the pass saw {seen} rows and the table has {count}",
+        "{table} of DATABASES[{alias}]: the pass saw {seen} rows and the table has {count}",
         "This is a bug: report it with the table's key.",
     ),
     "E_SELF_CHECK": (
@@ -502,8 +502,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     # backup
     "E_PG_DUMP_MISSING": (
-        "no pg_dump of PostgreSQL {server} or newer was found",
-        "Install the postgresql-client package of that version, or set key_rotation_pg_bindir.",
+        "no pg_dump of PostgreSQL {wanted} was found",
+        "Install the package postgresql-client-{server} (of apt.postgresql.org), or set key_rotation_pg_bindir.",
     ),
     "E_PG_DUMP_OLD": (
         "pg_dump {version} in {folder} lacks the fix of CVE-2025-8714: a server could run commands through its dumps",
@@ -602,7 +602,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_RESTORE_LOSS": (
         "{count} rows written since the backup of {time} would be lost ({tables})",
-        "If that is to be, run the restore playbook with -e key_rotation_restore_acknowledge={acknowledge}",
+        "If that is to be, run the restore playbook with{options} -e key_rotation_restore_acknowledge={acknowledge}",
+    ),
+    "E_RESTORE_AGAIN": (
+        "the database has lost {missing} after this backup had been restored already, and {aside} lies aside from then",
+        "To restore the backup once more, first run the restore playbook with -e key_rotation_restore_drop=true, which "
+        "drops what lies aside.",
     ),
     "E_RESTORE_BUSY": (
         "sessions in {database} do not end",
@@ -742,7 +747,13 @@ class RotationError(Exception):
         """The error as result fields of a module."""
         return {
             "msg": str(self),
-            "error": {"code": self.code, "what": self.what, "changed": self.changed, "todo": self.todo},
+            "error": {
+                "code": self.code,
+                "what": self.what,
+                "changed": self.changed,
+                "todo": self.todo,
+                **({"alias": self.where["alias"]} if "alias" in self.where else {}),
+            },
         }
 
 

@@ -139,6 +139,7 @@ BACKUP_OPTIONS: dict[str, Any] = {
     "identity_file": {"type": "path"},
     "encrypt": {"type": "bool", "default": True},
     "proof": {"type": "str", "choices": ["full", "sample", "none"], "default": "full"},
+    "max_age": {"type": "int", "default": 24},
     "pg_bindir": {"type": "path"},
     # set by the action plugin; never by a playbook
     "identity": {"type": "str", "no_log": True},
@@ -283,7 +284,7 @@ RESTORE_OPTIONS: dict[str, Any] = {
     **KEY_OPTIONS,
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
-    "state": {"type": "str", "choices": ["examined", "present", "dropped"], "default": "present"},
+    "state": {"type": "str", "choices": ["examined", "prepared", "present", "dropped"], "default": "present"},
     "backup_dir": {"type": "path", "required": True},
     "alias": {"type": "str", "default": "default"},
     "acknowledge": {"type": "str"},

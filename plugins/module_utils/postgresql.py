@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import math
 import os
 import re
 import shutil
@@ -28,6 +29,7 @@ BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/p
 # the start. A dump of a server with a malicious superuser may run commands on the machine of an older client.
 CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
+TRANSACTION_TIMEOUT = 17  # the first major version that has this setting (release notes of PostgreSQL 17)
 # A server's message on a line of COPY may hold the line.
 _COPY_FAILED = re.compile(r'(error: COPY failed for table "[^"]*").*')
 
@@ -66,12 +68,16 @@ class Tools:
 def find_tools(bindir: str | None, server_major: int) -> Tools:
     """The oldest client programs that are not older than the server, in ``bindir`` or wherever they may be.
 
+    From 17 on pg_restore sets transaction_timeout, which no server before 17 knows: its error is the end of a restore.
     Raises E_PG_DUMP_MISSING, and E_PG_DUMP_OLD where the only ones lack the fix of CVE-2025-8714.
     """
+    newest = math.inf if server_major >= TRANSACTION_TIMEOUT else TRANSACTION_TIMEOUT - 1
     found = [Tools(folder, version) for folder in ([bindir] if bindir else _folders()) if (version := _version(folder))]
-    fitting = sorted((tools for tools in found if tools.major >= server_major), key=_oldest_major_newest_minor)
+    fitting = sorted((one for one in found if server_major <= one.major <= newest), key=_oldest_major_newest_minor)
     if not fitting:
-        raise RotationError("E_PG_DUMP_MISSING", server=server_major)
+        last = "or newer" if newest == math.inf else f"to {newest}"
+        wanted = f"{server_major} {last}" if newest != server_major else str(server_major)
+        raise RotationError("E_PG_DUMP_MISSING", wanted=wanted, server=server_major)
     fixed = [tools for tools in fitting if _fixes(tools.version, CVE_2025_8714)]
     if not fixed:
         refused = fitting[0]

@@ -16,6 +16,8 @@ from typing import Any
 
 PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
+DEAD = (b"Z", b"X")  # states of proc_pid_stat(5)
+PF_KTHREAD = 0x00200000  # include/linux/sched.h; a command line may be empty without it, as in the middle of an exec
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,16 @@ def snapshot() -> dict[int, Process]:
     found = {}
     for pid in sorted(int(name) for name in os.listdir(PROC) if name.isdigit()):
         with contextlib.suppress(*GONE):
-            process = _process(pid, booted)
-            if process.command:
+            if process := _process(pid, booted):
                 found[pid] = process
     return found
 
 
-def _process(pid: int, booted: float) -> Process:
+def _process(pid: int, booted: float) -> Process | None:
     head, _, rest = _read(pid, "stat").rpartition(b")")  # a name may hold blanks and brackets
     fields = rest.split()  # from field 3 of proc_pid_stat(5) on
+    if fields[3 - 3] in DEAD or int(fields[9 - 3]) & PF_KTHREAD:
+        return None
     return Process(
         pid=pid,
         name=head.partition(b"(")[2].decode("utf-8", "replace"),

@@ -34,16 +34,19 @@ class PgBackRest:
         self._run("check")
 
     def cipher(self) -> str:
-        """How the repository is encrypted, ``none`` where it is not. Raises E_PGBACKREST."""
-        return str(self._info()["cipher"])
+        """How the repository is encrypted, ``none`` where one of several is not. Raises E_PGBACKREST."""
+        info = self._info()
+        ciphers = {str(repository["cipher"]) for repository in info["repo"]}
+        return "none" if "none" in ciphers else str(info["cipher"])
 
-    def backup(self, one: Backup, kind: str, key_ids: Sequence[str]) -> dict[str, Any]:
-        """Take a backup of this kind (full, diff, incr), or find that of the rotation; its manifest, written."""
+    def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> dict[str, Any]:
+        """Take a backup of this kind (full, diff, incr), or find that of the rotation since ``oldest``; its manifest,
+        written."""
         begun = now()
-        if self._of(one.rotation_id) is None:
+        if self._of(one.rotation_id, oldest) is None:
             self._run("backup", f"--type={kind}", f"--annotation={ANNOTATION}={one.rotation_id}")
-        self._run("verify")
-        info, found = self._info(), self._of(one.rotation_id)
+        self._verify()
+        info, found = self._info(), self._of(one.rotation_id, oldest)
         if found is None or found.get("error"):
             raise RotationError("E_PGBACKREST", command="info", rc=0, reason="the backup is missing or has errors")
         database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
@@ -54,21 +57,26 @@ class PgBackRest:
             size=found["info"]["repository"]["delta"],
             server_version=database["version"],
             system_identifier=str(database["system-id"]),
-            encrypted_to=[] if info["cipher"] == "none" else [info["cipher"]],
+            encrypted_to=[] if self.cipher() == "none" else [info["cipher"]],
             key_ids=sorted(key_ids),
             snapshot={"time": at(found["timestamp"]["stop"]), "lsn": found["lsn"]["stop"]},
             begun=begun,
         )
 
-    def _of(self, rotation_id: str) -> dict[str, Any] | None:
-        return next(
-            (
-                each
-                for each in reversed(self._info()["backup"])
-                if (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
-            ),
-            None,
-        )
+    def _verify(self) -> None:
+        """Every file of the repository is what its manifest says. The exit code is 0 also where one is not."""
+        said = self._run("verify", "--output=text").splitlines()
+        if "status: ok" not in (line.strip() for line in said):
+            wrong = [line.strip() for line in said if "invalid" in line or "missing" in line or "error" in line]
+            reason = "; ".join(wrong)[: streams.LINE_CHARACTERS] or "it does not say that the status is ok"
+            raise RotationError("E_PGBACKREST", command="verify", rc=0, reason=reason)
+
+    def _of(self, rotation_id: str, oldest: str) -> dict[str, Any] | None:
+        for each in reversed(self._info()["backup"]):
+            annotated = (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
+            if annotated and at(each["timestamp"]["stop"]) >= oldest:
+                return dict(each)
+        return None
 
     def _info(self) -> dict[str, Any]:
         for found in json.loads(self._run("info", "--output=json") or "[]"):

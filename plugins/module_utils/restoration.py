@@ -11,7 +11,7 @@ from typing import Any
 
 from . import backup, postgresql
 from .beside import Beside
-from .engine import census, contents, difference, rotation
+from .engine import census, contents, difference, lease, rotation
 from .engine.database import Database
 from .errors import RotationError
 from .request import request_of
@@ -29,29 +29,36 @@ class Restoration:
             raise RotationError("E_OPTION", name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
         self._name = str(connections[self._alias].settings_dict["NAME"])
 
-    def examined(self) -> dict[str, Any]:
-        """Which backup there is, and what of it the database in use has not."""
+    def described(self) -> dict[str, Any] | None:
+        """The manifest of the rotation's backup, or of the newest one; None where there is none to restore here."""
         described = self._newest() if not self._params["rotation_id"] else self._backup().read()
-        if described is None or described["engine"] != "pg_dump":
-            return {"changed": False, "backup": {}, "missing": []}
+        return described if described and described["engine"] == "pg_dump" else None
+
+    def missing(self, described: Mapping[str, Any]) -> list[str]:
+        """Tables of the application's models that a backup has and the database in use has not."""
         missing = set(described["tables"]) - {contents.LARGE_OBJECTS} - self._tables()
         needed = _of_models()
-        return {
-            "changed": False,
-            "backup": _shown(described),
-            "missing": sorted(table for table in missing if table.partition(".")[2].strip('"') in needed),
-        }
+        return sorted(table for table in missing if table.partition(".")[2].strip('"') in needed)
+
+    def prepared(self, *, dry: bool) -> dict[str, Any]:
+        """All of ``present`` that disturbs nobody: the copy, proved, and the word on what would be lost."""
+        return self._restored(dry=dry, swap=False)
 
     def present(self, *, dry: bool) -> dict[str, Any]:
         """Restore beside, prove, count what is lost, swap. Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE."""
+        return self._restored(dry=dry, swap=True)
+
+    def _restored(self, *, dry: bool, swap: bool) -> dict[str, Any]:
         one = self._backup()
         described = self._described(one)
         with self._database(**self._admin) as admin:
             beside = Beside(admin, self._name, described["rotation_id"])
             beside.refuse_without_rights()
             facts: dict[str, dict[str, Any]] = beside.facts()
-            like: dict[str, Any] | None = facts.get(self._name) or described.get("facts")
+            like = _like(facts.get(self._name), described.get("facts"))
             if beside.aside in facts:
+                if missing := self.missing(described):
+                    raise RotationError("E_RESTORE_AGAIN", missing=", ".join(missing), aside=beside.aside)
                 done: dict[str, Any] = {"database": self._name, "aside": beside.aside, "under": {}}
                 return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
             if like is None:
@@ -61,8 +68,9 @@ class Restoration:
             beside.let_in()
             if not beside.verified(described["sha256"]):
                 self._make(beside, one, described, like)
-            under, lost = self._swap(beside, described, like.get("comment"))
-        done = {"database": self._name, "aside": beside.aside if self._name in facts else None, "under": under}
+            under, lost = self._swap(beside, described, like.get("comment"), swap=swap)
+        names = {"aside": beside.aside if self._name in facts else None} if swap else {"copy": beside.copy}
+        done = {"database": self._name, **names, "under": under}
         return {"changed": True, "backup": _shown(described), "restored": done, "lost": [asdict(one) for one in lost]}
 
     @contextlib.contextmanager
@@ -99,6 +107,7 @@ class Restoration:
                 postgresql.restore(tools, copy.libpq(), archive, [])
         with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
             contents.refuse_difference(described["tables"], contents.take(copy))
+            lease.forget(copy)  # the run that made the backup held it
             copy.execute("ANALYZE")
         with self._opened(beside) as application:
             application.refuse_unproved()
@@ -106,10 +115,10 @@ class Restoration:
         beside.mark(like, described["sha256"])
 
     def _swap(
-        self, beside: Beside, described: Mapping[str, Any], comment: str | None
+        self, beside: Beside, described: Mapping[str, Any], comment: str | None, *, swap: bool
     ) -> tuple[dict[str, int], list[difference.Difference]]:
-        """Count what will be lost; without a word on it refuse, else swap."""
-        acknowledged = self._params["acknowledge"]
+        """Count what will be lost; without a word on it refuse, else swap where that is asked for."""
+        acknowledged = self._params["acknowledge"] if swap else None
         with contextlib.ExitStack() as used_for:
             used = self._used(used_for) if self._name in beside.facts() else None
             if acknowledged:  # only then is anybody disturbed
@@ -121,7 +130,8 @@ class Restoration:
             self._refuse_unacknowledged(beside, described, lost)
             if used:
                 used.close()
-            beside.swap(comment)
+            if swap:
+                beside.swap(comment)
         return under, lost
 
     def _refuse_unacknowledged(
@@ -132,13 +142,16 @@ class Restoration:
         count = sum(one.lost or 0 for one in lost)
         if self._params["acknowledge"] not in ([moment] if unknown else [moment, str(count)]):
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
+            deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
+            back = f"; rows deleted since then come back: {deleted}" if deleted else ""
             uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
             raise RotationError(
                 "E_RESTORE_LOSS",
                 count=count,
                 time=moment,
-                tables=f"{by_table}{uncounted}",
+                tables=f"{by_table}{back}{uncounted}",
                 acknowledge=moment if unknown else count,
+                options="" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}",
                 changed=f"{beside.copy} lies beside, proved; {self._name} is as it was.",
             )
 
@@ -207,6 +220,33 @@ class Restoration:
     def _admin(self) -> dict[str, Any]:
         given = {name: value for name, value in (self._params["admin"] or {}).items() if value}
         return {"dbname": "postgres", **self._direct, **given}
+
+
+def examined(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
+    where none is asked for."""
+    from django.db import connections
+
+    works = {alias: Restoration({**params, "alias": alias}) for alias in connections}
+    found = {alias: described for alias, work in works.items() if (described := work.described())}
+    newest = max(found.values(), key=lambda one: str(one["snapshot"]["time"]), default=None)
+    if newest is None:
+        return {"changed": False, "backup": {}, "missing": {}}
+    of_one = {alias: one for alias, one in found.items() if one["rotation_id"] == newest["rotation_id"]}
+    missing = {alias: works[alias].missing(one) for alias, one in of_one.items()}
+    return {
+        "changed": False,
+        "backup": _shown(newest),
+        "missing": {alias: tables for alias, tables in missing.items() if tables},
+    }
+
+
+def _like(used: dict[str, Any] | None, backed_up: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the new database is to be like: the one in use, where it is the one that was backed up and not another that
+    somebody has made in its place."""
+    if used and backed_up and used["oid"] != backed_up["oid"]:
+        return backed_up
+    return used or backed_up
 
 
 def _of_models() -> set[str]:

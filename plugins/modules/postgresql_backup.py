@@ -15,7 +15,7 @@ description:
     it is on the disk. A manifest beside it, written last, says what it is.
   - Then the file on the disk is restored into a scratch database, every table is compared with the counts and hashes
     of the snapshot, and the encrypted values are opened with the keys of the store. The scratch database is dropped.
-  - A backup of the same rotation that matches its manifest and is proved is kept.
+  - A backup of the same rotation that matches its manifest, is proved and not older than O(max_age) is kept.
   - Copies of the settings modules go into it. The env file does not, since its values are in the store.
 options:
   environment:
@@ -87,6 +87,12 @@ options:
     type: str
     choices: [full, sample, none]
     default: full
+  max_age:
+    description:
+      - Hours. An older backup of the same rotation, which was begun long ago, is made anew; it is there until the new
+        one is whole.
+    type: int
+    default: 24
   pg_bindir:
     description:
       - Folder of C(pg_dump) and C(pg_restore). Without it they are looked for on the PATH, in Debian's and PGDG's
@@ -125,6 +131,7 @@ dumps:
   returned: success
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -157,7 +164,7 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
         made = []
         for database, survey in application.parts:
             one = backup.Backup(params["backup_dir"], params["rotation_id"], database.alias)
-            described = one.known()
+            described = one.known_since(_oldest(params))
             changed = described is None or not proof.proved(described, kind)
             if changed:
                 tools = _tools(module, database)
@@ -196,7 +203,7 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     one = backup.Backup(params["backup_dir"], params["rotation_id"])
-    described = one.read()
+    described = one.known_since(_oldest(params))
     changed = described is None
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:
@@ -207,11 +214,18 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
             _refuse_clear(params)
         if not module.check_mode:
             stanza.check()
-            described = stanza.backup(one, params["backup_type"], params["key_ids"])
+            described = stanza.backup(one, params["backup_type"], params["key_ids"], _oldest(params))
     elif changed and not module.check_mode:
         described = repositories.snapshot(one, params["snapshot_command"], params["key_ids"])
     made = {"changed": changed, **one.as_result(described)}
     return {"changed": changed, "dumps": [made]}
+
+
+def _oldest(params: dict[str, Any]) -> str:
+    """The time of the oldest snapshot that counts as a backup of this run."""
+    from ..module_utils.stores.history import at
+
+    return at(time.time() - 3600 * params["max_age"])
 
 
 def _refuse_clear(params: dict[str, Any]) -> None:

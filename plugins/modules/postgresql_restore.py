@@ -20,12 +20,13 @@ description:
 options:
   state:
     description:
-      - V(examined) says which backup there is, and which of the application's tables the database in use
-        has not.
+      - V(examined) says which backup there is, and which of the application's tables the databases in use
+        have not.
+      - V(prepared) makes the copy, proves it, and refuses until what will be lost is acknowledged. It disturbs nobody.
       - V(present) restores it.
       - V(dropped) drops the database that was kept aside, or gives up a restore that was not finished.
     type: str
-    choices: [examined, present, dropped]
+    choices: [examined, prepared, present, dropped]
     default: present
   backup_dir:
     description: Folder of the backups on the host.
@@ -101,23 +102,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The rotation, snapshot and path of the backup. Empty where there is none.
+  description: The rotation, database, snapshot and path of the backup. Empty where there is none.
   type: dict
   returned: success
 missing:
-  description: Tables of the application's models that the backup has and the database in use has not.
-  type: list
-  elements: str
+  description: Tables of the application's models that the backup has and the database in use has not, by C(DATABASES).
+  type: dict
   returned: with O(state=examined)
 restored:
   description: Names of the database and of the one that was kept aside, and values by the stage of their keys.
   type: dict
-  returned: with O(state=present)
+  returned: with O(state=prepared) and O(state=present)
 lost:
   description: For each table that was written to since the backup how many rows were added, changed and deleted.
   type: list
   elements: dict
-  returned: with O(state=present)
+  returned: with O(state=prepared) and O(state=present)
 """
 
 from typing import Any
@@ -134,12 +134,11 @@ def restore(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     project.start(params["project_dir"], params["settings_module"])
-    work = restoration.Restoration(params)
     if params["state"] == "examined":
-        return work.examined()
-    if params["state"] == "dropped":
-        return work.dropped(dry=module.check_mode)
-    return work.present(dry=module.check_mode)
+        return restoration.examined(params)
+    work = restoration.Restoration(params)
+    states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
+    return states[params["state"]](dry=module.check_mode)
 
 
 def main() -> None:

@@ -79,6 +79,11 @@ rotation_id:
   description: The rotation that is taken back.
   type: str
   returned: success
+databases:
+  description: With the course V(restore), those of C(DATABASES) that were found in ruins. None where it was asked for.
+  type: list
+  elements: str
+  returned: success
 destination:
   description: The stage that every value is to be under at the end. None where nothing was made.
   type: str

@@ -30,6 +30,7 @@ STEPS = {
     "postgresql_backup_info": "Checklist: the backups",
     "postgresql_backup": "Backup",
     "postgresql_restore": "Restore",
+    "postgresql_restore prepared": "Restore: the copy",
     "key_version": "Keys",
     "key_version adopted": "Keys: those in use",
     "key_version pending": "Keys: the new ones",

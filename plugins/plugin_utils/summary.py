@@ -217,8 +217,10 @@ def reading(picture: dict[str, Any] | None) -> Iterator[str]:
 def restored(result: dict[str, Any]) -> Iterator[str]:
     """What a restore has done: the names, what is under which keys, what was lost."""
     done = result.get("restored") or {}
-    if done.get("under"):
-        yield f"  {done['database']} is now the backup of {result['backup']['snapshot']['time']}"
+    if done.get("copy"):
+        yield f"  {done['copy']} lies beside {done['database']}, proved: the backup of {_moment(result)}"
+    elif done.get("under"):
+        yield f"  {done['database']} is now the backup of {_moment(result)}"
         yield f"  values     {', '.join(f'{count:,} {name}' for name, count in sorted(done['under'].items()))}"
         for one in result["lost"]:
             rows = {name: one[name] for name in ("added", "changed", "deleted")}
@@ -229,6 +231,10 @@ def restored(result: dict[str, Any]) -> Iterator[str]:
         yield "  once more, drop first what is kept aside: -e key_rotation_restore_drop=true"
     if done.get("aside"):
         yield f"  aside      {done['aside']}, without connections, until it is told to be dropped"
+
+
+def _moment(result: dict[str, Any]) -> str:
+    return str(result["backup"]["snapshot"]["time"])
 
 
 def repaired(result: dict[str, Any]) -> Iterator[str]:

@@ -250,7 +250,7 @@ def _refuse_missed(database: Database, table: Table, seen: int) -> None:
     """The pass has seen each row once, or it proves nothing."""
     count = database.rows(f"SELECT count(*) FROM {table.rows}", table=table.label)[0][0]
     if count != seen:
-        raise RotationError("E_SCAN", table=table.label, seen=seen, count=count)
+        raise RotationError("E_SCAN", table=table.label, seen=seen, count=count, alias=database.alias)
 
 
 class Found(NamedTuple):

@@ -215,7 +215,7 @@ class Database:
                 raise Yielded from None
             if self._raw.closed or sqlstate is None or sqlstate in CONNECTION_LOST:
                 raise RotationError("E_DB_LOST", table=table) from None
-            raise RotationError("E_DB", table=table, sqlstate=sqlstate) from None
+            raise RotationError("E_DB", table=table, sqlstate=sqlstate, alias=self.alias) from None
 
     @contextlib.contextmanager
     def transaction(self, mode: str) -> Iterator[None]:

@@ -59,6 +59,11 @@ def give_back(database: Database, mine: Holder) -> bool:
     return True
 
 
+def forget(database: Database) -> None:
+    """Remove the lease that came with a backup: the run that made that held it."""
+    database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
+
+
 def holder(database: Database) -> Holder | None:
     """Who holds the lease."""
     if not _exists(database):

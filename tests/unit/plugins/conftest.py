@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import PIPE
@@ -27,9 +28,10 @@ for line in sys.stdin:
         if pid == 0:
             while True: os.read(os.pipe()[0], 1)
         print(pid, flush=True)
-    elif line == "hide\\n":
+    elif line in ("blank\\n", "hide\\n"):
         import ctypes
-        begin, end = map(int, open("/proc/self/stat").read().rpartition(")")[2].split()[47:49])  # env_start, env_end
+        place = {"blank\\n": 45, "hide\\n": 47}[line]  # arg_start and arg_end, env_start and env_end
+        begin, end = map(int, open("/proc/self/stat").read().rpartition(")")[2].split()[place:place + 2])
         ctypes.memset(begin, 0, end - begin)
         print(os.getpid(), flush=True)
     else:
@@ -75,7 +77,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a Python program that obeys the lines it gets, with exactly the environment given; all end with the test.
 
     ``fork`` forks it, ``exec`` runs it again as a new program, ``hide`` overwrites its environment as setproctitle
-    does; each answers with the pid of the process.
+    does, ``blank`` its command line; each answers with the pid of the process.
     """
     running: list[subprocess.Popen[str]] = []
 
@@ -84,6 +86,8 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         running.append(
             subprocess.Popen(argv, env=environment, stdin=PIPE, stdout=PIPE, text=True, start_new_session=True)
         )
+        while not Path(f"/proc/{running[-1].pid}/cmdline").read_bytes():
+            time.sleep(0.001)  # the kernel has it last of all, after Popen knows that the program is there
         return running[-1]
 
     yield begin
@@ -94,7 +98,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def told(process: subprocess.Popen[str], word: str) -> int:
-    """Tell it ``fork``, ``exec`` or ``hide``; the pid it answers with."""
+    """Tell it one of these words; the pid it answers with."""
     process.stdin.write(f"{word}\n")
     process.stdin.flush()
     return int(process.stdout.readline())

@@ -13,6 +13,7 @@ COMPLETED = {**PROMOTED, "open": False}
 BEFORE, MIXED, AFTER = {"current": 9, "empty": 2}, {"current": 4, "pending": 5}, {"pending": 9}
 HERE, HALF = {"app1": "current", "app2": "current"}, {"app1": "pending", "app2": "current"}
 SINCE = {"app1": "current"}
+LOST = {"default": ["public.a"], "other": ["public.b"]}
 NOWHERE = {"rotation_id": "r1", "destination": None}
 RESTORED = {"prefer": "restore", "done": ["restore"]}
 
@@ -47,14 +48,14 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "backup": "noon"}, "repair", "a backup of noon"),
         ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "done": ["repair"]}, "settle", ""),
         ({**NOWHERE, "values": {"current": 9}, "prefer": "repair"}, "settle", ""),
-        ({**PENDING, "values": MIXED, "files": HERE, "lost": ["public.a"]}, "restore", "has lost public.a"),
+        ({**PENDING, "values": MIXED, "files": HERE, "lost": LOST}, "restore", "has lost public.a, public.b of other"),
         ({**PENDING, "damage": "SQLSTATE XX001"}, "restore", "cannot be read: SQLSTATE XX001"),
         ({**COMPLETED, "values": {"current": 9}, "prefer": "restore"}, "restore", "asked for by name"),
         ({**COMPLETED, **RESTORED, "values": {"previous": 9}, "files": SINCE}, "backwards", "the keys of app1"),
         ({**COMPLETED, **RESTORED, "values": {"current": 9}, "files": SINCE}, "settle", ""),
         ({**COMPLETED, **RESTORED, "values": {"older-1": 9}, "files": SINCE}, "settle", ""),
         ({**PENDING, **RESTORED, "values": BEFORE, "files": HERE}, "discard", ""),
-        ({**PENDING, **RESTORED, "lost": ["public.a"], "values": BEFORE, "files": HERE}, "discard", ""),
+        ({**PENDING, **RESTORED, "lost": LOST, "values": BEFORE, "files": HERE}, "discard", ""),
         ({"rotation_id": "r2", "destination": None, "begun": True}, "nothing", "before it made a key"),
         ({"rotation_id": "r1", "destination": None, "rolled_back": True}, "nothing", "all but the end of its record"),
     ],
@@ -63,6 +64,11 @@ def test_the_course_for_each_state_and_why(found, name, because):
     chosen = course.choose(Found(**found))
     assert chosen.name == name
     assert because in chosen.reason
+
+
+def test_the_databases_in_ruins_are_named_by_their_alias():
+    assert Found(**PENDING, lost=LOST, damage="SQLSTATE XX001", damaged="third").ruined == ["default", "other", "third"]
+    assert Found(**PENDING).ruined == []
 
 
 def test_every_course_says_what_it_does():
@@ -118,4 +124,6 @@ def test_the_census_of_all_columns_counts_together_and_names_the_migration_of_th
     ],
 )
 def test_a_census_that_cannot_be_taken_is_ruin_only_where_the_database_says_so(code, what, ruined):
-    assert course.of_census({"error": {"code": code, "what": what}}, "r1") == ({"damage": what} if ruined else {})
+    assert course.of_census({"error": {"code": code, "what": what}}, "r1") == (
+        {"damage": what, "damaged": ""} if ruined else {}
+    )

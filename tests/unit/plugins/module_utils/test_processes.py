@@ -53,7 +53,13 @@ def test_zombies_and_the_kernels_own_are_left_out(start):
     assert os.path.exists(f"/proc/{child.pid}")
     found = processes.snapshot()
     assert child.pid not in found
-    assert all(each.command for each in found.values())
+    assert "kthreadd" not in {each.name for each in found.values()}
+
+
+def test_a_process_that_hides_its_command_line_is_there(start, tell):
+    child = start()
+    tell(child, "blank")
+    assert processes.snapshot()[child.pid].command == ""
 
 
 def test_a_process_that_ends_meanwhile_is_no_error(monkeypatch):
