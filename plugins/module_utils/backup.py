@@ -234,7 +234,7 @@ def _files(described: Mapping[str, Any] | None) -> set[str]:
     """The names of the files that a manifest describes."""
     if described is None or described["engine"] != "pg_dump":
         return set()
-    return {described["path"], *[described["settings"]["path"]] * bool(described["settings"])}
+    return {one["path"] for one in (described, described["settings"]) if one}
 
 
 def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -65,10 +65,9 @@ class PgBackRest:
 
     def _verify(self) -> None:
         """Every file of the repository is what its manifest says. The exit code is 0 also where one is not."""
-        said = self._run("verify", "--output=text").splitlines()
-        if "status: ok" not in (line.strip() for line in said):
-            wrong = [line.strip() for line in said if "invalid" in line or "missing" in line or "error" in line]
-            reason = "; ".join(wrong)[: streams.LINE_CHARACTERS] or "it does not say that the status is ok"
+        said = [line.strip() for line in self._run("verify", "--output=text", "--verbose").splitlines()]
+        if "status: ok" not in said:
+            reason = "; ".join(said[1:])[: streams.LINE_CHARACTERS] or "it does not say that the status is ok"
             raise RotationError("E_PGBACKREST", command="verify", rc=0, reason=reason)
 
     def _of(self, rotation_id: str, oldest: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import backup, postgresql
 from .beside import Beside
-from .engine import census, contents, difference, lease, rotation
+from .engine import census, contents, difference, lease, project, rotation
 from .engine.database import Database
 from .errors import RotationError
 from .request import request_of
@@ -225,9 +225,7 @@ class Restoration:
 def examined(params: Mapping[str, Any]) -> dict[str, Any]:
     """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
     where none is asked for."""
-    from django.db import connections
-
-    works = {alias: Restoration({**params, "alias": alias}) for alias in connections}
+    works = {alias: Restoration({**params, "alias": alias}) for alias in project.aliases()}
     found = {alias: described for alias, work in works.items() if (described := work.described())}
     newest = max(found.values(), key=lambda one: str(one["snapshot"]["time"]), default=None)
     if newest is None:

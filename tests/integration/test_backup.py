@@ -8,6 +8,7 @@ import contextlib
 import glob
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import at
 
 KEY_IDS = ["0123456789abcdef"]
 ROWS = 20_000
@@ -198,19 +200,20 @@ def test_an_age_that_is_killed_leaves_nothing(make, tmp_path, monkeypatch):
     assert make.files() == []
 
 
-def test_a_full_disk_leaves_nothing(make, monkeypatch):
+@pytest.mark.parametrize("file", [r"\.dump\.age\.partial", r"\.settings\.tar\.age\.partial", r"\.json\..*\.tmp"])
+def test_a_full_disk_leaves_nothing(make, monkeypatch, file):
     """/dev/full takes the place of the file that is written."""
     opened = os.open
 
     def full(path: Any, flags: int, *more: Any, **others: Any) -> int:
         descriptor = opened(path, flags, *more, **others)
-        if str(path).endswith(".dump.age.partial") and flags & os.O_CREAT:
+        if re.search(file, str(path)) and flags & os.O_CREAT:
             os.dup2(opened("/dev/full", os.O_WRONLY), descriptor)
         return descriptor
 
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(RotationError) as refused:
-        make()
+        make(settings={"settings.py": b"DEBUG = False"})
     assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", "No space left on device")
     assert make.files() == []
 
@@ -220,6 +223,22 @@ def test_what_a_killed_run_left_is_replaced(make):
     Path(make.one.folder, "r1.dump.age.partial").write_text("half")
     make()
     assert make.files() == ["r1.dump.age", "r1.json"]
+
+
+def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until_then(make, tmp_path):
+    first = make(settings={"settings.py": b"DEBUG = False"})
+    assert make.one.known_since(first["snapshot"]["time"]) == first
+    assert make.one.known_since(at(time.time() + 3600)) is None
+    folder = instead(tmp_path / "bin", "pg_dump", "exit 3")
+    with pytest.raises(RotationError):
+        make(tools=postgresql.Tools(folder, make.tools.version))
+    assert make.one.known() == first
+    time.sleep(1)  # the names of the files tell the second
+    second = make(settings={"settings.py": b"DEBUG = True"})
+    assert make.one.known() == second
+    assert second["snapshot"]["time"] > first["snapshot"]["time"]
+    assert make.files() == sorted(["r1.json", second["path"], second["settings"]["path"]])
+    assert first["path"] != second["path"]
 
 
 def test_rows_and_columns_count_in_any_order(filled):

@@ -10,12 +10,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import backup, repositories
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import at
 
 from .conftest import Site
 
@@ -84,6 +86,27 @@ def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_pa
     assert stanza.backup(one, "full", ["a"])["path"] == made["path"]
     another = stanza.backup(backup.Backup(one.folder, "summer"), "incr", ["a"])
     assert another["path"] != made["path"]
+
+
+def test_a_damaged_repository_is_no_backup(stanza, tmp_path):
+    """The exit code of pgbackrest verify is 0 all the same."""
+    first = stanza.backup(backup.Backup(str(tmp_path / "backups"), "spring"), "full", ["a"])
+    folder = Path(os.environ["PGBACKREST_CONFIG"]).parent / "repository/backup" / first["path"]
+    kept = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 1
+    kept.write_bytes(content)
+    with pytest.raises(RotationError) as refused:
+        stanza.backup(backup.Backup(str(tmp_path / "backups"), "summer"), "incr", ["a"])
+    assert (refused.value.code, refused.value.where["command"]) == ("E_PGBACKREST", "verify")
+    assert "invalid" in refused.value.where["reason"]
+
+
+def test_an_old_backup_of_the_rotation_does_not_count(stanza, tmp_path):
+    one = backup.Backup(str(tmp_path / "backups"), "spring")
+    first = stanza.backup(one, "full", ["a"])
+    later = stanza.backup(one, "incr", ["a"], oldest=at(time.time() + 1))
+    assert later["path"] != first["path"]
 
 
 def test_what_pgbackrest_refuses_is_told_by_its_error(stanza, tmp_path):

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -16,7 +18,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import Beside
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
-from .conftest import Site, kill_group
+from .conftest import Outcome, Site, kill_group
 from .test_rollback import NEW_PROFILE
 
 HOSTILE = "dbname=x host=evil port=1"  # nothing but a name
@@ -94,6 +96,11 @@ def belongings(site: Site) -> object:
     return [*found, *site.sql("SELECT at::text FROM points")]
 
 
+def acknowledged(refused: Outcome) -> str:
+    """The time that a refusal asks for, where it cannot count the rows."""
+    return re.search(r"key_rotation_restore_acknowledge=(\S+Z)", refused.text)[1]
+
+
 def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) -> None:
     site, plain, env, before = hostile, hostile.read_all(), hostile.env_file.read_bytes(), belongings(hostile)
     assert site.play("rotate", *SPRING).code == 0
@@ -120,6 +127,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     # the user and the profile are new, three orders are other ones; what the rotation did is no loss
     assert "5 rows written since the backup" in said, said
     assert "auth_user 1, customer_userprofile 1, orders 3" in said
+    assert "rows deleted since then come back: orders 1" in said
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
 
@@ -138,10 +146,21 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(host=site.host, user="postgres", dbname=f"before_spring_{HOSTILE}")
     events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
-    (restored,) = [event for event in events if (event["event"], event["phase"]) == ("postgresql_restore", "done")]
+    done = [event for event in events if (event["event"], event["phase"]) == ("postgresql_restore", "done")]
+    (restored,) = [event for event in done if "aside" in event["restored"]]
     assert sum(one["added"] + one["changed"] for one in restored["lost"]) == 5
     assert site.play("restore", *SPRING, "-e", "key_rotation_restore_drop=true").code == 0
     assert databases(site) == {HOSTILE: True}
+
+    with site.admin() as cursor:  # as somebody does who wants to help
+        cursor.execute(f'DROP DATABASE "{HOSTILE}"')
+        cursor.execute(f'CREATE DATABASE "{HOSTILE}"')
+    late = site.play("restore", *SPRING)
+    assert (late.code != 0, late.error()) == (True, "E_RESTORE_LOSS"), late.text
+    done = site.play("restore", *SPRING, "-e", f"key_rotation_restore_acknowledge={acknowledged(late)}")
+    assert done.code == 0, done.text
+    assert belongings(site) == before
+    assert site.read_all() == plain
 
 
 def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(database: Any) -> None:
@@ -210,7 +229,69 @@ def test_a_database_that_has_lost_a_table_is_to_be_restored(site: Site) -> None:
 
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
     assert "Course restore: the database has lost public.restaurant_pendingrestaurant" in refused.text
-    moment = re.search(r"key_rotation_restore_acknowledge=(\S+Z)", refused.text)[1]
-    done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
+    done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={acknowledged(refused)}")
     assert done.code == 0, done.text
+    assert site.read_all() == plain
+
+    site.sql("DROP TABLE restaurant_pendingrestaurant CASCADE")
+    again = site.play("restore", *SPRING)
+    assert (again.code != 0, again.error()) == (True, "E_RESTORE_AGAIN"), again.text
+    assert "has lost public.restaurant_pendingrestaurant after this backup had been restored" in again.text
+    assert site.play("restore", *SPRING, "-e", "key_rotation_restore_drop=true").code == 0
+    refused = site.play("restore", *SPRING)
+    done = site.play("restore", *SPRING, "-e", f"key_rotation_restore_acknowledge={acknowledged(refused)}")
+    assert done.code == 0, done.text
+    assert site.read_all() == plain
+
+
+@pytest.fixture
+def second(site: Site) -> Iterator[str]:
+    """A second database of the application with the same rows; its name."""
+    name = f"second_{os.getpid()}"  # short: names are cut at 63 bytes
+    with site.admin() as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{site.database}"')
+    settings = site.project / "food_ordering/settings.py"
+    settings.write_text(
+        settings.read_text() + f'\nDATABASES["second"] = {{**DATABASES["default"], "NAME": "{name}"}}\n'
+    )
+    yield name
+    with site.admin() as admin:
+        admin.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"%{name}",))
+        for (left,) in admin.fetchall():
+            admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
+
+
+def test_of_several_databases_the_one_in_ruins_is_restored_on_the_host_that_has_the_backups(
+    site: Site, second: str, tmp_path: Path
+) -> None:
+    first, plain, down, stopped = site.database, site.read_all(), tmp_path / "down", tmp_path / "stopped"
+    commands = {"stop": f"touch {down} {stopped}", "start": f"rm {down}", "status": f"test ! -e {down}"}
+    site.write_inventory(
+        key_rotation_backup_host="keeper",
+        key_rotation_services=[{"name": "gunicorn", **{name: ["sh", "-c", words] for name, words in commands.items()}}],
+    )
+    inventory = json.loads(site.inventory.read_text())
+    inventory["database"] = {"hosts": {"keeper": {"ansible_connection": "local"}}}
+    site.inventory.write_text(json.dumps(inventory))
+    rotated = site.play("rotate", *SPRING)
+    assert rotated.code == 0, rotated.text
+    site.database = second
+    site.sql("DROP TABLE restaurant_pendingrestaurant CASCADE")
+    stopped.unlink()
+
+    refused = site.play("rollback")
+
+    assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
+    assert "Course restore: the database has lost public.restaurant_pendingrestaurant of second" in refused.text
+    assert "key_rotation_restore_alias=second -e key_rotation_restore_acknowledge=" in " ".join(refused.text.split())
+    assert not stopped.exists(), "nothing is stopped before the loss is acknowledged"
+    assert "app -> keeper" in refused.text
+    done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={acknowledged(refused)}")
+    assert done.code == 0, done.text
+    assert stopped.exists()
+    assert site.sql("SELECT count(*) FROM restaurant_pendingrestaurant") == [(3,)]
+    with site.admin() as admin:
+        admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'before_spring_%'")
+        assert admin.fetchall() == [(f"before_spring_{second}",)]
+    site.database = first
     assert site.read_all() == plain
