@@ -8,7 +8,7 @@ from typing import Any
 
 from ..module_utils.errors import RotationError
 from ..module_utils.module import ENV_FILE_OPTIONS
-from ..module_utils.stores.history import History
+from ..module_utils.stores.history import ROLLED_BACK, History
 from ..plugin_utils.action import RotationAction
 
 
@@ -43,14 +43,23 @@ class ActionModule(RotationAction):
 def _refuse_other_rotation(history: History, stage: str, rotation_id: str) -> None:
     """A rotation sets the version that it made, or for its rollback the one before: never another rotation's.
 
-    Only the last rotation has versions with stages, so that its name is all there is to ask for.
+    Only the last rotation has versions with stages, so that its name is all there is to ask for; once it was rolled
+    back, what is current is what it takes back to.
     """
     version, last = history.stage(stage), history.last.rotation_id
+    newest = history.versions[-1]
+    if newest.outcome == ROLLED_BACK and (rotation_id, stage) == (newest.rotation_id, "current"):
+        return
     back = "previous" if "pending" not in history.stages else "current"
     if rotation_id != last or (version.rotation_id != last and stage != back):
+        advice = f"Name the last rotation, {last}, and its pending, current or previous version."
+        if newest.outcome == ROLLED_BACK:
+            advice = f"Name the last rotation, {newest.rotation_id}, and the current version."
+        elif history.last.origin == "adopted":
+            advice = "No rotation was made yet: run the rotate playbook."
         raise RotationError(
             "E_OPTION",
             name="rotation_id",
             found=f"is {rotation_id}, and the {stage} version is neither its own nor the one that it takes back to",
-            advice=f"Name the last rotation, {last}, and its pending, current or previous version.",
+            advice=advice,
         )

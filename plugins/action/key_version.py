@@ -35,6 +35,7 @@ WOULD = {
     "destroyed": "destroy the values of the version {key_id} in {store}",
 }
 
+SEALED = ("adopted", "destroyed")
 UNMADE = "(made by a real run)"  # the key id that a dry run has not got
 
 
@@ -59,11 +60,15 @@ class ActionModule(RotationAction):
         return steps[options["state"]](options)
 
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
-        """The destruction of a version is the end of a record, and sealed as the end of a rotation is."""
+        """The destruction of a version is the end of a record, and sealed as the end of a rotation is.
+
+        The first version is the beginning of a store: from there on there is a key to sign with.
+        """
         result = super()._recorded(args)
-        if args["state"] == "destroyed" and result["changed"] and not self._task.check_mode:
+        if args["state"] in SEALED and result.get("changed") and not self._task.check_mode:
             record, store = self.record(args), self.store(args)
-            record.append("retire", "done", key_id=result["key_id"], **follows(store))
+            if args["state"] == "destroyed":
+                record.append("retire", "done", key_id=result["key_id"], **follows(store))
             seal(record, store)
         return result
 
@@ -293,6 +298,10 @@ def _refuse_another_request(made: Mapping[str, str], supplied: Mapping[str, str]
     if set(made) != {key["name"] for key in options["keys"]}:
         found = f"lists other keys than those that rotation {options['rotation_id']} made"
         raise RotationError("E_OPTION", name="key_rotation_keys", found=found, advice=advice)
+    for key in options["keys"]:
+        if key["name"] not in supplied and not keygen.fits(key, made[key["name"]].split(",")[0]):
+            found = f"asks for another {key['name']} than rotation {options['rotation_id']} made: its type differs"
+            raise RotationError("E_OPTION", name="key_rotation_keys", found=found, advice=advice)
     if any(made[name].split(",")[0] != value for name, value in supplied.items()):
         found = f"has other values than the version of rotation {options['rotation_id']}"
         raise RotationError("E_OPTION", name="values_file", found=found, advice=advice)

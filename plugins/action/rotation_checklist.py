@@ -62,18 +62,29 @@ class ActionModule(RotationAction):
             census=first.get("checklist_census", {}),
             plan=first.get("__checklist_plan", {}),
             backup=first.get("__checklist_backup", {}),
+            kept=first.get("__checklist_kept", {}).get("backups") or [],
             lease=first.get("__checklist_lease", {}),
             df=first.get("__checklist_database", {}).get("stdout_lines") or [],
-            options={**options, "store_unwritable": self._unwritable(options), "resumed": self._resumed()},
+            options={
+                **options,
+                "store_unwritable": self._unwritable(options),
+                "resumed": self._resumed(),
+                "approved": self._approved(options),
+            },
             now=datetime.datetime.now(datetime.timezone.utc),
             collection=tool()["collection"],
-            rehearsals=rehearsals(self._rehearsal_records(options)),
+            rehearsals=rehearsals(self._rehearsal_records(options)) if options["environment"] == "production" else [],
             versions={"ansible-core": ansible_version},
         )
 
     def _resumed(self) -> bool:
         opened: dict[str, Any] = self.variables.get("record_opened", {})
         return bool(opened.get("resumed"))
+
+    def _approved(self, options: dict[str, Any]) -> str:
+        """The hash of the plan with whose approval this rotation began; empty where none was asked for."""
+        approvals = [event["approval"] for event in self.record(options).events() if event.get("approval")]
+        return str(approvals[-1]["plan_hash"]) if approvals else ""
 
     def _unwritable(self, options: dict[str, Any]) -> str | None:
         """Why the store cannot be written. What stands against reading it is told of the keys."""
@@ -100,13 +111,16 @@ class ActionModule(RotationAction):
 
 
 def rehearsals(folder: str) -> list[dict[str, Any]]:
-    """Each completed rotation in staging of these records, by what its last checklist says."""
+    """Each completed rotation in staging of these records, by what its last checklist says. A damaged one is none."""
     found = []
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*", FILE_NAME))):
-        events = Record(folder, os.path.basename(os.path.dirname(path))).events()
+        try:
+            events = Record(folder, os.path.basename(os.path.dirname(path))).events()
+        except RotationError:
+            continue
         done = [event for event in events if event["phase"] == "done"]
         lists = [
-            event for event in done if event["event"] == "rotation_checklist" and event["environment"] == "staging"
+            event for event in done if event["event"] == "rotation_checklist" and event.get("environment") == "staging"
         ]
         closed = [event for event in done if event["event"] in ("rotate", "rollback")]
         if lists and closed and closed[-1]["event"] == "rotate":

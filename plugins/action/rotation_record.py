@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import secrets
 from dataclasses import asdict
@@ -56,6 +57,7 @@ class ActionModule(RotationAction):
         done = state == COMPLETED
         if not done:
             about = {name: options[name] for name in ("environment", "reason", "authorization") if options[name]}
+            about = json.loads(json.dumps(about, default=str))  # YAML knows dates, which a line of JSON does not
             about |= {name: course[name] for name in ("course", "reason", "destination")} if course else {}
             if self._task.check_mode:
                 lease.refuse_other(os.getppid())
@@ -82,6 +84,7 @@ class ActionModule(RotationAction):
                 self._tell(record, notification.STARTED, options)
                 if history.versions and goes_on_here(record, store):
                     seal(record, store)
+                self._page(record)  # one of an earlier run tells how that ended
             display.display(
                 f"{summary.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})"
             )
@@ -101,12 +104,12 @@ class ActionModule(RotationAction):
         if options["environment"] == "production" and missing:
             raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=options["environment"])
         if not options["require_approval"]:
-            return {}
+            return {"require_approval": False}
         path = expand(options["plan"] or os.path.join(state_folder(self.variables, self._loader), "plan.yml"))
         signers = expand(options["allowed_signers"]) if options["allowed_signers"] else None
         approved = approval.verified(path, signers, options["operator"], options["approval_max_hours"])
         self._refuse_used(approved, history, options)
-        return {"approval": asdict(approved)}
+        return {"approval": asdict(approved), "require_approval": True}
 
     def _refuse_used(self, approved: approval.Approval, history: History, options: dict[str, Any]) -> None:
         """Raise E_APPROVAL_USED where a rotation that was completed or rolled back began with this approval."""
@@ -150,6 +153,7 @@ class ActionModule(RotationAction):
         failed_task = options["failed_task"]
         about = {"failed_task": failed_task} if failed_task else {}
         record.append(direction, "done", versions=_versions(store.load()), **follows(store), **about)
+        self._sealed(record, store)  # before anything that may take long, or be interrupted
         self._tell(record, notification.COMPLETED if completed else notification.ROLLED_BACK, options)
         self._sealed(record, store)
         page = self._page(record)
@@ -173,8 +177,11 @@ class ActionModule(RotationAction):
             return {"changed": False, "record": record.path}
         about = {"failed_task": options["failed_task"], "error": options["error"] or None}
         record.append(begun[-1]["event"], "failed", versions=_versions(history), **follows(store), **about)
+        ours = history.versions and goes_on_here(record, store)
+        if ours:
+            self._sealed(record, store)
         self._tell(record, notification.FAILED, options)
-        if history.versions and goes_on_here(record, store):
+        if ours:
             self._sealed(record, store)
         page = self._page(record)
         display.display(f"  report     {page}" if page else "")
@@ -200,9 +207,8 @@ class ActionModule(RotationAction):
         folder = self._records(options)
         asked = options["rotation_id"]
         records = [Record(folder, name) for name in ([checked(asked)] if asked else record_check.names(folder))]
-        for record in records:
-            if not record.events():
-                raise RotationError("E_NO_RECORD", path=record.path)
+        if asked and not records[0].events():
+            raise RotationError("E_NO_RECORD", path=records[0].path)
         if self._task.check_mode:
             return {"changed": False}
         pages = [report.write(record) for record in records if asked or report.tells(record)]

@@ -72,7 +72,7 @@ options:
         type: str
         default: token_urlsafe
       bytes:
-        description: Random bytes of a V(token_urlsafe) (else 64) or V(hex) (else 32), 32 to 512.
+        description: Random bytes of a V(token_urlsafe) (38 to 512, else 64) or V(hex) (32 to 512, else 32).
         type: int
       keep:
         description:
@@ -133,7 +133,7 @@ options:
         type: str
         default: token_urlsafe
       bytes:
-        description: Random bytes of a V(token_urlsafe) (else 64) or V(hex) (else 32), 32 to 512.
+        description: Random bytes of a V(token_urlsafe) (38 to 512, else 64) or V(hex) (32 to 512, else 32).
         type: int
       keep:
         description:

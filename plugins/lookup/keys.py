@@ -69,14 +69,19 @@ from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils.errors import RotationError, internal
-from ..plugin_utils.key_store import open_store, set_options
+from ..plugin_utils.key_store import open_store, refuse_unknown, set_options
+
+
+def flattened(terms: list[Any]) -> list[Any]:
+    """The terms, those of lists among them one by one."""
+    return [one for term in terms for one in (flattened(term) if isinstance(term, list) else [term])]
 
 
 class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         failure: RotationError | None = None
         try:
-            return self._read([str(term) for term in terms], kwargs, variables or {})
+            return self._read([str(term) for term in flattened(terms)], kwargs, variables or {})
         except RotationError as exc:
             failure = exc
         except AnsibleError:  # a variable that is not defined must stay one
@@ -86,6 +91,7 @@ class LookupModule(LookupBase):
         raise AnsibleError(str(failure))
 
     def _read(self, names: list[str], given: Mapping[str, Any], variables: Mapping[str, Any]) -> list[Any]:
+        refuse_unknown(given)
         set_options(self, given, variables, self._loader)
         own = {name: value for name, value in given.items() if name not in ("stage", "store")}
         store = open_store({**self.get_option("store"), **own}, variables, self._loader)

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 
 SUFFIX = ".tmp"
+ACL = "system.posix_acl_access"
 OF_THE_CONTENT = ("security.ima", "security.evm")  # the kernel's own digests: those of the old bytes are wrong
 
 
@@ -88,12 +89,20 @@ def _copy_attributes(path: str, descriptor: int, mode: int, most: int) -> None:
         return
     if stat.S_ISLNK(old.st_mode):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+    new = os.fstat(descriptor)  # a folder with the set-group-ID bit gives its group
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
         os.fchown(descriptor, old.st_uid, old.st_gid)
-    for attribute in os.listxattr(path, follow_symlinks=False) if hasattr(os, "listxattr") else ():
-        if attribute not in OF_THE_CONTENT:
-            os.setxattr(descriptor, attribute, os.getxattr(path, attribute, follow_symlinks=False))
+    if hasattr(os, "listxattr"):
+        _copy_extended_attributes(path, descriptor)
     os.fchmod(descriptor, stat.S_IMODE(old.st_mode) & most)  # last: it is the mask of an ACL too
+
+
+def _copy_extended_attributes(path: str, descriptor: int) -> None:
+    kept = [name for name in os.listxattr(path, follow_symlinks=False) if name not in OF_THE_CONTENT]
+    if ACL in os.listxattr(descriptor) and ACL not in kept:  # by the default ACL of the folder (acl(5))
+        os.removexattr(descriptor, ACL)
+    for name in kept:
+        os.setxattr(descriptor, name, os.getxattr(path, name, follow_symlinks=False))
 
 
 def sync_folder(folder: str) -> None:

@@ -18,9 +18,11 @@ from .errors import RotationError
 
 NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
-_ERRORS = re.compile(r"(\d+)\s+(?:errors?|failures?|invalid)\b", re.IGNORECASE)
-_FAILED = re.compile(r"\bFAIL(?:ED|URE)?\b")
-_SHARE = re.compile(r"(\d+)/(\d+) records? passed")
+_WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable)"
+_ERRORS = re.compile(rf"(\d+)\s+(?:\w+\s+)?{_WRONG}\b|\b{_WRONG}(?:\s+\w+)?\s*[:=]\s*(\d+)", re.IGNORECASE)
+_FAILED = re.compile(r"\b(?:FAIL(?:ED|URE)?|ERROR|could not (?:be )?decrypt(?:ed)?)\b")
+# Errors are counted by field and taken from the records: it may be less than nothing (facts/django-encryption.md).
+_SHARE = re.compile(r"(-?\d+)\s*(?:/|of|out of)\s*(\d+)\s+(?:\w+\s+)?(?:passed|ok|valid|decrypted)\b", re.IGNORECASE)
 
 
 def check() -> dict[str, int]:
@@ -42,7 +44,7 @@ def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
     """What is kept of that command's exit code and output."""
     return {
         "exit code": rc,
-        "errors": sum(map(int, _ERRORS.findall(text))),
+        "errors": sum(int(before or after) for before, after in _ERRORS.findall(text)),
         "words of failure": len(_FAILED.findall(text)),
         "records not passed": sum(max(int(total) - int(passed), 0) for passed, total in _SHARE.findall(text)),
     }

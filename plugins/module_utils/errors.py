@@ -218,7 +218,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_STORE_LOGIN": (
         "{server} does not take the credentials of the method {method}: they are wrong, expired or revoked",
-        "Log in anew, or correct the credentials in key_rotation_store, then run the same command again.",
+        "Log in anew, or correct credentials, auth_mount, role or namespace in key_rotation_store, then run the same "
+        "command again.",
     ),
     "E_STORE_DENIED": (
         "the credentials for the key store may not do {place}",
@@ -235,6 +236,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_STORE_MISSING": (
         "there is no secret {path}",
         "Make it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile.",
+    ),
+    "E_STORE_FULL": (
+        "the secret {path} has no room for another version: AWS gives all of them together 20 labels",
+        "Destroy versions that nothing needs any more: the retire playbook says which those are.",
     ),
     "E_STORE_FOREIGN": (
         "the secret {path} holds a version that is not of this collection ({labels})",
@@ -366,8 +371,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Start PostgreSQL again, then run the same command again.",
     ),
     "E_DB_BUSY": (
-        "{table}: {rows} rows stayed locked by other transactions through {passes} passes",
-        "See who holds them in pg_stat_activity, then run the same command again.",
+        "{table}: {rows} rows are locked by other transactions, and stayed so",
+        "See who holds them (SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start), then "
+        "run the same command again.",
     ),
     "E_DB_UNSETTLED": (
         "{table}: rows are still being written under the old keys after {passes} passes",

@@ -34,7 +34,8 @@ TYPES: dict[str, Callable[[int], str]] = {
 BYTES = {"token_urlsafe": 64, "hex": 32}
 BITS = {"fernet": 256, "django_secret_key": 274}  # of the types that have none
 RNG = "os.urandom"  # which secrets draws from too
-LEAST_BYTES, MOST_BYTES = 32, 512
+# Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
+LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
 DEFAULT_KEYS = (
     {"name": "SECRET_KEY", "type": "token_urlsafe"},
     {"name": "ENCRYPTION_SALT", "type": "token_urlsafe"},
@@ -69,8 +70,8 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
             raise RotationError("E_KEY_TYPE", name=key["name"], type=kind, known=", ".join(TYPES))
         if size is not None and kind not in BYTES:
             raise RotationError("E_KEY_SPEC", index=index, found=f"has bytes, and the type {kind} has no choice")
-        if size is not None and not LEAST_BYTES <= size <= MOST_BYTES:
-            raise RotationError("E_KEY_SPEC", index=index, found=f"has not {LEAST_BYTES} to {MOST_BYTES} bytes")
+        if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
+            raise RotationError("E_KEY_SPEC", index=index, found=f"has not {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
         if (key.get("keep") or 0) < 0:
             raise RotationError("E_KEY_SPEC", index=index, found="has a negative keep")
         place = key.get("destination")
@@ -133,6 +134,11 @@ def check_supplied(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str
             raise RotationError("E_KEY_WEAK", name=name, path=path, found="is that of another key too")
         if len(set(value)) < LEAST_UNIQUE:
             raise RotationError("E_KEY_WEAK", name=name, path=path, found="has fewer than 5 different characters")
+
+
+def fits(key: Mapping[str, Any], value: str) -> bool:
+    """Whether a value is one of this key's type, where that can be seen of it."""
+    return all(re.fullmatch(pattern, value) for pattern, _ in DEMANDS.get(_type(key), ()))
 
 
 def _type(key: Mapping[str, Any]) -> str:

@@ -216,7 +216,6 @@ COMMANDS_OPTIONS: dict[str, Any] = {
 FACTS_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
-    "backup_dir": {"type": "path", "required": True},
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
 }
 CHECKLIST_OPTIONS: dict[str, Any] = {

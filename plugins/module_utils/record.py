@@ -10,9 +10,9 @@ It holds names, counts, paths and key ids; never a key, a plaintext or a value o
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
+import pwd
 import socket
 import time
 from typing import Any
@@ -67,16 +67,18 @@ class Record:
     def _append(self, line: bytes) -> None:
         """The whole line, or none of it. What a run that was killed left of a line is cut off first."""
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "r+b") as handle:
+        with os.fdopen(descriptor, "r+b", buffering=0) as handle:  # a buffer would write its rest when it is closed
             end = handle.read().rfind(b"\n") + 1
             try:
                 handle.truncate(end)
                 handle.seek(end)
-                handle.write(line)
-                handle.flush()
+                left = memoryview(line)
+                while left:
+                    left = left[handle.write(left) :]
                 os.fsync(handle.fileno())
             except OSError:
-                os.truncate(self.path, end)
+                handle.truncate(end)
+                os.fsync(handle.fileno())
                 raise
 
     def refuse_full(self) -> None:
@@ -127,7 +129,7 @@ def _origin() -> dict[str, Any]:
     about = {
         "time": now(),
         "monotonic_ns": time.monotonic_ns(),
-        "actor": getpass.getuser(),
+        "actor": _user(),
         "actor_uid": os.getuid(),
         "login_uid": _login_uid(),
         "sudo_user": os.environ.get("SUDO_USER"),
@@ -135,6 +137,14 @@ def _origin() -> dict[str, Any]:
         "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,
     }
     return {name: value for name, value in about.items() if value is not None}
+
+
+def _user() -> str:
+    """Whose process this is, which no variable of the environment changes."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _login_uid() -> int | None:

@@ -21,9 +21,21 @@ from . import chain, sshsig
 from .chain import Head, Problem
 from .errors import RotationError
 from .record import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
+from .rotation_id import is_plain
 
 # By kind of problem, for `python -m`; 2 is argparse's own.
 ENDS = ("rotate", "rollback", "retire")
+RUNS = ("rotate", "rollback")
+# What belongs into a run of these alone, and is told in its report.
+STEPS = (
+    "rotation_checklist",
+    "postgresql_backup",
+    "django_census",
+    "django_reencrypt",
+    "django_repair",
+    "env_file",
+    "monitoring_probe",
+)
 EXIT_CODES = {"edited": 1, "reordered": 3, "cut": 4, "rewritten": 5, "signature": 6, "unreadable": 7}
 
 
@@ -63,11 +75,18 @@ def check(folder: str, *, anchor: str | None, key: str | None, only: str | None 
         where = next(where for head, where in kept if head.rotation_id == rotation_id)
         problem = Problem("cut", f"its record is not in {folder}, and {where} has seen it")
         checked.append(Checked(rotation_id, os.path.join(folder, rotation_id, FILE_NAME), 0, True, 0, [problem]))
+    for name in set(_folders(folder)) - set(names(folder)):
+        problem = Problem("unreadable", f"the folder {name} is not named as a rotation is")
+        checked.append(Checked(name, os.path.join(folder, name, FILE_NAME), 0, True, 0, [problem]))
     return [each for each in checked if only in (None, each.rotation_id)]
 
 
 def names(folder: str) -> list[str]:
     """The rotations that have a record in ``folder``. Raises E_RECORD_WRITE."""
+    return [name for name in _folders(folder) if is_plain(name)]
+
+
+def _folders(folder: str) -> list[str]:
     try:
         found = sorted(os.listdir(folder))
     except FileNotFoundError:
@@ -124,14 +143,21 @@ def _signature(armoured: str, text: bytes) -> tuple[int, str | None]:
 
 
 def _unsigned_ends(text: bytes, signed: int) -> Iterator[Problem]:
-    """How a run ended is signed in the same step that writes it: a line that says so without was added by another."""
-    for number, line in enumerate(text.splitlines()[signed:], signed + 1):
+    """How a run ended is signed in the same step that writes it: a line that says so without was added by another. So
+    was a step of a rotation after the end of the last run, and before the beginning of another."""
+    ended = False
+    for number, line in enumerate(text.splitlines(), 1):
         with contextlib.suppress(ValueError, AttributeError, RecursionError):  # what is no event is told by the chain
             event = json.loads(line)
-            if event.get("event") in ENDS and event.get("phase") == "done":
-                yield Problem(
-                    "signature", f"line {number} says that the {event['event']} is done, and nobody signed it"
-                )
+            name, phase = event.get("event"), event.get("phase")
+            if name in RUNS:
+                ended = phase != "intent"
+            if number <= signed:
+                continue
+            if name in ENDS and phase == "done":
+                yield Problem("signature", f"line {number} says that the {name} is done, and nobody signed it")
+            elif ended and name in STEPS:
+                yield Problem("signature", f"line {number}, {name}, was added after the end of the run")
 
 
 def _signer(record: Record) -> str:
@@ -161,6 +187,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--anchor", help="the newest head, 'ROTATION_ID SEQ HASH', from the store or from syslog")
     parser.add_argument("--key", help="the public key, 'ssh-ed25519 AAAA...'; without it, the one beside each record")
     asked = parser.parse_args(argv)
+    if not sshsig.usable():
+        print(f"{sys.executable} has no package cryptography, which signatures need.", file=sys.stderr)
+        return EXIT_CODES["unreadable"]
     try:
         checked = check(asked.folder, anchor=asked.anchor, key=asked.key, only=asked.rotation_id)
     except ValueError:

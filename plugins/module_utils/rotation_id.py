@@ -11,9 +11,14 @@ from .errors import RotationError
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
+def is_plain(rotation_id: str) -> bool:
+    """Whether this may be the id of a rotation."""
+    return _PLAIN.fullmatch(rotation_id) is not None
+
+
 def checked(rotation_id: object) -> str:
     """``rotation_id`` as text. Raises E_OPTION unless it is one plain name."""
-    if rotation_id is None or not _PLAIN.fullmatch(str(rotation_id)):
+    if rotation_id is None or not is_plain(str(rotation_id)):
         raise RotationError(
             "E_OPTION",
             name="the rotation id (key_rotation_id)",

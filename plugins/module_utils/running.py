@@ -38,6 +38,7 @@ class Switch:
     accept_hidden: bool = False  # whether one that has overwritten its environment may pass
     files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
     to_come: bool = False
+    exports: bool = False  # whether what starts a process reads the file into its environment
 
     def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
         """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
@@ -72,7 +73,8 @@ class Switch:
 
     def _stale(self, process: Process, started: float, exported: dict[str, str], hidden: bool) -> tuple[str, str]:
         """Why it is stale, and what to type; nothing where it is not."""
-        wrong = [name for name, value in exported.items() if self.to_come or value != self.keys.values[name]]
+        before = self.to_come and not self.exports  # any value would win, also that which the file has now
+        wrong = [name for name, value in exported.items() if before or value != self.keys.values[name]]
         if wrong:
             names = ", ".join(wrong)
             take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"

@@ -25,6 +25,11 @@ HASH = b"sha512"
 BEGIN, END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 
 
+def usable() -> bool:
+    """Whether this Python has the package cryptography."""
+    return "Ed25519PublicKey" in globals()
+
+
 def new_key() -> str:
     """A new private key, its seed in base64."""
     return base64.b64encode(secrets.token_bytes(32)).decode("ascii")

@@ -12,10 +12,6 @@ description:
   - Collects what M(tetech.key_rotation.rotation_checklist) judges, through the application's own connection, its
     settings and proc(5). Nothing is written but a temporary table, in a transaction that is rolled back.
 options:
-  backup_dir:
-    description: Folder whose manifests are looked at for earlier backups and their proofs.
-    type: path
-    required: true
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key.
     type: list
@@ -32,7 +28,6 @@ EXAMPLES = r"""
   tetech.key_rotation.checklist_facts:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
-    backup_dir: /var/backups/food_ordering
   vars:
     ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
 """
@@ -40,8 +35,8 @@ EXAMPLES = r"""
 RETURN = r"""
 facts:
   description: The host's C(clock) and C(versions), the C(databases), the C(sessions) of the application's role with the
-    C(process) of this host that holds each where that is seen, pending C(migrations), the C(speed), the users of
-    C(secret_key), and the C(backups).
+    C(process) of this host that holds each where that is seen, pending C(migrations), the C(speed), and the users
+    of C(secret_key).
   type: dict
   returned: success
 """
@@ -57,7 +52,7 @@ from ..module_utils.module import FACTS_OPTIONS, run
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Everything at once. Raises what opening the application raises."""
-    from ..module_utils import backup, processes
+    from ..module_utils import processes
     from ..module_utils.engine import facts, project, rotation, sessions
     from ..module_utils.request import request_of
 
@@ -76,14 +71,6 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             "versions": project.versions(),
             "cores": os.cpu_count() or 1,
         }
-    found["backups"] = [
-        {
-            "rotation_id": manifest["rotation_id"],
-            "time": manifest.get("snapshot", {}).get("time") or manifest.get("time"),
-            "proof": (manifest.get("proof") or {}).get("kind"),
-        }
-        for _, manifest in backup.manifests(params["backup_dir"])
-    ]
     found["clock"] = time.time()
     return {"changed": False, "facts": found}
 

@@ -111,7 +111,7 @@ options:
   metrics_file:
     description:
       - A file on the host for the textfile collector of Prometheus' node_exporter, with the numbers of the progress.
-      - Its name ends with C(.prom).
+      - Its name ends with C(.prom). The same numbers are beside it as JSON, in a file that ends with C(.json).
     type: path
   progress:
     description: Filled in by the action plugin, the file from which it shows the progress. Not for playbooks.

@@ -135,6 +135,7 @@ OPTIONS: dict[str, Any] = {**PROCESS_KEYS_OPTIONS, "expected": {"type": "str", "
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
     from ..module_utils import key_files, processes
+    from ..module_utils.dialects import DIALECTS
     from ..module_utils.engine.keysets import KeySet
     from ..module_utils.running import Switch
 
@@ -145,7 +146,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         raise RotationError("E_ENV_NOT_SWITCHED", path=path, found=keys.key_id, expected=params["expected"])
     at = max(os.stat(place).st_ctime for place in key_files.paths(path, params["keys"]))
     accept_hidden = params["hidden_environment"] == "accept"
-    switch = Switch(path, at, keys, accept_hidden, key_files.files(params["keys"]), to_come)
+    exports = not DIALECTS[params["dialect"]].read_by_application
+    switch = Switch(path, at, keys, accept_hidden, key_files.files(params["keys"]), to_come, exports)
     there = processes.snapshot()
     asked = _asked(params, there)
     judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}

@@ -13,6 +13,7 @@ import getpass
 import os
 import pwd
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -113,15 +114,24 @@ def _refuse_other_signer(path: str, approval: Approval, signers: str | None) -> 
     if not os.path.isfile(f"{path}.sig"):
         advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {path}"
         raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice)
-    argv = ["ssh-keygen", "-Y", "verify", "-f", signers, "-I", approval.principal, "-n", NAMESPACE, "-s", f"{path}.sig"]
+    argv = ["ssh-keygen", "-Y", "verify", "-I", approval.principal, "-n", NAMESPACE, "-s", f"{path}.sig"]
     try:
-        with open(path, "rb") as text:
-            said = subprocess.run(argv, stdin=text, capture_output=True, check=False, timeout=60)
+        with open(path, "rb") as text, tempfile.NamedTemporaryFile("w") as own:
+            own.writelines(_lines_of(approval.principal, signers))
+            own.flush()
+            said = subprocess.run([*argv, "-f", own.name], stdin=text, capture_output=True, check=False, timeout=60)
     except FileNotFoundError:
         advice = "Install OpenSSH's client programs on the control node."
         raise RotationError("E_APPROVAL_MISSING", what="there is no ssh-keygen here", advice=advice) from None
     if said.returncode != 0:
         raise RotationError("E_APPROVAL_SIGNER", path=path, principal=approval.principal, signers=signers)
+
+
+def _lines_of(principal: str, signers: str) -> list[str]:
+    """The lines of a file of allowed signers that name this one person alone: with a pattern, or with several names,
+    the one who signs could choose who that is."""
+    with open(signers, encoding="utf-8", errors="replace") as handle:
+        return [line for line in handle if line.split(" ", 1)[0].casefold() == principal.casefold()]
 
 
 def _refuse_own(approval: Approval, operator: str | None) -> None:

@@ -49,10 +49,12 @@ DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 
 
 def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> Store:
-    """The store that ``key_rotation_store`` describes; what it leaves out comes from variables, environment and ini.
+    """The store of these options, or else of the variable ``key_rotation_store``; what that leaves out comes from
+    variables, environment and ini.
 
     Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
+    options = options or _of_variables(variables, loader)
     asked = _asked(options, variables, loader)
     kind = asked["type"]
     if kind not in OPTIONS:
@@ -80,6 +82,21 @@ def _server(kind: str) -> Callable[[Mapping[str, Any], str], Store]:
     from ..module_utils.stores.aws_secrets_manager import SecretsManager
 
     return SecretsManager
+
+
+def refuse_unknown(given: Mapping[str, Any]) -> None:
+    """Raise E_OPTION for an argument that the lookup does not have."""
+    known = ["stage", "store", "type", *dict.fromkeys(name for names in OPTIONS.values() for name in names)]
+    for name in given:
+        if name not in known:
+            advice = f"Use {', '.join(known)}."
+            raise RotationError("E_OPTION", name=name, found="is no option of the lookup", advice=advice)
+
+
+def _of_variables(variables: Mapping[str, Any], loader: DataLoader) -> Mapping[str, Any]:
+    lookup = lookup_loader.get(LOOKUP, loader=loader)
+    set_options(lookup, {}, variables, loader)
+    return dict(lookup.get_option("store") or {})
 
 
 def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:

@@ -48,10 +48,17 @@ def check(channels: Any) -> Sequence[Mapping[str, Any]]:
     if not isinstance(channels, (list, tuple)):
         raise RotationError("E_NOTIFY", index=0, found="it is no list")
     for index, channel in enumerate(channels, 1):
-        found = next(_mistakes(channel), None)
+        found = next(_mistakes(_named(channel)), None)
         if found:
             raise RotationError("E_NOTIFY", index=index, found=found)
     return channels
+
+
+def _named(channel: Any) -> Any:
+    """A channel as it was written: YAML 1.1 takes the name ``on`` for true."""
+    if not isinstance(channel, Mapping):
+        return channel
+    return {"on" if name is True else name: value for name, value in channel.items()}
 
 
 def _mistakes(channel: Any) -> Iterator[str]:
@@ -72,17 +79,20 @@ def _mistakes(channel: Any) -> Iterator[str]:
 
 def tell(channels: Sequence[Mapping[str, Any]], moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it."""
-    for channel in channels:
+    for channel in map(_named, channels):
         if moment not in channel.get("on", MOMENTS):
             continue
         result = {"channel": channel["type"], "about": moment}
         try:
-            result["channel"] = _place(channel)
-            text = _text(channel, moment, told)
-            _in_time(functools.partial(SENDERS[channel["type"]], channel, moment, told, text))
+            _in_time(functools.partial(_send, channel, moment, told, result))
         except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
             result["found"] = _reason(exc)
         yield result
+
+
+def _send(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], result: dict[str, Any]) -> None:
+    result["channel"] = _place(channel)
+    SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
 
 
 def _in_time(send: Callable[[], None]) -> None:
@@ -160,7 +170,8 @@ def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], tex
             if security == "none" and host not in LOOPBACK:
                 raise ssl.SSLError("a password is not sent in clear")
             server.login(str(channel["user"]), _secret(channel, "password"))
-        server.send_message(message)
+        if server.send_message(message):
+            raise smtplib.SMTPRecipientsRefused({})  # some of them; it raises by itself where all are
 
 
 def _slack(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:

@@ -230,18 +230,13 @@ def _placed(step: dict[str, Any], first: Event, total: float) -> dict[str, Any]:
 
 
 def _targets(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Each column before the first re-encryption, and as the last census since has proved it."""
-    started = next(
-        (index for index, event in enumerate(events) if event.get("event") == "django_reencrypt"), len(events)
-    )
+    """Each column before the first re-encryption, and as the proof after the last one has found it."""
     counted = [event for event in events if _counts(event)]
     if not counted:
         return []
     first = counted[0]
     rewriting = [event for event in counted if event["event"] == "django_reencrypt"]
-    proof: Event = next(
-        (event for event in reversed(events[started:]) if _counts(event) and event not in rewriting), {}
-    )
+    proof = _proof(events)
     before, after = ({**_stages_at(events, event), **(event.get("key_ids") or {})} for event in (first, proof))
     found = {_column(target): target for target in proof.get("targets", ())}
     return [
@@ -261,6 +256,20 @@ def _targets(events: Sequence[Event]) -> list[dict[str, Any]]:
         }
         for target in first["targets"]
     ]
+
+
+def _proof(events: Sequence[Event]) -> Event:
+    """The census that proved what the last re-encryption has written; nothing where that failed, or none came since."""
+    started = [index for index, event in enumerate(events) if event.get("event") == "django_reencrypt"]
+    since = events[started[-1] :] if started else []
+    tried = [event for event in since if event.get("event") == "django_census" and _asks_for_proof(event)]
+    last: Event = next((event for event in reversed(tried) if not _is_intent(event)), {})
+    return last if _counts(last) else {}
+
+
+def _asks_for_proof(event: Event) -> bool:
+    asked = event.get("asked")
+    return isinstance(asked, Mapping) and bool(asked.get("expect_stage"))
 
 
 def _same(proof: Event, rewriting: Sequence[Event], target: Mapping[str, Any]) -> bool:
@@ -405,6 +414,9 @@ def _warnings(events: Sequence[Event]) -> list[str]:
 
 def _failure(events: Sequence[Event]) -> dict[str, Any]:
     """The error of the catalogue at which the newest run that failed has stopped."""
+    if _status(events) == COMPLETED:  # what an earlier run failed at was mended
+        started = [index for index, event in enumerate(events) if _is(event, "rotate", "intent")]
+        events = events[started[-1] :] if started else events
     failed = [event for event in events if event.get("phase") == "failed" and event.get("event") != "notification"]
     return next((dict(event["error"]) for event in reversed(failed) if event.get("error")), {})
 

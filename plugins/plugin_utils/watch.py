@@ -73,8 +73,14 @@ class Watch(contextlib.AbstractContextManager[None]):
             display.display(line)
 
 
+# By these a terminal is told that nobody sits at it: CI systems, ansible-runner (AWX) and dumb ones.
+UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")
+
+
 def _on_terminal() -> bool:
-    """Whether ansible-playbook, our parent, writes to a terminal: this process has none."""
+    """Whether ansible-playbook, our parent, writes to a terminal before which a person sits: this process has none."""
+    if any(os.environ.get(name) for name in UNATTENDED) or os.environ.get("TERM", "dumb") == "dumb":
+        return False
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{os.getppid()}/fd/1").startswith(("/dev/pts/", "/dev/tty", "/dev/console"))
     return False

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -73,9 +76,10 @@ def test_every_kind_of_key(
     database: Database, keyring: Keyring, key: str, values: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(census.pages, "__defaults__", (7, census.WHOLE, ()))  # several pages
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
     fill(database, keyring, key, values)
     before = census.take(database, targets(database), keyring, digest_key=b"k")
-    work = run(database, keyring)
+    work = run(database, keyring, workers=2)
     after = census.take(database, targets(database), keyring, digest_key=b"k")
     assert work.values == {"secrets.a": 50}
     assert after[0].classes == {"pending": 50}
@@ -144,18 +148,126 @@ def test_locked_rows_are_given_way_to_and_named(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reencryption, "MAX_PASSES", 2)
-    monkeypatch.setattr(reencryption, "BACK_OFF_SECONDS", 0)
+    monkeypatch.setattr(reencryption, "LOCKED_SECONDS", 0.5)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other = Database("default", "application")
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
-    with pytest.raises(RotationError, match=r"E_DB_BUSY: secrets: 1 rows stayed locked .* 3 values were re-encrypted"):
+    with pytest.raises(RotationError, match=r"E_DB_BUSY: secrets: 1 rows are locked .* 3 values were re-encrypted"):
         run(database, keyring)
     assert classes(database, keyring) == {"pending": 3, "current": 1}
     other.execute("ROLLBACK")
     run(database, keyring)
     assert classes(database, keyring) == {"pending": 4}
     other.close()
+
+
+def test_many_locked_rows_are_not_waited_for_one_by_one(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reencryption, "MAX_PASSES", 1)
+    monkeypatch.setattr(reencryption, "LOCKED_SECONDS", 0)
+    statements, original = [], reencryption.compare_and_set
+
+    def counted(*args: Any) -> Any:
+        statements.append(len(args[-1]))
+        return original(*args)
+
+    monkeypatch.setattr(reencryption, "compare_and_set", counted)
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    other = Database("default", "application")
+    other.execute("BEGIN")
+    other.execute("SELECT 1 FROM secrets WHERE id % 2 = 0 FOR UPDATE")
+    with pytest.raises(RotationError, match="E_DB_BUSY: secrets: 25 rows are locked"):
+        run(database, keyring)
+    assert statements == [50, 25]
+    assert classes(database, keyring) == {"pending": 25, "current": 25}
+    other.close()
+
+
+def test_a_row_that_stays_locked_for_a_while_is_waited_for(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reencryption, "MAX_PASSES", 1)
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
+    other = Database("default", "application")
+    other.execute("BEGIN")
+    other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
+    waits: list[str] = []
+
+    def report(batch: reencryption.Batch) -> None:
+        waits.append(batch.waits_for)
+        if len(waits) == 10:
+            other.execute("ROLLBACK")
+
+    run(database, keyring, report=report)
+    assert "1 rows that others have locked" in waits
+    assert classes(database, keyring) == {"pending": 4}
+    other.close()
+
+
+@pytest.fixture
+def deadlock_timeout(database: Database) -> Iterator[Callable[[str], None]]:
+    def change(value: str) -> None:
+        database.execute(f"ALTER DATABASE engine SET deadlock_timeout = '{value}'")
+
+    yield change
+    database.execute("ALTER DATABASE engine RESET deadlock_timeout")
+
+
+@pytest.mark.parametrize(
+    ("deadlock", "several", "expected"),
+    [("1s", True, ("300ms", "800ms")), ("1s", False, ("300ms", "10s")), ("100ms", True, ("30ms", "80ms"))],
+)
+def test_we_give_way_before_the_application_looks_for_a_deadlock(
+    database: Database,
+    deadlock_timeout: Callable[[str], None],
+    deadlock: str,
+    several: bool,
+    expected: tuple[str, str],
+) -> None:
+    deadlock_timeout(deadlock)
+    ours = database.another()
+    with ours.batch(several=several):
+        limits = [ours.rows(f"SHOW {name}")[0][0] for name in ("lock_timeout", "statement_timeout")]
+    assert tuple(limits) == expected
+    ours.close()
+
+
+def test_an_application_that_waits_for_us_while_we_wait_for_it_does_not_die(
+    database: Database, keyring: Keyring, deadlock_timeout: Callable[[str], None]
+) -> None:
+    """It locks the last row, and then wants the first, which we hold."""
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    deadlock_timeout("100ms")
+    died: list[RotationError] = []
+    turns, over = [], threading.Event()
+    application = Database("default", "application")
+
+    def write() -> None:
+        while not over.is_set():
+            try:
+                with application.transaction(""):
+                    application.execute("UPDATE secrets SET b = b WHERE id = 49")
+                    time.sleep(0.02)
+                    application.execute("UPDATE secrets SET b = b WHERE id = 0")
+            except RotationError as exc:
+                died.append(exc)
+            turns.append(1)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        ours = database.another()
+        for destination in ("pending", "current") * 10:
+            rewrite(ours, targets(ours), keyring, destination)
+    finally:
+        over.set()
+        thread.join()
+    assert died == []
+    assert len(turns) > 10
+    ours.close()
+    application.close()
 
 
 def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -41,7 +42,8 @@ def test_a_line_moves_on_a_terminal_and_a_table_follows(site: Site) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         site.argv("rotate", "-e", f"key_rotation_metrics_file={metrics}"),
-        cwd=PLAYBOOKS, env=site.environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        cwd=PLAYBOOKS, env=site.environment(TERM="xterm", CI=""), stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
     text = b""
@@ -61,6 +63,8 @@ def test_a_line_moves_on_a_terminal_and_a_table_follows(site: Site) -> None:
     numbers = metrics.read_text(encoding="utf-8")
     assert re.search(r'key_rotation_values_done\{rotation_id="[^"]+",column="customer_userprofile._address', numbers)
     assert metrics.stat().st_mode & 0o777 == 0o644
+    document = json.loads(metrics.with_suffix(".json").read_text(encoding="utf-8"))
+    assert document["done"] == document["total"] == moved[0][1]
     assert not left_behind(site)
 
 
@@ -82,7 +86,7 @@ def waiting(site: Site) -> bool:
     return bool(states) and all(state == "idle" for (state,) in states)
 
 
-@pytest.mark.parametrize("ending", ["removed", "stopped"])
+@pytest.mark.parametrize("ending", ["removed", "stopped", "unheard"])
 def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> None:
     before, pause = site.read_all(), site.folder / "pause"
     tokens = site.tokens()
@@ -102,6 +106,17 @@ def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> N
     if ending == "removed":
         pause.unlink()
         assert process.wait(120) == 0, process.stdout.read()
+    elif ending == "unheard":
+        module = module_of(site)
+        kill_all_but(process, module)
+        deadline = time.monotonic() + 30
+        while os.path.exists(f"/proc/{module}"):
+            assert time.monotonic() < deadline, "it ends when nobody reads what it will say"
+            time.sleep(0.1)
+        assert site.tokens() == begun
+        pause.unlink()
+        again = site.play("rotate")
+        assert again.code == 0, again.text
     else:
         os.kill(module_of(site), 15)
         assert process.wait(120) != 0
@@ -114,6 +129,15 @@ def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> N
         assert again.code == 0, again.text
     assert site.read_all() == before
     assert not left_behind(site)
+
+
+def kill_all_but(process: subprocess.Popen[str], spared: int) -> None:
+    """SIGKILL for every process of a playbook but one, as when a connection breaks."""
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with contextlib.suppress(ProcessLookupError):
+            if pid != spared and os.getpgid(pid) == process.pid:
+                os.kill(pid, signal.SIGKILL)
+    process.wait()
 
 
 def module_of(site: Site) -> int:

@@ -1173,7 +1173,8 @@ def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, sa
     [
         (["AWS_REGION"], {}, "E_STORE_NEEDS"),
         (["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], {}, "E_STORE_LOGIN"),
-        ([], {"profile": "nobody"}, "E_STORE_LOGIN"),
+        ([], {"profile": "nobody"}, "E_STORE_NEEDS"),
+        ([], {"region": "no region"}, "E_STORE_NEEDS"),
     ],
 )
 def test_what_aws_needs_and_has_not_is_told(aws_secrets_manager, monkeypatch, unset, options, code):

@@ -19,9 +19,11 @@ from ..errors import RotationError
 LOCK_LABEL = "tetech.key_rotation"
 NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
 APPLICATION_NAME = "key_rotation "
-# Below PostgreSQL's deadlock_timeout of 1 s: we yield, and the application's transaction never dies
-# (facts/re-encryption.md 3.1).
+# We yield before the application's transaction looks for a deadlock, and dies of it (facts/re-encryption.md 3.1): with
+# PostgreSQL's deadlock_timeout of 1 s after 300 ms for a lock, and before 1 s for all locks of one statement.
 LOCK_TIMEOUT_MS = 300
+LOCK_SHARE, STATEMENT_SHARE = 0.3, 0.8  # of deadlock_timeout
+LEAST_MS = 10
 LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
 STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
 STATEMENT_TIMEOUT_MS = 10_000
@@ -38,6 +40,13 @@ KEEPALIVE = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+# The same for our side of it (libpq, "Parameter Key Words").
+CLIENT_KEEPALIVE = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
 # Sessions in a database that can be told to end. The server sends autovacuum away by itself where it has to, and only a
@@ -57,14 +66,22 @@ LIBPQ_OPTIONS = (
 )
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
 # lock_not_available, deadlock_detected, query_canceled (facts/re-encryption.md 3.4)
-YIELDED = {"55P03", "40P01", "57014"}
+QUERY_CANCELED = "57014"
+YIELDED = {"55P03", "40P01", QUERY_CANCELED}
 
 
 NOWHERE: Mapping[str, Any] = {}
 
 
 class Yielded(Exception):
-    """The statement gave way to another transaction: try again, smaller or later."""
+    """The statement gave way to another transaction: try again, smaller or later.
+
+    ``slow`` is whether it took too long, and not for one lock.
+    """
+
+    def __init__(self, *, slow: bool = False) -> None:
+        super().__init__()
+        self.slow = slow
 
 
 @dataclass(frozen=True)
@@ -152,7 +169,8 @@ class Database:
         host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
         name = direct.get("dbname") or settings["NAME"]
         where = f"{host or 'the local socket'}:{port or 5432}/{name}"
-        params = {**_of_django(self._django, direct), **{name: value for name, value in direct.items() if value}}
+        given = {name: value for name, value in direct.items() if value}
+        params = {**CLIENT_KEEPALIVE, **_of_django(self._django, direct), **given}
         try:
             self._raw = self._django.get_new_connection(params)
         except self._errors as exc:
@@ -165,6 +183,8 @@ class Database:
         self.rows(known, (array(UNLIMITED),))
         for name, value in KEEPALIVE.items():
             self.execute("SELECT set_config(%s, %s, false)", (name, value))
+        known = "SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'"
+        self._deadlock_ms = int(self.rows(known)[0][0])
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
     def _refuse_pooler(self, where: str) -> None:
@@ -212,7 +232,7 @@ class Database:
         except self._errors as exc:
             sqlstate = getattr(exc, "sqlstate", None) or getattr(exc, "pgcode", None)
             if sqlstate in YIELDED and self._yields:
-                raise Yielded from None
+                raise Yielded(slow=sqlstate == QUERY_CANCELED) from None
             if self._raw.closed or sqlstate is None or sqlstate in CONNECTION_LOST:
                 raise RotationError("E_DB_LOST", table=table) from None
             raise RotationError("E_DB", table=table, sqlstate=sqlstate, alias=self.alias) from None
@@ -235,11 +255,21 @@ class Database:
         with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
             yield
 
+    @property
+    def patience(self) -> float:
+        """How many seconds a statement may take that locks several rows, so that nobody who waits for it dies."""
+        return max(LEAST_MS, self._deadlock_ms * STATEMENT_SHARE) / 1000
+
     @contextlib.contextmanager
-    def batch(self) -> Iterator[None]:
-        """A short writing transaction that yields to the application. READ COMMITTED: compare-and-set relies on it."""
+    def batch(self, *, several: bool = True) -> Iterator[None]:
+        """A short writing transaction that yields to the application. READ COMMITTED: compare-and-set relies on it.
+
+        ``several`` is whether a statement of it may hold the lock of one row while it waits for that of another.
+        """
+        lock_ms = max(LEAST_MS, min(LOCK_TIMEOUT_MS, int(self._deadlock_ms * LOCK_SHARE)))
+        statement_ms = int(self.patience * 1000) if several else STATEMENT_TIMEOUT_MS
         limits = (
-            f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}; SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS};"
+            f"SET LOCAL lock_timeout = {lock_ms}; SET LOCAL statement_timeout = {statement_ms};"
             f" SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
         )
         with self.transaction(f"ISOLATION LEVEL READ COMMITTED; {limits}"):

@@ -3,7 +3,7 @@
 """How far a re-encryption is: counts, rate and time left, for a person who watches and for machines.
 
 The numbers go into one small file that is rewritten while the work goes on, and as metrics into a file for
-Prometheus' node_exporter (its textfile collector).
+Prometheus' node_exporter (its textfile collector), with the same numbers as JSON beside it. Those two stay.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Progress:
         self._retries = 0
         self._waits_for = ""
         self._path, self._metrics = path, metrics
+        self._json = f"{metrics.removesuffix('.prom')}.json" if metrics else None
         self._started = self._told = time.monotonic()
 
     def add(self, batch: Batch) -> None:
@@ -55,11 +56,12 @@ class Progress:
             self.tell()
 
     def tell(self) -> None:
-        """Write both files. That they cannot be written never stops a rotation."""
+        """Write the files. That they cannot be written never stops a rotation."""
         self._told = time.monotonic()
         if not self._totals:  # a pass that finds nothing leaves what was told before
             return
-        for path, text in ((self._path, json.dumps(self.as_document())), (self._metrics, self.as_metrics())):
+        document = json.dumps(self.as_document())
+        for path, text in ((self._path, document), (self._json, document), (self._metrics, self.as_metrics())):
             if path:
                 with contextlib.suppress(OSError):
                     atomic_file.replace(path, text.encode("utf-8"), mode=0o644)

@@ -27,7 +27,10 @@ from .throttle import Pace, Throttle
 from .workers import Crew
 
 MAX_PASSES = 20
-BACK_OFF_SECONDS = 0.2  # after a batch gave way; long against the locks of a web request
+BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web request
+LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
+LOCKED_SECONDS = 300.0  # and so long in all, before a transaction that stays is told
+LOOK_SECONDS = 0.2  # between two looks at a wish to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
 UNTHROTTLED = Throttle()
 RowText = tuple[str, ...]
@@ -127,7 +130,7 @@ class Rewriting:
         """
         table, key, members = self.tables[number]
         journal = Journal(database, self._keyring, self._targets)
-        pace, since = Pace(self.throttle.batch_seconds), self.others.since.get(database.alias, "")
+        pace, since = Pace(self._seconds(database)), self.others.since.get(database.alias, "")
         for page in census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since):
             started = time.monotonic()
             batch = Batch(table.label, rows=len(page))
@@ -146,6 +149,11 @@ class Rewriting:
             if self._stopped():
                 return
 
+    def _seconds(self, database: Database) -> float:
+        """What a batch may take: half of the time after which its statement would give way at most."""
+        asked = self.throttle.batch_seconds
+        return min(asked, database.patience / 2) if asked else asked
+
     def rehearse(self, database: Database) -> None:
         """Seal every value anew, and write none."""
         journal = Journal(database, self._keyring, self._targets)
@@ -163,21 +171,59 @@ class Rewriting:
         journal: Journal,
         batch: Batch,
     ) -> None:
-        """Write the changes; halves of them where the whole had to yield."""
+        """Write the changes; where the whole had to yield, those whose rows nobody holds; where it was slow, halves."""
         try:
-            with database.batch():
-                written, transaction, kept = compare_and_set(database, table, key, members, changes)
-                done = [change for change in changes if change.key in written]
-                entries = (entry for change in done for entry in _entries(members, change))
-                journal.write(self._keyring.key_id(self._destination), entries)
-        except Yielded:
+            self._write_at_once(database, table, key, members, changes, journal, batch)
+        except Yielded as yielded:
             if len(changes) == 1 or self._stopped():
                 batch.yielded += len(changes)
-                return
-            middle = len(changes) // 2
-            for half in (changes[:middle], changes[middle:]):
-                self._write(database, table, key, members, half, journal, batch)
-            return
+            elif not yielded.slow:
+                self._write_free(database, table, key, members, changes, journal, batch)
+            else:
+                middle = len(changes) // 2
+                for half in (changes[:middle], changes[middle:]):
+                    self._write(database, table, key, members, half, journal, batch)
+
+    def _write_free(
+        self,
+        database: Database,
+        table: Table,
+        key: RowKey,
+        members: Sequence[Target],
+        changes: Sequence[Change],
+        journal: Journal,
+        batch: Batch,
+    ) -> None:
+        """Write the changes of rows that no other transaction holds, and wait for none of the others."""
+        try:
+            self._write_at_once(database, table, key, members, changes, journal, batch, free=True)
+        except Yielded:
+            batch.yielded += len(changes)
+
+    def _write_at_once(
+        self,
+        database: Database,
+        table: Table,
+        key: RowKey,
+        members: Sequence[Target],
+        changes: Sequence[Change],
+        journal: Journal,
+        batch: Batch,
+        *,
+        free: bool = False,
+    ) -> None:
+        """Write the changes in one transaction; with ``free``, of those rows that it gets without a wait. Raises
+        Yielded."""
+        asked = len(changes)
+        with database.batch(several=asked > 1):
+            if free:
+                held = lock_free(database, table, key, changes)
+                changes = [change for change in changes if change.key in held]
+            written, transaction, kept = compare_and_set(database, table, key, members, changes)
+            done = [change for change in changes if change.key in written]
+            entries = (entry for change in done for entry in _entries(members, change))
+            journal.write(self._keyring.key_id(self._destination), entries)
+        batch.yielded += asked - len(changes)
         for place, target in enumerate(members):
             count = sum(change.tokens[place] for change in done)
             if count:
@@ -272,15 +318,16 @@ def reencrypt(
         for number in _order(database, rewriting):
             _table(database, rewriting, number, crew, work, share)
     except RotationError as exc:
-        raise exc.with_changed(changed(work, key_id)) from None
+        raise exc.with_changed(changed(work, key_id, exact=exc.code != "E_WORKER")) from None
 
 
-def changed(work: Work, key_id: str) -> str:
-    """One sentence on what was written so far."""
+def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
+    """What was written so far. It is not ``exact`` where a worker has died, which may have committed a batch untold."""
     count = sum(work.values.values())
-    if not count:
+    if exact and not count:
         return "No value was changed."
-    return f"{count} values were re-encrypted to the keys {key_id}; every value opens under a version in the store."
+    values = f"{count} values" if exact else f"{count} values or some more"
+    return f"{values} were re-encrypted to the keys {key_id}; every value opens under a version in the store."
 
 
 def _order(database: Database, rewriting: Rewriting) -> list[int]:
@@ -292,13 +339,44 @@ def _order(database: Database, rewriting: Rewriting) -> list[int]:
     return sorted(range(len(rewriting.tables)), key=quiet)
 
 
+class BackOff:
+    """Waits between passes that gave way to locks, each twice as long as the one before."""
+
+    def __init__(self) -> None:
+        self._next = BACK_OFF_SECONDS
+        self._since: float | None = None
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the first pass in a row that gave way."""
+        return time.monotonic() - self._since if self._since is not None else 0.0
+
+    def goes_on(self) -> bool:
+        """Whether the last pass gave way, and there is patience left."""
+        return self._since is not None and self.waited < LOCKED_SECONDS
+
+    def after(self, yielded: int) -> Iterator[None]:
+        """Wait after a pass in which so many rows gave way, with a word now and then; none after any other pass."""
+        if not yielded:
+            self._next, self._since = BACK_OFF_SECONDS, None
+            return
+        self._since = self._since or time.monotonic()
+        over = time.monotonic() + self._next
+        self._next = min(2 * self._next, LONGEST_BACK_OFF_SECONDS)
+        while time.monotonic() < over:
+            yield
+            time.sleep(min(LOOK_SECONDS, max(0.0, over - time.monotonic())))
+
+
 def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
     """Passes over one table, or a share of it, until one finds nothing left."""
     table, key, _ = rewriting.tables[number]
     spans = census.spans(database, table, key, SPAN_ROWS)
     spans = [span for place, span in enumerate(spans) if share.has(number + place)]
     ours: list[str] = []
-    for _attempt in range(MAX_PASSES):
+    back_off, passes = BackOff(), 0
+    while passes < MAX_PASSES or back_off.goes_on():
+        passes += 1
         left = yielded = 0
         work.passes += 1
         known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
@@ -313,14 +391,28 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             yielded += batch.yielded
         if not left:
             return
-        if yielded:
-            time.sleep(BACK_OFF_SECONDS)
+        for _ in back_off.after(yielded):
+            work.report(Batch(table.label, waits_for=f"{yielded} rows that others have locked"))
+            crew.refuse_to_go_on()
     if yielded:
-        raise RotationError("E_DB_BUSY", table=table.label, rows=yielded, passes=MAX_PASSES)
+        raise RotationError("E_DB_BUSY", table=table.label, rows=yielded)
     if triggers := catalog.triggers(database, table, catalog.BEFORE_ROW_UPDATE):
         names = ", ".join(triggers)
         raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=MAX_PASSES, triggers=names)
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
+
+
+def lock_free(database: Database, table: Table, key: RowKey, changes: Sequence[Change]) -> set[RowText]:
+    """Lock the rows to change that no other transaction holds, without a wait; their keys."""
+    names = [f"k{place}" for place in range(len(key.columns))]
+    types = ", ".join(["%s::text[]"] * len(names))
+    same = [f"t.{quote(column)} = v.{name}::{sql}" for name, column, sql in zip(names, key.columns, key.types)]
+    sql = (
+        f"SELECT {', '.join(f'v.{name}' for name in names)} FROM {table.rows} AS t, unnest({types})"
+        f" AS v({', '.join(names)}) WHERE {' AND '.join(same)} FOR NO KEY UPDATE OF t SKIP LOCKED"
+    )
+    columns = [array(values) for values in zip(*(change.key for change in changes))]
+    return set(database.rows(sql, columns, table=table.label))
 
 
 def compare_and_set(

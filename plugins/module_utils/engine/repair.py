@@ -180,7 +180,7 @@ def _write(
                 return compare_and_set(database, table, key, members, changes)[0]
         except Yielded:
             continue
-    raise RotationError("E_DB_BUSY", table=table.label, rows=len(changes), passes=TRIES)
+    raise RotationError("E_DB_BUSY", table=table.label, rows=len(changes))
 
 
 def _rows(

@@ -12,6 +12,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -20,6 +21,7 @@ from typing import Any
 from ..errors import RotationError, internal
 from .database import Database
 
+STANDARD_OUTPUT = 1
 WAIT_SECONDS = 1.0  # for a word of any worker, before it is seen whether to stop
 Task = tuple[Any, ...]
 # From a connection and a task, what it comes to, batch by batch.
@@ -50,6 +52,10 @@ class Crew:
             for task in tasks:
                 yield from self._perform(database, *task)
                 self._stop.refuse_to_go_on()
+
+    def refuse_to_go_on(self) -> None:
+        """Raise E_STOPPED where it was asked for."""
+        self._stop.refuse_to_go_on()
 
     def _spread(self, count: int, tasks: Sequence[Task]) -> Iterator[Any]:
         left = list(reversed(tasks))
@@ -148,10 +154,19 @@ def _work(
 
 
 class Stop:
-    """SIGTERM and Ctrl-C while the work goes on: the batches under way are committed, then E_STOPPED."""
+    """SIGTERM and Ctrl-C while the work goes on: the batches under way are committed, then E_STOPPED.
+
+    Over SSH no signal comes, but then nobody is there any more who reads what this process will say: a wish as well.
+    """
 
     def __init__(self) -> None:
-        self.asked = False
+        self._asked = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether the work is to stop."""
+        self._asked = self._asked or _unheard()
+        return self._asked
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -170,4 +185,11 @@ class Stop:
 
     def ask(self, *_signal: object) -> None:
         """The handler of the two signals."""
-        self.asked = True
+        self._asked = True
+
+
+def _unheard() -> bool:
+    """Whether standard output is a pipe whose other end is closed: who started this process is gone."""
+    poll = select.poll()
+    poll.register(STANDARD_OUTPUT, 0)  # an error or the end of the other side is told unasked (poll(2))
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

@@ -26,7 +26,27 @@ from .server import ServerStore, address, in_clear, needed, seconds
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, NoRegionError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConfigNotFound,
+        ConfigParseError,
+        ConnectionError,
+        HTTPClientError,
+        InvalidRegionError,
+        NoRegionError,
+        ParamValidationError,
+        ProfileNotFound,
+        SSLError,
+    )
+
+    OPTION_OF: dict[type[Exception], str] = {
+        InvalidRegionError: "region",
+        ProfileNotFound: "profile",
+        ConfigParseError: "profile",
+        ConfigNotFound: "profile",
+        ParamValidationError: "path",
+    }
 
 HISTORY = "HISTORY"
 ANCHOR = "key_rotation_record"
@@ -180,6 +200,8 @@ class SecretsManager(ServerStore):
         """The error of the catalogue for an error code of AWS."""
         if code == "ResourceExistsException":
             return RotationError("E_STORE_CONFLICT", path=self.path)
+        if code == "LimitExceededException":
+            return RotationError("E_STORE_FULL", path=self.path)
         if code.startswith(LOGIN):
             return RotationError("E_STORE_LOGIN", server=self.path, method="AWS")
         if code.startswith(DENIED):
@@ -192,6 +214,11 @@ class SecretsManager(ServerStore):
         """The error of the catalogue for one of botocore's own."""
         if isinstance(exc, NoRegionError):
             return RotationError("E_STORE_NEEDS", name="region", found="is not set")
+        for kind, name in OPTION_OF.items():
+            if isinstance(exc, kind):
+                return RotationError("E_STORE_NEEDS", name=name, found=f"is not right ({type(exc).__name__})")
+        if isinstance(exc, SSLError):
+            return RotationError("E_STORE_TLS", server=self.path)
         if isinstance(exc, (ConnectionError, HTTPClientError)):
             return RotationError("E_STORE_DOWN", server=self.path, reason=type(exc).__name__)
         return RotationError("E_STORE_LOGIN", server=self.path, method=type(exc).__name__)

@@ -18,6 +18,12 @@ from ..errors import RotationError
 from ..rotation_id import checked
 
 STAGES = ("current", "pending", "previous")
+# What to do where a stage is asked for that no version has.
+ADVICE = {
+    "current": "Run the rotate playbook first.",
+    "pending": "It is there only during a rotation.",
+    "previous": "It is there from a rotation on until its values are destroyed.",
+}
 FORMAT = 1
 COMPLETED = "completed"
 ROLLED_BACK = "rolled back"
@@ -94,8 +100,7 @@ class History:
     def stage(self, stage: str) -> Version:
         """The version that has ``stage``. Raises E_STORE_STAGE."""
         if stage not in self.stages:
-            advice = "Run the rotate playbook first." if stage == "current" else "It is there only during a rotation."
-            raise RotationError("E_STORE_STAGE", path=self.path, stage=stage, advice=advice)
+            raise RotationError("E_STORE_STAGE", path=self.path, stage=stage, advice=ADVICE[stage])
         return self.version(self.stages[stage])
 
     @property

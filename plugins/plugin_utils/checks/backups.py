@@ -18,7 +18,7 @@ def possible(seen: Seen) -> Item:
     made = of_result("backup", seen.backup, "dumps")
     if made.status != OK:
         return made
-    times = [when(backup["time"]) for facts in seen.facts.values() for backup in facts["backups"] if backup["time"]]
+    times = [when(backup["snapshot"]["time"]) for backup in seen.kept]
     if not times:
         return Item("backup", OK, "one can be made, and will be before anything is changed; there is none yet")
     age = seen.now - max(times)
@@ -28,9 +28,7 @@ def possible(seen: Seen) -> Item:
 
 def proved(seen: Seen) -> Item:
     """The rollback plan was tested: a backup was restored and compared, or this one will be before the first write."""
-    kinds = [
-        backup["proof"] for facts in seen.facts.values() for backup in facts["backups"] if backup["proof"] in PROVED
-    ]
+    kinds = [proof["kind"] for backup in seen.kept if (proof := backup["proof"]) and proof["kind"] in PROVED]
     asked = seen.options["backup_proof"]
     if asked in PROVED:
         return Item("rollback plan", OK, f"the backup is restored and compared before the first write (proof: {asked})")

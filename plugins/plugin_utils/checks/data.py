@@ -31,6 +31,11 @@ def plan(seen: Seen) -> Item:
     made = of_result("plan", seen.plan, "path")
     if made.status != OK:
         return made
+    found, approved = seen.plan.get("plan", {}).get("hash", ""), seen.options.get("approved", "")
+    if approved not in ("", found):
+        told = f"the plan with the hash {approved[:16]} was approved, and there is {found[:16] or 'none'}"
+        todo = "Bring back the plan that was approved, or roll back and have the new one approved."
+        return Item("plan", STOP, told, todo)
     if "plan" not in seen.plan:
         status = WARN if seen.production else OK
         return Item(

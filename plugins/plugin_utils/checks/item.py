@@ -31,7 +31,7 @@ class Seen:
 
     ``hosts`` has for each host its ``keys``, ``processes``, ``services`` (which an earlier run has left stopped),
     ``health`` and ``facts``. ``options`` are those of the module rotation_checklist, ``rehearsals`` the closed records
-    of staging, each with ``time``, ``plan_hash`` and ``collection``.
+    of staging, each with ``time``, ``plan_hash`` and ``collection``, ``kept`` the manifests of backups.
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
@@ -44,6 +44,7 @@ class Seen:
     now: datetime.datetime
     collection: str = ""
     rehearsals: Sequence[Mapping[str, Any]] = ()
+    kept: Sequence[Mapping[str, Any]] = ()
     versions: Mapping[str, str] = field(default_factory=dict)  # of the control node
 
     @property

@@ -59,6 +59,18 @@ def test_a_stage_that_nobody_has_is_refused_before_the_host_is_asked(switch, pat
     assert path.read_text() == TEXT.format(**old_keys.values)
 
 
+def test_a_host_that_missed_a_rollback_gets_the_keys_that_are_current_again(
+    switch, stored, path, old_keys, store_path, loader
+):
+    switch("pending")
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.roll_back()
+    assert switch("current")["changed"] is True
+    assert path.read_text() == TEXT.format(**old_keys.values)
+    refused = switch("current", rotation_id="r2")
+    assert "Name the last rotation, r1, and the current version." in refused["msg"]
+
+
 def test_a_setting_that_the_version_lacks_is_named(switch, stored):
     result = switch("pending", keys=[*KEYS, {"name": "OTHER_KEY"}])
     assert result["error"]["code"] == "E_OPTION"
@@ -108,7 +120,8 @@ def test_the_paths_are_the_hosts(switch, stored, path, monkeypatch):
         ("promoted", "previous", "r1", True),  # the way back
         ("promoted", "current", "r0", False),
         ("promoted", "previous", "before r1", False),
-        ("taken back", "current", "r1", False),
+        ("taken back", "current", "r1", True),  # a host that missed it
+        ("taken back", "current", "r0", False),
         ("next", "previous", "r2", False),  # what r1 went out from, while r2 is on its way
         ("next", "current", "r1", False),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib
 from ansible_collections.tetech.key_rotation.plugins.action import key_version
+from ansible_collections.tetech.key_rotation.plugins.module_utils import record_check
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
@@ -56,6 +57,16 @@ def test_the_application_s_own_keys_are_adopted_once(version, env_file, history,
     assert len(history().versions) == 1
     for result in (would, done, again):
         assert not any(value in str(result) for value in old_keys.values.values())
+
+
+def test_the_record_is_signed_as_soon_as_the_store_has_a_first_version(version, env_file, store_path, loader, tmp_path):
+    version("adopted", env_file=env_file)
+    store = open_store({"path": store_path}, {}, loader)
+    (found,) = record_check.check(str(tmp_path / "records"), anchor=store.anchor(), key=None)
+    assert (found.problems, found.signed) == ([], found.lines)
+    version("adopted", env_file=env_file)
+    (found,) = record_check.check(str(tmp_path / "records"), anchor=store.anchor(), key=None)
+    assert (found.problems, found.signed < found.lines) == ([], True)
 
 
 def test_keys_other_than_those_that_opened_the_data_are_not_adopted(version, env_file, history, new_keys):
@@ -242,6 +253,9 @@ def test_other_keys_than_the_rotation_made_are_not_ignored(version, adopted, his
     assert version("pending", values_file=supplied, check=check)["key_id"] == made["key_id"]
     other = version("pending", keys=[{"name": "SECRET_KEY"}], check=check)
     assert (code(other), "key_rotation_keys lists other keys" in other["msg"]) == ("E_OPTION", True)
+    keys = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "type": "fernet"}]
+    other = version("pending", keys=keys, values_file=supplied, check=check)
+    assert (code(other), "its type differs" in other["msg"]) == ("E_OPTION", True)
     other = version("pending", values_file=vaulted(f"SECRET_KEY: '{STRONG[::-1]}'"), check=check)
     assert (code(other), "values_file has other values" in other["msg"]) == ("E_OPTION", True)
     assert "CANARY" not in str(other)

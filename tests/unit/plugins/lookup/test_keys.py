@@ -36,6 +36,16 @@ def test_without_terms_the_whole_set_is_one_dictionary(lookup, old_keys):
     assert lookup() == [dict(old_keys.values)]
 
 
+def test_a_term_may_be_a_list(lookup, old_keys):
+    values = old_keys.values
+    assert lookup(["ENCRYPTION_SALT", "SECRET_KEY"]) == [values["ENCRYPTION_SALT"], values["SECRET_KEY"]]
+
+
+def test_a_misspelled_option_is_named_as_one_of_the_lookup(lookup):
+    with pytest.raises(AnsibleError, match=r"E_OPTION: stagee is no option of the lookup.*Use stage, store, type"):
+        lookup("SECRET_KEY", stagee="previous")
+
+
 def test_another_stage_is_asked_for_by_name(lookup, new_keys):
     assert lookup("SECRET_KEY", stage="pending") == [new_keys.values["SECRET_KEY"]]
 

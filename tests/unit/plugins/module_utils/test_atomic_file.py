@@ -63,6 +63,36 @@ ACL = struct.pack("<I", 2) + b"".join(
 )
 
 
+def test_a_folder_does_not_give_its_group_to_an_existing_file(folder):
+    groups = [group for group in (os.getgroups() or [os.getegid()]) if group != os.getegid()]
+    if os.geteuid() == 0:
+        groups = [2345]
+    elif not groups:
+        pytest.skip("this user is in no second group")
+    path = folder / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    before = path.stat()
+    os.chown(folder, -1, groups[0])
+    folder.chmod(0o2770)
+    atomic_file.replace(str(path), b"new")
+    after = path.stat()
+    assert (after.st_uid, after.st_gid, mode(path)) == (before.st_uid, before.st_gid, 0o640)
+
+
+def test_a_folder_does_not_give_its_default_acl_to_an_existing_file(folder):
+    path = folder / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    try:
+        os.setxattr(folder, "system.posix_acl_default", ACL)
+    except (AttributeError, OSError) as exc:
+        pytest.skip(f"a default ACL cannot be set here: {exc}")
+    atomic_file.replace(str(path), b"new")
+    assert atomic_file.ACL not in os.listxattr(path)
+    assert mode(path) == 0o640
+
+
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [

@@ -46,6 +46,25 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
     assert set(commands.of_verify_encryption(0, "All 135 records passed").values()) == {0}
 
 
+@pytest.mark.parametrize(
+    ("line", "member", "count"),
+    [
+        ("Found 100 errors in 38 records", "errors", 100),
+        ("Errors found: 5", "errors", 5),
+        ("errors=7", "errors", 7),
+        ("3 tokens invalid, 2 values unreadable", "errors", 5),
+        ("12 failed", "errors", 12),
+        ("-44/29 records passed", "records not passed", 73),
+        ("27 of 29 records passed", "records not passed", 2),
+        ("29 / 29 ok", "records not passed", 0),
+        ("could not decrypt profile 7", "words of failure", 1),
+        ("ERROR profile 7", "words of failure", 1),
+    ],
+)
+def test_what_such_commands_say_in_other_words_counts_too(line, member, count):
+    assert commands.of_verify_encryption(0, line)[member] == count
+
+
 def test_of_a_command_its_program_code_and_time_are_told_and_nothing_else(tmp_path, capfd):
     argv = ["/bin/sh", "-c", "echo CANARY; echo CANARY >&2; test -f manage.py"]
     (tmp_path / "manage.py").touch()

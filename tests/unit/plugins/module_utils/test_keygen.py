@@ -60,8 +60,9 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": "A", "destination": "keys"}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": n, "destination": "/k"} for n in "AB"], "E_KEY_SPEC", {"index": 1}),
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
-        ([{"name": "A", "bytes": 31}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
-        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
+        ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"found": "has not 38 to 512 bytes"}),
+        ([{"name": "A", "type": "hex", "bytes": 31}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
+        ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "has not 38 to 512 bytes"}),
         ([{"name": "A", "type": "fernet", "bytes": 32}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "django_secret_key", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "keep": -1}], "E_KEY_SPEC", {"found": "has a negative keep"}),
@@ -191,3 +192,9 @@ def test_how_values_are_made_is_said_without_them():
         {"name": "H", "rng": "os.urandom", "type": "hex", "bits": 512},
         {"name": "S", "rng": "supplied"},
     ]
+
+
+@pytest.mark.parametrize("kind", ["fernet", "hex"])
+def test_a_value_of_another_type_is_seen_where_the_type_has_a_form(kind):
+    assert keygen.fits({"type": kind}, keygen.generate([{"name": "A", "type": kind}])["A"])
+    assert not keygen.fits({"type": kind}, keygen.generate([{"name": "A"}])["A"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import resource
 import socket
 import stat
@@ -34,10 +35,10 @@ def test_each_event_is_one_numbered_line_and_earlier_ones_stay(record):
 
 
 def test_an_event_says_who_where_and_when(record, monkeypatch):
-    monkeypatch.setenv("LOGNAME", "ada")
+    monkeypatch.setenv("LOGNAME", "somebody-else")
     record.append("rotate", "intent")
     (event,) = record.events()
-    assert event["actor"] == "ada"
+    assert event["actor"] == pwd.getpwuid(os.getuid()).pw_name, "whatever the environment says"
     assert event["control_node"] == os.uname().nodename
     assert event["rotation_id"] == "r1"
     assert len(event["time"]) == len("2026-01-02T03:04:05Z")
@@ -139,6 +140,30 @@ def test_a_line_that_does_not_fit_is_not_written_in_part(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert Path(record.path).read_bytes() == before
+
+
+def test_a_disk_that_fills_in_the_middle_of_a_long_line_leaves_a_record_that_goes_on(tmp_path, monkeypatch):
+    """What is left of the line must not be written when the file is closed."""
+    record = Record(str(tmp_path), "r1")
+    record.append("rotate", "intent")
+    before = Path(record.path).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    synced = os.fsync
+
+    def room_again(descriptor: int) -> None:  # as soon as the line was given up
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", room_again)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 9000, limits[1]))
+    try:
+        with pytest.raises(RotationError, match="E_RECORD_WRITE"):
+            record.append("django_reencrypt", "done", targets=["t" * 100] * 120)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert Path(record.path).read_bytes() == before
+    record.append("rotate", "failed")
+    assert [event["phase"] for event in record.events()] == ["intent", "failed"]
 
 
 def test_a_folder_without_room_is_refused_beforehand(tmp_path, monkeypatch):

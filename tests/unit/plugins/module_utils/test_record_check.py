@@ -179,6 +179,35 @@ def test_each_tampering_is_found(kept, tamper, found, code):
     assert kept.exit_code("--anchor", kept.anchor, "--key", sshsig.public(kept.key)) == code
 
 
+@pytest.mark.parametrize("event", ["django_census", "postgresql_backup", "rotation_checklist", "env_file"])
+def test_a_step_that_was_added_after_the_end_of_a_run_is_found(kept, event):
+    """Its chain is right: only that no run was open tells it."""
+    record = Record(str(kept.folder), "r2")
+    record.append(event, "done", targets=[])
+    assert kept.kinds() == {"r2": ["signature"]}
+    assert kept.exit_code("--anchor", kept.anchor) == record_check.EXIT_CODES["signature"]
+
+
+def test_the_steps_of_a_run_that_goes_on_are_no_problem(kept):
+    record = Record(str(kept.folder), "r2")
+    record.append("rollback", "intent")
+    record.append("django_census", "done")
+    assert kept.kinds() == {}
+
+
+def test_a_folder_with_another_name_is_one_problem_and_the_others_are_looked_at(kept, capsys):
+    shutil.copytree(kept.folder / "r1", kept.folder / "r1 (copy)")
+    assert kept.kinds() == {"r1 (copy)": ["unreadable"]}
+    assert kept.exit_code("--anchor", kept.anchor) == record_check.EXIT_CODES["unreadable"]
+    assert "r2: whole" in capsys.readouterr().out
+
+
+def test_without_the_package_that_signatures_need_it_says_so(kept, monkeypatch, capsys):
+    monkeypatch.setattr(sshsig, "usable", lambda: False)
+    assert kept.exit_code() == record_check.EXIT_CODES["unreadable"]
+    assert "has no package cryptography" in capsys.readouterr().err
+
+
 def test_lines_after_the_last_signature_are_no_problem(kept):
     Record(str(kept.folder), "r2").append("key_version", "done")
     (_, second) = record_check.check(str(kept.folder), anchor=kept.anchor, key=sshsig.public(kept.key))

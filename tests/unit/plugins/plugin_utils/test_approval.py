@@ -94,6 +94,13 @@ def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path):
     assert desk.verified().principal == "ada@example.org"
 
 
+@pytest.mark.parametrize("names", ["*@example.org", "eve@example.org,ada@example.org", "!bob@example.org,*"])
+def test_a_line_by_which_the_signer_could_choose_who_that_is_counts_for_nobody(desk, names):
+    desk.signers.write_text(f"{names} {(desk.folder / 'eve.pub').read_text()}")
+    desk.approve(key="eve")
+    assert desk.refused().code == "E_APPROVAL_SIGNER"
+
+
 def test_without_an_approval_there_is_none(desk):
     refused = desk.refused()
     assert refused.code == "E_APPROVAL_MISSING"

@@ -52,8 +52,8 @@ FACTS: dict[str, Any] = {
     "migrations": [],
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0},
-    "backups": [{"rotation_id": "r1", "time": "2026-12-01T20:00:00Z", "proof": "full"}],
 }
+KEPT = [{"rotation_id": "r1", "snapshot": {"time": "2026-12-01T20:00:00Z"}, "proof": {"kind": "full"}}]
 CENSUS = {
     "targets": [
         {
@@ -109,6 +109,7 @@ def seen(change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Seen:
             "census": CENSUS,
             "plan": {"path": "plan.yml", "plan": {"hash": HASH}},
             "backup": {"dumps": []},
+            "kept": KEPT,
             "lease": {"changed": True},
             "df": df_says(900_000),
             "options": OPTIONS,
@@ -193,10 +194,10 @@ def test_every_item_says_ok_where_all_is_well(name):
         ),
         ("window", option(window={"start": "2026-12-01 20:00", "end": "2026-12-02 20:00"}), "stop", "no start and end"),
         ("window", option(window=None), "warn", "none is set; 180,000 values take about 28 s"),
-        ("rollback_plan", option(backup_proof="none"), "warn", "2 earlier backups were restored"),
+        ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
         (
             "rollback_plan",
-            lambda made: (option(backup_proof="none")(made), made.update(hosts={})),
+            lambda made: (option(backup_proof="none")(made), made.update(kept=[])),
             "stop",
             "no backup was ever restored",
         ),
@@ -207,6 +208,8 @@ def test_every_item_says_ok_where_all_is_well(name):
         ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
         ("plan", lambda made: made.update(plan=ERROR), "stop", "E_WRONG_KEY"),
         ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
+        ("plan", option(approved="ff" * 32), "stop", "the plan with the hash ffffffffffffffff was approved"),
+        ("plan", lambda made: (option(approved=HASH)(made), made.update(plan={"path": "p"})), "stop", "there is none"),
         ("store", option(store_unwritable="/keys cannot be written"), "stop", "/keys cannot be written"),
         ("store", result("keys", {"store": "/other", "key_id": "8a412057dfd1a7e7"}), "stop", "the hosts have 2 stores"),
         ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),

@@ -9,6 +9,7 @@ import datetime
 import http.server
 import ipaddress
 import json
+import os
 import socket
 import ssl
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -132,6 +134,38 @@ def test_a_mail_goes_by_starttls_with_a_login(mailbox, certificate, told, tmp_pa
     body = mail.get_payload(decode=True).decode()
     for words in ("E_PG_DUMP: no room. Make room.", "Ada (SEC-1)", "a leak"):
         assert words in body
+
+
+def test_the_name_on_is_what_yaml_makes_of_it(hook, told):
+    """In YAML 1.1 it is a boolean."""
+    channel = yaml.safe_load(f"{{type: slack, url: '{hook.url}', on: [completed, rolled back]}}")
+    assert True in channel
+    assert list(notification.tell(notification.check([channel]), "failed", told)) == []
+    assert "found" not in tell(told, "completed", **{"type": "slack", "url": hook.url, "on": ["completed"]})
+    (result,) = notification.tell(notification.check([channel]), "rolled back", told)
+    assert "found" not in result
+    with pytest.raises(RotationError, match="on lists something else"):
+        notification.check([{"type": "slack", "url": hook.url, True: ["soon"]}])
+
+
+def test_a_file_that_never_ends_holds_nothing_up(told, tmp_path, monkeypatch):
+    monkeypatch.setattr(notification, "ALTOGETHER", 0.5)
+    os.mkfifo(tmp_path / "url")
+    assert tell(told, type="slack", url_file=str(tmp_path / "url"))["found"] == "TimeoutError"
+
+
+def test_a_mail_that_some_did_not_get_is_not_told(mailbox, certificate, told, monkeypatch):
+    monkeypatch.setattr(
+        notification.smtplib.SMTP, "send_message", lambda self, message: {"b@example.org": (550, b"no")}
+    )
+    channel = {
+        "type": "email",
+        "host": "127.0.0.1",
+        "port": mailbox.port,
+        "from": "k@example.org",
+        "to": "b@example.org",
+    }
+    assert tell(told, **channel, ca_cert=str(certificate))["found"] == "SMTPRecipientsRefused"
 
 
 def test_a_mail_server_that_is_not_trusted_gets_nothing(mailbox, told):

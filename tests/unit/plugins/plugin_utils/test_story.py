@@ -61,7 +61,8 @@ class Play:
 
     def rolled_back(self) -> Play:
         self.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
-        self.step("django_census", targets=[target("previous")], key_ids={"previous": OLD})
+        asked = {"expect_stage": "previous"}
+        self.step("django_census", asked=asked, targets=[target("previous")], key_ids={"previous": OLD})
         self.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
         return self.step("rollback", "done", failed_task="Prove it")
 
@@ -94,6 +95,42 @@ def rolled_back(play: Play) -> Play:
 
 def died(play: Play) -> Play:
     return play.begun().prepared()
+
+
+def half_back(play: Play) -> Play:
+    """The health check fails after a proof, and the way back stops in the middle."""
+    play.begun().prepared().switched().proved().step("rollback", "intent")
+    return play.step("django_reencrypt", "failed", error={"code": "E_DB"}).step("rollback", "failed")
+
+
+def back_and_not_proved(play: Play) -> Play:
+    play.begun().prepared().switched().proved().step("rollback", "intent")
+    play.step("django_reencrypt", targets=[target("current", reencrypted=7)])
+    play.step("django_census", "failed", asked={"expect_stage": "previous"}, error={"code": "E_CONTENTS"})
+    return play.step("rollback", "failed")
+
+
+def not_proved(play: Play) -> Play:
+    """Later a census is taken that asks for no proof, as the checklist of the next run does."""
+    play.begun().prepared().switched()
+    play.step("django_census", "failed", asked={"expect_stage": "current"}, error={"code": "E_CONTENTS"})
+    play.step("rotate", "failed").step("rotate", "intent", resumed=True)
+    return play.step("django_census", targets=[target("current")], key_ids={"current": NEW}).step("rotate", "failed")
+
+
+@pytest.mark.parametrize("written", [half_back, back_and_not_proved, not_proved])
+def test_what_was_written_after_the_last_proof_is_not_called_proved(play, written):
+    told = written(play).told()
+    assert (told["status"], told["proved"]) == ("failed", False)
+    play.page()
+    log = (Path(play.record.path).parent / "rotation.log").read_text()
+    assert "PASSED" not in log, log
+
+
+def test_what_an_earlier_run_failed_at_is_no_failure_of_the_one_that_was_completed(play):
+    failed(play).step("rotate", "intent", resumed=True).switched().proved().step("rotate", "done")
+    told = play.told()
+    assert (told["status"], told["failure"]) == ("completed", {})
 
 
 @pytest.mark.parametrize(

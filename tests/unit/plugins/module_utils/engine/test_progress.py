@@ -55,6 +55,7 @@ def test_the_file_is_written_once_a_second_and_goes_at_the_end(clock, tmp_path):
     seen.end()
     assert not path.exists()
     assert 'column="profile.name"} 3\n' in metrics.read_text()
+    assert json.loads((tmp_path / "key_rotation.json").read_text())["done"] == 3
 
 
 def test_a_pass_that_finds_nothing_leaves_the_numbers_of_the_one_before(clock, tmp_path):

@@ -212,6 +212,8 @@ def test_a_stage_that_nobody_has_is_refused_with_what_to_do(history):
     assert code(history.stage, "previous") == "E_STORE_STAGE"
     with pytest.raises(RotationError, match="Run the rotate playbook first"):
         History("/store").stage("current")
+    with pytest.raises(RotationError, match="from a rotation on until its values are destroyed"):
+        History("/store").stage("previous")
 
 
 def test_a_version_that_is_not_there_is_refused(history):

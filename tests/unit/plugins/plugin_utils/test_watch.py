@@ -1,0 +1,29 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import watch
+
+
+@pytest.fixture
+def attended(monkeypatch):
+    """A terminal with a person before it."""
+    for name in watch.UNATTENDED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(os, "readlink", lambda path: "/dev/pts/3")
+
+
+@pytest.mark.usefixtures("attended")
+def test_a_line_moves_before_a_person():
+    assert watch._on_terminal()
+
+
+@pytest.mark.usefixtures("attended")
+@pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("AWX_ISOLATED_DATA_DIR", "/runner"), ("TERM", "dumb")])
+def test_no_line_moves_where_nobody_sits_before_the_terminal(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert not watch._on_terminal()
