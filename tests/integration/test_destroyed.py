@@ -9,6 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from .conftest import BIN, CHECKOUT, Outcome, Site
 
 PLAY = """
@@ -68,6 +70,7 @@ def test_what_no_value_is_under_is_destroyed_and_the_rest_is_not(site, tmp_path_
     assert site.play("verify").code == 0
 
 
+@pytest.mark.thorough
 def test_a_pending_version_that_no_value_is_under_is_discarded(site, tmp_path_factory):
     folder = tmp_path_factory.mktemp("play")
     assert site.play("rotate").code == 0

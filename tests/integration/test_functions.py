@@ -141,6 +141,7 @@ def test_errors_swallowed_sentinels_a_key_per_call_and_from_the_environment(odd:
     assert ended - derived < 150 * (derived - started)
 
 
+@pytest.mark.thorough
 def test_a_key_kept_since_import_json_values_and_bytes(odd: Site) -> None:
     fill(odd, "raw", 'odd.cached.encrypt({"card": number, "tags": ["ž", None, 1.5]})')
     functions = {"decrypt": "core.odd.cached.decrypt", "encrypt": "core.odd.cached.encrypt", "binary": True}

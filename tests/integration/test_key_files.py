@@ -99,6 +99,7 @@ SHOW = "from django.conf import settings; print(settings.FIELD_ENCRYPTION_KEY)"
 SALTED = {"derive": "pbkdf2_sha256", "secret": "SECRET_KEY", "salt": "ENCRYPTION_SALT", "iterations": 100_000}
 
 
+@pytest.mark.thorough
 def test_a_setting_that_is_made_of_a_key_is_told_before_anything_changes(site: Site) -> None:
     settings = site.project / "food_ordering/settings.py"
     settings.write_text(settings.read_text() + DERIVED, encoding="utf-8")
@@ -144,7 +145,7 @@ def test_a_key_file_that_the_application_reads_as_it_stands(site: Site) -> None:
 @pytest.mark.parametrize(
     ("first", "then"),
     [
-        ("rotate", "rollback"),
+        pytest.param("rotate", "rollback", marks=pytest.mark.thorough),
         pytest.param("rotate", "rotate", marks=pytest.mark.thorough),
         pytest.param("rollback", "rollback", marks=pytest.mark.thorough),
     ],

@@ -64,6 +64,7 @@ def test_two_rotations_make_two_migrations(site: Site) -> None:
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_it_holds_no_key(site: Site) -> None:
     assert site.play("rotate", *MIGRATION).code == 0
     text = (site.project / "core/migrations/0001_rotate_encryption_keys.py").read_text()

@@ -10,6 +10,8 @@ import signal
 import subprocess
 from typing import Any
 
+import pytest
+
 from .conftest import BIN, PLAYBOOKS, Outcome, Site, kill_group
 from .test_resume import stopped_half_way, wait_until_gone
 
@@ -101,6 +103,7 @@ def test_between_two_steps_and_after_its_death_a_run_still_holds_the_database(si
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_who_comes_late_leaves_the_work_of_who_was_first(site: Site) -> None:
     """The other one has looked at everything, and goes on when the first one has begun, or is done already."""
     plain, other = site.read_all(), Elsewhere(site)

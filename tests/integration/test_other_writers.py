@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .conftest import Site
 
 # It read the keys when it began. It updates, empties, makes and deletes profiles until the .env is another one, or else
@@ -142,6 +144,7 @@ CREATE TRIGGER swap BEFORE UPDATE ON restaurant_restaurant FOR EACH ROW
 """
 
 
+@pytest.mark.thorough
 def test_a_row_that_nobody_else_wrote_is_not_excused(site: Site) -> None:
     env = site.env_file.read_bytes()
     (row,) = site.sql("SELECT min(id) FROM restaurant_restaurant")[0]
@@ -156,6 +159,7 @@ def test_a_row_that_nobody_else_wrote_is_not_excused(site: Site) -> None:
     assert kept(site) == []
 
 
+@pytest.mark.thorough
 def test_without_a_place_for_the_digests_of_rows_it_is_as_before(site: Site) -> None:
     env = site.env_file.read_bytes()
     with writer(site):
@@ -165,6 +169,7 @@ def test_without_a_place_for_the_digests_of_rows_it_is_as_before(site: Site) -> 
     assert site.env_file.read_bytes() == env
 
 
+@pytest.mark.thorough
 def test_a_process_that_never_ends_takes_the_rotation_back_and_loses_nothing(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     with writer(site, endless=True) as process:

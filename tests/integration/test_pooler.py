@@ -20,7 +20,7 @@ import pytest
 from .conftest import Site
 
 
-@pytest.fixture(params=["transaction", "session"])
+@pytest.fixture(params=["transaction", pytest.param("session", marks=pytest.mark.thorough)])
 def pooled(site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
     """The site reaches its database through pgbouncer alone."""
     program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"

@@ -60,6 +60,7 @@ def test_a_process_that_runs_on_under_the_old_keys_takes_the_rotation_back(site:
     assert site.stored()["versions"][-1]["outcome"] == "rolled back"
 
 
+@pytest.mark.thorough
 def test_an_application_that_is_stopped_for_the_rotation_is_seen_to_be(site: Site, serve) -> None:
     plain = site.read_all()
     named = processes(patterns=[f"{site.project}/.venv/bin/[p]ython manage.py shell"], absent="accept")

@@ -230,6 +230,7 @@ def kill_when(
     return True
 
 
+@pytest.mark.thorough
 def test_a_run_that_died_before_it_made_a_key_is_gone_on_with_under_its_name(site: Site) -> None:
     process = site.start("rotate")
     assert kill_when(site, process, "Pending | Make the one new version", lambda _: lambda _: True)
@@ -241,7 +242,7 @@ def test_a_run_that_died_before_it_made_a_key_is_gone_on_with_under_its_name(sit
 @pytest.mark.parametrize(
     "task",
     [
-        "Switch | Write the keys before",
+        pytest.param("Switch | Write the keys before", marks=pytest.mark.thorough),
         pytest.param("Switch | Bring what was", marks=pytest.mark.thorough),
         pytest.param("Proof | A fresh", marks=pytest.mark.thorough),
         "Store | Make the version before",
