@@ -108,7 +108,7 @@ def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> N
         assert process.wait(120) == 0, process.stdout.read()
     elif ending == "unheard":
         module = module_of(site)
-        kill_all_but(process, module)
+        cut(site, process)
         deadline = time.monotonic() + 30
         while os.path.exists(f"/proc/{module}"):
             assert time.monotonic() < deadline, "it ends when nobody reads what it will say"
@@ -131,11 +131,11 @@ def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> N
     assert not left_behind(site)
 
 
-def kill_all_but(process: subprocess.Popen[str], spared: int) -> None:
-    """SIGKILL for every process of a playbook but one, as when a connection breaks."""
+def cut(site: Site, process: subprocess.Popen[str]) -> None:
+    """SIGKILL for the playbook and its workers, each of which has a session of its own: the module is left alone."""
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        with contextlib.suppress(ProcessLookupError):
-            if pid != spared and os.getpgid(pid) == process.pid:
+        with contextlib.suppress(OSError):
+            if str(site.inventory).encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
                 os.kill(pid, signal.SIGKILL)
     process.wait()
 

@@ -219,6 +219,9 @@ class Rewriting:
             if free:
                 held = lock_free(database, table, key, changes)
                 changes = [change for change in changes if change.key in held]
+                if not changes:
+                    batch.yielded += asked
+                    return
             written, transaction, kept = compare_and_set(database, table, key, members, changes)
             done = [change for change in changes if change.key in written]
             entries = (entry for change in done for entry in _entries(members, change))
@@ -340,32 +343,24 @@ def _order(database: Database, rewriting: Rewriting) -> list[int]:
 
 
 class BackOff:
-    """Waits between passes that gave way to locks, each twice as long as the one before."""
+    """Waits between passes in a row that gave way to locks, each twice as long as the one before."""
 
     def __init__(self) -> None:
-        self._next = BACK_OFF_SECONDS
-        self._since: float | None = None
+        self._begun = time.monotonic()
+        self._turns = 0
 
     @property
-    def waited(self) -> float:
-        """Seconds since the first pass in a row that gave way."""
-        return time.monotonic() - self._since if self._since is not None else 0.0
+    def over(self) -> bool:
+        """Whether there is no patience left. A pass over a large table may take longer than all of it."""
+        return self._turns >= MAX_PASSES and time.monotonic() - self._begun >= LOCKED_SECONDS
 
-    def goes_on(self) -> bool:
-        """Whether the last pass gave way, and there is patience left."""
-        return self._since is not None and self.waited < LOCKED_SECONDS
-
-    def after(self, yielded: int) -> Iterator[None]:
-        """Wait after a pass in which so many rows gave way, with a word now and then; none after any other pass."""
-        if not yielded:
-            self._next, self._since = BACK_OFF_SECONDS, None
-            return
-        self._since = self._since or time.monotonic()
-        over = time.monotonic() + self._next
-        self._next = min(2 * self._next, LONGEST_BACK_OFF_SECONDS)
-        while time.monotonic() < over:
+    def wait(self) -> Iterator[None]:
+        """One more wait, with a word now and then."""
+        until = time.monotonic() + min(BACK_OFF_SECONDS * 2**self._turns, LONGEST_BACK_OFF_SECONDS)
+        self._turns += 1
+        while (left := until - time.monotonic()) > 0:
             yield
-            time.sleep(min(LOOK_SECONDS, max(0.0, over - time.monotonic())))
+            time.sleep(min(LOOK_SECONDS, left))
 
 
 def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
@@ -375,8 +370,7 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
     spans = [span for place, span in enumerate(spans) if share.has(number + place)]
     ours: list[str] = []
     back_off, passes = BackOff(), 0
-    while passes < MAX_PASSES or back_off.goes_on():
-        passes += 1
+    while passes < MAX_PASSES:
         left = yielded = 0
         work.passes += 1
         known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
@@ -391,11 +385,14 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             yielded += batch.yielded
         if not left:
             return
-        for _ in back_off.after(yielded):
+        if not yielded:
+            back_off, passes = BackOff(), passes + 1
+            continue
+        if back_off.over:
+            raise RotationError("E_DB_BUSY", table=table.label, rows=yielded)
+        for _ in back_off.wait():
             work.report(Batch(table.label, waits_for=f"{yielded} rows that others have locked"))
             crew.refuse_to_go_on()
-    if yielded:
-        raise RotationError("E_DB_BUSY", table=table.label, rows=yielded)
     if triggers := catalog.triggers(database, table, catalog.BEFORE_ROW_UPDATE):
         names = ", ".join(triggers)
         raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=MAX_PASSES, triggers=names)
