@@ -76,7 +76,7 @@ sanity: $(CONTROL)/.dev $(TREE)
 	  --skip-test pylint --skip-test shellcheck --skip-test pslint --skip-test no-smart-quotes
 
 unit: $(CONTROL)/.dev $(TREE)
-	cd $(TREE) && python -m pytest tests/unit
+	cd $(TREE) && python -m pytest -n 2 tests/unit
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 -m "not thorough" tests/integration

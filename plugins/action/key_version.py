@@ -35,7 +35,6 @@ WOULD = {
     "destroyed": "destroy the values of the version {key_id} in {store}",
 }
 
-SEALED = ("adopted", "destroyed")
 UNMADE = "(made by a real run)"  # the key id that a dry run has not got
 
 
@@ -60,16 +59,23 @@ class ActionModule(RotationAction):
         return steps[options["state"]](options)
 
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
-        """The destruction of a version is the end of a record, and sealed as the end of a rotation is.
+        """What changes the versions is sealed with all that the record holds until then.
 
-        The first version is the beginning of a store: from there on there is a key to sign with.
+        From the first version on there is a key to sign with; the destruction of one is the end of a record.
         """
         result = super()._recorded(args)
-        if args["state"] in SEALED and result.get("changed") and not self._task.check_mode:
-            record, store = self.record(args), self.store(args)
-            if args["state"] == "destroyed":
-                record.append("retire", "done", key_id=result["key_id"], **follows(store))
+        if args["state"] not in WOULD or not result.get("changed") or self._task.check_mode:
+            return result
+        record, store = self.record(args), self.store(args)
+        if args["state"] == "destroyed":
+            record.append("retire", "done", key_id=result["key_id"], **follows(store))
+        try:
             seal(record, store)
+        except RotationError as exc:
+            if args["state"] in ("adopted", "destroyed"):
+                raise
+            # nothing is undone for want of a signature
+            display.warning(f"The record {record.path} could not be signed and anchored. {exc}")
         return result
 
     def _agreed(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ ADVICE = {
     "pending": "It is there only during a rotation.",
     "previous": "It is there from a rotation on until its values are destroyed.",
 }
+NO_STAGE = f"Use one of: {', '.join(STAGES)}."
 FORMAT = 1
 COMPLETED = "completed"
 ROLLED_BACK = "rolled back"
@@ -100,7 +101,7 @@ class History:
     def stage(self, stage: str) -> Version:
         """The version that has ``stage``. Raises E_STORE_STAGE."""
         if stage not in self.stages:
-            raise RotationError("E_STORE_STAGE", path=self.path, stage=stage, advice=ADVICE[stage])
+            raise RotationError("E_STORE_STAGE", path=self.path, stage=stage, advice=ADVICE.get(stage, NO_STAGE))
         return self.version(self.stages[stage])
 
     @property
