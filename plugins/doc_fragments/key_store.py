@@ -67,7 +67,8 @@ options:
   auth_method:
     description:
       - How to log in to a V(hashi_vault). V(token) needs O(token) or O(token_file), V(approle) O(role_id) and mostly
-        O(secret_id), V(jwt) O(role) and O(jwt) or O(jwt_file), V(kubernetes) O(role), V(cert) O(client_cert).
+        O(secret_id), V(jwt) O(role) and O(jwt) or O(jwt_file), V(kubernetes) O(role), V(cert) O(client_cert) and
+        O(client_key).
     type: str
     default: token
     env: [{name: KEY_ROTATION_VAULT_AUTH_METHOD}]

@@ -37,7 +37,7 @@ Options = Mapping[str, Any]
 
 
 def _token(client: hvac.Client, options: Options) -> Any:
-    return {"auth": {"client_token": options["token"] or _content(options, "token_file")}}
+    return {"auth": {"client_token": options["token"] or _content(options, "token_file", "token (VAULT_TOKEN)")}}
 
 
 def _approle(client: hvac.Client, options: Options) -> Any:
@@ -280,10 +280,12 @@ class HashiVault(ServerStore):
             return False
 
 
-def _content(options: Options, name: str) -> str:
+def _content(options: Options, name: str, instead_of: str = "") -> str:
+    """What is in the file of an option. Raises E_STORE_NEEDS."""
     path = os.path.expanduser(needed(options, name))
     try:
         with open(path, encoding="ascii") as handle:
             return handle.read().strip()
     except (OSError, UnicodeDecodeError):
-        raise RotationError("E_STORE_NEEDS", name=name, found=f"({path}) cannot be read") from None
+        found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
+        raise RotationError("E_STORE_NEEDS", name=name, found=found) from None
