@@ -20,7 +20,7 @@ from ..module_utils.stores.store import Store
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, read_vaulted
-from ..plugin_utils.seal import follows, seal
+from ..plugin_utils.seal import follows, seal, try_to_seal
 
 with contextlib.suppress(ImportError):  # ansible-core itself needs it
     from cryptography.exceptions import InvalidTag
@@ -69,13 +69,8 @@ class ActionModule(RotationAction):
         record, store = self.record(args), self.store(args)
         if args["state"] == "destroyed":
             record.append("retire", "done", key_id=result["key_id"], **follows(store))
-        try:
-            seal(record, store)
-        except RotationError as exc:
-            if args["state"] in ("adopted", "destroyed"):
-                raise
-            # nothing is undone for want of a signature
-            display.warning(f"The record {record.path} could not be signed and anchored. {exc}")
+        sealing = seal if args["state"] in ("adopted", "destroyed") else try_to_seal
+        sealing(record, store)
         return result
 
     def _agreed(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ..module_utils.stores.store import Store
 from ..plugin_utils import approval, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, state_folder
-from ..plugin_utils.seal import follows, goes_on_here, seal
+from ..plugin_utils.seal import follows, goes_on_here, seal, try_to_seal
 from ..plugin_utils.story import story
 from ..plugin_utils.tool import tool
 
@@ -153,9 +153,7 @@ class ActionModule(RotationAction):
         failed_task = options["failed_task"]
         about = {"failed_task": failed_task} if failed_task else {}
         record.append(direction, "done", versions=_versions(store.load()), **follows(store), **about)
-        self._sealed(record, store)  # before anything that may take long, or be interrupted
-        self._tell(record, notification.COMPLETED if completed else notification.ROLLED_BACK, options)
-        self._sealed(record, store)
+        self._sealed_and_told(record, store, notification.COMPLETED if completed else notification.ROLLED_BACK, options)
         page = self._page(record)
         for line in summary.lines(record, self.variables, completed=completed, page=page):
             display.display(line)
@@ -173,26 +171,23 @@ class ActionModule(RotationAction):
         history = store.load()
         if begun[-1]["phase"] != "intent":
             if history.versions and goes_on_here(record, store):
-                self._sealed(record, store)  # with what came after its end
+                try_to_seal(record, store)  # with what came after its end
             return {"changed": False, "record": record.path}
         about = {"failed_task": options["failed_task"], "error": options["error"] or None}
         record.append(begun[-1]["event"], "failed", versions=_versions(history), **follows(store), **about)
-        ours = history.versions and goes_on_here(record, store)
-        if ours:
-            self._sealed(record, store)
-        self._tell(record, notification.FAILED, options)
-        if ours:
-            self._sealed(record, store)
+        if history.versions and goes_on_here(record, store):
+            self._sealed_and_told(record, store, notification.FAILED, options)
+        else:
+            self._tell(record, notification.FAILED, options)
         page = self._page(record)
         display.display(f"  report     {page}" if page else "")
         return {"changed": False, "record": record.path, "report": page}
 
-    def _sealed(self, record: Record, store: Store) -> None:
-        """At the end of a run nothing is undone because the store could not be reached once more."""
-        try:
-            seal(record, store)
-        except RotationError as exc:
-            display.warning(f"The record {record.path} could not be signed and anchored. {exc}")
+    def _sealed_and_told(self, record: Record, store: Store, moment: str, options: dict[str, Any]) -> None:
+        """Sealed before anything that may take long, or be interrupted, and again with who was told."""
+        try_to_seal(record, store)
+        self._tell(record, moment, options)
+        try_to_seal(record, store)
 
     def _page(self, record: Record) -> str | None:
         """The page of a record; that it cannot be made breaks nothing: it can be made again from the record."""

@@ -46,15 +46,10 @@ options:
     elements: str
     default: []
 """
-    KEYS = r"""
+    # Of the list of keys in the two below.
+    KEY_LIST = r"""
 options:
   keys:
-    description: The settings that together open the data.
-    type: list
-    elements: dict
-    default:
-      - name: SECRET_KEY
-      - name: ENCRYPTION_SALT
     suboptions:
       name:
         description: Name of the setting, as the env file has it.
@@ -80,6 +75,16 @@ options:
             The new value is put before so many of the newest of the old list.
         type: int
         default: 0
+"""
+    KEYS = r"""
+options:
+  keys:
+    description: The settings that together open the data.
+    type: list
+    elements: dict
+    default:
+      - name: SECRET_KEY
+      - name: ENCRYPTION_SALT
   env_file:
     description: The file on the host from which the application reads its keys.
     type: path
@@ -116,31 +121,6 @@ options:
     type: list
     elements: dict
     required: true
-    suboptions:
-      name:
-        description: Name of the setting, as the env file has it.
-        type: str
-        required: true
-      destination:
-        description:
-          - A key file of its own for this key, one key per line. Without it, the key is a line of the env file.
-        type: path
-      type:
-        description:
-          - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
-          - V(django_secret_key) has the length of Django's own, and of its alphabet what every reader of C(.env) files
-            gives back.
-        type: str
-        default: token_urlsafe
-      bytes:
-        description: Random bytes of a V(token_urlsafe) (38 to 512, else 64) or V(hex) (32 to 512, else 32).
-        type: int
-      keep:
-        description:
-          - For a setting that is a list with commas, of which the application writes with the first and reads with all.
-            The new value is put before so many of the newest of the old list.
-        type: int
-        default: 0
   store:
     description: Where the versions live, as for M(tetech.key_rotation.key_version). It stays on the control node.
     type: dict

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import atomic_file, streams
@@ -35,18 +35,17 @@ class PgBackRest:
 
     def cipher(self) -> str:
         """How the repository is encrypted, ``none`` where one of several is not. Raises E_PGBACKREST."""
-        info = self._info()
-        ciphers = {str(repository["cipher"]) for repository in info["repo"]}
-        return "none" if "none" in ciphers else str(info["cipher"])
+        return _cipher(self._info())
 
     def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> dict[str, Any]:
         """Take a backup of this kind (full, diff, incr), or find that of the rotation since ``oldest``; its manifest,
         written."""
         begun = now()
-        if self._of(one.rotation_id, oldest) is None:
+        if _of(self._info(), one.rotation_id, oldest) is None:
             self._run("backup", f"--type={kind}", f"--annotation={ANNOTATION}={one.rotation_id}")
         self._verify()
-        info, found = self._info(), self._of(one.rotation_id, oldest)
+        info = self._info()
+        found, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
         if found is None or found.get("error"):
             raise RotationError("E_PGBACKREST", command="info", rc=0, reason="the backup is missing or has errors")
         database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
@@ -57,7 +56,7 @@ class PgBackRest:
             size=found["info"]["repository"]["delta"],
             server_version=database["version"],
             system_identifier=str(database["system-id"]),
-            encrypted_to=[] if self.cipher() == "none" else [info["cipher"]],
+            encrypted_to=[] if cipher == "none" else [cipher],
             key_ids=sorted(key_ids),
             snapshot={"time": at(found["timestamp"]["stop"]), "lsn": found["lsn"]["stop"]},
             begun=begun,
@@ -69,13 +68,6 @@ class PgBackRest:
         if "status: ok" not in said:
             reason = "; ".join(said[1:])[: streams.LINE_CHARACTERS] or "it does not say that the status is ok"
             raise RotationError("E_PGBACKREST", command="verify", rc=0, reason=reason)
-
-    def _of(self, rotation_id: str, oldest: str) -> dict[str, Any] | None:
-        for each in reversed(self._info()["backup"]):
-            annotated = (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
-            if annotated and at(each["timestamp"]["stop"]) >= oldest:
-                return dict(each)
-        return None
 
     def _info(self) -> dict[str, Any]:
         for found in json.loads(self._run("info", "--output=json") or "[]"):
@@ -96,6 +88,20 @@ class PgBackRest:
             reason = lines[0][: streams.LINE_CHARACTERS]
             raise RotationError("E_PGBACKREST", command=command, rc=done.returncode, reason=reason)
         return done.stdout
+
+
+def _cipher(info: Mapping[str, Any]) -> str:
+    ciphers = {str(repository["cipher"]) for repository in info["repo"]}
+    return "none" if "none" in ciphers else str(info["cipher"])
+
+
+def _of(info: Mapping[str, Any], rotation_id: str, oldest: str) -> dict[str, Any] | None:
+    """The newest backup of a rotation, where it is not older."""
+    for each in reversed(info["backup"]):
+        annotated = (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
+        if annotated and at(each["timestamp"]["stop"]) >= oldest:
+            return dict(each)
+    return None
 
 
 def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dict[str, Any]:

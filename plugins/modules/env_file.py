@@ -49,6 +49,7 @@ options:
     default: {}
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.named_keys
+  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 attributes:

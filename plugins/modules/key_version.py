@@ -70,6 +70,7 @@ options:
     type: str
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

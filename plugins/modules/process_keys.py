@@ -82,6 +82,7 @@ options:
     type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.named_keys
+  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.attributes
 notes:
   - Run it as the user of the processes. As root, give it a Python that is not the application's to change.

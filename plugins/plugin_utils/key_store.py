@@ -54,8 +54,10 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
 
     Raises E_STORE_TYPE, E_STORE_OPTION, E_STORE_NEEDS, E_STORE_PACKAGE.
     """
-    options = options or _of_variables(variables, loader)
     asked = _asked(options, variables, loader)
+    if not options and asked["store"]:
+        options = asked["store"]
+        asked = _asked(options, variables, loader)
     kind = asked["type"]
     if kind not in OPTIONS:
         raise RotationError("E_STORE_TYPE", type=kind, known=", ".join(OPTIONS))
@@ -93,17 +95,11 @@ def refuse_unknown(given: Mapping[str, Any]) -> None:
             raise RotationError("E_OPTION", name=name, found="is no option of the lookup", advice=advice)
 
 
-def _of_variables(variables: Mapping[str, Any], loader: DataLoader) -> Mapping[str, Any]:
-    lookup = lookup_loader.get(LOOKUP, loader=loader)
-    set_options(lookup, {}, variables, loader)
-    return dict(lookup.get_option("store") or {})
-
-
 def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
     """Every option of every type: Ansible itself looks for them where the doc fragment key_store says."""
     lookup = lookup_loader.get(LOOKUP, loader=loader)
     set_options(lookup, options, variables, loader)
-    return {name: lookup.get_option(name) for name in {"type"}.union(*OPTIONS.values())}
+    return {name: lookup.get_option(name) for name in {"store", "type"}.union(*OPTIONS.values())}
 
 
 def set_options(

@@ -4,14 +4,27 @@
 
 from __future__ import annotations
 
+from ansible.utils.display import Display
+
 from ..module_utils import chain
+from ..module_utils.errors import RotationError
 from ..module_utils.record import Record
 from ..module_utils.stores.store import Store
+
+display = Display()
 
 
 def seal(record: Record, store: Store) -> None:
     """Sign the record under the store's key, and keep its head in the store."""
     store.set_anchor(str(record.sign(store.signing_key())))
+
+
+def try_to_seal(record: Record, store: Store) -> None:
+    """The same where nothing is to be undone for want of a signature: that it failed is a warning."""
+    try:
+        seal(record, store)
+    except RotationError as exc:
+        display.warning(f"The record {record.path} could not be signed and anchored. {exc}")
 
 
 def goes_on_here(record: Record, store: Store) -> bool:

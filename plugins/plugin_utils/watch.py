@@ -19,6 +19,7 @@ from . import summary
 display = Display()
 ON_TERMINAL, ELSEWHERE = 1.0, 10.0  # seconds between two looks
 WIDTH = 100
+UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")  # what CI systems and ansible-runner (AWX) set
 
 
 class Watch(contextlib.AbstractContextManager[None]):
@@ -71,10 +72,6 @@ class Watch(contextlib.AbstractContextManager[None]):
             return
         for line in summary.progress(numbers):
             display.display(line)
-
-
-# By these a terminal is told that nobody sits at it: CI systems, ansible-runner (AWX) and dumb ones.
-UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")
 
 
 def _on_terminal() -> bool:

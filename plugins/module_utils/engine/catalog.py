@@ -78,6 +78,22 @@ class RowKey:
     columns: tuple[str, ...]
     types: tuple[str, ...]
 
+    @property
+    def names(self) -> list[str]:
+        """What its parts are called in a list ``v`` of keys, which are texts."""
+        return [f"k{place}" for place in range(len(self.columns))]
+
+    @property
+    def listed(self) -> str:
+        """SQL for such a list, of one array of texts for each part."""
+        return f"unnest({', '.join(['%s::text[]'] * len(self.columns))}) AS v({', '.join(self.names)})"
+
+    @property
+    def same(self) -> list[str]:
+        """SQL conditions by which a row ``t`` is the one of a key in ``v``."""
+        parts = zip(self.columns, self.names, self.types)
+        return [f"t.{quote(column)} = v.{name}::{sql_type}" for column, name, sql_type in parts]
+
 
 def row_name(key: Sequence[str]) -> str:
     """A row's key as one word, and no other row's."""

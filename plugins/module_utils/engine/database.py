@@ -9,6 +9,7 @@ and psycopg 3, and every type of primary key, are served by the same statements.
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,8 +184,6 @@ class Database:
         self.rows(known, (array(UNLIMITED),))
         for name, value in KEEPALIVE.items():
             self.execute("SELECT set_config(%s, %s, false)", (name, value))
-        known = "SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'"
-        self._deadlock_ms = int(self.rows(known)[0][0])
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
     def _refuse_pooler(self, where: str) -> None:
@@ -254,6 +253,10 @@ class Database:
         """One unchanging view of the database, read only."""
         with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
             yield
+
+    @functools.cached_property
+    def _deadlock_ms(self) -> int:
+        return int(self.rows("SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'")[0][0])
 
     @property
     def patience(self) -> float:

@@ -77,6 +77,17 @@ class Batch:
     waits_for: str = ""  # nothing was done, since something has to be waited for
 
 
+class Page(NamedTuple):
+    """Where the changes of a page go, and what is counted of them."""
+
+    database: Database
+    table: Table
+    key: RowKey
+    members: Sequence[Target]
+    journal: Journal
+    batch: Batch
+
+
 @dataclass
 class Work:
     """What was done in all: tokens re-encrypted by target, rows that changed under us, passes.
@@ -140,7 +151,7 @@ class Rewriting:
                 theirs = {key for key, values in page if values[-1] and self.others.wrote(database.alias, values[-1])}
                 batch.others = [row_name(change.key) for change in changes if change.key in theirs]
             if changes:
-                self._write(database, table, key, members, changes, journal, batch)
+                self._write(Page(database, table, key, members, journal, batch), changes)
             worked = time.monotonic() - started
             pace.took(len(page), worked)
             yield batch
@@ -161,59 +172,24 @@ class Rewriting:
             for page in census.pages(database, table, key, members):
                 self.changes(members, page, journal.of(members, page))
 
-    def _write(
-        self,
-        database: Database,
-        table: Table,
-        key: RowKey,
-        members: Sequence[Target],
-        changes: Sequence[Change],
-        journal: Journal,
-        batch: Batch,
-    ) -> None:
+    def _write(self, page: Page, changes: Sequence[Change], *, free: bool = False) -> None:
         """Write the changes; where the whole had to yield, those whose rows nobody holds; where it was slow, halves."""
         try:
-            self._write_at_once(database, table, key, members, changes, journal, batch)
+            self._write_at_once(page, changes, free=free)
         except Yielded as yielded:
-            if len(changes) == 1 or self._stopped():
-                batch.yielded += len(changes)
+            if free or len(changes) == 1 or self._stopped():
+                page.batch.yielded += len(changes)
             elif not yielded.slow:
-                self._write_free(database, table, key, members, changes, journal, batch)
+                self._write(page, changes, free=True)
             else:
                 middle = len(changes) // 2
                 for half in (changes[:middle], changes[middle:]):
-                    self._write(database, table, key, members, half, journal, batch)
+                    self._write(page, half)
 
-    def _write_free(
-        self,
-        database: Database,
-        table: Table,
-        key: RowKey,
-        members: Sequence[Target],
-        changes: Sequence[Change],
-        journal: Journal,
-        batch: Batch,
-    ) -> None:
-        """Write the changes of rows that no other transaction holds, and wait for none of the others."""
-        try:
-            self._write_at_once(database, table, key, members, changes, journal, batch, free=True)
-        except Yielded:
-            batch.yielded += len(changes)
-
-    def _write_at_once(
-        self,
-        database: Database,
-        table: Table,
-        key: RowKey,
-        members: Sequence[Target],
-        changes: Sequence[Change],
-        journal: Journal,
-        batch: Batch,
-        *,
-        free: bool = False,
-    ) -> None:
+    def _write_at_once(self, page: Page, changes: Sequence[Change], *, free: bool) -> None:
         """Write the changes in one transaction; with ``free``, of those rows that it gets without a wait. Raises
         Yielded."""
+        database, table, key, members, journal, batch = page
         asked = len(changes)
         with database.batch(several=asked > 1):
             if free:
@@ -401,12 +377,9 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
 
 def lock_free(database: Database, table: Table, key: RowKey, changes: Sequence[Change]) -> set[RowText]:
     """Lock the rows to change that no other transaction holds, without a wait; their keys."""
-    names = [f"k{place}" for place in range(len(key.columns))]
-    types = ", ".join(["%s::text[]"] * len(names))
-    same = [f"t.{quote(column)} = v.{name}::{sql}" for name, column, sql in zip(names, key.columns, key.types)]
     sql = (
-        f"SELECT {', '.join(f'v.{name}' for name in names)} FROM {table.rows} AS t, unnest({types})"
-        f" AS v({', '.join(names)}) WHERE {' AND '.join(same)} FOR NO KEY UPDATE OF t SKIP LOCKED"
+        f"SELECT {', '.join(f'v.{name}' for name in key.names)} FROM {table.rows} AS t JOIN {key.listed}"
+        f" ON {' AND '.join(key.same)} FOR NO KEY UPDATE OF t SKIP LOCKED"
     )
     columns = [array(values) for values in zip(*(change.key for change in changes))]
     return set(database.rows(sql, columns, table=table.label))
@@ -420,7 +393,7 @@ def compare_and_set(
     The keys of the rows that changed, and the id of the transaction: among the first where it did what it was to do,
     else among the second. A trigger may put an old value back, and such a row has to be looked at again.
     """
-    keys = [f"k{place}" for place in range(len(key.columns))]
+    keys = key.names
     old = [f"o{place}" for place in range(len(members))]
     new = [f"n{place}" for place in range(len(members))]
     derived = [derived for target in members for derived in target.derived]
@@ -438,8 +411,7 @@ def compare_and_set(
         assign.append(f"{column} = {target.kind.write.format(f'v.{after}')}")
         same.append(f"{target.kind.read.format(f't.{column}')} IS NOT DISTINCT FROM v.{before}")
         kept.append(f"v.{before} IS DISTINCT FROM v.{after} AND {same[-1]}")
-    for name, column, sql_type in zip(keys, key.columns, key.types):
-        same.append(f"t.{quote(column)} = v.{name}::{sql_type}")
+    same += key.same
     sql = (
         f"UPDATE {table.rows} AS t SET {', '.join(assign)}"
         f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new + fresh)})"

@@ -187,18 +187,12 @@ def _rows(
     database: Database, table: Table, key: RowKey, members: Sequence[Target], keys: Sequence[RowText]
 ) -> Mapping[RowText, _Row]:
     """The rows of these keys that are there."""
-    names = [f"k{place}" for place in range(len(key.columns))]
+    names = key.names
     search = [column.column for target in members for column in target.derived]
     chosen = [f"v.{name}" for name in names] + [rest_of(members)]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
     chosen += [f"t.{quote(name)}::text" for name in search]
-    same = [
-        f"t.{quote(column)} = v.{name}::{sql_type}" for name, column, sql_type in zip(names, key.columns, key.types)
-    ]
-    sql = (
-        f"SELECT {', '.join(chosen)} FROM {table.rows} AS t"
-        f" JOIN unnest({', '.join(['%s::text[]'] * len(names))}) AS v({', '.join(names)}) ON {' AND '.join(same)}"
-    )
+    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t JOIN {key.listed} ON {' AND '.join(key.same)}"
     width, last = len(names), len(names) + 1 + len(members)
     database.execute("SET timezone = 'UTC'")
     return {
