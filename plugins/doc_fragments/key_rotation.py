@@ -62,8 +62,8 @@ options:
       type:
         description:
           - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
-          - V(django_secret_key) has the length of Django's own, and of its alphabet what every reader of C(.env) files
-            gives back.
+          - V(django_secret_key) has the length and the alphabet of Django's own, and is drawn until the reader of the
+            env file gives it back.
         type: str
         default: token_urlsafe
       bytes:

@@ -238,7 +238,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Make it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile.",
     ),
     "E_STORE_FULL": (
-        "the secret {path} has no room for another version: AWS gives all of them together 20 labels",
+        "the secret {path} has no room for another version: AWS has 20 labels for all of them together",
         "Destroy versions that nothing needs any more: the retire playbook says which those are.",
     ),
     "E_STORE_FOREIGN": (

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make new values for a key set, and check those that somebody else made.
 
-Values use only characters that every .env reader gives back unchanged (facts/dotenv.md): ``[A-Za-z0-9_-]``, Fernet's
-``=``, and of Django's own alphabet those that no reader takes for a comment, a quote, an expansion or a command.
+Values use only characters that every .env reader gives back unchanged (facts/dotenv.md): ``[A-Za-z0-9_-]`` and Fernet's
+``=``. Django's own alphabet has others too, so such a value is drawn until the file's reader gives it back.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from typing import Any
 from . import dialects
 from .errors import RotationError
 
-# django.core.management.utils.get_random_secret_key draws 50 characters of
-# "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)". Without # $ & ( ) 45 are left: 274 bits.
-DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@%^*-_=+"
+# As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
+DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
 DJANGO_LENGTH = 50
 
 TYPES: dict[str, Callable[[int], str]] = {
@@ -32,7 +31,7 @@ TYPES: dict[str, Callable[[int], str]] = {
 }
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
-BITS = {"fernet": 256, "django_secret_key": 274}  # of the types that have none
+BITS = {"fernet": 256, "django_secret_key": 282}  # of the types that have none
 RNG = "os.urandom"  # which secrets draws from too
 # Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
 LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
@@ -98,13 +97,22 @@ def generate(
     check_keys(keys)
     made = {}
     for key in keys:
-        name, kind = key["name"], _type(key)
-        value = supplied.get(name) or TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
+        name = key["name"]
+        value = supplied.get(name) or _made(key, dialect)
         old = [part for part in current.get(name, "").split(",") if part]
         made[name] = ",".join([value, *old[: key.get("keep") or 0]])
         if not key.get("destination") and not dialects.can_carry(dialect, made[name]):
             raise RotationError("E_KEY_DIALECT", name=name, dialect=dialect)
     return made
+
+
+def _made(key: Mapping[str, Any], dialect: str) -> str:
+    """A new value of the key's type. Of Django's, django-environ takes one in fifty, with $ first, for a name."""
+    kind = _type(key)
+    while True:
+        value = TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
+        if dialects.can_carry(dialect, value):
+            return value
 
 
 def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = NONE) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import functools
 import io
+import itertools
 import json
 import os
 import shutil
@@ -33,6 +34,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN, Store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
 from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
@@ -1166,6 +1168,38 @@ def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, sa
         failure = refused(change, aws_secrets_manager.open(endpoint_url=url), History.promote)
     assert (failure.code, failure.changed) == (code, "Nothing was changed.")
     assert {target["X-Amz-Target"] for _, _, target in asked} == {"secretsmanager.GetSecretValue"}
+
+
+def test_a_full_secret_is_told_loses_nothing_and_has_room_again_after_a_destruction(aws_secrets_manager, monkeypatch):
+    """moto has no limit: AWS's 20 labels of a secret are counted here, and refused as AWS does."""
+    call = BaseClient._make_api_call
+
+    def limited(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        label = arguments.get("VersionStages") or [arguments.get("VersionStage")]
+        if operation in ("PutSecretValue", "UpdateSecretVersionStage"):
+            found = call(client, "DescribeSecret", {"SecretId": arguments["SecretId"]}).get("VersionIdsToStages", {})
+            if len({*label, *itertools.chain(*found.values())}) > 20:
+                raise ClientError({"Error": {"Code": "LimitExceededException", "Message": "CANARY"}}, operation)
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", limited)
+    place, done = aws_secrets_manager, 0
+    change(place.open(), lambda history: history.adopt(OLD))
+    with pytest.raises(RotationError) as full:
+        while done < 30:
+            pending = KeySet({"SECRET_KEY": f"CANARY-{done}"})
+            change(place.open(), lambda history: history.add_pending(pending, f"r{done}"))
+            change(place.open(), History.promote)
+            change(place.open(), lambda history: history.close(f"r{done}"))
+            done += 1
+    assert (full.value.code, full.value.changed) == ("E_STORE_FULL", "Nothing was changed.")
+    found = place.open().load()
+    assert (found.open_rotation, found.stage("current").values) == (None, {"SECRET_KEY": f"CANARY-{done - 1}"})
+    change(place.open(), lambda history: history.destroy(OLD.key_id, compromised=False))
+    place.open().destroy_values(f"adopted {OLD.key_id}")
+    change(place.open(), lambda history: history.add_pending(pending, "again"))
+    change(place.open(), History.promote)
+    assert place.open().load().stage("current").values == pending.values
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ ANCHOR = "key_rotation_record"
 OURS = "rotation "  # begins the label by which a version of values is kept, and known as ours
 # In this order: AWS moves AWSPREVIOUS by itself where AWSCURRENT moves.
 LABELS = {"pending": "AWSPENDING", "current": "AWSCURRENT", "previous": "AWSPREVIOUS"}
+MOST_LABELS = 20  # of all versions of a secret together (quotas of AWS Secrets Manager)
 NAMESPACE = uuid.UUID("6f0b6f0e-5a70-5d0c-9d55-2f1d3c1f0a11")
 LOGIN = ("ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClientToken", "SignatureDoesNotMatch")
 DENIED = ("AccessDenied", "DecryptionFailure", "EncryptionFailure")  # the last two: the KMS key
@@ -86,7 +87,12 @@ class SecretsManager(ServerStore):
         return None if found is None else self._content(found)
 
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
-        self._write(_id(rotation_id), dict(values), f"{OURS}{rotation_id}")
+        """Raises E_STORE_FULL too while the labels that this version will bear later have no room left."""
+        label = f"{OURS}{rotation_id}"
+        there = {label for labels in self._described()["VersionIdsToStages"].values() for label in labels}
+        if len(there | {label, HISTORY, *LABELS.values()}) > MOST_LABELS:
+            raise RotationError("E_STORE_FULL", path=self.path)
+        self._write(_id(rotation_id), dict(values), label)
 
     def destroy_values(self, rotation_id: str) -> None:
         """Take every label away. AWS deletes a version without labels when it likes, and has no call to hasten it."""

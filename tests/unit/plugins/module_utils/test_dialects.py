@@ -192,6 +192,18 @@ def test_what_we_generate_is_read_by_every_reader_in_every_quoting(env_file, rea
         assert {name: seen.get(name) for name in made} == made
 
 
+@pytest.mark.parametrize("dialect", [dialect for dialect, variants in readers.BY_DIALECT.items() if variants])
+@pytest.mark.parametrize("quote", ["", "'", '"'], ids=["bare", "single", "double"])
+def test_a_django_key_is_read_by_every_variant_of_the_reader_it_is_made_for(env_file, dialect, quote):
+    keys = [{"name": f"K{number}", "type": "django_secret_key"} for number in range(300)]
+    made = keygen.generate(keys, dialect=dialect)
+    text = "".join(f"{name}={quote}x{quote}\n" for name in made)
+    put(env_file, dotenv.rewritten(text, made, "/.env", dialect))
+    for reader in readers.BY_DIALECT[dialect]:
+        seen = reader(env_file)
+        assert {name: seen.get(name) for name in made} == made
+
+
 def nasty(seed: str, alphabet: str, length: int, count: int = 400) -> dict[str, str]:
     made = random.Random(seed)
     return {f"K{number}": "".join(made.choices(alphabet, k=made.randint(1, length))) for number in range(count)}
