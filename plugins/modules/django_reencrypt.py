@@ -241,9 +241,9 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
             return {"changed": changes, "targets": before, "others": others.as_result()}
         share = Share(**(params["share"] or {}))
         # After the shares of all hosts nothing should be left.
-        hosts = share.of if params["share"] or not params["examined"] else 0
-        totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] // hosts for tally in before if hosts}
-        progress = Progress(params["rotation_id"], totals, params["progress"], params["metrics_file"])
+        left = before if params["share"] or not params["examined"] else []
+        totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] for tally in left}
+        progress = Progress(params["rotation_id"], totals, params["progress"], params["metrics_file"], share.of)
         progress.tell()
         try:
             work, migration = _by_method(params, application, progress, share, others)

@@ -295,10 +295,10 @@ def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, work
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import journal, reencryption
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
 
-    report = options.pop("report", None)
+    report, share = options.pop("report", None), options.pop("share", reencryption.ALL)
     work = reencryption.Work(report=report) if report else reencryption.Work()
     journal.Journal(database, keyring, targets).prepare()
     rewriting = reencryption.Rewriting(targets, keyring, destination, **options)
     crew = Crew(workers, rewriting.batches, database.another, Stop())
-    reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id(destination))
+    reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id(destination), share)
     return work

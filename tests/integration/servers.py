@@ -1,19 +1,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real servers for the key stores, on loopback, each started and stopped by the test that asks for it."""
+"""Real servers, on loopback or a socket, each started and stopped by the test that asks for it."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import glob
 import http.server
 import ipaddress
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -133,6 +136,65 @@ def unseal(administrator: hvac.Client, key: str) -> None:
         if time.monotonic() > until:
             raise TimeoutError("no leader")
         time.sleep(0.05)
+
+
+class Cluster:
+    """A cluster of Debian's PostgreSQL in ``folder``, which has its data and its socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # no server runs as root
+        self._programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))[-1]
+
+    def run(self, program: str, *argv: str) -> None:
+        """A program as the server's user."""
+        found = f"{self._programs}/{program}" if os.path.exists(f"{self._programs}/{program}") else program
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run([*self.user, found, *argv], check=True, cwd="/", **quiet)
+
+    def start(self, settings: str) -> None:
+        """With these lines more in its configuration."""
+        with (self.folder / "data/postgresql.conf").open("a") as handle:
+            handle.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\n{settings}")
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-w", "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
+
+
+@contextlib.contextmanager
+def cluster_folder() -> Iterator[Cluster]:
+    """A new cluster's folder, which the server's user owns; gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="key_rotation_") as name:  # short: it has a socket
+        cluster = Cluster(Path(name))
+        if cluster.user:
+            shutil.chown(name, "postgres")
+        yield cluster
+
+
+@contextlib.contextmanager
+def postgresql(settings: str) -> Iterator[Cluster]:
+    """A new cluster, running; ``{folder}`` in ``settings`` is its own."""
+    with cluster_folder() as cluster:
+        cluster.run("initdb", "-D", f"{cluster.folder}/data", "-A", "trust", "-U", "postgres")
+        cluster.start(settings.format(folder=cluster.folder))
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@contextlib.contextmanager
+def replica_of(primary: Cluster) -> Iterator[Cluster]:
+    """A streaming replica of it, running."""
+    with cluster_folder() as cluster:
+        primary_is = ["-h", str(primary.folder), "-U", "postgres"]
+        cluster.run("pg_basebackup", *primary_is, "-D", f"{cluster.folder}/data", "-R", "--checkpoint=fast")
+        cluster.start("")
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 @contextlib.contextmanager

@@ -85,6 +85,19 @@ def test_every_kind_of_key(
     census.refuse_difference([tally.as_result() for tally in before], [tally.as_result() for tally in after])
 
 
+@pytest.mark.parametrize(("number", "part", "rows"), [(0, 2 / 3, 40), (1, 1 / 3, 20)])
+def test_a_host_says_beforehand_what_its_share_of_a_table_is(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, number: int, part: float, rows: int
+) -> None:
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 20)
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=59)
+    told: list[reencryption.Batch] = []
+    work = run(database, keyring, share=reencryption.Share(number, 2), report=told.append)
+    assert told[0].portions == {"secrets.a": part, "secrets.b": part}
+    assert work.values["secrets.a"] in (rows, rows - 1)
+    assert not any(batch.portions for batch in told[1:])
+
+
 def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database, keyring: Keyring) -> None:
     table = catalog.Table("public", 'odd %s "table"', True)
     name = '"odd %s ""table"""'

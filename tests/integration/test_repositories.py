@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +17,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import at
 
 from .conftest import Site
+from .servers import postgresql
 
 CONFIGURATION = """
 [global]
@@ -36,8 +34,6 @@ pg1-socket-path={folder}
 pg1-user=postgres
 """
 SETTINGS = """
-listen_addresses = ''
-unix_socket_directories = '{folder}'
 archive_mode = on
 archive_command = 'pgbackrest --config={folder}/pgbackrest.conf --stanza=orders archive-push %p'
 """
@@ -46,32 +42,17 @@ archive_command = 'pgbackrest --config={folder}/pgbackrest.conf --stanza=orders 
 @pytest.fixture
 def stanza(monkeypatch: pytest.MonkeyPatch) -> Iterator[repositories.PgBackRest]:
     """A cluster of Debian's PostgreSQL and its stanza; the server's user runs both, as it does anywhere."""
-    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
-    folder = Path(tempfile.mkdtemp(prefix="key_rotation_"))
-    server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-
-    def run(*argv: str) -> None:
-        subprocess.run([*server, *argv], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
-
-    (folder / "pgbackrest.conf").write_text(CONFIGURATION.format(folder=folder))
-    (folder / "bin").mkdir()
-    (folder / "bin/pgbackrest").write_text(f'#!/bin/sh\nexec {" ".join(server)} {shutil.which("pgbackrest")} "$@"\n')
-    (folder / "bin/pgbackrest").chmod(0o755)
-    if server:
-        for path in (folder, *folder.rglob("*")):
-            shutil.chown(path, "postgres")
-    run(f"{programs}/initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "postgres")
-    with (folder / "data/postgresql.conf").open("a") as handle:
-        handle.write(SETTINGS.format(folder=folder))
-    run(f"{programs}/pg_ctl", "-D", f"{folder}/data", "-l", f"{folder}/log", "-w", "start")
-    try:
+    with postgresql(SETTINGS) as cluster:
+        folder = cluster.folder
+        (folder / "pgbackrest.conf").write_text(CONFIGURATION.format(folder=folder))
+        (folder / "bin").mkdir()
+        program = " ".join([*cluster.user, str(shutil.which("pgbackrest"))])
+        (folder / "bin/pgbackrest").write_text(f'#!/bin/sh\nexec {program} "$@"\n')
+        (folder / "bin/pgbackrest").chmod(0o755)
         monkeypatch.setenv("PGBACKREST_CONFIG", str(folder / "pgbackrest.conf"))
-        run("pgbackrest", f"--config={folder}/pgbackrest.conf", "--stanza=orders", "stanza-create")
+        cluster.run("pgbackrest", f"--config={folder}/pgbackrest.conf", "--stanza=orders", "stanza-create")
         monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
         yield repositories.PgBackRest("orders")
-    finally:
-        run(f"{programs}/pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
 
 
 def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_path):

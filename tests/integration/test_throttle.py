@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.throttle import Throttle
+from django.db import connections
 
+from .servers import Cluster, postgresql, replica_of
 from .test_engine import fill, keyring, run, targets  # noqa: F401  # a fixture
 
 
@@ -23,6 +27,70 @@ def test_wal_that_a_replication_slot_keeps_is_seen(database: Database) -> None:
     finally:
         database.rows("SELECT pg_drop_replication_slot('behind')")
     assert database.wal_backlog() == 0
+
+
+@pytest.fixture
+def primary(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Database, Cluster]]:
+    """A server that archives its WAL as long as no file ``broken`` is in its folder."""
+    settings = "archive_mode = on\narchive_command = 'test ! -e {folder}/broken'\n"
+    with postgresql(settings) as cluster:
+        at = {"ENGINE": "django.db.backends.postgresql", "HOST": str(cluster.folder), "USER": "postgres"}
+        monkeypatch.setitem(
+            connections.databases,
+            "primary",
+            {**connections.databases["default"], **at, "PORT": "", "NAME": "postgres", "PASSWORD": ""},
+        )
+        opened = Database("primary", "test")
+        try:
+            yield opened, cluster
+        finally:
+            opened.close()
+            del connections["primary"]
+
+
+def until(seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_replica_that_does_not_follow_is_waited_for_until_it_does(primary: tuple[Database, Cluster]) -> None:
+    database, cluster = primary
+    throttle = Throttle(replica_lag=0.5)
+    assert database.replica_lag() == 0
+    with replica_of(cluster) as replica:
+        socket = ["-h", str(replica.folder), "-U", "postgres", "-c"]
+        replica.run("psql", *socket, "SELECT pg_wal_replay_pause()")
+
+        def behind() -> bool:
+            database.execute("SELECT pg_logical_emit_message(false, 'test', 'x')")
+            return database.replica_lag() > 0.5
+
+        until(behind)
+        rest = throttle.rest(database, 0, lambda: False)
+        assert next(rest).startswith("a replica that is ")
+        replica.run("psql", *socket, "SELECT pg_wal_replay_resume()")
+        assert all(reason.startswith("a replica that is ") for reason in rest), "and then it ends"
+        assert database.replica_lag() <= 0.5
+
+
+def test_wal_that_is_not_archived_is_waited_for_until_it_is(primary: tuple[Database, Cluster]) -> None:
+    database, cluster = primary
+    throttle = Throttle(wal_backlog=20)
+    database.rows("SELECT pg_switch_wal()")
+    until(lambda: database.rows("SELECT archived_count FROM pg_stat_archiver")[0][0] > 0)
+    assert database.wal_backlog() < 16 << 20
+    (cluster.folder / "broken").touch()
+    database.execute("CREATE TABLE many AS SELECT repeat('x', 1000) FROM generate_series(1, 60000)")
+    until(lambda: database.rows("SELECT failed_count FROM pg_stat_archiver")[0][0] > 0)
+    assert 32 << 20 < database.wal_backlog() < 96 << 20
+    rest = throttle.rest(database, 0, lambda: False)
+    assert next(rest).endswith(" MB of WAL to be archived or fetched")
+    (cluster.folder / "broken").unlink()
+    database.rows("SELECT pg_switch_wal()")  # the archiver tries at once
+    list(rest)
+    assert database.wal_backlog() <= 20 << 20
 
 
 def vacuums(database: Database) -> int:

@@ -33,13 +33,22 @@ METRICS = """\
 
 
 class Progress:
-    """Counts batches against ``totals``, the values to re-encrypt by target. ``path`` and ``metrics`` are files."""
+    """Counts batches against ``totals``, the values to re-encrypt by target, of which this is one of ``hosts``.
+
+    Until a table is begun, equal parts are reckoned with. ``path`` and ``metrics`` are files.
+    """
 
     def __init__(
-        self, rotation_id: str, totals: Mapping[str, int], path: str | None = None, metrics: str | None = None
+        self,
+        rotation_id: str,
+        totals: Mapping[str, int],
+        path: str | None = None,
+        metrics: str | None = None,
+        hosts: int = 1,
     ) -> None:
         self._rotation_id = rotation_id
-        self._totals = {name: total for name, total in totals.items() if total}
+        self._whole = {name: total for name, total in totals.items() if total}
+        self._totals = {name: total // hosts for name, total in self._whole.items()}
         self._done: Counter[str] = Counter()
         self._retries = 0
         self._waits_for = ""
@@ -52,6 +61,8 @@ class Progress:
         self._done.update(batch.values)
         self._retries += batch.conflicts + batch.yielded
         self._waits_for = batch.waits_for
+        for name in batch.portions.keys() & self._whole.keys():
+            self._totals[name] = round(self._whole[name] * batch.portions[name])
         if time.monotonic() - self._told >= EVERY_SECONDS:
             self.tell()
 

@@ -75,6 +75,7 @@ class Batch:
     kept: list[str] = field(default_factory=list)  # the same, where a trigger put an old value back
     others: list[str] = field(default_factory=list)  # rows to rewrite that another process has written, by name
     waits_for: str = ""  # nothing was done, since something has to be waited for
+    portions: dict[str, float] = field(default_factory=dict)  # nothing was done yet: this host's part, by target
 
 
 class Page(NamedTuple):
@@ -341,9 +342,11 @@ class BackOff:
 
 def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
     """Passes over one table, or a share of it, until one finds nothing left."""
-    table, key, _ = rewriting.tables[number]
-    spans = census.spans(database, table, key, SPAN_ROWS)
-    spans = [span for place, span in enumerate(spans) if share.has(number + place)]
+    table, key, members = rewriting.tables[number]
+    everything = census.spans(database, table, key, SPAN_ROWS)
+    spans = [span for place, span in enumerate(everything) if share.has(number + place)]
+    part = len(spans) / len(everything)
+    work.report(Batch(table.label, portions={target.name: part for target in members}))
     ours: list[str] = []
     back_off, passes = BackOff(), 0
     while passes < MAX_PASSES:

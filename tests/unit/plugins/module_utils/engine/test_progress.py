@@ -37,6 +37,15 @@ def test_the_numbers_are_those_of_the_batches(clock, tmp_path):
     ]
 
 
+def test_one_of_several_hosts_counts_against_its_own_part(clock):
+    seen = progress.Progress("r1", {"profile.name": 300, "order.note": 100}, hosts=2)
+    assert seen.as_document()["total"] == 200
+    seen.add(Batch("profile", portions={"profile.name": 2 / 3, "profile.none": 2 / 3}))
+    assert [target["total"] for target in seen.as_document()["targets"]] == [200, 50]
+    seen.add(batch(profile__name=200))
+    assert (seen.as_document()["done"], seen.as_document()["total"]) == (200, 250)
+
+
 def test_nothing_is_said_of_the_time_left_before_the_first_value(clock):
     assert progress.Progress("r1", {"profile.name": 3}).as_document()["seconds_left"] is None
 
