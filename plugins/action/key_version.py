@@ -101,7 +101,8 @@ class ActionModule(RotationAction):
             return found
         history = self.store(options).load()
         stages = {key_id: stage for stage, key_id in history.stages.items()}
-        holds = stages.get(keys.key_id) or ("several" if _switching(history, keys, options) else "other")
+        taken_back = history.taken_back(keys.key_id) and "rolled back"
+        holds = stages.get(keys.key_id) or taken_back or ("several" if _switching(history, keys, options) else "other")
         return self._result(history, changed=False, key_id=keys.key_id, holds=holds)
 
     def _of_host(self, options: dict[str, Any]) -> tuple[dict[str, Any], KeySet | None]:
@@ -283,8 +284,10 @@ def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) 
     switching = _switching(history, keys, options)
     if switching and history.open_rotation:
         return
-    code = "E_KEYS_BACK" if switching else "E_KEYS_DIFFER"
     env_file = options["env_file"]
+    if rotation_id := history.taken_back(keys.key_id):
+        raise RotationError("E_KEYS_LEFT", env_file=env_file, found=keys.key_id, rotation_id=rotation_id)
+    code = "E_KEYS_BACK" if switching else "E_KEYS_DIFFER"
     raise RotationError(code, env_file=env_file, found=keys.key_id, store=history.path, current=current)
 
 

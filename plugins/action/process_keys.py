@@ -17,7 +17,7 @@ class ActionModule(RotationAction):
         expected = None
         if options["state"] == "switched":
             expected = self.store(options).load().stage(options["stage"]).key_id
-        names = ("state", "env_file", "dialect", "units", "pids", "patterns", "hidden_environment", "absent")
+        names = ("state", "env_file", "dialect", "units", "pids", "patterns", "hidden_environment", "orphans", "absent")
         asked = {name: options[name] for name in names}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
         result = self.on_host("process_keys", {**asked, "keys": places, "expected": expected})

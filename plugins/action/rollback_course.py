@@ -52,13 +52,15 @@ class ActionModule(RotationAction):
         asked = checked(options["rotation_id"]) if options["rotation_id"] else None
         rows = options["prefer"] in ("restore", "repair") or bool(options["done"])  # then it is a backup that is named
         refusal = None
+        history = self.store(options).load()
         try:
-            history = self.store(options).load()
             said = course.of_store(history, None if rows else asked, self.lease(options).left_over())
         except RotationError as exc:
             if exc.code not in NO_ROTATION:
                 raise
             refusal, said = exc, {"rotation_id": asked or backup.get("rotation_id") or "", "destination": None}
+        if said["destination"] is None and "rolled back" in options["files"].values():
+            said["rotation_id"] = history.versions[-1].rotation_id
         found = course.Found(
             **said,
             **course.of_census(options["census"], said["rotation_id"]),

@@ -61,6 +61,11 @@ class Found:
         return [host for host, stage in self.files.items() if stage != self.destination]
 
     @property
+    def left_behind(self) -> list[str]:
+        """Hosts with the keys of a rotation that was rolled back while they could not be reached."""
+        return [host for host, stage in self.files.items() if stage == "rolled back"]
+
+    @property
     def written(self) -> int:
         """Values under the keys that are taken back."""
         return self.values.get(self.taken_back or "", 0)
@@ -121,6 +126,11 @@ RULES = (
         lambda found: found.unreadable and found.backup and "repair" not in found.done,
         lambda found: f"{found.unreadable:,} values open under no version, and there is a backup of {found.backup}",
     ),
+    Rule(
+        "settle",
+        lambda found: found.destination is None and found.left_behind,
+        lambda found: f"rotation {found.rotation_id} was rolled back without {', '.join(found.left_behind)}",
+    ),
     Rule("settle", _to_settle, lambda found: "no rotation is to be taken back"),
     Rule(
         "forwards",
@@ -144,7 +154,7 @@ RULES = (
 DOES = {
     "restore": "restore the backup beside the database, say what would be lost, and swap the two",
     "repair": "write what the backup has for them, where the rest of their rows is the same, and then look again",
-    "settle": "bring every value under the current keys by the engine, and prove it",
+    "settle": "bring every value, and every host that was left behind, under the current keys, and prove it",
     "nothing": "close the record of rotation {rotation_id}, and change nothing else",
     "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
     "discard": "take the pending version of rotation {rotation_id} back in the store",

@@ -78,6 +78,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{module} ended without a result (exit code {rc}): it was killed, or the application ends the process",
         "See the host's log for the cause, then run the same command again.",
     ),
+    "E_HOST_LOST": (
+        "{host} cannot be reached any more",
+        "Without it the rotation is rolled back, and its services may be stopped. Bring it back, then run the same "
+        "command again: what was stopped there is started, and what was switched there is named.",
+    ),
     "E_HOST_PYTHON": (
         "there is no Python at {python}",
         "Set key_rotation_python to the application's own Python, or correct key_rotation_project_dir.",
@@ -267,6 +272,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_KEYS_DIFFER": (
         "{env_file} holds the keys {found}, and the store {store} says {current} are current",
         "Either one was changed by hand, or the store is another application's: correct key_rotation_store.",
+    ),
+    "E_KEYS_LEFT": (
+        "{env_file} still holds the keys {found} of rotation {rotation_id}, which was rolled back without this host",
+        "Run the rollback playbook: it puts this host back too, and changes nothing else.",
     ),
     "E_KEYS_BACK": (
         "{env_file} holds the previous keys {found}, and the store {store} says {current} are current: "

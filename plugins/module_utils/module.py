@@ -169,6 +169,7 @@ PROCESS_KEYS_OPTIONS: dict[str, Any] = {
     "pids": {"type": "list", "elements": "int", "default": []},
     "patterns": {"type": "list", "elements": "str", "default": []},
     "hidden_environment": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "orphans": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "store": KEY_OPTIONS["store"],
 }

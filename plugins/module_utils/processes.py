@@ -16,6 +16,7 @@ from typing import Any
 
 PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
+DELETED = "//deleted"  # what ends the root of a mount whose file is gone (show_mountinfo in fs/proc_namespace.c)
 DEAD = (b"Z", b"X")  # states of proc_pid_stat(5)
 PF_KTHREAD = 0x00200000  # include/linux/sched.h; a command line may be empty without it, as in the middle of an exec
 
@@ -27,6 +28,7 @@ class Process:
     pid: int
     name: str
     parent: int
+    session: int  # the pid of the process that began it; 0 where that is out of sight
     started: float  # seconds since the epoch
     layout: tuple[int, ...]  # where its program lies in memory
     control_group: str
@@ -36,6 +38,12 @@ class Process:
     def units(self) -> list[str]:
         """The systemd units it belongs to, the outermost first: systemd gives each a control group of its name."""
         return [part for part in self.control_group.split("/") if part.endswith((".service", ".scope", ".slice"))]
+
+    @property
+    def service(self) -> str:
+        """The system's service that it belongs to; empty for none, and for one of a user."""
+        services = [unit for unit in self.units if unit.endswith(".service")]
+        return services[-1] if services and not services[0].startswith("user@") else ""
 
     @property
     def restart(self) -> str:
@@ -67,6 +75,7 @@ def _process(pid: int, booted: float) -> Process | None:
         pid=pid,
         name=head.partition(b"(")[2].decode("utf-8", "replace"),
         parent=int(fields[4 - 3]),
+        session=int(fields[6 - 3]),
         started=booted + int(fields[22 - 3]) / os.sysconf("SC_CLK_TCK"),
         layout=(int(fields[26 - 3]), int(fields[28 - 3])),  # start of code, start of stack
         control_group=_control_group(_read(pid, "cgroup").decode("utf-8", "replace")),
@@ -108,6 +117,26 @@ def program_started(processes: Mapping[int, Process], process: Process) -> float
     return min(each.started for each in forked_from)
 
 
+def orphaned(processes: Mapping[int, Process], process: Process) -> bool:
+    """Whether its parent is gone: a process is born into the session of its parent, or begins one of its own.
+
+    Of an orphan nobody sees any more what it was forked from, and since when that had been running.
+    """
+    parent = processes.get(process.parent)
+    return process.session not in (0, process.pid) and (parent is None or parent.session != process.session)
+
+
+def keeps_replaced(process: Process, paths: Iterable[str]) -> str:
+    """Which of the files it has mounted each by itself and sees as they were before they were replaced; '' for none.
+
+    A mount keeps the file, not its name: proc_pid_mountinfo(5) then calls its root deleted. Raises PermissionError, or
+    one of GONE.
+    """
+    roots = [os.fsdecode(line.split()[3]) for line in _read(process.pid, "mountinfo").splitlines()]
+    gone = {os.path.basename(root[: -len(DELETED)]) for root in roots if root.endswith(DELETED)}
+    return next((path for path in paths if os.path.basename(path) in gone), "")
+
+
 def _lineage(processes: Mapping[int, Process], pid: int) -> Iterable[Process]:
     while pid in processes:
         yield processes[pid]
@@ -121,7 +150,8 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
     and what is left of it are empty entries. Raises PermissionError, or one of GONE.
     """
     entries = [entry.partition(b"=") for entry in _read(process.pid, "environ").split(b"\0")[:-1]]
-    found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in entries if sign}
+    first_wins = reversed(entries)  # as in getenv(3) and in Python
+    found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in first_wins if sign}
     return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from . import processes
+from . import processes, services
 from .engine.keysets import KeySet
 from .errors import RotationError
 from .processes import Process
@@ -36,6 +36,7 @@ class Switch:
     at: float
     keys: KeySet
     accept_hidden: bool = False  # whether one that has overwritten its environment may pass
+    accept_orphans: bool = False  # whether one whose parent is gone counts from its own start
     files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
     to_come: bool = False
     exports: bool = False  # whether what starts a process reads the file into its environment
@@ -47,15 +48,23 @@ class Switch:
         """
         try:
             exported, hidden = processes.exported(process, self.keys.values)
+            replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
         except PermissionError:
             raise _kept_from_us(process) from None
         except processes.GONE:
             return None
         # in such a file's case the variable may name the file (pulpcore), and then the file decides
         exported = {name: value for name, value in exported.items() if not self._names_file(name, value)}
-        started = processes.program_started(there, process)
-        reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden)
-        known = not self.to_come and (not reason or (started > self.at + CLOCKS and not hidden))
+        started, orphan = processes.program_started(there, process), False
+        if processes.orphaned(there, process) and not self.accept_orphans:
+            began = process.service and services.Unit(process.service).began
+            started, orphan = (min(started, began), False) if began else (started, True)
+        if replaced:
+            anew = f"make the container of {process.name} anew: it is not enough to restart it"
+            reason, todo = f"it sees {replaced} as it was before it was replaced, by a mount of that file alone", anew
+        else:
+            reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden, orphan)
+        known = not self.to_come and (not reason or (started > self.at + CLOCKS and not (hidden or orphan or replaced)))
         return {
             "pid": process.pid,
             "name": process.name,
@@ -71,7 +80,9 @@ class Switch:
     def _names_file(self, name: str, value: str) -> bool:
         return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
 
-    def _stale(self, process: Process, started: float, exported: dict[str, str], hidden: bool) -> tuple[str, str]:
+    def _stale(
+        self, process: Process, started: float, exported: dict[str, str], hidden: bool, orphan: bool
+    ) -> tuple[str, str]:
         """Why it is stale, and what to type; nothing where it is not."""
         before = self.to_come and not self.exports  # any value would win, also that which the file has now
         wrong = [name for name, value in exported.items() if before or value != self.keys.values[name]]
@@ -84,6 +95,9 @@ class Switch:
             return "", ""
         if started <= self.at + CLOCKS and not self.to_come:
             return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
+        if orphan:
+            daemon = "where it is a daemon that goes into the background by itself, set orphans: accept"
+            return "what it was forked from is gone, and may have been older than it", f"{process.restart}; {daemon}"
         if hidden:
             look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"
             return "it has overwritten its environment (setproctitle)", f"{look}, then set hidden_environment: accept"

@@ -74,6 +74,14 @@ class Unit(Service):
     def look(self) -> str:
         return f"See journalctl -u {self.unit}"
 
+    @property
+    def began(self) -> float | None:
+        """When it left the state in which it has no process, in seconds since the epoch; None where nobody says."""
+        shown = self._property("InactiveExitTimestampMonotonic")  # microseconds (org.freedesktop.systemd1)
+        if not shown.isdigit() or not int(shown):
+            return None
+        return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC) + int(shown) / 1e6
+
     def _property(self, name: str) -> str:
         """One property as systemctl(1) shows it; empty where systemd does not answer."""
         argv = ["systemctl", "show", "--property", name, "--value", self.unit]

@@ -124,8 +124,8 @@ generated:
   returned: with O(state=pending), when a version was made
 holds:
   description: >-
-    The stage whose keys the env file holds, V(several) in the middle of a switch of several files, V(other) where they
-    are of none.
+    The stage whose keys the env file holds, V(several) in the middle of a switch of several files, V(rolled back) where
+    they are those of a rotation that was taken back, V(other) where they are of none.
   type: str
   returned: with O(state=seen)
 store:

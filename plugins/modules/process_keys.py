@@ -62,6 +62,14 @@ options:
     type: str
     choices: [refuse, accept]
     default: refuse
+  orphans:
+    description:
+      - A process whose parent is gone may have been forked long after its program was started and has read its keys.
+        One of a systemd service counts from the start of the service. Of others V(refuse) says that they are stale;
+        with V(accept) their own start counts, as is right for a daemon that goes into the background by itself.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
   absent:
     description:
       - Whether a unit, pid or pattern may have no process. With V(refuse) that is an error, as a wrong name would be.
@@ -148,7 +156,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     at = max(os.stat(place).st_ctime for place in key_files.paths(path, params["keys"]))
     accept_hidden = params["hidden_environment"] == "accept"
     exports = not DIALECTS[params["dialect"]].read_by_application
-    switch = Switch(path, at, keys, accept_hidden, key_files.files(params["keys"]), to_come, exports)
+    accept_orphans = params["orphans"] == "accept"
+    switch = Switch(path, at, keys, accept_hidden, accept_orphans, key_files.files(params["keys"]), to_come, exports)
     there = processes.snapshot()
     asked = _asked(params, there)
     judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}

@@ -13,7 +13,8 @@ description:
   - V(nothing) where nothing was written, V(discard) where there is no more than a pending version in the store,
     V(backwards) where values or env files are under the new keys, V(forwards) where the rotation is open and
     O(prefer=forwards), V(repair) where values open under no key and O(backup) has them, V(restore) where the database
-    is ruined.
+    is ruined, V(settle) where nothing is to be taken back but values or a host may be under other keys than the current
+    ones.
   - Changes nothing, and runs on the control node alone, as an action plugin.
 options:
   census:

@@ -11,7 +11,7 @@ import secrets
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -75,7 +75,9 @@ class RotationAction(ActionBase, abc.ABC):
             result.update(self._recorded(dict(self._task.args)))
         except RotationError as exc:
             failure = exc
-        except AnsibleError:  # an unreachable host must stay one
+        except AnsibleConnectionFailure as exc:  # an unreachable host must stay one: Ansible goes on without it
+            raise AnsibleConnectionFailure(f"{self._lost()} ({exc})") from None
+        except AnsibleError:
             raise
         except Exception as exc:  # its text could hold a value
             failure = internal(exc)
@@ -110,6 +112,9 @@ class RotationAction(ActionBase, abc.ABC):
         except RotationError as exc:
             record.append(event, "failed", error=exc.as_result()["error"], **about)
             raise
+        except AnsibleConnectionFailure:
+            record.append(event, "failed", error=self._lost().as_result()["error"], **about)
+            raise
         except Exception as exc:
             record.append(event, "failed", error={"code": "E_INTERNAL", "what": type(exc).__name__}, **about)
             raise
@@ -120,6 +125,10 @@ class RotationAction(ActionBase, abc.ABC):
         except RotationError as exc:
             raise exc.with_changed(f"The step itself, {event}, was {phase}.") from None
         return result
+
+    def _lost(self) -> RotationError:
+        unknown = "What this step has done there is not known."
+        return RotationError("E_HOST_LOST", changed=unknown, host=self.variables.get("inventory_hostname"))
 
     def refuse_other_run(self, args: dict[str, Any]) -> None:
         """Raise E_RUNNING where another run works on this application."""

@@ -139,6 +139,39 @@ def test_what_a_lost_host_leaves_undone_is_made_up_for(site: Site, two: Two, end
         assert "nothing was left under other keys" in text
 
 
+def test_a_host_that_is_lost_when_it_was_switched_is_put_back_later(site: Site, two: Two) -> None:
+    plain, before = site.read_all(), site.env_file.read_bytes()
+    process = site.start("rotate")
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if "Switch | Bring what was written meanwhile" in line:
+            two.cut.touch()
+    assert process.wait(60) != 0
+    text = " ".join("".join(seen).split())
+    assert "E_HOST_LOST: two cannot be reached any more. What this step has done there is not known." in text
+    assert 'stopped at "a step on two" and was rolled back' in text
+    assert "as before, but for two, whose services may be stopped and whose .env file may be the new one" in text
+    (record,) = (site.folder / "records").glob("*/record.jsonl")
+    assert '"failed_task":"a step on two"' in record.read_text()
+    assert site.env_file.read_bytes() == before != (two.project / ".env").read_bytes()
+    two.cut.unlink()
+
+    refused = site.play("rotate")
+    assert "E_KEYS_LEFT" in refused.text, refused.text
+    assert "Run the rollback playbook" in " ".join(refused.text.split())
+    cipher_text = site.tokens()
+    back = site.play("rollback")
+    assert back.code == 0, back.text
+    assert "was rolled back without two. Will bring every value" in " ".join(back.text.split())
+    assert (two.project / ".env").read_bytes() == before
+    assert (site.read_all(), site.tokens()) == (plain, cipher_text)
+    assert site.play("rotate").code == 0
+    assert site.read_all() == plain
+    assert (two.project / ".env").read_bytes() == site.env_file.read_bytes() != before
+
+
 def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
     two.inventory["key_rotation_worker_hosts"] = {"hosts": {"two": {}}}
     two.write()

@@ -129,6 +129,13 @@ class History:
         version = self.made_by(rotation_id)
         return version.outcome if version else None
 
+    def taken_back(self, key_id: str) -> str | None:
+        """The rotation that made this version, where it is the last one and was rolled back."""
+        newest = self.versions[-1] if self.versions else None
+        if newest is None or (newest.key_id, newest.outcome) != (key_id, ROLLED_BACK):
+            return None
+        return newest.rotation_id
+
     def adopt(self, keys: KeySet) -> Version:
         """Take the application's own keys as the first version.
 

@@ -178,7 +178,7 @@ def test_the_processes_are_looked_at_on_every_host_with_all_that_the_operator_sa
     assert looks
     for entry in entry_points(role).values():
         members = set(entry["options"][f"{role}_processes"]["options"])
-        assert members == {"units", "pids", "patterns", "hidden_environment", "absent"}
+        assert members == {"units", "pids", "patterns", "hidden_environment", "orphans", "absent"}
     for task in looks:
         asked = task["tetech.key_rotation.process_keys"]
         assert {name: asked[name] for name in members} == {

@@ -48,6 +48,8 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "backup": "noon"}, "repair", "a backup of noon"),
         ({**NOWHERE, "values": {"current": 9, "unreadable": 1}, "done": ["repair"]}, "settle", ""),
         ({**NOWHERE, "values": {"current": 9}, "prefer": "repair"}, "settle", ""),
+        ({**NOWHERE, "values": BEFORE, "files": {**HERE, "app2": "rolled back"}}, "settle", "back without app2"),
+        ({**PENDING, "values": BEFORE, "files": {**HERE, "app2": "rolled back"}}, "backwards", "the keys of app2"),
         ({**PENDING, "values": MIXED, "files": HERE, "lost": LOST}, "restore", "has lost public.a, public.b of other"),
         ({**PENDING, "damage": "SQLSTATE XX001"}, "restore", "cannot be read: SQLSTATE XX001"),
         ({**COMPLETED, "values": {"current": 9}, "prefer": "restore"}, "restore", "asked for by name"),

@@ -18,7 +18,15 @@ pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="n
 
 
 def process(control_group: str = "/", **fields) -> Process:
-    known = {"pid": 7, "name": "gunicorn", "parent": 1, "started": 1.0, "layout": (1, 2), "command": "gunicorn CANARY"}
+    known = {
+        "pid": 7,
+        "name": "gunicorn",
+        "parent": 1,
+        "session": 7,
+        "started": 1.0,
+        "layout": (1, 2),
+        "command": "gunicorn CANARY",
+    }
     return Process(**{**known, **fields}, control_group=control_group)
 
 
@@ -178,6 +186,13 @@ def test_what_was_exported(start):
     empty = start()
     assert processes.exported(processes.snapshot()[empty.pid], ["SECRET_KEY"]) == ({}, False)
     assert processes.owner(there) == os.geteuid()
+
+
+def test_of_two_variables_of_one_name_the_first_counts_as_it_does_in_python(monkeypatch, tmp_path):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/environ").write_bytes(b"SECRET_KEY=first\0OTHER=x\0SECRET_KEY=second\0")
+    monkeypatch.setattr(processes, "PROC", str(tmp_path))
+    assert processes.exported(process(), ["SECRET_KEY"]) == ({"SECRET_KEY": "first"}, False)
 
 
 def test_an_environment_that_was_overwritten_is_told(start, tell):

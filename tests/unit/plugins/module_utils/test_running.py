@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import processes
+from ansible_collections.tetech.key_rotation.plugins.module_utils import processes, services
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.running import CLOCKS, Switch
@@ -72,6 +74,52 @@ def test_a_worker_that_an_old_master_forks_after_the_switch_is_stale(start, tell
     switch(path)
     assert judged(tell(master, "fork"))["stale"] is True
     assert judged(tell(master, "exec"))["stale"] is False
+
+
+@pytest.mark.parametrize("began", [None, "before", "after"])
+def test_a_worker_whose_old_master_is_gone_counts_from_the_start_of_its_service(
+    start, tell, judged, path, monkeypatch, began
+):
+    master = start()
+    before = time.time()
+    switch(path)
+    worker = tell(master, "fork")
+    os.kill(master.pid, signal.SIGKILL)
+    master.wait()
+    monkeypatch.setattr(processes.Process, "service", "gunicorn.service" if began else "")
+    monkeypatch.setattr(services.Unit, "began", before if began == "before" else time.time())
+    found = judged(worker)
+    assert found["stale"] is (began != "after")
+    assert ("orphans: accept" in found["todo"]) is (began is None)
+    assert judged(worker, accept_orphans=True)["stale"] is False
+
+
+def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(start, judged, path):
+    path.write_text("old")
+    inside = path.parent / "inside"
+    inside.touch()
+    namespace = subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$1" || exit 1; echo; exec sleep 60', path, inside],
+        stdout=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        if not namespace.stdout.readline():
+            pytest.skip("no right to mount here")
+        (path.parent / "new").write_text("new")
+        (path.parent / "new").rename(path)
+        switch(path)
+        child = subprocess.Popen(["nsenter", "-m", "-t", str(namespace.pid), "sleep", "60"], start_new_session=True)
+        while Path(f"/proc/{child.pid}/comm").read_text() != "sleep\n":
+            time.sleep(0.005)
+        found = judged(child.pid)
+        assert (found["stale"], found["key_id"]) == (True, "")
+        assert f"it sees {path} as it was" in found["reason"]
+        assert "make the container of sleep anew" in found["todo"]
+        child.kill()
+        child.wait()
+    finally:
+        namespace.kill()
+        namespace.communicate()
 
 
 def test_an_exported_key_wins_over_the_file_whenever_it_was_started(start, judged, path):
