@@ -132,9 +132,10 @@ def _bits(key: Mapping[str, Any]) -> int:
 def check_supplied(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str], path: str) -> None:
     """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
     kinds = {key["name"]: _type(key) for key in keys}
-    for name, value in supplied.items():
-        if name not in kinds:
-            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is for no key of key_rotation_keys")
+    for number, (name, value) in enumerate(supplied.items(), start=1):
+        if name not in kinds:  # where names and values changed places, it is a value
+            entry = f"entry {number}"
+            raise RotationError("E_KEY_WEAK", name=entry, path=path, found="is for no key of key_rotation_keys")
         for pattern, found in (*DEMANDS.get(kinds[name], ANY_TYPE), *EVERY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
                 raise RotationError("E_KEY_WEAK", name=name, path=path, found=found)

@@ -385,6 +385,15 @@ def test_values_from_elsewhere_that_are_no_good_are_refused_without_showing_them
     assert history().versions == []
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_file_with_values_for_names_shows_none_of_them_in_result_or_record(version, adopted, vaulted, check, tmp_path):
+    result = version("pending", values_file=vaulted(f"{STRONG}: SECRET_KEY"), check=check)
+    assert (code(result), "entry 1" in result["msg"]) == ("E_KEY_WEAK", True)
+    record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
+    assert ("E_KEY_WEAK" in record) is not check
+    assert "CANARY" not in str(result) + record
+
+
 def test_values_from_elsewhere_in_clear_are_refused(version, tmp_path):
     (tmp_path / "clear.yml").write_text(f"SECRET_KEY: {STRONG}")
     assert code(version("pending", values_file=str(tmp_path / "clear.yml"))) == "E_KEY_FILE"

@@ -147,10 +147,14 @@ def test_what_is_made_here_would_be_taken_from_elsewhere(kind):
         keygen.check_supplied(keys, keygen.generate(keys), "/file")
 
 
-def test_a_supplied_value_for_no_key_is_refused():
+@pytest.mark.parametrize("other", ["B", f"CANARY{STRONG}", 42])
+def test_a_supplied_value_for_no_key_is_refused_by_its_place(other):
+    """Where the file has values for names, the name is the value."""
     with pytest.raises(RotationError) as refused:
-        keygen.check_supplied([{"name": "A"}], {"B": STRONG}, "/file")
-    assert refused.value.where["name"] == "B"
+        keygen.check_supplied([{"name": "A"}], {"A": STRONG, other: "A"}, "/file")
+    assert (refused.value.code, refused.value.where["name"]) == ("E_KEY_WEAK", "entry 2")
+    assert str(other) not in refused.value.where.values()
+    assert "CANARY" not in str(refused.value)
 
 
 def test_two_keys_with_one_supplied_value_are_refused():
