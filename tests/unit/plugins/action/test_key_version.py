@@ -158,7 +158,7 @@ def test_a_refusal_on_the_host_is_the_result(version, tmp_path, history):
         ("completed", "old", "E_KEYS_BACK"),
         ("completed", "third", "E_KEYS_DIFFER"),
         ("taken back", "old", None),
-        ("taken back", "new", "E_KEYS_DIFFER"),
+        ("taken back", "new", "E_KEYS_LEFT"),
     ],
 )
 def test_the_env_file_and_the_store_must_agree(path, held, refused, old_keys, new_keys, third_keys, request):
