@@ -201,6 +201,51 @@ def test_what_is_in_use_or_may_be_rolled_back_to_is_not_destroyed(at, third_keys
         assert history.as_document() == before
 
 
+@pytest.fixture
+def listed() -> History:
+    """Three versions of a list that keeps one old value, and one of a list that keeps none."""
+    history = History("/store")
+    history.adopt(KeySet({"SALT": "w", "KEYS": "a"}))
+    for rotation_id, values in (("r1", "b,a"), ("r2", "c,b"), ("r3", "d")):
+        history.add_pending(KeySet({"SALT": rotation_id, "KEYS": values}), rotation_id)
+        history.promote()
+        history.close(rotation_id)
+    return history
+
+
+def test_a_version_is_not_destroyed_while_the_list_of_another_one_keeps_its_value(listed):
+    first, second, third, _ = [version.key_id for version in listed.versions]
+    for needed, by in ((first, second), (second, third)):
+        before = listed.as_document()
+        with pytest.raises(RotationError) as refused:
+            listed.destroy(needed, compromised=False)
+        assert (refused.value.code, refused.value.where["reason"]) == (
+            "E_VERSION_NEEDED",
+            f"its value for KEYS is kept in the list of the version {by}",
+        )
+        assert listed.as_document() == before
+    for gone in (third, second, first):
+        listed.destroy(gone, compromised=False)
+    assert '"a"' not in str(listed.as_document()).replace("'", '"')
+
+
+def test_what_a_list_keeps_of_older_versions_does_not_hold_its_own(listed):
+    """The one that was rolled back goes, although its list has the value of the one before it."""
+    listed.add_pending(KeySet({"SALT": "x", "KEYS": "e,d"}), "r4")
+    left = listed.stage("pending").key_id
+    listed.roll_back()
+    assert listed.destroy(left, compromised=False).state == "destroyed"
+
+
+def test_an_empty_member_of_a_list_is_nobody_s_value():
+    history = History("/store")
+    history.adopt(KeySet({"SALT": "a", "KEYS": ",z"}))
+    history.add_pending(KeySet({"SALT": "b", "KEYS": "y,,"}), "r1")
+    history.promote()
+    history.close("r1")
+    assert history.destroy(history.stage("previous").key_id, compromised=False).values == {}
+
+
 def test_a_history_of_before_versions_could_be_destroyed_is_read(history):
     document = history.as_document()
     for version in document["versions"]:
