@@ -30,7 +30,9 @@ from ansible.plugins.loader import lookup_loader
 from ansible_collections.tetech.key_rotation.plugins.module_utils import atomic_file
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores import aws_secrets_manager as aws
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.server import SIGNING
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN, Store
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
 from botocore.client import BaseClient
@@ -626,6 +628,18 @@ def test_a_reader_with_the_reader_s_policy_reads_and_changes_nothing(hashi_vault
     assert hashi_vault.open().load() == before
 
 
+def test_the_reader_s_policy_keeps_the_key_that_signs_records_from_the_reader(hashi_vault, begin):
+    """Who has it writes records that pass for ours."""
+    key = begin(hashi_vault).open().signing_key()
+    token = hashi_vault.admin.auth.token.create(policies=["key-rotation-reader"])["auth"]["client_token"]
+    reader = hashi_vault.open(auth_method="token", token=token, role_id=None, secret_id=None)
+    failure = refused(reader.read_values, SIGNING)
+    place = "kv/data/food_ordering/keys/record~signing"
+    assert (failure.code, failure.where) == ("E_STORE_DENIED", {"place": place})
+    assert reader.load().stage("pending").values == NEW.values
+    assert hashi_vault.open().signing_key() == key
+
+
 def test_who_may_not_write_is_seen_before_anything_is_written(hashi_vault, vault_file, begin):
     begin(hashi_vault)
     assert hashi_vault.open().unwritable() is None
@@ -1117,9 +1131,31 @@ def test_the_policies_grant_what_is_asked_of_aws_and_no_more(aws_secrets_manager
     assert set(asked) == {action for action in granted("aws-policy.json") if action.startswith("secretsmanager:")}
 
 
+def statements(policy: str, effect: str) -> list[dict[str, Any]]:
+    found = json.loads((EXAMPLES / policy).read_text())["Statement"]
+    return [statement for statement in found if statement["Effect"] == effect]
+
+
 def granted(policy: str) -> set[str]:
-    statements = json.loads((EXAMPLES / policy).read_text())["Statement"]
-    return {action for statement in statements for action in statement["Action"]}
+    return {action for statement in statements(policy, "Allow") for action in statement["Action"]}
+
+
+def test_the_reader_s_policy_denies_the_key_that_signs_records_by_the_id_and_the_label_that_it_has(
+    aws_secrets_manager, begin
+):
+    """moto lets everybody read: what is denied is compared with what is there. Each name is denied by itself, as a
+    condition with both would hold for nobody who asks by one."""
+    begin(aws_secrets_manager).open().signing_key()
+    labels = aws_secrets_manager.admin.describe_secret(SecretId="food_ordering/keys")["VersionIdsToStages"]
+    (label,) = labels[aws._id(SIGNING)]
+    allowed, *denied = [*statements("aws-reader-policy.json", "Allow"), *statements("aws-reader-policy.json", "Deny")]
+    assert [statement["Condition"] for statement in denied] == [
+        {"StringEquals": {"secretsmanager:VersionId": aws._id(SIGNING)}},
+        {"StringEquals": {"secretsmanager:VersionStage": label}},
+    ]
+    for statement in denied:
+        assert statement["Action"] == ["secretsmanager:GetSecretValue"]
+        assert statement["Resource"] == allowed["Resource"]
 
 
 def test_a_secret_that_nobody_made_is_told_with_how_to_make_it(aws_secrets_manager):
