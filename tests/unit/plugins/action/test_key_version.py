@@ -386,7 +386,7 @@ def test_values_from_elsewhere_that_are_no_good_are_refused_without_showing_them
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_file_with_values_for_names_shows_none_of_them_in_result_or_record(version, adopted, vaulted, check, tmp_path):
+def test_a_file_with_values_for_names_shows_none_of_them(version, adopted, vaulted, check, tmp_path):
     result = version("pending", values_file=vaulted(f"{STRONG}: SECRET_KEY"), check=check)
     assert (code(result), "entry 1" in result["msg"]) == ("E_KEY_WEAK", True)
     record = Path(Record(str(tmp_path / "records"), "r1").path).read_text()
