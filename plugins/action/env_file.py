@@ -20,8 +20,8 @@ class ActionModule(RotationAction):
         options = self.options(ENV_FILE_OPTIONS)
         history = self.store(options).load()
         stage = options["stage"]
-        if stage not in history.stages and self._task.check_mode:
-            values: dict[str, str] = {}  # the version that a real run would have made
+        if self._task.check_mode and _made_before(history, stage, options["rotation_id"]):
+            values: dict[str, str] = {}
         else:
             _refuse_other_rotation(history, stage, options["rotation_id"])
             values = dict(history.stage(stage).values)
@@ -38,6 +38,12 @@ class ActionModule(RotationAction):
         chosen = {name: values[name] for name in names} if values else {}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
         return self.on_host("env_file", {**asked, "keys": places, "values": chosen})
+
+
+def _made_before(history: History, stage: str, rotation_id: str) -> bool:
+    """Whether a real run would have made the version of that stage by now: a dry run has not."""
+    unmade = not history.open_rotation and not history.made_by(rotation_id)
+    return not history.versions or (stage == "pending" and unmade)
 
 
 def _refuse_other_rotation(history: History, stage: str, rotation_id: str) -> None:

@@ -147,13 +147,14 @@ class ActionModule(RotationAction):
                 return found.key_id
             if history.open_rotation:
                 raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=rotation_id)
+            left = store.read_values(rotation_id)  # what an interrupted run of this rotation put aside
+            if left is not None:
+                _refuse_another_request(left, supplied, options)
             if self._task.check_mode:
+                history.refuse_reused(KeySet(left or _rehearsed(history, supplied, options)))
                 return UNMADE
             current = history.stage("current").values
-            values = store.read_values(rotation_id)  # what an interrupted run of this rotation put aside
-            if values is None:
-                values = keygen.generate(options["keys"], current, supplied, options["dialect"])
-            _refuse_another_request(values, supplied, options)
+            values = left or keygen.generate(options["keys"], current, supplied, options["dialect"])
             return history.add_pending(KeySet(values), rotation_id).key_id
 
         result = self._stepped(store, made)
@@ -164,7 +165,7 @@ class ActionModule(RotationAction):
         if not options["values_file"]:
             return {}
         supplied = read_vaulted(expand(options["values_file"]), self._loader)
-        keygen.check_supplied(options["keys"], supplied, options["values_file"])
+        keygen.check_supplied(options["keys"], supplied, options["values_file"], options["dialect"])
         return supplied
 
     def _current(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -289,6 +290,12 @@ def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) 
         raise RotationError("E_KEYS_LEFT", env_file=env_file, found=keys.key_id, rotation_id=rotation_id)
     code = "E_KEYS_BACK" if switching else "E_KEYS_DIFFER"
     raise RotationError(code, env_file=env_file, found=keys.key_id, store=history.path, current=current)
+
+
+def _rehearsed(history: History, supplied: Mapping[str, str], options: dict[str, Any]) -> dict[str, str]:
+    """What a real run would store of the supplied values. Where the store is empty, it would have adopted before."""
+    current = history.stage("current").values if history.versions else keygen.NONE
+    return keygen.rehearsed(options["keys"], current, supplied, options["dialect"])
 
 
 def _refuse_rolled_back(history: History, rotation_id: str) -> None:

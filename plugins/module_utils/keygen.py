@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from . import dialects
+from . import dialects, key_files
 from .errors import RotationError
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
@@ -53,6 +53,7 @@ EVERY_TYPE = [
     (rf"[A-Z{re.escape(DJANGO_ALPHABET)}]*", "has characters that some .env reader does not give back"),
 ]
 LEAST_UNIQUE = 5
+STAND_IN = "0"  # for a value that a dry run does not make: every dialect carries it, in every quoting
 NONE: Mapping[str, str] = MappingProxyType({})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 
@@ -106,6 +107,14 @@ def generate(
     return made
 
 
+def rehearsed(
+    keys: Sequence[Mapping[str, Any]], current: Mapping[str, str], supplied: Mapping[str, str], dialect: str
+) -> dict[str, str]:
+    """Raise as ``generate`` would, and make nothing. What it would give for the keys that are ``supplied``."""
+    made = generate(keys, current, {key["name"]: STAND_IN for key in keys} | dict(supplied), dialect)
+    return {name: made[name] for name in supplied}
+
+
 def _made(key: Mapping[str, Any], dialect: str) -> str:
     """A new value of the key's type. Of Django's, django-environ takes one in fifty, with $ first, for a name."""
     kind = _type(key)
@@ -129,9 +138,12 @@ def _bits(key: Mapping[str, Any]) -> int:
     return BITS.get(_type(key)) or 8 * (key.get("bytes") or BYTES[_type(key)])
 
 
-def check_supplied(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str], path: str) -> None:
+def check_supplied(
+    keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str], path: str, dialect: str = "dotenv"
+) -> None:
     """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
     kinds = {key["name"]: _type(key) for key in keys}
+    lines = key_files.names_of_env_file(keys)
     for number, (name, value) in enumerate(supplied.items(), start=1):
         if name not in kinds:  # where names and values changed places, it is a value
             entry = f"entry {number}"
@@ -143,6 +155,9 @@ def check_supplied(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str
             raise RotationError("E_KEY_WEAK", name=name, path=path, found="is that of another key too")
         if len(set(value)) < LEAST_UNIQUE:
             raise RotationError("E_KEY_WEAK", name=name, path=path, found="has fewer than 5 different characters")
+        if name in lines and not dialects.can_carry(dialect, value):
+            lost = f"cannot be given back from a file in the dialect {dialect}"
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found=lost)
 
 
 def fits(key: Mapping[str, Any], value: str) -> bool:

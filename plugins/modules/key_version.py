@@ -46,7 +46,7 @@ options:
         of the key, encrypted by Ansible Vault. Keys that it does not name are made here.
       - A value is refused that is weak by Django's check C(security.W009) (shorter than 50 characters, fewer than 5
         different ones, C(django-insecure-)), is not of its type, holds characters that some reader of C(.env) files
-        does not give back, or was used before.
+        does not give back, cannot be given back from a file in the O(dialect), or was used before.
     type: path
   census:
     description: >-

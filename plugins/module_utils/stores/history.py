@@ -149,22 +149,26 @@ class History:
         return version
 
     def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
-        """Put a new version beside the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one.
-
-        Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
-        """
+        """Put a new version beside the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""
         self.stage("current")
-        new = {value.split(",")[0] for value in keys.values.values()}
-        for version in self.versions:
-            used = {part for value in version.values.values() for part in (value, *value.split(","))}
-            if version.key_id == keys.key_id or new & used:
-                raise RotationError("E_KEY_REUSED", key_id=version.key_id)
+        self.refuse_reused(keys)
         version = Version(
             keys.key_id, checked(rotation_id), "generated", "pre-activation", now(), None, dict(keys.values)
         )
         self.versions.append(version)
         self.stages["pending"] = version.key_id
         return version
+
+    def refuse_reused(self, keys: KeySet) -> None:
+        """Raise E_KEY_REUSED where one of the values was another version's.
+
+        Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
+        """
+        new = {value.split(",")[0] for value in keys.values.values()}
+        for version in self.versions:
+            used = {part for value in version.values.values() for part in (value, *value.split(","))}
+            if version.key_id == keys.key_id or new & used:
+                raise RotationError("E_KEY_REUSED", key_id=version.key_id)
 
     def promote(self) -> None:
         """Pending becomes current, current becomes previous."""

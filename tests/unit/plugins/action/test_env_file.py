@@ -54,6 +54,30 @@ def test_a_dry_run_before_there_is_a_version_says_that_it_would_be_made(switch, 
     assert path.read_text() == TEXT.format(**old_keys.values)
 
 
+@pytest.mark.parametrize("stage", ["pending", "current", "previous"])
+def test_a_dry_run_before_there_is_any_version_does_not_know_better(switch, stage):
+    assert switch(stage, check=True)["key_id"] == "(made by a real run)"
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_stage_that_no_real_run_would_have_made_is_refused_in_a_dry_run_too(
+    switch, stored, store_path, loader, path, check
+):
+    def refused(stage: str, rotation_id: str) -> bool:
+        result = switch(stage, rotation_id=rotation_id, check=check)
+        return result.get("error", {}).get("code") == "E_STORE_STAGE"
+
+    assert refused("previous", "r1"), "nothing was promoted yet"
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.promote()
+    assert refused("pending", "r1"), "it was promoted"
+    assert refused("pending", "r2"), "the rotation r1 is open"
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.close("r1")
+    assert refused("pending", "r1"), "it was completed"
+    assert refused("pending", "r2") is not check, "a real run would have made it"
+
+
 def test_a_stage_that_nobody_has_is_refused_before_the_host_is_asked(switch, path, old_keys):
     assert switch("pending")["error"]["code"] == "E_STORE_STAGE"
     assert path.read_text() == TEXT.format(**old_keys.values)

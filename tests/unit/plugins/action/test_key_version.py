@@ -334,9 +334,11 @@ def test_keys_that_an_interrupted_run_put_aside_are_taken_and_none_made_beside_t
 ):
     """As a store on a server finds them, whose values and history are two writes."""
     monkeypatch.setattr(VaultFile, "read_values", lambda self, rotation_id: {"r1": new_keys.values}.get(rotation_id))
-    other = version("pending", keys=[{"name": "SECRET_KEY"}])
-    assert code(other) == "E_OPTION"
-    assert "other keys than those that rotation r1 made" in other["msg"]
+    for check in (False, True):
+        other = version("pending", keys=[{"name": "SECRET_KEY"}], check=check)
+        assert code(other) == "E_OPTION"
+        assert "other keys than those that rotation r1 made" in other["msg"]
+    assert version("pending", check=True)["changed"] is True
     assert version("pending")["key_id"] == new_keys.key_id
     assert history().stage("pending").values == new_keys.values
 
@@ -400,11 +402,45 @@ def test_values_from_elsewhere_in_clear_are_refused(version, tmp_path):
     assert code(version("pending", values_file=str(tmp_path / "none.yml"))) == "E_KEY_FILE"
 
 
-def test_values_from_elsewhere_that_were_used_before_are_refused(version, history, vaulted, store_path, loader):
+@pytest.mark.parametrize("check", [False, True])
+def test_values_from_elsewhere_that_were_used_before_are_refused(version, history, vaulted, store_path, loader, check):
     with open_store({"path": store_path}, {}, loader).change() as adopted:
-        adopted.adopt(KeySet({"SECRET_KEY": STRONG}))
-    assert code(version("pending", values_file=vaulted(f"SECRET_KEY: {STRONG}"))) == "E_KEY_REUSED"
+        adopted.adopt(KeySet({"SECRET_KEY": f"{STRONG[::-1]},{STRONG}"}))
+    for used in (STRONG, STRONG[::-1]):
+        assert code(version("pending", values_file=vaulted(f"SECRET_KEY: {used}"), check=check)) == "E_KEY_REUSED"
     assert list(history().stages) == ["current"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_values_from_elsewhere_that_were_a_destroyed_version_are_refused(
+    version, completed, history, vaulted, store_path, loader, check
+):
+    """Of a destroyed version the key id alone is left: that of all the values together."""
+    given = {"SECRET_KEY": STRONG, "ENCRYPTION_SALT": STRONG[::-1]}
+    with open_store({"path": store_path}, {}, loader).change() as changed:
+        changed.add_pending(KeySet(given), "r2")
+        changed.roll_back()
+        changed.destroy(KeySet(given).key_id, compromised=False)
+    again = vaulted("".join(f"{name}: {value}\n" for name, value in given.items()))
+    assert code(version("pending", "r3", values_file=again, check=check)) == "E_KEY_REUSED"
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_values_from_elsewhere_that_the_env_file_could_not_hold_are_refused(version, adopted, vaulted, history, check):
+    given = {"values_file": vaulted(f"SECRET_KEY: ${STRONG}"), "dialect": "django-environ", "check": check}
+    result = version("pending", **given)
+    assert (code(result), "in the dialect django-environ" in result["msg"]) == ("E_KEY_WEAK", True)
+    assert "CANARY" not in str(result)
+    assert list(history().stages) == ["current"]
+    keys = [{"name": "SECRET_KEY", "destination": "/keys"}, {"name": "ENCRYPTION_SALT"}]
+    assert version("pending", keys=keys, **given)["changed"] is True
+
+
+def test_a_dry_run_before_anything_was_adopted_makes_no_keys(version, history, vaulted, monkeypatch):
+    monkeypatch.setattr(key_version.keygen, "TYPES", dict.fromkeys(key_version.keygen.TYPES))
+    would = version("pending", values_file=vaulted(f"SECRET_KEY: {STRONG}"), check=True)
+    assert (would["changed"], would["key_id"]) == (True, "(made by a real run)")
+    assert history().versions == []
 
 
 def test_a_list_goes_on_from_the_current_one(version, history, store_path, loader):
@@ -582,10 +618,11 @@ def test_the_home_folder_is_that_of_the_host_s_user(version, run_action, monkeyp
     assert [key["destination"] for key in sent[0]["keys"]] == [None, "~/keys"]
 
 
-def test_new_keys_that_the_env_file_could_not_hold_are_not_stored(version, history, store_path, loader):
+@pytest.mark.parametrize("check", [False, True])
+def test_new_keys_that_the_env_file_could_not_hold_are_not_stored(version, history, store_path, loader, check):
     with open_store({"path": store_path}, {}, loader).change() as adopted:
         adopted.adopt(KeySet({"KEYS": "CANARY$(x)'\"\\"}))
-    result = version("pending", keys=[{"name": "KEYS", "keep": 1}], dialect="shell")
+    result = version("pending", keys=[{"name": "KEYS", "keep": 1}], dialect="shell", check=check)
     assert code(result) == "E_KEY_DIALECT"
     assert list(history().stages) == ["current"]
 

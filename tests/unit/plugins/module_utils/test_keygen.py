@@ -157,6 +157,34 @@ def test_a_supplied_value_for_no_key_is_refused_by_its_place(other):
     assert "CANARY" not in str(refused.value)
 
 
+def test_a_supplied_value_that_the_reader_of_the_env_file_does_not_give_back_is_refused():
+    """django-environ takes one with a $ first for the name of another variable. A key file has no such reader."""
+    given = {"A": f"$CANARY{STRONG}"}
+    with pytest.raises(RotationError) as refused:
+        keygen.check_supplied([{"name": "A"}], given, "/file", "django-environ")
+    lost = "cannot be given back from a file in the dialect django-environ"
+    assert (refused.value.code, refused.value.where["found"]) == ("E_KEY_WEAK", lost)
+    assert "CANARY" not in str(refused.value)
+    keygen.check_supplied([{"name": "A"}], given, "/file", "systemd")
+    keygen.check_supplied([{"name": "A", "destination": "/keys"}], given, "/file", "django-environ")
+
+
+def test_a_rehearsal_refuses_what_the_making_would_and_draws_nothing(monkeypatch):
+    monkeypatch.setattr(keygen, "TYPES", dict.fromkeys(keygen.TYPES))
+    keys = [{"name": "A", "keep": 1}, {"name": "B", "type": "fernet"}, {"name": "C", "type": "django_secret_key"}]
+    assert keygen.rehearsed(keys, {"A": "old,older"}, {"A": STRONG}, "dotenv") == {"A": f"{STRONG},old"}
+    assert keygen.rehearsed(keys, {}, {}, "dotenv") == {}
+    for supplied in ({}, {"A": STRONG}):
+        with pytest.raises(RotationError, match="E_KEY_DIALECT"):
+            keygen.rehearsed(keys, {"A": "CANARY$(x)'\"\\"}, supplied, "shell")
+
+
+@pytest.mark.parametrize("dialect", dialects.DIALECTS)
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_what_stands_in_for_a_value_is_carried_as_it_is(dialect, quote):
+    assert dialects.literal(dialects.DIALECTS[dialect], quote, keygen.STAND_IN)
+
+
 def test_two_keys_with_one_supplied_value_are_refused():
     with pytest.raises(RotationError) as refused:
         keygen.check_supplied([{"name": "A"}, {"name": "B"}], {"A": STRONG, "B": STRONG}, "/file")
