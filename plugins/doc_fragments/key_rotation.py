@@ -91,7 +91,7 @@ options:
   dialect:
     description: Who reads that file, as for M(tetech.key_rotation.env_file).
     type: str
-    choices: [dotenv, django-environ, systemd, shell, compose]
+    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
   store:
     description:

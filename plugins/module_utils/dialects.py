@@ -4,13 +4,14 @@
 
 A model knows only lines whose value the reader gives back as it stands, with nothing cut, expanded or unescaped. All
 else is refused, never guessed (measurements: facts/dotenv.md; python-dotenv 1.2, django-environ 0.14, systemd 257,
-POSIX sh, docker compose 2.26).
+POSIX sh, docker compose 2.26, python-decouple 3.8).
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,6 +147,17 @@ DIALECTS: dict[str, Dialect] = {
         takes_bom=True,
         hash_cuts=True,
     ),
+    "python-decouple": Dialect(
+        reader="python-decouple",
+        statement=re.compile(rf"[^\r\n]*{_LINE_END}"),
+        prefix=re.compile(rf"{_BLANK}*{_NAME}{_BLANK}*={_BLANK}*"),
+        # one pair of quotes is taken off, before 3.5 as many as there are
+        styles=_styles(
+            r"'(?P<value>(?!['\"])[^\r\n]*(?<!['\"]))'(?P<tail>\s*)\Z",
+            r'"(?P<value>(?![\'"])[^\r\n]*(?<![\'"]))"(?P<tail>\s*)\Z',
+            r"(?P<value>(?![\s'\"])[^\r\n]*?(?<!['\"\s]))(?P<tail>\s*)\Z",
+        ),
+    ),
 }
 
 
@@ -227,10 +239,20 @@ def _django_environ(text: str, names: Sequence[str]) -> Mapping[str, str | None]
     return seen
 
 
+def _python_decouple(text: str, names: Sequence[str]) -> Mapping[str, str | None]:
+    from decouple import RepositoryEnv
+
+    with open(os.memfd_create("env"), "w+b") as memory:  # it takes a path alone, and no value is to touch a disk
+        memory.write(text.encode("utf-8"))
+        memory.flush()
+        return cast("Mapping[str, str | None]", RepositoryEnv(f"/proc/self/fd/{memory.fileno()}").data)
+
+
 # The dialects whose reader is a Python library. Nothing here ever runs a file through a shell.
 READERS: dict[str, Callable[[str, Sequence[str]], Mapping[str, str | None]]] = {
     "dotenv": _python_dotenv,
     "django-environ": _django_environ,
+    "python-decouple": _python_decouple,
 }
 
 

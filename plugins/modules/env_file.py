@@ -12,7 +12,7 @@ description:
   - Sets the keys of one stage in a C(.env) file.
   - Leaves every other byte of it alone, its owner, mode and attributes too.
   - The file is replaced in one durable step. What was written is read back with a model of the O(dialect), and with
-    its real reader where the host's Python has it (python-dotenv, django-environ).
+    its real reader where the host's Python has it (python-dotenv, django-environ, python-decouple).
   - Refuses symbolic links, hard links, files open to other users, a file that is a mount point, bytes that are not
     UTF-8, a key that is set twice, and a line or value that the reader would change.
 options:
@@ -34,7 +34,7 @@ options:
       - Who reads the file. No quoting is right for all readers.
       - V(dotenv) is python-dotenv, V(systemd) is C(EnvironmentFile=), V(shell) is C(set -a; . file).
     type: str
-    choices: [dotenv, django-environ, systemd, shell, compose]
+    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
   stage:
     description:

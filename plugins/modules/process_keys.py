@@ -33,7 +33,7 @@ options:
   dialect:
     description: Who reads the file, as for M(tetech.key_rotation.env_file).
     type: str
-    choices: [dotenv, django-environ, systemd, shell, compose]
+    choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
   stage:
     description: With O(state=switched), the stage whose keys the processes must have.

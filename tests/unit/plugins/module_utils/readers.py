@@ -96,5 +96,6 @@ BY_DIALECT: dict[str, list[Callable[[Path], Values]]] = {
     "systemd": [systemd],
     "shell": [sh, bash],
     "compose": [],
+    "python-decouple": [python_decouple],
 }
 EVERY = [python_dotenv, django_environ, django_environ_with_comments, python_decouple, systemd, sh, bash]

@@ -74,9 +74,8 @@ ALWAYS_REFUSED = {
     "twice": "E_ENV_DUPLICATE",
     "unterminated": "E_ENV_SYNTAX",
     "two lines double": "E_ENV_SYNTAX",
-    "newline escaped double": "E_ENV_SYNTAX",
-    "backslash double": "E_ENV_SYNTAX",
 }
+ESCAPED = ("newline escaped double", "backslash double")  # refused but by who knows no escapes
 
 
 def syntax(*cases: str, **others: str) -> dict[str, str]:
@@ -86,27 +85,33 @@ def syntax(*cases: str, **others: str) -> dict[str, str]:
 # Refused, because the reader gives back something else than stands there or its versions differ; all others are read.
 REFUSED: dict[str, dict[str, str]] = {
     "dotenv": syntax(
+        *ESCAPED,
         "#lead bare", "${x} bare", "${x} single", "${x} double", "backslash single", "backslash n single",
         "escaped single quote", "single quote as in sh", colon="E_ENV_KEY_MISSING",
     ),
     "django-environ": syntax(
+        *ESCAPED,
         "a #b bare", "$lead bare", "$lead single", "blanks around =",
         colon="E_ENV_KEY_MISSING", BOM="E_ENV_ENCODING",
     ),
     "systemd": syntax(
+        *ESCAPED,
         "backslash bare", "escaped single quote", "single quote as in sh", "export", "line continued",
         colon="E_ENV_KEY_MISSING", BOM="E_ENV_ENCODING",
     ),
     "shell": syntax(
+        *ESCAPED,
         "$x bare", "${x} bare", "$lead bare", "$x double", "${x} double", "&(;) bare", "!*^ bare", "backslash bare",
         "escaped single quote", "single quote as in sh", "double quote in bare", "blanks around the value",
         "blanks around =", "CRLF", "CRLF single", "line continued", "$(command)", "backtick",
         "colon", BOM="E_ENV_ENCODING",
     ),
     "compose": syntax(
+        *ESCAPED,
         "#lead bare", "$x bare", "${x} bare", "$lead bare", "$x double", "${x} double", "backslash single",
         "backslash n single", "escaped single quote", "single quote as in sh", "$(command)",
     ),
+    "python-decouple": syntax("export", colon="E_ENV_KEY_MISSING", BOM="E_ENV_ENCODING"),
 }  # fmt: skip
 # What is given back where it is not `abcd` with the odd characters of the case in its midst.
 EXCEPTIONS = {
@@ -119,6 +124,7 @@ EXCEPTIONS = {
     ("dotenv", "line continued"): "ab\\",
     ("django-environ", "line continued"): "ab\\",
     ("compose", "line continued"): "ab\\",
+    ("python-decouple", "line continued"): "ab\\",
 }
 EACH = [pytest.param(dialect, case, id=f"{dialect}: {case}") for dialect in DIALECTS for case in CASES]
 
@@ -140,10 +146,10 @@ def plain(case: str) -> str:
     return CASES[case].lstrip(BOM).removeprefix("export ")[1:].lstrip(" =:").rstrip("\r\n ").strip("'\"")
 
 
-def test_there_are_all_39_cases_by_5_dialects():
+def test_there_are_all_39_cases_by_6_dialects():
     assert len(CASES) == 39
     assert list(DIALECTS) == list(REFUSED) == list(readers.BY_DIALECT)
-    assert len(DIALECTS) == 5
+    assert len(DIALECTS) == 6
 
 
 @pytest.mark.parametrize(("dialect", "case"), EACH)
@@ -241,6 +247,8 @@ def test_a_django_key_is_carried_by_each_dialect_but_where_it_names_another_vari
         ("django-environ", "ab\u2028cd", False), ("systemd", "a$b`c", True), ("systemd", "a\x01b", False),
         ("systemd", "'a\"\\", False), ("shell", "a'b", True), ("shell", "a'$b", False), ("shell", "$(a)`b`", True),
         ("compose", "a$b#c", True), ("compose", "a\\b$c", False), ("compose", "a'$b", False),
+        ("python-decouple", "a'$\"\\n #b", True), ("python-decouple", " ab ", True),
+        ("python-decouple", "'ab", False), ("python-decouple", 'ab"', False),
         *[(dialect, value, False) for dialect in DIALECTS for value in ("", "a\nb", "a\rb")],
         *[(dialect, "Ab3_-=", True) for dialect in DIALECTS],
     ],
@@ -265,6 +273,8 @@ def test_can_carry(dialect, value, carried):
         pytest.param("systemd", '\x1cA="\nK=no\n"\nK=yes\n', {}, id="systemd: nor is a separator"),
         pytest.param("systemd", '\u00a0A="\nK=no\n"\nK=yes\n', {}, id="systemd: nor is a no-break space"),
         pytest.param("django-environ", "A='x\nK=yes\nB='\n", {"A": "'x", "B": "'"}, id="django-environ: lines only"),
+        pytest.param("python-decouple", "A='x\nK=yes\nB='\n", {"A": "'x", "B": "'"}, id="python-decouple: lines only"),
+        pytest.param("python-decouple", "# K=no\n\x0c#K=no\nK\nK=yes", {}, id="python-decouple: comments"),
         pytest.param("dotenv", "A='x\\'\nK=no'\nK=yes\n", {"A": "x'\nK=no"}, id="dotenv: quotes over lines"),
         pytest.param("dotenv", "A='x\rK=yes\n", {}, id="dotenv: an unclosed quote is one broken line"),
         pytest.param("dotenv", "'A\nK=no'=x\nK=yes\n", {}, id="dotenv: a quoted name over lines"),
@@ -343,7 +353,8 @@ OF_SHELL = [
 
 
 @pytest.mark.parametrize(
-    ("dialect", "count"), [("dotenv", 3000), ("django-environ", 3000), ("systemd", 3000), ("shell", 300)]
+    ("dialect", "count"),
+    [("dotenv", 3000), ("django-environ", 3000), ("systemd", 3000), ("shell", 300), ("python-decouple", 3000)],
 )
 def test_no_file_is_read_otherwise_than_its_reader_reads_it(env_file, dialect, count):
     made = random.Random(f"files for {dialect}")
@@ -385,6 +396,7 @@ def test_a_line_that_only_some_versions_of_systemd_take_is_refused(env_file, tex
     [
         ("django-environ", "K = CANARY"), ("django-environ", " K=CANARY"), ("django-environ", "export  K=CANARY"),
         ("systemd", "export K=CANARY"), ("shell", "K =CANARY"),
+        ("python-decouple", "export K=CANARY"), ("python-decouple", "'K'=CANARY"),
     ],
 )  # fmt: skip
 def test_a_line_that_the_reader_skips_is_named_and_not_called_missing(env_file, dialect, line):
@@ -411,6 +423,32 @@ def test_the_real_reader_leaves_the_environment_alone(monkeypatch):
     monkeypatch.setenv("K", "exported")
     assert read_for_real("django-environ", "K=abc\nNEW_ONE=1\n", NAMES) == {"K": "abc"}
     assert (os.environ["K"], "NEW_ONE" in os.environ) == ("exported", False)
+
+
+@pytest.mark.parametrize("value", ["\"'CANARY'\"", "'\"CANARY\"'", "''CANARY''", "CANARY'", 'CANARY"'])
+def test_quotes_that_only_some_versions_of_python_decouple_take_off_are_refused(env_file, value):
+    """Before 3.5 those inside a pair too, in 3.1 any at either end."""
+    with pytest.raises(RotationError, match="E_ENV_SYNTAX") as refused:
+        dotenv.read(str(put(env_file, f"K={value}\n")), NAMES, dialect="python-decouple")
+    assert "CANARY" not in str(refused.value)
+
+
+def test_what_python_decouple_is_given_is_in_memory_and_let_go_again(monkeypatch):
+    opened = []
+    repository = pytest.importorskip("decouple").RepositoryEnv
+
+    def noted(source: str) -> object:
+        opened.append((source, os.readlink(source)))
+        return repository(source)
+
+    monkeypatch.setattr("decouple.RepositoryEnv", noted)
+    monkeypatch.setenv("K", "exported")
+    before = os.listdir("/proc/self/fd")
+    text = "K=\u00e9abc\n" + "# long\n" * 9000 + "L='d'\n"
+    assert read_for_real("python-decouple", text, NAMES) == {"K": "\u00e9abc", "L": "d"}
+    ((source, behind),) = opened
+    assert (source.startswith("/proc/self/fd/"), behind) == (True, "/memfd:env (deleted)")
+    assert os.listdir("/proc/self/fd") == before
 
 
 @pytest.mark.parametrize("dialect", ["systemd", "shell", "compose"])
