@@ -32,6 +32,15 @@ def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE
     sync_folder(os.path.dirname(path))
 
 
+def read(path: str) -> bytes:
+    """The content of a regular file, or of the one that a link leads to. Raises OSError: a FIFO might never answer."""
+    place = os.path.realpath(path)
+    if not stat.S_ISREG(os.lstat(place).st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    with open(place, "rb") as handle:
+        return handle.read()
+
+
 def create(path: str, data: bytes) -> None:
     """Write ``data`` to a new file, 0600, in one step. Raises FileExistsError where anything, even a link, is there."""
     folder, name = os.path.split(path)

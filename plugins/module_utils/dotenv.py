@@ -51,8 +51,7 @@ def read_text(path: str) -> str:
     Raises RotationError E_ENV_* when the path is not absolute or is no plain private file, and on bytes that are not
     UTF-8: every reader fails on those.
     """
-    if not os.path.isabs(path) or path.startswith("//") or ".." in path.split(os.sep) or "\0" in path:
-        raise RotationError("E_ENV_PATH", path=path.replace("\0", "?"))
+    refuse_path(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -70,6 +69,16 @@ def read_text(path: str) -> str:
     finally:
         os.close(descriptor)
     return _decoded(raw, path)
+
+
+def refuse_path(path: str) -> None:
+    """Raise E_ENV_PATH unless it is absolute, without '..', and of characters that a path can have."""
+    try:
+        ends = b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:  # half of a character
+        ends = True
+    if ends or not os.path.isabs(path) or path.startswith("//") or ".." in path.split(os.sep):
+        raise RotationError("E_ENV_PATH", path=path.replace("\0", "?").encode("utf-8", "replace").decode())
 
 
 def _refuse_unsafe(path: str, found: os.stat_result) -> None:

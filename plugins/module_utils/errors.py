@@ -13,7 +13,10 @@ NOTHING_CHANGED = "Nothing was changed."
 CATALOGUE: dict[str, tuple[str, str]] = {
     # the .env file
     "E_ENV_MISSING": ("{path} does not exist", "Set key_rotation_env_file to the file the application reads."),
-    "E_ENV_PATH": ("env file {path} is not an absolute path", "Give the whole path, without '..'."),
+    "E_ENV_PATH": (
+        "env file {path} is not an absolute path, or has a character that no path has",
+        "Give the whole path, without '..'.",
+    ),
     "E_ENV_UNSAFE": ("{path} is {found}", "Point key_rotation_env_file at the regular file itself."),
     "E_ENV_MODE": (
         "{path} is open to other users (mode {mode}); expected is 0600 or 0640",
@@ -223,8 +226,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_STORE_LOGIN": (
         "{server} does not take the credentials of the method {method}: they are wrong, expired or revoked",
-        "Log in anew, or correct credentials, auth_mount, role or namespace in key_rotation_store, then run the same "
-        "command again.",
+        "Log in anew, or correct the credentials, or {options} in key_rotation_store, then run the same command again.",
     ),
     "E_STORE_DENIED": (
         "the credentials for the key store may not do {place}",
@@ -241,6 +243,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_STORE_MISSING": (
         "there is no secret {path}",
         "Make it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile.",
+    ),
+    "E_STORE_DELETION": (
+        "the secret {path} is scheduled for deletion, and AWS gives nothing of it out until it is restored",
+        "Bring it back: aws secretsmanager restore-secret --secret-id {name}",
     ),
     "E_STORE_FULL": (
         "the secret {path} has no room for another version: AWS has 20 labels for all of them together",

@@ -75,10 +75,12 @@ def refuse_unwritable(env_file: str, keys: Sequence[Mapping[str, Any]]) -> None:
 
 
 def paths(env_file: str | None, keys: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every file that keys are in. Raises E_OPTION where one is named twice: each key would overwrite the other."""
+    """Every file that keys are in. Raises E_ENV_PATH, and E_OPTION where one is named twice: each key would overwrite
+    the other."""
     found = [*([env_file] if env_file and names_of_env_file(keys) else []), *files(keys).values()]
     seen: set[str] = set()
     for path in found:
+        dotenv.refuse_path(path)
         if os.path.realpath(path) in seen:
             twice = f"has the destination {path} twice, or it is the env file"
             advice = "Give each key with a destination a file of its own."

@@ -146,8 +146,8 @@ def _rendered(value: Any, variables: Mapping[str, Any], loader: DataLoader) -> A
 def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
     """The settings in a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE."""
     content = None
-    with contextlib.suppress(OSError, yaml.YAMLError, ValueError), open(path, "rb") as handle:
-        content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(handle.read()) or b"")
+    with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
+        content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
         raise RotationError("E_KEY_FILE", path=path)
     return content

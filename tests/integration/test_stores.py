@@ -698,9 +698,23 @@ def test_what_a_login_needs_and_has_not_is_named(hashi_vault, wrong, name):
     assert (failure.code, failure.where["name"]) == ("E_STORE_NEEDS", name)
 
 
+@pytest.mark.parametrize("character", [" ", "\n", "\t", "\u00e9", "\u20ac", "\x7f", "\0", "\u2028"])
+@pytest.mark.parametrize("name", ["token", "token_file", "jwt_file", "namespace"])
+def test_what_no_request_can_carry_is_named_before_it_is_used(loader, tmp_path, name, character):
+    value = f"CANARY{character}CANARY"
+    (tmp_path / "secret").write_text(value, encoding="utf-8")
+    method = {"auth_method": "jwt", "role": "r"} if name == "jwt_file" else {"auth_method": "token"}
+    login = {**method, name: str(tmp_path / "secret") if name.endswith("file") else value}
+    with answering((200, {})) as (url, asked):
+        failure = refused(Place("", {"type": "hashi_vault", "path": "p", "url": url, **login}, loader).open().load)
+    assert (failure.code, failure.where["name"], asked) == ("E_STORE_NEEDS", name, [])
+
+
 @pytest.mark.parametrize("wrong", [{"secret_id": "CANARY-wrong"}, {"auth_mount": "nowhere"}])
-def test_a_login_that_is_refused_is_told(hashi_vault, wrong):
-    assert refused(hashi_vault.open(**wrong).load).code == "E_STORE_LOGIN"
+def test_a_login_that_is_refused_is_told_with_the_options_that_this_store_has(hashi_vault, wrong):
+    failure = refused(hashi_vault.open(**wrong).load)
+    assert (failure.code, "auth_mount, role or namespace" in failure.todo) == ("E_STORE_LOGIN", True)
+    assert "profile" not in failure.todo
 
 
 @pytest.mark.parametrize("options", [{"version": "1"}, None])
@@ -1203,7 +1217,30 @@ def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, sa
     with answering((400, {"__type": said, "message": "CANARY"})) as (url, asked):
         failure = refused(change, aws_secrets_manager.open(endpoint_url=url), History.promote)
     assert (failure.code, failure.changed) == (code, "Nothing was changed.")
-    assert {target["X-Amz-Target"] for _, _, target in asked} == {"secretsmanager.GetSecretValue"}
+    looked = ["DescribeSecret"] if said == "InvalidRequestException" else []  # for a deletion, which this is none
+    actions = {f"secretsmanager.{action}" for action in ["GetSecretValue", *looked]}
+    assert {target["X-Amz-Target"] for _, _, target in asked} == actions
+    assert (code != "E_STORE_LOGIN") or "profile, region or endpoint_url" in failure.todo
+
+
+def test_a_secret_that_is_to_be_deleted_is_told_with_how_to_bring_it_back(aws_secrets_manager, begin):
+    before = begin(aws_secrets_manager).open().load()
+
+    def promote_too_late(history: History) -> None:
+        aws_secrets_manager.admin.delete_secret(SecretId="food_ordering/keys", RecoveryWindowInDays=7)
+        history.promote()
+
+    for call in (
+        lambda: change(aws_secrets_manager.open(), promote_too_late),
+        aws_secrets_manager.open().load,
+        aws_secrets_manager.open().anchor,
+        aws_secrets_manager.open().signing_key,
+    ):
+        failure = refused(call)
+        assert (failure.code, failure.changed) == ("E_STORE_DELETION", "Nothing was changed.")
+        assert "aws secretsmanager restore-secret --secret-id food_ordering/keys" in failure.todo
+    aws_secrets_manager.admin.restore_secret(SecretId="food_ordering/keys")
+    assert aws_secrets_manager.open().load() == before
 
 
 def test_a_full_secret_is_told_loses_nothing_and_has_room_again_after_a_destruction(aws_secrets_manager, monkeypatch):

@@ -133,10 +133,12 @@ class SecretsManager(ServerStore):
                 raise RotationError("E_STORE_FOREIGN", path=self.path, labels=", ".join(labels))
 
     def _described(self) -> dict[str, Any]:
-        """The secret without its values. Raises E_STORE_MISSING."""
+        """The secret without its values. Raises E_STORE_MISSING, E_STORE_DELETION."""
         found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
         if found is None:
             raise RotationError("E_STORE_MISSING", path=self.path, name=self._secret)
+        if found.get("DeletedDate"):
+            raise self._deletion()
         return {"VersionIdsToStages": {}, **found}
 
     def _read(self, **version: str) -> dict[str, Any] | None:
@@ -209,11 +211,13 @@ class SecretsManager(ServerStore):
         if code == "LimitExceededException":
             return RotationError("E_STORE_FULL", path=self.path)
         if code.startswith(LOGIN):
-            return RotationError("E_STORE_LOGIN", server=self.path, method="AWS")
+            return self._login_refused("AWS")
         if code.startswith(DENIED):
             return RotationError("E_STORE_DENIED", place=f"secretsmanager:{action} ({code})")
         if code.startswith(DOWN):
             return RotationError("E_STORE_DOWN", server=self.path, reason=code)
+        if code == "InvalidRequestException" and self._to_be_deleted():
+            return self._deletion()
         return RotationError("E_STORE_REFUSED", server=self.path, place=f"{action} ({code})")
 
     def _failure(self, exc: Exception) -> RotationError:
@@ -227,7 +231,21 @@ class SecretsManager(ServerStore):
             return RotationError("E_STORE_TLS", server=self.path)
         if isinstance(exc, (ConnectionError, HTTPClientError)):
             return RotationError("E_STORE_DOWN", server=self.path, reason=type(exc).__name__)
-        return RotationError("E_STORE_LOGIN", server=self.path, method=type(exc).__name__)
+        return self._login_refused(type(exc).__name__)
+
+    def _login_refused(self, method: str) -> RotationError:
+        wrong = "profile, region or endpoint_url"
+        return RotationError("E_STORE_LOGIN", server=self.path, method=method, options=wrong)
+
+    def _deletion(self) -> RotationError:
+        return RotationError("E_STORE_DELETION", path=self.path, name=self._secret)
+
+    def _to_be_deleted(self) -> bool:
+        """Whether that is why AWS refuses the request: it has no code of its own for it."""
+        try:
+            return bool(self._client.describe_secret(SecretId=self._secret).get("DeletedDate"))
+        except (ClientError, BotoCoreError):
+            return False
 
 
 def _id(name: str) -> str:

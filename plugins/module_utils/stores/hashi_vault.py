@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ with contextlib.suppress(ImportError):  # key_store.open_store tells it
     from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
 ANCHOR = "record"
+SENDABLE = re.compile(r"[!-~]*")  # what requests puts into a header and hvac into no other encoding
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
@@ -37,7 +39,8 @@ Options = Mapping[str, Any]
 
 
 def _token(client: hvac.Client, options: Options) -> Any:
-    return {"auth": {"client_token": options["token"] or _content(options, "token_file", "token (VAULT_TOKEN)")}}
+    token = _sendable("token", options["token"] or "")
+    return {"auth": {"client_token": token or _content(options, "token_file", "token (VAULT_TOKEN)")}}
 
 
 def _approle(client: hvac.Client, options: Options) -> Any:
@@ -233,6 +236,7 @@ class HashiVault(ServerStore):
         for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
                 raise RotationError("E_STORE_NEEDS", name=name, found=f"({options[name]}) is no file")
+        _sendable("namespace", options["namespace"] or "")
         client = hvac.Client(
             url=options["url"],
             token="",
@@ -253,7 +257,8 @@ class HashiVault(ServerStore):
         return client
 
     def _login_refused(self) -> RotationError:
-        return RotationError("E_STORE_LOGIN", server=self._server, method=self._options["auth_method"])
+        method, wrong = self._options["auth_method"], "auth_mount, role or namespace"
+        return RotationError("E_STORE_LOGIN", server=self._server, method=method, options=wrong)
 
     def _failure(self, exc: Exception, place: str) -> RotationError:
         """The error of the catalogue for one of hvac's or of requests'. Their texts are looked at and never shown."""
@@ -284,8 +289,16 @@ def _content(options: Options, name: str, instead_of: str = "") -> str:
     """What is in the file of an option. Raises E_STORE_NEEDS."""
     path = os.path.expanduser(needed(options, name))
     try:
-        with open(path, encoding="ascii") as handle:
-            return handle.read().strip()
-    except (OSError, UnicodeDecodeError):
+        with open(path, encoding="ascii", errors="replace") as handle:
+            return _sendable(name, handle.read().strip())
+    except OSError:
         found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
         raise RotationError("E_STORE_NEEDS", name=name, found=found) from None
+
+
+def _sendable(name: str, value: str) -> str:
+    """The value of an option that a header carries. Raises E_STORE_NEEDS, where requests would show the value."""
+    if not SENDABLE.fullmatch(value):
+        found = "has a blank, or a character that is no printable ASCII"
+        raise RotationError("E_STORE_NEEDS", name=name, found=found)
+    return value

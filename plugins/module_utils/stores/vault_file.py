@@ -81,8 +81,7 @@ class VaultFile(Store):
 
     def _text(self) -> bytes | None:
         try:
-            with open(self._file, "rb") as handle:
-                return handle.read()
+            return atomic_file.read(self._file)
         except FileNotFoundError:
             return None
         except OSError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -400,6 +401,8 @@ def test_values_from_elsewhere_in_clear_are_refused(version, tmp_path):
     (tmp_path / "clear.yml").write_text(f"SECRET_KEY: {STRONG}")
     assert code(version("pending", values_file=str(tmp_path / "clear.yml"))) == "E_KEY_FILE"
     assert code(version("pending", values_file=str(tmp_path / "none.yml"))) == "E_KEY_FILE"
+    os.mkfifo(tmp_path / "fifo.yml")  # at which a read would wait for ever
+    assert code(version("pending", values_file=str(tmp_path / "fifo.yml"))) == "E_KEY_FILE"
 
 
 @pytest.mark.parametrize("check", [False, True])

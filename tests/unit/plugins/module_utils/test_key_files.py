@@ -87,6 +87,19 @@ def test_two_keys_never_have_one_file(place, tmp_path, second):
             refused(place[0], [*place[1], other])
 
 
+@pytest.mark.parametrize("end", ["\0", "\ud800", "/../x"])
+def test_a_path_that_no_file_can_have_is_refused_with_what_can_be_shown_of_it(place, end):
+    """As the system sees them first, where paths are compared."""
+    env, (secret, listed) = place
+    odd = {**listed, "destination": listed["destination"] + end}
+    for env_file, keys in ((env + end, [secret]), (env, [secret, odd])):
+        for refused in (key_files.read, key_files.paths):
+            with pytest.raises(RotationError) as told:
+                refused(env_file, keys)
+            assert told.value.code == "E_ENV_PATH"
+            assert str(told.value).isprintable()
+
+
 def test_what_is_switched_together_is_what_one_file_has(place):
     assert key_files.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
     assert key_files.together(place[1][1:]) == [["FIELDS"]]

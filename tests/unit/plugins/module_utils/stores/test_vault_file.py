@@ -47,6 +47,15 @@ def test_without_a_file_the_history_is_empty_and_none_is_made(store_path, loader
     assert not os.path.exists(store_path)
 
 
+def test_what_is_no_regular_file_is_refused_and_nobody_waits_for_it(store_path, loader, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    for path in (tmp_path / "fifo", tmp_path / "link", tmp_path, "/dev/zero"):
+        with pytest.raises(RotationError, match=r"E_STORE_READ: .* cannot be read: it is no regular file"):
+            opened(str(path), loader).load()
+    assert os.listdir(tmp_path).count("fifo") == 1
+
+
 def test_the_file_holds_nothing_in_clear_and_is_for_its_user_alone(stored, old_keys):
     text = Path(stored).read_bytes()
     assert text.startswith(b"$ANSIBLE_VAULT;1.1;AES256\n")
