@@ -35,10 +35,6 @@ BITS = {"fernet": 256, "django_secret_key": 282}  # of the types that have none
 RNG = "os.urandom"  # which secrets draws from too
 # Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
 LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
-DEFAULT_KEYS = (
-    {"name": "SECRET_KEY", "type": "token_urlsafe"},
-    {"name": "ENCRYPTION_SALT", "type": "token_urlsafe"},
-)
 # What a value from elsewhere must not be: a pattern that it must match, and what it is where it does not.
 # The three of any other type are Django's check security.W009 (django/core/checks/security/base.py).
 DEMANDS: dict[str, list[tuple[str, str]]] = {

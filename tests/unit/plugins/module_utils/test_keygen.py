@@ -38,9 +38,9 @@ def test_a_fernet_key_is_one():
 
 
 def test_each_name_gets_a_value_of_its_own():
-    made = keygen.generate(keygen.DEFAULT_KEYS)
-    assert list(made) == ["SECRET_KEY", "ENCRYPTION_SALT"]
-    assert made["SECRET_KEY"] != made["ENCRYPTION_SALT"]
+    made = keygen.generate([{"name": "A"}, {"name": "B"}])
+    assert list(made) == ["A", "B"]
+    assert made["A"] != made["B"]
 
 
 def test_a_key_without_a_type_is_urlsafe():
