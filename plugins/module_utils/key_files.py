@@ -44,9 +44,15 @@ def files(keys: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {key["name"]: key["destination"] for key in keys if key.get("destination")}
 
 
+def places(env_file: str, keys: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Each file, and the names of the keys that it has."""
+    found = {env_file: names_of_env_file(keys), **{path: [name] for name, path in files(keys).items()}}
+    return {path: names for path, names in found.items() if names}
+
+
 def together(keys: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """The names of the keys that each file has. These are always switched at once."""
-    return [names for names in [names_of_env_file(keys), *([name] for name in files(keys))] if names]
+    return list(places("the env file", keys).values())
 
 
 def changes(

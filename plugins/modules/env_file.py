@@ -140,11 +140,12 @@ def _set(module: AnsibleModule) -> dict[str, Any]:
     if module._diff and state == "present":
         result["diff"] = [
             {
-                "before_header": path,
-                "after_header": path,
-                "before": _shown(names, before.key_id),
-                "after": _shown(names, after),
+                "before_header": place,
+                "after_header": place,
+                "before": _shown(there, before.key_id),
+                "after": _shown(there, after),
             }
+            for place, there in key_files.places(path, keys).items()
         ]
     return result
 

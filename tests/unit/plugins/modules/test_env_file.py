@@ -66,6 +66,23 @@ def test_the_diff_shows_key_ids_and_no_value(set_keys, path):
     assert diff["before_header"] == diff["after_header"] == str(path)
 
 
+def test_the_diff_has_each_file_with_the_keys_that_are_in_it(run_module, path):
+    key_file = path.with_name("salt.key")
+    key_file.write_text("CANARY-old-salt\n")
+    key_file.chmod(0o600)
+    salt = {"name": "ENCRYPTION_SALT", "destination": str(key_file)}
+    for keys, places in (([{"name": "SECRET_KEY"}, salt], [path, key_file]), ([salt], [key_file])):
+        values = {key["name"]: NEW.values[key["name"]] for key in keys}
+        given = {"path": str(path), "keys": keys, "values": values}
+        ended = run_module(env_file.main, {**TASK, **given}, check=True, diff=True)
+        assert [(diff["before_header"], diff["after_header"]) for diff in ended.result["diff"]] == [
+            (str(place), str(place)) for place in places
+        ]
+        assert [diff["after"].partition("=")[0] for diff in ended.result["diff"]] == list(values)
+        assert all(diff["after"].count("\n") == 1 for diff in ended.result["diff"])
+        assert "CANARY" not in ended.output
+
+
 def test_without_diff_mode_there_is_no_diff(set_keys):
     assert "diff" not in set_keys(check=True).result
 
