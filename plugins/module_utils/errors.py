@@ -28,7 +28,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_ENV_BINDMOUNT": (
         "{path} is itself a mount point, such as a single file that is mounted into a container",
-        "Run against the host that the file is mounted from, or mount its folder instead.",
+        "Run against the host that the file is mounted from, or mount its folder instead. A container that has the "
+        "file mounted keeps the old one until it is made anew: a restart of what runs in it is not enough.",
     ),
     "E_ENV_ENCODING": ("{path}:{line}: {found}", "Mend that line; readers stumble over it."),
     "E_ENV_SYNTAX": ("{path}:{line}: {name} {found}", "Write the line as NAME=value or NAME='value'."),

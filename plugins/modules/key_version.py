@@ -69,6 +69,15 @@ options:
   seal_to:
     description: Filled in by the action plugin. Not for playbooks.
     type: str
+notes:
+  - By itself, without the roles, a rotation is M(tetech.key_rotation.rotation_record) with C(state=opened),
+    O(state=adopted), O(state=pending), M(tetech.key_rotation.django_reencrypt) where data is under the keys,
+    M(tetech.key_rotation.env_file) with C(stage=pending), O(state=current), and
+    M(tetech.key_rotation.rotation_record) with C(state=completed), each with the same O(rotation_id) and O(record_dir).
+  - The rotation stays open until that last step, which refuses a record that was not opened and proves nothing by
+    itself. While it is open, another rotation and O(state=destroyed) are refused, and O(state=rolled_back) takes it
+    back.
+  - After O(state=current) no version is pending any more. A task that is run again after it names C(stage=current).
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.key_list

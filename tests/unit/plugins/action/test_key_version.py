@@ -630,6 +630,34 @@ def test_new_keys_that_the_env_file_could_not_hold_are_not_stored(version, histo
     assert list(history().stages) == ["current"]
 
 
+def test_a_rotation_by_the_modules_alone_is_open_until_its_record_is_completed(
+    version, run_action, env_file, history, census, old_keys
+):
+    """The sequence of the module's notes."""
+
+    def record(state: str) -> dict[str, object]:
+        return run_action("rotation_record", state=state, rotation_id="r1", environment="demo")
+
+    def switched(stage: str) -> dict[str, object]:
+        keys = [{"name": name} for name in old_keys.values]
+        return run_action("env_file", path=env_file, stage=stage, keys=keys, rotation_id="r1")
+
+    assert version("adopted", env_file=env_file)["changed"] is True
+    assert version("pending")["changed"] is True
+    assert switched("pending")["changed"] is True
+    assert version("current")["changed"] is True
+    assert code(switched("pending")) == "E_STORE_STAGE"
+    assert switched("current")["changed"] is False
+    assert code(record("completed")) == "E_OPTION"
+    assert code(version("pending", "r2")) == "E_ROTATION_OPEN"
+    assert code(version("destroyed", key_id=old_keys.key_id, census=census())) == "E_VERSION_NEEDED"
+    assert record("opened")["resumed"] is True
+    assert history().open_rotation == "r1"
+    record("completed")
+    assert history().open_rotation is None
+    assert version("pending", "r2")["changed"] is True
+
+
 def test_how_new_keys_are_made_goes_into_the_record_once(version, adopted, tmp_path):
     version("pending", keys=[{"name": "FIELD_KEY", "type": "hex"}])
     version("pending", keys=[{"name": "FIELD_KEY", "type": "hex"}])
