@@ -392,6 +392,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "See who holds them (SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start), then "
         "run the same command again.",
     ),
+    "E_DB_LOCKED": (
+        "other transactions keep tables locked, as ALTER TABLE, TRUNCATE and VACUUM FULL do: {holders}",
+        "See what they do (SELECT pid, usename, state, xact_start, query FROM pg_stat_activity), then run the same "
+        "command again.",
+    ),
     "E_DB_UNSETTLED": (
         "{table}: rows are still being written under the old keys after {passes} passes",
         "Stop the application's processes (they hold the old keys), then run the same command again.",

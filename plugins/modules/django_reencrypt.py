@@ -243,7 +243,9 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         # After the shares of all hosts nothing should be left.
         left = before if params["share"] or not params["examined"] else []
         totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] for tally in left}
-        progress = Progress(params["rotation_id"], totals, params["progress"], params["metrics_file"], share.of)
+        files = (params["progress"], params["metrics_file"])
+        key_id = application.keyring.key_id(destination)
+        progress = Progress(params["rotation_id"], totals, *files, hosts=share.of, key_id=key_id)
         progress.tell()
         try:
             work, migration = _by_method(params, application, progress, share, others)

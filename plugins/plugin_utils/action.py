@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import ctypes
 import os
 import secrets
+import signal
 from typing import Any
 
 from ansible import constants as C
@@ -25,6 +27,7 @@ from .key_store import expand, open_store, state_folder
 from .watch import Watch
 
 display = Display()
+PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
 COLLECTION = "tetech.key_rotation"
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
@@ -69,6 +72,7 @@ class RotationAction(ActionBase, abc.ABC):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         self.variables: dict[str, Any] = task_vars or {}
+        _end_with_parent()
         failure: RotationError | None = None
         try:
             _refuse_debug_settings()
@@ -203,6 +207,15 @@ class RotationAction(ActionBase, abc.ABC):
         path = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
         with Watch(self._connection, path, host):
             return self.on_host(module, {**asked, "progress": path})
+
+
+def _end_with_parent() -> None:
+    """Have this process and what it started end where ansible-playbook is killed (prctl(2), on Linux).
+
+    Each task has a process of its own, which would go on, and its module with it, while nobody hears of it any more.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _refuse_debug_settings() -> None:

@@ -110,10 +110,12 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def moving(numbers: dict[str, Any]) -> str:
-    """How far a long step is, in one line."""
+    """How far a long step is, in one line; of a re-encryption in all, and then with the target in hand."""
     if "doing" in numbers:
         return f"  {_bytes(numbers)}"
-    return f"  {_share(numbers)}, {_pace(numbers)}"
+    in_hand = [target for target in numbers["targets"] if 0 < target["done"] < target["total"]][:1]
+    each = [f"  {_share(numbers)}, {_pace(numbers)}", *(f"{target['column']} {_share(target)}" for target in in_hand)]
+    return "; ".join(each)
 
 
 def progress(numbers: dict[str, Any]) -> Iterator[str]:
@@ -123,7 +125,7 @@ def progress(numbers: dict[str, Any]) -> Iterator[str]:
         return
     for target in numbers["targets"]:
         if 0 < target["done"] < target["total"]:
-            yield f"  {target['column']}: {_share(target)}"
+            yield f"  {target['column']}: {_share(target)}, {_pace(target)}"
     yield f"  in all {_share(numbers)}, {_pace(numbers)}"
 
 
@@ -177,9 +179,10 @@ def _share(numbers: dict[str, Any]) -> str:
 
 def _pace(numbers: dict[str, Any]) -> str:
     left = numbers["seconds_left"]
-    remaining = "no value yet" if left is None else f"{left // 60}:{left % 60:02} min left"
-    waits = f", waits for {numbers['waits_for']}" if numbers.get("waits_for") else ""
-    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries{waits}"
+    remaining = "time left unknown" if left is None else f"{left // 60}:{left % 60:02} min left"
+    if numbers.get("waits_for"):
+        remaining = f"waits for {numbers['waits_for']}"
+    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"
 
 
 def reencrypted(result: dict[str, Any]) -> Iterator[str]:

@@ -18,7 +18,8 @@ from . import summary
 
 display = Display()
 ON_TERMINAL, ELSEWHERE = 1.0, 10.0  # seconds between two looks
-WIDTH = 100
+WIDTH = 80  # of a terminal that does not say
+TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")  # what CI systems and ansible-runner (AWX) set
 
 
@@ -32,7 +33,8 @@ class Watch(contextlib.AbstractContextManager[None]):
         self._host = host
         self._connection = connection
         self._command = f"cat {shlex.quote(path)} 2>/dev/null"
-        self._moving = not host and _on_terminal()
+        self._width = 0 if host else _columns() - 1  # a full line would break
+        self._moving = self._width > 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._shown = False
@@ -46,7 +48,7 @@ class Watch(contextlib.AbstractContextManager[None]):
         self._over.set()
         self._thread.join()
         if self._shown and self._moving:
-            display.display(f"\r{'':{WIDTH}}\r", newline=False, screen_only=True)
+            display.display(f"\r{'':{self._width}}\r", newline=False, screen_only=True)
 
     def _look(self) -> None:
         while not self._over.wait(ON_TERMINAL if self._moving else ELSEWHERE):
@@ -65,7 +67,9 @@ class Watch(contextlib.AbstractContextManager[None]):
     def _show(self, numbers: dict[str, Any]) -> None:
         self._shown = True
         if self._moving:
-            display.display(f"\r{summary.moving(numbers)[:WIDTH]:{WIDTH}}", newline=False, screen_only=True)
+            display.display(
+                f"\r{summary.moving(numbers)[: self._width]:{self._width}}", newline=False, screen_only=True
+            )
             return
         if self._host:
             display.display(f"  {self._host}: about {summary.moving(numbers).strip()}")
@@ -74,10 +78,21 @@ class Watch(contextlib.AbstractContextManager[None]):
             display.display(line)
 
 
-def _on_terminal() -> bool:
-    """Whether ansible-playbook, our parent, writes to a terminal before which a person sits: this process has none."""
+def _columns() -> int:
+    """The width of the terminal that ansible-playbook, our parent, writes to; 0 for none before which a person sits.
+
+    This process has none itself.
+    """
     if any(os.environ.get(name) for name in UNATTENDED) or os.environ.get("TERM", "dumb") == "dumb":
-        return False
+        return 0
+    place = f"/proc/{os.getppid()}/fd/1"
     with contextlib.suppress(OSError):
-        return os.readlink(f"/proc/{os.getppid()}/fd/1").startswith(("/dev/pts/", "/dev/tty", "/dev/console"))
-    return False
+        if os.readlink(place).startswith(TERMINALS):
+            return _width_of(place) or WIDTH
+    return 0
+
+
+def _width_of(place: str) -> int:
+    with contextlib.suppress(OSError), open(place, "wb", buffering=0) as terminal:
+        return os.get_terminal_size(terminal.fileno()).columns
+    return 0

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -290,15 +291,31 @@ def database(django: Any) -> Iterator[Any]:
     opened.close()
 
 
+def processes_of(site: Site) -> list[int]:
+    """What works in this site's project: a module and the processes that it has started."""
+    return processes_in(site.project)
+
+
+def processes_in(folder: Path) -> list[int]:
+    """The processes whose working directory this is."""
+    found = []
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/cwd") == str(folder):
+                found.append(pid)
+    return found
+
+
 def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, workers: int = 1, **options: Any) -> Any:
     """The engine's re-encryption of one database; what it did."""
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import journal, reencryption
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
 
     report, share = options.pop("report", None), options.pop("share", reencryption.ALL)
+    stop = options.pop("stop", None) or Stop()
     work = reencryption.Work(report=report) if report else reencryption.Work()
     journal.Journal(database, keyring, targets).prepare()
     rewriting = reencryption.Rewriting(targets, keyring, destination, **options)
-    crew = Crew(workers, rewriting.batches, database.another, Stop())
+    crew = Crew(workers, rewriting.batches, database.another, stop)
     reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id(destination), share)
     return work

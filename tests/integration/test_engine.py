@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,10 +18,12 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
     reencryption,
     schemes,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import database as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 from .conftest import rewrite
@@ -221,6 +225,122 @@ def test_a_row_that_stays_locked_for_a_while_is_waited_for(
     assert classes(database, keyring) == {"pending": 4}
 
 
+def test_a_census_never_waits_for_one_table_while_it_has_another(
+    database: Database, keyring: Keyring, other: Database
+) -> None:
+    """Else the application's own ALTER or TRUNCATE of two tables dies of a deadlock, as we asked for the lock first."""
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
+    database.execute("CREATE TABLE zother (id int PRIMARY KEY, a text)")
+    later = catalog.Table("public", "zother", True)
+    both = [
+        *targets(database),
+        discovery.Target(later, "a", "text", SCHEME, "Later", catalog.row_key(database, later), None),
+    ]
+    with contextlib.closing(database.another()) as ours, ThreadPoolExecutor() as pool:
+        other.execute("BEGIN; LOCK TABLE zother IN ACCESS EXCLUSIVE MODE")
+        counted = pool.submit(census.take, ours, both, keyring, digest_key=b"k")
+        until(lambda: waits(database))
+        time.sleep(1.2)  # past the deadlock_timeout of whoever began to wait then
+        other.execute("LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
+        other.execute("COMMIT")
+        assert counted.result(30)[0].classes == {"current": 5}
+    database.execute("DROP TABLE zother")
+
+
+def waits(database: Database) -> bool:
+    """Whether a session of ours waits for the lock of a table."""
+    return bool(database.rows("SELECT 1 FROM pg_locks WHERE locktype = 'relation' AND NOT granted"))
+
+
+def until(seen: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 30
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_table_that_somebody_has_locked_is_waited_for_with_a_word(
+    database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(reencryption, "SPAN_ROWS", 20)
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    told: list[str] = []
+
+    def report(batch: reencryption.Batch) -> None:
+        if batch.rewritten and not told:
+            other.execute("BEGIN; LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
+        if batch.rewritten or batch.waits_for:
+            told.append(batch.waits_for)
+        if len(told) == 8:
+            other.execute("COMMIT")
+
+    run(database, keyring, report=report, workers=workers)
+    assert "secrets, which somebody has locked" in told
+    assert classes(database, keyring) == {"pending": 50}
+    assert database.rows("SHOW lock_timeout") == [("0",)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_wish_to_stop_does_not_wait_for_the_lock_of_a_table(
+    database: Database, keyring: Keyring, other: Database, workers: int
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    other.execute("BEGIN; LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
+    stop = Stop()
+
+    def report(batch: reencryption.Batch) -> None:
+        if batch.waits_for:
+            stop.ask()
+
+    with pytest.raises(RotationError, match="E_STOPPED"):
+        run(database, keyring, report=report, workers=workers, stop=stop)
+
+
+def test_who_keeps_a_table_locked_is_told_in_the_end(
+    database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_database, "LOCKED_SECONDS", 0.5)
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    other.execute("BEGIN; LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
+    told = f"E_DB_LOCKED: other transactions keep tables locked.*: secrets by backend {other.backend()}"
+    with pytest.raises(RotationError, match=told):
+        run(database, keyring)
+    with pytest.raises(RotationError, match=told):
+        classes(database, keyring)
+
+
+def test_a_lock_that_is_met_at_the_commit_is_given_way_to_as_well(
+    database: Database, keyring: Keyring, other: Database
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    database.execute("CREATE TABLE counter (n int); INSERT INTO counter VALUES (0)")
+    database.execute(
+        "CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN UPDATE counter SET n = n + 1; RETURN NULL; END $$"
+    )
+    database.execute(
+        "CREATE CONSTRAINT TRIGGER counted AFTER UPDATE ON secrets DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION count_up()"
+    )
+    other.execute("BEGIN; UPDATE counter SET n = n")
+    told: list[str] = []
+
+    def report(batch: reencryption.Batch) -> None:
+        told.append(batch.waits_for)
+        if batch.waits_for:
+            other.execute("ROLLBACK")
+
+    try:
+        run(database, keyring, report=report)
+        assert any("that others have locked" in word for word in told)
+        assert database.rows("SELECT n FROM counter") == [(50,)]
+        assert classes(database, keyring) == {"pending": 50}
+    finally:
+        other.close()
+        database.execute("DROP TABLE secrets, counter; DROP FUNCTION count_up")
+
+
 @pytest.fixture
 def deadlock_timeout(database: Database) -> Iterator[Callable[[str], None]]:
     def change(value: str) -> None:
@@ -298,6 +418,23 @@ def test_large_values_are_taken_a_few_at_a_time(database: Database, keyring: Key
     assert sum(sizes) == 40
     assert max(sizes) <= census.PAGE_BYTES // 1_000_000 + 1
     assert run(database, keyring).values == {"secrets.a": 40}
+
+
+def test_values_that_are_small_only_where_they_are_stored_are_taken_a_few_at_a_time(
+    database: Database, keyring: Keyring
+) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a jsonb, b text)")
+    token = keyring.cipher(SCHEME, "current").seal(Opened(b"x", 5)).decode()
+    database.execute(
+        "INSERT INTO secrets SELECT n, jsonb_build_object('t', %s, 'note', repeat('a', 1000000)), NULL"
+        " FROM generate_series(1, 60) n",
+        (token,),
+    )
+    key = catalog.row_key(database, TABLE)
+    pages = census.pages(database, TABLE, key, [discovery.Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
+    sizes = [sum(len(row[0]) for _, row in page) for page in pages]
+    assert len(sizes) >= 12
+    assert max(sizes) <= census.PAGE_BYTES + 1_100_000
 
 
 def test_small_values_are_soon_taken_by_the_thousand(database: Database, keyring: Keyring) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Site
+from .conftest import Site, processes_in
 from .test_operators import ended
 from .test_other_writers import profiles, writer, written
 
@@ -60,14 +60,7 @@ class Two:
 
     def modules(self) -> list[int]:
         """What works for the second host."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                if os.readlink(f"/proc/{pid}/cwd") == str(self.project):
-                    found.append(int(pid))
-            except OSError:
-                continue
-        return found
+        return processes_in(self.project)
 
     def module(self) -> int:
         """The one that started the others."""

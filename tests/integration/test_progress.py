@@ -16,13 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import PLAYBOOKS, Site
+from .conftest import PLAYBOOKS, Site, processes_of
 
 SLOW = """
 CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;
 CREATE TRIGGER slow AFTER UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION slow();
 """
-MOVING = re.compile(r"\r  (\d+) of (\d+) values \(([\d.]+) %\), [\d,]+/s, \S+ (?:value yet|min left), \d+ retries")
+MOVING = re.compile(
+    r"\r  (\d+) of (\d+) values \(([\d.]+) %\), [\d,]+/s, (?:time left unknown|\S+ min left), \d+ retries"
+)
 
 
 def left_behind(site: Site) -> list[Path]:
@@ -141,12 +143,5 @@ def cut(site: Site, process: subprocess.Popen[str]) -> None:
 
 
 def module_of(site: Site) -> int:
-    """The process that re-encrypts in this site: it works in the project's folder and has a session with the lock."""
-    found = []
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        try:
-            if os.readlink(f"/proc/{pid}/cwd") == str(site.project):
-                found.append(pid)
-        except OSError:
-            continue
-    return min(found)
+    """The process that re-encrypts in this site, and has started the others."""
+    return min(processes_of(site))

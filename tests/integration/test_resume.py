@@ -17,7 +17,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from .conftest import Site, kill_group
+from .conftest import Site, kill_group, processes_of
 from .test_rollback import NEW_PROFILE
 
 
@@ -89,12 +89,28 @@ def _kill_module(site: Site) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: Site) -> None:
+def test_a_module_ends_when_its_controller_was_killed(site: Site) -> None:
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert modules(site), "the module goes on"
+        wait_until_gone(site)
+        blocker.rollback()
+
+    again = site.play("rotate")
+
+    assert again.code == 0, again.text
+    assert site.read_all() == plain
+
+
+def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: Site) -> None:
+    plain = site.read_all()
+    with stopped_half_way(site) as (process, blocker):
+        frozen = processes_of(site)
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
 
         second = site.play("rotate")
 
@@ -102,6 +118,8 @@ def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: 
         assert second.error() == "E_LOCKED"
         assert "Nothing was changed." in second.text
         assert len(site.stored()["versions"]) == 2
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
         blocker.rollback()
     wait_until_gone(site)
 

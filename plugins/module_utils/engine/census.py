@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RotationError
 from .catalog import RowKey, Table, row_name
-from .database import Database, array, quote
+from .database import Database, Patience, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
@@ -109,13 +109,16 @@ def pages(
     Rows whose present version was written by one of the transactions ``besides`` are left out. With ``since``, each row
     has one value more: the transaction that wrote it, where that is this one or a later one. Memory holds one page,
     of so many ``rows`` at most and no more than ``fit`` makes of them, and of fewer where they are large: the server
-    ends a page with the row that takes it over PAGE_BYTES.
+    ends a page with the row that takes it over PAGE_BYTES. On an impatient connection an empty page says that somebody
+    has locked the table, and that it is being looked at again. Raises E_DB_LOCKED.
     """
     width = len(key.columns)
     # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
     names = ", ".join(f"t.{quote(name)}" for name in key.columns)
     columns = [f"t.{quote(name)}" for name in dict.fromkeys([*key.columns, *(target.column for target in members)])]
-    size = " + ".join(f"coalesce(pg_column_size(t.{quote(target.column)}), 0)" for target in members)
+    # As it will be sent: what is stored may be compressed, a hundred times in jsonb.
+    sent = (target.kind.read.format(f"t.{quote(target.column)}") for target in members)
+    size = " + ".join(f"coalesce(octet_length({value}), 0)" for value in sent)
     before = f"sum({size}) OVER (ORDER BY {names} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     chosen = [f"t.{quote(name)}::text" for name in key.columns]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
@@ -127,6 +130,7 @@ def pages(
     limit = min(rows, FIRST_ROWS)
     bound = f"({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
     last, upto = span
+    patience = Patience(database, [table.sql])
     while True:
         limits = [f"({names}) > {bound}"] * bool(last) + [f"({names}) <= {bound}"] * bool(upto)
         limits += ["t.xmin <> ALL(%s::xid[])"] * bool(besides)
@@ -138,7 +142,13 @@ def pages(
         )
         known = [array(besides)] if besides else []
         horizon = [since] if since else []
-        page = database.rows(sql, (*horizon, *last, *upto, *known, limit), table=table.label)
+        try:
+            page = database.rows(sql, (*horizon, *last, *upto, *known, limit), table=table.label)
+        except Yielded:
+            patience.refuse_to_wait()
+            yield []
+            continue
+        patience.rest()
         if page:
             yield [(row[:width], row[width:]) for row in page]
             last = page[-1][:width]
@@ -146,7 +156,7 @@ def pages(
         # A page that was cut for its size is far above this, be its characters of four bytes each.
         if len(page) < limit and length < PAGE_BYTES // 8:
             return
-        limit = max(1, min(fit(rows), limit * GROWTH, limit * PAGE_BYTES // max(length, 1)))
+        limit = max(1, min(fit(rows), limit * GROWTH, len(page) * PAGE_BYTES // max(length, 1)))
 
 
 def spans(database: Database, table: Table, key: RowKey, rows: int) -> list[Span]:
@@ -181,8 +191,9 @@ def take(
     """
     tallies = []
     since = each_row.since(database.alias) if each_row else ""
-    with contextlib.nullcontext() if throttle else database.snapshot():
-        for table, key, members in by_table(targets):
+    tables = by_table(targets)
+    with contextlib.nullcontext() if throttle else database.snapshot([table.sql for table, _, _ in tables]):
+        for table, key, members in tables:
             found = _rested(pages(database, table, key, members, since=since), database, throttle)
             group = _tallies(database, members, found, keyring, digest_key, leave_alone, each_row)
             if throttle is None:
@@ -212,8 +223,9 @@ def sample(
 ) -> list[Tally]:
     """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
     tallies = []
-    with database.snapshot():
-        for table, key, members in by_table(targets):
+    tables = by_table(targets)
+    with database.snapshot([table.sql for table, _, _ in tables]):
+        for table, key, members in tables:
             parts = spans(database, table, key, PAGE_ROWS)
             count = min(len(parts), SAMPLE_PARTS)
             chosen = [parts[place * len(parts) // count] for place in range(count)]

@@ -59,7 +59,8 @@ class Snapshot:
 @contextlib.contextmanager
 def exported_snapshot(database: Database) -> Iterator[Snapshot]:
     """One view of the database for the block, which other sessions may share by its name."""
-    with database.snapshot():
+    tables = [f"{quote(schema)}.{quote(name)}" for schema, name, _, _ in database.rows(TABLES)]
+    with database.snapshot(tables):
         sql = (
             "SELECT pg_export_snapshot(), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
             " pg_current_wal_lsn()::text"

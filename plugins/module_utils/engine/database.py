@@ -28,6 +28,7 @@ LEAST_MS = 10
 LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
 STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
 STATEMENT_TIMEOUT_MS = 10_000
+LOCKED_SECONDS = 300.0  # so long a table or a row may stay locked, before whoever holds it is told
 IDLE_TIMEOUT_MS = 30_000  # of a process that was frozen in the middle of a batch (facts/re-encryption.md 3.4)
 UNLIMITED = (
     "statement_timeout",
@@ -151,6 +152,25 @@ def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in connection.get_connection_params().items() if name not in without}
 
 
+class Patience:
+    """With tables (as SQL) that somebody has locked: until LOCKED_SECONDS after the first of several looks in a row."""
+
+    def __init__(self, database: Database, tables: Sequence[str]) -> None:
+        self._database = database
+        self._tables = tables
+        self._since: float | None = None
+
+    def rest(self) -> None:
+        """The table could be read."""
+        self._since = None
+
+    def refuse_to_wait(self) -> None:
+        """It could not. Raises E_DB_LOCKED where that has been so for too long."""
+        self._since = self._since or time.monotonic()
+        if time.monotonic() - self._since > LOCKED_SECONDS:
+            raise RotationError("E_DB_LOCKED", holders=self._database.holders(self._tables))
+
+
 class Database:
     """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
 
@@ -249,10 +269,43 @@ class Database:
         self.execute("COMMIT")
 
     @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """One unchanging view of the database, read only."""
+    def snapshot(self, tables: Sequence[str] = ()) -> Iterator[None]:
+        """One unchanging view of the database, read only, in which all ``tables`` (as SQL) can be read without a wait.
+
+        Who waits for a table while it has read another can close a circle with an ALTER or TRUNCATE of the application,
+        which then dies of it: so all are locked at the start, or none. Raises E_DB_LOCKED.
+        """
+        limits = self._limits(self.patience)  # asked of the server before the view begins
         with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
+            if tables:
+                self._hold(tables, limits)
             yield
+
+    def _hold(self, tables: Sequence[str], limits: str) -> None:
+        """Lock the tables against those two, in this transaction."""
+        patience = Patience(self, tables)
+        while True:
+            self.execute(f"SAVEPOINT all_or_none; {limits}")
+            try:
+                with self._giving_way():
+                    self.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
+            except Yielded:
+                self.execute("ROLLBACK TO SAVEPOINT all_or_none")
+                patience.refuse_to_wait()
+                continue
+            # A snapshot can be exported at the outermost level only.
+            self.execute("RELEASE SAVEPOINT all_or_none; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+            return
+
+    def holders(self, tables: Sequence[str]) -> str:
+        """Who keeps others from reading these tables (as SQL), for a person."""
+        found = self.rows(
+            "SELECT l.relation::regclass::text, l.pid FROM pg_locks l"
+            " JOIN unnest(%s::text[]) AS n(name) ON l.relation = to_regclass(n.name)"
+            " WHERE l.granted AND l.mode = 'AccessExclusiveLock' ORDER BY 2",
+            (array([table.replace("%%", "%") for table in tables]),),
+        )
+        return ", ".join(f"{table} by backend {pid}" for table, pid in found) or "it is free now"
 
     @functools.cached_property
     def _deadlock_ms(self) -> int:
@@ -269,18 +322,39 @@ class Database:
 
         ``several`` is whether a statement of it may hold the lock of one row while it waits for that of another.
         """
-        lock_ms = max(LEAST_MS, min(LOCK_TIMEOUT_MS, int(self._deadlock_ms * LOCK_SHARE)))
-        statement_ms = int(self.patience * 1000) if several else STATEMENT_TIMEOUT_MS
-        limits = (
-            f"SET LOCAL lock_timeout = {lock_ms}; SET LOCAL statement_timeout = {statement_ms};"
-            f" SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
-        )
-        with self.transaction(f"ISOLATION LEVEL READ COMMITTED; {limits}"):
-            self._yields = True
-            try:
+        limits = self._limits(self.patience if several else STATEMENT_TIMEOUT_MS / 1000)
+        idle = f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
+        # Deferred triggers wait for locks at the COMMIT.
+        with self._giving_way(), self.transaction(f"ISOLATION LEVEL READ COMMITTED; {limits}; {idle}"):
+            yield
+
+    @contextlib.contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Every statement of the block gives way where somebody else has locked its table. Raises Yielded."""
+        self.execute(f"SET lock_timeout = {self._lock_ms}")
+        try:
+            with self._giving_way():
                 yield
-            finally:
-                self._yields = False
+        finally:
+            with contextlib.suppress(RotationError, self._errors):
+                self.execute("SET lock_timeout = 0")
+
+    @contextlib.contextmanager
+    def _giving_way(self) -> Iterator[None]:
+        before, self._yields = self._yields, True
+        try:
+            yield
+        finally:
+            self._yields = before
+
+    @property
+    def _lock_ms(self) -> int:
+        return max(LEAST_MS, min(LOCK_TIMEOUT_MS, int(self._deadlock_ms * LOCK_SHARE)))
+
+    def _limits(self, statement_seconds: float) -> str:
+        """Settings of a transaction that gives way."""
+        statement_ms = int(statement_seconds * 1000)
+        return f"SET LOCAL lock_timeout = {self._lock_ms}; SET LOCAL statement_timeout = {statement_ms}"
 
     def lock(self, run: str, step: str = "") -> None:
         """Be of the one run that works on this database, for the life of the connection. Raises E_LOCKED with who is.

@@ -20,6 +20,7 @@ from .. import atomic_file
 from .reencryption import Batch
 
 EVERY_SECONDS = 1.0
+NOTHING = {"done": 0, "retries": 0}
 METRICS = """\
 # HELP key_rotation_values_total Values that a rotation has to re-encrypt.
 # TYPE key_rotation_values_total gauge
@@ -27,15 +28,18 @@ METRICS = """\
 # TYPE key_rotation_values_done gauge
 # HELP key_rotation_retries Rows that were left for another pass, since somebody else had changed or locked them.
 # TYPE key_rotation_retries gauge
-# HELP key_rotation_values_per_second Values re-encrypted per second since the work began.
+# HELP key_rotation_values_per_second Values re-encrypted per second of work, without waits.
 # TYPE key_rotation_values_per_second gauge
+# HELP key_rotation_seconds_left Seconds until the work is done, at the rate until now.
+# TYPE key_rotation_seconds_left gauge
 """
 
 
 class Progress:
     """Counts batches against ``totals``, the values to re-encrypt by target, of which this is one of ``hosts``.
 
-    Until a table is begun, equal parts are reckoned with. ``path`` and ``metrics`` are files.
+    Until a table is begun, equal parts are reckoned with. ``path`` and ``metrics`` are files. Where the latter has the
+    numbers of an earlier step of the same rotation to the same keys (``key_id``), these are added to.
     """
 
     def __init__(
@@ -45,25 +49,36 @@ class Progress:
         path: str | None = None,
         metrics: str | None = None,
         hosts: int = 1,
+        key_id: str = "",
     ) -> None:
-        self._rotation_id = rotation_id
+        self._ids = {"rotation_id": rotation_id, "key_id": key_id}
         self._whole = {name: total for name, total in totals.items() if total}
         self._totals = {name: total // hosts for name, total in self._whole.items()}
         self._done: Counter[str] = Counter()
-        self._retries = 0
+        self._retries: Counter[str] = Counter()  # by table
+        self._tables: dict[str, str] = {}  # of the targets that are begun
         self._waits_for = ""
         self._path, self._metrics = path, metrics
         self._json = f"{metrics.removesuffix('.prom')}.json" if metrics else None
-        self._started = self._told = time.monotonic()
+        self._before, self._retried = self._earlier()
+        self._started = self._told = self._heard = time.monotonic()
+        self._waited = 0.0
+        self._begun: dict[str, float] = {}  # working seconds before each target
 
     def add(self, batch: Batch) -> None:
         """Count one batch; say so where the last time is long enough ago."""
+        now = time.monotonic()
+        if batch.waits_for:
+            self._waited += now - self._heard
+        self._heard = now
         self._done.update(batch.values)
-        self._retries += batch.conflicts + batch.yielded
+        self._retries[batch.table] += batch.conflicts + batch.yielded
         self._waits_for = batch.waits_for
         for name in batch.portions.keys() & self._whole.keys():
             self._totals[name] = round(self._whole[name] * batch.portions[name])
-        if time.monotonic() - self._told >= EVERY_SECONDS:
+            self._tables[name] = batch.table
+            self._begun[name] = self._worked()
+        if now - self._told >= EVERY_SECONDS:
             self.tell()
 
     def tell(self) -> None:
@@ -85,35 +100,59 @@ class Progress:
                 os.unlink(self._path)
 
     def as_document(self) -> dict[str, Any]:
-        """All numbers. Seconds are whole, ``seconds_left`` is None while nothing is known of the rate."""
-        done, total = sum(self._done.values()), sum(self._totals.values())
-        seconds = time.monotonic() - self._started
-        rate = done / seconds if seconds else 0.0
+        """All numbers. Rates are of the time at work, without waits; ``seconds_left`` is None while nothing is known of
+        the rate, and while something is waited for."""
+        targets = [self._target(name) for name in {**self._before, **self._totals}]
+        done, total = (sum(target[name] for target in targets) for name in ("done", "total"))
         return {
-            "rotation_id": self._rotation_id,
+            **self._ids,
             "done": done,
             "total": total,
-            "retries": self._retries,
-            "seconds": round(seconds),
-            "values_per_second": round(rate),
+            "retries": self._retried + sum(self._retries.values()),
+            "seconds": round(time.monotonic() - self._started),
+            **self._pace(sum(self._done.values()), total - done, self._worked()),
             "waits_for": self._waits_for,
-            "seconds_left": round(max(total - done, 0) / rate) if rate else None,
-            "targets": [
-                {"column": name, "done": self._done[name], "total": total} for name, total in self._totals.items()
-            ],
+            "targets": targets,
         }
 
     def as_metrics(self) -> str:
-        """The same in Prometheus' text format."""
+        """The same in Prometheus' text format; of the time left only what is known."""
         found = self.as_document()
-        rotation = f'rotation_id="{_label(self._rotation_id)}"'
+        rotation = f'rotation_id="{_label(self._ids["rotation_id"])}"'
         lines = [
             f'key_rotation_values_{what}{{{rotation},column="{_label(target["column"])}"}} {target[what]}'
             for target in found["targets"]
             for what in ("total", "done")
         ]
-        lines += [f"key_rotation_{name}{{{rotation}}} {found[name]}" for name in ("retries", "values_per_second")]
+        names = [name for name in ("retries", "values_per_second", "seconds_left") if found[name] is not None]
+        lines += [f"key_rotation_{name}{{{rotation}}} {found[name]}" for name in names]
         return METRICS + "\n".join(lines) + "\n"
+
+    def _target(self, name: str) -> dict[str, Any]:
+        before = self._before.get(name, NOTHING)
+        done = before["done"] + self._done[name]
+        total = max(done, before["done"] + self._totals.get(name, 0))  # an old process may write values while we work
+        retries = before["retries"] + self._retries[self._tables.get(name, "")]
+        pace = self._pace(self._done[name], total - done, self._worked() - self._begun.get(name, 0.0))
+        return {"column": name, "done": done, "total": total, "retries": retries, **pace}
+
+    def _pace(self, done: int, left: int, seconds: float) -> dict[str, Any]:
+        rate = done / seconds if seconds > 0 else 0.0
+        known = rate and not self._waits_for
+        return {"values_per_second": round(rate), "seconds_left": round(left / rate) if known else None}
+
+    def _worked(self) -> float:
+        return time.monotonic() - self._started - self._waited
+
+    def _earlier(self) -> tuple[dict[str, dict[str, int]], int]:
+        """The targets of an earlier step, by column, and its retries in all."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with open(str(self._json), encoding="utf-8") as handle:
+                found = json.load(handle)
+            if self._json and all(found[name] == value for name, value in self._ids.items()):
+                targets = {each["column"]: {name: int(each[name]) for name in NOTHING} for each in found["targets"]}
+                return targets, int(found["retries"])
+        return {}, 0
 
 
 def _label(text: str) -> str:

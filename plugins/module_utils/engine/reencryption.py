@@ -18,7 +18,7 @@ from ..errors import RotationError
 from . import catalog, census
 from .catalog import RowKey, Table, row_name
 from .census import WHOLE, Span
-from .database import Database, Yielded, array, quote
+from .database import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
@@ -29,7 +29,6 @@ from .workers import Crew
 MAX_PASSES = 20
 BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web request
 LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
-LOCKED_SECONDS = 300.0  # and so long in all, before a transaction that stays is told
 LOOK_SECONDS = 0.2  # between two looks at a wish to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
 UNTHROTTLED = Throttle()
@@ -143,23 +142,33 @@ class Rewriting:
         table, key, members = self.tables[number]
         journal = Journal(database, self._keyring, self._targets)
         pace, since = Pace(self._seconds(database)), self.others.since.get(database.alias, "")
-        for page in census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since):
-            started = time.monotonic()
-            batch = Batch(table.label, rows=len(page))
-            changes = self.changes(members, page, journal.of(members, page))
-            batch.left = len(changes)
-            if since:
-                theirs = {key for key, values in page if values[-1] and self.others.wrote(database.alias, values[-1])}
-                batch.others = [row_name(change.key) for change in changes if change.key in theirs]
-            if changes:
-                self._write(Page(database, table, key, members, journal, batch), changes)
-            worked = time.monotonic() - started
-            pace.took(len(page), worked)
-            yield batch
-            for reason in self.throttle.rest(database, worked, self._stopped):
-                yield Batch(table.label, waits_for=reason)
-            if self._stopped():
-                return
+        read = census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since)
+        with database.impatient():
+            for page in read:
+                if page:
+                    started = time.monotonic()
+                    yield self._rewritten(Page(database, table, key, members, journal, Batch(table.label)), page, since)
+                    worked = time.monotonic() - started
+                    pace.took(len(page), worked)
+                    for reason in self.throttle.rest(database, worked, self._stopped):
+                        yield Batch(table.label, waits_for=reason)
+                else:
+                    yield Batch(table.label, waits_for=f"{table.label}, which somebody has locked")
+                if self._stopped():
+                    return
+
+    def _rewritten(self, page: Page, rows: census.Page, since: str) -> Batch:
+        """Bring the rows of a page where they should be."""
+        batch, alias = page.batch, page.database.alias
+        batch.rows = len(rows)
+        changes = self.changes(page.members, rows, page.journal.of(page.members, rows))
+        batch.left = len(changes)
+        if since:
+            theirs = {key for key, values in rows if values[-1] and self.others.wrote(alias, values[-1])}
+            batch.others = [row_name(change.key) for change in changes if change.key in theirs]
+        if changes:
+            self._write(page, changes)
+        return batch
 
     def _seconds(self, database: Database) -> float:
         """What a batch may take: half of the time after which its statement would give way at most."""
@@ -343,7 +352,7 @@ class BackOff:
 def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
     """Passes over one table, or a share of it, until one finds nothing left."""
     table, key, members = rewriting.tables[number]
-    everything = census.spans(database, table, key, SPAN_ROWS)
+    everything = _spans(database, table, key, crew, work)
     spans = [span for place, span in enumerate(everything) if share.has(number + place)]
     part = len(spans) / len(everything)
     work.report(Batch(table.label, portions={target.name: part for target in members}))
@@ -376,6 +385,19 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
         names = ", ".join(triggers)
         raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=MAX_PASSES, triggers=names)
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
+
+
+def _spans(database: Database, table: Table, key: RowKey, crew: Crew, work: Work) -> list[Span]:
+    """The parts of the table; while somebody has it locked, with a word now and then."""
+    patience = Patience(database, [table.sql])
+    with database.impatient():
+        while True:
+            try:
+                return census.spans(database, table, key, SPAN_ROWS)
+            except Yielded:
+                patience.refuse_to_wait()
+            work.report(Batch(table.label, waits_for=f"{table.label}, which somebody has locked"))
+            crew.refuse_to_go_on()
 
 
 def lock_free(database: Database, table: Table, key: RowKey, changes: Sequence[Change]) -> set[RowText]:

@@ -17,6 +17,8 @@ from .database import Database
 
 LOOK_SECONDS = 1.0  # between two looks at what has to be waited for
 WEIGHT = 0.3  # of the last batch in the moving average of seconds per row
+FAR_TOO_LONG = 3  # times what a batch may take
+LEAST_SPREAD = 0.1  # of the mean: of batches that were all alike nothing can be told
 MEGABYTE = 1 << 20
 
 
@@ -57,19 +59,36 @@ class Throttle:
 
 
 class Pace:
-    """How many rows make a batch of so many ``seconds``, by a moving average of what the last ones took."""
+    """How many rows make a batch of so many ``seconds``, by moving averages of what the last ones took.
+
+    A part of it may be the same whatever the rows, as of a trigger for each statement or a slow disk at the COMMIT: the
+    line of seconds over rows tells them apart. Fewer rows do not help against that part, and rows get half at least.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._per_row = 0.0
+        self._last = (0, 0.0)
+        self._means: tuple[float, ...] = ()  # of rows, seconds, rows squared, rows times seconds
 
     def took(self, rows: int, seconds: float) -> None:
         """A batch of so many rows."""
-        now = seconds / rows
-        self._per_row = WEIGHT * now + (1 - WEIGHT) * self._per_row if self._per_row else now
+        self._last = (rows, seconds)
+        now = (rows, seconds, rows * rows, rows * seconds)
+        before = self._means or now
+        self._means = tuple(WEIGHT * new + (1 - WEIGHT) * old for new, old in zip(now, before))
 
     def rows(self, most: int) -> int:
         """For the next one."""
-        if not self._seconds or not self._per_row:
+        if not self._seconds or not self._means:
             return most
-        return max(1, min(most, int(self._seconds / self._per_row)))
+        last_rows, last_seconds = self._last
+        if last_seconds > FAR_TOO_LONG * self._seconds:  # whatever was before
+            return max(1, min(most, int(last_rows * self._seconds / last_seconds)))
+        rows, seconds, squares, products = self._means
+        spread = squares - rows * rows
+        told_apart = spread > (LEAST_SPREAD * rows) ** 2
+        each = min((products - rows * seconds) / spread, seconds / rows) if told_apart else seconds / rows
+        if each <= 0:  # rows cost nothing that can be seen
+            return min(most, int(2 * rows) + 1)
+        left = max(self._seconds - (seconds - each * rows), self._seconds / 2)
+        return max(1, min(most, int(left / each)))

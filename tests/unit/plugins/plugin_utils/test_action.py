@@ -170,7 +170,8 @@ def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkey
     with pytest.raises(AnsibleConnectionFailure):
         promote()
     failed = Record(str(tmp_path / "records"), "r1").events()[-1]
-    assert (failed["phase"], failed["error"]["what"]) == ("failed", "AnsibleConnectionFailure")
+    assert (failed["phase"], failed["error"]["code"]) == ("failed", "E_HOST_LOST")
+    assert failed["error"]["what"] == "web cannot be reached any more"
 
 
 def test_the_record_is_beside_the_inventory_or_where_it_was_said(run_action, stored, tmp_path, home):

@@ -2,7 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import struct
+import termios
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import watch
@@ -15,15 +19,25 @@ def attended(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(os, "readlink", lambda path: "/dev/pts/3")
+    monkeypatch.setattr(watch, "_width_of", lambda path: 132)
 
 
 @pytest.mark.usefixtures("attended")
 def test_a_line_moves_before_a_person():
-    assert watch._on_terminal()
+    assert watch._columns() == 132
 
 
 @pytest.mark.usefixtures("attended")
 @pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("AWX_ISOLATED_DATA_DIR", "/runner"), ("TERM", "dumb")])
 def test_no_line_moves_where_nobody_sits_before_the_terminal(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    assert not watch._on_terminal()
+    assert watch._columns() == 0
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(97, 97), (0, 0)])
+def test_the_width_is_the_terminal_s_own(columns, expected):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    assert watch._width_of(os.ttyname(theirs)) == expected
+    for end in (ours, theirs):
+        os.close(end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 
 import pytest
@@ -31,10 +32,61 @@ def test_the_numbers_are_those_of_the_batches(clock, tmp_path):
     found = seen.as_document()
     assert (found["done"], found["total"], found["retries"]) == (200, 400, 3)
     assert (found["seconds"], found["values_per_second"], found["seconds_left"]) == (10, 20, 10)
+    pace = {"retries": 0, "seconds_left": 10}
     assert found["targets"] == [
-        {"column": "profile.name", "done": 150, "total": 300},
-        {"column": "profile.phone", "done": 50, "total": 100},
+        {"column": "profile.name", "done": 150, "total": 300, "values_per_second": 15, **pace},
+        {"column": "profile.phone", "done": 50, "total": 100, "values_per_second": 5, **pace},
     ]
+
+
+def test_the_rate_is_of_the_time_at_work_and_none_is_foretold_while_it_waits(clock):
+    seen = progress.Progress("r1", {"profile.name": 300})
+    clock.now += 10
+    seen.add(batch(profile__name=100))
+    for _ in range(60):
+        clock.now += 1
+        seen.add(Batch("profile", waits_for="the pause file /p"))
+    found = seen.as_document()
+    assert (found["values_per_second"], found["seconds_left"], found["seconds"]) == (10, None, 70)
+    clock.now += 5
+    seen.add(batch(profile__name=50))
+    found = seen.as_document()
+    assert (found["values_per_second"], found["seconds_left"]) == (10, 15)
+
+
+def test_each_target_has_numbers_of_its_own_from_its_beginning_on(clock):
+    seen = progress.Progress("r1", {"order.note": 100, "profile.name": 300})
+    seen.add(Batch("order", portions={"order.note": 1.0}))
+    clock.now += 10
+    seen.add(Batch("order", values=Counter({"order.note": 100}), conflicts=3))
+    seen.add(Batch("profile", portions={"profile.name": 1.0}))
+    clock.now += 10
+    seen.add(batch(profile__name=100))
+    note, name = seen.as_document()["targets"]
+    assert (note["values_per_second"], note["seconds_left"], note["retries"]) == (5, 0, 3)
+    assert (name["values_per_second"], name["seconds_left"], name["retries"]) == (10, 20, 0)
+
+
+def test_more_done_than_was_there_is_no_more_than_all_of_it(clock):
+    seen = progress.Progress("r1", {"profile.name": 3})
+    seen.add(batch(profile__name=5))
+    assert (seen.as_document()["done"], seen.as_document()["total"]) == (5, 5)
+
+
+def test_a_later_step_of_the_same_rotation_adds_to_the_numbers_and_another_begins_anew(clock, tmp_path):
+    path = str(tmp_path / "key_rotation.prom")
+    first = progress.Progress("r1", {"profile.name": 300, "order.note": 10}, metrics=path, key_id="new")
+    first.add(Batch("profile", values=Counter({"profile.name": 300, "order.note": 10}), conflicts=2))
+    first.end()
+    second = progress.Progress("r1", {"profile.name": 2}, metrics=path, key_id="new")
+    clock.now += 1
+    second.add(batch(profile__name=2))
+    second.end()
+    told = json.loads((tmp_path / "key_rotation.json").read_text())
+    assert (told["done"], told["total"], told["retries"], told["values_per_second"]) == (312, 312, 2, 2)
+    assert {each["column"]: each["done"] for each in told["targets"]} == {"profile.name": 302, "order.note": 10}
+    for other in ({"rotation_id": "r2", "key_id": "new"}, {"rotation_id": "r1", "key_id": "old"}):
+        assert progress.Progress(totals={"profile.name": 1}, metrics=path, **other).as_document()["done"] == 0
 
 
 def test_one_of_several_hosts_counts_against_its_own_part(clock):
@@ -148,3 +200,26 @@ def test_the_size_of_a_batch_follows_from_what_the_last_ones_took():
     pace.took(1, 60.0)
     assert pace.rows(1000) == 1
     assert throttle.Pace(0).rows(1000) == 1000
+
+
+@pytest.mark.parametrize(
+    ("fixed", "each", "rows"), [(0.3, 0.00002, 1000), (0.0, 0.002, 125), (0.1, 0.001, 150), (0.0, 0.00002, 1000)]
+)
+def test_the_size_of_a_batch_is_not_of_what_it_takes_whatever_its_size(fixed, each, rows):
+    """Seconds of a batch are a part that is always the same and one for each row, and some chance."""
+    chance, pace, size, last = random.Random(1), throttle.Pace(0.25), 16, []
+    for _ in range(60):
+        pace.took(size, (fixed + each * size) * chance.uniform(0.95, 1.05))
+        size = min(pace.rows(1000), 8 * size)  # as pages grow
+        last = [*last[-19:], size]
+    assert 0.7 * rows <= min(last) <= max(last) <= 1.1 * rows
+
+
+def test_a_batch_that_took_far_too_long_makes_the_next_one_small_whatever_was_before():
+    pace = throttle.Pace(0.25)
+    for _ in range(20):
+        pace.took(1000, 0.02)
+    pace.took(1000, 5.0)
+    assert pace.rows(1000) == 50
+    pace.took(50, 0.25)
+    assert pace.rows(1000) <= 100
