@@ -150,7 +150,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     # the application itself
     "E_APPLICATION_READS": (
         "the application reads {name} in another way than before: {after}, and {before} before",
-        "See its log: it may hold a key that is not in the env file, or values were written meanwhile.",
+        "See its log: it may hold a key that is not in the env file. Where values were written since the rotation was "
+        "begun, as before it was interrupted, roll it back and begin a new one.",
     ),
     "E_ROUND_TRIP": (
         "a text through the application's own {name} {found}",
