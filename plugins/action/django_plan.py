@@ -22,6 +22,9 @@ display = Display()
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
 
 
+OWN = ("store", "path", "require_approval", "environment")  # what the host has no use for
+
+
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         path = expand(args.get("path") or os.path.join(state_folder(self.variables, self._loader), "plan.yml"))
@@ -33,7 +36,7 @@ class ActionModule(RotationAction):
                 "path": path,
                 "msg": "No plan was approved: the application is taken as it is found.",
             }
-        asked = {name: value for name, value in args.items() if name not in ("store", "path", "require_approval")}
+        asked = {name: value for name, value in args.items() if name not in OWN}
         history = self.store(args).load()
         result = self.on_host("django_plan", {**asked, "key_sets": history.key_sets(), "base": history.base})
         if result.get("failed"):
@@ -44,8 +47,9 @@ class ActionModule(RotationAction):
             return {"changed": False, "path": path, "plan": made}
         for line in summary.plan(made):
             display.display(line)
-        for line in approval.commands(path, made["hash"]) if boolean(args.get("require_approval", False)) else ():
-            display.display(f"  {line}")
+        if boolean(args.get("require_approval", False)):
+            for line in approval.commands(path, made["hash"], str(args.get("environment", "production"))):
+                display.display(f"  {line}")
         return {**self._write(path, made), "plan": made, "path": path}
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:

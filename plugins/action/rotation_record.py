@@ -107,7 +107,9 @@ class ActionModule(RotationAction):
             return {"require_approval": False}
         path = expand(options["plan"] or os.path.join(state_folder(self.variables, self._loader), "plan.yml"))
         signers = expand(options["allowed_signers"]) if options["allowed_signers"] else None
-        approved = approval.verified(path, signers, options["operator"], options["approval_max_hours"])
+        approved = approval.verified(
+            path, options["environment"], signers, options["operator"], options["approval_max_hours"]
+        )
         self._refuse_used(approved, history, options)
         return {"approval": asdict(approved), "require_approval": True}
 

@@ -709,6 +709,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{path} approves the plan {found}, and the plan that lies there is {expected}",
         "Have the plan that lies there reviewed and approved, or put the approved one back.",
     ),
+    "E_APPROVAL_ENVIRONMENT": (
+        "{path} approves a rotation of {found}, and this is {expected} (key_rotation_environment)",
+        "Have the plan approved for this environment: the plan playbook shows what to type.",
+    ),
     "E_APPROVAL_SIGNER": (
         "{path} is not signed by {principal}, or {signers} does not let them approve",
         "Have it signed by somebody whom that file lists, under the name that it has there.",

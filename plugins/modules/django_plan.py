@@ -29,6 +29,11 @@ options:
     description: Whether to show what another person types to approve the plan.
     type: bool
     default: false
+  environment:
+    description: For which environment that approval is.
+    type: str
+    choices: [demo, staging, production]
+    default: production
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
@@ -73,6 +78,7 @@ OPTIONS: dict[str, Any] = {
     # of the task, for its action
     "path": {"type": "path"},
     "require_approval": {"type": "bool", "default": False},
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
 }
 
 

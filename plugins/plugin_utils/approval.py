@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The approval of a plan: a small text, signed by another person than the operator with ``ssh-keygen -Y sign``.
 
-Beside ``PLAN`` lie ``PLAN.approval``, which names the plan's hash, the person and the time, and its signature
-``PLAN.approval.sig``. Who may sign is said by a file of allowed signers. No server is needed (facts/audit.md, 4.2).
+Beside ``PLAN`` lie ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
+signature ``PLAN.approval.sig``: what was approved for staging is not for production. Who may sign is said by a file of
+allowed signers. No server is needed (facts/audit.md, 4.2).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..module_utils.errors import RotationError
 
 NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
-MEMBERS = ("plan", "principal", "time")
+MEMBERS = ("plan", "environment", "principal", "time")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 AHEAD = 300  # seconds by which two clocks may differ
 
@@ -34,29 +35,34 @@ class Approval:
     """What was signed, and by whom."""
 
     plan_hash: str
+    environment: str
     principal: str
     time: str
 
 
-def commands(path: str, plan_hash: str) -> Iterator[str]:
-    """What another person types to approve the plan at ``path``, where a file of that plan is."""
+def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
+    """What another person types to approve the plan at ``path``, where a file of that plan is, for an environment."""
     name = f"{os.path.basename(path)}.approval"
-    form = f"{TITLE}\\nplan {plan_hash}\\nprincipal %s\\ntime %s\\n"
+    form = f"{TITLE}\\nplan {plan_hash}\\nenvironment {environment}\\nprincipal %s\\ntime %s\\n"
     yield "To approve it, somebody else than who rotates reads the plan and types, with their own name and key:"
     yield f"    printf '{form}' YOUR_NAME \"$(date -u +%FT%TZ)\" > {name}"
     yield f"    ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {name}"
     yield f"{name} and {name}.sig go beside {path}. YOUR_NAME is the one in the file of allowed signers."
 
 
-def verified(path: str, signers: str | None, operator: str | None, max_hours: float) -> Approval:
-    """The approval of the plan at ``path``. Raises E_APPROVAL_* or E_PLAN_FILE.
+def verified(path: str, environment: str, signers: str | None, operator: str | None, max_hours: float) -> Approval:
+    """The approval of the plan at ``path`` for that environment. Raises E_APPROVAL_* or E_PLAN_FILE.
 
     ``operator`` is who rotates; without it, the user who runs this.
     """
     plan_hash = _plan_hash(path)
-    approval = _read(f"{path}.approval", path, plan_hash)
+    approval = _read(f"{path}.approval", path, plan_hash, environment)
     if approval.plan_hash != plan_hash:
         raise RotationError("E_APPROVAL_PLAN", path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
+    if approval.environment != environment:
+        raise RotationError(
+            "E_APPROVAL_ENVIRONMENT", path=f"{path}.approval", found=approval.environment, expected=environment
+        )
     _refuse_other_signer(f"{path}.approval", approval, signers)
     _refuse_own(approval, operator)
     age = datetime.datetime.now(datetime.timezone.utc) - _time(approval.time, f"{path}.approval")
@@ -81,12 +87,12 @@ def _plan_hash(path: str) -> str:
 _MAKE = "Make the plan with the plan playbook: it says how it is approved."
 
 
-def _read(path: str, plan_path: str, plan_hash: str) -> Approval:
+def _read(path: str, plan_path: str, plan_hash: str, environment: str) -> Approval:
     try:
         with open(path, encoding="utf-8") as handle:
             title, *lines = handle.read().splitlines()
     except FileNotFoundError:
-        advice = " ".join(line.strip() for line in commands(plan_path, plan_hash))
+        advice = " ".join(line.strip() for line in commands(plan_path, plan_hash, environment))
         raise RotationError("E_APPROVAL_MISSING", what=f"there is no {path}", advice=advice) from None
     except (OSError, ValueError):
         raise RotationError("E_APPROVAL_FORMAT", path=path) from None
@@ -94,7 +100,7 @@ def _read(path: str, plan_path: str, plan_hash: str) -> Approval:
     if title != TITLE or tuple(members) != MEMBERS:
         raise RotationError("E_APPROVAL_FORMAT", path=path)
     _time(members["time"], path)
-    return Approval(members["plan"], members["principal"], members["time"])
+    return Approval(*(members[name] for name in MEMBERS))
 
 
 def _time(text: str, path: str) -> datetime.datetime:

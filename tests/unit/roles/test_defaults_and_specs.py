@@ -164,7 +164,8 @@ def test_the_plan_that_is_written_is_the_one_that_a_rotation_is_held_against():
     assert (written["state"], matched["state"]) == ("written", "matched")
     assert read("plan", "defaults/main.yml")["plan_file"] == "{{ key_rotation_plan | default(none) }}"
     assert read("checklist", "defaults/main.yml")["checklist_plan_file"] == "{{ key_rotation_plan | default(none) }}"
-    same = {name for name in written if name not in ("state", "require_approval")}
+    approval = ("require_approval", "environment")
+    same = {name for name in written if name not in ("state", *approval)}
     assert {name: written[name].replace("plan_", "", 1) for name in same if isinstance(written[name], str)} == {
         name: matched[name].replace("checklist_", "", 1).replace("plan_file", "file")
         for name in same

@@ -422,20 +422,21 @@ def test_where_an_approval_is_asked_for_none_begins_without(run_action, tmp_path
 
 
 def test_an_approval_goes_into_the_record(run_action, tmp_path, events, monkeypatch):
-    approved = approval.Approval("ab" * 32, "ada@example.org", "2026-01-02T03:04:05Z")
-    monkeypatch.setattr(approval, "verified", lambda path, signers, operator, hours: approved)
+    approved = approval.Approval("ab" * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
+    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: approved)
     result = run_action("rotation_record", state="opened", environment="demo", require_approval=True)
     (event,) = events(result["rotation_id"])
     assert event["approval"] == {
         "plan_hash": "ab" * 32,
+        "environment": "demo",
         "principal": "ada@example.org",
         "time": "2026-01-02T03:04:05Z",
     }
 
 
 def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, events, monkeypatch):
-    approved = approval.Approval("ab" * 32, "ada@example.org", "2026-01-02T03:04:05Z")
-    monkeypatch.setattr(approval, "verified", lambda path, signers, operator, hours: approved)
+    approved = approval.Approval("ab" * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
+    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: approved)
     with store_now.change() as history:
         history.promote()
         history.close("r1")

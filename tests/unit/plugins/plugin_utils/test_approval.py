@@ -37,12 +37,20 @@ class Desk:
     def text(self) -> Path:
         return Path(f"{self.plan}.approval")
 
-    def approve(self, principal: str = "ada@example.org", key: str = "ada", hours_ago: float = 0) -> None:
+    def approve(
+        self, principal: str = "ada@example.org", key: str = "ada", hours_ago: float = 0, environment: str = "demo"
+    ) -> None:
         """As commands() has it, with another clock."""
         moment = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=hours_ago)
         made = plan.plan_hash(yaml.safe_load(self.plan.read_text()))
+        said = {
+            "plan": made,
+            "environment": environment,
+            "principal": principal,
+            "time": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+        }
         self.text.write_text(
-            f"{approval.TITLE}\nplan {made}\nprincipal {principal}\ntime {moment:%Y-%m-%dT%H:%M:%SZ}\n"
+            "".join(f"{line}\n" for line in [approval.TITLE, *(" ".join(item) for item in said.items())])
         )
         self.sign(key)
 
@@ -62,7 +70,7 @@ class Desk:
         subprocess.run(argv, check=True, capture_output=True)
 
     def verified(self, operator: str | None = "bob", hours: float = 24) -> approval.Approval:
-        return approval.verified(str(self.plan), str(self.signers), operator, hours)
+        return approval.verified(str(self.plan), "demo", str(self.signers), operator, hours)
 
     def refused(self, **options: object) -> RotationError:
         with pytest.raises(RotationError) as refused:
@@ -85,7 +93,7 @@ def test_another_person_s_signature_over_the_plan_is_an_approval(desk):
 
 
 def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path):
-    lines = list(approval.commands(str(desk.plan), yaml.safe_load(desk.plan.read_text())["hash"]))
+    lines = list(approval.commands(str(desk.plan), yaml.safe_load(desk.plan.read_text())["hash"], "demo"))
     script = "\n".join(line.strip() for line in lines if line.startswith("    "))
     script = script.replace("YOUR_NAME", "ada@example.org").replace(
         "~/.ssh/id_ed25519", shlex.quote(str(tmp_path / "ada"))
@@ -125,6 +133,12 @@ def test_the_approval_of_another_plan_is_refused(desk):
     desk.approve()
     desk.write_plan(empty_fields=[{"column": "a.b", "field": "c"}])
     assert desk.refused().code == "E_APPROVAL_PLAN"
+
+
+def test_the_approval_for_another_environment_is_refused(desk):
+    desk.approve(environment="staging")
+    refused = desk.refused()
+    assert (refused.code, refused.where["found"]) == ("E_APPROVAL_ENVIRONMENT", "staging")
 
 
 def test_a_plan_that_lies_about_its_hash_is_refused(desk):
