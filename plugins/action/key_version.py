@@ -151,6 +151,7 @@ class ActionModule(RotationAction):
             if left is not None:
                 _refuse_another_request(left, supplied, options)
             if self._task.check_mode:
+                self._adopt_unseen(history, options)
                 history.refuse_reused(KeySet(left or _rehearsed(history, supplied, options)))
                 return UNMADE
             current = history.stage("current").values
@@ -159,6 +160,13 @@ class ActionModule(RotationAction):
 
         result = self._stepped(store, made)
         return {**result, "generated": keygen.described(options["keys"], supplied)} if result["changed"] else result
+
+    def _adopt_unseen(self, history: History, options: dict[str, Any]) -> None:
+        """In a dry run on an empty store, take what a real run would have adopted before."""
+        if not history.versions and options["env_file"]:
+            _, keys = self._of_host(options)
+            if keys:
+                history.adopt(keys)
 
     def _supplied(self, options: dict[str, Any]) -> dict[str, str]:
         """The values that the operator has from elsewhere. Raises E_KEY_FILE, E_KEY_WEAK."""
@@ -226,17 +234,22 @@ class ActionModule(RotationAction):
                 if key_id in options["needed_by_backups"]:
                     raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
                 self._refuse_held(history, options)
+            kept_by.extend(holder.key_id for _, holder in history.listed_by(key_id))
             places.append(history.destroy(key_id, compromised=options["compromised"]).rotation_id)
             return str(key_id)
 
         places: list[str] = []
+        kept_by: list[str] = []
         result = self._stepped(store, destroyed)
         if not self._task.check_mode:
             try:
                 store.destroy_values(places[-1])  # again, where a run died before it
             except RotationError as exc:
                 raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
-        return result
+        if kept_by:
+            names = ", ".join(sorted(set(kept_by)))
+            display.warning(f"The list of {names}, which has no stage, keeps a value of {key_id}: destroy that too.")
+        return {**result, "kept_by": sorted(set(kept_by))}
 
     def _refuse_held(self, history: History, options: dict[str, Any]) -> None:
         """Raise E_VERSION_HELD so many days after the rotation that put others in its place."""

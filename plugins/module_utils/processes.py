@@ -18,7 +18,8 @@ PROC = "/proc"
 GONE = (FileNotFoundError, ProcessLookupError)
 DELETED = "//deleted"  # what ends the root of a mount whose file is gone (show_mountinfo in fs/proc_namespace.c)
 DEAD = (b"Z", b"X")  # states of proc_pid_stat(5)
-PF_KTHREAD = 0x00200000  # include/linux/sched.h; a command line may be empty without it, as in the middle of an exec
+PF_FORKNOEXEC = 0x00000040  # include/linux/sched.h; an exec takes it away
+PF_KTHREAD = 0x00200000  # the same; a command line may be empty without it, as in the middle of an exec
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Process:
     pid: int
     name: str
     parent: int
-    session: int  # the pid of the process that began it; 0 where that is out of sight
+    forked: bool  # and runs the program of the process that it was forked from
     started: float  # seconds since the epoch
     layout: tuple[int, ...]  # where its program lies in memory
     control_group: str
@@ -75,7 +76,7 @@ def _process(pid: int, booted: float) -> Process | None:
         pid=pid,
         name=head.partition(b"(")[2].decode("utf-8", "replace"),
         parent=int(fields[4 - 3]),
-        session=int(fields[6 - 3]),
+        forked=bool(int(fields[9 - 3]) & PF_FORKNOEXEC),
         started=booted + int(fields[22 - 3]) / os.sysconf("SC_CLK_TCK"),
         layout=(int(fields[26 - 3]), int(fields[28 - 3])),  # start of code, start of stack
         control_group=_control_group(_read(pid, "cgroup").decode("utf-8", "replace")),
@@ -107,23 +108,18 @@ def matching(processes: Mapping[int, Process], pattern: str) -> list[Process]:
     return [process for process in processes.values() if process.pid not in own and searched.search(process.command)]
 
 
-def program_started(processes: Mapping[int, Process], process: Process) -> float:
-    """When the program was started that the process runs, in seconds since the epoch.
+def origin(processes: Mapping[int, Process], process: Process) -> Process:
+    """The process that was started as the program that this one runs, or the last of those forked from it.
 
     A worker that was only forked has the memory of its parent, settings and all, and counts from its parent's start.
-    A program that was executed lies at random addresses of its own, so equal ones tell a fork.
+    Where what it was forked from is gone, another process is its parent now, whose program lies elsewhere in memory.
     """
-    forked_from = [each for each in _lineage(processes, process.pid) if each.layout == process.layout]
-    return min(each.started for each in forked_from)
-
-
-def orphaned(processes: Mapping[int, Process], process: Process) -> bool:
-    """Whether its parent is gone: a process is born into the session of its parent, or begins one of its own.
-
-    Of an orphan nobody sees any more what it was forked from, and since when that had been running.
-    """
-    parent = processes.get(process.parent)
-    return process.session not in (0, process.pid) and (parent is None or parent.session != process.session)
+    while process.forked:
+        parent = processes.get(process.parent)
+        if parent is None or parent.layout != process.layout:
+            break
+        process = parent
+    return process
 
 
 def keeps_replaced(process: Process, paths: Iterable[str]) -> str:
@@ -132,9 +128,19 @@ def keeps_replaced(process: Process, paths: Iterable[str]) -> str:
     A mount keeps the file, not its name: proc_pid_mountinfo(5) then calls its root deleted. Raises PermissionError, or
     one of GONE.
     """
-    roots = [os.fsdecode(line.split()[3]) for line in _read(process.pid, "mountinfo").splitlines()]
-    gone = {os.path.basename(root[: -len(DELETED)]) for root in roots if root.endswith(DELETED)}
-    return next((path for path in paths if os.path.basename(path) in gone), "")
+    roots = [_unescaped(os.fsdecode(line.split()[3])) for line in _read(process.pid, "mountinfo").splitlines()]
+    gone = {_end(root[: -len(DELETED)]) for root in roots if root.endswith(DELETED)}
+    return next((path for path in paths if _end(os.path.realpath(path)) in gone), "")
+
+
+def _unescaped(text: str) -> str:
+    r"""A blank, tab, line break or backslash is \040, \011, \012, \134 there."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
+
+
+def _end(path: str) -> tuple[str, ...]:
+    """Folder and name: what is before them depends on where the file system is mounted."""
+    return tuple(path.split("/")[-2:])
 
 
 def _lineage(processes: Mapping[int, Process], pid: int) -> Iterable[Process]:

@@ -56,8 +56,9 @@ class Switch:
             return None
         # in such a file's case the variable may name the file (pulpcore), and then the file decides
         exported = {name: value for name, value in exported.items() if not self._names_file(name, value)}
-        started, orphan = processes.program_started(there, process), False
-        if processes.orphaned(there, process) and not self.accept_orphans:
+        origin = processes.origin(there, process)
+        started, orphan = origin.started, False
+        if origin.forked and not self.accept_orphans:  # from what is gone, and may have been older
             began = process.service and services.Unit(process.service).began
             started, orphan = (min(started, began), False) if began else (started, True)
         if replaced:

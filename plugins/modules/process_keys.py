@@ -22,7 +22,8 @@ options:
     description:
       - With V(switched) the processes must run under the keys of O(stage).
       - With V(ready), asked before a switch, they must be there, show their environment, and have no key exported to
-        them, which would win over the new file. What keys the file holds and when they were started is not asked.
+        them, which would win over the new file. What keys the file holds and when they were started is not asked; but
+        one of which nobody could see that after the switch is told now (O(orphans)).
     type: str
     choices: [switched, ready]
     default: switched

@@ -59,6 +59,7 @@ RECORDED = (
     "repaired",
     "left",
     "kept",
+    "kept_by",
     "changed",
 )
 

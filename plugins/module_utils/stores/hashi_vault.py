@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import atomic_file
 from ..errors import RotationError
 from ..rotation_id import checked
 from .history import STAGES
@@ -289,9 +290,8 @@ def _content(options: Options, name: str, instead_of: str = "") -> str:
     """What is in the file of an option. Raises E_STORE_NEEDS."""
     path = os.path.expanduser(needed(options, name))
     try:
-        with open(path, encoding="ascii", errors="replace") as handle:
-            return _sendable(name, handle.read().strip())
-    except OSError:
+        return _sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
+    except (OSError, ValueError):
         found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
         raise RotationError("E_STORE_NEEDS", name=name, found=found) from None
 

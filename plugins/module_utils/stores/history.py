@@ -208,21 +208,28 @@ class History:
             raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"it is {stage}")
         if self.open_rotation and not version.destroyed:
             raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"rotation {self.open_rotation} is open")
-        self._refuse_listed(version)
+        for name, holder in self.listed_by(key_id):
+            if holder.key_id in self.stages.values():
+                reason = f"its value for {name} is kept in the list of the version {holder.key_id}"
+                raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=reason)
         version.values = {}
         version.destroyed = version.destroyed or now()
         version.state = COMPROMISED if compromised or version.state == COMPROMISED else "destroyed"
         self.stages = {stage: kept for stage, kept in self.stages.items() if kept != key_id}
         return version
 
-    def _refuse_listed(self, version: Version) -> None:
-        """Raise E_VERSION_NEEDED while another version goes on with a value: only the first of its list is its own."""
+    def listed_by(self, key_id: str) -> list[tuple[str, Version]]:
+        """The keys of which another version keeps this one's value in its list, and that version.
+
+        Only the first of a list is a version's own.
+        """
+        version, found = self.version(key_id), []
         for other in self.versions:
             kept = {part for value in other.values.values() for part in value.split(",")} - {""}
             for name, value in version.values.items():
                 if other is not version and value.split(",")[0] in kept:
-                    reason = f"its value for {name} is kept in the list of the version {other.key_id}"
-                    raise RotationError("E_VERSION_NEEDED", key_id=version.key_id, reason=reason)
+                    found.append((name, other))
+        return found
 
     def destination(self, direction: str) -> str:
         """The stage that every value is to be under, for ``rotate`` or ``rollback``.

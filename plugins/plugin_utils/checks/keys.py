@@ -36,7 +36,8 @@ def processes(seen: Seen) -> Item:
     """No process has a key exported to it, that would win over a new env file."""
     asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
     if not asked:
-        return Item("processes", OK, "none are named in key_rotation_processes")
+        told = "none are named in key_rotation_processes, so nobody will look under which keys they run"
+        return Item("processes", OK, told)
     count = sum(len(result.get("processes", [])) for result in asked)
     return worst(
         "processes",

@@ -446,6 +446,15 @@ def test_a_dry_run_before_anything_was_adopted_makes_no_keys(version, history, v
     assert history().versions == []
 
 
+def test_a_dry_run_before_anything_was_adopted_refuses_the_application_s_own_keys(version, history, vaulted, tmp_path):
+    env_file = tmp_path / ".env"
+    env_file.touch(mode=0o600)
+    env_file.write_text(f"SECRET_KEY={STRONG}\nENCRYPTION_SALT=x\n")
+    own = {"values_file": vaulted(f"SECRET_KEY: {STRONG}"), "env_file": str(env_file)}
+    assert code(version("pending", check=True, **own)) == "E_KEY_REUSED"
+    assert history().versions == []
+
+
 def test_a_list_goes_on_from_the_current_one(version, history, store_path, loader):
     with open_store({"path": store_path}, {}, loader).change() as adopted:
         adopted.adopt(KeySet({"FERNET_KEYS": "second,first"}))

@@ -22,7 +22,7 @@ def process(control_group: str = "/", **fields) -> Process:
         "pid": 7,
         "name": "gunicorn",
         "parent": 1,
-        "session": 7,
+        "forked": False,
         "started": 1.0,
         "layout": (1, 2),
         "command": "gunicorn CANARY",
@@ -168,9 +168,9 @@ def test_a_forked_worker_counts_from_the_start_of_its_master(start, tell):
     worker, program = tell(master, "fork"), tell(master, "exec")
     there = processes.snapshot()
     assert there[worker].started > there[master.pid].started
-    assert processes.program_started(there, there[worker]) == there[master.pid].started
-    assert processes.program_started(there, there[program]) == there[program].started
-    assert processes.program_started(there, there[master.pid]) == there[master.pid].started
+    assert processes.origin(there, there[worker]) == there[master.pid]
+    assert processes.origin(there, there[program]) == there[program]
+    assert processes.origin(there, there[master.pid]) == there[master.pid]
 
 
 def wait_past(moment: float) -> None:
@@ -186,6 +186,25 @@ def test_what_was_exported(start):
     empty = start()
     assert processes.exported(processes.snapshot()[empty.pid], ["SECRET_KEY"]) == ({}, False)
     assert processes.owner(there) == os.geteuid()
+
+
+@pytest.mark.parametrize(
+    ("found", "origin"),
+    [
+        ({"parent": 1, "forked": False}, 7),  # as a service, or by a shell that has ended
+        ({"parent": 5, "forked": True}, 5),
+        ({"parent": 1, "forked": True}, 7),  # init lies elsewhere in memory
+        ({"parent": 6, "forked": True}, 6),  # of one that is forked from what is gone
+    ],
+)
+def test_what_a_process_was_forked_from(found, origin):
+    there = {
+        1: process(pid=1, parent=0, layout=(8, 9)),
+        5: process(pid=5, parent=1),
+        6: process(pid=6, parent=1, forked=True),
+        7: process(**found),
+    }
+    assert processes.origin(there, there[7]).pid == origin
 
 
 def test_of_two_variables_of_one_name_the_first_counts_as_it_does_in_python(monkeypatch, tmp_path):

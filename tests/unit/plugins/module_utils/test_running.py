@@ -94,7 +94,22 @@ def test_a_worker_whose_old_master_is_gone_counts_from_the_start_of_its_service(
     assert judged(worker, accept_orphans=True)["stale"] is False
 
 
-def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(start, judged, path):
+def test_one_that_a_shell_has_started_and_left_behind_is_none_of_those(judged, path):
+    switch(path)
+    left = subprocess.run(
+        ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True, check=True
+    )
+    pid = int(left.stdout)
+    try:
+        while Path(f"/proc/{pid}/comm").read_text() != "sleep\n":
+            time.sleep(0.005)
+        assert judged(pid)["stale"] is False
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(path):
+    path = path.with_name("my env")  # which the kernel writes my\\040env
     path.write_text("old")
     inside = path.parent / "inside"
     inside.touch()
@@ -111,7 +126,8 @@ def test_a_file_that_a_container_has_mounted_by_itself_stays_the_old_one(start, 
         child = subprocess.Popen(["nsenter", "-m", "-t", str(namespace.pid), "sleep", "60"], start_new_session=True)
         while Path(f"/proc/{child.pid}/comm").read_text() != "sleep\n":
             time.sleep(0.005)
-        found = judged(child.pid)
+        there = processes.snapshot()
+        found = Switch(str(path), path.stat().st_ctime, KEYS).judged(there, there[child.pid])
         assert (found["stale"], found["key_id"]) == (True, "")
         assert f"it sees {path} as it was" in found["reason"]
         assert "make the container of sleep anew" in found["todo"]

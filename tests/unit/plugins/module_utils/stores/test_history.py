@@ -213,20 +213,33 @@ def listed() -> History:
     return history
 
 
-def test_a_version_is_not_destroyed_while_the_list_of_another_one_keeps_its_value(listed):
+def test_a_version_is_not_destroyed_while_the_list_of_one_with_a_stage_keeps_its_value(listed):
     first, second, third, _ = [version.key_id for version in listed.versions]
-    for needed, by in ((first, second), (second, third)):
-        before = listed.as_document()
-        with pytest.raises(RotationError) as refused:
-            listed.destroy(needed, compromised=False)
-        assert (refused.value.code, refused.value.where["reason"]) == (
-            "E_VERSION_NEEDED",
-            f"its value for KEYS is kept in the list of the version {by}",
-        )
-        assert listed.as_document() == before
+    before = listed.as_document()
+    with pytest.raises(RotationError) as refused:
+        listed.destroy(second, compromised=False)
+    assert (refused.value.code, refused.value.where["reason"]) == (
+        "E_VERSION_NEEDED",
+        f"its value for KEYS is kept in the list of the version {third}",
+    )
+    assert listed.as_document() == before
+    assert [(name, holder.key_id) for name, holder in listed.listed_by(first)] == [("KEYS", second)]
     for gone in (third, second, first):
         listed.destroy(gone, compromised=False)
     assert '"a"' not in str(listed.as_document()).replace("'", '"')
+
+
+def test_lists_that_keep_one_value_for_ever_do_not_keep_every_version():
+    history = History("/store")
+    history.adopt(KeySet({"KEYS": "k0"}))
+    for number in range(1, 12):
+        history.add_pending(KeySet({"KEYS": f"k{number},k{number - 1}"}), f"r{number}")
+        history.promote()
+        history.close(f"r{number}")
+    old = [version.key_id for version in history.versions][:-3]
+    for key_id in reversed(old):
+        history.destroy(key_id, compromised=False)
+    assert [bool(version.destroyed) for version in history.versions] == [True] * 9 + [False] * 3
 
 
 def test_what_a_list_keeps_of_older_versions_does_not_hold_its_own(listed):
