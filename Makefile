@@ -79,11 +79,11 @@ unit: $(CONTROL)/.dev $(TREE)
 	cd $(TREE) && python -m pytest -n 2 tests/unit
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 -m "not thorough" tests/integration
+	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/integration
 
 # More moments of the same kills, more ends of the same hosts: what would make `make test` longer than 40 minutes.
 thorough: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 -m thorough tests/integration
+	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m thorough tests/integration
 
 libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 2 tests/libraries
