@@ -144,6 +144,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     serve()
     urllib.request.urlopen(f"{address}/profiles/{pk}/").close()
     over = {"key_rotation_health_url": f"{address}/health/", "key_rotation_hold_days": 0}
+    over["key_rotation_monitoring_slower"] = 1000  # of a first answer it is no measure
     held = site.files()
     asked = options(site, **over, key_rotation_backup_dir=str(site.folder / "none"))
 
