@@ -7,6 +7,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import secrets
 import signal
@@ -217,6 +218,9 @@ def _end_with_parent() -> None:
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        parent = multiprocessing.parent_process()
+        if parent is not None and parent.pid != os.getppid():  # it was killed before we asked
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _refuse_debug_settings() -> None:

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
     catalog,
     census,
+    contents,
     discovery,
     reencryption,
     schemes,
@@ -245,6 +246,37 @@ def test_a_census_never_waits_for_one_table_while_it_has_another(
         other.execute("COMMIT")
         assert counted.result(30)[0].classes == {"current": 5}
     database.execute("DROP TABLE zother")
+
+
+def test_after_a_wait_for_a_table_a_snapshot_can_be_exported_all_the_same(
+    database: Database, keyring: Keyring, other: Database
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
+
+    def exported(ours: Database) -> str:
+        with contents.exported_snapshot(ours) as snapshot:
+            return snapshot.name
+
+    with contextlib.closing(database.another()) as ours, ThreadPoolExecutor() as pool:
+        other.execute("BEGIN; LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
+        name = pool.submit(exported, ours)
+        for _ in range(2):
+            until(lambda: waits(database))
+            until(lambda: not waits(database))
+        other.execute("COMMIT")
+        assert name.result(30)
+
+
+def test_who_was_granted_columns_alone_reads_them_without_a_lock(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
+    database.execute("CREATE ROLE reader; GRANT SELECT (id, a, b) ON secrets TO reader")
+    database.execute("SET ROLE reader")
+    try:
+        assert database._lockable(["public.secrets", '"no % such"']) == []
+        with database.snapshot(["public.secrets"]):
+            assert database.rows("SELECT count(a) FROM secrets") == [(5,)]
+    finally:
+        database.execute("RESET ROLE; REVOKE ALL (id, a, b) ON secrets FROM reader; DROP ROLE reader")
 
 
 def waits(database: Database) -> bool:

@@ -275,11 +275,20 @@ class Database:
         Who waits for a table while it has read another can close a circle with an ALTER or TRUNCATE of the application,
         which then dies of it: so all are locked at the start, or none. Raises E_DB_LOCKED.
         """
-        limits = self._limits(self.patience)  # asked of the server before the view begins
+        limits, lockable = self._limits(self.patience), self._lockable(tables)  # asked before the view begins
         with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
-            if tables:
-                self._hold(tables, limits)
+            if lockable:
+                self._hold(lockable, limits)
             yield
+
+    def _lockable(self, tables: Sequence[str]) -> list[str]:
+        """Those that this role may lock: who was granted some columns alone may read them, and no more."""
+        names = {table: table.replace("%%", "%") for table in tables}
+        sql = (
+            "SELECT name FROM unnest(%s::text[]) AS n(name) WHERE has_table_privilege(to_regclass(name)::oid, 'SELECT')"
+        )
+        found = {name for (name,) in self.rows(sql, (array(list(names.values())),))}
+        return [table for table, name in names.items() if name in found]
 
     def _hold(self, tables: Sequence[str], limits: str) -> None:
         """Lock the tables against those two, in this transaction."""
@@ -290,7 +299,7 @@ class Database:
                 with self._giving_way():
                     self.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
             except Yielded:
-                self.execute("ROLLBACK TO SAVEPOINT all_or_none")
+                self.execute("ROLLBACK TO SAVEPOINT all_or_none; RELEASE SAVEPOINT all_or_none")  # or they would nest
                 patience.refuse_to_wait()
                 continue
             # A snapshot can be exported at the outermost level only.
@@ -302,7 +311,7 @@ class Database:
         found = self.rows(
             "SELECT l.relation::regclass::text, l.pid FROM pg_locks l"
             " JOIN unnest(%s::text[]) AS n(name) ON l.relation = to_regclass(n.name)"
-            " WHERE l.granted AND l.mode = 'AccessExclusiveLock' ORDER BY 2",
+            " WHERE l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid() ORDER BY 2",
             (array([table.replace("%%", "%") for table in tables]),),
         )
         return ", ".join(f"{table} by backend {pid}" for table, pid in found) or "it is free now"

@@ -143,19 +143,19 @@ class Rewriting:
         journal = Journal(database, self._keyring, self._targets)
         pace, since = Pace(self._seconds(database)), self.others.since.get(database.alias, "")
         read = census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since)
-        with database.impatient():
-            for page in read:
-                if page:
-                    started = time.monotonic()
-                    yield self._rewritten(Page(database, table, key, members, journal, Batch(table.label)), page, since)
-                    worked = time.monotonic() - started
-                    pace.took(len(page), worked)
-                    for reason in self.throttle.rest(database, worked, self._stopped):
-                        yield Batch(table.label, waits_for=reason)
-                else:
-                    yield Batch(table.label, waits_for=f"{table.label}, which somebody has locked")
-                if self._stopped():
-                    return
+        while (page := _next(database, read)) is not None:
+            if page:
+                started = time.monotonic()
+                batch = self._rewritten(Page(database, table, key, members, journal, Batch(table.label)), page, since)
+                worked = time.monotonic() - started
+                pace.took(len(page), worked)
+                yield batch
+                for reason in self.throttle.rest(database, worked, self._stopped):
+                    yield Batch(table.label, waits_for=reason)
+            else:
+                yield Batch(table.label, waits_for=f"{table.label}, which somebody has locked")
+            if self._stopped():
+                return
 
     def _rewritten(self, page: Page, rows: census.Page, since: str) -> Batch:
         """Bring the rows of a page where they should be."""
@@ -385,6 +385,12 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
         names = ", ".join(triggers)
         raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=MAX_PASSES, triggers=names)
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
+
+
+def _next(database: Database, read: Iterator[census.Page]) -> census.Page | None:
+    """The next page, an empty one where somebody has locked the table, None after the last."""
+    with database.impatient():
+        return next(read, None)
 
 
 def _spans(database: Database, table: Table, key: RowKey, crew: Crew, work: Work) -> list[Span]:

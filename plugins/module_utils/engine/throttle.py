@@ -81,14 +81,15 @@ class Pace:
         """For the next one."""
         if not self._seconds or not self._means:
             return most
-        last_rows, last_seconds = self._last
-        if last_seconds > FAR_TOO_LONG * self._seconds:  # whatever was before
-            return max(1, min(most, int(last_rows * self._seconds / last_seconds)))
         rows, seconds, squares, products = self._means
         spread = squares - rows * rows
         told_apart = spread > (LEAST_SPREAD * rows) ** 2
         each = min((products - rows * seconds) / spread, seconds / rows) if told_apart else seconds / rows
+        last_rows, last_seconds = self._last
+        fixed = seconds - max(each, 0.0) * rows
+        if last_seconds > FAR_TOO_LONG * (self._seconds + fixed):  # whatever was before
+            return max(1, min(most, int(last_rows * self._seconds / last_seconds)))
         if each <= 0:  # rows cost nothing that can be seen
             return min(most, int(2 * rows) + 1)
-        left = max(self._seconds - (seconds - each * rows), self._seconds / 2)
+        left = max(self._seconds - fixed, self._seconds / 2)
         return max(1, min(most, int(left / each)))

@@ -215,6 +215,17 @@ def test_the_size_of_a_batch_is_not_of_what_it_takes_whatever_its_size(fixed, ea
     assert 0.7 * rows <= min(last) <= max(last) <= 1.1 * rows
 
 
+@pytest.mark.parametrize(("fixed", "target"), [(1.0, 0.25), (0.2, 0.05)])
+def test_what_a_batch_takes_at_least_makes_none_of_one_row(fixed, target):
+    """As a COMMIT that waits for a replica in another place."""
+    chance, pace, size, last = random.Random(1), throttle.Pace(target), 16, []
+    for _ in range(60):
+        pace.took(size, (fixed + 0.00002 * size) * chance.uniform(0.95, 1.05))
+        size = min(pace.rows(1000), 8 * size)
+        last = [*last[-39:], size]
+    assert min(last) > 100
+
+
 def test_a_batch_that_took_far_too_long_makes_the_next_one_small_whatever_was_before():
     pace = throttle.Pace(0.25)
     for _ in range(20):
