@@ -32,7 +32,18 @@ METRICS = """\
 # TYPE key_rotation_values_per_second gauge
 # HELP key_rotation_seconds_left Seconds until the work is done, at the rate until now.
 # TYPE key_rotation_seconds_left gauge
+# HELP key_rotation_seconds Seconds since the step that is at work began.
+# TYPE key_rotation_seconds gauge
+# HELP key_rotation_waiting Whether it waits for something; the JSON file says for what.
+# TYPE key_rotation_waiting gauge
+# HELP key_rotation_target_retries The same of one target.
+# TYPE key_rotation_target_retries gauge
+# HELP key_rotation_target_values_per_second The same of one target.
+# TYPE key_rotation_target_values_per_second gauge
+# HELP key_rotation_target_seconds_left The same of one target.
+# TYPE key_rotation_target_seconds_left gauge
 """
+PACE = ("retries", "values_per_second", "seconds_left")
 
 
 class Progress:
@@ -124,8 +135,13 @@ class Progress:
             for target in found["targets"]
             for what in ("total", "done")
         ]
-        names = [name for name in ("retries", "values_per_second", "seconds_left") if found[name] is not None]
-        lines += [f"key_rotation_{name}{{{rotation}}} {found[name]}" for name in names]
+        for target in found["targets"]:
+            labels = f'{rotation},column="{_label(target["column"])}"'
+            known = [name for name in PACE if target[name] is not None]
+            lines += [f"key_rotation_target_{name}{{{labels}}} {target[name]}" for name in known]
+        known = [name for name in (*PACE, "seconds") if found[name] is not None]
+        lines += [f"key_rotation_{name}{{{rotation}}} {found[name]}" for name in known]
+        lines.append(f"key_rotation_waiting{{{rotation}}} {int(bool(found['waits_for']))}")
         return METRICS + "\n".join(lines) + "\n"
 
     def _target(self, name: str) -> dict[str, Any]:

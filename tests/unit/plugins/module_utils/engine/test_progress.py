@@ -67,6 +67,26 @@ def test_each_target_has_numbers_of_its_own_from_its_beginning_on(clock):
     assert (name["values_per_second"], name["seconds_left"], name["retries"]) == (10, 20, 0)
 
 
+def test_prometheus_has_the_same_numbers(clock):
+    seen = progress.Progress("r1", {"profile.name": 300})
+    clock.now += 10
+    seen.add(batch(profile__name=100))
+    told = seen.as_metrics()
+    labels = '{rotation_id="r1",column="profile.name"}'
+    for line in (
+        f"key_rotation_target_retries{labels} 0",
+        f"key_rotation_target_values_per_second{labels} 10",
+        f"key_rotation_target_seconds_left{labels} 20",
+        'key_rotation_seconds{rotation_id="r1"} 10',
+        'key_rotation_seconds_left{rotation_id="r1"} 20',
+        'key_rotation_waiting{rotation_id="r1"} 0',
+    ):
+        assert f"\n{line}\n" in told
+    seen.add(Batch("profile", waits_for="the pause file /p"))
+    assert "seconds_left{" not in seen.as_metrics()
+    assert 'key_rotation_waiting{rotation_id="r1"} 1' in seen.as_metrics()
+
+
 def test_more_done_than_was_there_is_no_more_than_all_of_it(clock):
     seen = progress.Progress("r1", {"profile.name": 3})
     seen.add(batch(profile__name=5))
