@@ -234,12 +234,12 @@ class ActionModule(RotationAction):
                 if key_id in options["needed_by_backups"]:
                     raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
                 self._refuse_held(history, options)
-            kept_by.extend(holder.key_id for _, holder in history.listed_by(key_id))
+            kept_by.update(holder.key_id for _, holder in history.listed_by(key_id))
             places.append(history.destroy(key_id, compromised=options["compromised"]).rotation_id)
             return str(key_id)
 
         places: list[str] = []
-        kept_by: list[str] = []
+        kept_by: set[str] = set()
         result = self._stepped(store, destroyed)
         if not self._task.check_mode:
             try:
@@ -247,9 +247,9 @@ class ActionModule(RotationAction):
             except RotationError as exc:
                 raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
         if kept_by:
-            names = ", ".join(sorted(set(kept_by)))
+            names = ", ".join(sorted(kept_by))
             display.warning(f"The list of {names}, which has no stage, keeps a value of {key_id}: destroy that too.")
-        return {**result, "kept_by": sorted(set(kept_by))}
+        return {**result, "kept_by": sorted(kept_by)}
 
     def _refuse_held(self, history: History, options: dict[str, Any]) -> None:
         """Raise E_VERSION_HELD so many days after the rotation that put others in its place."""

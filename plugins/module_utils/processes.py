@@ -41,15 +41,19 @@ class Process:
         return [part for part in self.control_group.split("/") if part.endswith((".service", ".scope", ".slice"))]
 
     @property
+    def services(self) -> list[str]:
+        """Those of its units that are services, the outermost first; that of a user's own manager comes before his."""
+        return [unit for unit in self.units if unit.endswith(".service")]
+
+    @property
     def service(self) -> str:
         """The system's service that it belongs to; empty for none, and for one of a user."""
-        services = [unit for unit in self.units if unit.endswith(".service")]
-        return services[-1] if services and not services[0].startswith("user@") else ""
+        return self.services[-1] if self.services and not self.services[0].startswith("user@") else ""
 
     @property
     def restart(self) -> str:
         """What to type to have it started anew."""
-        services = [unit for unit in self.units if unit.endswith(".service")]
+        services = self.services
         if not services:
             return f"stop process {self.pid} ({self.name}) and start it again"
         manager = " --user" if len(services) > 1 and services[0].startswith("user@") else ""

@@ -152,14 +152,16 @@ class Cluster:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run([*self.user, found, *argv], check=True, cwd="/", **quiet)
 
-    def start(self, settings: str) -> None:
-        """With these lines more in its configuration."""
+    @contextlib.contextmanager
+    def served(self, settings: str) -> Iterator[Cluster]:
+        """Running, with these lines more in its configuration."""
         with (self.folder / "data/postgresql.conf").open("a") as handle:
             handle.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\n{settings}")
         self.run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-w", "start")
-
-    def stop(self) -> None:
-        self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
+        try:
+            yield self
+        finally:
+            self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "stop")
 
 
 @contextlib.contextmanager
@@ -177,11 +179,8 @@ def postgresql(settings: str) -> Iterator[Cluster]:
     """A new cluster, running; ``{folder}`` in ``settings`` is its own."""
     with cluster_folder() as cluster:
         cluster.run("initdb", "-D", f"{cluster.folder}/data", "-A", "trust", "-U", "postgres")
-        cluster.start(settings.format(folder=cluster.folder))
-        try:
+        with cluster.served(settings.format(folder=cluster.folder)):
             yield cluster
-        finally:
-            cluster.stop()
 
 
 @contextlib.contextmanager
@@ -190,11 +189,8 @@ def replica_of(primary: Cluster) -> Iterator[Cluster]:
     with cluster_folder() as cluster:
         primary_is = ["-h", str(primary.folder), "-U", "postgres"]
         cluster.run("pg_basebackup", *primary_is, "-D", f"{cluster.folder}/data", "-R", "--checkpoint=fast")
-        cluster.start("")
-        try:
+        with cluster.served(""):
             yield cluster
-        finally:
-            cluster.stop()
 
 
 @contextlib.contextmanager

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.throttl
 from django.db import connections
 
 from .servers import Cluster, postgresql, replica_of
-from .test_engine import fill, keyring, run, targets  # noqa: F401  # a fixture
+from .test_engine import fill, keyring, run, targets, until  # noqa: F401  # a fixture
 
 
 def test_wal_that_a_replication_slot_keeps_is_seen(database: Database) -> None:
@@ -46,13 +45,6 @@ def primary(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
         finally:
             opened.close()
             del connections["primary"]
-
-
-def until(seen: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not seen():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_replica_that_does_not_follow_is_waited_for_until_it_does(primary: tuple[Database, Cluster]) -> None:

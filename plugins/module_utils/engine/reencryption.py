@@ -153,7 +153,7 @@ class Rewriting:
                 for reason in self.throttle.rest(database, worked, self._stopped):
                     yield Batch(table.label, waits_for=reason)
             else:
-                yield Batch(table.label, waits_for=f"{table.label}, which somebody has locked")
+                yield _locked(table)
             if self._stopped():
                 return
 
@@ -387,6 +387,11 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
 
 
+def _locked(table: Table) -> Batch:
+    """The word of a wait for the table itself."""
+    return Batch(table.label, waits_for=f"{table.label}, which somebody has locked")
+
+
 def _next(database: Database, read: Iterator[census.Page]) -> census.Page | None:
     """The next page, an empty one where somebody has locked the table, None after the last."""
     with database.impatient():
@@ -402,7 +407,7 @@ def _spans(database: Database, table: Table, key: RowKey, crew: Crew, work: Work
                 return census.spans(database, table, key, SPAN_ROWS)
             except Yielded:
                 patience.refuse_to_wait()
-            work.report(Batch(table.label, waits_for=f"{table.label}, which somebody has locked"))
+            work.report(_locked(table))
             crew.refuse_to_go_on()
 
 
