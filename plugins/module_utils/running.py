@@ -36,7 +36,7 @@ class Switch:
     env_file: str
     at: float
     keys: KeySet
-    accept_hidden: bool = False  # whether one that has overwritten its environment may pass
+    accept_hidden: bool = False  # whether one that does not show its environment may pass
     accept_orphans: bool = False  # whether one whose parent is gone counts from its own start
     files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
     to_come: bool = False
@@ -45,13 +45,10 @@ class Switch:
     def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
         """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
 
-        Raises E_PROCESS_READ.
+        Raises E_PROCESS_READ, where one that hides its environment may not pass.
         """
         try:
-            exported, hidden = processes.exported(process, self.keys.values)
-            replaced = processes.keeps_replaced(process, (self.env_file, *self.files.values()))
-        except PermissionError:
-            raise _kept_from_us(process) from None
+            exported, hidden, replaced = self._seen(process)
         except processes.GONE:
             return None
         # in such a file's case the variable may name the file (pulpcore), and then the file decides
@@ -73,21 +70,38 @@ class Switch:
             "unit": next(iter(process.units[::-1]), ""),
             "started": _time(started),
             "exported": list(exported),
+            "hidden": hidden,
             "key_id": _key_id(tuple({**self.keys.values, **exported}.items())) if known else "",
             "stale": bool(reason),
             "reason": reason,
             "todo": todo,
         }
 
+    def _seen(self, process: Process) -> tuple[dict[str, str], bool, str]:
+        """The keys exported to it, whether others may be hidden, and which file it sees as it was."""
+        try:
+            exported, hidden = processes.exported(process, self.keys.values)
+            return exported, hidden, processes.keeps_replaced(process, (self.env_file, *self.files.values()))
+        except PermissionError:
+            if not self.accept_hidden:
+                raise _kept_from_us(process) from None
+            return {}, True, ""
+
     def _names_file(self, name: str, value: str) -> bool:
         return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
+
+    def _is_read_by(self, service: str) -> bool:
+        """Whether systemd reads the file into the environment of this service anew with each start."""
+        files = services.Unit(service).environment_files if service else []
+        return os.path.realpath(self.env_file) in map(os.path.realpath, files)
 
     def _stale(
         self, process: Process, started: float, exported: dict[str, str], hidden: bool, orphan: bool
     ) -> tuple[str, str]:
         """Why it is stale, and what to type; nothing where it is not."""
-        before = self.to_come and not self.exports  # any value would win, also that which the file has now
-        wrong = [name for name, value in exported.items() if before or value != self.keys.values[name]]
+        wrong = [name for name, value in exported.items() if value != self.keys.values[name]]
+        if self.to_come and exported and not (self.exports or self._is_read_by(process.service)):
+            wrong = list(exported)  # any value would win, also that which the file has now
         if wrong:
             names = ", ".join(wrong)
             take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"

@@ -82,6 +82,11 @@ class Unit(Service):
             return None
         return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC) + int(shown) / 1e6
 
+    @property
+    def environment_files(self) -> list[str]:
+        """The files of its ``EnvironmentFile=``, which each start reads: one a line, with what is not its name behind."""
+        return [line.rpartition(" (")[0] for line in self._property("EnvironmentFiles").splitlines()]
+
     def _property(self, name: str) -> str:
         """One property as systemctl(1) shows it; empty where systemd does not answer."""
         argv = ["systemctl", "show", "--property", name, "--value", self.unit]

@@ -60,6 +60,7 @@ options:
     description:
       - A process that sets its title (setproctitle, in gunicorn and celery) overwrites its environment, so that a key
         which was exported to it cannot be seen. With V(refuse) it is stale. With V(accept) its start decides.
+      - A process of another user does not show it either. With V(refuse) that is an error.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -96,6 +97,9 @@ extends_documentation_fragment:
 notes:
   - Run it as the user of the processes. As root, give it a Python that is not the application's to change.
   - Changing mode or owner of the env file counts as a change of it, so processes are then called stale until a restart.
+  - What was first is told by the clock of the host. Where it is set, between the switch and the look, by more than
+    passed between a start and the switch, it tells wrong.
+  - A variable that systemd reads from the env file (C(EnvironmentFile=)) is in no way of new keys, whatever O(dialect) is.
 """
 
 EXAMPLES = r"""
@@ -119,7 +123,8 @@ key_id:
 processes:
   description:
     - Each process with its V(pid), V(name), V(unit), since when its program runs (V(started)), the V(exported)
-      names among the keys, its V(key_id) where it is known, and whether it is V(stale).
+      names among the keys, whether others may be V(hidden), its V(key_id) where it is known, and whether
+      it is V(stale).
     - A stale one has the V(reason) and what to type (V(todo)).
   type: list
   elements: dict

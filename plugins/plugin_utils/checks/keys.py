@@ -36,11 +36,13 @@ def processes(seen: Seen) -> Item:
     """No process has a key exported to it, that would win over a new env file."""
     asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
     if not asked:
-        told = "none are named in key_rotation_processes, so nobody will look under which keys they run"
+        told = "no unit in key_rotation_services, none in key_rotation_processes: nobody will look at their keys"
         return Item("processes", OK, told)
-    count = sum(len(result.get("processes", [])) for result in asked)
+    found = [process for result in asked for process in result.get("processes", [])]
+    hidden = sum(process["hidden"] for process in found)
+    told = f"{len(found) - hidden} have no key exported to them that would win over the file"
     return worst(
         "processes",
         [of_result("processes", each, "processes") for each in asked],
-        f"{count} have no key exported to them",
+        f"{told}; {hidden} do not show it" if hidden else told,
     )

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -234,3 +235,32 @@ def test_one_that_does_not_show_itself_is_an_error_and_not_taken_for_right(as_or
     said = as_ordinary_user(look)
     assert said.startswith("E_PROCESS_READ: process 1 (")
     assert "(become_user), or as root." in said
+
+
+def test_one_that_does_not_show_itself_counts_from_its_start_where_that_is_accepted(as_ordinary_user, path):
+    if os.stat("/proc/1").st_uid == os.geteuid() != 0:
+        pytest.skip("every process here is our own")
+
+    def look() -> str:
+        there = processes.snapshot()
+        moments = (there[1].started - 1, there[1].started + 1)
+        found = [Switch(str(path), at, KEYS, accept_hidden=True).judged(there, there[1]) for at in moments]
+        return repr([(each["stale"], each["hidden"], each["key_id"]) for each in found])
+
+    assert as_ordinary_user(look) == repr([(False, True, KEYS.key_id), (True, True, "")])
+
+
+def test_what_systemd_reads_from_the_file_itself_is_in_no_way_of_new_keys(start, path, monkeypatch):
+    """The application may read the file as well (dialect dotenv); a start gives it what the file has then."""
+    switch(path)
+    right, wrong = start(SECRET_KEY=KEYS.values["SECRET_KEY"]), start(SECRET_KEY="CANARY another")
+    there = processes.snapshot()
+    of_web = {pid: dataclasses.replace(there[pid], control_group="/system.slice/web.service") for pid in there}
+
+    def stale(pid: int, files: list[str]) -> bool:
+        monkeypatch.setattr(services.Unit, "environment_files", files)
+        return Switch(str(path), path.stat().st_ctime, KEYS, to_come=True).judged(of_web, of_web[pid])["stale"]
+
+    assert stale(right.pid, [f"{path.parent}/./{path.name}"]) is False
+    assert stale(right.pid, [f"{path}.other"]) is True
+    assert stale(wrong.pid, [str(path)]) is True, "another variable of that name comes after the file's"

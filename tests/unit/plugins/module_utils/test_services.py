@@ -51,6 +51,13 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "SETTLE", 0)
 
 
+def test_the_files_that_a_unit_reads_its_environment_from(systemd):
+    assert services.Unit("web").environment_files == []
+    shown = "/srv/a (b)/.env (ignore_errors=no)\n/etc/default/web (ignore_errors=yes)"
+    unit(systemd, "web.service", EnvironmentFiles=shown)
+    assert services.Unit("web").environment_files == ["/srv/a (b)/.env", "/etc/default/web"]
+
+
 def orders(systemd: Path) -> list[str]:
     return [line for line in (systemd / "calls").read_text().splitlines() if not line.startswith("show")]
 

@@ -99,7 +99,7 @@ def seen(change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Seen:
     """A production host on which all is well, but for what ``change`` does to it."""
     host = {
         "keys": {"store": "/keys.vault.yml", "key_id": "8a412057dfd1a7e7"},
-        "processes": {"processes": [{"pid": 7}]},
+        "processes": {"processes": [{"pid": 7, "hidden": False}]},
         "health": {"answer": {"status": 200, "seconds": 0.1}},
         "facts": {"facts": FACTS},
     }
@@ -162,6 +162,14 @@ def rehearsal(**values: Any) -> Callable[[dict[str, Any]], None]:
 
 def census(**classes: int) -> Callable[[dict[str, Any]], None]:
     return lambda made: made["census"]["targets"][0].update(classes=classes)
+
+
+def test_processes_that_hide_what_was_exported_to_them_are_counted():
+    found = item("processes", result("processes", {"processes": [{"pid": 8, "hidden": True}]}))
+    assert (found.status, found.seen.count("do not show it")) == ("ok", 1)
+    assert found.seen == "1 have no key exported to them that would win over the file; 1 do not show it"
+    named = item("processes", lambda made: [host.pop("processes") for host in made["hosts"].values()])
+    assert "no unit in key_rotation_services" in named.seen
 
 
 @pytest.mark.parametrize("name", checklist.CHECKS)
