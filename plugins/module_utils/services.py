@@ -84,7 +84,7 @@ class Unit(Service):
 
     @property
     def environment_files(self) -> list[str]:
-        """The files of its ``EnvironmentFile=``, which each start reads: one a line, with what is not its name behind."""
+        """The files of its ``EnvironmentFile=``, which each start reads: one a line, a remark behind it."""
         return [line.rpartition(" (")[0] for line in self._property("EnvironmentFiles").splitlines()]
 
     def _property(self, name: str) -> str:

@@ -99,7 +99,8 @@ notes:
   - Changing mode or owner of the env file counts as a change of it, so processes are then called stale until a restart.
   - What was first is told by the clock of the host. Where it is set, between the switch and the look, by more than
     passed between a start and the switch, it tells wrong.
-  - A variable that systemd reads from the env file (C(EnvironmentFile=)) is in no way of new keys, whatever O(dialect) is.
+  - A variable that systemd reads from the env file (C(EnvironmentFile=)) is in no way of new keys,
+    whatever O(dialect) is.
 """
 
 EXAMPLES = r"""

@@ -66,12 +66,21 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
             raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
         path = expand(asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"))
+        if "\0" in path or not _is_text(path):
+            raise RotationError("E_STORE_NEEDS", name="path", found="has a NUL, or what is no character")
         return VaultFile(path, AnsibleVault(loader, asked["password_file"], asked["vault_id"]))
     try:
         server = _server(kind)
     except ImportError as exc:
         raise RotationError("E_STORE_PACKAGE", type=kind, package=exc.name, python=sys.executable) from None
     return server(asked, expand(STATE_HOME))
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return bool(os.fsencode(value))
+    except UnicodeEncodeError:
+        return False
 
 
 def _server(kind: str) -> Callable[[Mapping[str, Any], str], Store]:

@@ -1223,6 +1223,14 @@ def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, sa
     assert (code != "E_STORE_LOGIN") or "profile, region or endpoint_url" in failure.todo
 
 
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+def test_a_credential_that_no_header_carries_is_told_by_its_name(aws_secrets_manager, monkeypatch, name):
+    monkeypatch.setenv(name, "CANARY\n")
+    failure = refused(aws_secrets_manager.open().load)
+    assert failure.code == "E_STORE_NEEDS"
+    assert f"{name} has a blank, or a character that is no printable ASCII" in str(failure)
+
+
 def test_a_secret_that_is_to_be_deleted_is_told_with_how_to_bring_it_back(aws_secrets_manager, begin):
     before = begin(aws_secrets_manager).open().load()
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import RotationError
-from .server import ServerStore, address, in_clear, needed, seconds
+from .server import ServerStore, address, in_clear, needed, seconds, sendable
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
     import boto3
@@ -191,6 +191,10 @@ class SecretsManager(ServerStore):
     def _connected(self) -> Any:
         options = self._options
         session = boto3.session.Session(profile_name=options["profile"], region_name=options["region"])
+        if credentials := session.get_credentials():
+            frozen = credentials.get_frozen_credentials()
+            sendable("AWS_ACCESS_KEY_ID", frozen.access_key or "")
+            sendable("AWS_SESSION_TOKEN", frozen.token or "")
         config = Config(
             connect_timeout=self._seconds,
             read_timeout=self._seconds,

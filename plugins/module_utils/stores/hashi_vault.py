@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ from .. import atomic_file
 from ..errors import RotationError
 from ..rotation_id import checked
 from .history import STAGES
-from .server import ServerStore, address, in_clear, needed, seconds
+from .server import ServerStore, address, in_clear, needed, seconds, sendable
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
     import hvac
@@ -31,7 +30,6 @@ with contextlib.suppress(ImportError):  # key_store.open_store tells it
     from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
 ANCHOR = "record"
-SENDABLE = re.compile(r"[!-~]*")  # what requests puts into a header and hvac into no other encoding
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
@@ -40,7 +38,7 @@ Options = Mapping[str, Any]
 
 
 def _token(client: hvac.Client, options: Options) -> Any:
-    token = _sendable("token", options["token"] or "")
+    token = sendable("token", options["token"] or "")
     return {"auth": {"client_token": token or _content(options, "token_file", "token (VAULT_TOKEN)")}}
 
 
@@ -237,7 +235,7 @@ class HashiVault(ServerStore):
         for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
                 raise RotationError("E_STORE_NEEDS", name=name, found=f"({options[name]}) is no file")
-        _sendable("namespace", options["namespace"] or "")
+        sendable("namespace", options["namespace"] or "")
         client = hvac.Client(
             url=options["url"],
             token="",
@@ -290,15 +288,7 @@ def _content(options: Options, name: str, instead_of: str = "") -> str:
     """What is in the file of an option. Raises E_STORE_NEEDS."""
     path = os.path.expanduser(needed(options, name))
     try:
-        return _sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
+        return sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
     except (OSError, ValueError):
         found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
         raise RotationError("E_STORE_NEEDS", name=name, found=found) from None
-
-
-def _sendable(name: str, value: str) -> str:
-    """The value of an option that a header carries. Raises E_STORE_NEEDS, where requests would show the value."""
-    if not SENDABLE.fullmatch(value):
-        found = "has a blank, or a character that is no printable ASCII"
-        raise RotationError("E_STORE_NEEDS", name=name, found=found)
-    return value

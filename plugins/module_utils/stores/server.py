@@ -10,6 +10,7 @@ them, before the index names them, and are never written again.
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from ..errors import NOTHING_CHANGED, RotationError
 from .history import History, Version
 from .store import UNKNOWN, Store
 
+SENDABLE = re.compile(r"[!-~]*")  # what HTTP clients put into a header and into no other encoding
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRIES = 2
 MOST_SECONDS = 3600
@@ -179,3 +181,11 @@ def seconds(options: Mapping[str, Any]) -> int:
     if not 1 <= options["timeout"] <= MOST_SECONDS:
         raise RotationError("E_STORE_NEEDS", name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")
     return int(options["timeout"])
+
+
+def sendable(name: str, value: str) -> str:
+    """The value of an option that a header carries. Raises E_STORE_NEEDS, where a client would show the value."""
+    if not SENDABLE.fullmatch(value):
+        found = "has a blank, or a character that is no printable ASCII"
+        raise RotationError("E_STORE_NEEDS", name=name, found=found)
+    return value

@@ -59,6 +59,13 @@ def test_a_store_is_where_it_was_said_or_beside_the_inventory_or_in_the_user_s_f
     assert key_store.open_store(options, variables, loader).path == path.format(home=home)
 
 
+@pytest.mark.parametrize("path", ["/keys\0.yml", "/keys\ud800.yml"])
+def test_a_path_that_is_none_is_told(loader, path):
+    refused = refusal(lambda: key_store.open_store({"path": path}, {}, loader))
+    assert refused.code == "E_STORE_NEEDS"
+    assert "path has a NUL, or what is no character" in str(refused)
+
+
 def test_a_relative_path_is_one_of_the_working_directory(loader, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert key_store.open_store({"path": "k.yml"}, {}, loader).path == str(tmp_path / "k.yml")
