@@ -31,7 +31,7 @@ class ActionModule(RotationAction):
                 advice="Make its keys first.",
             )
         asked = {name: value for name, value in options.items() if name not in ("store", "record_dir")}
-        result = self.on_host(
+        result = self.watched(
             "application_reading",
             {
                 **asked,

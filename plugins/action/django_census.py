@@ -25,7 +25,7 @@ class ActionModule(RotationAction):
         stages = args.get("stages")
         chosen = {stage: values for stage, values in key_sets.items() if not stages or stage in stages}
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir", "rotation_id")}
-        result = self.on_host("django_census", {**asked, "key_sets": chosen, "base": history.base})
+        result = self.watched("django_census", {**asked, "key_sets": chosen, "base": history.base})
         for line in summary.census(result.get("targets", [])):
             display.display(line)
         for sentence in summary.meanwhile(result.get("meanwhile", {})):

@@ -38,7 +38,7 @@ class ActionModule(RotationAction):
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
         asked.update(key_sets=history.key_sets(), base=history.base)
         if self._task.check_mode:
-            return self.on_host("django_reencrypt", asked)
+            return self.watched("django_reencrypt", asked)
         history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts
         # One run is one process of ansible-playbook, one step of it one task, on however many hosts.
         asked.update(run=self.run_name(), step=str(self._task._uuid))

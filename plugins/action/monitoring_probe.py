@@ -32,7 +32,7 @@ class ActionModule(RotationAction):
         asked = {name: value for name, value in options.items() if name not in NOT_FOR_THE_HOST}
         known = self._known(history, options)
         asked.update(key_sets=history.key_sets(), base=history.base, rotation=known, expected=known.get("key_id"))
-        result = self.on_host("monitoring_probe", asked)
+        result = self.watched("monitoring_probe", asked)
         if "picture" not in result:
             return result
         picture = result["picture"]

@@ -32,7 +32,7 @@ class ActionModule(RotationAction):
         asked = {name: value for name, value in args.items() if name not in OURS}
         asked.update(key_sets=history.key_sets(), base=history.base)
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
-        result = self.on_host("postgresql_restore", asked)
+        result = self.watched("postgresql_restore", asked)
         for line in summary.restored(result):
             display.display(line)
         return result

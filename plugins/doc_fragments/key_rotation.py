@@ -45,6 +45,9 @@ options:
     type: list
     elements: str
     default: []
+  progress:
+    description: Filled in by the action plugin, the file from which it shows how far it is. Not for playbooks.
+    type: path
 """
     # Of the list of keys in the two below.
     KEY_LIST = r"""

@@ -22,6 +22,8 @@ PROJECT_OPTIONS: dict[str, Any] = {
     "leave_alone": {"type": "list", "elements": "str", "default": []},
     "ignore": {"type": "list", "elements": "str", "default": []},
     "direct": {"type": "dict", "default": {}},
+    # set by the action plugin; never by a playbook
+    "progress": {"type": "path"},
 }
 DIALECT: dict[str, Any] = {"type": "str", "choices": list(DIALECTS), "default": "dotenv"}
 KEYS: dict[str, Any] = {
@@ -144,7 +146,6 @@ BACKUP_OPTIONS: dict[str, Any] = {
     # set by the action plugin; never by a playbook
     "identity": {"type": "str", "no_log": True},
     "run": {"type": "str"},
-    "progress": {"type": "path"},
 }
 STAGES = ["current", "pending", "previous"]
 # of the tasks; what else their actions send to the host is in the modules

@@ -8,13 +8,14 @@ import contextlib
 import json
 import os
 import time
+from types import TracebackType
 
 from . import atomic_file
 
 EVERY_SECONDS = 1.0
 
 
-class ProgressFile:
+class ProgressFile(contextlib.AbstractContextManager["ProgressFile"]):
     """``path`` is None where nobody watches. That the file cannot be written never stops the work."""
 
     def __init__(self, path: str | None = None) -> None:
@@ -22,15 +23,20 @@ class ProgressFile:
         self._doing = ""
         self._begun = self._told = 0.0
 
-    def tell(self, doing: str, size: int | None = None, most: int | None = None) -> None:
-        """What is being done now, and how many bytes of about how many are done."""
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def tell(self, doing: str, done: int | None = None, most: int | None = None, unit: str = "bytes") -> None:
+        """What is being done now, and how many bytes or rows of about how many are done."""
         moment = time.monotonic()
         if doing != self._doing:
             self._doing, self._begun, self._told = doing, moment, 0.0
         if self._path is None or moment - self._told < EVERY_SECONDS:
             return
         self._told = moment
-        numbers = {"doing": doing, "bytes": size, "most": most, "seconds": round(moment - self._begun)}
+        numbers = {"doing": doing, "done": done, "most": most, "unit": unit, "seconds": round(moment - self._begun)}
         with contextlib.suppress(OSError):
             atomic_file.replace(self._path, json.dumps(numbers).encode(), mode=0o644)
 

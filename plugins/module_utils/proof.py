@@ -80,10 +80,9 @@ def prove(
                 postgresql.restore(tools, copy.libpq(), archive, OPTIONS)
             progress.tell("comparing the copy")
             contents.refuse_difference(described["tables"], contents.take(copy))
-            progress.tell("opening the copy's values")
             look = census.take if kind == "full" else census.sample
             digest_key = keyring.stages["current"].digest_key
-            tallies = look(copy, targets, keyring, digest_key=digest_key, leave_alone=leave_alone)
+            tallies = look(copy, targets, keyring, digest_key=digest_key, leave_alone=leave_alone, progress=progress)
             census.refuse_unreadable(tallies)
     except RotationError as exc:
         raise exc.with_changed(f"The backup {one.path(described)} is kept, and is not proved.") from None

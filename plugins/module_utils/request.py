@@ -55,6 +55,7 @@ def request_of(
         direct=params["direct"],
         aliases=aliases,
         key_files=key_files.files(params["keys"]),
+        progress=params["progress"],
     )
 
 

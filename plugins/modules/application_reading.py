@@ -96,7 +96,7 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
         from django.core.management import get_commands
 
         key, rows = bytes.fromhex(params["digest_key"]), params["rows"]
-        picture = reading.of_application(application.targets, application.keyring, key, rows)
+        picture = reading.of_application(application.targets, application.keyring, key, rows, application.progress)
         known = get_commands()
     picture["check"] = commands.check()
     if "verify_encryption" in known:

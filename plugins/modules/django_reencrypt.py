@@ -113,9 +113,6 @@ options:
       - A file on the host for the textfile collector of Prometheus' node_exporter, with the numbers of the progress.
       - Its name ends with C(.prom). The same numbers are beside it as JSON, in a file that ends with C(.json).
     type: path
-  progress:
-    description: Filled in by the action plugin, the file from which it shows the progress. Not for playbooks.
-    type: path
   run:
     description: Filled in by the action plugin, the run whose lock all its processes share. Not for playbooks.
     type: str
@@ -212,7 +209,6 @@ OPTIONS: dict[str, Any] = {
         },
     },
     "metrics_file": {"type": "path"},
-    "progress": {"type": "path"},
     "run": {"type": "str", "default": ""},
     "step": {"type": "str", "default": ""},
 }

@@ -101,9 +101,6 @@ options:
   run:
     description: Filled in by the action plugin. Not for playbooks.
     type: str
-  progress:
-    description: Filled in by the action plugin. Not for playbooks.
-    type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
@@ -146,7 +143,6 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
     """Dump, publish and prove, or find the backup of this rotation."""
     from ..module_utils import backup, proof
     from ..module_utils.engine import rotation
-    from ..module_utils.progress_file import ProgressFile
     from ..module_utils.request import request_of
 
     params = module.params
@@ -154,7 +150,6 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
         return _by_another(module)
     kind, identity = params["proof"], params["identity"]
     recipients = _recipients(params)
-    progress = ProgressFile(params["progress"])
     label = f"backup of {params['rotation_id']}"
     request = request_of(params, label, run=params["run"] or "")
     _refuse_own_key(params["identity"] or "", request.key_sets)
@@ -176,7 +171,12 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
             if changed and not module.check_mode:
                 if described is None:
                     described = one.dump(
-                        tools, database, recipients, key_ids=key_ids, settings=settings, progress=progress
+                        tools,
+                        database,
+                        recipients,
+                        key_ids=key_ids,
+                        settings=settings,
+                        progress=application.progress,
                     )
                 if kind == "none":
                     one.read_through(described, tools, identity)
@@ -191,10 +191,9 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
                         kind=kind,
                         identity=identity,
                         leave_alone=application.leave_alone,
-                        progress=progress,
+                        progress=application.progress,
                     )
             made.append({"changed": changed, **one.as_result(described)})
-    progress.end()
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 
 

@@ -112,7 +112,7 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
 def moving(numbers: dict[str, Any]) -> str:
     """How far a long step is, in one line; of a re-encryption in all, and then with the target in hand."""
     if "doing" in numbers:
-        return f"  {_bytes(numbers)}"
+        return f"  {_step(numbers)}"
     in_hand = [target for target in numbers["targets"] if 0 < target["done"] < target["total"]][:1]
     each = [f"  {_share(numbers)}, {_pace(numbers)}", *(f"{target['column']} {_share(target)}" for target in in_hand)]
     return "; ".join(each)
@@ -121,7 +121,7 @@ def moving(numbers: dict[str, Any]) -> str:
 def progress(numbers: dict[str, Any]) -> Iterator[str]:
     """The same; of a re-encryption with a line for each target that is begun and not done."""
     if "doing" in numbers:
-        yield f"  {_bytes(numbers)}"
+        yield f"  {_step(numbers)}"
         return
     for target in numbers["targets"]:
         if 0 < target["done"] < target["total"]:
@@ -129,12 +129,20 @@ def progress(numbers: dict[str, Any]) -> Iterator[str]:
     yield f"  in all {_share(numbers)}, {_pace(numbers)}"
 
 
-def _bytes(numbers: dict[str, Any]) -> str:
-    size, most, seconds = numbers["bytes"], numbers["most"], numbers["seconds"]
-    if size is None:
-        return f"{numbers['doing']}, {seconds // 60}:{seconds % 60:02} min"
-    pace = f"{size / max(seconds, 1) / 1e6:,.1f} MB/s"
-    return f"{numbers['doing']}: {size / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {pace}"
+def _step(numbers: dict[str, Any]) -> str:
+    doing, done, most, seconds = (numbers[name] for name in ("doing", "done", "most", "seconds"))
+    if done is None:
+        return f"{doing}, {_minutes(seconds)}"
+    rate = done / max(seconds, 1)
+    if numbers["unit"] == "bytes":
+        return f"{doing}: {done / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
+    if not most or most < done or not rate:
+        return f"{doing}: {done:,} rows, {rate:,.0f}/s"
+    return f"{doing}: {done:,} of about {most:,} rows, {rate:,.0f}/s, {_minutes(round((most - done) / rate))} left"
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60}:{seconds % 60:02} min"
 
 
 def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
@@ -179,7 +187,7 @@ def _share(numbers: dict[str, Any]) -> str:
 
 def _pace(numbers: dict[str, Any]) -> str:
     left = numbers["seconds_left"]
-    remaining = "time left unknown" if left is None else f"{left // 60}:{left % 60:02} min left"
+    remaining = "time left unknown" if left is None else f"{_minutes(left)} left"
     if numbers.get("waits_for"):
         remaining = f"waits for {numbers['waits_for']}"
     return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"

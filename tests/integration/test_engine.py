@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import progress_file
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
     catalog,
     census,
@@ -224,6 +227,21 @@ def test_a_row_that_stays_locked_for_a_while_is_waited_for(
     run(database, keyring, report=report)
     assert "1 rows that others have locked" in waits
     assert classes(database, keyring) == {"pending": 4}
+
+
+def test_a_census_tells_how_far_it_is(
+    database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    database.execute("ANALYZE secrets")
+    monkeypatch.setattr(progress_file, "EVERY_SECONDS", 0)
+    with progress_file.ProgressFile(str(tmp_path / "told")) as told:
+        census.take(database, targets(database), keyring, digest_key=b"k", progress=told)
+        found = json.loads((tmp_path / "told").read_text())
+        assert {name: found[name] for name in ("doing", "done", "most", "unit")} == {
+            "doing": "reading secrets", "done": 50, "most": 50, "unit": "rows",
+        }  # fmt: skip
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_census_never_waits_for_one_table_while_it_has_another(

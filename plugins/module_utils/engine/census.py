@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from ..errors import RotationError
+from ..progress_file import SILENT, ProgressFile
 from .catalog import RowKey, Table, row_name
 from .database import Database, Patience, Yielded, array, quote
 from .discovery import Target
@@ -181,6 +182,7 @@ def take(
     leave_alone: Collection[str] = (),
     throttle: Throttle | None = None,
     each_row: EachRow | None = None,
+    progress: ProgressFile = SILENT,
 ) -> list[Tally]:
     """Class every value of every target in one snapshot; with a ``throttle`` in none, and with a rest after each page:
     a snapshot that is held for long keeps VACUUM from its work.
@@ -194,12 +196,23 @@ def take(
     tables = by_table(targets)
     with contextlib.nullcontext() if throttle else database.snapshot([table.sql for table, _, _ in tables]):
         for table, key, members in tables:
-            found = _rested(pages(database, table, key, members, since=since), database, throttle)
+            read = pages(database, table, key, members, since=since)
+            told = _told(read, progress, table.label, database.about(table.regclass))
+            found = _rested(told, database, throttle)
             group = _tallies(database, members, found, keyring, digest_key, leave_alone, each_row)
             if throttle is None:
                 _refuse_missed(database, table, group[0].rows)
             tallies += group
     return tallies
+
+
+def _told(found: Iterable[Page], progress: ProgressFile, name: str, about: int | None) -> Iterator[Page]:
+    """The same pages, and it is told how many rows of ``about`` how many have been read."""
+    done = 0
+    for page in found:
+        yield page
+        done += len(page)
+        progress.tell(f"reading {name}", done, about, "rows")
 
 
 def _rested(found: Iterable[Page], database: Database, throttle: Throttle | None) -> Iterator[Page]:
@@ -220,12 +233,14 @@ def sample(
     *,
     digest_key: bytes,
     leave_alone: Collection[str] = (),
+    progress: ProgressFile = SILENT,
 ) -> list[Tally]:
     """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
     tallies = []
     tables = by_table(targets)
     with database.snapshot([table.sql for table, _, _ in tables]):
         for table, key, members in tables:
+            progress.tell(f"reading a sample of {table.label}")
             parts = spans(database, table, key, PAGE_ROWS)
             count = min(len(parts), SAMPLE_PARTS)
             chosen = [parts[place * len(parts) // count] for place in range(count)]

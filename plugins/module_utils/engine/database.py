@@ -427,6 +427,11 @@ class Database:
         """The server's process of this session."""
         return int(self._raw.info.backend_pid)
 
+    def about(self, regclass: str) -> int | None:
+        """How many rows the server reckons are in a table; None where it has never looked."""
+        sql = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
+        return next((count for (count,) in self.rows(sql, (regclass,))), None)
+
     def replica_lag(self) -> float:
         """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
         see them."""

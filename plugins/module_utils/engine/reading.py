@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
+from ..progress_file import SILENT, ProgressFile
 from .discovery import Target
 from .fields import table_of
 from .keyring import Keyring
@@ -73,7 +74,9 @@ class Reader:
         }
 
 
-def of_application(targets: Sequence[Target], keyring: Keyring, digest_key: bytes, rows: int) -> dict[str, Any]:
+def of_application(
+    targets: Sequence[Target], keyring: Keyring, digest_key: bytes, rows: int, progress: ProgressFile = SILENT
+) -> dict[str, Any]:
     """The ``readings`` of all targets, by keyed digests; the ``round_trips``; the columns that are ``unread``.
 
     ``rows`` is how many of each model are read, the first ones by primary key; 0 for all.
@@ -82,7 +85,7 @@ def of_application(targets: Sequence[Target], keyring: Keyring, digest_key: byte
     trips: list[dict[str, str]] = []
     seen: set[str] = set()
     for model, readers in _by_model(targets, digest_key):
-        _read(model, readers, rows)
+        _read(model, readers, rows, progress)
         for reader in readers:
             if reader.unsteady or not reader.decrypts(keyring):
                 continue
@@ -179,7 +182,7 @@ def _made_from(member: Any, attribute: str) -> bool:
     return hasattr(type(member), "__get__") and isinstance(own, dict) and attribute in map(str, own.values())
 
 
-def _read(model: Any, readers: Sequence[Reader], rows: int) -> None:
+def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFile) -> None:
     """Every row once, in a transaction that cannot write, so that no property can."""
     from django.db import connections, transaction
 
@@ -188,9 +191,12 @@ def _read(model: Any, readers: Sequence[Reader], rows: int) -> None:
         with connections[alias].cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         query = model._base_manager.using(alias).order_by("pk")
-        for instance in (query[:rows] if rows else query).iterator(chunk_size=CHUNK):
+        query = query[:rows] if rows else query
+        most = query.count()
+        for done, instance in enumerate(query.iterator(chunk_size=CHUNK)):
             for reader in readers:
                 reader.take(instance)
+            progress.tell(f"reading {model._meta.label} as the application does", done, most, "rows")
 
 
 def _round_trip(reader: Reader, keyring: Keyring) -> str:

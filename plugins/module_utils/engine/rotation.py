@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
+from ..progress_file import SILENT, ProgressFile
 from . import census, child, discovery, functions, lease, plan, project, schemes
 from .database import Database
 from .journal import Journal
@@ -46,6 +47,7 @@ class Request:
     )  # by alias: host and port of the server itself
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
+    progress: str | None = None  # the file for the one who watches
 
     @property
     def place(self) -> child.Place:
@@ -63,6 +65,7 @@ class Application:
     keys_from: str
     started: project.Started
     processes: Mapping[str, functions.Process]
+    progress: ProgressFile = SILENT
 
     @property
     def targets(self) -> list[discovery.Target]:
@@ -98,6 +101,7 @@ class Application:
                 leave_alone=self.leave_alone,
                 throttle=throttle,
                 each_row=each_row,
+                progress=self.progress,
             )
         ]
 
@@ -216,4 +220,5 @@ def opened(request: Request) -> Iterator[Application]:
         parts = [
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]
-        yield Application(parts, keyring, request.leave_alone, request.keys_from, started, processes)
+        progress = stack.enter_context(ProgressFile(request.progress))
+        yield Application(parts, keyring, request.leave_alone, request.keys_from, started, processes, progress)

@@ -28,6 +28,7 @@ def params(tmp_path) -> dict[str, Any]:
         "key_sets": {},
         "base": "current",
         "direct": {"default": {"port": 5432}},
+        "progress": None,
     }
 
 

@@ -219,3 +219,23 @@ def test_a_plan_is_one_line_per_column_and_note_with_its_hash_at_last():
         "  note: profile.name: index. Nothing to do.",
         f"  plan hash {'f' * 64}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ({"done": None}, "  reading profile, 1:15 min"),
+        ({"done": 30_000}, "  reading profile: 30,000 rows, 400/s"),
+        ({"done": 30_000, "most": 90_000}, "  reading profile: 30,000 of about 90,000 rows, 400/s, 2:30 min left"),
+        ({"done": 30_000, "most": 29_000}, "  reading profile: 30,000 rows, 400/s"),
+        ({"done": 0, "most": 29_000}, "  reading profile: 0 rows, 0/s"),
+        (
+            {"done": 150_000_000, "most": 200_000_000, "unit": "bytes"},
+            "  reading profile: 150.0 MB of at most about 200.0 MB, 2.0 MB/s",
+        ),
+    ],
+)
+def test_how_far_a_step_is_takes_one_line(numbers, line):
+    told = {"doing": "reading profile", "most": None, "unit": "rows", "seconds": 75, **numbers}
+    assert summary.moving(told) == line
+    assert list(summary.progress(told)) == [line]
