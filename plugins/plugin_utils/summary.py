@@ -136,7 +136,7 @@ def _step(numbers: dict[str, Any]) -> str:
     rate = done / max(seconds, 1)
     if numbers["unit"] == "bytes":
         return f"{doing}: {done / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
-    if not most or most < done or not rate:
+    if not most or most < done or not rate or not seconds:
         return f"{doing}: {done:,} rows, {rate:,.0f}/s"
     return f"{doing}: {done:,} of about {most:,} rows, {rate:,.0f}/s, {_minutes(round((most - done) / rate))} left"
 

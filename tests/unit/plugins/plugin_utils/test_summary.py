@@ -229,6 +229,7 @@ def test_a_plan_is_one_line_per_column_and_note_with_its_hash_at_last():
         ({"done": 30_000, "most": 90_000}, "  reading profile: 30,000 of about 90,000 rows, 400/s, 2:30 min left"),
         ({"done": 30_000, "most": 29_000}, "  reading profile: 30,000 rows, 400/s"),
         ({"done": 0, "most": 29_000}, "  reading profile: 0 rows, 0/s"),
+        ({"done": 16, "most": 29_000, "seconds": 0}, "  reading profile: 16 rows, 16/s"),
         (
             {"done": 150_000_000, "most": 200_000_000, "unit": "bytes"},
             "  reading profile: 150.0 MB of at most about 200.0 MB, 2.0 MB/s",
