@@ -59,7 +59,10 @@ class Unit(Service):
         return self._property("ActiveState") in UP
 
     def is_well(self) -> bool:
-        return self._property("ActiveState") == "active"
+        """A unit of Type=oneshot is well when it has done its work."""
+        if self._property("ActiveState") == "active":
+            return True
+        return self._property("Type") == "oneshot" and self._property("Result") == "success"
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""

@@ -71,7 +71,7 @@ options:
   accept:
     description:
       - Items that may stop nothing, by their names. These can be accepted V(rehearsal), V(window), V(rollback_plan),
-        V(migrations), V(disk), V(wal), V(clocks), V(secret_key), V(health).
+        V(notified), V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key).
     type: list
     elements: str
     default: []

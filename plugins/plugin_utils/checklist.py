@@ -39,7 +39,20 @@ CHECKS: dict[str, Callable[[Seen], Item]] = {
     "secret_key": secret_key.other_users,
 }
 # What a person may know better. No data hangs on it; the others protect it.
-ACCEPTABLE = ("rehearsal", "window", "rollback_plan", "migrations", "disk", "wal", "clocks", "secret_key", "health")
+ACCEPTABLE = (
+    "rehearsal",
+    "window",
+    "rollback_plan",
+    "notified",
+    "health",
+    "migrations",
+    "disk",
+    "wal",
+    "replicas",
+    "clocks",
+    "versions",
+    "secret_key",
+)
 # An error of the first kind in one item is why others have errors of the second kind.
 ROOTS = {
     "runs": (("E_LEASED", "E_LOCKED"), ("E_",)),

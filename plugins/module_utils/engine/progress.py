@@ -13,36 +13,27 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import atomic_file
+from .. import atomic_file, prometheus
+from ..prometheus import Sample
 from .reencryption import Batch
 
 EVERY_SECONDS = 1.0
 NOTHING = {"done": 0, "retries": 0}
-METRICS = """\
-# HELP key_rotation_values_total Values that a rotation has to re-encrypt.
-# TYPE key_rotation_values_total gauge
-# HELP key_rotation_values_done Values that it has re-encrypted.
-# TYPE key_rotation_values_done gauge
-# HELP key_rotation_retries Rows that were left for another pass, since somebody else had changed or locked them.
-# TYPE key_rotation_retries gauge
-# HELP key_rotation_values_per_second Values re-encrypted per second of work, without waits.
-# TYPE key_rotation_values_per_second gauge
-# HELP key_rotation_seconds_left Seconds until the work is done, at the rate until now.
-# TYPE key_rotation_seconds_left gauge
-# HELP key_rotation_seconds Seconds since the step that is at work began.
-# TYPE key_rotation_seconds gauge
-# HELP key_rotation_waiting Whether it waits for something; the JSON file says for what.
-# TYPE key_rotation_waiting gauge
-# HELP key_rotation_target_retries The same of one target.
-# TYPE key_rotation_target_retries gauge
-# HELP key_rotation_target_values_per_second The same of one target.
-# TYPE key_rotation_target_values_per_second gauge
-# HELP key_rotation_target_seconds_left The same of one target.
-# TYPE key_rotation_target_seconds_left gauge
-"""
+METRICS = {  # name: (type, help)
+    "key_rotation_values_expected": ("gauge", "Values that a rotation has to re-encrypt."),
+    "key_rotation_values_done": ("gauge", "Values that it has re-encrypted."),
+    "key_rotation_retries": ("gauge", "Rows left for another pass, since somebody else had changed or locked them."),
+    "key_rotation_values_per_second": ("gauge", "Values re-encrypted per second of work, without waits."),
+    "key_rotation_seconds_left": ("gauge", "Seconds until the work is done, at the rate until now."),
+    "key_rotation_step_seconds": ("gauge", "Seconds since the step that is at work began."),
+    "key_rotation_waiting": ("gauge", "Whether it waits for something; the JSON file says for what."),
+    "key_rotation_target_retries": ("gauge", "The retries of one column's table."),
+    "key_rotation_target_values_per_second": ("gauge", "Values of one column re-encrypted per second of work."),
+    "key_rotation_target_seconds_left": ("gauge", "Seconds until one column is done."),
+}
 PACE = ("retries", "values_per_second", "seconds_left")
 
 
@@ -128,21 +119,23 @@ class Progress:
 
     def as_metrics(self) -> str:
         """The same in Prometheus' text format; of the time left only what is known."""
+        return prometheus.text(METRICS, self._samples())
+
+    def _samples(self) -> Iterator[Sample]:
         found = self.as_document()
-        rotation = f'rotation_id="{_label(self._ids["rotation_id"])}"'
-        lines = [
-            f'key_rotation_values_{what}{{{rotation},column="{_label(target["column"])}"}} {target[what]}'
-            for target in found["targets"]
-            for what in ("total", "done")
-        ]
+        rotation = {"rotation_id": self._ids["rotation_id"]}
         for target in found["targets"]:
-            labels = f'{rotation},column="{_label(target["column"])}"'
-            known = [name for name in PACE if target[name] is not None]
-            lines += [f"key_rotation_target_{name}{{{labels}}} {target[name]}" for name in known]
-        known = [name for name in (*PACE, "seconds") if found[name] is not None]
-        lines += [f"key_rotation_{name}{{{rotation}}} {found[name]}" for name in known]
-        lines.append(f"key_rotation_waiting{{{rotation}}} {int(bool(found['waits_for']))}")
-        return METRICS + "\n".join(lines) + "\n"
+            column = {**rotation, "column": target["column"]}
+            yield "key_rotation_values_expected", column, target["total"]
+            yield "key_rotation_values_done", column, target["done"]
+            for name in PACE:
+                if target[name] is not None:
+                    yield f"key_rotation_target_{name}", column, target[name]
+        for name in PACE:
+            if found[name] is not None:
+                yield f"key_rotation_{name}", rotation, found[name]
+        yield "key_rotation_step_seconds", rotation, found["seconds"]
+        yield "key_rotation_waiting", rotation, bool(found["waits_for"])
 
     def _target(self, name: str) -> dict[str, Any]:
         before = self._before.get(name, NOTHING)
@@ -169,7 +162,3 @@ class Progress:
                 targets = {each["column"]: {name: int(each[name]) for name in NOTHING} for each in found["targets"]}
                 return targets, int(found["retries"])
         return {}, 0
-
-
-def _label(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

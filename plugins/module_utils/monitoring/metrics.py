@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture as metrics for the textfile collector of Prometheus' node_exporter.
 
-The format is Prometheus' text exposition format 0.0.4. ``files/`` of the role monitoring has alert rules and a
-dashboard over these names.
+``files/`` of the role monitoring has alert rules and a dashboard over these names.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import atomic_file
+from .. import atomic_file, prometheus
 from ..errors import RotationError
+from ..prometheus import Sample
 
 # name: (type, help)
 METRICS: dict[str, tuple[str, str]] = {
@@ -35,7 +35,6 @@ METRICS: dict[str, tuple[str, str]] = {
     "key_rotation_due_timestamp_seconds": ("gauge", "When the cryptoperiod of the current keys ends."),
     "key_rotation_retire_timestamp_seconds": ("gauge", "When the hold of the version before the current one ends."),
 }
-Sample = tuple[str, dict[str, str], float]
 
 
 def write(path: str, picture: Mapping[str, Any]) -> None:
@@ -55,14 +54,7 @@ def write(path: str, picture: Mapping[str, Any]) -> None:
 
 def text(picture: Mapping[str, Any]) -> str:
     """The picture in the text format, each metric with its help."""
-    samples = list(_samples(picture))
-    lines = []
-    for name, (kind, about) in METRICS.items():
-        mine = [sample for sample in samples if sample[0] == name]
-        if mine:
-            lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-            lines += [f"{name}{_labels(labels)} {value:.10g}" for _, labels, value in mine]
-    return "\n".join(lines) + "\n"
+    return prometheus.text(METRICS, _samples(picture))
 
 
 def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
@@ -101,11 +93,3 @@ def seconds(time: str) -> float:
     """A time of the record, ISO 8601 in UTC, as seconds since the epoch."""
     parsed = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ")
     return parsed.replace(tzinfo=datetime.timezone.utc).timestamp()
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -11,6 +11,7 @@ from .item import OK, STOP, WARN, Item, Seen, unseen, worst
 
 SPARE = 5  # connections that are left to the application and to people
 LAG = 60  # seconds that a replica may be behind before it is said
+FAR_BEHIND = 600  # and with so many it will not catch up while twice as much is written
 WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after each checkpoint
 
 
@@ -76,9 +77,9 @@ def replicas(seen: Seen) -> Item:
     items = [
         Item(
             "replicas",
-            WARN,
+            STOP if each["replica_lag"] > FAR_BEHIND else WARN,
             f"one of {each['alias']} is {each['replica_lag']:.0f} s behind",
-            "Wait, or set the throttle's replica_lag.",
+            "Wait until it has caught up, and set the throttle's replica_lag.",
         )
         for each in late
     ]

@@ -43,7 +43,7 @@ def clocks(seen: Seen) -> Item:
 
 
 def versions(seen: Seen) -> Item:
-    """Outside of what is tested: warn."""
+    """Newer than what is tested: warn. Older: stop, since nobody will mend it there."""
     if not seen.facts:
         return unseen("versions")
     items, told = [], {}
@@ -51,16 +51,19 @@ def versions(seen: Seen) -> Item:
         server = {"PostgreSQL": facts["databases"][0]["server"]}
         for name, version in {**facts["versions"], **server, **seen.versions}.items():
             told[name] = version
-            if name in TESTED and not TESTED[name][0] <= _numbers(version, TESTED[name]) <= TESTED[name][1]:
-                items.append(
-                    Item(
-                        "versions",
-                        WARN,
-                        f"{name} {version} is not one this was tested with",
-                        "Rehearse it with great care.",
-                    )
-                )
+            if name not in TESTED:
+                continue
+            (least, most), found = TESTED[name], _numbers(version, TESTED[name])
+            if found < least:
+                items.append(Item("versions", STOP, f"{name} {version} is too old", f"Bring it to {_dotted(least)}."))
+            elif found > most:
+                told_of = f"{name} {version} is newer than what this was tested with"
+                items.append(Item("versions", WARN, told_of, "Rehearse it with great care."))
     return worst("versions", items, ", ".join(f"{name} {version}" for name, version in told.items()))
+
+
+def _dotted(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))
 
 
 def _numbers(version: str, limits: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from .item import OK, STOP, WARN, Item, Seen
+from .item import OK, STOP, Item, Seen
 
 
 def authorised(seen: Seen) -> Item:
@@ -23,13 +23,10 @@ def notified(seen: Seen) -> Item:
     ways = seen.options.get("notify") or []
     if ways:
         return Item("team notified", OK, f"{len(ways)} ways to tell people, at the start and at the end")
-    status = WARN if seen.production else OK
-    return Item(
-        "team notified",
-        status,
-        "nobody is told",
-        "Set key_rotation_notify, or tell the team yourself." * (status == WARN),
-    )
+    if not seen.production:
+        return Item("team notified", OK, "nobody is told")
+    todo = "Set key_rotation_notify; or tell the team yourself, and then add notified to key_rotation_accept."
+    return Item("team notified", STOP, "nobody is told", todo)
 
 
 def _who(seen: Seen) -> str:

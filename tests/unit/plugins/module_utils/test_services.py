@@ -58,6 +58,14 @@ def test_the_files_that_a_unit_reads_its_environment_from(systemd):
     assert services.Unit("web").environment_files == ["/srv/a (b)/.env", "/etc/default/web"]
 
 
+@pytest.mark.parametrize(("result", "well"), [("success", True), ("exit-code", False)])
+def test_a_unit_that_does_its_work_and_ends_is_well_when_it_has_done_it(systemd, result, well):
+    unit(systemd, "web.service", Type="oneshot", ActiveState="inactive", Result=result)
+    assert services.Unit("web").is_well() is well
+    unit(systemd, "web.service", Type="simple", ActiveState="inactive", Result=result)
+    assert services.Unit("web").is_well() is False
+
+
 def orders(systemd: Path) -> list[str]:
     return [line for line in (systemd / "calls").read_text().splitlines() if not line.startswith("show")]
 

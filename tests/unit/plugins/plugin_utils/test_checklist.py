@@ -30,6 +30,8 @@ SESSION = {
     "state": "idle",
     "process": {"pid": 99, "name": "gunicorn", "units": ["system.slice", "food.service"]},
 }
+STRAY = {"pid": 100, "name": "python", "units": ["user.slice", "session-3.scope"]}
+COMMANDS = [{"name": "food", "start": ["up"], "stop": ["down"]}]
 FACTS: dict[str, Any] = {
     "clock": NOW.timestamp(),
     "skew": 0.2,
@@ -179,105 +181,118 @@ def test_every_item_says_ok_where_all_is_well(name):
     assert found.seen
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "status", "shown"),
-    [
-        ("backup", lambda made: made.update(backup=ERROR), "stop", "E_WRONG_KEY: t.c: 5 of 5"),
-        ("rehearsal", rehearsal(plan_hash="other"), "stop", "no completed rotation of this plan"),
-        ("rehearsal", lambda made: made.update(rehearsals=[]), "stop", "no completed rotation of this plan"),
-        ("rehearsal", rehearsal(collection="0.0.9"), "stop", "only with another collection than 0.1.0"),
-        ("rehearsal", rehearsal(time="2026-08-01T10:00:00Z"), "stop", "s1 is 123 days old, and at most 90"),
-        ("rehearsal", lambda made: made.update(plan={"path": "p"}), "stop", "there is no plan"),
-        (
-            "window",
-            option(window={"start": "2026-12-03T23:00:00Z", "end": "2026-12-04T01:00:00Z"}),
-            "stop",
-            "and it is",
-        ),
-        (
-            "window",
-            option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:30:50Z"}),
-            "stop",
-            "1 minutes are",
-        ),
-        ("window", option(window={"start": "2026-12-01 20:00", "end": "2026-12-02 20:00"}), "stop", "no start and end"),
-        ("window", option(window=None), "warn", "none is set; 180,000 values take about 28 s"),
-        ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
-        (
-            "rollback_plan",
-            lambda made: (option(backup_proof="none")(made), made.update(kept=[])),
-            "stop",
-            "no backup was ever restored",
-        ),
-        ("notified", option(notify=[]), "warn", "nobody is told"),
-        ("authorised", option(authorization=None), "stop", "no key_rotation_authorization"),
-        ("authorised", option(reason="", authorization=None), "stop", "key_rotation_reason and no key_rotation_auth"),
-        ("census", lambda made: made.update(census=ERROR), "stop", "E_WRONG_KEY"),
-        ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
-        ("plan", lambda made: made.update(plan=ERROR), "stop", "E_WRONG_KEY"),
-        ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
-        ("plan", option(approved="ff" * 32), "stop", "the plan with the hash ffffffffffffffff was approved"),
-        ("plan", lambda made: (option(approved=HASH)(made), made.update(plan={"path": "p"})), "stop", "there is none"),
-        ("store", option(store_unwritable="/keys cannot be written"), "stop", "/keys cannot be written"),
-        ("store", result("keys", {"store": "/other", "key_id": "8a412057dfd1a7e7"}), "stop", "the hosts have 2 stores"),
-        ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),
-        ("keys", result("keys", {"store": "/keys.vault.yml", "key_id": "00"}), "stop", "2 different sets of keys"),
-        ("processes", result("processes", ERROR), "stop", "E_WRONG_KEY"),
-        ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
-        ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
-        ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no service: gunicorn (process 99), backend"),
-        ("health", result("health", ERROR), "stop", "E_WRONG_KEY"),
-        (
-            "health",
-            lambda made: [host.pop("health") for host in made["hosts"].values()],
-            "warn",
-            "key_rotation_health_url is not set",
-        ),
-        ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 are pending: core.0002_more"),
-        (
-            "migrations",
-            lambda made: (fact(migrations=["core.0002_more"])(made), option(method="migration")(made)),
-            "stop",
-            "core.0002_more",
-        ),
-        ("connections", database(connections={"used": 95, "limit": 97}), "stop", "2 free of 97, 6 are needed"),
-        ("connections", database(connections={"used": 88, "limit": 97}), "warn", "9 free of 97, 6 are needed"),
-        ("disk", df(100_000), "stop", "102 MB are free for /var/lib/postgresql, at most 160 MB are needed"),
-        ("disk", lambda made: made.update(df=[]), "warn", "not looked at"),
-        ("wal", database(archive_fails=True), "stop", "archiving of WAL fails"),
-        (
-            "wal",
-            database(slots=[{"name": "old", "active": False, "bytes": 5_000_000, "state": "extended"}]),
-            "warn",
-            "the slot old has no consumer and keeps 5 MB",
-        ),
-        ("wal", database(max_slot_wal_bytes=1_000_000), "warn", "the slot replica may fall behind"),
-        ("replicas", database(replica_lag=300), "warn", "300 s behind"),
-        ("hosts", result("facts", ERROR), "stop", "E_WRONG_KEY"),
-        ("hosts", result("facts", {"msg": "MODULE FAILURE"}), "stop", "MODULE FAILURE"),
-        ("clocks", fact(skew=-12.0), "warn", "app1 is -12 s off"),
-        ("clocks", database(skew=90.0), "stop", "the database default is +90 s off"),
-        ("versions", fact(versions={"Django": "3.2.1"}), "warn", "Django 3.2.1 is not one this was tested with"),
-        ("versions", database(server="13.2"), "warn", "PostgreSQL 13.2 is not"),
-        (
-            "secret_key",
-            fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
-            "warn",
-            "everybody is logged out, and what their sessions hold is lost; links to reset a password end; rest_",
-        ),
-        (
-            "secret_key",
-            fact(secret_key={"sessions": "", "logins": False, "packages": ["django_q"], "queued": 12}),
-            "stop",
-            "12 tasks of django-q2 wait",
-        ),
-    ],
-)
+WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
+    ("backup", lambda made: made.update(backup=ERROR), "stop", "E_WRONG_KEY: t.c: 5 of 5"),
+    ("rehearsal", rehearsal(plan_hash="other"), "stop", "no completed rotation of this plan"),
+    ("rehearsal", lambda made: made.update(rehearsals=[]), "stop", "no completed rotation of this plan"),
+    ("rehearsal", rehearsal(collection="0.0.9"), "stop", "only with another collection than 0.1.0"),
+    ("rehearsal", rehearsal(time="2026-08-01T10:00:00Z"), "stop", "s1 is 123 days old, and at most 90"),
+    ("rehearsal", lambda made: made.update(plan={"path": "p"}), "stop", "there is no plan"),
+    (
+        "window",
+        option(window={"start": "2026-12-03T23:00:00Z", "end": "2026-12-04T01:00:00Z"}),
+        "stop",
+        "and it is",
+    ),
+    (
+        "window",
+        option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:30:50Z"}),
+        "stop",
+        "1 minutes are",
+    ),
+    ("window", option(window={"start": "2026-12-01 20:00", "end": "2026-12-02 20:00"}), "stop", "no start and end"),
+    ("window", option(window=None), "warn", "none is set; 180,000 values take about 28 s"),
+    ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
+    (
+        "rollback_plan",
+        lambda made: (option(backup_proof="none")(made), made.update(kept=[])),
+        "stop",
+        "no backup was ever restored",
+    ),
+    ("authorised", option(authorization=None), "stop", "no key_rotation_authorization"),
+    ("authorised", option(reason="", authorization=None), "stop", "key_rotation_reason and no key_rotation_auth"),
+    ("census", lambda made: made.update(census=ERROR), "stop", "E_WRONG_KEY"),
+    ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
+    ("plan", lambda made: made.update(plan=ERROR), "stop", "E_WRONG_KEY"),
+    ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
+    ("plan", option(approved="ff" * 32), "stop", "the plan with the hash ffffffffffffffff was approved"),
+    ("plan", lambda made: (option(approved=HASH)(made), made.update(plan={"path": "p"})), "stop", "there is none"),
+    ("store", option(store_unwritable="/keys cannot be written"), "stop", "/keys cannot be written"),
+    ("store", result("keys", {"store": "/other", "key_id": "8a412057dfd1a7e7"}), "stop", "the hosts have 2 stores"),
+    ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),
+    ("keys", result("keys", {"store": "/keys.vault.yml", "key_id": "00"}), "stop", "2 different sets of keys"),
+    ("processes", result("processes", ERROR), "stop", "E_WRONG_KEY"),
+    ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
+    ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
+    ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no unit in key_rotation_services: gunicorn ("),
+    ("sessions", session(process=STRAY), "stop", "1 of 1 sessions are of no unit in key_rotation_services: python ("),
+    (
+        "sessions",
+        lambda made: (session(process=STRAY)(made), option(services=COMMANDS)(made)),
+        "warn",
+        "sessions are of no unit",
+    ),
+    ("notified", option(notify=[]), "stop", "nobody is told"),
+    ("health", result("health", ERROR), "stop", "E_WRONG_KEY"),
+    (
+        "health",
+        lambda made: [host.pop("health") for host in made["hosts"].values()],
+        "warn",
+        "key_rotation_health_url is not set",
+    ),
+    ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 are pending: core.0002_more"),
+    (
+        "migrations",
+        lambda made: (fact(migrations=["core.0002_more"])(made), option(method="migration")(made)),
+        "stop",
+        "core.0002_more",
+    ),
+    ("connections", database(connections={"used": 95, "limit": 97}), "stop", "2 free of 97, 6 are needed"),
+    ("connections", database(connections={"used": 88, "limit": 97}), "warn", "9 free of 97, 6 are needed"),
+    ("disk", df(100_000), "stop", "102 MB are free for /var/lib/postgresql, at most 160 MB are needed"),
+    ("disk", lambda made: made.update(df=[]), "warn", "not looked at"),
+    ("wal", database(archive_fails=True), "stop", "archiving of WAL fails"),
+    (
+        "wal",
+        database(slots=[{"name": "old", "active": False, "bytes": 5_000_000, "state": "extended"}]),
+        "warn",
+        "the slot old has no consumer and keeps 5 MB",
+    ),
+    ("wal", database(max_slot_wal_bytes=1_000_000), "warn", "the slot replica may fall behind"),
+    ("replicas", database(replica_lag=300), "warn", "300 s behind"),
+    ("replicas", database(replica_lag=700), "stop", "700 s behind"),
+    ("hosts", result("facts", ERROR), "stop", "E_WRONG_KEY"),
+    ("hosts", result("facts", {"msg": "MODULE FAILURE"}), "stop", "MODULE FAILURE"),
+    ("clocks", fact(skew=-12.0), "warn", "app1 is -12 s off"),
+    ("clocks", database(skew=90.0), "stop", "the database default is +90 s off"),
+    ("versions", fact(versions={"Django": "3.2.1"}), "stop", "Django 3.2.1 is too old"),
+    ("versions", database(server="13.2"), "stop", "PostgreSQL 13.2 is too old"),
+    ("versions", database(server="19.0"), "warn", "PostgreSQL 19.0 is newer than what this was tested with"),
+    (
+        "secret_key",
+        fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
+        "warn",
+        "everybody is logged out, and what their sessions hold is lost; links to reset a password end; rest_",
+    ),
+    (
+        "secret_key",
+        fact(secret_key={"sessions": "", "logins": False, "packages": ["django_q"], "queued": 12}),
+        "stop",
+        "12 tasks of django-q2 wait",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "status", "shown"), WRONG)
 def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, shown):
     found = item(name, change)
     assert found.status == status, found
     assert shown in found.seen
     assert found.todo
+
+
+def test_each_item_is_seen_to_stop_a_rotation():
+    assert {name for name, _, status, _ in WRONG if status == "stop"} == set(checklist.CHECKS)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 from collections import Counter
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import progress, throttle
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Batch
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import metrics
 
 
 @pytest.fixture
@@ -72,12 +74,15 @@ def test_prometheus_has_the_same_numbers(clock):
     clock.now += 10
     seen.add(batch(profile__name=100))
     told = seen.as_metrics()
+    checked = subprocess.run(["promtool", "check", "metrics"], input=told, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+    assert not set(progress.METRICS) & set(metrics.METRICS), "those of monitor.yml may lie beside it"
     labels = '{rotation_id="r1",column="profile.name"}'
     for line in (
         f"key_rotation_target_retries{labels} 0",
         f"key_rotation_target_values_per_second{labels} 10",
         f"key_rotation_target_seconds_left{labels} 20",
-        'key_rotation_seconds{rotation_id="r1"} 10',
+        'key_rotation_step_seconds{rotation_id="r1"} 10',
         'key_rotation_seconds_left{rotation_id="r1"} 20',
         'key_rotation_waiting{rotation_id="r1"} 0',
     ):
