@@ -60,6 +60,15 @@ def test_every_option_has_a_type_and_a_description(role):
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_each_role_says_what_a_dry_run_a_diff_and_a_second_run_do(role):
+    """Not as attributes of the argument specs: ansible-core 2.19 takes those for a mistake, and warns."""
+    text = (CHECKOUT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    for what in ("**Check mode**: ", "**Diff**: ", "**Idempotent**: "):
+        assert what in text, what
+    assert not any("attributes" in entry for entry in entry_points(role).values())
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_each_entry_point_is_a_file_of_tasks(role):
     for entry in entry_points(role):
         assert (CHECKOUT / "roles" / role / "tasks" / f"{entry}.yml").is_file(), entry
