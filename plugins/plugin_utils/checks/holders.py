@@ -65,11 +65,11 @@ def _health(seen: Seen, host: str, result: Mapping[str, Any]) -> Item:
 def _sessions(seen: Seen) -> Iterator[dict[str, Any]]:
     """Each once; where its process is seen by one host, as that host tells it."""
     found: dict[tuple[str, int], dict[str, Any]] = {}
-    for facts in seen.facts.values():
+    for host, facts in seen.facts.items():
         for session in facts["sessions"]:
             key = (session["alias"], session["pid"])
             if key not in found or session["process"]:
-                found[key] = session
+                found[key] = {**session, "host": host}
     yield from found.values()
 
 
@@ -97,8 +97,9 @@ def _stay(unknown: Sequence[dict[str, Any]], seen: Seen) -> bool:
 
 def _told(session: dict[str, Any]) -> str:
     process = session["process"]
-    who = (
-        f"{process['name']} (process {process['pid']})" if process else session["address"] or "the database's own host"
-    )
+    who = session["address"] or "the database's own host"
+    if process:
+        unit = process["units"][-1] if process["units"] else "no unit"
+        who = f"{process['name']} (process {process['pid']} of {unit} on {session['host']})"
     name = f" as {session['application_name']}" if session["application_name"] else ""
     return f"{who}{name}, backend {session['pid']}, since {session['since']}"

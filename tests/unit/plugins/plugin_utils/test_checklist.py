@@ -225,7 +225,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
     ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no unit in key_rotation_services: gunicorn ("),
-    ("sessions", session(process=STRAY), "stop", "1 of 1 sessions are of no unit in key_rotation_services: python ("),
+    ("sessions", session(process=STRAY), "stop", "services: python (process 100 of session-3.scope on app2), b"),
     (
         "sessions",
         lambda made: (session(process=STRAY)(made), option(services=COMMANDS)(made)),
