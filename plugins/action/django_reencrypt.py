@@ -46,4 +46,6 @@ class ActionModule(RotationAction):
         result = self.watched("django_reencrypt", asked, host)
         for line in summary.share(result, host) if host else summary.reencrypted(result):
             display.display(line)
+        if result.get("unwritten"):
+            display.warning(f"The numbers for Prometheus could not be written: {result['unwritten']}.")
         return result

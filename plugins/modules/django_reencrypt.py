@@ -159,6 +159,10 @@ others:
       C(ours), and which C(rows) of each table were found written by others, and were re-encrypted.
   type: dict
   returned: success
+unwritten:
+  description: Why the O(metrics_file) could not be written; empty where it was.
+  type: str
+  returned: success
 vacuum:
   description: Tables with so many dead rows afterwards that a VACUUM is worth while.
   type: list
@@ -256,6 +260,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "key_id": application.keyring.key_id(destination),
         "work": done,
         "others": others.as_result(),
+        "unwritten": progress.unwritten,
         "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
     }
     return {**result, "migration": migration} if migration else result

@@ -65,6 +65,7 @@ class Progress:
         self._before, self._retried = self._earlier()
         self._started = self._told = self._heard = time.monotonic()
         self._waited = 0.0
+        self.unwritten = ""  # why the metrics could not be written
         self._begun: dict[str, float] = {}  # working seconds before each target
 
     def add(self, batch: Batch) -> None:
@@ -89,10 +90,8 @@ class Progress:
         if not self._totals:  # a pass that finds nothing leaves what was told before
             return
         document = json.dumps(self.as_document())
-        for path, text in ((self._path, document), (self._json, document), (self._metrics, self.as_metrics())):
-            if path:
-                with contextlib.suppress(OSError):
-                    atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
+        _write(self._path, document)
+        self.unwritten = _write(self._json, document) or _write(self._metrics, self.as_metrics())
 
     def end(self) -> None:
         """The last word: the metrics stay, the file of the one who watches goes."""
@@ -162,3 +161,13 @@ class Progress:
                 targets = {each["column"]: {name: int(each[name]) for name in NOTHING} for each in found["targets"]}
                 return targets, int(found["retries"])
         return {}, 0
+
+
+def _write(path: str | None, text: str) -> str:
+    """Why it cannot be written; empty where it was, or was not asked for."""
+    try:
+        if path:
+            atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
+    except OSError as exc:
+        return f"{path}: {exc.strerror}"
+    return ""

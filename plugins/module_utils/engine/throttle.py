@@ -40,7 +40,9 @@ class Throttle:
 
     def rest(self, database: Database, worked: float, stopped: Callable[[], bool]) -> Iterator[str]:
         """After a batch that took ``worked`` seconds; while it waits, now and then for what. A wish to stop ends it."""
-        time.sleep(worked * self.ratio)
+        end = time.monotonic() + worked * self.ratio
+        while (left := end - time.monotonic()) > 0 and not stopped():
+            time.sleep(min(LOOK_SECONDS, left))
         while not stopped():
             reason = self._reason(database)
             if not reason:

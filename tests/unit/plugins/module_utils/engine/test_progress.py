@@ -174,6 +174,7 @@ class Server:
 def slept(monkeypatch):
     found = []
     monkeypatch.setattr(throttle.time, "sleep", found.append)
+    monkeypatch.setattr(throttle.time, "monotonic", lambda: sum(found))
     return found
 
 
@@ -182,20 +183,25 @@ def rested(server, worked=0.0, stopped=lambda: False, **options):
 
 
 def test_rest_is_in_proportion_to_the_work(slept):
-    assert rested(Server(), 2.0, ratio=0.5) == []
-    assert slept == [1.0]
+    assert rested(Server(), 5.0, ratio=0.5) == []
+    assert slept == [1.0, 1.0, 0.5], "in pieces, between which a wish to stop is heard"
+
+
+def test_a_wish_to_stop_ends_a_rest(slept):
+    assert rested(Server(), 500.0, stopped=lambda: len(slept) == 2, ratio=0.5) == []
+    assert slept == [1.0, 1.0]
 
 
 def test_the_slowest_replica_is_waited_for(slept):
     server = Server(9.0, 5.0, 0.2)
     assert rested(server, replica_lag=1.0) == ["a replica that is 9 s behind", "a replica that is 5 s behind"]
-    assert (slept, server.lags) == ([0.0, 1.0, 1.0], [])
+    assert (slept, server.lags) == ([1.0, 1.0], [])
 
 
 def test_wal_that_nobody_took_yet_is_waited_for(slept):
     server = Server(backlog=[2_000 << 20, 900 << 20])
     assert rested(server, wal_backlog=1000) == ["2,000 MB of WAL to be archived or fetched"]
-    assert slept == [0.0, 1.0]
+    assert slept == [1.0]
 
 
 def test_a_wish_to_stop_ends_every_wait(slept, tmp_path):
@@ -203,7 +209,7 @@ def test_a_wish_to_stop_ends_every_wait(slept, tmp_path):
     pause.touch()
     asked = iter([False, False, True])
     assert rested(Server(), 0.0, lambda: next(asked), pause_file=str(pause)) == [f"the pause file {pause}"] * 2
-    assert slept == [0.0, 1.0, 1.0]
+    assert slept == [1.0, 1.0]
 
 
 def test_who_watches_is_told_what_the_work_waits_for(clock):
@@ -259,3 +265,12 @@ def test_a_batch_that_took_far_too_long_makes_the_next_one_small_whatever_was_be
     assert pace.rows(1000) == 50
     pace.took(50, 0.25)
     assert pace.rows(1000) <= 100
+
+
+def test_metrics_that_cannot_be_written_are_told_and_stop_nothing(tmp_path):
+    seen = progress.Progress("r1", {"profile.name": 3}, metrics=str(tmp_path / "nowhere/key_rotation.prom"))
+    seen.end()
+    assert seen.unwritten == f"{tmp_path}/nowhere/key_rotation.json: No such file or directory"
+    well = progress.Progress("r1", {"profile.name": 3}, metrics=str(tmp_path / "key_rotation.prom"))
+    well.end()
+    assert well.unwritten == ""
