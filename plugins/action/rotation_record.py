@@ -28,6 +28,7 @@ from ..plugin_utils.story import story
 from ..plugin_utils.tool import tool
 
 display = Display()
+NAMES = {"rotate": "rotation", "rollback": "rollback"}
 COMMANDS = ("rotate", "rollback", "retire", "verify")  # what the report says to type next
 
 
@@ -135,9 +136,12 @@ class ActionModule(RotationAction):
             return
         for result in notification.tell(options["notify"], moment, told):
             found = result.get("found")
-            record.append("notification", "failed" if found else "done", **result)
             if found:
                 display.warning(f"Nobody was told by {result['channel']} that it has {moment}: {found}.")
+            try:
+                record.append("notification", "failed" if found else "done", **result)
+            except RotationError as exc:
+                display.warning(f"That {result['channel']} was asked to tell people is not in the record: {exc}")
 
     def _closed(self, options: dict[str, Any]) -> dict[str, Any]:
         """The last line of the record; the store lets go of the rotation; the summary is shown."""
@@ -154,7 +158,10 @@ class ActionModule(RotationAction):
                 history.close(options["rotation_id"])
         failed_task = options["failed_task"]
         about = {"failed_task": failed_task} if failed_task else {}
-        record.append(direction, "done", versions=_versions(store.load()), **follows(store), **about)
+        try:
+            record.append(direction, "done", versions=_versions(store.load()), **follows(store), **about)
+        except RotationError as exc:
+            raise exc.with_changed(f"The {NAMES[direction]} itself is done; its record has no end yet.") from None
         self._sealed_and_told(record, store, notification.COMPLETED if completed else notification.ROLLED_BACK, options)
         page = self._page(record)
         for line in summary.lines(record, self.variables, completed=completed, page=page):

@@ -483,6 +483,34 @@ def test_a_page_that_cannot_be_made_breaks_nothing(run_action, stored, monkeypat
     assert (result.get("failed"), result["report"]) == (None, None)
 
 
+def full_for(monkeypatch, event: str, phases: tuple[str, ...]) -> None:
+    """A record that has no room for such an event."""
+    real = Record.append
+
+    def append(self: Record, named: str, phase: str, **about: object) -> None:
+        if named == event and phase in phases:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason="No space left on device")
+        real(self, named, phase, **about)
+
+    monkeypatch.setattr(Record, "append", append)
+
+
+def test_a_record_without_room_for_who_was_told_breaks_nothing(run_action, stored, events, monkeypatch, capsys):
+    full_for(monkeypatch, "notification", ("done", "failed"))
+    notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
+    assert not run_action("rotation_record", state="opened", notify=notify).get("failed")
+    assert [event["event"] for event in events("r1")] == ["rotate"]
+
+
+def test_an_end_that_cannot_be_recorded_says_that_the_rotation_is_done(run_action, stored, history_now, monkeypatch):
+    run_action("rotation_record", state="opened", environment="demo")
+    full_for(monkeypatch, "rotate", ("done",))
+    result = run_action("rotation_record", state="completed", rotation_id="r1")
+    assert result["error"]["code"] == "E_RECORD_WRITE"
+    assert result["error"]["changed"] == "The rotation itself is done; its record has no end yet."
+    assert history_now().outcome("r1") == "completed"
+
+
 def test_a_story_that_cannot_be_told_breaks_nothing(run_action, stored, events, monkeypatch):
     def untold(record: Record) -> dict:
         raise KeyError("CANARY")
