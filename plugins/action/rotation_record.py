@@ -29,7 +29,7 @@ from ..plugin_utils.tool import tool
 
 display = Display()
 NAMES = {"rotate": "rotation", "rollback": "rollback"}
-COMMANDS = ("rotate", "rollback", "retire", "verify")  # what the report says to type next
+COMMANDS = ("rotate", "rollback", "retire", "verify", "maintenance")  # what the report says to type next
 
 
 class ActionModule(RotationAction):

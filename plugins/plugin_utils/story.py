@@ -15,7 +15,7 @@ from typing import Any
 from ..module_utils.chain import head
 from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
-from .summary import meanwhile
+from .summary import meanwhile, not_running
 
 Event = Mapping[str, Any]
 
@@ -97,6 +97,7 @@ def story(record: Record) -> dict[str, Any]:
         "pictures": _pictures(events),
         "warnings": _warnings(events),
         "failure": _failure(events),
+        "not_running": not_running(events),
         "failed_task": last.get("failed_task"),
         "notifications": [event for event in events if event.get("event") == "notification"],
         "head": head(record.rotation_id, record.text()),

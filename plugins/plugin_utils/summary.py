@@ -8,7 +8,7 @@ import datetime
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible import context
@@ -17,6 +17,7 @@ from ..module_utils.record import Record
 
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 RULE = "─" * 78
+STARTING = ("application_services", "application_health")
 # What of the -e options is shown again: places and names, never what might be a secret.
 _SAFE_EXTRA = re.compile(
     r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
@@ -39,10 +40,21 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield from _values([event for event in done if event["seq"] > begun["seq"]])
     yield from _backup(done)
     yield f"  record     {record.path}"
+    if why := not_running([event for event in events if event["seq"] > begun["seq"]]):
+        yield f"  NOT UP     {why}"
     if page:
         yield f"  report     {page}"
     yield f"  {'roll back ' if completed else 'again     '} {command(variables, 'rollback' if completed else 'rotate')}"
     yield RULE
+
+
+def not_running(events: Iterable[Mapping[str, Any]]) -> str:
+    """Why the application is not up on some host at the end of these events; empty where it is, or was not started."""
+    ended: dict[Any, str] = {}
+    for event in events:
+        if event.get("event") in STARTING and event.get("phase") in ("done", "failed"):
+            ended[event.get("host")] = (event.get("error") or {}).get("what", "") if event["phase"] == "failed" else ""
+    return "; ".join(f"{host}: {why}" for host, why in ended.items() if why)
 
 
 def _keys(done: list[dict[str, Any]], completed: bool) -> Iterator[str]:

@@ -131,6 +131,8 @@ def sentence(told: Mapping[str, Any]) -> str:
         return TOUCHED if told["keys"]["new"] and told["targets"] else UNTOUCHED
     if told["status"] == COMPLETED and not told["proved"]:
         return "Every value is under the new keys."
+    if told["status"] == ROLLED_BACK and told["not_running"]:
+        return f"{SENTENCES[ROLLED_BACK]} The application does not run: {told['not_running']}."
     return SENTENCES[told["status"]]
 
 
@@ -147,6 +149,9 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         if told["due"]:
             yield _item(f"Rotate again by {_day(told['due'])}.", None)
     elif told["status"] == ROLLED_BACK:
+        if told["not_running"]:
+            start = "Mend why the application does not run, then start it, with -e key_rotation_maintenance=off:"
+            yield _item(start, commands.get("maintenance"))
         yield _item(
             "Mend what stopped the rotation, where something did, then begin a new one:", commands.get("rotate")
         )

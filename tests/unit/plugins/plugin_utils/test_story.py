@@ -162,6 +162,17 @@ def test_what_was_rolled_back_is_under_the_keys_before(play):
     assert (told["keys"]["current"], told["due"]) == (OLD, None)
 
 
+def test_an_application_that_does_not_run_after_a_rollback_is_told_at_first_sight(play):
+    error = {"code": "E_SERVICE_START", "what": "the service web does not start: it ended", "todo": "See the log"}
+    play.begun().prepared().switched().step("rollback", "intent").step("application_services", "failed", error=error)
+    told = play.step("rollback", "done", failed_task="Prove it").told()
+    assert (told["status"], told["not_running"]) == ("rolled back", "app1: the service web does not start: it ended")
+    page = play.page()
+    assert "The application does not run: app1: the service web does not start: it ended." in page
+    assert "Mend why the application does not run" in page
+    assert play.step("application_services").step("application_health").told()["not_running"] == ""
+
+
 def test_a_digest_that_differs_proves_nothing(play):
     told = play.begun().prepared().switched().proved(digest="other").told()
     assert told["proved"] is False
