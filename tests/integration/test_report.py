@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,17 @@ def page_of(site: Site) -> Path:
     return page
 
 
+def numbers(text: str, target: dict[str, Any]) -> list[str]:
+    """What the page says of a column: rows, values before, re-encrypted, values after."""
+    row = re.search(rf'data-column="{target["table"]}\.{target["column"]}">(.*?)</tr>', text, re.DOTALL)[1]
+    return re.findall(r'class="number" data-name="[^"]*">([^<]*)<', row)
+
+
+def held(target: dict[str, Any]) -> str:
+    """The values of one column of a census that are not empty."""
+    return str(sum(count for name, count in target["classes"].items() if name != "empty"))
+
+
 def test_the_page_says_what_the_record_says_and_fits_desktop_phone_and_paper(site: Site, tmp_path: Path) -> None:
     who = json.dumps({"key_rotation_authorization": {"who": "Ada", "ticket": "SEC-123"}})
     assert site.play("rotate", "-e", who).code == 0
@@ -28,10 +40,8 @@ def test_the_page_says_what_the_record_says_and_fits_desktop_phone_and_paper(sit
     counted = [event["targets"] for event in events if event["event"] == "django_census" and "targets" in event]
 
     for target in counted[-1]:
-        row = re.search(rf'data-column="{target["table"]}\.{target["column"]}">(.*?)</tr>', text, re.DOTALL)[1]
-        numbers = re.findall(r'class="number" data-name="[^"]*">([^<]*)<', row)
-        values = str(sum(count for name, count in target["classes"].items() if name != "empty"))
-        assert numbers == [str(target["rows"]), values, values, values]
+        values = held(target)
+        assert numbers(text, target) == [str(target["rows"]), values, values, values]
     total = sum(n for target in counted[-1] for name, n in target["classes"].items() if name != "empty")
     assert f'<b id="values">{total:,}</b>' in text
     assert text.count(">the same<") == len(counted[-1])
@@ -49,25 +59,28 @@ def test_the_page_says_what_the_record_says_and_fits_desktop_phone_and_paper(sit
 
 @pytest.mark.parametrize("failing", [True, False])
 def test_a_failure_and_a_rollback_are_seen_at_first_sight(site: Site, failing: bool, tmp_path: Path) -> None:
-    trigger = """
-        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-          RAISE EXCEPTION 'no' USING ERRCODE = 'check_violation';
-        END $$;
-        CREATE TRIGGER refuse BEFORE UPDATE ON restaurant_restaurant FOR EACH ROW EXECUTE FUNCTION refuse();
-    """
-    unreadable = "UPDATE customer_userprofile SET _phone_number_encrypted = 'gAAAAABnotatoken' WHERE id = 1"
-    site.sql(unreadable if failing else trigger)
+    if failing:
+        site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'gAAAAABnotatoken' WHERE id = 1")
 
-    outcome = site.play("rotate")
+    outcome = site.play("rotate", "-e", json.dumps({"key_rotation_verification_commands": [["false"]]}))
 
     assert outcome.code != 0
     page = page_of(site).read_text(encoding="utf-8")
     assert f'data-status="{"failed" if failing else "rolled back"}"' in page
-    assert ("E_UNREADABLE" if failing else "E_DB") in page
+    assert ("E_UNREADABLE" if failing else "E_COMMAND") in page
     assert "ansible-playbook rotate.yml" in page
     found = measured(page_of(site), tmp_path, 390)
     assert (found["width"], found["wide"]) == (390, []), "long names of columns do not reach over the edge of a phone"
-    ended = json.loads((page_of(site).parent / "record.jsonl").read_text().splitlines()[-1])
+    events = [json.loads(line) for line in (page_of(site).parent / "record.jsonl").read_text().splitlines()]
+    ended, counted = events[-1], [event for event in events if "targets" in event]
+    rewritten = [target for event in counted if event["event"] == "django_reencrypt" for target in event["targets"]]
+    assert (not counted) is failing
+    assert ('<b id="values">untouched</b>' in page) is failing
+    for target in counted[-1]["targets"] if counted else []:
+        mine = [one for one in rewritten if (one["table"], one["column"]) == (target["table"], target["column"])]
+        done = str(sum(one["reencrypted"] for one in mine))
+        assert numbers(page, target) == [str(target["rows"]), held(target), done, held(target)]
+        assert done == str(2 * int(held(target))), "forth and back"
     assert (ended["event"], ended["phase"]) == (("rotate", "failed") if failing else ("rollback", "done"))
     (page_of(site)).unlink()
     assert site.play("report").code == 0
