@@ -15,7 +15,7 @@ import os
 import pwd
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -64,7 +64,7 @@ def verified(path: str, environment: str, signers: str | None, operator: str | N
             "E_APPROVAL_ENVIRONMENT", path=f"{path}.approval", found=approval.environment, expected=environment
         )
     _refuse_other_signer(f"{path}.approval", approval, signers)
-    _refuse_own(approval, operator)
+    _refuse_own(approval, operator, _names_of_key(f"{path}.approval.sig", str(signers)))
     age = datetime.datetime.now(datetime.timezone.utc) - _time(approval.time, f"{path}.approval")
     if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
         raise RotationError("E_APPROVAL_OLD", principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
@@ -140,7 +140,14 @@ def _lines_of(principal: str, signers: str) -> list[str]:
         return [line for line in handle if line.split(" ", 1)[0].casefold() == principal.casefold()]
 
 
-def _refuse_own(approval: Approval, operator: str | None) -> None:
+def _names_of_key(signature: str, signers: str) -> list[str]:
+    """Everybody under whose name the file of allowed signers has the key of a signature."""
+    argv = ["ssh-keygen", "-Y", "find-principals", "-s", signature, "-f", signers]
+    said = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=60)
+    return said.stdout.replace(",", "\n").split()
+
+
+def _refuse_own(approval: Approval, operator: str | None, names: Sequence[str]) -> None:
     """Raise E_APPROVAL_SELF where the one who rotates has approved, or where nobody can tell who rotates."""
     accounts = _accounts()
     known = {operator} if operator else accounts - {"root"}
@@ -148,7 +155,7 @@ def _refuse_own(approval: Approval, operator: str | None) -> None:
         advice = "Say who rotates with key_rotation_operator: the account is only known as root."
         raise RotationError("E_APPROVAL_SELF", operator="root", principal=approval.principal, advice=advice)
     for name in {*known, *accounts} - {"root"}:
-        if _person(name) == _person(approval.principal):
+        if _person(name) in map(_person, [approval.principal, *names]):
             advice = "Let somebody else read the plan and sign it."
             raise RotationError("E_APPROVAL_SELF", operator=name, principal=approval.principal, advice=advice)
 

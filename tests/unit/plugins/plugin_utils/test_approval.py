@@ -176,6 +176,14 @@ def test_who_rotates_does_not_approve(desk, operator):
     assert desk.refused(operator=operator).code == "E_APPROVAL_SELF"
 
 
+def test_who_rotates_does_not_approve_under_a_second_name(desk):
+    desk.approve()
+    key = (desk.folder / "ada.pub").read_text()
+    with desk.signers.open("a") as signers:
+        signers.write(f"bob@example.org {key}")
+    assert desk.refused(operator="bob").code == "E_APPROVAL_SELF"
+
+
 def test_who_rotates_is_told_by_the_account_whatever_they_say(desk, monkeypatch):
     desk.approve()
     monkeypatch.setenv("SUDO_USER", "ada")
