@@ -40,6 +40,7 @@ class ActionModule(RotationAction):
         if self._task.check_mode:
             return self.watched("django_reencrypt", asked)
         history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts
+        history.refuse_damaged()
         # One run is one process of ansible-playbook, one step of it one task, on however many hosts.
         asked.update(run=self.run_name(), step=str(self._task._uuid))
         host = str(self.variables["inventory_hostname"]) if asked.get("share") else ""

@@ -24,6 +24,7 @@ class ActionModule(RotationAction):
             values: dict[str, str] = {}
         else:
             _refuse_other_rotation(history, stage, options["rotation_id"])
+            history.stage(stage).refuse_damaged(history.path)
             values = dict(history.stage(stage).values)
         names = [key["name"] for key in options["keys"]]
         missing = [name for name in names if values and name not in values]

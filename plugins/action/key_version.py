@@ -79,6 +79,7 @@ class ActionModule(RotationAction):
         if keys is None:
             return found
         history = self.store(options).load()
+        history.refuse_damaged()
         if history.versions and history.stage("current").key_id != keys.key_id:
             expected = history.stage("current").key_id
             raise RotationError("E_ENV_NOT_SWITCHED", path=options["env_file"], found=keys.key_id, expected=expected)
@@ -100,6 +101,7 @@ class ActionModule(RotationAction):
         if keys is None:
             return found
         history = self.store(options).load()
+        history.refuse_damaged()
         stages = {key_id: stage for stage, key_id in history.stages.items()}
         taken_back = history.taken_back(keys.key_id) and "rolled back"
         holds = stages.get(keys.key_id) or taken_back or ("several" if _switching(history, keys, options) else "other")
@@ -265,6 +267,7 @@ class ActionModule(RotationAction):
         A dry run takes the step too, and keeps nothing of it.
         """
         with contextlib.nullcontext(store.load()) if self._task.check_mode else store.change() as history:
+            history.refuse_damaged()
             before = history.as_document()
             key_id = step(history)
             changed = key_id == UNMADE or history.as_document() != before

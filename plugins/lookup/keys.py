@@ -96,6 +96,7 @@ class LookupModule(LookupBase):
         own = {name: value for name, value in given.items() if name not in ("stage", "store")}
         store = open_store({**self.get_option("store"), **own}, variables, self._loader)
         version = store.stage(self.get_option("stage"))
+        version.refuse_damaged(store.path)
         for name in names:
             if name not in version.values:
                 raise RotationError(

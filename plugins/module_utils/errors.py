@@ -271,6 +271,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the store {path} lists the version {key_id} and has no values for it",
         "Restore the store from its backup. Nothing is to be rotated before that.",
     ),
+    "E_STORE_DAMAGED": (
+        "the store {path} has other values for the version {key_id} of {rotation_id} than were put there",
+        "Put them back: a server keeps what was overwritten (bao kv get -version=N, vault kv get -version=N; in AWS "
+        "the versions of the secret), a vault file has its backup. Those of the current version may be in the .env.",
+    ),
     "E_STORE_CONFLICT": (
         "somebody else changed the store {path} at the same time",
         "Run the same command again: it goes on from what is there now.",

@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.loader import init_plugin_loader
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -197,6 +198,10 @@ class Site:
             check=True,
         )
         return json.loads(shown.stdout)
+
+    def vault(self) -> VaultLib:
+        """What encrypts the key store."""
+        return VaultLib([("default", VaultSecret(self.password.read_bytes().strip()))])
 
     def env_values(self) -> dict[str, str]:
         text = self.env_file.read_text(encoding="utf-8")

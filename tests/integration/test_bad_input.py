@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -229,6 +230,26 @@ def test_the_wrong_store_password_is_refused(site: Site) -> None:
     assert outcome.error() == "E_STORE_PASSWORD"
     assert "Nothing was changed." in outcome.text
     assert (site.tokens(), site.env_file.read_bytes(), site.store.read_bytes()) == (tokens, env, store)
+
+
+def test_keys_that_are_damaged_in_the_store_are_not_rotated_away(site: Site) -> None:
+    """The .env may then have the last copy of them."""
+    assert site.play("rotate").code == 0
+    kept = site.stored()
+    damaged = json.loads(json.dumps(kept))
+    del next(v for v in damaged["versions"] if v["key_id"] == damaged["stages"]["current"])["values"]["ENCRYPTION_SALT"]
+    site.store.write_bytes(site.vault().encrypt(json.dumps(damaged).encode()))
+    tokens, env = site.tokens(), site.env_file.read_bytes()
+
+    for playbook in ("rotate", "rollback", "verify"):
+        outcome = site.play(playbook)
+        assert outcome.code != 0, outcome.text
+        assert "E_STORE_DAMAGED" in outcome.text
+    assert (site.tokens(), site.env_file.read_bytes()) == (tokens, env)
+    assert site.stored()["versions"] == damaged["versions"]
+
+    site.store.write_bytes(site.vault().encrypt(json.dumps(kept).encode()))
+    assert site.play("rotate").code == 0
 
 
 def test_a_key_changed_by_hand_is_noticed(site: Site) -> None:

@@ -1223,6 +1223,17 @@ def test_what_aws_refuses_is_told_and_nothing_is_changed(aws_secrets_manager, sa
     assert (code != "E_STORE_LOGIN") or "profile, region or endpoint_url" in failure.todo
 
 
+def test_a_secret_that_somebody_overwrote_is_told_and_not_used(hashi_vault, begin):
+    """``kv put`` with one key replaces the whole secret."""
+    begin(hashi_vault)
+    kv = hashi_vault.admin.secrets.kv.v2
+    kv.create_or_update_secret("food_ordering/keys/r1", {"SECRET_KEY": "CANARY"}, mount_point="kv")
+    failure = refused(hashi_vault.open().load().refuse_damaged)
+    assert (failure.code, "get -version=N" in failure.todo) == ("E_STORE_DAMAGED", True)
+    kv.create_or_update_secret("food_ordering/keys/r1", {"SECRET_KEY": 7}, mount_point="kv")
+    assert refused(hashi_vault.open().load).code == "E_STORE_FORMAT"
+
+
 @pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
 def test_a_credential_that_no_header_carries_is_told_by_its_name(aws_secrets_manager, monkeypatch, name):
     monkeypatch.setenv(name, "CANARY\n")

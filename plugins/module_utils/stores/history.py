@@ -9,7 +9,7 @@ destroyed, destroyed compromised (the last is revision 4's word for what revisio
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -51,6 +51,11 @@ class Version:
     def keys(self) -> KeySet:
         return KeySet(self.values)
 
+    def refuse_damaged(self, path: str) -> None:
+        """Raise E_STORE_DAMAGED where its values are not those that were put under its key id."""
+        if not self.destroyed and self.keys.key_id != self.key_id:
+            raise RotationError("E_STORE_DAMAGED", path=path, key_id=self.key_id, rotation_id=self.rotation_id)
+
     def described(self) -> dict[str, Any]:
         """All of it but the values."""
         return {name: value for name, value in asdict(self).items() if name != "values"}
@@ -78,8 +83,11 @@ class History:
             versions = [Version(**version) for version in document["versions"]]
             stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
             record = {name: str(value) for name, value in document.get("record", {}).items()}
+            found = _wrong_with(versions, stages)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise RotationError("E_STORE_FORMAT", path=path, found="members missing") from None
+        if found:
+            raise RotationError("E_STORE_FORMAT", path=path, found=found)
         return cls(path, versions, stages, record=record)
 
     def as_document(self) -> dict[str, object]:
@@ -90,6 +98,11 @@ class History:
             "versions": [asdict(version) for version in self.versions],
             **({"record": dict(self.record)} if self.record else {}),
         }
+
+    def refuse_damaged(self) -> None:
+        """Raise E_STORE_DAMAGED where a version that has a stage has other values than were put."""
+        for key_id in self.stages.values():
+            self.version(key_id).refuse_damaged(self.path)
 
     def version(self, key_id: str) -> Version:
         """The version of this key id. Raises E_VERSION_UNKNOWN."""
@@ -280,6 +293,26 @@ class History:
         kept = [version for version in self.versions if not version.destroyed]
         ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
         return {names.get(version.key_id, f"older-{version.key_id}"): dict(version.values) for version in ordered}
+
+
+def are_values(found: Any) -> bool:
+    """Whether these can be the values of a version: texts by name."""
+    return isinstance(found, Mapping) and all(isinstance(word, str) for word in (*found, *found.values()))
+
+
+def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
+    """What no history has; empty where it may be one. Raises TypeError or ValueError too."""
+    for version in versions:
+        later(version.created, 0)
+        if not are_values(version.values):
+            return f"the values of {version.key_id} are no texts by name"
+    for what in ("key_id", "rotation_id"):
+        if len({getattr(version, what) for version in versions}) < len(versions):
+            return f"two versions of one {what}"
+    unknown = set(stages.values()) - {version.key_id for version in versions}
+    if unknown or len(set(stages.values())) < len(stages):
+        return f"the stages {', '.join(stages)} are not of as many versions"
+    return ""
 
 
 def now() -> str:

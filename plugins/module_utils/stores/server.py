@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from .. import sshsig
 from ..errors import NOTHING_CHANGED, RotationError
-from .history import History, Version
+from .history import History, Version, are_values
 from .store import UNKNOWN, Store
 
 SENDABLE = re.compile(r"[!-~]*")  # what HTTP clients put into a header and into no other encoding
@@ -77,6 +77,9 @@ class ServerStore(Store):
         values = self.read_values(version.rotation_id)
         if values is None:
             raise RotationError("E_STORE_VALUES", path=self.path, key_id=version.key_id)
+        if not are_values(values):
+            found = f"the values of {version.key_id} are no texts by name"
+            raise RotationError("E_STORE_FORMAT", path=self.path, found=found)
         version.values = values
         return version
 

@@ -522,9 +522,13 @@ def test_a_story_that_cannot_be_told_breaks_nothing(run_action, stored, events, 
 
 
 @pytest.mark.parametrize("state", ["failed", "rolled_back"])
-def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(run_action, begun, stored, tmp_path, state):
+def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(
+    run_action, begun, store_path, loader, new_keys, tmp_path, state
+):
     """Its own end signs what it finds: so the last line holds what the one before it was."""
     direction = "rotate" if state == "failed" else "rollback"
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.add_pending(new_keys, "r1")
     run_action("rotation_record", state="opened", environment="demo", direction=direction)
     path = tmp_path / "records/r1/record.jsonl"
     first, second = path.read_bytes().splitlines(keepends=True)

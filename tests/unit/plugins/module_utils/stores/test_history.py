@@ -314,6 +314,21 @@ def test_a_stored_history_reads_back_the_same(at):
         (lambda document: document.update(stages=["current"]), "members missing"),
         (lambda document: document["versions"][0].pop("values"), "members missing"),
         (lambda document: document["versions"][0].update(CANARY=1), "members missing"),
+        (lambda document: document["versions"][0].update(created=7), "members missing"),
+        *(
+            (lambda document, values=values: document["versions"][0].update(values=values), "no texts by name")
+            for values in (
+                None,
+                "CANARY",
+                ["CANARY"],
+                {"SECRET_KEY": 7},
+                {"SECRET_KEY": None},
+                {"SECRET_KEY": ["CANARY"]},
+            )
+        ),
+        (lambda document: document["versions"].append(document["versions"][0]), "two versions of one key_id"),
+        (lambda document: document["stages"].update(current="0" * 16), "are not of as many"),
+        (lambda document: document["stages"].update(pending=document["stages"]["current"]), "are not of as many"),
     ],
 )
 def test_a_document_of_another_form_is_refused(history, change, found):
@@ -321,8 +336,22 @@ def test_a_document_of_another_form_is_refused(history, change, found):
     change(document)
     with pytest.raises(RotationError) as refused:
         History.from_document("/store", document)
-    assert (refused.value.code, refused.value.where["found"]) == ("E_STORE_FORMAT", found)
+    assert refused.value.code == "E_STORE_FORMAT"
+    assert found in refused.value.where["found"]
     assert "CANARY" not in str(refused.value)
+
+
+def test_values_that_are_not_those_that_were_put_are_told(at, new_keys):
+    history = at("completed")
+    history.refuse_damaged()
+    history.stage("previous").values = {**history.stage("previous").values, "SECRET_KEY": "CANARY"}
+    with pytest.raises(RotationError) as refused:
+        history.refuse_damaged()
+    assert refused.value.code == "E_STORE_DAMAGED"
+    assert history.stages["previous"] in str(refused.value)
+    assert "CANARY" not in str(refused.value)
+    history.destroy(history.stages["previous"], compromised=False)
+    history.refuse_damaged()
 
 
 @pytest.mark.parametrize("document", [None, [], "CANARY", 7])

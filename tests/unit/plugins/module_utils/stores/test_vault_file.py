@@ -14,7 +14,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import Version
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import Version, now
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import AnsibleVault, open_store
@@ -173,7 +173,7 @@ def test_the_store_is_held_by_one_changer_at_a_time(stored, loader, tmp_path):
 def test_of_many_changes_at_once_none_is_lost(store_path, loader):
     def add(name: str) -> None:
         with opened(store_path, loader).change() as history:
-            history.versions.append(Version(name, name, "generated", "active", "", "completed", {}))
+            history.versions.append(Version(name, name, "generated", "active", now(), "completed", {}))
 
     names = [f"r{number}" for number in range(16)]
     changers = [threading.Thread(target=add, args=[name]) for name in names]
