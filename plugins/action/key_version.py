@@ -126,8 +126,9 @@ class ActionModule(RotationAction):
         proved, env_file = options["key_id"], options["env_file"]
 
         def adopted(history: History) -> str:
-            if not history.versions:
-                if proved not in (None, keys.key_id):
+            listed_anew = bool(history.versions) and history.other_list(keys)
+            if not history.versions or listed_anew:
+                if proved not in (None, keys.key_id, listed_anew and history.stages["current"]):
                     raise RotationError("E_KEYS_NOT_PROVED", env_file=env_file, found=keys.key_id, proved=proved)
                 history.adopt(keys)
             _refuse_other_keys(history, keys, options)

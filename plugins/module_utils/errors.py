@@ -292,8 +292,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_KEYS_BACK": (
         "{env_file} holds the previous keys {found}, and the store {store} says {current} are current: "
-        "a rollback was begun and not ended",
-        "Finish it with the rollback playbook.",
+        "a rollback was begun and not ended, or this host was left out of the last rotation",
+        "If a rollback was begun, finish it with the rollback playbook, which takes that rotation back. If this host was "
+        "left out, bring it the .env of another one, restart its services, and run the same command again.",
     ),
     "E_KEYS_NOT_PROVED": (
         "{env_file} holds the keys {found}, and the data was read with {proved}",

@@ -228,6 +228,7 @@ CHECKLIST_OPTIONS: dict[str, Any] = {
     "notify": {"type": "raw", "default": []},
     "window": {"type": "dict"},
     "settings": {"type": "list", "elements": "dict", "default": []},
+    "hosts": {"type": "list", "elements": "str", "default": []},
     "services": {"type": "list", "elements": "dict", "default": []},
     "database_dir": {"type": "str", "default": "/var/lib/postgresql"},
     "method": {"type": "str", "default": "direct"},

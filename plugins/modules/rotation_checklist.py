@@ -38,6 +38,11 @@ options:
     type: list
     elements: dict
     default: []
+  hosts:
+    description: All hosts of the application. One that the run leaves out stops it.
+    type: list
+    elements: str
+    default: []
   services:
     description: What is stopped for the rotation, as for M(tetech.key_rotation.application_services).
     type: list

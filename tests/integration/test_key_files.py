@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,25 @@ def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
     assert site.read_all() == before
     assert (key_file.read_bytes() == keys, site.env_file.read_bytes() == env) == (then == "rollback",) * 2
     assert site.play("verify", "-e", variables(key_file)).code == 0
+
+
+def test_an_application_that_gains_a_key_is_rotated_with_it(site: Site) -> None:
+    assert site.play("rotate").code == 0
+    plain, before = site.read_all(), site.env_values()
+    with site.env_file.open("a", encoding="utf-8") as env:
+        env.write("THIRD_KEY=a-key-that-came-later-than-the-others\n")
+    three = [{"name": name, "type": "hex"} for name in ("SECRET_KEY", "ENCRYPTION_SALT", "THIRD_KEY")]
+    site.write_inventory(key_rotation_keys=three)
+
+    grown = site.play("rotate")
+
+    assert grown.code == 0, grown.text
+    text = site.env_file.read_text(encoding="utf-8")
+    assert "a-key-that-came-later" not in text
+    assert re.search(r"^THIRD_KEY='?[0-9a-f]{64}'?$", text, re.M)
+    assert not set(site.env_values().values()) & set(before.values())
+    assert site.read_all() == plain
+    assert site.play("rollback").code == 0
+    assert "THIRD_KEY=a-key-that-came-later-than-the-others\n" in site.env_file.read_text(encoding="utf-8")
+    assert site.env_values() == before
+    assert site.read_all() == plain

@@ -150,16 +150,30 @@ class History:
         return newest.rotation_id
 
     def adopt(self, keys: KeySet) -> Version:
-        """Take the application's own keys as the first version.
+        """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
+        and then there is no way back to the version before that.
 
         It is filed under its key id: what a run put aside before it died is found again under the same keys alone, and
         is in nobody's way where the application has others by now.
         """
-        place = f"adopted {keys.key_id}"
-        version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
-        self.versions.append(version)
+        if "current" in self.stages:
+            self.stage("current").state = "deactivated"
+            self.stages.pop("previous", None)
+        version = next((each for each in self.versions if each.key_id == keys.key_id and not each.destroyed), None)
+        if version is None:
+            place = f"adopted {keys.key_id}"
+            version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
+            self.versions.append(version)
+        version.state = "active"
         self.stages["current"] = version.key_id
         return version
+
+    def other_list(self, keys: KeySet) -> bool:
+        """Whether these are the current keys, but for some that were added to the list or taken out of it."""
+        current = self.stage("current").values
+        same = set(current) & set(keys.values)
+        listed_anew = bool(same) and set(current) != set(keys.values)
+        return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
 
     def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
         """Put a new version beside the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""

@@ -20,8 +20,11 @@ TESTED = {  # from and to, as README says
 
 
 def looked_at(seen: Seen) -> Item:
-    """Every host could be looked at: where one could not, half of this list would say nothing."""
+    """Every host could be looked at, and none is left out (``--limit``): it would keep the old keys."""
     items = [of_result("hosts", results.get("facts", {}), "facts") for results in seen.hosts.values()]
+    if left := [host for host in seen.options["hosts"] if host not in seen.hosts]:
+        todo = "Run it without --limit; take a host that is gone out of the inventory."
+        items.append(Item("hosts", STOP, f"{', '.join(left)} would keep the old keys: this run leaves it out", todo))
     return worst("hosts", items, f"{len(items)} were looked at")
 
 

@@ -16,7 +16,7 @@ ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_d
 HANDED_ON = {"record_opened", "checklist_census", "rotation_reencrypted", "rotation_settled", "verification_before"}
 
 
-GLOBALS = {"undef"}  # Ansible's own, in every template
+GLOBALS = {"undef", "groups"}  # Ansible's own, in every template
 
 
 def read(role: str, name: str) -> Any:

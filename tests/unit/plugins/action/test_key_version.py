@@ -100,6 +100,35 @@ def another_first(monkeypatch):
     return first
 
 
+def test_a_key_that_is_listed_or_no_longer_listed_is_adopted_with_the_others(
+    version, adopted, history, env_file, old_keys
+):
+    path = Path(env_file)
+    path.write_text(path.read_text() + "THIRD_KEY=CANARY-third\n")
+    three = [{"name": name} for name in (*old_keys.values, "THIRD_KEY")]
+    proved = old_keys.key_id  # the census knows those in the store; the third is the application's own
+    assert version("adopted", env_file=env_file, keys=three, key_id="0" * 16)["error"]["code"] == "E_KEYS_NOT_PROVED"
+    grown = version("adopted", env_file=env_file, keys=three, key_id=proved)
+    assert (grown["changed"], grown["stages"]) == (True, {"current": grown["key_id"]})
+    assert history().stage("current").values == {**old_keys.values, "THIRD_KEY": "CANARY-third"}
+    assert version("adopted", env_file=env_file, keys=three)["changed"] is False
+
+    shrunk = version("adopted", env_file=env_file)
+    assert (shrunk["changed"], shrunk["key_id"]) == (True, old_keys.key_id)
+    assert [(one.key_id, one.state) for one in history().versions] == [
+        (old_keys.key_id, "active"),
+        (grown["key_id"], "deactivated"),
+    ]
+
+
+def test_a_list_of_other_keys_with_another_value_is_somebody_else_s(version, adopted, history, env_file):
+    path = Path(env_file)
+    path.write_text("SECRET_KEY=CANARY-another-secret\nTHIRD_KEY=CANARY-third\n")
+    keys = [{"name": "SECRET_KEY"}, {"name": "THIRD_KEY"}]
+    assert code(version("adopted", env_file=env_file, keys=keys)) == "E_KEYS_DIFFER"
+    assert len(history().versions) == 1
+
+
 def test_of_two_hosts_that_adopt_at_once_the_second_is_held_against_the_first(
     version, env_file, history, third_keys, another_first
 ):
