@@ -293,8 +293,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_KEYS_BACK": (
         "{env_file} holds the previous keys {found}, and the store {store} says {current} are current: "
         "a rollback was begun and not ended, or this host was left out of the last rotation",
-        "If a rollback was begun, finish it with the rollback playbook, which takes that rotation back. If this host was "
-        "left out, bring it the .env of another one, restart its services, and run the same command again.",
+        "If a rollback was begun, finish it with the rollback playbook, which takes that rotation back. If this host "
+        "was left out, bring it the .env of another one, restart its services, and run the same command again.",
     ),
     "E_KEYS_NOT_PROVED": (
         "{env_file} holds the keys {found}, and the data was read with {proved}",
@@ -434,8 +434,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it.",
     ),
     "E_WORKER": (
-        "a worker process ended before its work was done",
-        "Run the same command again: it goes on from there.",
+        "{count} worker processes were killed, one after another",
+        "See the kernel's log: where memory was short, set key_rotation_workers to less. Run the same command again.",
     ),
     "E_STOPPED": ("the work was stopped by a signal", "Run the same command again: it goes on from there."),
     "E_FUNCTION": (

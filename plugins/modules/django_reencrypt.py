@@ -159,6 +159,10 @@ others:
       C(ours), and which C(rows) of each table were found written by others, and were re-encrypted.
   type: dict
   returned: success
+lost:
+  description: How many worker processes were killed, whose work others have done.
+  type: int
+  returned: success
 unwritten:
   description: Why the O(metrics_file) could not be written; empty where it was.
   type: str
@@ -180,7 +184,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, ROTATION_OPTIONS, run
 
 DEAD_ROWS = 10_000  # from so many on a table is named: those of a smaller one are soon gone
@@ -261,6 +264,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "work": done,
         "others": others.as_result(),
         "unwritten": progress.unwritten,
+        "lost": work.lost,
         "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
     }
     return {**result, "migration": migration} if migration else result
@@ -285,24 +289,18 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     return [tally.as_result() for tally in tallies]
 
 
-def _refuse_negative(throttle: dict[str, Any]) -> dict[str, Any]:
-    for name, value in throttle.items():
-        if isinstance(value, (int, float)) and value < 0:
-            advice = "Give 0 or more."
-            raise RotationError("E_OPTION", name=f"key_rotation_throttle.{name}", found=f"is {value}", advice=advice)
-    return throttle
-
-
 def _by_method(
     params: dict[str, Any], application: Any, progress: Any, share: Any, others: Any
 ) -> tuple[Any, str | None]:
     from ..module_utils.engine import migration
     from ..module_utils.engine.reencryption import Work
-    from ..module_utils.engine.throttle import Throttle
+    from ..module_utils.engine.throttle import Throttle, refuse_unfit
     from ..module_utils.engine.workers import Stop, cores
 
     work, stop = Work(report=progress.add), Stop()
-    throttle = Throttle(**_refuse_negative(params["throttle"] or {}))
+    asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
+    refuse_unfit(asked)
+    throttle = Throttle(**asked)
 
     def act() -> None:
         workers = params["workers"] or cores()

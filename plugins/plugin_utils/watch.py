@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import threading
 from types import TracebackType
 from typing import Any
@@ -40,7 +41,12 @@ class Watch(contextlib.AbstractContextManager[None]):
         self._shown = False
 
     def __enter__(self) -> None:
-        self._thread.start()
+        # Handlers run in the main thread alone, which does not wake where the other one is given the signal.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            self._thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None

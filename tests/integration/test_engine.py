@@ -391,6 +391,47 @@ def test_a_lock_that_is_met_at_the_commit_is_given_way_to_as_well(
         database.execute("DROP TABLE secrets, counter; DROP FUNCTION count_up")
 
 
+def test_deferred_triggers_are_in_the_time_after_which_we_give_way(
+    database: Database, keyring: Keyring, other: Database
+) -> None:
+    """The application holds what a deferred trigger wants, then waits for a row of ours: it must not die of it."""
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=15)
+    database.execute("CREATE TABLE counter (n int); INSERT INTO counter VALUES (0)")
+    database.execute(
+        "CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN UPDATE counter SET n = n + 1; RETURN NULL; END $$;"
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$;"
+        "CREATE TRIGGER slow AFTER UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION slowly();"
+        "CREATE CONSTRAINT TRIGGER counted AFTER UPDATE ON secrets DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION count_up()"
+    )
+    other.execute("BEGIN; UPDATE counter SET n = n")
+    died: list[str] = []
+
+    def application() -> None:
+        while not database.rows(
+            "SELECT 1 FROM pg_locks WHERE relation = 'secrets'::regclass AND mode = 'RowExclusiveLock'"
+        ):
+            time.sleep(0.01)
+        try:
+            other.execute("UPDATE secrets SET b = b WHERE id = 0; COMMIT")
+        except RotationError as exc:
+            died.append(str(exc))
+
+    try:
+        with ThreadPoolExecutor() as pool:
+            writing = pool.submit(application)
+            run(database.another(), keyring)
+            writing.result()
+        assert died == []
+        assert database.rows("SELECT n > 0 FROM counter") == [(True,)]
+        assert classes(database, keyring) == {"pending": 15}
+    finally:
+        other.close()
+        database.execute("DROP TABLE secrets, counter; DROP FUNCTION count_up, slowly")
+
+
 @pytest.fixture
 def deadlock_timeout(database: Database) -> Iterator[Callable[[str], None]]:
     def change(value: str) -> None:

@@ -32,7 +32,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.databas
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.throttle import Throttle
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import MOST_LOST, Crew, Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 from .conftest import Seed, rewrite
@@ -136,26 +136,32 @@ def crew_of(database: Database, ring: Keyring, count: int, stop: Stop) -> tuple[
     return rewriting, Crew(count, rewriting.batches, database.another, stop), reencryption.Work()
 
 
-def test_a_killed_worker_is_told_and_the_next_run_ends_well(
-    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kills", [1, MOST_LOST + 1])
+def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     fill(database, keyring)
     monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
     rewriting, crew, work = crew_of(database, keyring, 2, Stop())
-    before = set(workers_of(os.getpid()))
+    before, killed = set(workers_of(os.getpid())), set()
 
     def kill_one(batch: reencryption.Batch) -> None:
-        victims = set(workers_of(os.getpid())) - before
-        if batch.rewritten and victims:
+        victims = set(workers_of(os.getpid())) - before - killed
+        if batch.rewritten and victims and len(killed) < kills:
+            killed.add(min(victims))
             os.kill(min(victims), signal.SIGKILL)
 
     work.report = kill_one
-    with pytest.raises(RotationError, match="E_WORKER") as refused:
+    if kills > MOST_LOST:
+        with pytest.raises(RotationError, match=f"E_WORKER: {kills} worker processes") as refused:
+            reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+        assert "values or some more were re-encrypted to the keys" in str(refused.value)
+        rewrite(database, [target(database)], keyring, "pending", workers=2)
+    else:
         reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
-    assert "values or some more were re-encrypted to the keys" in str(refused.value)
+        assert 0 < work.values["secrets.a"] <= ROWS
+    assert crew.lost == kills
     assert set(workers_of(os.getpid())) <= before, "no worker is left behind"
-    again = rewrite(database, [target(database)], keyring, "pending", workers=2)
-    assert 0 < again.values["secrets.a"] < ROWS
     tally = census.take(database, [target(database)], keyring, digest_key=b"k")[0]
     assert tally.classes == {"pending": ROWS}
 
@@ -258,7 +264,7 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     before = set(workers_of(os.getpid()))
 
     def ask(batch: reencryption.Batch) -> None:
-        if work.values["secrets.a"] >= 2 * census.FIRST_ROWS:  # each has done its first page, and waits
+        if batch.waits_for == f"the pause file {pause}":
             os.kill(os.getpid(), signal.SIGTERM)
 
     work.report = ask
@@ -266,4 +272,5 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
         reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
     assert time.monotonic() - started < 15
+    assert not work.values, "nothing is written while the file is there"
     assert set(workers_of(os.getpid())) <= before

@@ -331,11 +331,14 @@ class Database:
 
         ``several`` is whether a statement of it may hold the lock of one row while it waits for that of another.
         """
-        limits = self._limits(self.patience if several else STATEMENT_TIMEOUT_MS / 1000)
+        patience = self.patience if several else STATEMENT_TIMEOUT_MS / 1000
         idle = f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
-        # Deferred triggers wait for locks at the COMMIT.
-        with self._giving_way(), self.transaction(f"ISOLATION LEVEL READ COMMITTED; {limits}; {idle}"):
+        end = time.monotonic() + patience
+        with self._giving_way(), self.transaction(f"ISOLATION LEVEL READ COMMITTED; {self._limits(patience)}; {idle}"):
             yield
+            # Deferred triggers wait for locks too, and at the COMMIT no statement_timeout ends them.
+            self.execute(f"SET LOCAL statement_timeout = {max(LEAST_MS, int((end - time.monotonic()) * 1000))}")
+            self.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
     @contextlib.contextmanager
     def impatient(self) -> Iterator[None]:
@@ -461,7 +464,8 @@ class Database:
         if self.rows(owns, (table.replace("%%", "%"),)) != [(True,)]:
             return False
         # TRUNCATE would lock out the application for a moment.
-        self.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}")
+        with contextlib.suppress(RotationError):  # a courtesy: that somebody cancels it ends no rotation
+            self.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}")
         return True
 
     def is_replica(self) -> bool:

@@ -99,6 +99,7 @@ class Work:
     dead: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
     passes: int = 0
+    lost: int = 0  # worker processes that were killed
     report: Callable[[Batch], None] = lambda batch: None  # told of every batch
 
     def add(self, batch: Batch) -> None:
@@ -143,19 +144,20 @@ class Rewriting:
         journal = Journal(database, self._keyring, self._targets)
         pace, since = Pace(self._seconds(database)), self.others.since.get(database.alias, "")
         read = census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since)
-        while (page := _next(database, read)) is not None:
+        yield from self._waits(self.throttle.wait(database, self._stopped), table)
+        while not self._stopped() and (page := _next(database, read)) is not None:
             if page:
                 started = time.monotonic()
                 batch = self._rewritten(Page(database, table, key, members, journal, Batch(table.label)), page, since)
                 worked = time.monotonic() - started
                 pace.took(len(page), worked)
                 yield batch
-                for reason in self.throttle.rest(database, worked, self._stopped):
-                    yield Batch(table.label, waits_for=reason)
+                yield from self._waits(self.throttle.rest(database, worked, self._stopped), table)
             else:
                 yield _locked(table)
-            if self._stopped():
-                return
+
+    def _waits(self, reasons: Iterator[str], table: Table) -> Iterator[Batch]:
+        return (Batch(table.label, waits_for=reason) for reason in reasons)
 
     def _rewritten(self, page: Page, rows: census.Page, since: str) -> Batch:
         """Bring the rows of a page where they should be."""

@@ -152,6 +152,7 @@ class Application:
             )
             crew = Crew(workers, rewriting.batches, database.another, stop)
             reencrypt(database, rewriting, crew, work, key_id, share)
+            work.lost += crew.lost
 
     def refuse_made_of_keys(self, destination: str) -> None:
         """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so.

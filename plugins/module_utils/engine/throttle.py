@@ -8,11 +8,15 @@ WAL that is not yet archived or fetched; a file that an operator makes and remov
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from ..errors import RotationError
 from .database import Database
 
 LOOK_SECONDS = 1.0  # between two looks at what has to be waited for
@@ -43,6 +47,10 @@ class Throttle:
         end = time.monotonic() + worked * self.ratio
         while (left := end - time.monotonic()) > 0 and not stopped():
             time.sleep(min(LOOK_SECONDS, left))
+        yield from self.wait(database, stopped)
+
+    def wait(self, database: Database, stopped: Callable[[], bool]) -> Iterator[str]:
+        """While there is something to wait for, now and then what it is. A wish to stop ends it."""
         while not stopped():
             reason = self._reason(database)
             if not reason:
@@ -58,6 +66,15 @@ class Throttle:
         if self.wal_backlog and (backlog := database.wal_backlog() / MEGABYTE) > self.wal_backlog:
             return f"{backlog:,.0f} MB of WAL to be archived or fetched"
         return ""
+
+
+def refuse_unfit(throttle: Mapping[str, Any]) -> None:
+    """Raise E_OPTION for a number below 0, or one that is none (NaN)."""
+    for name, value in throttle.items():
+        with contextlib.suppress(TypeError, ValueError):  # the path of the pause file, and what was left out
+            if not 0 <= float(value) < math.inf:
+                where = {"name": f"key_rotation_throttle.{name}", "found": f"is {float(value):g}"}
+                raise RotationError("E_OPTION", **where, advice="Give 0 or more.")
 
 
 class Pace:

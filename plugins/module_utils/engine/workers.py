@@ -22,6 +22,7 @@ from ..errors import RotationError, internal
 from .database import Database
 
 STANDARD_OUTPUT = 1
+MOST_LOST = 3  # workers; one more, and whatever kills them will go on with it
 WAIT_SECONDS = 1.0  # for a word of any worker, before it is seen whether to stop
 Task = tuple[Any, ...]
 # From a connection and a task, what it comes to, batch by batch.
@@ -41,9 +42,13 @@ class Crew:
         self._perform = perform
         self._connect = connect
         self._stop = stop
+        self.lost = 0  # workers that were killed, and whose tasks others were given
 
     def batches(self, database: Database, tasks: Sequence[Task]) -> Iterator[Any]:
-        """What every task comes to, batch by batch, in no order. Raises the first error of any, or E_WORKER."""
+        """What every task comes to, batch by batch, in no order; that of a worker that is killed is another's.
+
+        Raises the first error of any, or E_WORKER.
+        """
         count = min(self._count, len(tasks))
         if count > 1:
             yield from self._spread(count, tasks)
@@ -61,25 +66,37 @@ class Crew:
         left = list(reversed(tasks))
         with contextlib.ExitStack() as stack:
             workers: dict[Connection, Any] = {}
-            for _ in range(count):
+            at: dict[Connection, Task] = {}  # who works, and at what
+
+            def begin() -> None:
                 pipe, process = stack.enter_context(self._worker(list(workers)))
                 workers[pipe] = process
-                _give(pipe, left.pop())
-            pipes = list(workers)
-            while pipes:
+                at[pipe] = _given(pipe, left.pop())
+
+            for _ in range(count):
+                begin()
+            while at:
                 if self._stop.asked:
                     for process in workers.values():
                         process.terminate()  # it finishes its batch, and waits for nothing more
-                for pipe in [pipe for pipe in wait(pipes, WAIT_SECONDS) if isinstance(pipe, Connection)]:
+                for pipe in [pipe for pipe in wait(list(at), WAIT_SECONDS) if isinstance(pipe, Connection)]:
                     kind, content = _received(pipe)
                     if kind == "batch":
                         yield content
-                    elif kind == "failed":
+                        continue
+                    if kind == "failed":
                         raise RotationError(content[0], **content[1])
-                    elif left and not self._stop.asked:
-                        _give(pipe, left.pop())
-                    else:
-                        pipes.remove(pipe)
+                    task = at.pop(pipe)
+                    if kind == "lost":  # what it committed is found done by who has its task now
+                        self.lost += 1
+                        left.append(task)
+                    if self.lost > MOST_LOST:
+                        raise RotationError("E_WORKER", count=self.lost)
+                    if left and not self._stop.asked:
+                        if kind == "lost":
+                            begin()
+                        else:
+                            at[pipe] = _given(pipe, left.pop())
         self._stop.refuse_to_go_on()
 
     @contextlib.contextmanager
@@ -110,18 +127,18 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _give(pipe: Connection, task: Task) -> None:
-    try:
+def _given(pipe: Connection, task: Task) -> Task:
+    with contextlib.suppress(OSError):  # one that is gone is found when it is listened to
         pipe.send(task)
-    except OSError:
-        raise RotationError("E_WORKER") from None
+    return task
 
 
 def _received(pipe: Connection) -> tuple[str, Any]:
+    """A word of a worker: batch, done or failed; lost where it is gone."""
     try:
         kind, content = pipe.recv()
     except (EOFError, OSError):
-        raise RotationError("E_WORKER") from None
+        return "lost", None
     return kind, content
 
 
