@@ -14,6 +14,7 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 
 from ..module_utils import atomic_file
+from ..module_utils.engine.throttle import refuse_unfit
 from ..module_utils.errors import RotationError
 from ..module_utils.module import CHECKLIST_OPTIONS
 from ..module_utils.record import FILE_NAME, Record
@@ -29,6 +30,10 @@ display = Display()
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         options = self.options(CHECKLIST_OPTIONS)
+        refuse_unfit(options["throttle"])
+        if options["workers"] < 0:
+            found = f"is {options['workers']}"
+            raise RotationError("E_OPTION", name="key_rotation_workers", found=found, advice="Give 0 or more.")
         seen = self._seen(options)
         items = checklist.judged(seen, options["accept"])
         for line in checklist.table(items):

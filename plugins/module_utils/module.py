@@ -232,6 +232,7 @@ CHECKLIST_OPTIONS: dict[str, Any] = {
     "services": {"type": "list", "elements": "dict", "default": []},
     "database_dir": {"type": "str", "default": "/var/lib/postgresql"},
     "method": {"type": "str", "default": "direct"},
+    "throttle": {"type": "dict", "default": {}},
     "workers": {"type": "int", "default": 0},
     "backup_proof": {"type": "str", "default": "full"},
     "rehearsal_records": {"type": "path"},

@@ -56,6 +56,10 @@ options:
     description: V(direct) or V(migration).
     type: str
     default: direct
+  throttle:
+    description: Room for the application, as for M(tetech.key_rotation.django_reencrypt). A number below 0 is refused.
+    type: dict
+    default: {}
   workers:
     description: How many processes re-encrypt at once. 0 is one for each core of the host.
     type: int

@@ -129,6 +129,17 @@ def test_a_health_check_that_fails_after_the_switch_takes_everything_back(site: 
     assert [event["asked"]["state"] for event in events(site, "application_services")] == ["stopped", "started"] * 2
 
 
+@pytest.mark.parametrize("wrong", [{"sleep_ratio": 3}, {"ratio": -1}, {"batch_seconds": "fast"}])
+def test_an_option_that_is_wrong_stops_no_service_and_makes_no_key(site: Site, served: Served, wrong) -> None:
+    site.write_inventory(key_rotation_services=served.entries(), key_rotation_throttle=wrong)
+    outcome = site.play("rotate")
+    assert outcome.code != 0
+    assert next(iter(wrong)) in outcome.text
+    assert served.up() == list(served.commands)
+    assert not site.store.exists()
+    assert not (site.folder / "backups").exists()
+
+
 def test_whoever_stays_connected_is_named_and_the_services_are_started_again(site: Site, served: Served) -> None:
     before = site.tokens()
     with site.connection() as connection, connection.cursor() as cursor:

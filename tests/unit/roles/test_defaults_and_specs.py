@@ -222,10 +222,13 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("maintenance", "start"),
         ("verification", "running"),
     ]
-    assert entries(played[0]["block"])[:6] == [
+    assert entries(played[0]["block"])[:9] == [
         ("record", "open"),
         ("checklist", "main"),
         ("rotation", "begin"),  # who is refused has stopped nothing, and made neither backup nor keys
+        ("maintenance", "ready"),  # and a wrong option is no reason to stop in the middle
+        ("verification", "ready"),
+        ("rollback", "ready"),
         ("monitoring", "picture"),
         ("backup", "main"),
         ("keys", "main"),
