@@ -16,7 +16,7 @@ from ..module_utils.engine import plan
 from ..module_utils.errors import RotationError
 from ..plugin_utils import approval, summary
 from ..plugin_utils.action import RotationAction
-from ..plugin_utils.key_store import expand, state_folder
+from ..plugin_utils.key_store import beside, state_folder
 
 display = Display()
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
@@ -27,7 +27,7 @@ OWN = ("store", "path", "require_approval", "environment")  # what the host has 
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        path = expand(args.get("path") or os.path.join(state_folder(self.variables, self._loader), "plan.yml"))
+        path = beside(args.get("path") or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
         matching = args.get("state", "written") == "matched"
         approved = _read(path) if matching else None
         if matching and approved is None:

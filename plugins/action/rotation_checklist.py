@@ -21,7 +21,7 @@ from ..module_utils.record import FILE_NAME, Record
 from ..plugin_utils import checklist
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.checks.item import Seen
-from ..plugin_utils.key_store import expand
+from ..plugin_utils.key_store import beside
 from ..plugin_utils.tool import tool
 
 display = Display()
@@ -101,7 +101,7 @@ class ActionModule(RotationAction):
     def _rehearsal_records(self, options: dict[str, Any]) -> str:
         """The records of staging: by default those beside an inventory of that name, next to this one."""
         if options["rehearsal_records"]:
-            return expand(options["rehearsal_records"])
+            return beside(options["rehearsal_records"], self.variables)
         here = self._records(options)
         inventory = str(self.variables.get("inventory_dir"))
         return here.replace(inventory, os.path.join(os.path.dirname(inventory), "staging"), 1)

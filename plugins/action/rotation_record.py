@@ -22,7 +22,7 @@ from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
 from ..module_utils.stores.store import Store
 from ..plugin_utils import approval, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
-from ..plugin_utils.key_store import expand, state_folder
+from ..plugin_utils.key_store import beside, state_folder
 from ..plugin_utils.seal import follows, goes_on_here, seal, try_to_seal
 from ..plugin_utils.story import story
 from ..plugin_utils.tool import tool
@@ -106,8 +106,8 @@ class ActionModule(RotationAction):
             raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=options["environment"])
         if not options["require_approval"]:
             return {"require_approval": False}
-        path = expand(options["plan"] or os.path.join(state_folder(self.variables, self._loader), "plan.yml"))
-        signers = expand(options["allowed_signers"]) if options["allowed_signers"] else None
+        path = beside(options["plan"] or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
+        signers = beside(options["allowed_signers"], self.variables) if options["allowed_signers"] else None
         approved = approval.verified(
             path, options["environment"], signers, options["operator"], options["approval_max_hours"]
         )

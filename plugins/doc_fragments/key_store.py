@@ -21,7 +21,8 @@ options:
   path:
     description:
       - The file, the path of the secret inside O(mount), or the name or ARN of the secret.
-      - A V(vault_file) without it is C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory.
+      - A V(vault_file) without it is C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory. A relative path of
+        such a file is beside the inventory too.
     type: str
     env: [{name: KEY_ROTATION_STORE_PATH}]
     ini: [{section: key_rotation_store, key: path}]

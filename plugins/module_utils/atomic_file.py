@@ -10,9 +10,11 @@ import fcntl
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 
 SUFFIX = ".tmp"
+LOCK_SECONDS, LOCK_POLL = 60.0, 0.05
 ACL = "system.posix_acl_access"
 OF_THE_CONTENT = ("security.ima", "security.evm")  # the kernel's own digests: those of the old bytes are wrong
 
@@ -125,13 +127,38 @@ def sync_folder(folder: str) -> None:
 
 @contextlib.contextmanager
 def folder_lock(folder: str) -> Iterator[None]:
-    """Hold the folder against other holders of this lock on this machine; the system frees it with the process."""
+    """Hold the folder against other holders of this lock on this machine; the system frees it with the process.
+
+    Raises OSError, a BlockingIOError where another process holds it for longer than any of ours does.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    end = time.monotonic() + LOCK_SECONDS
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while not _locked(descriptor):
+            if time.monotonic() > end:
+                raise BlockingIOError(errno.EWOULDBLOCK, f"process {_holder(descriptor)} keeps {folder} locked", folder)
+            time.sleep(LOCK_POLL)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(descriptor: int) -> str:
+    """Who holds the lock of a file, as proc_locks(5) has it."""
+    inode = f":{os.fstat(descriptor).st_ino}"
+    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as locks:
+        for words in map(str.split, locks):
+            if words[1] == "FLOCK" and words[5].endswith(inode):
+                return words[4]
+    return "(unknown)"
 
 
 def private_folder(path: str) -> None:

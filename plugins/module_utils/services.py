@@ -86,6 +86,16 @@ class Unit(Service):
         return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC) + int(shown) / 1e6
 
     @property
+    def id(self) -> str:
+        """Its own name, where it was asked for by an alias; as it was asked for, where systemd does not answer."""
+        return self._property("Id") or self.unit
+
+    @property
+    def has_process(self) -> bool:
+        """Whether systemd says that it has one: not what only starts others, or has done its work and ended."""
+        return self._property("MainPID") not in ("", "0")
+
+    @property
     def environment_files(self) -> list[str]:
         """The files of its ``EnvironmentFile=``, which each start reads: one a line, a remark behind it."""
         return [line.rpartition(" (")[0] for line in self._property("EnvironmentFiles").splitlines()]

@@ -75,7 +75,8 @@ options:
   absent:
     description:
       - Whether a unit, pid or pattern may have no process. With V(refuse) that is an error, as a wrong name would be.
-      - V(accept) is for an application that is stopped for the rotation. What does run is looked at all the same.
+      - V(accept) is for an application that is stopped for the rotation. What does run is looked at all the same, and a
+        unit of which systemd says that it has a process must show it.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -170,19 +171,28 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
     found = {pid: each for pid, each in judged.items() if each}
     for what, pids in asked.items():
-        if params["absent"] == "refuse" and not pids & set(found):  # those that have just ended show nothing
+        if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
             raise RotationError("E_PROCESS_NONE", what=what)
     key_id = {} if to_come else {"key_id": keys.key_id}
     return {"changed": False, "processes": list(found.values()), **key_id}
 
 
+def _runs(what: str) -> bool:
+    """Whether it is a unit that has a process all the same, as systemd says, which does not show itself to us."""
+    from ..module_utils.services import Unit
+
+    kind, _, name = what.partition(" ")
+    return kind == "unit" and Unit(name).has_process
+
+
 def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
     """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
     from ..module_utils import processes
+    from ..module_utils.services import Unit
 
     found: dict[str, list[Process]] = {}
     for unit in params["units"]:
-        found[f"unit {unit}"] = processes.of_unit(there, unit)
+        found[f"unit {unit}"] = processes.of_unit(there, Unit(unit).id)
     for pid in params["pids"]:
         found[f"pid {pid}"] = [there[pid]] if pid in there else []
     for pattern in params["patterns"]:

@@ -24,7 +24,7 @@ from ..module_utils.module import on_controller
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.store import Store
-from .key_store import expand, open_store, state_folder
+from .key_store import beside, open_store, state_folder
 from .watch import Watch
 
 display = Display()
@@ -177,7 +177,8 @@ class RotationAction(ActionBase, abc.ABC):
         return run_name(holder("", os.getppid()))
 
     def _records(self, args: dict[str, Any]) -> str:
-        return expand(args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records")
+        folder = args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records"
+        return beside(folder, self.variables)
 
     def store(self, args: dict[str, Any]) -> Store:
         """The store that ``args`` describe."""

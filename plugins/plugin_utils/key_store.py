@@ -65,10 +65,11 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
         if name not in ("type", *OPTIONS[kind]):
             raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
-        path = expand(asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"))
+        path = beside(asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"), variables)
         if "\0" in path or not _is_text(path):
             raise RotationError("E_STORE_NEEDS", name="path", found="has a NUL, or what is no character")
-        return VaultFile(path, AnsibleVault(loader, asked["password_file"], asked["vault_id"]))
+        password_file = beside(asked["password_file"], variables) if asked["password_file"] else None
+        return VaultFile(path, AnsibleVault(loader, password_file, asked["vault_id"]))
     try:
         server = _server(kind)
     except ImportError as exc:
@@ -190,10 +191,21 @@ def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
 
     The folder's name begins with a dot: Ansible reads every other file in an inventory's folder as inventory.
     """
-    beside = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it, with -i localhost,
-    base = os.path.join(beside, ".key_rotation") if os.path.isabs(beside) else expand(STATE_HOME)
+    inventory = _inventory(variables)
+    base = os.path.join(inventory, ".key_rotation") if inventory else expand(STATE_HOME)
     project = str(_rendered(variables.get("key_rotation_project_dir"), variables, loader) or "default")
     return os.path.join(base, project.strip("/").replace("-", "--").replace("/", "-"))
+
+
+def _inventory(variables: Mapping[str, Any]) -> str:
+    """The folder of the inventory; empty where there is none, as with ``-i localhost,``."""
+    found = str(variables.get("inventory_dir"))  # None, or in ansible-core 2.19 the text of it
+    return found if os.path.isabs(found) else ""
+
+
+def beside(path: str, variables: Mapping[str, Any]) -> str:
+    """An absolute path on the control node. A relative one is beside the inventory, from wherever a playbook is run."""
+    return os.path.abspath(os.path.join(_inventory(variables), os.path.expanduser(str(path))))
 
 
 def expand(path: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -230,3 +232,18 @@ def test_a_file_is_created_private_and_only_where_nothing_is(folder):
             atomic_file.create(str(folder / taken), b"other")
     assert path.read_bytes() == b"new"
     assert sorted(os.listdir(folder)) == ["file", "link"]
+
+
+def test_a_folder_that_another_process_keeps_locked_is_no_wait_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic_file, "LOCK_SECONDS", 0.2)
+    hold = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), fcntl.LOCK_EX); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "1\n"
+        with pytest.raises(BlockingIOError) as refused, atomic_file.folder_lock(str(tmp_path)):
+            pass
+        assert refused.value.strerror == f"process {other.pid} keeps {tmp_path} locked"
+        other.communicate("\n")
+    with atomic_file.folder_lock(str(tmp_path)):
+        pass

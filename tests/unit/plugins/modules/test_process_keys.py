@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import processes
+from ansible_collections.tetech.key_rotation.plugins.module_utils import processes, services
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.modules import process_keys
 
@@ -102,6 +103,29 @@ def test_what_has_no_process_may_be_stopped_for_the_rotation(look, start):
     assert (look(**gone).code, look(**gone).result["processes"]) == (0, [])
     (found,) = look(**gone, pids=[start(SECRET_KEY="CANARY").pid]).result["processes"]
     assert found["stale"] is True, "what does run is looked at all the same"
+
+
+def test_a_unit_that_runs_must_show_itself_even_where_it_may_be_absent(look, monkeypatch):
+    monkeypatch.setattr(services.Unit, "has_process", True)
+    ended = look(units=["web"], absent="accept")
+    assert ended.error == "E_PROCESS_NONE"
+    assert "unit web" in ended.result["msg"]
+    monkeypatch.setattr(services.Unit, "has_process", False)
+    assert look(units=["web"], absent="accept").result["processes"] == []
+
+
+def test_a_unit_is_known_by_its_alias(look, start, monkeypatch):
+    child = start(**KEYS.values)
+    real = processes.snapshot
+
+    def placed() -> dict:
+        group = {"control_group": "/system.slice/gunicorn.service"}
+        return {pid: dataclasses.replace(each, **(group if pid == child.pid else {})) for pid, each in real().items()}
+
+    monkeypatch.setattr(processes, "snapshot", placed)
+    monkeypatch.setattr(services.Unit, "id", "gunicorn.service")
+    (found,) = look(units=["web"]).result["processes"]
+    assert found["pid"] == child.pid
 
 
 def test_processes_that_end_while_they_are_looked_at_show_nothing(look, start, monkeypatch):

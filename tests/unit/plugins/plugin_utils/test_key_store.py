@@ -66,9 +66,10 @@ def test_a_path_that_is_none_is_told(loader, path):
     assert "path has a NUL, or what is no character" in str(refused)
 
 
-def test_a_relative_path_is_one_of_the_working_directory(loader, tmp_path, monkeypatch):
+def test_a_relative_path_is_beside_the_inventory_from_wherever_it_is_run(loader, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert key_store.open_store({"path": "k.yml"}, {}, loader).path == str(tmp_path / "k.yml")
+    assert key_store.open_store({"path": "k.yml"}, {"inventory_dir": "/etc/i"}, loader).path == "/etc/i/k.yml"
+    assert key_store.open_store({"path": "k.yml"}, {}, loader).path == str(tmp_path / "k.yml"), "there is none"
 
 
 @pytest.mark.parametrize(
