@@ -93,6 +93,48 @@ def test_every_kind_of_key(
     census.refuse_difference([tally.as_result() for tally in before], [tally.as_result() for tally in after])
 
 
+@pytest.fixture
+def odd_settings(database: Database) -> Iterator[None]:
+    """Settings that somebody made for other sessions, in each that begins."""
+    settings = {
+        "extra_float_digits": "0",
+        "array_nulls": "off",
+        "datestyle": "SQL, DMY",
+        "intervalstyle": "sql_standard",
+        "default_transaction_isolation": "serializable",
+        "default_transaction_read_only": "on",
+        "default_transaction_deferrable": "on",
+    }
+    for name, value in settings.items():
+        database.execute(f"ALTER DATABASE engine SET {name} = '{value}'")
+    yield
+    database.execute("ALTER DATABASE engine RESET ALL")
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("id float8 PRIMARY KEY", "%s / 7.0::float8"),
+        ("id int[] PRIMARY KEY", "ARRAY[%s, 7]"),
+        ("id timestamptz PRIMARY KEY", "timestamptz '2026-01-02 03:04:05.000006Z' + %s * interval '1 hour'"),
+        ("id interval PRIMARY KEY", "interval '1 month -2 days 3 hours' * (%s + 1)"),
+    ],
+)
+@pytest.mark.usefixtures("odd_settings")
+def test_no_setting_of_a_database_changes_what_its_rows_are_called_or_keeps_them_from_being_written(
+    database: Database, keyring: Keyring, key: str, values: str
+) -> None:
+    fill(database, keyring, key, values)
+    before = census.take(database, targets(database), keyring, digest_key=b"k")
+    with contextlib.closing(database.another()) as ours:
+        assert run(ours, keyring).values == {"secrets.a": 50}
+        after = census.take(ours, targets(ours), keyring, digest_key=b"k")
+        assert after[0].classes == {"pending": 50}
+        assert after[0].as_result()["digest"] == before[0].as_result()["digest"], "rows have the same names"
+        assert ours.rows("SHOW default_transaction_isolation") == [("read committed",)]
+        assert ours.rows("SHOW default_transaction_deferrable") == [("off",)]
+
+
 @pytest.mark.parametrize(("number", "part", "rows"), [(0, 2 / 3, 40), (1, 1 / 3, 20)])
 def test_a_host_says_beforehand_what_its_share_of_a_table_is(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, number: int, part: float, rows: int

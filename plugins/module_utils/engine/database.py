@@ -51,6 +51,17 @@ CLIENT_KEEPALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
+# Under what a database or a role may have set instead, keys and values do not come back from their text as they were,
+# or nothing can be written.
+EXACT = {
+    "extra_float_digits": "1",
+    "array_nulls": "on",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+}
 # Sessions in a database that can be told to end. The server sends autovacuum away by itself where it has to, and only a
 # superuser may.
 ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
@@ -202,7 +213,7 @@ class Database:
         # What a role may have set for its other sessions does not fit long read-only passes.
         known = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY(%s::text[])"
         self.rows(known, (array(UNLIMITED),))
-        for name, value in KEEPALIVE.items():
+        for name, value in {**KEEPALIVE, **EXACT}.items():
             self.execute("SELECT set_config(%s, %s, false)", (name, value))
         self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
 
