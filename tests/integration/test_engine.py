@@ -19,6 +19,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
     census,
     contents,
     discovery,
+    journal,
+    lease,
     reencryption,
     schemes,
 )
@@ -37,6 +39,8 @@ NEW = KeySet({"SECRET_KEY": "new-secret", "ENCRYPTION_SALT": "new-salt"})
 SCHEMES = schemes.parse("auto")
 SCHEME = "encryption_manager"
 TABLE = catalog.Table("public", "secrets", True)
+ECB = {"format": "aes_ecb", "key": {"derive": "sha256", "secret": "SECRET_KEY"}, "base64": True}
+UNAUTHENTICATED = Keyring(schemes.parse({"ecb": ECB}), {"current": OLD}, lambda name: None, base="current")
 
 
 @pytest.fixture(scope="module")
@@ -514,6 +518,31 @@ def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     first.close()
     second.lock("another run")
     second.close()
+
+
+UNWRITABLE = {
+    "no right": ("SET ROLE plain", "E_LEASE", "E_JOURNAL"),
+    "no schema": ("SET search_path = ''", "E_LEASE", "E_JOURNAL"),
+    "nothing can be written": ("SET default_transaction_read_only = on", "E_DB: .* 25006", "E_DB: .* 25006"),
+}
+
+
+@pytest.mark.parametrize(("sql", "of_lease", "of_journal"), UNWRITABLE.values(), ids=UNWRITABLE)
+def test_only_who_may_not_make_a_table_is_told_to_be_given_the_right(
+    database: Database, sql: str, of_lease: str, of_journal: str
+) -> None:
+    database.execute("CREATE ROLE plain; REVOKE CREATE ON SCHEMA public FROM public")
+    targets = [discovery.Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
+    try:
+        with contextlib.closing(database.another()) as ours:
+            kept = journal.Journal(ours, UNAUTHENTICATED, targets)
+            ours.execute(sql)
+            with pytest.raises(RotationError, match=of_lease):
+                lease.take(ours, {"rotation_id": "spring"})
+            with pytest.raises(RotationError, match=of_journal):
+                kept.prepare()
+    finally:
+        database.execute("DROP ROLE plain")
 
 
 @pytest.mark.parametrize(("value", "code"), [("plain words", "E_PLAINTEXT"), ("gAAAAABnothing", "E_UNREADABLE")])

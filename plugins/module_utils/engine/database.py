@@ -80,6 +80,8 @@ LIBPQ_OPTIONS = (
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
 # lock_not_available, deadlock_detected, query_canceled (facts/re-encryption.md 3.4)
 QUERY_CANCELED = "57014"
+# insufficient_privilege, invalid_schema_name: what a role meets that may make no table, or has no schema to make it in.
+FORBIDDEN = {"42501", "3F000"}
 YIELDED = {"55P03", "40P01", QUERY_CANCELED}
 
 

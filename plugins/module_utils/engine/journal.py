@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import RotationError
 from .catalog import JOURNAL as TABLE
 from .catalog import row_name
-from .database import Database
+from .database import FORBIDDEN, Database
 from .keyring import Keyring
 
 Page = Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]
@@ -51,7 +51,9 @@ class Journal:
             self._database.execute(
                 f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns}, PRIMARY KEY (target, row_key))", table=TABLE
             )
-        except RotationError:
+        except RotationError as exc:
+            if exc.where.get("sqlstate") not in FORBIDDEN:
+                raise
             raise RotationError("E_JOURNAL", table=TABLE, column=self._names[0]) from None
 
     def of(self, members: Sequence[Any], page: Page) -> Mapping[tuple[str, str], str]:

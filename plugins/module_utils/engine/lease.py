@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import RotationError
 from ..lease import TABLE, leased, run_name
-from .database import LOCK_SECONDS, Database, Yielded
+from .database import FORBIDDEN, LOCK_SECONDS, Database, Yielded
 
 Holder = Mapping[str, Any]
 
@@ -24,8 +24,8 @@ Holder = Mapping[str, Any]
 def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
     """Become the run that works on this database; who holds it instead, if somebody does.
 
-    ``over`` is a run whose lease may be taken over: the caller knows that it is dead. Raises E_LEASE, or E_LOCKED
-    where a session of another run is at work.
+    ``over`` is a run whose lease may be taken over: the caller knows that it is dead. Raises E_LEASE where this role
+    may not make the table, E_LOCKED where a session of another run is at work, E_DB or E_DB_LOST.
     """
     asked = time.monotonic()
     while True:
@@ -94,7 +94,9 @@ def _write(database: Database, mine: Holder) -> None:
     if not _exists(database):
         try:
             database.execute(f"CREATE TABLE {TABLE} (holder text NOT NULL)", table=TABLE)
-        except RotationError:
+        except RotationError as exc:
+            if exc.where.get("sqlstate") not in FORBIDDEN:
+                raise
             raise RotationError("E_LEASE", alias=database.alias, table=TABLE) from None
     with database.transaction("ISOLATION LEVEL READ COMMITTED"):
         database.execute(f"DELETE FROM {TABLE}", table=TABLE)
