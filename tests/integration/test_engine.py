@@ -164,6 +164,19 @@ def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database,
     database.execute(f"DROP TABLE {name.replace('%', '%%')}")
 
 
+def test_a_type_with_a_per_cent_sign_in_its_name_names_rows_like_any_other(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census.pages, "__defaults__", (7, census.WHOLE, ()))  # several pages
+    database.execute('CREATE DOMAIN "my%type" AS int')
+    try:
+        fill(database, keyring, 'id "my%%type" PRIMARY KEY', "%s")
+        assert run(database, keyring).values == {"secrets.a": 50}
+        assert classes(database, keyring) == {"pending": 50}
+    finally:
+        database.execute('DROP DOMAIN "my%type" CASCADE')
+
+
 def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text)")
     with pytest.raises(RotationError, match="E_TABLE_KEY"):

@@ -73,7 +73,7 @@ class Column:
 
 @dataclass(frozen=True)
 class RowKey:
-    """The columns that name a row of a table, and their SQL types."""
+    """The columns that name a row of a table, and their types as SQL has them in a statement with parameters."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -233,4 +233,4 @@ def row_key(database: Database, table: Table) -> RowKey:
     if not found:
         raise RotationError("E_TABLE_KEY", table=table.label)
     names, types = found[0]
-    return RowKey(tuple(names), tuple(types))
+    return RowKey(tuple(names), tuple(sql_type.replace("%", "%%") for sql_type in types))
