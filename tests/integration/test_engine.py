@@ -183,6 +183,19 @@ def test_a_table_without_a_key_is_refused(database: Database, keyring: Keyring) 
         catalog.row_key(database, TABLE)
 
 
+def test_a_key_that_some_rows_may_lack_is_none(database: Database, keyring: Keyring) -> None:
+    if database.server_major() < 18:
+        pytest.skip("before PostgreSQL 18 NOT NULL is always valid")
+    database.execute("CREATE TABLE secrets (id int UNIQUE, a text, b text); INSERT INTO secrets DEFAULT VALUES")
+    database.execute("ALTER TABLE secrets ADD CONSTRAINT later NOT NULL id NOT VALID")
+    with pytest.raises(RotationError, match="E_TABLE_KEY"):
+        catalog.row_key(database, TABLE)
+    database.execute("ALTER TABLE secrets ADD another int NOT NULL UNIQUE DEFAULT 1")
+    assert catalog.row_key(database, TABLE).columns == ("another",)
+    database.execute("UPDATE secrets SET id = 1; ALTER TABLE secrets VALIDATE CONSTRAINT later")
+    assert catalog.row_key(database, TABLE).columns == ("id",)
+
+
 def test_a_value_written_between_read_and_write_is_not_lost(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

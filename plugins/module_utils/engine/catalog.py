@@ -226,7 +226,9 @@ def row_key(database: Database, table: Table) -> RowKey:
         " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indisvalid"
         " AND i.indpred IS NULL AND i.indexprs IS NULL"
         " AND k.place <= i.indnkeyatts"
-        " GROUP BY i.indexrelid, i.indisprimary HAVING bool_and(a.attnotnull)"
+        # Since PostgreSQL 18 NOT NULL may be NOT VALID, and there are rows without a name then.
+        " GROUP BY i.indexrelid, i.indisprimary HAVING bool_and(a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint"
+        "  WHERE conrelid = a.attrelid AND contype = 'n' AND conkey = ARRAY[a.attnum] AND NOT convalidated))"
         " ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1",
         (table.regclass,),
     )
