@@ -194,6 +194,48 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
     assert words in notice["notice"]
 
 
+UNVALIDATED = {
+    "a row violates it": ('ALTER TABLE secrets ADD CONSTRAINT "odd % one" CHECK (id % 2 = 1) NOT VALID', True),
+    "it is of the whole row": ("ALTER TABLE {leaf} ADD CHECK ({leaf} IS NULL) NOT VALID", True),
+    "no row violates it": ("ALTER TABLE secrets ADD CHECK (id < 5) NOT VALID", False),
+    "it is unknown whether a row does": ("ALTER TABLE secrets ADD CHECK (NULL::bool) NOT VALID", False),
+    "only rows without a token violate it": ("ALTER TABLE secrets ADD CHECK (a IS NOT NULL) NOT VALID", False),
+}
+SINCE_18 = {
+    "a column has no value": ("ALTER TABLE secrets ADD z int, ADD CONSTRAINT z NOT NULL z NOT VALID", True),
+    "it is not enforced": ("ALTER TABLE secrets ADD CHECK (id = 1) NOT ENFORCED", False),
+}
+PARTITIONED = """
+    DROP TABLE secrets;
+    CREATE TABLE secrets (id int PRIMARY KEY, a text) PARTITION BY RANGE (id);
+    CREATE TABLE secrets_1 PARTITION OF secrets FOR VALUES FROM (0) TO (10);
+    INSERT INTO secrets SELECT * FROM kept;
+"""
+
+
+@pytest.mark.parametrize(("table", "leaf"), [("", "secrets"), (PARTITIONED, "secrets_1")], ids=["one", "partitions"])
+@pytest.mark.parametrize(("sql", "stops"), {**UNVALIDATED, **SINCE_18}.values(), ids={**UNVALIDATED, **SINCE_18})
+def test_a_row_that_violates_a_constraint_stops_the_rotation_before_its_first_write(
+    database: Database, keyring: Keyring, table: str, leaf: str, sql: str, stops: bool
+) -> None:
+    if (sql, stops) in SINCE_18.values() and database.server_major() < 18:
+        pytest.skip("this is of PostgreSQL 18")
+    one(database, "text", token(keyring), None)
+    database.execute(f"CREATE TABLE kept AS SELECT * FROM secrets; {table} DROP TABLE kept")
+    database.execute(sql.format(leaf=leaf).replace("%", "%%"))
+    found = survey(database, keyring)
+    assert bool(found.tied) is stops
+    notices = {notice["notice"] for notice in plan.notices(database, found.found, keyring)}
+    assert ("constraint that is NOT VALID" in notices) is ("NOT VALID" in sql)
+    if stops:
+        with pytest.raises(RotationError, match=r"E_COLUMN_TIED: secrets.a .*NOT VALID: .*VALIDATE CONSTRAINT"):
+            discovery.refuse_unproved([found], keyring, "the test")
+        with pytest.raises(RotationError, match=r"SQLSTATE 23"):
+            rewrite(database, found.found, keyring, "pending")
+    else:
+        assert rewrite(database, found.found, keyring, "pending").values == {"secrets.a": 1}
+
+
 KEPT = {"nothing comes of it": "RETURN NULL", "the old value again": "NEW.a := OLD.a; RETURN NEW"}
 
 

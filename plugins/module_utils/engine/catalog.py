@@ -193,13 +193,41 @@ _OBSTACLES = (
 )
 
 
+# Constraints of a table or a partition of it that hold for what is written, and maybe not for what is there.
+UNVALIDATED = (
+    "FROM pg_constraint c WHERE to_regclass(%s) IN (conrelid, pg_partition_root(conrelid)) AND %s IS NOT NULL"
+    " AND contype IN ('c', 'n') AND NOT convalidated"
+    " AND to_jsonb(c) -> 'conenforced' IS DISTINCT FROM 'false'"  # PostgreSQL 18: NOT ENFORCED is not valid either
+)
+
+
 def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:
     """What keeps this column from being rewritten, each with what to do about it."""
-    return [
+    found = [
         (found, todo)
         for found, todo, sql in _OBSTACLES
         if database.rows(sql, (table.regclass, column), table=table.label)
     ]
+    for name in _violated(database, table, column):
+        what = f"is in a table with rows that violate the constraint {name}, which is NOT VALID: no UPDATE of them goes"
+        todo = f"Mend those rows, then ALTER TABLE ... VALIDATE CONSTRAINT {name}. Or drop it for the rotation."
+        found.append((what, todo))
+    return found
+
+
+def _violated(database: Database, table: Table, column: str) -> list[str]:
+    """Names of the constraints that a row with a value in this column does not meet."""
+    expression = (
+        "coalesce(pg_get_expr(conbin, conrelid), (SELECT format('%%I IS NOT NULL', attname) FROM pg_attribute"
+        " WHERE attrelid = conrelid AND attnum = conkey[1]))"
+    )
+    looks = database.rows(
+        "SELECT conname::text, format('SELECT 1 FROM ONLY %%s WHERE %%I IS NOT NULL AND NOT (%%s) LIMIT 1',"
+        f" conrelid::regclass, %s::text, {expression}) {UNVALIDATED} AND has_table_privilege(conrelid, 'SELECT')",
+        (column, table.regclass, column),
+        table=table.label,
+    )
+    return sorted({name for name, sql in looks if database.rows(sql.replace("%", "%%"), table=table.label)})
 
 
 # Bits of pg_trigger.tgtype.

@@ -155,6 +155,11 @@ _NOTICES = (
         " AND tgenabled <> 'D' AND (tgtype & 16) <> 0",
     ),
     (
+        "constraint that is NOT VALID",
+        "An UPDATE of a row that violates it fails: ALTER TABLE ... VALIDATE CONSTRAINT before the rotation.",
+        f"SELECT 1 {catalog.UNVALIDATED}",
+    ),
+    (
         "generated column",
         "A column computed from the token changes with it.",
         "SELECT 1 FROM pg_depend d JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid"
