@@ -194,6 +194,69 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
     assert words in notice["notice"]
 
 
+KEYED = "DROP TABLE secrets; CREATE TABLE secrets (id int NOT NULL UNIQUE, a text)"
+LEAVES = """
+    DROP TABLE secrets; CREATE TABLE secrets (id int PRIMARY KEY, a text) PARTITION BY RANGE (id);
+    CREATE TABLE secrets_1 PARTITION OF secrets FOR VALUES FROM (0) TO (10)
+"""
+PUBLISH = "CREATE PUBLICATION told FOR ALL TABLES"
+PUBLISHED = {
+    "primary key": ("", "CREATE PUBLICATION told FOR TABLE secrets", False),
+    "no primary key": (KEYED, "CREATE PUBLICATION told FOR TABLE secrets", True),
+    "all tables": (KEYED, PUBLISH, True),
+    "inserts": (KEYED, "CREATE PUBLICATION told FOR ALL TABLES WITH (publish = 'insert')", False),
+    "another table": (KEYED, "CREATE TABLE beside (); CREATE PUBLICATION told FOR TABLE beside", False),
+    "the whole row": (f"{KEYED}; ALTER TABLE secrets REPLICA IDENTITY FULL", PUBLISH, False),
+    "none": ("ALTER TABLE secrets REPLICA IDENTITY NOTHING", PUBLISH, True),
+    "an index": (
+        f"{KEYED}; ALTER TABLE secrets REPLICA IDENTITY USING INDEX secrets_id_key",
+        PUBLISH,
+        False,
+    ),
+    "a key that is deferred": (
+        "ALTER TABLE secrets DROP CONSTRAINT secrets_pkey, ADD PRIMARY KEY (id) DEFERRABLE",
+        PUBLISH,
+        True,
+    ),
+    "partitions": (LEAVES, "CREATE PUBLICATION told FOR TABLE secrets", False),
+    "a partition": (
+        f"{LEAVES}; ALTER TABLE secrets_1 REPLICA IDENTITY NOTHING",
+        "CREATE PUBLICATION told FOR TABLE secrets",
+        True,
+    ),
+    "a partition as the whole": (
+        f"{LEAVES}; ALTER TABLE secrets_1 REPLICA IDENTITY NOTHING",
+        "CREATE PUBLICATION told FOR TABLE secrets WITH (publish_via_partition_root)",
+        True,
+    ),
+    "the whole of partitions": (
+        f"{LEAVES}; ALTER TABLE secrets REPLICA IDENTITY NOTHING",
+        "CREATE PUBLICATION told FOR TABLE secrets WITH (publish_via_partition_root)",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "sql", "stops"), PUBLISHED.values(), ids=PUBLISHED)
+def test_a_table_whose_updates_the_server_cannot_publish_stops_the_rotation_before_its_first_write(
+    database: Database, keyring: Keyring, table: str, sql: str, stops: bool
+) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text); {table}; {sql}")
+    database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
+    try:
+        found = survey(database, keyring)
+        assert bool(found.tied) is stops
+        if stops:
+            with pytest.raises(RotationError, match=r"E_COLUMN_TIED: secrets.a .*published.*REPLICA IDENTITY FULL"):
+                discovery.refuse_unproved([found], keyring, "the test")
+            with pytest.raises(RotationError, match=r"SQLSTATE 55000"):
+                rewrite(database, found.found, keyring, "pending")
+        else:
+            assert rewrite(database, found.found, keyring, "pending").values == {"secrets.a": 1}
+    finally:
+        database.execute("DROP PUBLICATION told; DROP TABLE IF EXISTS beside")
+
+
 UNVALIDATED = {
     "a row violates it": ('ALTER TABLE secrets ADD CONSTRAINT "odd % one" CHECK (id % 2 = 1) NOT VALID', True),
     "it is of the whole row": ("ALTER TABLE {leaf} ADD CHECK ({leaf} IS NULL) NOT VALID", True),

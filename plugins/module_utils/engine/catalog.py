@@ -190,6 +190,18 @@ _OBSTACLES = (
         "SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass(%s) AND %s IS NOT NULL AND ev_type = '2'"
         " AND ev_enabled <> 'D'",
     ),
+    (
+        "is in a table without a replica identity whose updates are published, and the server refuses each",
+        "Give the table a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL.",
+        "SELECT 1 FROM pg_class c WHERE to_regclass(%s) IN (c.oid, pg_partition_root(c.oid)) AND %s IS NOT NULL"
+        " AND c.relkind = 'r' AND c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE"
+        "  i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND (c.relreplident = 'd' AND i.indisprimary"
+        "  OR c.relreplident = 'i' AND i.indisreplident))"
+        " AND EXISTS (SELECT FROM pg_publication JOIN pg_publication_tables t USING (pubname)"
+        "  JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class p ON (p.relnamespace, p.relname) ="
+        "  (n.oid, t.tablename) WHERE pubupdate AND (p.oid = c.oid OR p.oid IN"
+        "  (SELECT relid FROM pg_partition_ancestors(c.oid))))",
+    ),
 )
 
 
