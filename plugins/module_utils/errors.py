@@ -387,8 +387,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Run against the application host whose DATABASES has the primary.",
     ),
     "E_DB": (
-        "PostgreSQL stopped the work on {table} of DATABASES[{alias}]: SQLSTATE {sqlstate}",
-        "See the server's log, then run the same command again.",
+        "PostgreSQL stopped the work on {table} of DATABASES[{alias}]: SQLSTATE {sqlstate}{by}",
+        "{advice}",
     ),
     "E_DB_LOST": (
         "the connection to PostgreSQL was lost at {table}",

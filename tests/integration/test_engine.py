@@ -546,6 +546,45 @@ def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     second.close()
 
 
+RAISES = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'CANARY %%', OLD.a USING DETAIL = 'CANARY', ERRCODE = '{}'; END $$;
+    CREATE TRIGGER refuse BEFORE UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+REFUSED = {
+    "a constraint": (
+        "ALTER TABLE secrets ADD CONSTRAINT later CHECK (id > 100) NOT VALID",
+        r"23514 \(constraint later, table secrets\)",
+        engine_database.SEE_ROW,
+    ),
+    "a deferred constraint": (
+        "ALTER TABLE secrets ADD c int UNIQUE DEFERRABLE INITIALLY DEFERRED; CREATE FUNCTION refuse() RETURNS trigger"
+        " LANGUAGE plpgsql AS 'BEGIN NEW.c := 1; RETURN NEW; END';"
+        " CREATE TRIGGER same BEFORE UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION refuse()",
+        r"23505 \(constraint secrets_c_key, table secrets\)",
+        engine_database.SEE_ROW,
+    ),
+    "a trigger": (RAISES.format("P0001"), r"P0001\.", engine_database.SEE_ROW),
+    "a trigger for a state": (RAISES.format("55000"), r"55000\.", engine_database.SEE_ROW),
+    "anything else": (RAISES.format("53100"), r"53100\.", engine_database.SEE_LOG),
+}
+
+
+@pytest.mark.parametrize(("sql", "words", "advice"), REFUSED.values(), ids=REFUSED)
+def test_what_refuses_a_row_is_named_and_nothing_of_the_row_is(
+    database: Database, keyring: Keyring, sql: str, words: str, advice: str
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
+    database.execute(sql)
+    try:
+        with pytest.raises(RotationError, match=f"E_DB: .*: SQLSTATE {words}") as told:
+            run(database, keyring)
+    finally:
+        database.execute("DROP TABLE secrets; DROP FUNCTION IF EXISTS refuse")
+    assert told.value.todo == advice
+    assert "CANARY" not in str(told.value)
+
+
 UNWRITABLE = {
     "no right": ("SET ROLE plain", "E_LEASE", "E_JOURNAL"),
     "no schema": ("SET search_path = ''", "E_LEASE", "E_JOURNAL"),

@@ -83,8 +83,14 @@ QUERY_CANCELED = "57014"
 # insufficient_privilege, invalid_schema_name: what a role meets that may make no table, or has no schema to make it in.
 FORBIDDEN = {"42501", "3F000"}
 YIELDED = {"55P03", "40P01", QUERY_CANCELED}
-
-
+# How SQLSTATEs begin of what the same row meets again: a constraint (class 23), a trigger's RAISE EXCEPTION, and
+# object_not_in_prerequisite_state.
+LASTING = ("23", "P0001", "55000")
+SEE_LOG = "See the server's log, then run the same command again."
+SEE_ROW = (
+    "The same row would stop it again: see the server's log for the row, and for the constraint or the trigger that "
+    "refuses it, and mend one of them. Then run the same command again."
+)
 NOWHERE: Mapping[str, Any] = {}
 
 
@@ -146,6 +152,13 @@ def _element(text: str) -> str:
 def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
     """Without parameters the drivers leave ``%%`` as it is."""
     return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
+
+
+def _named(error: Any) -> str:
+    """The names that the server gives with an error; its text and details may hold a value."""
+    names = {"constraint": error.diag.constraint_name, "table": error.diag.table_name}
+    found = [f"{what} {name}" for what, name in names.items() if name]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _unpooled(wrapper: Any) -> Any:
@@ -267,7 +280,10 @@ class Database:
                 raise Yielded(slow=sqlstate == QUERY_CANCELED) from None
             if self._raw.closed or sqlstate is None or sqlstate in CONNECTION_LOST:
                 raise RotationError("E_DB_LOST", table=table) from None
-            raise RotationError("E_DB", table=table, sqlstate=sqlstate, alias=self.alias) from None
+            advice = SEE_ROW if sqlstate.startswith(LASTING) else SEE_LOG
+            raise RotationError(
+                "E_DB", table=table, alias=self.alias, sqlstate=sqlstate, by=_named(exc), advice=advice
+            ) from None
 
     @contextlib.contextmanager
     def transaction(self, mode: str) -> Iterator[None]:
