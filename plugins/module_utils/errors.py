@@ -371,8 +371,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     # the database
     "E_DB_CONNECT": (
-        "PostgreSQL for DATABASES[{alias}] does not answer at {where}: {error}",
-        "Start it, or mend the application's DATABASES, then run the same command again.",
+        "PostgreSQL for DATABASES[{alias}] gives no connection at {where}: {error}",
+        "Start it, or mend the application's DATABASES. Where its log says that there are too many connections, lower "
+        "key_rotation_workers, or raise its max_connections or the CONNECTION LIMIT of the role or the database. Then "
+        "run the same command again.",
     ),
     "E_DB_VENDOR": (
         "DATABASES[{alias}] is {vendor}",

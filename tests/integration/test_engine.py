@@ -546,6 +546,19 @@ def test_the_second_rotator_is_told_who_is_the_first(django: Any) -> None:
     second.close()
 
 
+def test_who_gets_no_more_connections_is_told_how_to_do_with_fewer(database: Database) -> None:
+    database.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 1")
+    try:
+        with (
+            contextlib.closing(Database("default", "first", {"user": "few"})) as first,
+            pytest.raises(RotationError, match=r"E_DB_CONNECT: .*too many connections, lower key_rotation_workers"),
+        ):
+            first.another()
+        until(lambda: not database.rows("SELECT 1 FROM pg_stat_activity WHERE usename = 'few'"))
+    finally:
+        database.execute("DROP ROLE few")
+
+
 RAISES = """
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'CANARY %%', OLD.a USING DETAIL = 'CANARY', ERRCODE = '{}'; END $$;

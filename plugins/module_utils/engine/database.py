@@ -220,7 +220,7 @@ class Database:
         params = {**CLIENT_KEEPALIVE, **_of_django(self._django, direct), **given}
         try:
             self._raw = self._django.get_new_connection(params)
-        except self._errors as exc:
+        except self._errors as exc:  # of a failed connection libpq has no SQLSTATE, only words in the server's language
             raise RotationError("E_DB_CONNECT", alias=alias, where=where, error=type(exc).__name__) from None
         self._raw.autocommit = True
         self._refuse_pooler(where)
