@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import os
-import pwd
 import re
 import shutil
 import sys
@@ -21,7 +20,7 @@ import tarfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import IO, Any
 
-from . import age, atomic_file, database_facts, postgresql
+from . import age, atomic_file, database_facts, postgresql, users
 from .engine import contents
 from .engine.database import Database
 from .errors import RotationError
@@ -227,7 +226,7 @@ class Backup:
 
     def unusable(self, reason: str) -> RotationError:
         """E_BACKUP_DIR, to be raised."""
-        return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=pwd.getpwuid(os.geteuid()).pw_name)
+        return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=users.own_name())
 
 
 def _files(described: Mapping[str, Any] | None) -> set[str]:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import pwd
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from . import atomic_file, dialects
+from . import atomic_file, dialects, users
 from .dialects import DIALECTS, Dialect
 from .errors import RotationError
 
@@ -59,13 +58,13 @@ def read_text(path: str) -> str:
     except OSError as exc:
         if os.path.islink(path):
             raise RotationError("E_ENV_UNSAFE", path=path, found="a symbolic link") from None
-        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=_user()) from None
+        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=users.own_name()) from None
     try:
         _refuse_unsafe(path, os.fstat(descriptor))
         with os.fdopen(os.dup(descriptor), "rb") as handle:
             raw = handle.read()
     except OSError as exc:
-        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=_user()) from None
+        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=users.own_name()) from None
     finally:
         os.close(descriptor)
     return _decoded(raw, path)
@@ -275,7 +274,7 @@ def _told(path: str, act: Callable[..., object], *args: str) -> None:
 def _refused(path: str, exc: OSError) -> RotationError:
     if exc.errno == errno.EBUSY:
         return RotationError("E_ENV_BINDMOUNT", path=path)
-    return RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=_user())
+    return RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=users.own_name())
 
 
 def discard_leftover(path: str) -> None:
@@ -289,9 +288,13 @@ def refuse_unwritable(path: str) -> None:
     folder = os.path.dirname(path)
     for place, right in ((path, os.W_OK), (folder, os.W_OK | os.X_OK)):
         if not os.access(place, right):
-            raise RotationError("E_ENV_WRITE", path=path, reason=f"no write permission on {place}", user=_user())
+            raise RotationError(
+                "E_ENV_WRITE", path=path, reason=f"no write permission on {place}", user=users.own_name()
+            )
     if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
-        raise RotationError("E_ENV_WRITE", path=path, reason="only its owner and root keep it his", user=_user())
+        raise RotationError(
+            "E_ENV_WRITE", path=path, reason="only its owner and root keep it his", user=users.own_name()
+        )
 
 
 def _refuse_mount(path: str) -> None:
@@ -302,7 +305,3 @@ def _refuse_mount(path: str) -> None:
             # proc_pid_mountinfo(5): the fifth field, with blanks and backslashes in octal
             if re.sub(rb"\\(\d{3})", lambda match: bytes([int(match[1], 8)]), mount.split()[4]) == os.fsencode(place):
                 raise RotationError("E_ENV_BINDMOUNT", path=path)
-
-
-def _user() -> str:
-    return pwd.getpwuid(os.geteuid()).pw_name

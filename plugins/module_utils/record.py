@@ -12,12 +12,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import socket
 import time
 from typing import Any
 
-from . import atomic_file, chain, sshsig
+from . import atomic_file, chain, sshsig, users
 from .errors import RotationError
 from .rotation_id import checked
 from .stores.history import now
@@ -129,7 +128,7 @@ def _origin() -> dict[str, Any]:
     about = {
         "time": now(),
         "monotonic_ns": time.monotonic_ns(),
-        "actor": _user(),
+        "actor": users.name_of(os.getuid()),  # which no variable of the environment changes
         "actor_uid": os.getuid(),
         "login_uid": _login_uid(),
         "sudo_user": os.environ.get("SUDO_USER"),
@@ -137,14 +136,6 @@ def _origin() -> dict[str, Any]:
         "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,
     }
     return {name: value for name, value in about.items() if value is not None}
-
-
-def _user() -> str:
-    """Whose process this is, which no variable of the environment changes."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def _login_uid() -> int | None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import datetime
 import os
-import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from . import processes, services
+from . import processes, services, users
 from .engine.keysets import KeySet
 from .errors import RotationError
 from .processes import Process
@@ -126,15 +125,8 @@ def _key_id(values: tuple[tuple[str, str], ...]) -> str:
 
 
 def _kept_from_us(process: Process) -> RotationError:
-    owner, me = (_user(uid) for uid in (processes.owner(process), os.geteuid()))
+    owner, me = users.name_of(processes.owner(process)), users.own_name()
     return RotationError("E_PROCESS_READ", pid=process.pid, name=process.name, owner=owner, user=me)
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _time(seconds: float) -> str:

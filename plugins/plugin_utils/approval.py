@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime
 import getpass
 import os
-import pwd
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from ..module_utils import users
 from ..module_utils.engine import plan
 from ..module_utils.errors import RotationError
 
@@ -164,7 +164,7 @@ def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> No
 
 def _accounts() -> set[str]:
     """The accounts of who runs this, before and after they became another user."""
-    names = {getpass.getuser(), os.environ.get("SUDO_USER"), pwd.getpwuid(os.getuid()).pw_name}
+    names = {getpass.getuser(), os.environ.get("SUDO_USER"), users.name_of(os.getuid())}
     return {name for name in names if name}
 
 

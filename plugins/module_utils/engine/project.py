@@ -8,13 +8,13 @@ import contextlib
 import importlib.metadata
 import io
 import os
-import pwd
 import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .. import users
 from ..errors import RotationError
 from .derivation import members
 
@@ -92,7 +92,7 @@ def check_folder(project_dir: str) -> None:
         raise RotationError("E_PROJECT", path=project_dir, found="has no manage.py")
     owner = os.stat(manage).st_uid
     if owner != os.geteuid():
-        raise RotationError("E_PROJECT_OWNER", path=manage, owner=_user(owner), user=_user(os.geteuid()))
+        raise RotationError("E_PROJECT_OWNER", path=manage, owner=users.name_of(owner), user=users.own_name())
 
 
 def settings_of(project_dir: str) -> str:
@@ -197,10 +197,3 @@ def _place(exc: BaseException, project_dir: str) -> str:
     frames = traceback.extract_tb(exc.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(project_dir)] or list(frames)
     return f"{own[-1].filename}:{own[-1].lineno}"
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

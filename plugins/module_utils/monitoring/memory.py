@@ -11,11 +11,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 from collections.abc import Iterator
 from typing import Any
 
-from .. import atomic_file
+from .. import atomic_file, users
 from ..errors import RotationError
 
 HOME = "~/.local/state/key_rotation/monitoring"
@@ -82,4 +81,4 @@ class Memory:
             raise self._error(exc.strerror) from None
 
     def _error(self, reason: str | None) -> RotationError:
-        return RotationError("E_MONITOR_DIR", path=self.folder, reason=reason, user=pwd.getpwuid(os.geteuid()).pw_name)
+        return RotationError("E_MONITOR_DIR", path=self.folder, reason=reason, user=users.own_name())

@@ -550,6 +550,12 @@ def test_a_file_of_somebody_else_is_refused_before_anything_is_written(public_fo
     assert as_ordinary_user(lambda: str(dotenv.refuse_unwritable(str(path)))) == "None"
 
 
+def test_a_user_whom_the_system_has_no_name_for_is_told_by_number(env_file, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 987654321)
+    with pytest.raises(RotationError, match=r"E_ENV_WRITE.* Give 987654321 the right"):
+        dotenv.refuse_unwritable(env_file())
+
+
 def test_enough_rights_are_not_refused(env_file):
     path = env_file()
     assert dotenv.refuse_unwritable(path) is None
