@@ -23,6 +23,16 @@ MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
 WRITTEN = "Written already, unless a power cut undoes it"
 Change = tuple[str, str, str]  # a path, the text of the file, and the new one
+RIGHT = "Give {user} the right to write the file and its folder."
+ROOM = "Make room on its file system, or have the quota raised, then run the same command again."
+MEND = "Mend that, then run the same command again."
+ADVICE = {
+    errno.EPERM: RIGHT,
+    errno.EACCES: RIGHT,
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EROFS: "Mount its file system writable, then run the same command again.",
+}
 HIDDEN_BY = (
     "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
 )
@@ -274,7 +284,13 @@ def _told(path: str, act: Callable[..., object], *args: str) -> None:
 def _refused(path: str, exc: OSError) -> RotationError:
     if exc.errno == errno.EBUSY:
         return RotationError("E_ENV_BINDMOUNT", path=path)
-    return RotationError("E_ENV_WRITE", path=path, reason=exc.strerror, user=users.own_name())
+    return _unwritable(path, exc.errno, exc.strerror)
+
+
+def _unwritable(path: str, number: int | None, reason: str | None) -> RotationError:
+    """E_ENV_WRITE with what helps against an error of that number."""
+    advice = ADVICE.get(number or 0, MEND).format(user=users.own_name())
+    return RotationError("E_ENV_WRITE", path=path, reason=reason, advice=advice)
 
 
 def discard_leftover(path: str) -> None:
@@ -287,14 +303,12 @@ def refuse_unwritable(path: str) -> None:
     _refuse_mount(path)
     folder = os.path.dirname(path)
     for place, right in ((path, os.W_OK), (folder, os.W_OK | os.X_OK)):
+        if os.statvfs(place).f_flag & os.ST_RDONLY:
+            raise _unwritable(path, errno.EROFS, f"{place} is on a read-only file system")
         if not os.access(place, right):
-            raise RotationError(
-                "E_ENV_WRITE", path=path, reason=f"no write permission on {place}", user=users.own_name()
-            )
+            raise _unwritable(path, errno.EACCES, f"no write permission on {place}")
     if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
-        raise RotationError(
-            "E_ENV_WRITE", path=path, reason="only its owner and root keep it his", user=users.own_name()
-        )
+        raise _unwritable(path, errno.EPERM, "only its owner and root keep it his")
 
 
 def _refuse_mount(path: str) -> None:

@@ -52,7 +52,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_KEY_LINE": ("{path}:{line}: {found}", "Write one key per line, and nothing else, into the key file."),
     "E_ENV_CHANGED": ("{path} was changed by someone else while it was being rewritten", "Run the same command again."),
-    "E_ENV_WRITE": ("{path} cannot be written: {reason}", "Give {user} the right to write the file and its folder."),
+    "E_ENV_WRITE": ("{path} cannot be written: {reason}", "{advice}"),
     "E_ENV_READ": ("{path} cannot be read: {reason}", "Give {user} the right to read it, or set key_rotation_user."),
     "E_ENV_EXPORTED": (
         "{name} is in the environment of the process, and wins over {path}",

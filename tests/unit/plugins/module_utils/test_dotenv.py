@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import random
 import stat
 import subprocess
@@ -515,6 +516,42 @@ def test_a_write_that_fails_leaves_the_file_and_nothing_beside_it(env_file, tmp_
     assert "CANARY" not in str(refused.value)
     assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
     assert Path(path).read_text() == "SECRET_KEY=a\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "Make room"),
+        (errno.EDQUOT, "Make room"),
+        (errno.EROFS, "Mount its file system writable"),
+        (errno.EACCES, f"Give {pwd.getpwuid(os.geteuid()).pw_name} the right"),
+        (errno.EPERM, f"Give {pwd.getpwuid(os.geteuid()).pw_name} the right"),
+        (errno.EIO, "Mend that"),
+    ],
+)
+def test_what_to_do_is_told_by_what_the_system_says(env_file, monkeypatch, number, advice):
+    def fail(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(RotationError) as refused:
+        dotenv.write([(env_file(), "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_ENV_WRITE", os.strerror(number))
+    assert refused.value.todo.startswith(advice)
+
+
+def test_a_file_system_that_is_read_only_is_told_as_one(env_file, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts")
+    path, folder = env_file(), str(tmp_path)
+    if subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no mounts are allowed here")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        with pytest.raises(RotationError, match=r"E_ENV_WRITE.*read-only.*Mount its file system writable"):
+            dotenv.refuse_unwritable(path)
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.parametrize(("folder_mode", "file_mode"), [(0o755, 0o444), (0o555, 0o666)], ids=["file", "folder"])
