@@ -22,6 +22,10 @@ OF_THE_CONTENT = ("security.ima", "security.evm")  # the kernel's own digests: t
 EVERY_MODE = 0o7777
 
 
+class LeftBehindError(OSError):
+    """A private file, ``filename``, cannot be taken away, with what was to be written in it."""
+
+
 def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> None:
     """Write ``data`` to ``path`` by a private file beside it, fsync and rename.
 
@@ -59,7 +63,8 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MOD
     """A private file beside ``path`` that durably holds ``data``, with the attributes ``path`` has or is to have.
 
     The block renames it or takes it away; an error takes it away too. Its name is no other writer's, so that what a
-    writer renames is what it wrote itself. The next run takes away what a killed one left. Raises OSError.
+    writer renames is what it wrote itself. The next run takes away what a killed one left. Raises OSError, and
+    LeftBehindError where even an error leaves it there.
     """
     discard_leftover(path)
     folder, prefix = _private(path)
@@ -72,18 +77,27 @@ def prepared(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MOD
             os.fsync(handle.fileno())
         yield private
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(private)
+        _take_away(private)
         raise
 
 
 def discard_leftover(path: str) -> None:
-    """Take away every private file beside ``path``: while writers hold the folder, a killed one's. Raises OSError."""
+    """Take away every private file beside ``path``: while writers hold the folder, a killed one's. Raises OSError,
+    LeftBehindError."""
     folder, prefix = _private(path)
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(folder):
             if name.startswith(prefix) and name.endswith(SUFFIX):
-                os.unlink(os.path.join(folder, name))
+                _take_away(os.path.join(folder, name))
+
+
+def _take_away(private: str) -> None:
+    try:
+        os.unlink(private)
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise LeftBehindError(exc.errno, exc.strerror, private) from None
 
 
 def _private(path: str) -> tuple[str, str]:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
+import shlex
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import atomic_file, dialects, users
 from .dialects import DIALECTS, Dialect
-from .errors import RotationError
+from .errors import NOTHING_CHANGED, RotationError
 
 MAX_BYTES = 1 << 20
 MAX_LINES = 10_000
@@ -33,6 +36,9 @@ ADVICE = {
     errno.EDQUOT: ROOM,
     errno.EROFS: "Mount its file system writable, then run the same command again.",
 }
+LEFT = "{private} holds the keys that were to be written, and could not be taken away: delete it."
+FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, as the flags are: that of a file and the letter that chattr(1) has for it
+FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
 HIDDEN_BY = (
     "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
 )
@@ -248,7 +254,8 @@ def write(changes: Sequence[Change]) -> None:
             if read_text(path) != new_text:
                 raise RotationError("E_ENV_CHANGED", path=path)
     except RotationError as exc:
-        raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.") if switched else exc) from None
+        left = "" if exc.changed == NOTHING_CHANGED else f" {exc.changed}"
+        raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.{left}") if switched else exc) from None
 
 
 @contextlib.contextmanager
@@ -262,6 +269,7 @@ def _all_beside(changes: Sequence[Change]) -> Iterator[list[tuple[str, str]]]:
 def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
     """The new file, whole and durable beside the old one and read back, for the block to rename or take away."""
     _refuse_mount(path)
+    _refuse_flags(path)
     try:
         with atomic_file.prepared(path, new_text.encode("utf-8")) as private:
             if read_text(path) != old_text:
@@ -284,7 +292,10 @@ def _told(path: str, act: Callable[..., object], *args: str) -> None:
 def _refused(path: str, exc: OSError) -> RotationError:
     if exc.errno == errno.EBUSY:
         return RotationError("E_ENV_BINDMOUNT", path=path)
-    return _unwritable(path, exc.errno, exc.strerror)
+    refusal = _unwritable(path, exc.errno, exc.strerror)
+    if isinstance(exc, atomic_file.LeftBehindError):
+        return refusal.with_changed(LEFT.format(private=exc.filename))
+    return refusal
 
 
 def _unwritable(path: str, number: int | None, reason: str | None) -> RotationError:
@@ -301,6 +312,7 @@ def discard_leftover(path: str) -> None:
 def refuse_unwritable(path: str) -> None:
     """Raise E_ENV_BINDMOUNT or E_ENV_WRITE where ``write`` would fail: asked before anything else is changed."""
     _refuse_mount(path)
+    _refuse_flags(path)
     folder = os.path.dirname(path)
     for place, right in ((path, os.W_OK), (folder, os.W_OK | os.X_OK)):
         if os.statvfs(place).f_flag & os.ST_RDONLY:
@@ -309,6 +321,27 @@ def refuse_unwritable(path: str) -> None:
             raise _unwritable(path, errno.EACCES, f"no write permission on {place}")
     if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
         raise _unwritable(path, errno.EPERM, "only its owner and root keep it his")
+
+
+def _refuse_flags(path: str) -> None:
+    """A flag of the file, or of its folder, by which not even root can replace it."""
+    for place in (path, os.path.dirname(path)):
+        for flag, (name, letter) in FLAGS.items():
+            if _flags(place) & flag:
+                advice = f"Take the flag away, then run the same command again: chattr -{letter} {shlex.quote(place)}"
+                raise RotationError("E_ENV_WRITE", path=path, reason=f"{place} is {name}", advice=advice)
+
+
+def _flags(place: str) -> int:
+    """The flags of a file or folder (ioctl_iflags(2)). None where its file system has no such thing."""
+    flags = bytearray(8)  # the kernel writes four bytes, the number of the request says eight
+    with contextlib.suppress(OSError):
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.ioctl(descriptor, FS_IOC_GETFLAGS, flags)
+        finally:
+            os.close(descriptor)
+    return int.from_bytes(flags[:4], sys.byteorder)
 
 
 def _refuse_mount(path: str) -> None:

@@ -95,6 +95,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, call: int) -> list[str]:
 @pytest.mark.parametrize("act", [dotenv.write, dotenv.rehearse])
 def test_an_error_at_any_system_call_is_told_with_what_was_changed(path, monkeypatch, act):
     was, failed = attributes(path), []
+    monkeypatch.setattr(dotenv, "_flags", lambda place: 0)  # whose failure is no error
     for call in range(200):
         made = failing(monkeypatch, call)
         try:

@@ -6,6 +6,7 @@ import errno
 import os
 import pwd
 import random
+import shutil
 import stat
 import subprocess
 import sys
@@ -232,6 +233,82 @@ def test_a_folder_behind_a_link_is_looked_up_where_it_is(mounted, tmp_path):
     (tmp_path / "link").symlink_to(os.path.dirname(mounted))
     with pytest.raises(RotationError, match="E_ENV_BINDMOUNT"):
         dotenv.refuse_unwritable(str(tmp_path / "link" / ".env"))
+
+
+@pytest.fixture
+def flagged() -> Iterator[Callable[[Path, str], None]]:
+    """Give a file or folder a flag that stops root too, until the test is over."""
+    given: list[tuple[Path, str]] = []
+
+    def flag(place: Path, letter: str) -> None:
+        if os.geteuid() != 0 or not shutil.which("chattr"):
+            pytest.skip("only root has chattr")
+        if subprocess.run(["chattr", f"+{letter}", place], capture_output=True, check=False).returncode != 0:
+            pytest.skip("this file system has no flags")
+        given.append((place, letter))
+
+    yield flag
+    for place, letter in given:
+        subprocess.run(["chattr", f"-{letter}", place], check=True)
+
+
+@pytest.mark.parametrize(("letter", "name"), [("i", "immutable"), ("a", "append-only")])
+@pytest.mark.parametrize("of_folder", [False, True], ids=["file", "folder"])
+def test_a_flag_that_keeps_the_file_as_it_is_is_told_before_anything_is_written(
+    env_file, tmp_path, flagged, of_folder, letter, name
+):
+    path = env_file()
+    change = (path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")
+    place = tmp_path if of_folder else Path(path)
+    flagged(place, letter)
+    for act in (
+        lambda: dotenv.refuse_unwritable(path),
+        lambda: dotenv.rehearse([change]),
+        lambda: dotenv.write([change]),
+    ):
+        with pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed") as refused:
+            act()
+        assert refused.value.where["reason"] == f"{place} is {name}"
+        assert refused.value.todo.endswith(f"chattr -{letter} {place}")
+    assert Path(path).read_text() == "SECRET_KEY=a\n"
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == [".env"]
+
+
+def test_a_new_file_that_cannot_be_taken_away_is_named(env_file, tmp_path, flagged, monkeypatch):
+    path = env_file()
+    flagged(tmp_path, "a")
+    monkeypatch.setattr(dotenv, "_flags", lambda place: 0)  # as where a file system does not tell them
+    for act in (dotenv.rehearse, dotenv.write):
+        with pytest.raises(RotationError) as refused:
+            act([(path, "SECRET_KEY=a\n", "SECRET_KEY=b\n")])
+        assert refused.value.code == "E_ENV_WRITE"
+        (left,) = [entry for entry in tmp_path.iterdir() if entry.is_file() and entry != Path(path)]
+        assert refused.value.changed.startswith(f"{left} holds the keys")
+        with pytest.raises(RotationError, match="E_ENV_WRITE") as refused:
+            dotenv.discard_leftover(path)
+        assert str(left) in refused.value.changed
+        subprocess.run(["chattr", "-a", tmp_path], check=True)
+        dotenv.discard_leftover(path)
+        subprocess.run(["chattr", "+a", tmp_path], check=True)
+
+
+def test_where_one_file_is_switched_and_another_left_behind_both_are_told(env_file, tmp_path, monkeypatch):
+    first, second, rename, unlink = env_file(), tmp_path / "fields.key", os.rename, os.unlink
+    second.write_text("old\n")
+    second.chmod(0o600)
+
+    def fail(private: str, place: str = "") -> None:
+        if ".fields.key" in private:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), private)
+        rename(private, place) if place else unlink(private)
+
+    monkeypatch.setattr(os, "rename", fail)
+    monkeypatch.setattr(os, "unlink", fail)
+    with pytest.raises(RotationError) as refused:
+        dotenv.write([(first, "SECRET_KEY=a\n", "SECRET_KEY=b\n"), (str(second), "old\n", "new\n")])
+    assert refused.value.changed.startswith(
+        f"Written already, unless a power cut undoes it: {first}. {tmp_path}/.fields"
+    )
 
 
 def test_a_file_that_may_not_be_read_is_refused(public_folder, as_ordinary_user):
