@@ -64,9 +64,10 @@ class Line:
 
 
 def _dotenv_like(assign: str) -> Pattern[str]:
+    """``assign`` are the characters that end a name: all others but blanks, quotes and # can be in one."""
     lead = rf"{_BLANK}*(?:export{_BLANK}+)?"
     # a name may be quoted, and over lines then
-    value = rf"(?:'[^']+'|[^=:#\s'][^=:#\s]*){_BLANK}*{assign}{_BLANK}*{_QUOTED}"
+    value = rf"(?:'[^']+'|[^{assign}#\s'][^{assign}#\s]*){_BLANK}*[{assign}]{_BLANK}*{_QUOTED}"
     return re.compile(rf"(?:{lead}(?:{value}|'[^']+'))?[^\r\n]*{_LINE_END}")
 
 
@@ -136,7 +137,7 @@ DIALECTS: dict[str, Dialect] = {
     "compose": Dialect(
         reader="docker compose",
         read_by_application=False,
-        statement=_dotenv_like("[=:]"),
+        statement=_dotenv_like("=:"),
         prefix=re.compile(rf"{_BLANK}*(?:export{_BLANK}+)?{_NAME}{_BLANK}*[=:]{_BLANK}*"),
         styles=_styles(
             r"'(?P<value>[^'\\\r\n]*)'" + _SPACED_END,

@@ -278,6 +278,11 @@ def test_can_carry(dialect, value, carried):
         pytest.param("dotenv", "A='x\\'\nK=no'\nK=yes\n", {"A": "x'\nK=no"}, id="dotenv: quotes over lines"),
         pytest.param("dotenv", "A='x\rK=yes\n", {}, id="dotenv: an unclosed quote is one broken line"),
         pytest.param("dotenv", "'A\nK=no'=x\nK=yes\n", {}, id="dotenv: a quoted name over lines"),
+        pytest.param("dotenv", "a:b='\nK=no\n'\nK=yes\n", {"a:b": "\nK=no\n"}, id="dotenv: a colon in a name"),
+        pytest.param("systemd", "a:b='\nK=no\n'\nK=yes\n", {}, id="systemd: a colon in a name"),
+        pytest.param("django-environ", "a:b='\nK=yes\n", {}, id="django-environ: a colon in a name"),
+        pytest.param("python-decouple", "a:b='\nK=yes\n", {"a:b": "'"}, id="python-decouple: a colon in a name"),
+        pytest.param("compose", "a:b='\nK=yes\n", {}, id="compose: a colon ends a name"),
         pytest.param("systemd", '=="\nK=no"\nK=yes\n', {}, id="systemd: an odd name"),
         pytest.param("systemd", "A \\\nK=yes\n", {}, id="systemd: a line that sets nothing ends with itself"),
     ],
@@ -330,7 +335,7 @@ def test_a_line_that_takes_the_value_away_again_is_refused(env_file, dialect, li
 
 
 PIECES = ["K=", "K=", "A=", "'", "'", '"', '"', "\\", "\n", "\n", "\n", "#", " ", "x", "export ", "$x", "${x}", "\r\n"]
-PIECES += ["\nK\n", "'K'", "\x0c", "\x1c", "\u00a0", ";", "=", "''", '""', "\t", "abc", "\n# c", "\u00e9"]
+PIECES += ["\nK\n", "'K'", "\x0c", "\x1c", "\u00a0", ";", "=", "''", '""', "\t", ":", "abc", "\n# c", "\u00e9"]
 
 
 # sh runs all that is no assignment, so that few files of other pieces are taken at all
