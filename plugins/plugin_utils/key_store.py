@@ -124,17 +124,19 @@ def set_options(
     except AnsibleError:
         refused = True
     if refused:
+        name, definition = _refused(lookup._load_name, given)
+        choices = ", ".join(definition.get("choices") or ())
         raise RotationError(
             "E_OPTION",
-            name=f"{_refused(lookup._load_name, given)} of key_rotation_store, or of the lookup,",
-            found="is not of its type, or none of its choices",
+            name=f"{name} of key_rotation_store, or of the lookup,",
+            found=f"is none of {choices}" if choices else f"is not of its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
         )
 
 
-def _refused(plugin: str, given: Mapping[str, Any]) -> str:
-    """Which option it is that Ansible does not take."""
-    for name in C.config.get_configuration_definitions("lookup", plugin):
+def _refused(plugin: str, given: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Which option it is that Ansible does not take, and how it is defined."""
+    for name, definition in C.config.get_configuration_definitions("lookup", plugin).items():
         try:
             C.config.get_config_value_and_origin(
                 name,
@@ -144,8 +146,8 @@ def _refused(plugin: str, given: Mapping[str, Any]) -> str:
                 direct=given["direct"],
             )
         except AnsibleError:
-            return str(name)
-    return "?"
+            return str(name), definition
+    return "?", {}
 
 
 def _rendered(value: Any, variables: Mapping[str, Any], loader: DataLoader) -> Any:

@@ -146,13 +146,17 @@ def test_a_stage_that_nobody_has_is_told(lookup):
     assert refusal(lookup, "SECRET_KEY", stage="previous").startswith("E_STORE_STAGE")
 
 
-def test_an_unknown_stage_is_refused(lookup):
-    assert refusal(lookup, "SECRET_KEY", stage="latest").startswith("E_OPTION: stage of ")
+def test_an_unknown_stage_is_refused_with_those_that_there_are(lookup):
+    message = refusal(lookup, "SECRET_KEY", stage="CANARY")
+    assert message.startswith("E_OPTION: stage of ")
+    assert "is none of current, pending, previous." in message
+    assert "CANARY" not in message
 
 
 def test_an_option_of_the_wrong_type_is_named_and_not_shown(lookup):
     message = refusal(lookup, "SECRET_KEY", timeout="CANARY")
     assert message.startswith("E_OPTION: timeout of ")
+    assert "is not of its type, int." in message
     assert "CANARY" not in message
 
 
