@@ -11,8 +11,9 @@ from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(COMMANDS_OPTIONS)
+    spec = COMMANDS_OPTIONS
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         names = ("commands", "project_dir", "timeout", "rotation_id")
         return self.on_host("application_commands", {name: options[name] for name in names})
 

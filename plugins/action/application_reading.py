@@ -17,9 +17,10 @@ display = Display()
 
 
 class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(READING_OPTIONS)
-        if options["state"] == "taken" and (earlier := self._earlier(args)) is not None:
+    spec = READING_OPTIONS
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options["state"] == "taken" and (earlier := self._earlier(options)) is not None:
             return {"changed": False, "picture": earlier}
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])

@@ -12,8 +12,9 @@ from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(FACTS_OPTIONS)
+    spec = FACTS_OPTIONS
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         history = self.store(options).load()
         asked = {name: value for name, value in options.items() if name != "store"}
         result = self.on_host("checklist_facts", {**asked, "key_sets": history.key_sets(), "base": history.base})

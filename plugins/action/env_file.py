@@ -13,11 +13,12 @@ from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
+    spec = ENV_FILE_OPTIONS
+
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(ENV_FILE_OPTIONS)
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         history = self.store(options).load()
         stage = options["stage"]
         if self._task.check_mode and _made_before(history, stage, options["rotation_id"]):

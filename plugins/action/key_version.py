@@ -39,11 +39,12 @@ UNMADE = "(made by a real run)"  # the key id that a dry run has not got
 
 
 class ActionModule(RotationAction):
+    spec = KEY_VERSION_OPTIONS
+
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return WOULD[args["state"]].format(**result)
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(KEY_VERSION_OPTIONS)
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         keygen.check_keys(options["keys"])
         steps = {
             "agreed": self._agreed,

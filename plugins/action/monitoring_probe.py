@@ -26,8 +26,9 @@ COMMANDS = ("verify", "rotate", "monitor", "retire")
 
 
 class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(MONITORING_OPTIONS)
+    spec = MONITORING_OPTIONS
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         history = self.store(options).load()
         asked = {name: value for name, value in options.items() if name not in NOT_FOR_THE_HOST}
         known = self._known(history, options)

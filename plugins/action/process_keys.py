@@ -12,8 +12,9 @@ from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(PROCESS_KEYS_OPTIONS)
+    spec = PROCESS_KEYS_OPTIONS
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         expected = None
         if options["state"] == "switched":
             expected = self.store(options).load().stage(options["stage"]).key_id

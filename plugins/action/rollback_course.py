@@ -20,10 +20,10 @@ NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK"
 
 
 class ActionModule(RotationAction):
+    spec = COURSE_OPTIONS
     recorded = False  # it only looks; the record is opened with what it says
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(COURSE_OPTIONS)
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         found, refusal = self._found(options)
         chosen = course.choose(found)
         if "targets" not in options["census"] and chosen.name != "restore":

@@ -28,8 +28,9 @@ display = Display()
 
 
 class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(CHECKLIST_OPTIONS)
+    spec = CHECKLIST_OPTIONS
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         refuse_unfit(options["throttle"])
         if options["workers"] < 0:
             found = f"is {options['workers']}"

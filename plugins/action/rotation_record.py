@@ -33,10 +33,10 @@ COMMANDS = ("rotate", "rollback", "retire", "verify", "maintenance")  # what the
 
 
 class ActionModule(RotationAction):
+    spec = RECORD_OPTIONS
     recorded = False  # it writes the record itself
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        options = self.options(RECORD_OPTIONS)
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
         steps = {"opened": self._opened, "failed": self._failed, "verified": self._verified, "reported": self._reported}
         return steps.get(options["state"], self._closed)(options)
 

@@ -7,7 +7,10 @@ A message is filled with names, paths, numbers and key ids only. No caller ever 
 
 from __future__ import annotations
 
+import re
+
 NOTHING_CHANGED = "Nothing was changed."
+_WORD = re.compile(r"[a-z_]{1,30}")
 
 # code: (what is wrong and where, what to do next)
 CATALOGUE: dict[str, tuple[str, str]] = {
@@ -796,6 +799,11 @@ class RotationError(Exception):
                 **({"alias": self.where["alias"]} if "alias" in self.where else {}),
             },
         }
+
+
+def word(value: object) -> str:
+    """What an operator wrote where one of a few words belongs, for a text: all but a plain word may be a key."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else "(not shown)"
 
 
 def internal(exc: BaseException) -> RotationError:

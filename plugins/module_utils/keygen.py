@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import dialects, key_files
-from .errors import RotationError
+from .errors import RotationError, word
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
@@ -63,7 +63,7 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
         if not _NAME.fullmatch(key.get("name") or ""):
             raise RotationError("E_KEY_SPEC", index=index, found="has no name of letters, digits and _")
         if kind not in TYPES:
-            raise RotationError("E_KEY_TYPE", name=key["name"], type=kind, known=", ".join(TYPES))
+            raise RotationError("E_KEY_TYPE", name=key["name"], type=word(kind), known=", ".join(TYPES))
         if size is not None and kind not in BYTES:
             raise RotationError("E_KEY_SPEC", index=index, found=f"has bytes, and the type {kind} has no choice")
         if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:

@@ -11,25 +11,28 @@ import multiprocessing
 import os
 import secrets
 import signal
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils.errors import RotationError, internal
+from ..module_utils.errors import RotationError, internal, word
 from ..module_utils.lease import Lease, holder, run_name
-from ..module_utils.module import on_controller
+from ..module_utils.module import KEY_OPTIONS, ROTATION_OPTIONS
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.store import Store
 from .key_store import beside, open_store, state_folder
+from .options import refuse_wrong, validated
 from .watch import Watch
 
 display = Display()
 PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
 COLLECTION = "tetech.key_rotation"
+SHARED = {**KEY_OPTIONS, **ROTATION_OPTIONS}  # what most tasks have
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
     "key_id",
@@ -69,6 +72,7 @@ class RotationAction(ActionBase, abc.ABC):
     """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
 
     _VALID_ARGS: frozenset[str] = frozenset()
+    spec: ClassVar[Mapping[str, Any]] = {}  # of the task's arguments, where not the host's side alone has one
     recorded = True  # whether the act goes into the record, where the task names a rotation
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -93,28 +97,32 @@ class RotationAction(ActionBase, abc.ABC):
 
     @abc.abstractmethod
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        """The work; the result. ``args`` are the task's."""
+        """The work; the result. ``args`` are the task's, as the ``spec`` has them."""
 
-    def options(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """The task's arguments as ``spec`` has them, paths as they were written."""
-        _, options = self.validate_argument_spec(on_controller(spec))
-        return dict(options)
+    def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""
+        if self.spec:
+            return validated(self.spec, args, self._task.action)
+        shared = {name: option for name, option in SHARED.items() if name in args}
+        refuse_wrong(shared, args, self._task.action)
+        return args
 
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
         """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""
         if self.recorded and "rotation_id" in args:
             checked(args["rotation_id"])
+        options = self._validated(args)
         if self._task.check_mode:
-            return self._told(args)
+            return self._told(options)
         if not self.recorded or "rotation_id" not in args:
-            return self.act(args)
+            return self.act(options)
         self.refuse_other_run(args)
         record = self.record(args)
         event = self._task.action.rsplit(".", 1)[-1]
         about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
         record.append(event, "intent", **about)
         try:
-            result = self.act(args)
+            result = self.act(options)
         except RotationError as exc:
             record.append(event, "failed", error=exc.as_result()["error"], **about)
             raise
@@ -153,8 +161,9 @@ class RotationAction(ActionBase, abc.ABC):
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:
         """What of the arguments goes into the record."""
-        names = ("state", "stage", "destination", "expect_stage", "key_id", "path", "env_file")
-        return {name: args[name] for name in names if name in args}
+        words = ("state", "stage", "destination", "expect_stage")
+        found = {name: word(args[name]) for name in words if name in args}
+        return {**found, **{name: args[name] for name in ("key_id", "path", "env_file") if name in args}}
 
     def record(self, args: dict[str, Any]) -> Record:
         """The record of the rotation that ``args`` name."""

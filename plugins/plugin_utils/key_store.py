@@ -29,7 +29,7 @@ from ansible.template import Templar
 from ansible.utils.display import Display
 
 from ..module_utils import atomic_file
-from ..module_utils.errors import RotationError
+from ..module_utils.errors import RotationError, word
 from ..module_utils.stores.store import Store
 from ..module_utils.stores.vault_file import VaultFile
 
@@ -60,7 +60,7 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
         asked = _asked(options, variables, loader)
     kind = asked["type"]
     if kind not in OPTIONS:
-        raise RotationError("E_STORE_TYPE", type=kind, known=", ".join(OPTIONS))
+        raise RotationError("E_STORE_TYPE", type=word(kind), known=", ".join(OPTIONS))
     for name in options:
         if name not in ("type", *OPTIONS[kind]):
             raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS[kind]))

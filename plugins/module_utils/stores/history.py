@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..engine.keysets import KeySet
-from ..errors import RotationError
+from ..errors import RotationError, word
 from ..rotation_id import checked
 
 STAGES = ("current", "pending", "previous")
@@ -114,7 +114,7 @@ class History:
     def stage(self, stage: str) -> Version:
         """The version that has ``stage``. Raises E_STORE_STAGE."""
         if stage not in self.stages:
-            raise RotationError("E_STORE_STAGE", path=self.path, stage=stage, advice=ADVICE.get(stage, NO_STAGE))
+            raise RotationError("E_STORE_STAGE", path=self.path, stage=word(stage), advice=ADVICE.get(stage, NO_STAGE))
         return self.version(self.stages[stage])
 
     @property

@@ -59,6 +59,7 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": "A", "destination": "keys"}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": n, "destination": "/k"} for n in "AB"], "E_KEY_SPEC", {"index": 1}),
         ([{"name": "A", "type": "uuid"}], "E_KEY_TYPE", {"name": "A", "type": "uuid"}),
+        ([{"name": "A", "type": "CANARY-1"}], "E_KEY_TYPE", {"name": "A", "type": "(not shown)"}),
         ([{"name": "A", "bytes": 37}], "E_KEY_SPEC", {"found": "has not 38 to 512 bytes"}),
         ([{"name": "A", "type": "hex", "bytes": 31}], "E_KEY_SPEC", {"found": "has not 32 to 512 bytes"}),
         ([{"name": "A", "bytes": 513}], "E_KEY_SPEC", {"found": "has not 38 to 512 bytes"}),

@@ -58,6 +58,34 @@ def test_a_refused_act_is_recorded_as_failed_with_its_error(run_action, stored, 
     assert failed["error"]["code"] == "E_ROTATION_OPEN"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"values_file": {"SECRET_KEY": "CANARY"}},
+        {"values_file": "{SECRET_KEY: CANARY}"},
+        {"state": "CANARY"},
+        {"keys": [{"name": "SECRET_KEY", "bytes": "CANARY"}]},
+    ],
+)
+def test_what_is_given_in_a_wrong_place_is_in_no_error_and_no_record(run_action, stored, tmp_path, wrong):
+    result = run_action("key_version", **{"state": "pending", "rotation_id": "r1", **wrong})
+    assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
+    assert "CANARY" not in str(result)
+    assert not (tmp_path / "records").exists()
+
+
+def test_what_only_the_host_knows_of_is_not_recorded_as_it_was_written(run_action, stored, tmp_path):
+    asked = {"rotation_id": "r1", "project_dir": str(tmp_path)}
+    result = run_action("django_reencrypt", destination="CANARY", **asked)
+    assert result["error"]["code"] == "E_STORE_STAGE"
+    intent, failed = Record(str(tmp_path / "records"), "r1").events()
+    assert (intent["asked"], failed["error"]["code"]) == ({"destination": "(not shown)"}, "E_STORE_STAGE")
+    assert "CANARY" not in f"{result} {Path(Record(str(tmp_path / 'records'), 'r1').path).read_text()}"
+    keys = [{"name": "SECRET_KEY", "keep": "CANARY"}]
+    result = run_action("django_reencrypt", destination="pending", keys=keys, **asked)
+    assert result["error"]["what"] == "keys[0].keep is not of its type, int"
+
+
 def test_without_a_record_there_is_no_act(promote, stored, tmp_path):
     before = Path(stored).read_bytes()
     (tmp_path / "records" / "r1").mkdir(parents=True)

@@ -83,6 +83,11 @@ def test_an_unknown_type_or_option_is_refused_with_what_is_known(options, code, 
     assert "vault_file" in error.todo or "password_file" in error.todo
 
 
+def test_a_type_of_a_store_that_may_be_a_key_is_not_shown(loader):
+    error = refusal(key_store.open_store, {"type": "CANARY"}, {}, loader)
+    assert (error.code, error.where["type"]) == ("E_STORE_TYPE", "(not shown)")
+
+
 def test_without_a_vault_password_one_is_made_at_the_first_write_and_said(
     store_path, no_password, home, capsys, old_keys
 ):
