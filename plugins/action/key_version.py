@@ -176,7 +176,8 @@ class ActionModule(RotationAction):
         """The values that the operator has from elsewhere. Raises E_KEY_FILE, E_KEY_WEAK."""
         if not options["values_file"]:
             return {}
-        supplied = read_vaulted(expand(options["values_file"]), self._loader)
+        names = [key["name"] for key in options["keys"]]
+        supplied = read_vaulted(expand(options["values_file"]), names, self._loader)
         keygen.check_supplied(options["keys"], supplied, options["values_file"], options["dialect"])
         return supplied
 

@@ -305,7 +305,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_KEY_REUSED": ("the new keys equal the earlier version {key_id}", "Let the collection make the keys."),
     "E_KEY_FILE": (
-        "{path} is no file of settings that opens with the vault secrets Ansible was started with",
+        "{path} {found}",
         "Write it as NAME: 'value' for each key, and encrypt it with ansible-vault encrypt.",
     ),
     "E_KEY_WEAK": ("{name}: the value in {path} {found}", "Let the collection make it, or supply a better one."),

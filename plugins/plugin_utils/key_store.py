@@ -9,7 +9,7 @@ import importlib
 import os
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import yaml
@@ -155,13 +155,20 @@ def _rendered(value: Any, variables: Mapping[str, Any], loader: DataLoader) -> A
     return Templar(loader=loader, variables=dict(variables)).template(value)
 
 
-def read_vaulted(path: str, loader: DataLoader) -> dict[str, str]:
-    """The settings in a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE."""
+def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[str, str]:
+    """The settings in a YAML file that Ansible Vault encrypted. Raises E_KEY_FILE, which shows ``names`` alone."""
     content = None
     with contextlib.suppress(OSError, yaml.YAMLError, ValueError):
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
-    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise RotationError("E_KEY_FILE", path=path)
+    if not isinstance(content, dict):
+        found = "is no file of settings that opens with the vault secrets Ansible was started with"
+        raise RotationError("E_KEY_FILE", path=path, found=found)
+    for number, (name, value) in enumerate(content.items(), start=1):
+        if not isinstance(value, str):  # as YAML takes digits, a date or yes
+            which = name if name in names else f"entry {number}"
+            raise RotationError(
+                "E_KEY_FILE", path=path, found=f"has a value of {which} that is no text: put it in quotes"
+            )
     return content
 
 

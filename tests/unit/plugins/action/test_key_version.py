@@ -417,6 +417,21 @@ def test_values_from_elsewhere_that_are_no_good_are_refused_without_showing_them
     assert history().versions == []
 
 
+@pytest.mark.parametrize(
+    ("text", "which"),
+    [
+        (f"SECRET_KEY: {STRONG}\nENCRYPTION_SALT: {'7' * 64}", "ENCRYPTION_SALT"),
+        (f"ENCRYPTION_SALT: {STRONG}\nSECRET_KEY: 2026-11-26", "SECRET_KEY"),
+        (f"SECRET_KEY: {STRONG}\n{STRONG[::-1]}: yes", "entry 2"),
+    ],
+)
+def test_a_value_that_is_no_text_for_yaml_is_to_be_quoted(version, vaulted, text, which):
+    result = version("pending", values_file=vaulted(text))
+    assert code(result) == "E_KEY_FILE"
+    assert f"has a value of {which} that is no text: put it in quotes" in result["msg"]
+    assert not [word for word in ("CANARY", STRONG, STRONG[::-1], "7777", "2026-11") if word in result["error"]["what"]]
+
+
 @pytest.mark.parametrize("check", [False, True])
 def test_a_file_with_values_for_names_shows_none_of_them(version, adopted, vaulted, check, tmp_path):
     result = version("pending", values_file=vaulted(f"{STRONG}: SECRET_KEY"), check=check)
