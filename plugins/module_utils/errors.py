@@ -224,6 +224,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Set ca_cert in key_rotation_store (VAULT_CACERT) to the CA's certificates, and see that the url has the "
         "certificate's name.",
     ),
+    "E_STORE_NO_TLS": (
+        "{server} does not speak TLS, and its address is an https one",
+        "Correct the address in key_rotation_store, or have the server listen with TLS there; plain http is for this "
+        "machine alone.",
+    ),
     "E_STORE_SEALED": ("the key store at {server} is sealed", "Unseal it, then run the same command again."),
     "E_STORE_STANDBY": (
         "{server} is a replica or a standby, which does not write",

@@ -865,6 +865,9 @@ def test_a_login_that_is_answered_without_a_token_is_told(loader, answer, code, 
         ({"url": "https://host:CANARY"}, "url"),
         ({"url": "https://host:99999"}, "url"),
         ({"url": "https://"}, "url"),
+        ({"url": "https://v/v1"}, "url"),
+        ({"url": "https://v/vault/v1/"}, "url"),
+        ({"url": "https://v:8200/ui/vault/secrets"}, "url"),
         ({"timeout": -1}, "timeout"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": 10**12}, "timeout"),
@@ -878,6 +881,30 @@ def test_an_address_or_a_time_that_is_none_is_named(loader, wrong, name):
         del options["url"]
     failure = refused(Place("", options, loader).open)
     assert (failure.code, failure.where["name"]) == ("E_STORE_NEEDS", name)
+
+
+def test_an_address_may_have_the_path_under_which_a_proxy_has_the_server(loader):
+    with answering((200, {"data": None})) as (url, asked):
+        options = {"type": "hashi_vault", "path": "p", "url": f"{url}/vault/", "token": "CANARY"}
+        assert refused(Place("", options, loader).open().load).code == "E_STORE_MOUNT"
+    assert asked[0][1] == "/vault/v1/secret/data/p"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"type": "hashi_vault", "url": "{}", "token": "CANARY"},
+        {"type": "hashi_vault", "url": "{}", "auth_method": "approle", "role_id": "r", "secret_id": "CANARY"},
+        {"type": "aws_secrets_manager", "endpoint_url": "{}"},
+    ],
+)
+def test_a_server_without_tls_under_an_https_address_has_no_wrong_certificate(loader, monkeypatch, options):
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    with answering((200, {})) as (url, _):
+        there = {name: value.format(url.replace("http:", "https:")) for name, value in options.items()}
+        failure = refused(Place("", {**there, "path": "p"}, loader).open().load)
+    assert (failure.code, failure.where["server"].endswith(url.removeprefix("http://"))) == ("E_STORE_NO_TLS", True)
 
 
 def test_what_goes_in_clear_to_this_machine_goes_through_no_proxy(server, begin, monkeypatch):

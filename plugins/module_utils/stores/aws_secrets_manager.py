@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import RotationError
-from .server import ServerStore, address, in_clear, needed, seconds, sendable
+from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
     import boto3
@@ -232,7 +232,7 @@ class SecretsManager(ServerStore):
             if isinstance(exc, kind):
                 return RotationError("E_STORE_NEEDS", name=name, found=f"is not right ({type(exc).__name__})")
         if isinstance(exc, SSLError):
-            return RotationError("E_STORE_TLS", server=self.path)
+            return tls_failed(self.path, exc)
         if isinstance(exc, (ConnectionError, HTTPClientError)):
             return RotationError("E_STORE_DOWN", server=self.path, reason=type(exc).__name__)
         return self._login_refused(type(exc).__name__)

@@ -17,12 +17,13 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import atomic_file
 from ..errors import RotationError
 from ..rotation_id import checked
 from .history import STAGES
-from .server import ServerStore, address, in_clear, needed, seconds, sendable
+from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
     import hvac
@@ -30,6 +31,7 @@ with contextlib.suppress(ImportError):  # key_store.open_store tells it
     from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
 
 ANCHOR = "record"
+NO_ADDRESS = {"v1", "ui"}  # a proxy may have the server below a path, and below that are its API and its pages
 KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 # What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
 STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
@@ -80,6 +82,9 @@ class HashiVault(ServerStore):
 
     def __init__(self, options: Options, folder: str) -> None:
         self._server = address(needed(options, "url"), "url")
+        if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
+            found = "has a path that is not of the address: leave out /v1 and /ui, and what is behind them"
+            raise RotationError("E_STORE_NEEDS", name="url", found=found)
         if options["auth_method"] not in LOGINS:
             raise RotationError("E_STORE_NEEDS", name="auth_method", found=f"is none of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
@@ -263,7 +268,7 @@ class HashiVault(ServerStore):
         """The error of the catalogue for one of hvac's or of requests'. Their texts are looked at and never shown."""
         said = " ".join(getattr(exc, "errors", None) or ()).lower()
         if isinstance(exc, requests.exceptions.SSLError):
-            return RotationError("E_STORE_TLS", server=self._server)
+            return tls_failed(self._server, exc)
         if any(word in said for word in STANDBY):
             return RotationError("E_STORE_STANDBY", server=self._server)
         if "sealed" in said or isinstance(exc, VaultNotInitialized):

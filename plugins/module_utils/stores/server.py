@@ -24,6 +24,8 @@ SENDABLE = re.compile(r"[!-~]*")  # what HTTP clients put into a header and into
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TRIES = 2
 MOST_SECONDS = 3600
+# What versions of OpenSSL say of an answer that is none of TLS, such as one of plain HTTP.
+NO_TLS = ("wrong version number", "record layer failure")
 ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
 SIGNING = "record signing"  # where the signing key lies among the values: no rotation's id has a blank
 UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
@@ -177,6 +179,14 @@ def address(url: str, name: str) -> str:
 def in_clear(url: str) -> bool:
     """Whether what is sent there must not go through a proxy."""
     return not url.lower().startswith("https:")
+
+
+def tls_failed(server: str, exc: Exception) -> RotationError:
+    """E_STORE_NO_TLS or E_STORE_TLS, by the text of an error of ssl, which is looked at and never shown."""
+    said = str(exc).lower().replace("_", " ")
+    if any(words in said for words in NO_TLS):
+        return RotationError("E_STORE_NO_TLS", server=server)
+    return RotationError("E_STORE_TLS", server=server)
 
 
 def seconds(options: Mapping[str, Any]) -> int:
