@@ -1099,6 +1099,59 @@ def test_labels_that_lag_behind_the_history_do_not_count_and_catch_up(aws_secret
     assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values}
 
 
+def fails(monkeypatch: pytest.MonkeyPatch, operations: set[str]) -> list[str]:
+    """AWS throttles the first call of each of these. What it is asked."""
+    asked: list[str] = []
+    call = BaseClient._make_api_call
+
+    def throttled(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        asked.append(operation)
+        if operation in operations:
+            operations.remove(operation)
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "CANARY"}}, operation)
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", throttled)
+    return asked
+
+
+def test_labels_that_could_not_be_moved_are_moved_by_the_same_command_again(aws_secrets_manager, begin, monkeypatch):
+    def current(history: History) -> None:
+        if "pending" in history.stages:
+            history.promote()
+
+    begin(aws_secrets_manager)
+    asked = fails(monkeypatch, {"UpdateSecretVersionStage"})
+    failure = refused(change, aws_secrets_manager.open(), current)
+    assert (failure.code, failure.changed.startswith("The store was changed")) == ("E_STORE_DOWN", True)
+    assert labelled(aws_secrets_manager)["AWSCURRENT"] == OLD.values
+    change(aws_secrets_manager.open(), current)
+    assert labelled(aws_secrets_manager) == {"AWSCURRENT": NEW.values, "AWSPREVIOUS": OLD.values}
+    asked.clear()
+    change(aws_secrets_manager.open(), current)
+    assert asked.count("DescribeSecret") == 1, "it costs one look where all is as it is to be"
+    assert set(asked) == {"DescribeSecret", "GetSecretValue"}
+
+
+def test_a_label_that_somebody_else_has_is_not_taken_where_nothing_is_to_be_changed(aws_secrets_manager, begin):
+    begin(aws_secrets_manager)
+    aws_secrets_manager.admin.put_secret_value(SecretId="food_ordering/keys", SecretString='{"a": "CANARY"}')
+    assert refused(change, aws_secrets_manager.open(), lambda history: None).code == "E_STORE_FOREIGN"
+    assert labelled(aws_secrets_manager)["AWSCURRENT"] == {"a": "CANARY"}
+
+
+def test_custom_metadata_that_lags_behind_catches_up_where_nothing_is_to_be_changed(hashi_vault, begin, monkeypatch):
+    begin(hashi_vault)
+    killed = hashi_vault.open()
+    monkeypatch.setattr(killed, "show_stages", lambda: None)
+    change(killed, History.promote)
+    store = hashi_vault.open()
+    store.set_anchor("r1 1 0")
+    assert not store.shows(store.load())
+    change(hashi_vault.open(), lambda history: None)
+    assert store._shown() == {"current": NEW.key_id, "pending": "none", "previous": OLD.key_id, "record": "r1 1 0"}
+
+
 def test_a_secret_that_somebody_else_uses_is_not_taken_over(aws_secrets_manager):
     """AWS deletes a version that has no label, and AWSCURRENT would be taken from it."""
     admin = aws_secrets_manager.admin

@@ -17,10 +17,11 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..errors import RotationError
+from .history import History
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
@@ -101,14 +102,22 @@ class SecretsManager(ServerStore):
             self._move(label, _id(rotation_id), None)
 
     def show_stages(self) -> None:
-        history = self._index()
+        for label, now, wanted in self._misplaced(self._index()):
+            self._move(label, now, wanted)
+
+    def shows(self, history: History) -> bool:
+        return next(self._misplaced(history), None) is None
+
+    def _misplaced(self, history: History) -> Iterator[tuple[str, str | None, str | None]]:
+        """Each label of AWS that is not with its stage: the version that has it, and the one that is to have it."""
+        labelled = self._described()["VersionIdsToStages"]
         for stage, label in LABELS.items():
-            labelled = self._described()["VersionIdsToStages"]
             now = next((version for version, labels in labelled.items() if label in labels), None)
             key_id = history.stages.get(stage)
             wanted = None if key_id is None else _id(history.version(key_id).rotation_id)
             if wanted != now and (wanted or label != "AWSCURRENT"):  # which AWS does not let go of
-                self._move(label, now, wanted)
+                yield label, now, wanted
+                labelled = self._described()["VersionIdsToStages"]  # moving one, AWS may have moved another
 
     def anchor(self) -> str | None:
         tags = {tag["Key"]: str(tag["Value"]) for tag in self._described().get("Tags", ())}

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from .. import atomic_file
 from ..errors import RotationError
 from ..rotation_id import checked
-from .history import STAGES
+from .history import STAGES, History
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
 with contextlib.suppress(ImportError):  # key_store.open_store tells it
@@ -124,8 +124,10 @@ class HashiVault(ServerStore):
         )
 
     def show_stages(self) -> None:
-        stages = self._index().stages
-        self._show({stage: stages.get(stage, "none") for stage in STAGES})
+        self._show(_members(self._index()))
+
+    def shows(self, history: History) -> bool:
+        return _members(history).items() <= self._shown().items()
 
     def anchor(self) -> str | None:
         return self._shown().get(ANCHOR)
@@ -287,6 +289,11 @@ class HashiVault(ServerStore):
             return bool(self._client and self._client.auth.token.lookup_self())
         except (VaultError, requests.RequestException):
             return False
+
+
+def _members(history: History) -> dict[str, str]:
+    """How the stages are repeated in custom metadata, which knows texts alone."""
+    return {stage: history.stages.get(stage, "none") for stage in STAGES}
 
 
 def _content(options: Options, name: str, instead_of: str = "") -> str:

@@ -54,6 +54,10 @@ class ServerStore(Store):
         """
 
     @abc.abstractmethod
+    def shows(self, history: History) -> bool:
+        """Whether the server's own tools show the stages of this history."""
+
+    @abc.abstractmethod
     def refuse_unsafe(self) -> None:
         """Raise where the server, as it is set up, would not keep what is put, or cannot be written to."""
 
@@ -105,6 +109,11 @@ class ServerStore(Store):
             self.show_stages()
         except RotationError as exc:
             raise exc.with_changed("The store was changed; only what other tools show of its stages was not.") from None
+
+    def _catch_up(self, history: History) -> None:
+        if history.versions and not self.shows(history):
+            self.refuse_unsafe()
+            self.show_stages()
 
     def _put_values(self, rotation_id: str, values: dict[str, str]) -> None:
         self._put(lambda: self.read_values(rotation_id), lambda: self.write_values(rotation_id, values), values, None)

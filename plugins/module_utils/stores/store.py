@@ -39,6 +39,10 @@ class Store(abc.ABC):
         """Keep ``history``, read it back and compare. ``before`` is the document that it was loaded from."""
 
     @abc.abstractmethod
+    def _catch_up(self, history: History) -> None:
+        """Do what an earlier change of ``history`` left undone: whoever was told of it types the same command again."""
+
+    @abc.abstractmethod
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:
         """The values that were put for a rotation, in the history or not yet: what an interrupted put left."""
 
@@ -69,7 +73,7 @@ class Store(abc.ABC):
     def change(self) -> Iterator[History]:
         """Load, let the caller change, then save and read back.
 
-        Nothing is written where the caller raises, or changes nothing. Raises E_STORE_*.
+        Nothing is written where the caller raises, or changes nothing and all is as it is to be. Raises E_STORE_*.
         """
         with contextlib.ExitStack() as held:
             try:
@@ -82,3 +86,5 @@ class Store(abc.ABC):
             yield history
             if history.as_document() != before:
                 self._save(history, before)
+            else:
+                self._catch_up(history)
