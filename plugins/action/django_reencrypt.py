@@ -47,8 +47,8 @@ class ActionModule(RotationAction):
         result = self.watched("django_reencrypt", asked, host)
         for line in summary.share(result, host) if host else summary.reencrypted(result):
             display.display(line)
-        if result.get("lost"):
-            lost = f"{result['lost']} worker processes were killed, and others did their work"
+        if result.get("lost_workers"):
+            lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
             display.warning(f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less.")
         if result.get("unwritten"):
             display.warning(f"The numbers for Prometheus could not be written: {result['unwritten']}.")

@@ -159,7 +159,7 @@ others:
       C(ours), and which C(rows) of each table were found written by others, and were re-encrypted.
   type: dict
   returned: success
-lost:
+lost_workers:
   description: How many worker processes were killed, whose work others have done.
   type: int
   returned: success
@@ -264,7 +264,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "work": done,
         "others": others.as_result(),
         "unwritten": progress.unwritten,
-        "lost": work.lost,
+        "lost_workers": work.lost,
         "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
     }
     return {**result, "migration": migration} if migration else result
