@@ -98,8 +98,8 @@ options:
     vars: [{name: key_rotation_store_role_id}]
   secret_id:
     description:
-      - Of V(approle), the SecretID. Each task logs in, more than twenty times in a rotation of one host, so that a limit
-        of its uses must be far above that, and its time longer than a rotation.
+      - Of V(approle), the SecretID. Each task logs in, more than twenty times in a rotation of one host, so that a
+        limit of its uses must be far above that, and its time longer than a rotation.
     type: str
     env: [{name: VAULT_SECRET_ID}]
     vars: [{name: key_rotation_store_secret_id}]
