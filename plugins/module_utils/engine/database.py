@@ -470,6 +470,10 @@ class Database:
         sql = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
         return float(self.rows(sql)[0][0])
 
+    def sees_replicas(self) -> bool:
+        """Whether this role may see how far replicas are behind (PostgreSQL, "Predefined Roles")."""
+        return bool(self.rows("SELECT pg_has_role(session_user, 'pg_read_all_stats', 'USAGE')")[0][0])
+
     def wal_backlog(self) -> int:
         """How many bytes of WAL the server keeps for its archive or for a replication slot, whichever is more.
 

@@ -81,6 +81,7 @@ def of_database(database: Database) -> dict[str, Any]:
             " FROM pg_settings WHERE name = 'max_slot_wal_keep_size'",
         ),
         "replica_lag": database.replica_lag(),
+        "sees_replicas": database.sees_replicas(),
     }
 
 

@@ -83,7 +83,12 @@ def replicas(seen: Seen) -> Item:
         )
         for each in late
     ]
-    return worst("replicas", items, f"none is more than {LAG} s behind")
+    blind = [database["alias"] for database in _databases(seen) if not database["sees_replicas"]]
+    if blind and seen.options["throttle"].get("replica_lag"):
+        what = f"the role of {', '.join(blind)} may not see how far they are behind: replica_lag would wait for none"
+        items.append(Item("replicas", STOP, what, "GRANT pg_monitor TO that role, or take replica_lag out."))
+    told = "this role may not see how far they are behind" if blind else f"none is more than {LAG} s behind"
+    return worst("replicas", items, told)
 
 
 def _databases(seen: Seen) -> Iterator[dict[str, Any]]:

@@ -48,6 +48,7 @@ FACTS: dict[str, Any] = {
             "slots": [{"name": "replica", "active": True, "bytes": 1000, "state": "reserved"}],
             "max_slot_wal_bytes": None,
             "replica_lag": 0.1,
+            "sees_replicas": True,
         }
     ],
     "sessions": [SESSION],
@@ -79,6 +80,7 @@ OPTIONS = {
     "settings": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
     "services": [{"name": "food"}],
     "hosts": ["app1", "app2"],
+    "throttle": {},
     "method": "direct",
     "workers": 0,
     "backup_proof": "full",
@@ -262,6 +264,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("wal", database(max_slot_wal_bytes=1_000_000), "warn", "the slot replica may fall behind"),
     ("replicas", database(replica_lag=300), "warn", "300 s behind"),
     ("replicas", database(replica_lag=700), "stop", "700 s behind"),
+    (
+        "replicas",
+        lambda made: (database(sees_replicas=False)(made), option(throttle={"replica_lag": 5})(made)),
+        "stop",
+        "the role of default may not see how far they are behind: replica_lag would wait for none",
+    ),
     ("hosts", option(hosts=["app1", "app2", "app3"]), "stop", "app3 would keep the old keys"),
     ("hosts", result("facts", ERROR), "stop", "E_WRONG_KEY"),
     ("hosts", result("facts", {"msg": "MODULE FAILURE"}), "stop", "MODULE FAILURE"),
