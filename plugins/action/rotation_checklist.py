@@ -57,7 +57,7 @@ class ActionModule(RotationAction):
     def _seen(self, options: dict[str, Any]) -> Seen:
         shown = self.variables["hostvars"]
         hosts = list(self.variables["ansible_play_hosts_all"])
-        names = ("keys", "processes", "services", "health", "facts")
+        names = ("keys", "processes", "stops", "services", "health", "facts")
         results = {host: {name: shown[host].get(f"__checklist_{name}", {}) for name in names} for host in hosts}
         first = shown[hosts[0]]
         return Seen(

@@ -49,7 +49,9 @@ def _asked(url: str, host: str | None) -> tuple[int, str]:
     from ansible.module_utils.urls import open_url
 
     try:
-        answer = open_url(url, timeout=TIMEOUT, use_proxy=False, headers={"Host": host} if host else None)
+        headers = {"Host": host} if host else None
+        # Where it leads to may be another host, or a page to log in, that is well whatever this one is.
+        answer = open_url(url, timeout=TIMEOUT, use_proxy=False, headers=headers, follow_redirects="none")
         answer.read(ENOUGH)
     except urllib.error.HTTPError as exc:
         return exc.code, f"status {exc.code}"

@@ -35,10 +35,10 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Run the smoke tests
+- name: Read an order through the application
   tetech.key_rotation.application_commands:
     commands:
-      - [.venv/bin/python, manage.py, test, smoke]
+      - [.venv/bin/python, manage.py, read_an_order, "4711"]
     project_dir: /srv/food_ordering
     rotation_id: "{{ record_opened.rotation_id }}"
 """

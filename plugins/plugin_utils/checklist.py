@@ -25,6 +25,7 @@ CHECKS: dict[str, Callable[[Seen], Item]] = {
     "store": keys.store,
     "keys": keys.agree,
     "processes": keys.processes,
+    "services": holders.stops,
     "runs": holders.runs,
     "sessions": holders.sessions,
     "health": holders.health,

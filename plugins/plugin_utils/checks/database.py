@@ -18,8 +18,8 @@ WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after eac
 def connections(seen: Seen) -> Item:
     """Each process that re-encrypts has one of its own, and there are two more."""
     items, told = [], []
+    need = sum(seen.options["workers"] or facts["cores"] for facts in seen.facts.values()) + 2
     for facts in seen.facts.values():
-        need = (seen.options["workers"] or facts["cores"]) + 2
         for database in facts["databases"]:
             free = database["connections"]["limit"] - database["connections"]["used"]
             told.append(f"{database['alias']} has {free} free of {database['connections']['limit']}, {need} are needed")

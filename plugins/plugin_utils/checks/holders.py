@@ -19,6 +19,16 @@ def runs(seen: Seen) -> Item:
     return of_result("other runs", seen.lease, "changed", "none works on these databases")
 
 
+def stops(seen: Seen) -> Item:
+    """On every host each service can be stopped, as far as that shows without stopping it."""
+    asked = [results["stops"] for results in seen.hosts.values() if "stops" in results]
+    if not asked:
+        return Item("services", OK, "none are named in key_rotation_services: they are yours to stop and start")
+    names = {name for result in asked for name in result.get("services") or ()}
+    told = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
+    return worst("services", [of_result("services", each, "services") for each in asked], told)
+
+
 def sessions(seen: Seen) -> Item:
     """Each session of the application's role belongs to a service that is stopped for the rotation."""
     if not seen.facts:
@@ -81,10 +91,8 @@ def _is_known(session: dict[str, Any], seen: Seen) -> bool:
         service["name"] if "." in service["name"] else f"{service['name']}.service"
         for service in seen.options["services"]
     }
-    named = {
-        each["pid"] for results in seen.hosts.values() for each in results.get("processes", {}).get("processes", [])
-    }
-    return bool(units & set(process["units"])) or process["pid"] in named
+    looked_at = seen.hosts[session["host"]].get("processes", {}).get("processes", [])
+    return bool(units & set(process["units"])) or process["pid"] in {each["pid"] for each in looked_at}
 
 
 def _stay(unknown: Sequence[dict[str, Any]], seen: Seen) -> bool:

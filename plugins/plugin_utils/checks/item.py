@@ -29,7 +29,8 @@ class Item:
 class Seen:
     """What the checklist's tasks have found. Results are those of the modules, with ``error`` where one failed.
 
-    ``hosts`` has for each host its ``keys``, ``processes``, ``services`` (which an earlier run has left stopped),
+    ``hosts`` has for each host its ``keys``, ``processes``, ``stops`` (what would be stopped), ``services`` (which an
+    earlier run has left stopped),
     ``health`` and ``facts``. ``options`` are those of the module rotation_checklist, ``rehearsals`` the closed records
     of staging, each with ``time``, ``plan_hash`` and ``collection``, ``kept`` the manifests of backups.
     """

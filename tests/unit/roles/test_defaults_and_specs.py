@@ -213,7 +213,8 @@ def test_the_processes_are_looked_at_when_the_env_file_is_and_the_application_ru
 
 def test_the_data_is_proved_before_the_application_writes_again():
     played = yaml.safe_load((CHECKOUT / "playbooks/rotate.yml").read_text(encoding="utf-8"))[0]["tasks"]
-    (rotating,) = [task["block"] for task in played[0]["block"] if "block" in task]
+    rotating, picturing = [task["block"] for task in played[0]["block"] if "block" in task]
+    assert entries(picturing) == [("monitoring", "picture")]
     assert entries(rotating) == [
         ("maintenance", "stop"),
         ("verification", "before"),

@@ -105,6 +105,7 @@ def seen(change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Seen:
     host = {
         "keys": {"store": "/keys.vault.yml", "key_id": "8a412057dfd1a7e7"},
         "processes": {"processes": [{"pid": 7, "hidden": False}]},
+        "stops": {"services": ["food"]},
         "health": {"answer": {"status": 200, "seconds": 0.1}},
         "facts": {"facts": FACTS},
     }
@@ -225,6 +226,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),
     ("keys", result("keys", {"store": "/keys.vault.yml", "key_id": "00"}), "stop", "2 different sets of keys"),
     ("processes", result("processes", ERROR), "stop", "E_WRONG_KEY"),
+    ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
     ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no unit in key_rotation_services: gunicorn ("),
@@ -250,8 +252,8 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "stop",
         "core.0002_more",
     ),
-    ("connections", database(connections={"used": 95, "limit": 97}), "stop", "2 free of 97, 6 are needed"),
-    ("connections", database(connections={"used": 88, "limit": 97}), "warn", "9 free of 97, 6 are needed"),
+    ("connections", database(connections={"used": 95, "limit": 97}), "stop", "2 free of 97, 10 are needed"),
+    ("connections", database(connections={"used": 85, "limit": 97}), "warn", "12 free of 97, 10 are needed"),
     ("disk", df(100_000), "stop", "102 MB are free for /var/lib/postgresql, at most 160 MB are needed"),
     ("disk", lambda made: made.update(df=[]), "warn", "not looked at"),
     ("wal", database(archive_fails=True), "stop", "archiving of WAL fails"),
@@ -365,7 +367,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
     items = {each.name: each for each in checklist.judged(seen(change), [])}
     assert {items[name].seen for name in ("census", "backup")} == {"not looked at"}
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set"
-    with pytest.raises(RotationError, match=r"3 of 23 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
+    with pytest.raises(RotationError, match=r"3 of 24 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
         checklist.refuse(list(items.values()))
 
 
@@ -386,7 +388,7 @@ def test_all_that_stops_is_said_at_once():
     items = checklist.judged(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
     with pytest.raises(
-        RotationError, match=r"E_CHECKLIST: 2 of 23 .*staging rehearsal: no.*; WAL: archiving"
+        RotationError, match=r"E_CHECKLIST: 2 of 24 .*staging rehearsal: no.*; WAL: archiving"
     ) as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)
