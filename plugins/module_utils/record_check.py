@@ -26,16 +26,7 @@ from .rotation_id import is_plain
 # By kind of problem, for `python -m`; 2 is argparse's own.
 ENDS = ("rotate", "rollback", "retire")
 RUNS = ("rotate", "rollback")
-# What belongs into a run of these alone, and is told in its report.
-STEPS = (
-    "rotation_checklist",
-    "postgresql_backup",
-    "django_census",
-    "django_reencrypt",
-    "django_repair",
-    "env_file",
-    "monitoring_probe",
-)
+AFTER_END = ("notification",)  # all that is written between the end of a run and the beginning of another
 EXIT_CODES = {"edited": 1, "reordered": 3, "cut": 4, "rewritten": 5, "signature": 6, "unreadable": 7}
 
 
@@ -125,20 +116,20 @@ def _checked(record: Record, text: bytes, kept: Iterable[tuple[Head, str]], key:
             problems.append(Problem("signature", "it is signed by another key"))
         elif key_found != _signer(record):
             problems.append(Problem("signature", f"it is signed by another key than {SIGNERS} beside it names"))
-        else:
-            problems += _unsigned_ends(text, signed)
     elif known:  # which it was signed with
         problems.append(Problem("signature", "its signature is missing"))
+    problems += _unsigned_ends(text, signed)
     lines = text.count(b"\n")
     return Checked(record.rotation_id, record.path, lines, chain.chained(text), signed, problems)
 
 
 def _signature(armoured: str, text: bytes) -> tuple[int, str | None]:
     """How many lines a signature covers, and whose it is: lines that came later are signed at the end of their run."""
-    for number, until in reversed(list(enumerate(chain.prefixes(text), 1))):
-        key = sshsig.signer(armoured, until, NAMESPACE)
-        if key:
+    number, end = text.count(b"\n"), text.rfind(b"\n") + 1
+    while end:
+        if key := sshsig.signer(armoured, text[:end], NAMESPACE):
             return number, key
+        number, end = number - 1, text.rfind(b"\n", 0, end - 1) + 1
     return 0, None
 
 
@@ -156,7 +147,7 @@ def _unsigned_ends(text: bytes, signed: int) -> Iterator[Problem]:
                 continue
             if name in ENDS and phase == "done":
                 yield Problem("signature", f"line {number} says that the {name} is done, and nobody signed it")
-            elif ended and name in STEPS:
+            elif ended and name and name not in (*RUNS, *AFTER_END):
                 yield Problem("signature", f"line {number}, {name}, was added after the end of the run")
 
 

@@ -27,6 +27,7 @@ NAMESPACE = "tetech.key_rotation.approval"
 TITLE = "tetech.key_rotation approval"
 MEMBERS = ("plan", "environment", "principal", "time")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
+PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
 AHEAD = 300  # seconds by which two clocks may differ
 BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four bytes (RFC 4253, section 6.6)
 
@@ -57,14 +58,15 @@ def verified(path: str, environment: str, signers: str | None, operator: str | N
     ``operator`` is who rotates; without it, the user who runs this.
     """
     plan_hash = _plan_hash(path)
-    approval = _read(f"{path}.approval", path, plan_hash, environment)
+    text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
+    approval = _read(f"{path}.approval", text)
     if approval.plan_hash != plan_hash:
         raise RotationError("E_APPROVAL_PLAN", path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
     if approval.environment != environment:
         raise RotationError(
             "E_APPROVAL_ENVIRONMENT", path=f"{path}.approval", found=approval.environment, expected=environment
         )
-    _refuse_other_signer(f"{path}.approval", approval, signers)
+    _refuse_other_signer(f"{path}.approval", text, approval, signers)
     _refuse_own(approval, operator, _names_with_a_key_of(approval.principal, str(signers)))
     age = datetime.datetime.now(datetime.timezone.utc) - _time(approval.time, f"{path}.approval")
     if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
@@ -88,19 +90,28 @@ def _plan_hash(path: str) -> str:
 _MAKE = "Make the plan with the plan playbook: it says how it is approved."
 
 
-def _read(path: str, plan_path: str, plan_hash: str, environment: str) -> Approval:
+def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
     try:
-        with open(path, encoding="utf-8") as handle:
-            title, *lines = handle.read().splitlines()
+        with open(path, "rb") as handle:
+            return handle.read()
     except FileNotFoundError:
         advice = " ".join(line.strip() for line in commands(plan_path, plan_hash, environment))
         raise RotationError("E_APPROVAL_MISSING", what=f"there is no {path}", advice=advice) from None
-    except (OSError, ValueError):
+    except OSError:
+        raise RotationError("E_APPROVAL_FORMAT", path=path) from None
+
+
+def _read(path: str, text: bytes) -> Approval:
+    try:
+        title, *lines = text.decode("utf-8").splitlines()
+    except ValueError:
         raise RotationError("E_APPROVAL_FORMAT", path=path) from None
     members = dict(line.split(" ", 1) for line in lines if " " in line)
     if title != TITLE or tuple(members) != MEMBERS:
         raise RotationError("E_APPROVAL_FORMAT", path=path)
     _time(members["time"], path)
+    if PATTERN & set(members["principal"]):  # with which who signs could choose who that is
+        raise RotationError("E_APPROVAL_FORMAT", path=path)
     return Approval(*(members[name] for name in MEMBERS))
 
 
@@ -111,7 +122,7 @@ def _time(text: str, path: str) -> datetime.datetime:
         raise RotationError("E_APPROVAL_FORMAT", path=path) from None
 
 
-def _refuse_other_signer(path: str, approval: Approval, signers: str | None) -> None:
+def _refuse_other_signer(path: str, text: bytes, approval: Approval, signers: str | None) -> None:
     """Raise unless ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign."""
     if not signers or not os.path.isfile(signers):
         advice = "Set key_rotation_allowed_signers to a file of allowed signers, as ssh-keygen(1) describes it."
@@ -123,10 +134,10 @@ def _refuse_other_signer(path: str, approval: Approval, signers: str | None) -> 
         raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice)
     argv = ["ssh-keygen", "-Y", "verify", "-I", approval.principal, "-n", NAMESPACE, "-s", f"{path}.sig"]
     try:
-        with open(path, "rb") as text, tempfile.NamedTemporaryFile("w") as own:
+        with tempfile.NamedTemporaryFile("w") as own:
             own.writelines(_lines_of(approval.principal, signers))
             own.flush()
-            said = subprocess.run([*argv, "-f", own.name], stdin=text, capture_output=True, check=False, timeout=60)
+            said = subprocess.run([*argv, "-f", own.name], input=text, capture_output=True, check=False, timeout=60)
     except FileNotFoundError:
         advice = "Install OpenSSH's client programs on the control node."
         raise RotationError("E_APPROVAL_MISSING", what="there is no ssh-keygen here", advice=advice) from None

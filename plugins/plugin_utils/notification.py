@@ -26,7 +26,7 @@ import jinja2.sandbox
 from ansible.module_utils.urls import open_url
 
 from ..module_utils.errors import RotationError
-from .report import sentence
+from .report import one_line, sentence
 
 STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
 SECONDS = 10  # that a server may take for each word
@@ -145,7 +145,7 @@ def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> s
     environment = jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     with open(path, encoding="utf-8") as handle:
         template = environment.from_string(handle.read())
-    return template.render(moment=moment, sentence=sentence(told), **told).strip()
+    return template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(told)).strip()
 
 
 def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
@@ -209,6 +209,8 @@ def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mappi
         timeout=SECONDS,
         ca_path=channel.get("ca_cert"),
         follow_redirects="none",
+        use_proxy=parts.scheme == "https",  # which would be given the address and what is told
+        use_netrc=False,  # whose password would take the place of the token
         http_agent="tetech.key_rotation",
     ).close()
 

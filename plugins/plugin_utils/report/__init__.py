@@ -40,6 +40,7 @@ DUMP_LINES = {
     "snapshot": "State of",
     "manifest": "Manifest",
 }
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|])")
 
 
@@ -102,7 +103,16 @@ def _render(template: str, told: Mapping[str, Any]) -> str:
     environment.filters.update(
         thousands=lambda number: f"{number:,}", duration=duration, bytes=_bytes, moment=_moment, day=_day, md=_md
     )
-    return environment.get_template(template).render(**told)
+    return environment.get_template(template).render(**(told if environment.autoescape else one_line(told)))
+
+
+def one_line(value: Any) -> Any:
+    """The same without line breaks and control characters in any text: somebody's words must not look like ours."""
+    if isinstance(value, str):
+        return _CONTROL.sub(" ", value)
+    if isinstance(value, Mapping):
+        return {name: one_line(one) for name, one in value.items()}
+    return [one_line(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _shown(told: dict[str, Any]) -> dict[str, Any]:

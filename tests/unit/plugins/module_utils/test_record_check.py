@@ -209,7 +209,7 @@ def test_without_the_package_that_signatures_need_it_says_so(kept, monkeypatch, 
 
 
 def test_lines_after_the_last_signature_are_no_problem(kept):
-    Record(str(kept.folder), "r2").append("key_version", "done")
+    Record(str(kept.folder), "r2").append("notification", "done")
     (_, second) = record_check.check(str(kept.folder), anchor=kept.anchor, key=sshsig.public(kept.key))
     assert (second.lines, second.signed, second.problems) == (3, 2, [])
     assert "2 of them signed, the rest by nobody yet" in str(second)
@@ -218,10 +218,20 @@ def test_lines_after_the_last_signature_are_no_problem(kept):
 def test_a_record_of_an_earlier_version_is_told_apart(kept, capsys):
     old = kept.folder / "r0"
     old.mkdir()
-    (old / "record.jsonl").write_text('{"event": "rotate", "phase": "done", "seq": 1}\n')
+    (old / "record.jsonl").write_text('{"event": "rotate", "phase": "failed", "seq": 1}\n')
     assert kept.kinds() == {}
     assert kept.exit_code("--rotation-id", "r0") == 0
     assert "earlier version" in capsys.readouterr().out
+    (old / "record.jsonl").write_text('{"event": "rotate", "phase": "done", "seq": 1}\n')
+    assert kept.kinds() == {"r0": ["signature"]}, "anybody could have written that"
+
+
+def test_a_record_that_somebody_made_up_is_found_though_no_head_knows_it(kept):
+    made = Record(str(kept.folder), "r9")
+    for phase in ("intent", "done"):
+        made.append("rotate", phase)
+    assert kept.kinds() == {"r9": ["signature"]}
+    assert kept.exit_code("--anchor", kept.anchor, "--key", sshsig.public(kept.key)) == 6
 
 
 def test_a_chain_that_was_taken_off_does_not_pass_for_an_earlier_version(kept):

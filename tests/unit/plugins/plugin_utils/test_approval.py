@@ -176,6 +176,13 @@ def test_who_rotates_does_not_approve(desk, operator):
     assert desk.refused(operator=operator).code == "E_APPROVAL_SELF"
 
 
+@pytest.mark.parametrize("principal", ["*@example.org", "*", "?da@example.org", "ada@example.org,eve"])
+def test_a_name_that_is_a_pattern_is_nobody(desk, principal):
+    desk.signers.write_text(f"{principal} {(desk.folder / 'eve.pub').read_text()}")
+    desk.approve(principal, "eve")
+    assert desk.refused(operator="eve").code == "E_APPROVAL_FORMAT"
+
+
 def test_who_rotates_does_not_approve_under_a_second_name(desk):
     desk.approve()
     key = (desk.folder / "ada.pub").read_text()
