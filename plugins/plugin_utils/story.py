@@ -50,6 +50,15 @@ STEPS = {
 }
 NOT_VALUES = ("empty",)
 COUNTING = ("django_census", "django_reencrypt")  # each holds a census; the second, the one taken before
+# What of a run back changes anything.
+CHANGING = (
+    "application_services",
+    "django_reencrypt",
+    "django_repair",
+    "env_file",
+    "key_version",
+    "postgresql_restore",
+)
 DAY = datetime.timedelta(days=1)
 
 
@@ -58,14 +67,15 @@ def story(record: Record) -> dict[str, Any]:
     events = record.events()
     begun = next((event for event in events if _is(event, "rotate", "intent")), {})
     ours = [event for event in events if event.get("event") in DIRECTIONS]  # others may use the same names
-    last = _last(events)
+    settled = _settled(events)
+    last = _last(settled)
     targets = _targets(events)
     told = {
         "rotation_id": record.rotation_id,
         "path": record.path,
-        "status": _status(events),
+        "status": _status(settled),
         "began": _time(events[0]) if events else None,
-        "ended": _time(events[-1]) if events else None,
+        "ended": _time(settled[-1]) if settled else None,
         "seconds": _seconds(events[0], events[-1]) if events else 0,
         "begun": begun,
         "reason": _newest(ours, "reason"),
@@ -96,8 +106,8 @@ def story(record: Record) -> dict[str, Any]:
         "checks": _checks(events),
         "pictures": _pictures(events),
         "warnings": _warnings(events),
-        "failure": _failure(events),
-        "not_running": not_running(events),
+        "failure": _failure(settled),
+        "not_running": not_running(settled),
         "failed_task": last.get("failed_task"),
         "notifications": [event for event in events if event.get("event") == "notification"],
         "head": head(record.rotation_id, record.text()),
@@ -127,6 +137,15 @@ def _status(events: Sequence[Event]) -> str:
     if _done(last, "rollback"):
         return ROLLED_BACK
     return FAILED if last.get("phase") == "failed" else OPEN
+
+
+def _settled(events: Sequence[Event]) -> Sequence[Event]:
+    """The events without a last run back that was refused before it changed anything: all is as it was before that."""
+    starts = [index for index, event in enumerate(events) if _is(event, "rollback", "intent")]
+    if not starts or not _is(_last(events), "rollback", "failed"):
+        return events
+    changed = any(_is_intent(event) and event.get("event") in CHANGING for event in events[starts[-1] :])
+    return events if changed else events[: starts[-1]]
 
 
 def _newest(events: Sequence[Event], member: str) -> Any:
@@ -404,6 +423,10 @@ def _warnings(events: Sequence[Event]) -> list[str]:
             found.append(f"Nobody was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")
         if event.get("event") in DIRECTIONS and event.get("resumed"):
             found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
+    refused = events[len(_settled(events)) :]
+    if refused:
+        why = (refused[-1].get("error") or {}).get("code") or "see its last line"
+        found.append(f"A rollback was tried at {refused[0].get('time')} and stopped before it changed anything: {why}.")
     left = sum(
         target.get("left_alone", 0)
         for target in _newest([event for event in events if _counts(event)], "targets") or ()

@@ -162,6 +162,21 @@ def test_what_was_rolled_back_is_under_the_keys_before(play):
     assert (told["keys"]["current"], told["due"]) == (OLD, None)
 
 
+def test_a_rollback_that_was_refused_leaves_a_completed_rotation_completed(play):
+    completed(play)
+    before = play.told()
+    error = {"code": "E_LOCKED", "what": "another run works on it", "todo": "Wait"}
+    play.step("rollback", "intent").step("database_lease", "failed", error=error)
+    told = play.step("rollback", "failed", failed_task="Lock", error=error).told()
+    assert [told[name] for name in ("status", "due", "ended", "failure")] == [
+        before[name] for name in ("status", "due", "ended", "failure")
+    ]
+    (warning,) = told["warnings"]
+    assert warning.endswith("stopped before it changed anything: E_LOCKED.")
+    play.step("rollback", "intent").step("env_file", "failed", error=error)
+    assert play.step("rollback", "failed", failed_task="Switch", error=error).told()["status"] == "failed"
+
+
 def test_an_application_that_does_not_run_after_a_rollback_is_told_at_first_sight(play):
     error = {"code": "E_SERVICE_START", "what": "the service web does not start: it ended", "todo": "See the log"}
     play.begun().prepared().switched().step("rollback", "intent").step("application_services", "failed", error=error)
