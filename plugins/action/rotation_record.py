@@ -57,6 +57,7 @@ class ActionModule(RotationAction):
             destination = "current" if state == COMPLETED else history.destination(direction)
         done = state == COMPLETED
         if not done:
+            self._refuse_gone(store, options)
             about = {name: options[name] for name in ("environment", "reason", "authorization") if options[name]}
             about = json.loads(json.dumps(about, default=str))  # YAML knows dates, which a line of JSON does not
             about |= {name: course[name] for name in ("course", "reason", "destination")} if course else {}
@@ -98,6 +99,13 @@ class ActionModule(RotationAction):
             "completed": done,
             "destination": destination,
         }
+
+    def _refuse_gone(self, store: Store, options: dict[str, Any]) -> None:
+        """Raise E_RECORD_GONE where the folder of the records is not there, and the store has seen one: a mount may be
+        missing, and the record would begin anew beside it."""
+        folder = self._records(options)
+        if not os.path.isdir(folder) and (seen := store.anchor()):
+            raise RotationError("E_RECORD_GONE", folder=folder, store=store.path, head=seen)
 
     def _approved(self, options: dict[str, Any], history: History) -> dict[str, Any]:
         """For the record, who approved the plan. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written."""

@@ -711,6 +711,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the record {path} cannot be written: {reason}",
         "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
     ),
+    "E_RECORD_GONE": (
+        "the folder of the records, {folder}, is not there, and the store {store} has seen one: {head}",
+        "Mount it, or correct key_rotation_record_dir. On a control node that has never had any: mkdir -p {folder}",
+    ),
     "E_AUTHORIZATION": (
         "{missing} must be given in {environment}",
         "Set key_rotation_reason, and key_rotation_authorization to {{who: ..., ticket: ...}}. "

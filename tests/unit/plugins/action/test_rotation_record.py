@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -263,7 +264,10 @@ def test_a_run_holds_the_lease_from_its_opening_to_its_end(run_action, stored, t
 
 
 @pytest.mark.parametrize("head", [HEAD, None])
-def test_a_refused_run_of_a_second_control_node_leaves_the_head_of_the_first(run_action, stored, store_now, head):
+def test_a_refused_run_of_a_second_control_node_leaves_the_head_of_the_first(
+    run_action, stored, store_now, head, tmp_path
+):
+    (tmp_path / "records").mkdir()
     if head:
         store_now.set_anchor(head)
     assert run_action("rotation_record", state="opened", environment="demo")["resumed"]
@@ -462,6 +466,16 @@ def test_what_is_no_channel_stops_a_run_before_it_begins(run_action, stored, eve
     result = run_action("rotation_record", state="opened", notify=[{"type": "slack"}])
     assert (result["failed"], result["error"]["code"]) == (True, "E_NOTIFY")
     assert events("r1") == []
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_records_that_the_store_has_seen_and_are_gone_stop_a_run(run_action, begun, events, tmp_path, check):
+    shutil.rmtree(tmp_path / "records")
+    result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1", check=check)
+    assert result["error"]["code"] == "E_RECORD_GONE"
+    assert not (tmp_path / "records").exists()
+    (tmp_path / "records").mkdir()
+    assert not run_action("rotation_record", state="opened", environment="demo", rotation_id="r1").get("failed")
 
 
 def test_at_each_end_there_is_a_page_and_it_can_be_made_again(run_action, stored, tmp_path):
