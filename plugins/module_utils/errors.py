@@ -121,6 +121,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{trigger} would start {name} again",
         "List {trigger} before {name} in key_rotation_services.",
     ),
+    "E_SERVICE_STATUS": (
+        "the status command of the service {name} does not say whether it is up: it ended with exit code {rc}",
+        "Mend it in key_rotation_services: 0 is up, 4 and above 123 are no answer, all else is down.",
+    ),
     "E_SERVICE_STOP": (
         "the service {name} does not stop: {found}",
         "{look}, stop it, then run the same command again.",

@@ -18,6 +18,8 @@ SETTLE = 1.0  # seconds that a service must stay up after its start: a program w
 POLL = 0.1
 NOT_FOUND = 127  # as a shell says it
 TIMED_OUT = 124  # as timeout(1) says it
+# Exit codes of a status command by which nothing is known: "status is unknown" of the LSB, and what did not run.
+UNTOLD = {4, TIMED_OUT, 126, NOT_FOUND}
 # a unit's ActiveState (org.freedesktop.systemd1) of which some process may be there
 UP = {"active", "activating", "reloading", "refreshing", "deactivating"}
 
@@ -32,8 +34,13 @@ class Service:
         self.status = list(status)
 
     def is_up(self, *, unknown: bool) -> bool:
-        """Whether it runs; ``unknown`` where nothing can say."""
-        return _ended(self.status, 30) == 0 if self.status else unknown
+        """Whether it runs; ``unknown`` where nothing can say. Raises E_SERVICE_STATUS."""
+        if not self.status:
+            return unknown
+        code = _ended(self.status, 30)
+        if code in UNTOLD:
+            raise RotationError("E_SERVICE_STATUS", name=self.name, rc=code)
+        return code == 0
 
     def is_well(self) -> bool:
         """Whether it runs as it should after a start."""

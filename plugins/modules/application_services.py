@@ -41,7 +41,9 @@ options:
         type: list
         elements: str
       status:
-        description: Command that ends with exit code 0 while it is up. Without it, it counts as up until it is stopped.
+        description:
+          - Command that ends with exit code 0 while it is up. Without it, it counts as up until it is stopped.
+          - 4, 124, 126 and 127 are no answer, and an error; all else says that it is down.
         type: list
         elements: str
   memory:

@@ -67,6 +67,8 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
             measures += [opening]
         except RotationError as exc:
             problems.append(exc)
+    with memory.changed(kept=kept) as seen:
+        picture["last_census"] = seen["census"] = picture["census"] or seen.get("census")
     baseline = memory.baseline()
     taken = {} if params["baseline"] == "take" else baseline
     picture["response"], slow = response.compare(measures, taken, params["slower"])

@@ -30,12 +30,19 @@ FLOOR = {OPENING: 0.000_1}
 FLOOR_OF_ANSWERS = 0.05
 
 
+class Here(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: where an address leads to may be another host, or a page to log in."""
+
+    def redirect_request(self, *_asked: Any) -> None:
+        """None, whereupon the redirect is an answer like any other that is not good."""
+
+
 def of_url(url: str, host: str | None, tries: int) -> dict[str, Any]:
     """The median seconds of one address, and how many tries had no good answer; ``host`` is sent as the Host header.
 
     Raises E_OPTION.
     """
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Here())
     seconds: list[float] = []
     errors: list[str] = []
     for _ in range(tries):

@@ -227,6 +227,14 @@ def daemon(tmp_path: Path):
     services._ended(entry["stop"], 5)
 
 
+@pytest.mark.parametrize("command", [["/bin/sh", "-c", "exit 4"], ["/no/such/program"]])
+def test_a_status_that_says_nothing_is_no_word_that_it_is_down(command):
+    entry = {"name": "worker", "start": ["true"], "stop": ["true"], "status": command}
+    with pytest.raises(RotationError, match="E_SERVICE_STATUS: the status command of the service worker"):
+        services.of(entry).is_up(unknown=False)
+    assert services.of({**entry, "status": ["/bin/sh", "-c", "exit 3"]}).is_up(unknown=True) is False
+
+
 @pytest.mark.parametrize("status", [True, False])
 def test_commands_stop_and_start_a_process(tmp_path, daemon, status):
     known = services.of(daemon)

@@ -33,6 +33,14 @@ def test_every_metric_has_a_sample_in_a_full_picture(picture):
     assert {name for name in metrics.METRICS if f"# TYPE {name} " not in metrics.text(picture)} == set()
 
 
+def test_a_look_without_a_census_repeats_the_last_one(picture):
+    before = [line for line in metrics.text(picture).splitlines() if "census_timestamp" in line or "_ratio{" in line]
+    picture.update(last_census=picture["census"], census=None, census_asked=False)
+    text = metrics.text(picture)
+    assert [line for line in text.splitlines() if "census_timestamp" in line or "_ratio{" in line] == before
+    assert "census_failed" not in text
+
+
 def test_a_census_that_failed_leaves_no_ratio_of_an_earlier_one(picture):
     picture["census"] = None
     text = metrics.text(picture)
