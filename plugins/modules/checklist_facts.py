@@ -58,10 +58,11 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.request import request_of
 
     params = module.params
-    with rotation.opened(request_of(params, "checklist")) as application:
+    request = request_of(params, "checklist")
+    with rotation.opened(request) as application:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})
-        migrations, users = facts.pending_migrations(), facts.secret_key_users()
+        migrations, users = facts.pending_migrations(), facts.secret_key_users(request.key_sets["current"])
         project.let_go()
         found = {
             "databases": [facts.of_database(database) for database in databases],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import RotationError
@@ -144,8 +144,11 @@ def pending_migrations() -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration in own]
 
 
-def secret_key_users() -> dict[str, Any]:
-    """What of Django and of known packages signs with SECRET_KEY here, and how many tasks wait in a queue of such."""
+def secret_key_users(values: Mapping[str, str]) -> dict[str, Any]:
+    """What of Django and of known packages signs with SECRET_KEY here, and how many tasks wait in a queue of such.
+
+    ``keys`` are the names of those of ``values``, the current keys, that the setting has: its own, or another one.
+    """
     from django.apps import apps
     from django.conf import settings
 
@@ -161,6 +164,7 @@ def secret_key_users() -> dict[str, Any]:
         ],
         "fallbacks": fallbacks,
         "queued": _queued(),
+        "keys": [name for name, value in values.items() if settings.SECRET_KEY in (value, value.split(",")[0])],
     }
 
 

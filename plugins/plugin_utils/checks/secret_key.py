@@ -21,9 +21,9 @@ SESSIONS = {
 def other_users(seen: Seen) -> Item:
     """Tasks of django-q2 that wait would be lost: stop. Anything else that ends is said."""
     name = "other uses of SECRET_KEY"
-    if "SECRET_KEY" not in {setting["name"] for setting in seen.options["settings"]}:
-        return Item(name, OK, "SECRET_KEY is not rotated")
     found: dict[str, Any] = next((facts["secret_key"] for facts in seen.facts.values()), {})
+    if not {setting["name"] for setting in seen.options["settings"]} & {"SECRET_KEY", *found.get("keys", ())}:
+        return Item(name, OK, "SECRET_KEY is not rotated")
     if found.get("queued"):
         told = f"{found['queued']} tasks of django-q2 wait, and none of them could be read"
         return Item(name, STOP, told, "Let the queue run empty, and pause its schedules.")

@@ -54,7 +54,7 @@ FACTS: dict[str, Any] = {
     "sessions": [SESSION],
     "migrations": [],
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001},
-    "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0},
+    "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
 }
 KEPT = [{"rotation_id": "r1", "snapshot": {"time": "2026-12-01T20:00:00Z"}, "proof": {"kind": "full"}}]
 CENSUS = {
@@ -229,6 +229,15 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
+    (
+        "secret_key",
+        lambda made: (
+            fact(secret_key={"queued": 9, "keys": ["DJANGO_SECRET_KEY"]})(made),
+            option(settings=[{"name": "DJANGO_SECRET_KEY"}])(made),
+        ),
+        "stop",
+        "9 tasks of django-q2 wait",
+    ),
     ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no unit in key_rotation_services: gunicorn ("),
     ("sessions", session(process=STRAY), "stop", "services: python (process 100 of session-3.scope on app2), b"),
     (
