@@ -103,7 +103,8 @@ class RotationAction(ActionBase, abc.ABC):
         """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""
         if self.spec:
             return validated(self.spec, args, self._task.action)
-        shared = {name: option for name, option in SHARED.items() if name in args}
+        # Which of them are required, the host's side knows.
+        shared = {name: {**option, "required": False} for name, option in SHARED.items() if name in args}
         refuse_wrong(shared, args, self._task.action)
         return args
 

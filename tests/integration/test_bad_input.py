@@ -235,21 +235,17 @@ def test_the_wrong_store_password_is_refused(site: Site) -> None:
 def test_keys_that_are_damaged_in_the_store_are_not_rotated_away(site: Site) -> None:
     """The .env may then have the last copy of them."""
     assert site.play("rotate").code == 0
-    kept = site.stored()
-    damaged = json.loads(json.dumps(kept))
+    damaged = site.stored()
     del next(v for v in damaged["versions"] if v["key_id"] == damaged["stages"]["current"])["values"]["ENCRYPTION_SALT"]
     site.store.write_bytes(site.vault().encrypt(json.dumps(damaged).encode()))
     tokens, env = site.tokens(), site.env_file.read_bytes()
 
-    for playbook in ("rotate", "rollback", "verify"):
+    for playbook in ("rotate", "rollback"):
         outcome = site.play(playbook)
         assert outcome.code != 0, outcome.text
         assert "E_STORE_DAMAGED" in outcome.text
     assert (site.tokens(), site.env_file.read_bytes()) == (tokens, env)
     assert site.stored()["versions"] == damaged["versions"]
-
-    site.store.write_bytes(site.vault().encrypt(json.dumps(kept).encode()))
-    assert site.play("rotate").code == 0
 
 
 def test_a_key_changed_by_hand_is_noticed(site: Site) -> None:

@@ -39,6 +39,7 @@ def left_behind(site: Site) -> list[Path]:
 
 
 def test_a_line_moves_on_a_terminal_and_a_table_follows(site: Site) -> None:
+    site.sql("DELETE FROM restaurant_restaurant WHERE id > 3")  # each row takes as long
     site.sql(SLOW.format(seconds=4, table="restaurant_restaurant"))
     metrics = site.folder / "key_rotation.prom"
     ours, theirs = pty.openpty()
@@ -71,6 +72,7 @@ def test_a_line_moves_on_a_terminal_and_a_table_follows(site: Site) -> None:
 
 
 def test_a_line_now_and_then_where_there_is_no_terminal(site: Site) -> None:
+    site.sql("DELETE FROM restaurant_restaurant WHERE id > 1; DELETE FROM restaurant_pendingrestaurant WHERE id > 1")
     site.sql(SLOW.format(seconds=7, table="restaurant_restaurant"))
     site.sql(
         "CREATE TRIGGER slow AFTER UPDATE ON restaurant_pendingrestaurant FOR EACH STATEMENT EXECUTE FUNCTION slow()"
