@@ -122,6 +122,7 @@ def test_a_setting_that_is_made_of_a_key_is_told_before_anything_changes(site: S
     assert Fernet(again.text.split()[-1]).decrypt(fresh.encode()) == b"a value"
 
 
+@pytest.mark.thorough
 def test_a_key_file_that_the_application_reads_as_it_stands(site: Site) -> None:
     """No line's end, as Docker and Kubernetes hand secrets over: it stays so, or the key would be another one."""
     before, path = site.read_all(), site.project / "secret_key"
