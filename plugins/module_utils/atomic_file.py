@@ -26,6 +26,14 @@ class LeftBehindError(OSError):
     """A private file, ``filename``, cannot be taken away, with what was to be written in it."""
 
 
+def is_path(text: str) -> bool:
+    """Whether it is of characters that a path can have: no NUL, and no half of one."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 def replace(path: str, data: bytes, *, mode: int = 0o600, most: int = EVERY_MODE) -> None:
     """Write ``data`` to ``path`` by a private file beside it, fsync and rename.
 

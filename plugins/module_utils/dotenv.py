@@ -88,11 +88,7 @@ def read_text(path: str) -> str:
 
 def refuse_path(path: str) -> None:
     """Raise E_ENV_PATH unless it is absolute, without '..', and of characters that a path can have."""
-    try:
-        ends = b"\0" in os.fsencode(path)
-    except UnicodeEncodeError:  # half of a character
-        ends = True
-    if ends or not os.path.isabs(path) or path.startswith("//") or ".." in path.split(os.sep):
+    if not atomic_file.is_path(path) or not os.path.isabs(path) or path.startswith("//") or ".." in path.split(os.sep):
         raise RotationError("E_ENV_PATH", path=path.replace("\0", "?").encode("utf-8", "replace").decode())
 
 

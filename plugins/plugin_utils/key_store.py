@@ -66,7 +66,7 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
             raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
         path = beside(asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"), variables)
-        if "\0" in path or not _is_text(path):
+        if not atomic_file.is_path(path):
             raise RotationError("E_STORE_NEEDS", name="path", found="has a NUL, or what is no character")
         password_file = beside(asked["password_file"], variables) if asked["password_file"] else None
         return VaultFile(path, AnsibleVault(loader, password_file, asked["vault_id"]))
@@ -75,13 +75,6 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
     except ImportError as exc:
         raise RotationError("E_STORE_PACKAGE", type=kind, package=exc.name, python=sys.executable) from None
     return server(asked, expand(STATE_HOME))
-
-
-def _is_text(value: str) -> bool:
-    try:
-        return bool(os.fsencode(value))
-    except UnicodeEncodeError:
-        return False
 
 
 def _server(kind: str) -> Callable[[Mapping[str, Any], str], Store]:

@@ -58,6 +58,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
         new = watched.look(params["log_files"], params["log_units"])
         picture["logs"] = _since(seen, params["looker"], watched.totals(), picture["time"], looked_at=new)
         known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
+        picture["last_census"] = seen.get("census")
     picture["rotation"] = known
     picture["logs"]["unreadable"] = len(watched.problems)
     if params["census"]:
@@ -67,8 +68,9 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
             measures += [opening]
         except RotationError as exc:
             problems.append(exc)
-    with memory.changed(kept=kept) as seen:
-        picture["last_census"] = seen["census"] = picture["census"] or seen.get("census")
+    if picture["census"]:
+        with memory.changed(kept=kept) as seen:
+            seen["census"] = picture["census"]
     baseline = memory.baseline()
     taken = {} if params["baseline"] == "take" else baseline
     picture["response"], slow = response.compare(measures, taken, params["slower"])
