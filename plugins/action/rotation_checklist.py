@@ -20,7 +20,8 @@ from ..module_utils.module import CHECKLIST_OPTIONS
 from ..module_utils.record import FILE_NAME, Record
 from ..plugin_utils import checklist
 from ..plugin_utils.action import RotationAction
-from ..plugin_utils.checks.item import Seen
+from ..plugin_utils.checks import window
+from ..plugin_utils.checks.item import STOP, Seen
 from ..plugin_utils.key_store import beside
 from ..plugin_utils.tool import tool
 
@@ -36,6 +37,8 @@ class ActionModule(RotationAction):
             found = f"is {options['workers']}"
             raise RotationError("E_OPTION", name="key_rotation_workers", found=found, advice="Give 0 or more.")
         seen = self._seen(options)
+        if options["state"] == "still_open":
+            return self._still_open(seen, options["accept"])
         items = checklist.judged(seen, options["accept"])
         for line in checklist.table(items):
             display.display(line)
@@ -53,6 +56,17 @@ class ActionModule(RotationAction):
         except RotationError as exc:
             result.update(failed=True, **exc.as_result())
         return result
+
+    def _still_open(self, seen: Seen, accepted: list[str]) -> dict[str, Any]:
+        """Raise E_WINDOW where the window does not hold what is left, now that the backup is made."""
+        item = window.window(seen)
+        display.display(f"  maintenance window: {item.seen}")
+        if item.status == STOP and "window" not in accepted and not self._task.check_mode:
+            changed = (
+                "The backup is made and the new keys are in the store; nothing was stopped, no value is under them."
+            )
+            raise RotationError("E_WINDOW", changed=changed, seen=item.seen, todo=item.todo)
+        return {"changed": False}
 
     def _seen(self, options: dict[str, Any]) -> Seen:
         shown = self.variables["hostvars"]
@@ -75,6 +89,7 @@ class ActionModule(RotationAction):
                 **options,
                 "store_unwritable": self._unwritable(options),
                 "resumed": self._resumed(),
+                "backed_up": options["state"] == "still_open",
                 "approved": self._approved(options),
             },
             now=datetime.datetime.now(datetime.timezone.utc),

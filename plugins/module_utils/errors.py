@@ -154,6 +154,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{count} of {total} items of the checklist stop the rotation: {stops}",
         "Do what the table above says below each of them, then run the same command again.",
     ),
+    "E_WINDOW": (
+        "the maintenance window does not hold what is left: {seen}",
+        "{todo} Then run the same command again: it goes on here. Or put window into key_rotation_accept.",
+    ),
     # the application itself
     "E_APPLICATION_READS": (
         "the application reads {name} in another way than before: {after}, and {before} before",

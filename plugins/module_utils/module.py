@@ -222,6 +222,7 @@ FACTS_OPTIONS: dict[str, Any] = {
 }
 CHECKLIST_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
+    "state": {"type": "str", "choices": ["judged", "still_open"], "default": "judged"},
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
@@ -234,6 +235,7 @@ CHECKLIST_OPTIONS: dict[str, Any] = {
     "method": {"type": "str", "default": "direct"},
     "throttle": {"type": "dict", "default": {}},
     "workers": {"type": "int", "default": 0},
+    "application_rows": {"type": "int", "default": 0},
     "backup_proof": {"type": "str", "default": "full"},
     "rehearsal_records": {"type": "path"},
     "rehearsal_max_days": {"type": "int", "default": 90},

@@ -71,6 +71,7 @@ class Switch:
             "exported": list(exported),
             "hidden": hidden,
             "key_id": _key_id(tuple({**self.keys.values, **exported}.items())) if known else "",
+            "older": started <= self.at + CLOCKS,
             "stale": bool(reason),
             "reason": reason,
             "todo": todo,

@@ -54,21 +54,27 @@ from ..module_utils.module import FACTS_OPTIONS, run
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Everything at once. Raises what opening the application raises."""
     from ..module_utils import processes
-    from ..module_utils.engine import facts, project, rotation, sessions
+    from ..module_utils.engine import facts, project, reading, rotation, sessions
+    from ..module_utils.engine.database import APPLICATION_NAME
     from ..module_utils.request import request_of
 
+    # other hosts look at the same time, and no session of this process, Django's either, is to be a stranger to them
+    os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}checklist"
     params = module.params
     request = request_of(params, "checklist")
     with rotation.opened(request) as application:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})
+        connected = processes.with_holders(sessions.listed(databases, params["sessions_allowed"]))
+        read = reading.speed(application.targets, facts.SAMPLE)
         migrations, users = facts.pending_migrations(), facts.secret_key_users(request.key_sets["current"])
         project.let_go()
         found = {
             "databases": [facts.of_database(database) for database in databases],
-            "sessions": processes.with_holders(sessions.listed(databases, params["sessions_allowed"])),
+            # twice: who connects for one request only is seen by the one look or the other
+            "sessions": connected + processes.with_holders(sessions.listed(databases, params["sessions_allowed"])),
             "migrations": migrations,
-            "speed": facts.speed(databases[0], application.keyring, schemes),
+            "speed": {**facts.speed(databases[0], application.keyring, schemes), "read": read},
             "secret_key": users,
             "versions": project.versions(),
             "cores": os.cpu_count() or 1,

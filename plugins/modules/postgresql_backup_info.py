@@ -36,7 +36,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backups:
-  description: For each backup its manifest, rotation, database, engine, snapshot, proof, and key ids.
+  description: >-
+    For each backup its manifest, rotation, database, engine, snapshot, proof, key ids, and when it was begun and ended.
   type: list
   elements: dict
   returned: success
@@ -55,7 +56,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.errors import RotationError
 from ..module_utils.module import BACKUP_INFO_OPTIONS, run
 
-SHOWN = ("rotation_id", "alias", "database", "engine", "snapshot", "encrypted_to", "proof", "key_ids")
+SHOWN = (
+    "rotation_id",
+    "alias",
+    "database",
+    "engine",
+    "snapshot",
+    "encrypted_to",
+    "proof",
+    "key_ids",
+    "begun",
+    "ended",
+)
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:

@@ -125,8 +125,8 @@ key_id:
 processes:
   description:
     - Each process with its V(pid), V(name), V(unit), since when its program runs (V(started)), the V(exported)
-      names among the keys, whether others may be V(hidden), its V(key_id) where it is known, and whether
-      it is V(stale).
+      names among the keys, whether others may be V(hidden), its V(key_id) where it is known, whether it is
+      V(older) than the last change of the env file, and whether it is V(stale).
     - A stale one has the V(reason) and what to type (V(todo)).
   type: list
   elements: dict

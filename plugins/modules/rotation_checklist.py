@@ -15,6 +15,13 @@ description:
   - The same goes as JSON into the record, and beside it into C(checklist.json).
   - Runs on the control node alone, as an action plugin, once for all hosts.
 options:
+  state:
+    description:
+      - With V(still_open) only the maintenance window is looked at once more, directly before the application is
+        stopped, for what is left then.
+    type: str
+    choices: [judged, still_open]
+    default: judged
   environment:
     description: In V(production) there must be a rehearsal, a reason and an authorization.
     type: str
@@ -62,6 +69,10 @@ options:
     default: {}
   workers:
     description: How many processes re-encrypt at once. 0 is one for each core of the host.
+    type: int
+    default: 0
+  application_rows:
+    description: How many rows of each model the application will read before and after. 0 is all of them.
     type: int
     default: 0
   backup_proof:

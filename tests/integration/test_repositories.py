@@ -109,10 +109,13 @@ def test_a_snapshot_command_that_fails_leaves_no_manifest(tmp_path, argv, rc):
     assert one.read() is None
 
 
-def test_rotate_has_a_snapshot_made_on_the_database_s_host(site: Site) -> None:
+def test_rotate_has_a_snapshot_made_on_the_database_s_host_and_looks_at_the_window_again(site: Site) -> None:
+    window = site.folder / "window.json"
+    window.write_text(json.dumps({"start": "2026-01-01T00:00:00Z", "end": "2999-01-01T00:00:00Z"}))
     variables = {
         "key_rotation_backup_engine": "snapshot",
-        "key_rotation_snapshot_command": ["sh", "-c", "echo making >&2; echo snap-$KEY_ROTATION_ID"],
+        "key_rotation_snapshot_command": ["sh", "-c", f"sed -i s/2999/2026/ {window}; echo snap-$KEY_ROTATION_ID"],
+        "key_rotation_window": f"{{{{ lookup('file', '{window}') | from_json }}}}",
         "key_rotation_backup_host": "db",
         "key_rotation_id": "spring",
     }
@@ -120,6 +123,11 @@ def test_rotate_has_a_snapshot_made_on_the_database_s_host(site: Site) -> None:
     inventory = json.loads(site.inventory.read_text())
     inventory["database"] = {"hosts": {"db": {"ansible_connection": "local"}}}
     site.inventory.write_text(json.dumps(inventory))
+    files = site.tokens(), site.env_values()
+    late = site.play("rotate")
+    assert (late.code != 0, late.error()) == (True, "E_WINDOW"), late.text
+    assert (site.tokens(), site.env_values()) == files
+    window.write_text(window.read_text().replace('"2026-01-01T00:00:00Z"}', '"2999-01-01T00:00:00Z"}'))
     outcome = site.play("rotate")
     assert outcome.code == 0, outcome.text
     assert "app -> db" in outcome.text

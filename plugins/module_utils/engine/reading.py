@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import inspect
 import io
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,6 +95,17 @@ def of_application(
             trips.append({"name": readings[-1]["name"], "outcome": _round_trip(reader, keyring)})
     unread = [target.name for target in targets if target.name not in seen]
     return {"readings": readings, "round_trips": trips, "unread": unread}
+
+
+def speed(targets: Sequence[Target], rows: int) -> dict[str, float]:
+    """Seconds that the application takes to read one row, by table, as the first ``rows`` of each model show."""
+    found: dict[str, float] = {}
+    for model, readers in _by_model(targets, digest_key=b"speed"):
+        begun = time.monotonic()
+        if done := _read(model, readers, rows, SILENT):
+            table = readers[0].target.table.label
+            found[table] = found.get(table, 0.0) + (time.monotonic() - begun) / done
+    return found
 
 
 def refuse_worse(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY) -> None:
@@ -182,8 +194,8 @@ def _made_from(member: Any, attribute: str) -> bool:
     return hasattr(type(member), "__get__") and isinstance(own, dict) and attribute in map(str, own.values())
 
 
-def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFile) -> None:
-    """Every row once, in a transaction that cannot write, so that no property can."""
+def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFile) -> int:
+    """Every row once, in a transaction that cannot write, so that no property can. How many there are."""
     from django.db import connections, transaction
 
     alias = readers[0].target.table.alias
@@ -197,6 +209,7 @@ def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFi
             for reader in readers:
                 reader.take(instance)
             progress.tell(f"reading {model._meta.label} as the application does", done, most, "rows")
+    return int(most)
 
 
 def _round_trip(reader: Reader, keyring: Keyring) -> str:

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
-from .item import OK, STOP, Item, Seen, of_result, worst
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .item import OK, STOP, WARN, Item, Seen, of_result, worst
+
+SHOWN = 5
 
 
 def agree(seen: Seen) -> Item:
@@ -33,7 +38,7 @@ def store(seen: Seen) -> Item:
 
 
 def processes(seen: Seen) -> Item:
-    """No process has a key exported to it, that would win over a new env file."""
+    """No process has a key exported to it, that would win over a new env file, or is older than the one there is."""
     asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
     if not asked:
         told = "no unit in key_rotation_services, none in key_rotation_processes: nobody will look at their keys"
@@ -41,8 +46,15 @@ def processes(seen: Seen) -> Item:
     found = [process for result in asked for process in result.get("processes", [])]
     hidden = sum(process["hidden"] for process in found)
     told = f"{len(found) - hidden} have no key exported to them that would win over the file"
-    return worst(
-        "processes",
-        [of_result("processes", each, "processes") for each in asked],
-        f"{told}; {hidden} do not show it" if hidden else told,
-    )
+    items = [of_result("processes", each, "processes") for each in asked]
+    return worst("processes", [*items, _older(found)], f"{told}; {hidden} do not show it" if hidden else told)
+
+
+def _older(processes: Sequence[Mapping[str, Any]]) -> Item:
+    """Nobody knows what a process holds that has read the file before its last change; most changes are of no key."""
+    older = [f"{each['name']} (pid {each['pid']})" for each in processes if each["older"]]
+    if not older:
+        return Item("processes", OK, "")
+    names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")
+    found = f"{len(older)} of {len(processes)} were started before the env file was last changed: {names}"
+    return Item("processes", WARN, found, "Where a key was changed then, restart them before: they have others.")

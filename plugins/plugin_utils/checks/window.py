@@ -1,16 +1,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The maintenance window is open, and long enough for what this takes."""
+"""The maintenance window is open, and long enough for what this takes: at the beginning, and before the stop."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from .item import OK, STOP, WARN, Item, Seen, count
+from .rehearsal import when
 
 PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one to spare
 SLACK = 2  # an estimate is not a promise: the window must hold twice of it
+READINGS = 2  # by the application itself, before and after
 
 
 def window(seen: Seen) -> Item:
@@ -28,39 +31,74 @@ def window(seen: Seen) -> Item:
         return Item("maintenance window", STOP, "key_rotation_window has no start and end with an offset", todo)
     shown = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
     if not start <= seen.now <= end:
-        return Item(
-            "maintenance window",
-            STOP,
-            f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}",
-            "Wait for it, or correct it.",
-        )
+        found = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
+        return _unless_down(seen, Item("maintenance window", STOP, found, "Wait for it, or correct it."))
     left = (end - seen.now).total_seconds()
+    found = f"{left / 60:.0f} minutes are left; {told}"
     if seconds is None:
-        return Item(
-            "maintenance window", WARN, f"{left / 60:.0f} minutes are left; {told}", "See that they are enough."
-        )
+        return Item("maintenance window", WARN, found, "See that they are enough.")
     if seconds * SLACK > left:
         todo = f"Take a longer window: {SLACK} times the estimate is asked for."
-        return Item("maintenance window", STOP, f"{left / 60:.0f} minutes are left; {told}", todo)
-    return Item("maintenance window", OK, f"{left / 60:.0f} minutes are left; {told}")
+        return _unless_down(seen, Item("maintenance window", STOP, found, todo))
+    return Item("maintenance window", OK, found)
+
+
+def _unless_down(seen: Seen, item: Item) -> Item:
+    """The item; only a warning where an earlier run has left the application stopped, which this run starts again."""
+    stopped = {name for results in seen.hosts.values() for name in results.get("services", {}).get("services") or ()}
+    if not stopped:
+        return item
+    todo = f"{', '.join(sorted(stopped))} are stopped since an earlier run: this one goes on and starts them again."
+    return Item(item.name, WARN, item.seen, todo)
 
 
 def estimate(seen: Seen) -> tuple[float | None, str]:
-    """Seconds that the rotation of the values takes, from the speed measured on the host, and how that is told."""
-    speeds = [facts for facts in seen.facts.values() if facts["speed"]["row"] is not None]
-    if not speeds or "targets" not in seen.census:
+    """Seconds that what is to come takes, and how that is told. Where the backup is made by now, it is not counted."""
+    values = _values(seen)
+    if values is None:
         return None, "how long it takes could not be measured"
-    facts = speeds[0]
-    workers = seen.options["workers"] or facts["cores"]
-    crypto, row = facts["speed"]["values"], facts["speed"]["row"]
-    slowest = max(crypto.values(), default=0.0)
-    work = sum(count(target) * crypto.get(target["scheme"], slowest) for target in seen.census["targets"]) / workers
-    writing = sum(target["rows"] for target in _largest_by_table(seen.census["targets"])) * row
-    seconds = work * (1 + PASSES) + writing
-    return seconds, f"{seen.values:,} values take about {_told(seconds)}, as measured on {SAMPLED}"
+    told = f"{seen.values:,} values take about {_told(values)}, as measured on {SAMPLED}"
+    if seen.options.get("backed_up"):
+        return values, told
+    backup = _backup(seen)
+    if backup is None:
+        return values, f"{told}; the backup comes on top, and none is kept that shows how long it takes"
+    return values + backup, f"{told}, and the backup about {_told(backup)}, as the last one did"
 
 
 SAMPLED = "a sample"
+
+
+def _values(seen: Seen) -> float | None:
+    """Seconds from the speed measured on the host: to re-encrypt and prove all values, and to read them as the
+    application does."""
+    speeds = [facts for facts in seen.facts.values() if facts["speed"]["row"] is not None]
+    if not speeds or "targets" not in seen.census:
+        return None
+    facts = speeds[0]
+    workers = seen.options["workers"] or facts["cores"]
+    crypto, row, read = (facts["speed"][name] for name in ("values", "row", "read"))
+    slowest = max(crypto.values(), default=0.0)
+    tables = _largest_by_table(seen.census["targets"])
+    most = seen.options.get("application_rows") or float("inf")
+    work = sum(count(target) * crypto.get(target["scheme"], slowest) for target in seen.census["targets"]) / workers
+    writing = sum(target["rows"] for target in tables) * row
+    reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
+    return work * (1 + PASSES) + writing + reading * READINGS
+
+
+def _backup(seen: Seen) -> float | None:
+    """Seconds that the last backup of each database took, with its proof where that is asked for again."""
+    newest: dict[str, Mapping[str, Any]] = {}
+    for one in sorted(seen.kept, key=lambda one: str(one["snapshot"]["time"])):
+        newest[one["alias"]] = one
+    return sum(_took(one, seen.options["backup_proof"]) for one in newest.values()) if newest else None
+
+
+def _took(backup: Mapping[str, Any], asked: str) -> float:
+    proof = backup["proof"] or {}
+    dump = (when(backup["ended"]) - when(backup["begun"])).total_seconds()
+    return dump + (proof.get("seconds", 0.0) if proof.get("kind") == asked else 0.0)
 
 
 def _largest_by_table(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:

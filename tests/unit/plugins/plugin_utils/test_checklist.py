@@ -53,10 +53,19 @@ FACTS: dict[str, Any] = {
     ],
     "sessions": [SESSION],
     "migrations": [],
-    "speed": {"values": {"profile": 0.0001}, "row": 0.0001},
+    "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
 }
-KEPT = [{"rotation_id": "r1", "snapshot": {"time": "2026-12-01T20:00:00Z"}, "proof": {"kind": "full"}}]
+KEPT = [
+    {
+        "rotation_id": "r1",
+        "alias": "default",
+        "snapshot": {"time": "2026-12-01T20:00:00Z"},
+        "begun": "2026-12-01T20:00:00Z",
+        "ended": "2026-12-01T20:01:00Z",
+        "proof": {"kind": "full", "seconds": 30.0},
+    }
+]
 CENSUS = {
     "targets": [
         {
@@ -104,7 +113,7 @@ def seen(change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Seen:
     """A production host on which all is well, but for what ``change`` does to it."""
     host = {
         "keys": {"store": "/keys.vault.yml", "key_id": "8a412057dfd1a7e7"},
-        "processes": {"processes": [{"pid": 7, "hidden": False}]},
+        "processes": {"processes": [{"pid": 7, "name": "gunicorn", "hidden": False, "older": False}]},
         "stops": {"services": ["food"]},
         "health": {"answer": {"status": 200, "seconds": 0.1}},
         "facts": {"facts": FACTS},
@@ -171,7 +180,9 @@ def census(**classes: int) -> Callable[[dict[str, Any]], None]:
 
 
 def test_processes_that_hide_what_was_exported_to_them_are_counted():
-    found = item("processes", result("processes", {"processes": [{"pid": 8, "hidden": True}]}))
+    found = item(
+        "processes", result("processes", {"processes": [{"pid": 8, "name": "worker", "hidden": True, "older": False}]})
+    )
     assert (found.status, found.seen.count("do not show it")) == ("ok", 1)
     assert found.seen == "1 have no key exported to them that would win over the file; 1 do not show it"
     named = item("processes", lambda made: [host.pop("processes") for host in made["hosts"].values()])
@@ -205,7 +216,13 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "1 minutes are",
     ),
     ("window", option(window={"start": "2026-12-01 20:00", "end": "2026-12-02 20:00"}), "stop", "no start and end"),
-    ("window", option(window=None), "warn", "none is set; 180,000 values take about 28 s"),
+    ("window", option(window=None), "warn", "none is set; 180,000 values take about 38 s"),
+    (
+        "window",
+        option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:33:00Z"}),
+        "stop",
+        "3 minutes are left; 180,000 values take about 38 s, as measured on a sample, and the backup about 90 s, as",
+    ),
     ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
     (
         "rollback_plan",
@@ -226,6 +243,12 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),
     ("keys", result("keys", {"store": "/keys.vault.yml", "key_id": "00"}), "stop", "2 different sets of keys"),
     ("processes", result("processes", ERROR), "stop", "E_WRONG_KEY"),
+    (
+        "processes",
+        result("processes", {"processes": [{"pid": 7, "name": "celery", "hidden": False, "older": True}]}),
+        "warn",
+        "1 of 2 were started before the env file was last changed: celery (pid 7)",
+    ),
     ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
@@ -334,6 +357,32 @@ def test_each_item_is_seen_to_stop_a_rotation():
 )
 def test_an_item_that_is_not_asked_for_is_ok(name, change):
     assert item(name, change).status == "ok"
+
+
+def test_before_the_stop_the_window_need_not_hold_the_backup_any_more():
+    closing = {"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:32:00Z"}
+    assert item("window", option(window=closing)).status == "stop"
+    found = item("window", option(window=closing, backed_up=True))
+    assert (found.status, found.seen) == (
+        "ok",
+        "2 minutes are left; 180,000 values take about 38 s, as measured on a sample",
+    )
+
+
+def test_the_estimate_has_what_the_application_reads_and_the_backup_where_one_shows_how_long():
+    assert "about 28 s" in item("window", fact(speed={**FACTS["speed"], "read": {}})).seen
+    assert "about 30 s" in item("window", option(application_rows=20_000)).seen
+    assert "none is kept that shows how long it takes" in item("window", lambda made: made.update(kept=[])).seen
+    assert "the backup about 60 s, as the last one did" in item("window", option(backup_proof="sample")).seen
+
+
+def test_outside_of_the_window_an_application_that_an_earlier_run_has_stopped_is_started_again():
+    def change(made: dict[str, Any]) -> None:
+        option(window={"start": "2026-12-03T23:00:00Z", "end": "2026-12-04T01:00:00Z"})(made)
+        result("services", {"changed": True, "services": ["food.service"]})(made)
+
+    found = item("window", change)
+    assert (found.status, found.todo.startswith("food.service are stopped since")) == ("warn", True)
 
 
 def test_a_service_that_a_killed_run_has_left_stopped_need_not_answer():
