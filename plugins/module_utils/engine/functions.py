@@ -38,7 +38,7 @@ class Process:
     """
 
     def __init__(self, place: child.Place, keys: KeySet, others: Sequence[Process]) -> None:
-        self._key_id = keys.key_id
+        self._keys = keys
         context = multiprocessing.get_context("fork")
         ours, theirs = context.Pipe()
         self._connection = ours
@@ -70,7 +70,7 @@ class Process:
 
     def refusal(self, function: str, found: str) -> RotationError:
         """The error that says what a function did."""
-        return RotationError("E_FUNCTION", function=function, key_id=self._key_id, found=found)
+        return RotationError("E_FUNCTION", function=function, key_id=self._keys.key_id, found=found)
 
     def close(self) -> None:
         """End the process."""
