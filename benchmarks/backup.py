@@ -11,6 +11,7 @@ The backup is encrypted with age. Needs age and age-keygen.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import shutil
 import subprocess
@@ -22,10 +23,12 @@ from pathlib import Path
 from reencrypt import CHECKOUT, describe_machine
 
 PROFILES = 100_000
+JOBS = os.cpu_count() or 1  # pg_dump at once, beside one alone
+TABLES = 4  # of the ballast: a table is dumped by one pg_dump
 # A kilobyte of hexadecimal digits a row, from all over a megabyte of them: no two rows near each other share any.
 # They are bytes until then: to find a place in a text of UTF-8, PostgreSQL reads all that is before it.
 BALLAST = """
-CREATE TABLE ballast AS
+CREATE TABLE ballast_{number} AS
   WITH digits AS MATERIALIZED (
     SELECT convert_to(string_agg(md5(k::text), ''), 'UTF8') AS all_of_them FROM generate_series(1, 32768) k
   )
@@ -66,24 +69,26 @@ def measure(folder: Path, megabytes: int) -> None:
     keys = dotenv.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     with rotation.opened(rotation.Request(str(project), None, {"current": keys}, label="benchmark")) as application:
         ((database, survey),) = application.parts
-        database.execute(BALLAST.format(rows=megabytes * 1000))
+        for number in range(TABLES):
+            database.execute(BALLAST.format(number=number, rows=megabytes * 1000 // TABLES))
         database.execute("VACUUM ANALYZE")
         database.execute("CHECKPOINT")
         tools = postgresql.find_tools(None, database.server_major())
-        one = backup.Backup(str(folder / "backups"), "benchmark")
         print(f"\n{database.size() / 1e6:,.0f} MB in the database, PostgreSQL {database.server_version()}", flush=True)
         started = time.perf_counter()
         contents.take(database)
         tell("counts and hashes of every table alone", started)
-        started = time.perf_counter()
-        described = one.dump(tools, database, recipients, key_ids=[], settings={})
-        tell("backup: counts, hashes, pg_dump, age", started)
-        print(f"  {'on the disk':<52} {described['size'] / 1e6:9,.0f} MB", flush=True)
-        started = time.perf_counter()
-        made = proof.prove(
-            one, described, database, tools, survey.found, application.keyring, kind="full", identity=identity
-        )
-        tell("proof: restore, counts, hashes, every value opened", started)
+        for jobs in (1, JOBS):
+            one = backup.Backup(str(folder / "backups"), f"benchmark-{jobs}")
+            started = time.perf_counter()
+            described = one.dump(tools, database, recipients, key_ids=[], settings={}, jobs=jobs)
+            tell(f"backup by {jobs}: counts, hashes, pg_dump, age", started)
+            print(f"  {'on the disk':<52} {described['size'] / 1e6:9,.0f} MB", flush=True)
+            started = time.perf_counter()
+            made = proof.prove(
+                one, described, database, tools, survey.found, application.keyring, kind="full", identity=identity
+            )
+            tell(f"proof by {jobs}: restore, counts, hashes, every value opened", started)
         print(f"  {'rows compared, values opened':<52} {made['proof']['rows']:9,} {made['proof']['tokens']:9,}")
     memory = [resource.getrusage(who).ru_maxrss // 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(f"  {'memory at most: this process, pg_dump or another':<52} {memory[0]:9} MB {memory[1]:9} MB")

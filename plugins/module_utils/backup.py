@@ -4,6 +4,7 @@
 
 pg_dump in custom format, never plain, streamed through age into a private file without a shell. Both exit codes count,
 and the file gets its name, then its manifest, only when everything is on the disk (facts/postgresql-backup.md, 2.4).
+Of a large database there are several such archives in a folder (see parts), with their SHA256SUMS.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ import re
 import shutil
 import sys
 import tarfile
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import IO, Any
 
-from . import age, atomic_file, database_facts, postgresql, users
+from . import age, at_once, atomic_file, database_facts, parts, postgresql, users
+from .at_once import Over
 from .engine import contents
 from .engine.database import Database
 from .errors import RotationError
@@ -31,6 +36,8 @@ from .streams import CHUNK
 
 FORMAT = "tetech.key_rotation backup 1"
 ENGINES = ("pg_dump", "pgbackrest", "snapshot")
+SUMS = "SHA256SUMS"  # as sha256sum -c reads it
+Source = Callable[[Sequence[str], Over], AbstractContextManager[IO[bytes]]]  # pg_dump with these options
 SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (facts/postgresql-backup.md 2.4)
 
 
@@ -39,10 +46,11 @@ class Backup:
     databases than the default one have their alias after the ID.
 
     Members of a manifest: format, rotation_id, alias, database, server, server_version, system_identifier, engine,
-    client_version, path (beside the manifest), size (bytes), sha256 (of the file as it lies there), encrypted_to (age
-    recipients, empty for a dump in clear), key_ids (versions of the keys without which its rows cannot be read),
-    snapshot {time, lsn}, tables {"schema.table": {rows, hash}}, settings, facts (of the database itself, see
-    database_facts), begun, ended, proof (none, or {kind, ...}).
+    client_version, path (beside the manifest), size (bytes), sha256 (of the file as it lies there; of a folder, of its
+    SHA256SUMS), parts (the files of a folder, in the order in which they are restored; empty where there is none),
+    encrypted_to (age recipients, empty for a dump in clear), key_ids (versions of the keys without which its rows
+    cannot be read), snapshot {time, lsn}, tables {"schema.table": {rows, hash}}, settings, facts (of the database
+    itself, see database_facts), begun, ended, proof (none, or {kind, ...}).
     """
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
@@ -103,26 +111,26 @@ class Backup:
         *,
         key_ids: Sequence[str],
         settings: Mapping[str, bytes],
+        jobs: int = 1,
         progress: ProgressFile = SILENT,
     ) -> dict[str, Any]:
         """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
 
-        ``settings`` are files to keep beside it, by name. An older backup of the rotation is there until this one is
-        whole. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
+        ``settings`` are files to keep beside it, by name; ``jobs`` is how many dump at once, as for parts.archives. An
+        older backup of the rotation is there until this one is whole. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
         """
         connection, older, begun, most = database.libpq(), self.read(), now(), database.size()
         stem = f"{self.name}.{re.sub('[-:]', '', begun)}" if older else self.name
-        name = f"{stem}.dump{'.age' if recipients else ''}"
+        archives = parts.archives(database, jobs)
+        name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
         with self._usable(), contextlib.ExitStack() as undone:
             atomic_file.private_folder(self.folder)
             undone.callback(self._remove, name)
-            with (
-                _published(os.path.join(self.folder, name)) as handle,
-                contents.exported_snapshot(database) as snapshot,
-            ):
+            with contents.exported_snapshot(database) as snapshot:
                 tables = contents.take(database, lambda table: progress.tell(f"counting {table}"))
-                with postgresql.dumped(tools, connection, snapshot.name) as plain, _sealed(plain, recipients) as stream:
-                    size, sha256 = _copy(stream, handle, lambda done: progress.tell("dumping", done, most))
+                source = partial(postgresql.dumped, tools, connection, snapshot.name)
+                told = Told(lambda done: progress.tell("dumping", done, most))
+                files = _archived(os.path.join(self.folder, name), archives, source, recipients, told)
             described = {
                 "format": FORMAT,
                 "rotation_id": self.rotation_id,
@@ -134,8 +142,7 @@ class Backup:
                 "engine": "pg_dump",
                 "client_version": tools.shown,
                 "path": name,
-                "size": size,
-                "sha256": sha256,
+                **files,
                 "encrypted_to": list(recipients),
                 "key_ids": sorted(key_ids),
                 "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
@@ -153,50 +160,43 @@ class Backup:
         return described
 
     def _remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.folder, name))
+        _removed(os.path.join(self.folder, name))
 
     def describe(self, described: Mapping[str, Any]) -> None:
         """Write the manifest. Raises OSError."""
         atomic_file.replace(self.manifest, json.dumps(described, indent=2).encode() + b"\n")
 
     @contextlib.contextmanager
-    def opened(self, described: Mapping[str, Any], identity: str | None) -> Iterator[IO[bytes]]:
-        """The dump's archive in clear, as pg_restore reads it, from the very file whose SHA-256 was checked first.
+    def opened(self, described: Mapping[str, Any], identity: str | None) -> Iterator[list[IO[bytes]]]:
+        """The dump's archives in clear, as pg_restore reads them, from the very files whose SHA-256 was checked first.
 
         What was read is authentic only once the block ended without an error. Raises E_BACKUP_CHECKSUM, E_AGE_MISSING,
         E_BACKUP_IDENTITY.
         """
-        with self._checked(described) as handle:
-            if not described["encrypted_to"]:
-                yield handle
-                return
-            if not identity:
-                raise RotationError("E_BACKUP_IDENTITY", found="is not given, and the backup is encrypted")
-            with age.decrypted(handle, identity) as plain:
-                yield plain
+        with self._checked(described) as handles, contextlib.ExitStack() as stack:
+            if described["encrypted_to"]:
+                if not identity:
+                    raise RotationError("E_BACKUP_IDENTITY", found="is not given, and the backup is encrypted")
+                yield [stack.enter_context(age.decrypted(handle, identity)) for handle in handles]
+            else:
+                yield handles
 
     def read_through(self, described: Mapping[str, Any], tools: Tools, identity: str | None) -> None:
-        """Read the archive to its end, where it can be opened. Raises what ``opened`` does, and E_PG_RESTORE."""
+        """Read the archives to their end, where they can be opened. Raises what ``opened`` does, and E_PG_RESTORE."""
         if identity or not described["encrypted_to"]:
-            with self.opened(described, identity) as archive:
-                postgresql.read_through(tools, archive)
+            with self.opened(described, identity) as archives:
+                postgresql.read_through(tools, archives)
 
     @contextlib.contextmanager
-    def _checked(self, described: Mapping[str, Any]) -> Iterator[IO[bytes]]:
+    def _checked(self, described: Mapping[str, Any]) -> Iterator[list[IO[bytes]]]:
         path = self.path(described)
-        try:
-            handle = open(path, "rb")  # noqa: SIM115  # closed below
-        except OSError:
-            raise RotationError("E_BACKUP_CHECKSUM", path=path) from None
-        with handle:
-            digest = hashlib.sha256()
-            while chunk := handle.read(CHUNK):
-                digest.update(chunk)
-            if digest.hexdigest() != described["sha256"]:
-                raise RotationError("E_BACKUP_CHECKSUM", path=path)
-            handle.seek(0)
-            yield handle
+        with contextlib.ExitStack() as stack:
+            if not described.get("parts"):
+                yield [_checked(stack, path, described["sha256"])]
+                return
+            sums = _checked(stack, os.path.join(path, SUMS), described["sha256"]).read().decode().splitlines()
+            found = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
+            yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described["parts"]]
 
     def _keep(
         self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str, undone: contextlib.ExitStack
@@ -285,6 +285,100 @@ def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
     return found
 
 
+def _removed(path: str) -> None:
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]:
+    """A file that has this SHA-256, open at its beginning. Raises E_BACKUP_CHECKSUM."""
+    try:
+        handle = stack.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
+    except OSError:
+        raise RotationError("E_BACKUP_CHECKSUM", path=path) from None
+    digest = hashlib.sha256()
+    while chunk := handle.read(CHUNK):
+        digest.update(chunk)
+    if digest.hexdigest() != expected:
+        raise RotationError("E_BACKUP_CHECKSUM", path=path)
+    handle.seek(0)
+    return handle
+
+
+class Told:
+    """How much several have done together."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._done = 0
+
+    def more(self, count: int) -> None:
+        """So much more is done."""
+        with self._lock:
+            self._done += count
+            self._tell(self._done)
+
+
+def _archived(
+    path: str, archives: Mapping[str, Sequence[str]], source: Source, recipients: Sequence[str], told: Told
+) -> dict[str, Any]:
+    """The dump at its place, as a manifest describes it: one file, or a folder of several that are dumped at once."""
+    if parts.WHOLE in archives:
+        size, sha256 = _archive(path, partial(source, archives[parts.WHOLE]), recipients, told, Over())
+        return {"size": size, "sha256": sha256, "parts": []}
+    names = {name: f"{name}.dump{'.age' if recipients else ''}" for name in archives}
+    with _published_folder(path) as folder:
+        made = at_once.all_of(
+            [
+                partial(_archive, os.path.join(folder, names[name]), partial(source, options), recipients, told)
+                for name, options in archives.items()
+            ]
+        )
+        sums = "".join(f"{sha256}  {name}\n" for name, (_, sha256) in zip(names.values(), made)).encode()
+        with _published(os.path.join(folder, SUMS)) as handle:
+            handle.write(sums)
+    return {
+        "size": sum(size for size, _ in made),
+        "sha256": hashlib.sha256(sums).hexdigest(),
+        "parts": list(names.values()),
+    }
+
+
+def _archive(
+    path: str,
+    source: Callable[[Over], AbstractContextManager[IO[bytes]]],
+    recipients: Sequence[str],
+    told: Told,
+    over: Over,
+) -> tuple[int, str]:
+    """One archive in its file: how many bytes, and their SHA-256."""
+    with _published(path) as handle, source(over) as plain, _sealed(plain, recipients) as stream:
+        digest, size = hashlib.sha256(), 0
+        while chunk := stream.read(CHUNK):
+            handle.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            told.more(len(chunk))
+        return size, digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _published_folder(path: str) -> Iterator[str]:
+    """The same for a folder of such files: where they are to be made. Raises OSError."""
+    partial_path = f"{path}.partial"
+    _removed(partial_path)
+    try:
+        os.mkdir(partial_path, 0o700)
+        yield partial_path
+        os.rename(partial_path, path)
+        atomic_file.sync_folder(os.path.dirname(path))
+    finally:
+        _removed(partial_path)
+
+
 @contextlib.contextmanager
 def _published(path: str) -> Iterator[IO[bytes]]:
     """A private file that gets its name when the block has ended well and all of it is on the disk. Raises OSError."""
@@ -303,16 +397,5 @@ def _published(path: str) -> Iterator[IO[bytes]]:
             os.unlink(partial)
 
 
-def _sealed(plain: IO[bytes], recipients: Sequence[str]) -> contextlib.AbstractContextManager[IO[bytes]]:
+def _sealed(plain: IO[bytes], recipients: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
     return age.encrypted(plain, recipients) if recipients else contextlib.nullcontext(plain)
-
-
-def _copy(stream: IO[bytes], handle: IO[bytes], tell: Callable[[int], None]) -> tuple[int, str]:
-    """How many bytes went over, and their SHA-256."""
-    digest, size = hashlib.sha256(), 0
-    while chunk := stream.read(CHUNK):
-        handle.write(chunk)
-        digest.update(chunk)
-        size += len(chunk)
-        tell(size)
-    return size, digest.hexdigest()

@@ -142,6 +142,7 @@ BACKUP_OPTIONS: dict[str, Any] = {
     "encrypt": {"type": "bool", "default": True},
     "proof": {"type": "str", "choices": ["full", "sample", "none"], "default": "full"},
     "max_age": {"type": "int", "default": 24},
+    "jobs": {"type": "int", "default": 0},
     "pg_bindir": {"type": "path"},
     # set by the action plugin; never by a playbook
     "identity": {"type": "str", "no_log": True},

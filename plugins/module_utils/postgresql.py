@@ -18,9 +18,11 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, BinaryIO
 
-from . import streams
+from . import at_once, parts, streams
+from .at_once import Over
 from .engine.database import Libpq
 from .errors import RotationError
 
@@ -151,13 +153,13 @@ def _nameless_passfile(password: str, handle: BinaryIO) -> str:
 
 
 @contextlib.contextmanager
-def dumped(tools: Tools, connection: Libpq, snapshot: str) -> Iterator[IO[bytes]]:
+def dumped(tools: Tools, connection: Libpq, snapshot: str, options: Sequence[str], over: Over) -> Iterator[IO[bytes]]:
     """What pg_dump writes in custom format, of an exported snapshot. Raises E_PG_DUMP at the end of the block."""
-    argv = [tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s"]
+    argv = [tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s", *options]
     with (
         environment(connection) as (given, descriptors),
         streams.output_of(
-            [*argv, f"--snapshot={snapshot}"], _dump_failed, environment=given, descriptors=descriptors
+            [*argv, f"--snapshot={snapshot}"], _dump_failed, environment=given, descriptors=descriptors, over=over
         ) as plain,
     ):
         yield plain
@@ -167,28 +169,33 @@ def _dump_failed(code: int, complaints: IO[bytes]) -> RotationError:
     return RotationError("E_PG_DUMP", rc=code, reason=first_complaint(complaints))
 
 
-def restore(tools: Tools, connection: Libpq, archive: IO[bytes], options: Sequence[str]) -> None:
+def restore(tools: Tools, connection: Libpq, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
     """pg_restore into the database of ``connection``, whose name must be one of ours. Raises E_PG_RESTORE."""
     argv = [tools.program("pg_restore"), "--exit-on-error", "--no-password", f"--dbname={connection.database}"]
-    _restore([*argv, *options], connection, archive)
+    for together in parts.at_once(archives):
+        at_once.all_of([partial(_restore, [*argv, *options], connection, archive) for archive in archives[together]])
 
 
-def read_through(tools: Tools, archive: IO[bytes]) -> None:
-    """pg_restore reads the whole archive; its list alone would not notice a cut tail. Raises E_PG_RESTORE."""
-    _restore([tools.program("pg_restore"), "--file=/dev/null"], Libpq("", "", "", "", ""), archive)
+def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
+    """pg_restore reads the whole archives; their list alone would not notice a cut tail. Raises E_PG_RESTORE."""
+    argv = [tools.program("pg_restore"), "--file=/dev/null"]
+    at_once.all_of([partial(_restore, argv, Libpq("", "", "", "", ""), archive) for archive in archives])
 
 
-def _restore(argv: Sequence[str], connection: Libpq, archive: IO[bytes]) -> None:
-    with environment(connection) as (given, descriptors), tempfile.TemporaryFile() as complaints:
-        code = subprocess.run(
-            argv,
-            stdin=archive,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-            env=given,
-            pass_fds=descriptors,
-            check=False,
-        ).returncode
+def _restore(argv: Sequence[str], connection: Libpq, archive: IO[bytes], over: Over) -> None:
+    with (
+        environment(connection) as (given, descriptors),
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            argv, stdin=archive, stdout=subprocess.DEVNULL, stderr=complaints, env=given, pass_fds=descriptors
+        ) as process,
+    ):
+        over.then(process.kill)
+        try:
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            raise
         if code:
             raise RotationError("E_PG_RESTORE", rc=code, reason=first_complaint(complaints))
 

@@ -76,8 +76,8 @@ def prove(
     try:
         with copy_of(database, one.rotation_id) as (copy, where):
             progress.tell(f"restoring a copy into {where}")
-            with one.opened(described, identity) as archive:
-                postgresql.restore(tools, copy.libpq(), archive, OPTIONS)
+            with one.opened(described, identity) as archives:
+                postgresql.restore(tools, copy.libpq(), archives, OPTIONS)
             progress.tell("comparing the copy")
             contents.refuse_difference(described["tables"], contents.take(copy))
             look = census.take if kind == "full" else census.sample

@@ -100,11 +100,11 @@ class Restoration:
 
     def _make(self, beside: Beside, one: backup.Backup, described: Mapping[str, Any], like: Mapping[str, Any]) -> None:
         """The copy, proved: all rows of the snapshot, and every value opens."""
-        with one.opened(described, self._params["identity"]) as archive:  # refused before anything is made
+        with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
             beside.make(like)
             with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
                 tools = postgresql.find_tools(self._params["pg_bindir"], copy.server_major())
-                postgresql.restore(tools, copy.libpq(), archive, [])
+                postgresql.restore(tools, copy.libpq(), archives, [])
         with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
             contents.refuse_difference(described["tables"], contents.take(copy))
             lease.forget(copy)  # the run that made the backup held it

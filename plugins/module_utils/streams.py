@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any, cast
 
+from .at_once import Over
 from .errors import RotationError
 
 CHUNK = 1 << 20
@@ -25,10 +26,11 @@ def output_of(
     environment: Mapping[str, str],
     stdin: Any = subprocess.DEVNULL,
     descriptors: Sequence[int] = (),
+    over: Over | None = None,
 ) -> Iterator[IO[bytes]]:
     """What a program writes, to be read in the block. After the block it is read to its end, and the exit code counts.
 
-    Raises what ``failed`` makes. Where the block raises, the program is killed.
+    Raises what ``failed`` makes. Where the block raises, or it is ``over``, the program is killed.
     """
     with (
         tempfile.TemporaryFile() as complaints,
@@ -37,6 +39,8 @@ def output_of(
         ) as process,
     ):
         output = cast("IO[bytes]", process.stdout)
+        if over:
+            over.then(process.kill)
         try:
             yield output
             while output.read(CHUNK):

@@ -77,6 +77,13 @@ options:
     description: With V(false), a backup in clear is allowed in V(staging) too.
     type: bool
     default: true
+  jobs:
+    description:
+      - How many C(pg_dump) at once have the rows of a database, all in one snapshot. Above one the backup is a folder
+        of archives, each encrypted by itself, with their C(SHA256SUMS); they are restored at once too.
+      - 0 is one for each core, 8 at most, where the database is of 10 GB or more, and one where it is smaller.
+    type: int
+    default: 0
   proof:
     description:
       - V(full) opens every encrypted value of the restored copy, V(sample) those of up to ten thousand rows of each
@@ -176,6 +183,7 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
                         recipients,
                         key_ids=key_ids,
                         settings=settings,
+                        jobs=params["jobs"],
                         progress=application.progress,
                     )
                 if kind == "none":

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,18 +106,45 @@ def restored(maker: Maker, described: dict[str, Any], identity: str | None) -> d
     maker.database.execute("CREATE DATABASE kr_copy TEMPLATE template0")
     copy = Database("default", "test", {"dbname": "kr_copy"})
     try:
-        with maker.one.opened(described, identity) as archive:
-            postgresql.restore(maker.tools, copy.libpq(), archive, [])
+        with maker.one.opened(described, identity) as archives:
+            postgresql.restore(maker.tools, copy.libpq(), archives, [])
         return contents.take(copy)
     finally:
         copy.close()
         maker.database.execute("DROP DATABASE kr_copy WITH (FORCE)")
 
 
-def test_with_a_writer_active_the_restored_copy_equals_the_snapshot(make, writer, identity):
+# What the archives of one backup must put together again: what is in none of their tables, and names of all kinds.
+MORE = """
+CREATE SCHEMA "Odd ""one"".*";
+CREATE TABLE "Odd ""one"".*"."a.b $1 ?" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, of int REFERENCES secrets);
+INSERT INTO "Odd ""one"".*"."a.b $1 ?" (of) SELECT n FROM generate_series(6000, 9000) n;
+CREATE TABLE days (at date, body text) PARTITION BY RANGE (at);
+CREATE TABLE days_of_may PARTITION OF days FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
+CREATE TABLE days_of_june PARTITION OF days FOR VALUES FROM ('2026-06-01') TO ('2026-07-01');
+INSERT INTO days SELECT '2026-05-01'::date + n % 60, repeat('x', 100) FROM generate_series(1, 5000) n;
+CREATE MATERIALIZED VIEW counted AS SELECT at, count(*) FROM days GROUP BY at;
+CREATE TABLE kept (id serial PRIMARY KEY, body text); INSERT INTO kept (body) SELECT 'y' FROM generate_series(1, 2000);
+SELECT lo_from_bytea(0, 'a large object');
+"""
+
+
+@pytest.fixture
+def wide(filled: Any) -> Iterator[Any]:
+    for statement in filter(str.strip, MORE.split(";")):
+        filled.execute(statement)
+    yield filled
+    filled.execute('DROP SCHEMA "Odd ""one"".*" CASCADE')
+    filled.execute("DROP TABLE days, kept CASCADE")
+    filled.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_with_a_writer_active_the_restored_copy_equals_the_snapshot(make, wide, writer, identity, jobs):
     while writer() < 5:
         pass
-    described = make()
+    described = make(jobs=jobs)
+    assert len(described["parts"]) == (5 if jobs == 3 else 0)
     during = writer()
     while writer() < during + 5:
         pass
@@ -147,6 +175,59 @@ def test_without_recipients_it_is_in_clear(make):
     described = make(recipients=[])
     assert make.files() == ["r1.dump", "r1.json"]
     assert contents.refuse_difference(described["tables"], restored(make, described, None)) is None
+
+
+def test_of_several_archives_at_once_each_is_sealed_and_known_by_its_sum(make, wide, identity):
+    described = make(jobs=2, settings={"settings.py": b"DEBUG = False"})
+    folder = Path(make.one.folder, described["path"])
+    assert make.files() == ["r1.dump", "r1.json", "r1.settings.tar.age"]
+    assert described["parts"] == [f"{name}.dump.age" for name in ("tables", "rows-0", "rows-1", "indexes")]
+    assert sorted(os.listdir(folder)) == sorted([*described["parts"], "SHA256SUMS"])
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=folder, check=False).returncode == 0
+    files = [folder / name for name in described["parts"]]
+    assert all(path.read_bytes().startswith(b"age-encryption.org/v1") for path in files)
+    assert described["size"] == sum(path.stat().st_size for path in files)
+    assert all(path.stat().st_size > 10_000 for path in files[1:3]), "both have rows"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, *files)] == [0o700, *[0o600] * 4]
+    assert make.one.known() == described
+    make.one.read_through(described, make.tools, identity)
+    with pytest.raises(RotationError, match="E_BACKUP_IDENTITY"), make.one.opened(described, None):
+        pass
+
+
+def test_a_database_that_is_not_large_or_has_one_table_is_one_archive(make, filled):
+    assert (make(jobs=0)["parts"], make.files()) == ([], ["r1.dump.age", "r1.json"])
+    assert make(jobs=4)["parts"] == []
+
+
+@pytest.mark.parametrize("name", ["rows-1.dump.age", "indexes.dump.age", "SHA256SUMS"])
+def test_a_damage_in_one_of_several_archives_is_refused_before_any_is_read(make, wide, identity, name):
+    described = make(jobs=2)
+    path = Path(make.one.folder, described["path"], name)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    for read in (make.one.known, lambda: make.one.opened(described, identity).__enter__()):
+        with pytest.raises(RotationError) as refused:
+            read()
+        assert (refused.value.code, refused.value.where["path"]) == ("E_BACKUP_CHECKSUM", str(path))
+
+
+def test_one_of_several_that_dies_ends_the_others_and_leaves_nothing(make, wide, tmp_path):
+    real = make.tools.program("pg_dump")
+    script = f"""case "$*" in
+      *post-data*) kill -9 $$;;
+      *--table=*) {real} "$@"; exec sleep 100;; # never ends by itself
+    esac
+    exec {real} "$@"
+    """
+    folder = instead(tmp_path / "bin", "pg_dump", script)
+    begun = time.monotonic()
+    with pytest.raises(RotationError) as refused:
+        make(jobs=3, tools=postgresql.Tools(folder, make.tools.version))
+    assert (refused.value.code, refused.value.where["rc"]) == ("E_PG_DUMP", -9)
+    assert time.monotonic() - begun < 60
+    assert make.files() == []
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
@@ -202,6 +283,10 @@ def test_an_age_that_is_killed_leaves_nothing(make, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("file", [r"\.dump\.age\.partial", r"\.settings\.tar\.age\.partial", r"\.json\..*\.tmp"])
 def test_a_full_disk_leaves_nothing(make, monkeypatch, file):
+    refuse_full_disk(make, make, monkeypatch, file)
+
+
+def refuse_full_disk(make: Maker, dump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     """/dev/full takes the place of the file that is written."""
     opened = os.open
 
@@ -213,9 +298,26 @@ def test_a_full_disk_leaves_nothing(make, monkeypatch, file):
 
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(RotationError) as refused:
-        make(settings={"settings.py": b"DEBUG = False"})
+        dump(settings={"settings.py": b"DEBUG = False"})
     assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", "No space left on device")
     assert make.files() == []
+
+
+@pytest.mark.parametrize("file", [r"rows-1\.dump\.age\.partial", r"SHA256SUMS\.partial"])
+def test_a_full_disk_leaves_nothing_of_several_archives(make, wide, monkeypatch, file):
+    refuse_full_disk(make, partial(make, jobs=2), monkeypatch, file)
+
+
+def test_several_archives_of_a_killed_run_and_of_a_run_before_are_replaced(make, wide):
+    left = Path(make.one.folder, "r1.dump.partial")
+    left.mkdir(parents=True)
+    (left / "rows-1.dump.age.partial").write_text("half")
+    first = make(jobs=2)
+    assert make.files() == ["r1.dump", "r1.json"]
+    time.sleep(1)  # the names of the files tell the second
+    second = make(jobs=2)
+    assert first["path"] != second["path"]
+    assert make.files() == sorted(["r1.json", second["path"]])
 
 
 def test_what_a_killed_run_left_is_replaced(make):
