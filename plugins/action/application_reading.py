@@ -43,6 +43,8 @@ class ActionModule(RotationAction):
         )
         for line in summary.reading(result.get("picture")):
             display.display(line)
+        for sentence in summary.unsteady(result.get("picture")):
+            display.warning(sentence)
         return result
 
     def _earlier(self, args: dict[str, Any]) -> dict[str, Any] | None:

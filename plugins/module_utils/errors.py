@@ -160,9 +160,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     # the application itself
     "E_APPLICATION_READS": (
-        "the application reads {name} in another way than before: {after}, and {before} before",
-        "See its log: it may hold a key that is not in the env file. Where values were written since the rotation was "
-        "begun, as before it was interrupted, roll it back and begin a new one.",
+        "the application reads in another way than before: {names}",
+        "See its log: it may hold a key that is not in the env file. {advice}Where values were written since the "
+        "rotation was begun, as before it was interrupted, roll it back and begin a new one.",
     ),
     "E_ROUND_TRIP": (
         "a text through the application's own {name} {found}",

@@ -208,6 +208,7 @@ READING_OPTIONS: dict[str, Any] = {
     "baseline": {"type": "dict", "default": {}},
     "meanwhile": {"type": "dict", "default": {}},
     "rows": {"type": "int", "default": 0},
+    "left_out": {"type": "list", "elements": "str", "default": []},
 }
 COMMANDS_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
@@ -220,6 +221,7 @@ FACTS_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     "sessions_allowed": {"type": "list", "elements": "str", "default": []},
+    "left_out": {"type": "list", "elements": "str", "default": []},
 }
 CHECKLIST_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,

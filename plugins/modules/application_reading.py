@@ -39,6 +39,13 @@ options:
     description: How many rows of each model are read, the first ones by primary key. 0 is all.
     type: int
     default: 0
+  left_out:
+    description:
+      - Fields and properties that are not read, each as C(app.Model.name), such as an age.
+      - M(tetech.key_rotation.checklist_facts) says which of them are none.
+    type: list
+    elements: str
+    default: []
   digest_key:
     description: Filled in by the action plugin. Not for playbooks.
     type: str
@@ -68,11 +75,13 @@ picture:
     - The C(readings), each with its model and attribute as C(name), its C(column), how many values were C(read) and how
       many C(failed), and the keyed C(digest) over all.
     - The C(round_trips), each C(well), C(not tried), or what is wrong; the columns that are C(unread) by any model.
+    - With O(state=compared), what is C(unsteady), since a second reading under the same keys was another one.
     - Message ids of C(check) with their counts, and what C(verify_encryption) counts.
   type: dict
   returned: success
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -95,14 +104,21 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
     with rotation.opened(request_of(params, "reading")) as application:
         from django.core.management import get_commands
 
-        key, rows = bytes.fromhex(params["digest_key"]), params["rows"]
-        picture = reading.of_application(application.targets, application.keyring, key, rows, application.progress)
+        def read(wanted: Callable[[str], bool]) -> dict[str, Any]:
+            key, rows = bytes.fromhex(params["digest_key"]), params["rows"]
+            return reading.of_application(
+                application.targets, application.keyring, key, rows, application.progress, wanted
+            )
+
+        picture = read(lambda name: name not in params["left_out"])
+        if others := reading.changed(params["baseline"], picture, params["meanwhile"]):
+            picture["unsteady"] = reading.unsteady(picture, read(others.__contains__))
         known = get_commands()
     picture["check"] = commands.check()
     if "verify_encryption" in known:
         picture["verify_encryption"] = commands.verify_encryption()
     if params["state"] == "compared":
-        reading.refuse_worse(params["baseline"], picture, params["meanwhile"])
+        reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
     return {"changed": False, "picture": picture}
 
 

@@ -17,6 +17,11 @@ options:
     type: list
     elements: str
     default: []
+  left_out:
+    description: Fields and properties that are not read, as for M(tetech.key_rotation.application_reading).
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
@@ -37,7 +42,8 @@ RETURN = r"""
 facts:
   description: The host's C(clock) and C(versions), the C(databases), the C(sessions) of the application's role with the
     C(process) of this host that holds each where that is seen, pending C(migrations), the C(speed), and the users
-    of C(secret_key).
+    of C(secret_key). Of the application's own reading by some rows, the round trips that are C(broken), and names in
+    O(left_out) that are C(unknown), each with those near it.
   type: dict
   returned: success
 """
@@ -68,6 +74,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         connected = processes.with_holders(sessions.listed(databases, params["sessions_allowed"]))
         read = reading.speed(application.targets, facts.SAMPLE)
         migrations, users = facts.pending_migrations(), facts.secret_key_users(request.key_sets["current"])
+        reads = reading.beforehand(application.targets, application.keyring, params["left_out"])
         project.let_go()
         found = {
             "databases": [facts.of_database(database) for database in databases],
@@ -76,6 +83,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             "migrations": migrations,
             "speed": {**facts.speed(databases[0], application.keyring, schemes), "read": read},
             "secret_key": users,
+            "reads": reads,
             "versions": project.versions(),
             "cores": os.cpu_count() or 1,
         }

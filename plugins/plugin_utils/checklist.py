@@ -29,6 +29,7 @@ CHECKS: dict[str, Callable[[Seen], Item]] = {
     "runs": holders.runs,
     "sessions": holders.sessions,
     "health": holders.health,
+    "application": data.reads,
     "migrations": data.migrations,
     "connections": database.connections,
     "disk": database.disk,

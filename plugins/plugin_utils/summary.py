@@ -237,6 +237,15 @@ def reading(picture: dict[str, Any] | None) -> Iterator[str]:
             yield f"  {column}: no attribute of a model is seen to decrypt it"
 
 
+def unsteady(picture: dict[str, Any] | None) -> Iterator[str]:
+    """A warning for what the application reads in another way each time."""
+    for name in (picture or {}).get("unsteady", ()):
+        yield (
+            f"{name} is read in another way each time, also under the same keys. It proved nothing and was left out, as"
+            f" with key_rotation_application_ignore: [{name}]."
+        )
+
+
 def restored(result: dict[str, Any]) -> Iterator[str]:
     """What a restore has done: the names, what is under which keys, what was lost."""
     done = result.get("restored") or {}

@@ -13,6 +13,20 @@ from .conftest import Site
 READ = ("full_name", "phone_number", "address")
 
 
+CHANGING = """
+
+    @property
+    def signature(self) -> str:
+        from django.core.signing import Signer
+        return Signer().signature(self._full_name_encrypted and self.full_name)
+
+    @property
+    def shown_at(self) -> str:
+        import time
+        return f"{self._full_name_encrypted and self.full_name} {time.time_ns()}"
+"""
+
+
 def events(site: Site, name: str) -> list[dict[str, Any]]:
     (path,) = (site.folder / "records").glob("*/record.jsonl")
     return [event for event in map(json.loads, path.open()) if event["event"] == name and event["phase"] != "intent"]
@@ -21,7 +35,10 @@ def events(site: Site, name: str) -> list[dict[str, Any]]:
 def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test_record_is_gone(site: Site) -> None:
     manage = [str(site.project / ".venv/bin/python"), "manage.py", "test_record"]
     seen = site.folder / "seen"
+    models = site.project / "customer/models.py"
+    models.write_text(models.read_text().replace('or ""\n', f'or ""\n{CHANGING}', 1))
     extra = {
+        "key_rotation_application_ignore": ["customer.UserProfile.signature"],
         "key_rotation_test_record": {step: [*manage, step] for step in ("create", "check", "remove")},
         "key_rotation_verification_commands": [
             ["/bin/sh", "-c", f"{' '.join(manage)} check && echo CANARY && touch {seen}"]
@@ -32,6 +49,11 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
 
     assert outcome.code == 0, outcome.text
     before, after = (event["picture"] for event in events(site, "application_reading"))
+    assert after.pop("unsteady") == ["customer.UserProfile.shown_at"]
+    assert "customer.UserProfile.shown_at is read in another way each time" in " ".join(outcome.text.split())
+    for picture in (before, after):
+        for part in ("readings", "round_trips"):
+            picture[part] = [each for each in picture[part] if not each["name"].endswith("shown_at")]
     assert after == before
     readings = {reading["name"]: reading for reading in before["readings"]}
     assert set(readings) >= {f"customer.UserProfile.{name}" for name in READ}
@@ -58,7 +80,8 @@ def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken
 
     assert (outcome.code != 0, outcome.error()) == (True, "E_APPLICATION_READS")
     text = " ".join(outcome.text.split())
-    assert "the application reads customer.UserProfile.full_name in another way than before: 0 values, and 1" in text
+    assert "the application reads in another way than before: customer.UserProfile.full_name (0 values, and 1" in text
+    assert "key_rotation_application_ignore" not in text, "values that are gone are nothing to leave out"
     assert "was rolled back" in text
     assert site.env_file.read_bytes() == env
     assert site.read_all() == plain

@@ -9,12 +9,14 @@ decrypts, and by the properties and descriptors of the model that are made from 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import hmac
 import inspect
 import io
+import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +28,8 @@ from .keyring import Keyring
 
 TEXT = "key rotation"  # what goes through the application's own encryption and back
 CHUNK = 2000  # rows that Django fetches at once
+SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
+SHOWN = 5  # attributes of which an error says more than the name
 Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
 NOBODY: Meanwhile = {}
 
@@ -43,6 +47,11 @@ class Reader:
     failed: int = 0
     sample: Any = field(default=None, repr=False)
     unsteady: bool = False  # its values have no text of their own
+
+    @property
+    def full_name(self) -> str:
+        """As an operator calls it."""
+        return f"{_prefix(self.target)}{self.model._meta.label}.{self.name}"
 
     def take(self, instance: Any) -> None:
         """Read it of one instance."""
@@ -67,7 +76,7 @@ class Reader:
 
     def as_result(self) -> dict[str, Any]:
         return {
-            "name": f"{_prefix(self.target)}{self.model._meta.label}.{self.name}",
+            "name": self.full_name,
             "column": self.target.name,
             "read": self.read,
             "failed": self.failed,
@@ -76,17 +85,25 @@ class Reader:
 
 
 def of_application(
-    targets: Sequence[Target], keyring: Keyring, digest_key: bytes, rows: int, progress: ProgressFile = SILENT
+    targets: Sequence[Target],
+    keyring: Keyring,
+    digest_key: bytes,
+    rows: int,
+    progress: ProgressFile = SILENT,
+    wanted: Callable[[str], bool] = bool,
 ) -> dict[str, Any]:
     """The ``readings`` of all targets, by keyed digests; the ``round_trips``; the columns that are ``unread``.
 
-    ``rows`` is how many of each model are read, the first ones by primary key; 0 for all.
+    ``rows`` is how many of each model are read, the first ones by primary key; 0 for all. ``wanted`` is asked of each
+    attribute by its name whether to read it; any name will do without it.
     """
     readings: list[dict[str, Any]] = []
     trips: list[dict[str, str]] = []
     seen: set[str] = set()
-    for model, readers in _by_model(targets, digest_key):
-        _read(model, readers, rows, progress)
+    for model, found in _by_model(targets, digest_key):
+        readers = [reader for reader in found if wanted(reader.full_name)]
+        if readers:
+            _read(model, readers, rows, progress)
         for reader in readers:
             if reader.unsteady or not reader.decrypts(keyring):
                 continue
@@ -108,20 +125,40 @@ def speed(targets: Sequence[Target], rows: int) -> dict[str, float]:
     return found
 
 
-def refuse_worse(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY) -> None:
+def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> dict[str, Any]:
+    """What would take a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
+    names in ``ignore`` that are ``unknown``, each with the names that are near it."""
+    known = [reader.full_name for _, readers in _by_model(targets, b"") for reader in readers]
+    picture = of_application(targets, keyring, b"", SAMPLE, wanted=lambda name: name not in ignore)
+    return {
+        "broken": [
+            {"name": trip["name"], "found": trip["outcome"]}
+            for trip in picture["round_trips"]
+            if trip["outcome"] not in ("well", "not tried")
+        ],
+        "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
+    }
+
+
+def changed(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY) -> list[str]:
+    """The attributes of which as many values are read as before, and others, with nobody who wrote in between."""
+    return [
+        new["name"] for old, new, written in _pairs(before, after, meanwhile) if not written and _otherwise(old, new)
+    ]
+
+
+def unsteady(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """The attributes that two readings under the same keys read in two ways: they prove nothing."""
+    return changed(first, second)
+
+
+def refuse_worse(
+    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
+) -> None:
     """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION where something has changed
-    for the worse. ``meanwhile`` says of each table how many rows another process has written in between."""
-    was = {reading["name"]: reading for reading in before.get("readings", [])}
-    for reading in after["readings"]:
-        old = was.get(reading["name"], reading)
-        written = sum(meanwhile.get(reading["column"].rpartition(".")[0], {}).values())
-        if not _as_well(old, reading, written):
-            raise RotationError(
-                "E_APPLICATION_READS", name=reading["name"], before=_counts(old), after=_counts(reading)
-            )
-    gone = sorted(set(was) - {reading["name"] for reading in after["readings"]})
-    if gone:
-        raise RotationError("E_APPLICATION_READS", name=gone[0], before=_counts(was[gone[0]]), after="nothing")
+    for the worse. ``meanwhile`` says of each table how many rows another process has written in between, ``ignore``
+    names attributes that are not read any more."""
+    _refuse_other_readings(before, after, meanwhile, ignore)
     went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
     for trip in after["round_trips"]:
@@ -135,8 +172,56 @@ def refuse_worse(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanw
             raise RotationError(code, found=", ".join(sorted(worse)))
 
 
-def _as_well(before: dict[str, Any], after: dict[str, Any], written: int) -> bool:
+def _refuse_other_readings(
+    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile, ignore: Collection[str]
+) -> None:
+    """All that is read otherwise is told at once: an operator who leaves out one of them would meet the next."""
+    wavering = after.get("unsteady", ())
+    wrong = {
+        new["name"]: f"{_counts(new)}, and {_counts(old)} before"
+        for old, new, written in _pairs(before, after, meanwhile)
+        if not _as_well(old, new, written, new["name"] in wavering)
+    }
+    there = {reading["name"] for reading in after["readings"]}
+    for old in before.get("readings", []):
+        if old["name"] not in there and old["name"] not in ignore:
+            wrong[old["name"]] = f"nothing, and {_counts(old)} before"
+    if not wrong:
+        return
+    told = [f"{name} ({counts})" for name, counts in list(wrong.items())[:SHOWN]]
+    more = [f"{len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+    others = [name for name in changed(before, after, meanwhile) if name in wrong]
+    raise RotationError(
+        "E_APPLICATION_READS", names=", ".join(told + more), advice=_leave_out(others) if others else ""
+    )
+
+
+def _leave_out(names: Sequence[str]) -> str:
+    option = json.dumps({"key_rotation_application_ignore": list(names)})
+    return (
+        "Where a value changes by itself, such as an age, or is made with a key, such as a signature, leave it out: "
+        f"-e '{option}'. "
+    )
+
+
+def _pairs(
+    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+    """Each reading as it was and as it is, and how many rows of its table were written in between."""
+    was = {reading["name"]: reading for reading in before.get("readings", [])}
+    for new in after["readings"]:
+        yield was.get(new["name"], new), new, sum(meanwhile.get(new["column"].rpartition(".")[0], {}).values())
+
+
+def _otherwise(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether as many values are read, and others."""
+    return after != before and {**after, "digest": ""} == {**before, "digest": ""}
+
+
+def _as_well(before: dict[str, Any], after: dict[str, Any], written: int, wavering: bool) -> bool:
     """Whether a column is read as before; where rows were written meanwhile, no fewer values than those explain."""
+    if wavering:
+        return bool(after["failed"] <= before["failed"])
     if not written:
         return after == before
     return bool(after["failed"] <= before["failed"] and after["read"] >= before["read"] - written)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ...module_utils.errors import RotationError
 from .item import OK, STOP, WARN, Item, Seen, of_result, unseen
 
 
@@ -54,3 +55,21 @@ def migrations(seen: Seen) -> Item:
     status = STOP if seen.options["method"] == "migration" else WARN
     told = f"{len(pending)} are pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
     return Item("migrations", status, told, "Finish the deployment (manage.py migrate), or undo it.")
+
+
+def reads(seen: Seen) -> Item:
+    """The application's own reading and writing is well before, and what it leaves out is there."""
+    if not seen.facts:
+        return unseen("application")
+    found = [facts["reads"] for facts in seen.facts.values()]
+    unknown = {name: near for each in found for name, near in each["unknown"].items()}
+    if unknown:
+        told = f"key_rotation_application_ignore has {', '.join(unknown)}, which no model makes of an encrypted column"
+        near = sorted({name for names in unknown.values() for name in names})
+        todo = f"Near it there is {', '.join(near)}." if near else "Give each as app.Model.name of a field or property."
+        return Item("application", STOP, told, todo)
+    broken = {trip["name"]: RotationError("E_ROUND_TRIP", **trip) for each in found for trip in each["broken"]}
+    if broken:
+        todo = "Mend it, or leave the name out with key_rotation_application_ignore: it would take the rotation back."
+        return Item("application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo)
+    return Item("application", OK, "what it encrypts it reads, on every host")

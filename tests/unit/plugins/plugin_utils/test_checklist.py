@@ -55,6 +55,7 @@ FACTS: dict[str, Any] = {
     "migrations": [],
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
+    "reads": {"broken": [], "unknown": {}},
 }
 KEPT = [
     {
@@ -277,6 +278,18 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "warn",
         "key_rotation_health_url is not set",
     ),
+    (
+        "application",
+        fact(reads={"broken": [], "unknown": {"people.Person.agee": ["people.Person.age"]}}),
+        "stop",
+        "key_rotation_application_ignore has people.Person.agee, which no model",
+    ),
+    (
+        "application",
+        fact(reads={"broken": [{"name": "people.Person.name", "found": "does not give back"}], "unknown": {}}),
+        "stop",
+        "E_ROUND_TRIP: a text through the application's own people.Person.name does not give back",
+    ),
     ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 are pending: core.0002_more"),
     (
         "migrations",
@@ -425,7 +438,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
     items = {each.name: each for each in checklist.judged(seen(change), [])}
     assert {items[name].seen for name in ("census", "backup")} == {"not looked at"}
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set"
-    with pytest.raises(RotationError, match=r"3 of 24 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
+    with pytest.raises(RotationError, match=r"3 of 25 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
         checklist.refuse(list(items.values()))
 
 
@@ -446,7 +459,7 @@ def test_all_that_stops_is_said_at_once():
     items = checklist.judged(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
     with pytest.raises(
-        RotationError, match=r"E_CHECKLIST: 2 of 24 .*staging rehearsal: no.*; WAL: archiving"
+        RotationError, match=r"E_CHECKLIST: 2 of 25 .*staging rehearsal: no.*; WAL: archiving"
     ) as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)

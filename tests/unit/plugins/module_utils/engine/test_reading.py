@@ -89,6 +89,86 @@ def test_what_it_wrote_does_not_explain_is_told(found, meanwhile):
         reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), meanwhile)
 
 
+AGE = {**NAME, "name": "people.Person.age", "column": "person._born"}
+
+
+def test_all_that_is_read_otherwise_is_told_at_once_with_what_to_type():
+    others = [{**NAME, "digest": "cd"}, {**AGE, "digest": "cd"}, {**NAME, "name": "people.Pet.name", "failed": 2}]
+    before = picture(readings=[NAME, AGE, {**NAME, "name": "people.Pet.name"}])
+    with pytest.raises(RotationError) as refused:
+        reading.refuse_worse(before, picture(readings=others))
+    told = str(refused.value)
+    for words in ("people.Person.age (5 values, and 5 values before)", "people.Pet.name (5 values, 2 not, and 5"):
+        assert words in told
+    option = '{"key_rotation_application_ignore": ["people.Person.name", "people.Person.age"]}'
+    assert f"-e '{option}'" in told, "what fails is nothing to leave out"
+    assert "ab" not in refused.value.what.split(), "no digest"
+
+
+def test_of_many_attributes_the_first_are_told_and_all_can_be_left_out():
+    many = [{**NAME, "name": f"people.Person.name_{number}"} for number in range(9)]
+    with pytest.raises(RotationError, match=r"4 more.*name_8") as refused:
+        reading.refuse_worse(picture(readings=many), picture(readings=[{**one, "digest": "cd"} for one in many]))
+    assert "name_8" not in refused.value.what
+
+
+def test_what_is_left_out_may_have_been_read_before_the_run_was_interrupted():
+    before = picture(readings=[NAME, AGE])
+    reading.refuse_worse(before, PICTURE, ignore=["people.Person.age"])
+    with pytest.raises(RotationError, match=r"age \(nothing, and 5 values before"):
+        reading.refuse_worse(before, PICTURE, ignore=["people.Person.name"])
+
+
+def test_what_two_readings_under_the_same_keys_read_in_two_ways_proves_nothing():
+    after = picture(readings=[{**NAME, "digest": "cd"}])
+    assert reading.changed(PICTURE, after) == ["people.Person.name"]
+    assert reading.changed(PICTURE, after, WRITTEN) == []
+    assert reading.changed({}, after) == []
+    assert reading.unsteady(after, after) == []
+    wavering = {**after, "unsteady": reading.unsteady(after, picture(readings=[{**NAME, "digest": "ef"}]))}
+    reading.refuse_worse(PICTURE, wavering)
+    wavering["readings"][0]["failed"] = 1
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        reading.refuse_worse(PICTURE, wavering)
+
+
+class Reading:
+    """A reader of one attribute of a row that is always the same."""
+
+    def __init__(self, name: str) -> None:
+        self.full_name = name
+        self.unsteady = False
+        self.target = type("Target", (), {"name": "person._name"})
+
+    def decrypts(self, keyring: Any) -> bool:
+        return True
+
+    def as_result(self) -> dict[str, Any]:
+        return {**NAME, "name": self.full_name}
+
+
+@pytest.mark.parametrize(
+    ("ignore", "broken", "unknown"),
+    [
+        ([], ["people.Person.phone"], {}),
+        (["people.Person.phone"], [], {}),
+        (["people.Person.phon"], ["people.Person.phone"], {"people.Person.phon": ["people.Person.phone"]}),
+    ],
+)
+def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monkeypatch, ignore, broken, unknown):
+    readers = [Reading("people.Person.name"), Reading("people.Person.phone")]
+    read: list[str] = []
+    monkeypatch.setattr(reading, "_by_model", lambda targets, key: [(Person, readers)])
+    monkeypatch.setattr(reading, "_read", lambda model, found, *rest: read.extend(each.full_name for each in found))
+    monkeypatch.setattr(
+        reading, "_round_trip", lambda reader, keyring: "is lost" if reader.full_name.endswith("phone") else "well"
+    )
+    found = reading.beforehand([], None, ignore)
+    assert found["broken"] == [{"name": name, "found": "is lost"} for name in broken]
+    assert {name: near[:1] for name, near in found["unknown"].items()} == unknown
+    assert set(read) == {each.full_name for each in readers} - set(ignore), "what is left out is not read"
+
+
 def test_without_a_picture_from_before_only_the_round_trips_count():
     reading.refuse_worse({}, picture(check={"exit code": 1}))
     with pytest.raises(RotationError, match="E_ROUND_TRIP"):
