@@ -9,12 +9,17 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils.engine.sessions import told
+from ..module_utils.maintenance import BY_HAND
 from ..plugin_utils.action import RotationAction
 
 display = Display()
 
 
 class ActionModule(RotationAction):
+    def refuse_other_run(self, args: dict[str, Any]) -> None:
+        if args.get("rotation_id") != BY_HAND:  # who stops all in an emergency may see who is left, whatever runs
+            super().refuse_other_run(args)
+
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         result = self.on_host("application_sessions", asked)

@@ -133,6 +133,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the service {name} does not start: {found}",
         "{look}, mend that, then start what is down with the maintenance playbook and -e key_rotation_maintenance=off.",
     ),
+    "E_SERVICE_HELD": (
+        "all operations were stopped by the maintenance playbook at {since}, and nobody has started them again",
+        "Once they may go on, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
+        "key_rotation_maintenance=off: that starts them. What this has stopped goes on by its own command after that.",
+    ),
     "E_SERVICE_FORGOTTEN": (
         "{name} was stopped and is to be started again, and key_rotation_services does not list it any more",
         "List it again, or start it by hand and delete {path}.",

@@ -4,11 +4,15 @@
 
 What was up stands in a file before it is stopped, so that a run that was killed forgets nothing. It stays there until
 another rotation begins: a service that dies under new keys is one of those that its rollback is to start.
+
+A stop by hand, that of the maintenance playbook, holds: no rotation and no rollback starts anything until the same
+playbook was told to.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -23,27 +27,47 @@ BY_HAND = "maintenance"  # the rotation id of a stop that belongs to no rotation
 
 @dataclass(frozen=True)
 class Memory:
-    """Names of the services that were up when the rotation began, in the order of stopping; whether they are down."""
+    """Names of the services that were up when the rotation began, in the order of stopping; whether they are down;
+    since when somebody holds them down, empty for nobody."""
 
     rotation_id: str = ""
     names: Sequence[str] = ()
     down: bool = False
+    held: str = ""
 
 
 class Maintenance:
     """The services of a host, the file that remembers what was up, and the flag that a web server shows a page by."""
 
     def __init__(
-        self, offered: Sequence[Service], memory: str, rotation_id: str, flag: str | None, patience: float
+        self,
+        offered: Sequence[Service],
+        memory: str,
+        rotation_id: str,
+        flag: str | None,
+        patience: float,
+        *,
+        settle: float = 5,
+        jobs: str = "wait",
+        held: str = "refuse",
     ) -> None:
         self.services = {service.name: service for service in offered}
         self.path = memory
         self.rotation_id = rotation_id
         self.flag = flag
         self.patience = patience
+        self.settle = settle
+        self.jobs = jobs
+        self.held = held
+        self.by_hand = rotation_id == BY_HAND
 
     def stop(self, *, dry: bool) -> list[str]:
-        """Stop what is up, in the order given; the names. Raises E_SERVICE_*, E_MAINTENANCE_FILE."""
+        """Stop what is up, in the order given; the names. A job may be waited for instead, and is none of them.
+
+        Raises E_SERVICE_*, E_MAINTENANCE_FILE.
+        """
+        if self.held == "refuse":
+            self._refuse_held()
         for service in self.services.values():
             service.refuse_unfit(list(self.services))
         memory = self.remembered()
@@ -52,22 +76,25 @@ class Maintenance:
             for each in self.services.values()
             if each.is_up(unknown=not memory.down or each.name not in memory.names)
         ]
-        stopped = [service.name for service in up]
+        jobs = [each for each in up if self.jobs == "wait" and each.is_at_work]
+        stopped = [service.name for service in up if service not in jobs]
         if not dry:
-            same = memory.down or memory.rotation_id == self.rotation_id != BY_HAND
-            self._remember([name for name in self.services if name in stopped or (same and name in memory.names)], True)
+            same = memory.down or (memory.rotation_id == self.rotation_id and not self.by_hand)
+            names = [name for name in self.services if name in stopped or (same and name in memory.names)]
+            self._remember(names, True, _now() if self.by_hand else memory.held)
             if self.flag:
                 self._write(self.flag, b"", mode=0o644)
             for number, service in enumerate(up):
-                with self._told(stopped[:number], "stopped"):
-                    services.stop(service, self.patience)
+                with self._told([each.name for each in up[:number] if each not in jobs], "stopped"):
+                    (services.finish if service in jobs else services.stop)(service, self.patience)
         return stopped
 
     def start(self, *, dry: bool) -> list[str]:
         """Start what was stopped, in the other order; the names. What was down before stays down.
 
-        Raises E_SERVICE_START, E_SERVICE_FORGOTTEN, E_MAINTENANCE_FILE.
+        Raises E_SERVICE_START, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
         """
+        self._refuse_held()
         memory = self.remembered()
         for name in memory.names if memory.down else ():
             if name not in self.services:
@@ -76,8 +103,11 @@ class Maintenance:
         down = [service for service in were_up if not service.is_up(unknown=False)]
         started = [service.name for service in down]
         if not dry:
+            if memory.held:
+                self._remember(memory.names, memory.down)
             self._start(down)
-            services.refuse_fallen(were_up)
+            services.refuse_fallen(were_up, self.settle)
+            self._refuse_held()
             if memory.down:
                 self._remember(memory.names, False)
             if self.flag:
@@ -89,6 +119,7 @@ class Maintenance:
         started: list[str] = []
         failures = []
         for service in down:
+            self._refuse_held()  # somebody may stop all in the middle of this
             try:
                 services.start(service, self.patience)
                 started.append(service.name)
@@ -108,8 +139,13 @@ class Maintenance:
         except (OSError, ValueError, TypeError) as exc:
             raise RotationError("E_MAINTENANCE_FILE", path=self.path, reason=type(exc).__name__) from None
 
-    def _remember(self, names: Sequence[str], down: bool) -> None:
-        memory = Memory(self.rotation_id, list(names), down)
+    def _refuse_held(self) -> None:
+        since = self.remembered().held
+        if since and not self.by_hand:
+            raise RotationError("E_SERVICE_HELD", since=since)
+
+    def _remember(self, names: Sequence[str], down: bool, held: str = "") -> None:
+        memory = Memory(self.rotation_id, list(names), down, held)
         self._write(self.path, json.dumps(asdict(memory)).encode("utf-8"))
 
     @contextlib.contextmanager
@@ -137,3 +173,7 @@ class Maintenance:
             pass
         except OSError as exc:
             raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+
+
+def _now() -> str:
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

@@ -192,6 +192,9 @@ SERVICES_OPTIONS: dict[str, Any] = {
     "memory": {"type": "path", "required": True},
     "flag_file": {"type": "path"},
     "timeout": {"type": "int", "default": 300},
+    "settle": {"type": "int", "default": 5},
+    "jobs": {"type": "str", "choices": ["wait", "stop"], "default": "wait"},
+    "held": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
 SESSIONS_OPTIONS: dict[str, Any] = {
     **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},

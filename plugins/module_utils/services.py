@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from . import children
+from .children import NOT_FOUND, TIMED_OUT
 from .errors import RotationError
 
-SETTLE = 1.0  # seconds that a service must stay up after its start: a program with a bad key ends in less
-POLL = 0.1
-NOT_FOUND = 127  # as a shell says it
-TIMED_OUT = 124  # as timeout(1) says it
+READY = 1.0  # seconds that a service must stay up which has said itself that it is ready
+POLL, LOOK = 0.1, 0.3
 # Exit codes of a status command by which nothing is known: "status is unknown" of the LSB, and what did not run.
 UNTOLD = {4, TIMED_OUT, 126, NOT_FOUND}
 # a unit's ActiveState (org.freedesktop.systemd1) of which some process may be there
 UP = {"active", "activating", "reloading", "refreshing", "deactivating"}
+# a unit's Type (systemd.service) of which a start has waited until the program said that it was ready
+SAYS_READY = {"notify", "notify-reload", "forking", "dbus"}
 
 
 class Service:
@@ -37,7 +39,7 @@ class Service:
         """Whether it runs; ``unknown`` where nothing can say. Raises E_SERVICE_STATUS."""
         if not self.status:
             return unknown
-        code = _ended(self.status, 30)
+        code = children.ended(self.status, 30)
         if code in UNTOLD:
             raise RotationError("E_SERVICE_STATUS", name=self.name, rc=code)
         return code == 0
@@ -45,6 +47,20 @@ class Service:
     def is_well(self) -> bool:
         """Whether it runs as it should after a start."""
         return self.is_up(unknown=True)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is a job that ends by itself, and has not yet."""
+        return False
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again by itself."""
+        return 0
+
+    def settles_in(self, seconds: float) -> float:
+        """After how many seconds up it counts as well, ``seconds`` being for one of which nothing more is known."""
+        return seconds if self.status else 0
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise an error where stopping it would not last."""
@@ -67,9 +83,24 @@ class Unit(Service):
 
     def is_well(self) -> bool:
         """A unit of Type=oneshot is well when it has done its work."""
-        if self._property("ActiveState") == "active":
+        if self._property("ActiveState") in UP - {"activating", "deactivating"}:
             return True
         return self._property("Type") == "oneshot" and self._property("Result") == "success"
+
+    @property
+    def is_at_work(self) -> bool:
+        """A unit of Type=oneshot is activating as long as it works."""
+        return self._property("ActiveState") == "activating" and self._property("Type") == "oneshot"
+
+    @property
+    def restarts(self) -> int:
+        shown = self._property("NRestarts")
+        return int(shown) if shown.isdigit() else 0
+
+    def settles_in(self, seconds: float) -> float:
+        """A timer or socket, and a job, are well at once."""
+        kind = self._property("Type") if self.unit.endswith(".service") else "oneshot"
+        return 0 if kind == "oneshot" else min(seconds, READY) if kind in SAYS_READY else seconds
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
@@ -142,37 +173,48 @@ def start(service: Service, patience: float) -> None:
     _ordered(service, service.start, patience, "E_SERVICE_START", service.is_well)
 
 
-def refuse_fallen(started: Sequence[Service]) -> None:
-    """Raise E_SERVICE_START where one of them came up and did not stay."""
-    if started:
-        time.sleep(SETTLE)
-    for service in started:
-        if not service.is_well():
-            raise RotationError("E_SERVICE_START", name=service.name, found="came up and ended", look=service.look)
+def finish(service: Service, patience: float) -> None:
+    """Wait until a job has done its work. Raises E_SERVICE_STOP after ``patience`` seconds."""
+    found = f"it was waited for {patience:.0f} seconds and is at work; key_rotation_services_jobs: stop ends it"
+    _reached(service, patience, "E_SERVICE_STOP", found, lambda: not service.is_at_work)
 
 
-def _ordered(service: Service, argv: Sequence[str], patience: float, code: str, reached: Any) -> None:
-    end = time.monotonic() + patience
-    rc = _ended(argv, patience)
+def refuse_fallen(started: Sequence[Service], settle: float) -> None:
+    """Raise E_SERVICE_START where one of them came up and did not stay so, for ``settle`` seconds at most.
+
+    One that systemd starts again each time it ends is up whenever one looks: its restarts are counted.
+    """
+    begun = time.monotonic()
+    before = {service.name: service.restarts for service in started}
+    unsettled = {service.name: service.settles_in(settle) for service in started}
+    while unsettled:
+        passed = time.monotonic() - begun
+        for service in started:
+            if service.name in unsettled and not service.is_well():
+                raise _fallen(service, "came up and ended")
+            if service.name in unsettled and service.restarts > before[service.name]:
+                raise _fallen(service, "comes up and ends, again and again")
+        unsettled = {name: seconds for name, seconds in unsettled.items() if passed < seconds}
+        if unsettled:
+            time.sleep(LOOK)
+
+
+def _fallen(service: Service, found: str) -> RotationError:
+    return RotationError("E_SERVICE_START", name=service.name, found=found, look=service.look)
+
+
+def _ordered(service: Service, argv: Sequence[str], patience: float, code: str, reached: Callable[[], bool]) -> None:
+    begun = time.monotonic()
+    rc = children.ended(argv, patience)
     if rc:
-        found = f"was given {patience:.0f} seconds" if rc == TIMED_OUT else f"{argv[0]} ended with exit code {rc}"
-        raise RotationError(code, name=service.name, found=found, look=service.look)
+        raise RotationError(code, name=service.name, found=children.found(rc, patience, argv[0]), look=service.look)
+    left = patience - (time.monotonic() - begun)
+    _reached(service, left, code, f"was given {patience:.0f} seconds", reached)
+
+
+def _reached(service: Service, patience: float, code: str, found: str, reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + patience
     while not reached():
         if time.monotonic() > end:
-            raise RotationError(code, name=service.name, found=f"was given {patience:.0f} seconds", look=service.look)
+            raise RotationError(code, name=service.name, found=found, look=service.look)
         time.sleep(POLL)
-
-
-def _ended(argv: Sequence[str], patience: float) -> int:
-    """The exit code of a command, in a session of its own so that what it leaves running outlives this process."""
-    none = subprocess.DEVNULL
-    try:
-        process = subprocess.Popen(argv, stdin=none, stdout=none, stderr=none, start_new_session=True)
-    except OSError:
-        return NOT_FOUND
-    try:
-        return process.wait(patience)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return TIMED_OUT

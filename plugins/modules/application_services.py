@@ -22,7 +22,8 @@ options:
     choices: [stopped, started]
   services:
     description:
-      - What holds keys. Each is a systemd unit by its V(name) alone, or has commands to V(start) and V(stop) it.
+      - What holds keys, nothing where there is only O(flag_file).
+      - Each is a systemd unit by its V(name) alone, or has commands to V(start) and V(stop) it.
       - A socket, timer or path unit that would start a service again is to be listed before it.
     type: list
     elements: dict
@@ -57,6 +58,28 @@ options:
     description: Seconds that each service may take to stop, or to start.
     type: int
     default: 300
+  settle:
+    description:
+      - Seconds that each must stay up after its start, without being started again by systemd.
+      - A unit that says itself when it is ready is looked at for one second, a timer, socket or job not at all.
+    type: int
+    default: 5
+  jobs:
+    description:
+      - What to do with a unit of Type=oneshot that is at work.
+      - V(wait) lets it end, for O(timeout) seconds, and does not start it again. V(stop) ends it like any other, and it
+        is started again.
+    type: str
+    choices: [wait, stop]
+    default: wait
+  held:
+    description:
+      - Whether to go on where O(rotation_id=maintenance), the maintenance playbook, has stopped all. Nothing else
+        starts that again.
+      - V(accept) is for the way back.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
@@ -99,7 +122,16 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
     """Stop or start what is to be. Raises E_SERVICE_* or E_MAINTENANCE_FILE."""
     params = module.params
     offered = [services.of(entry) for entry in params["services"]]
-    maintenance = Maintenance(offered, params["memory"], params["rotation_id"], params["flag_file"], params["timeout"])
+    maintenance = Maintenance(
+        offered,
+        params["memory"],
+        params["rotation_id"],
+        params["flag_file"],
+        params["timeout"],
+        settle=params["settle"],
+        jobs=params["jobs"],
+        held=params["held"],
+    )
     act = maintenance.stop if params["state"] == "stopped" else maintenance.start
     names = act(dry=module.check_mode)
     return {"changed": bool(names), "services": names}

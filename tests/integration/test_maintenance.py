@@ -76,7 +76,9 @@ def served(site: Site) -> Iterator[Served]:
     made = Served(site)
     made.order("start")
     made.wait()
-    site.write_inventory(key_rotation_services=made.entries(), key_rotation_health_url=made.profile)
+    site.write_inventory(
+        key_rotation_services=made.entries(), key_rotation_services_settle=1, key_rotation_health_url=made.profile
+    )
     yield made
     made.order("stop")
 
@@ -173,6 +175,10 @@ def test_all_operations_are_stopped_by_one_command_and_started_by_another(site: 
     assert (served.up(), flag.exists()) == ([], True)
     again, _ = stop_all()
     assert (again.code, "changed=0" in again.text) == (0, True)
+    held = site.play("rotate", "-e", '{"key_rotation_accept": ["health"]}')
+    assert held.code != 0
+    assert re.search(r"E_CHECKLIST: 1 of \d+ items .*services: E_SERVICE_HELD", " ".join(held.text.split())), held.text
+    assert not site.store.exists()
     started, _ = stop_all("-e", "key_rotation_maintenance=off")
     assert started.code == 0, started.text
     assert (served.up(), flag.exists()) == (["web", "worker"], False)
@@ -181,3 +187,29 @@ def test_all_operations_are_stopped_by_one_command_and_started_by_another(site: 
         [],
         ["worker", "web"],
     ]
+
+
+@pytest.mark.thorough
+def test_a_rotation_that_runs_when_all_is_stopped_by_hand_starts_nothing(site: Site, served: Served, stop_all) -> None:
+    before, pause = served.reads(), site.folder / "pause"
+    pause.touch()
+    running = site.start("rotate", "-e", json.dumps({"key_rotation_throttle": {"pause_file": str(pause)}}))
+    while "django_reencrypt" not in "".join(path.read_text() for path in site.folder.glob("records/*/record.jsonl")):
+        assert running.poll() is None
+
+    stopped, flag = stop_all()
+
+    assert stopped.code == 0, stopped.text
+    pause.unlink()
+    text, _ = running.communicate(timeout=300)
+    assert running.returncode != 0
+    assert "E_SERVICE_HELD" in text
+    assert "was rolled back" not in " ".join(text.split())
+    assert (served.up(), flag.exists()) == ([], True)
+
+    started, _ = stop_all("-e", "key_rotation_maintenance=off")
+
+    assert started.code == 0, started.text
+    assert served.reads() == before, "under the new keys"
+    assert site.play("rotate").code == 0
+    assert (served.up(), flag.exists()) == (["web", "worker"], False)

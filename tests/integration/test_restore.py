@@ -269,6 +269,7 @@ def test_of_several_databases_the_one_in_ruins_is_restored_on_the_host_that_has_
     commands = {"stop": f"touch {down} {stopped}", "start": f"rm {down}", "status": f"test ! -e {down}"}
     site.write_inventory(
         key_rotation_backup_host="keeper",
+        key_rotation_services_settle=1,
         key_rotation_services=[{"name": "gunicorn", **{name: ["sh", "-c", words] for name, words in commands.items()}}],
     )
     inventory = json.loads(site.inventory.read_text())

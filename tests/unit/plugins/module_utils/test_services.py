@@ -7,10 +7,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import services
+from ansible_collections.tetech.key_rotation.plugins.module_utils import children, services
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.maintenance import Maintenance, Memory
 
@@ -46,11 +48,6 @@ def unit(folder: Path, name: str, **properties: str) -> None:
         (folder / name / key).write_text(value + "\n")
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "SETTLE", 0)
-
-
 def test_the_files_that_a_unit_reads_its_environment_from(systemd):
     assert services.Unit("web").environment_files == []
     shown = "/srv/a (b)/.env (ignore_errors=no)\n/etc/default/web (ignore_errors=yes)"
@@ -71,14 +68,22 @@ def orders(systemd: Path) -> list[str]:
 
 
 def maintenance(
-    tmp_path: Path, *names: str, rotation_id: str = "first", flag: str | None = None, patience: float = 5
+    tmp_path: Path,
+    *names: str,
+    rotation_id: str = "first",
+    flag: str | None = None,
+    patience: float = 5,
+    settle: float = 0,
+    **options: str,
 ) -> Maintenance:
     offered = [services.of({"name": name}) for name in names]
-    return Maintenance(offered, str(tmp_path / "state/memory.json"), rotation_id, flag, patience)
+    return Maintenance(
+        offered, str(tmp_path / "state/memory.json"), rotation_id, flag, patience, settle=settle, **options
+    )
 
 
 def of(entry: dict[str, object], tmp_path: Path, patience: float = 5) -> Maintenance:
-    return Maintenance([services.of(entry)], str(tmp_path / "memory.json"), "first", None, patience)
+    return Maintenance([services.of(entry)], str(tmp_path / "memory.json"), "first", None, patience, settle=0)
 
 
 def test_what_is_up_is_stopped_in_order_and_started_in_the_other(tmp_path, systemd):
@@ -192,6 +197,142 @@ def test_a_service_that_comes_up_and_ends_is_no_start(tmp_path, systemd, monkeyp
         kept.start(dry=False)
 
 
+def ever_again(systemd: Path) -> None:
+    """A systemctl that shows one more restart each time it is asked, as of a unit with Restart=always that ends."""
+    program = systemd.parent / "bin/systemctl"
+    again = 'test "$3" = NRestarts && { echo x >> "$5/again"; wc -l < "$5/again"; exit; }\ncase $1 in'
+    program.write_text(program.read_text().replace("case $1 in", again, 1))
+
+
+def test_a_unit_that_systemd_starts_again_and_again_is_no_start(tmp_path, systemd):
+    kept = maintenance(tmp_path, "worker", settle=60)
+    kept.stop(dry=False)
+    ever_again(systemd)
+    with pytest.raises(RotationError, match=r"E_SERVICE_START: .* comes up and ends, again and again.*journalctl -u"):
+        kept.start(dry=False)
+    assert kept.remembered().down
+
+
+def test_restarts_of_another_day_count_for_nothing(tmp_path, systemd):
+    unit(systemd, "worker.service", NRestarts="7")
+    kept = maintenance(tmp_path, "worker")
+    kept.stop(dry=False)
+    assert kept.start(dry=False) == ["worker"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "seconds"),
+    [
+        ("web.service", "simple", 5),
+        ("web.service", "notify", services.READY),
+        ("web.service", "oneshot", 0),
+        ("web.socket", "", 0),
+    ],
+)
+def test_what_says_that_it_is_ready_is_looked_at_for_less_long(systemd, name, kind, seconds):
+    unit(systemd, name, Type=kind)
+    assert services.Unit(name).settles_in(5) == seconds
+
+
+def test_a_service_is_looked_at_until_it_has_settled(tmp_path, systemd, monkeypatch):
+    looks: list[float] = []
+    clock = iter(range(100))
+    monkeypatch.setattr(services, "time", SimpleNamespace(sleep=looks.append, monotonic=lambda: next(clock)))
+    services.refuse_fallen([services.Unit("worker"), services.Unit("web.socket")], 5)
+    assert len(looks) == 4, "at 1, 2, 3, 4 and 5 seconds"
+    services.refuse_fallen([services.Unit("web.socket")], 5)
+    assert len(looks) == 4, "nothing to wait for"
+
+
+def test_what_was_stopped_by_hand_is_started_by_hand_alone(tmp_path, systemd):
+    flag = tmp_path / "maintenance.on"
+    rotation = maintenance(tmp_path, "worker", flag=str(flag))
+    rotation.stop(dry=False)
+    by_hand = maintenance(tmp_path, "worker", rotation_id="maintenance", flag=str(flag))
+    assert by_hand.stop(dry=False) == [], "the rotation has stopped it"
+    for act in (rotation.start, rotation.stop):
+        for dry in (True, False):
+            with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* at 2.*-e key_rotation_maintenance=off"):
+                act(dry=dry)
+    way_back = maintenance(tmp_path, "worker", flag=str(flag), held="accept")
+    assert way_back.stop(dry=False) == []
+    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+        way_back.start(dry=False)
+    assert flag.exists()
+    assert not any(order.startswith("start") for order in orders(systemd))
+    assert by_hand.start(dry=False) == ["worker"]
+    assert not flag.exists()
+    assert rotation.stop(dry=False) == rotation.start(dry=False) == ["worker"]
+
+
+def test_a_stop_by_hand_in_the_middle_of_a_start_holds(tmp_path, systemd, monkeypatch):
+    rotation = maintenance(tmp_path, "worker", "web.socket")
+    rotation.stop(dry=False)
+    start = services.start
+
+    def stopped_meanwhile(service: services.Service, patience: float) -> None:
+        start(service, patience)
+        maintenance(tmp_path, "worker", "web.socket", rotation_id="maintenance").stop(dry=False)
+
+    monkeypatch.setattr(services, "start", stopped_meanwhile)
+    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+        rotation.start(dry=False)
+    assert orders(systemd)[-2:] == ["start web.socket", "stop web.socket"]
+    kept = rotation.remembered()
+    assert (kept.down, bool(kept.held), kept.names) == (True, True, ["worker", "web.socket"])
+
+
+def test_that_they_may_go_on_is_known_before_the_first_is_started(tmp_path, systemd):
+    unit(systemd, "crash.service")
+    by_hand = maintenance(tmp_path, "crash", rotation_id="maintenance")
+    by_hand.stop(dry=False)
+    with pytest.raises(RotationError, match="E_SERVICE_START"):
+        by_hand.start(dry=False)
+    assert not by_hand.remembered().held
+
+
+def test_a_flag_alone_is_shown_and_taken_away(tmp_path):
+    flag = tmp_path / "maintenance.on"
+    kept = maintenance(tmp_path, flag=str(flag))
+    assert (kept.stop(dry=False), flag.exists()) == ([], True)
+    assert (kept.start(dry=False), flag.exists()) == ([], False)
+
+
+def job(systemd: Path, monkeypatch: pytest.MonkeyPatch, *, ends: bool) -> None:
+    """A unit that is at work, and may end while somebody waits for it."""
+    unit(systemd, "job.service", Type="oneshot", ActiveState="activating", Result="success")
+    state = "inactive" if ends else "activating"
+    clock = SimpleNamespace(sleep=lambda _: unit(systemd, "job.service", ActiveState=state), monotonic=time.monotonic)
+    monkeypatch.setattr(services, "time", clock)
+
+
+def test_a_job_that_is_at_work_is_waited_for_and_not_started_again(tmp_path, systemd, monkeypatch):
+    job(systemd, monkeypatch, ends=True)
+    kept = maintenance(tmp_path, "web.socket", "job", "worker")
+    assert kept.stop(dry=True) == ["web.socket", "worker"]
+    assert kept.stop(dry=False) == ["web.socket", "worker"]
+    assert services.Unit("job").is_up(unknown=False) is False
+    assert kept.start(dry=False) == ["worker", "web.socket"]
+    assert not [order for order in orders(systemd) if "job" in order]
+
+
+def test_a_job_that_does_not_end_is_told_with_the_option_that_ends_it(tmp_path, systemd, monkeypatch):
+    job(systemd, monkeypatch, ends=False)
+    with pytest.raises(RotationError, match=r"E_SERVICE_STOP: .*job .*key_rotation_services_jobs.*web.socket was"):
+        maintenance(tmp_path, "web.socket", "job", patience=0.1).stop(dry=False)
+    kept = maintenance(tmp_path, "web.socket", "job", jobs="stop")
+    assert kept.stop(dry=False) == ["job"]
+    assert kept.start(dry=False) == ["job", "web.socket"]
+
+
+def test_a_job_that_something_else_has_started_is_not_started_twice(tmp_path, systemd, monkeypatch):
+    kept = maintenance(tmp_path, "worker", jobs="stop")
+    kept.stop(dry=False)
+    unit(systemd, "worker.service", Type="oneshot", ActiveState="activating", Result="success")
+    assert kept.start(dry=False) == []
+    assert "start worker.service" not in orders(systemd)
+
+
 def test_what_was_stopped_and_is_not_listed_any_more_is_told(tmp_path, systemd):
     maintenance(tmp_path, "worker").stop(dry=False)
     with pytest.raises(RotationError, match="E_SERVICE_FORGOTTEN: worker was stopped"):
@@ -222,9 +363,9 @@ def daemon(tmp_path: Path):
     script = tmp_path / "daemon.sh"
     script.write_text(DAEMON.format(pid=pid))
     entry = {"name": "worker", **{word: ["/bin/sh", str(script), word] for word in ("start", "stop", "status")}}
-    assert services._ended(entry["start"], 5) == 0
+    assert children.ended(entry["start"], 5) == 0
     yield entry
-    services._ended(entry["stop"], 5)
+    children.ended(entry["stop"], 5)
 
 
 @pytest.mark.parametrize("command", [["/bin/sh", "-c", "exit 4"], ["/no/such/program"]])
@@ -267,5 +408,20 @@ def test_half_an_entry_is_refused():
 
 
 def test_nothing_that_a_command_prints_is_shown(capfd):
-    assert services._ended([sys.executable, "-c", "import sys; print('CANARY'); sys.exit('CANARY')"], 5) == 1
+    assert children.ended([sys.executable, "-c", "import sys; print('CANARY'); sys.exit('CANARY')"], 5) == 1
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_command_has_started_ends_with_it_when_its_time_is_over(tmp_path):
+    pid = tmp_path / "pid"
+    assert children.ended(["/bin/sh", "-c", f"sleep 600 & echo $! > {pid}; wait"], 0.3) == children.TIMED_OUT
+    end = time.monotonic() + 5
+    while alive(pid.read_text().strip()):
+        assert time.monotonic() < end
+
+
+def alive(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
