@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
 import os
 import re
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from . import children
 from .errors import RotationError
 
-NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable)"
 _ERRORS = re.compile(rf"(\d+)\s+(?:\w+\s+)?{_WRONG}\b|\b{_WRONG}(?:\s+\w+)?\s*[:=]\s*(\d+)", re.IGNORECASE)
@@ -25,9 +25,12 @@ _FAILED = re.compile(r"\b(?:FAIL(?:ED|URE)?|ERROR|could not (?:be )?decrypt(?:ed
 _SHARE = re.compile(r"(-?\d+)\s*(?:/|of|out of)\s*(\d+)\s+(?:\w+\s+)?(?:passed|ok|valid|decrypted)\b", re.IGNORECASE)
 
 
-def check() -> dict[str, int]:
-    """``manage.py check --deploy``: how often each message id came, and its exit code as ``exit code``."""
-    return of_check(*_said("check", deploy=True))
+def check(seconds: float) -> dict[str, int]:
+    """``manage.py check --deploy``: how often each message id came, and its exit code as ``exit code``.
+
+    Raises E_COMMAND_TIME after so many ``seconds``.
+    """
+    return of_check(*_said("check", seconds, deploy=True))
 
 
 def of_check(rc: int, text: str) -> dict[str, int]:
@@ -35,9 +38,12 @@ def of_check(rc: int, text: str) -> dict[str, int]:
     return {**Counter(_ID.findall(text)), "exit code": rc}
 
 
-def verify_encryption() -> dict[str, int]:
-    """The application's own command: what it counts as wrong, since such commands end with 0 whatever they find."""
-    return of_verify_encryption(*_said("verify_encryption"))
+def verify_encryption(seconds: float) -> dict[str, int]:
+    """The application's own command: what it counts as wrong, since such commands end with 0 whatever they find.
+
+    Raises E_COMMAND_TIME after so many ``seconds``.
+    """
+    return of_verify_encryption(*_said("verify_encryption", seconds))
 
 
 def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
@@ -53,24 +59,49 @@ def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
 def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[dict[str, Any]]:
     """Each command of an operator in the project's folder; its program, exit code and seconds. Nothing else of it.
 
-    Raises E_COMMAND at the first that does not end with 0.
+    Raises E_COMMAND at the first that does not end with 0 within so many ``seconds``.
     """
     done = []
     for number, argv in enumerate(commands, 1):
         begun = time.monotonic()
-        rc = _ended(argv, project_dir, seconds)
+        rc = children.ended(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
-            raise RotationError("E_COMMAND", number=number, program=program, rc=rc)
+            raise RotationError("E_COMMAND", number=number, found=children.found(rc, seconds, program))
         done.append({"program": program, "rc": rc, "seconds": round(time.monotonic() - begun, 1)})
     return done
 
 
-def _said(name: str, **options: Any) -> tuple[int, str]:
-    """Exit code and output of a command of the application, in this process.
+def _said(name: str, seconds: float, **options: Any) -> tuple[int, str]:
+    """Exit code and output of a command of the application, in a fork of this process that can be ended.
 
-    One of its own would inherit our environment, and with it the keys that the settings have read into that.
+    One that is started anew would inherit our environment, and with it the keys that the settings have read into that.
     """
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(theirs, name, options), daemon=False)
+    process.start()
+    theirs.close()
+    try:
+        if not ours.poll(seconds):
+            raise RotationError("E_COMMAND_TIME", name=name, seconds=f"{seconds:.0f}")
+        said: tuple[int, str] = ours.recv()
+    except EOFError:  # it has ended this process without a word
+        return 1, ""
+    finally:
+        if process.pid:
+            children.kill_group(process.pid)
+        process.kill()  # it may lead no group yet
+        process.join()
+    return said
+
+
+def _tell(pipe: Any, name: str, options: dict[str, Any]) -> None:
+    os.setsid()
+    pipe.send(_called(name, options))
+
+
+def _called(name: str, options: dict[str, Any]) -> tuple[int, str]:
     from django.core.management import CommandError, call_command
 
     said, rc = io.StringIO(), 0
@@ -85,15 +116,3 @@ def _said(name: str, **options: Any) -> tuple[int, str]:
         except Exception:  # noqa: BLE001 - whatever the application raises; its text could hold a value
             rc = 1
     return rc, said.getvalue()
-
-
-def _ended(argv: Sequence[str], folder: str, seconds: int) -> int:
-    none = subprocess.DEVNULL
-    try:
-        return subprocess.run(
-            list(argv), cwd=folder, stdin=none, stdout=none, stderr=none, timeout=seconds, check=False
-        ).returncode
-    except subprocess.TimeoutExpired:
-        return TIMED_OUT
-    except OSError:
-        return NOT_FOUND

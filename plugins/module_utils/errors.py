@@ -182,8 +182,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Run it by hand in the project's folder.",
     ),
     "E_COMMAND": (
-        "the command {number} ({program}) ended with exit code {rc}",
-        "Run it by hand in the project's folder to see why.",
+        "the command {number} does not end well: {found}",
+        "Run it by hand in the project's folder to see why. key_rotation_verification_timeout gives it longer.",
+    ),
+    "E_COMMAND_TIME": (
+        "manage.py {name} has not ended after {seconds} seconds",
+        "Run it by hand in the project's folder. key_rotation_verification_timeout gives it longer.",
     ),
     # the store
     "E_STORE_PASSWORD": (

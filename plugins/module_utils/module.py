@@ -212,6 +212,7 @@ READING_OPTIONS: dict[str, Any] = {
     "meanwhile": {"type": "dict", "default": {}},
     "rows": {"type": "int", "default": 0},
     "left_out": {"type": "list", "elements": "str", "default": []},
+    "timeout": {"type": "int", "default": 600},
 }
 COMMANDS_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,

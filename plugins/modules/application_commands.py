@@ -22,7 +22,7 @@ options:
     type: path
     required: true
   timeout:
-    description: Seconds that each may take.
+    description: Seconds that each may take. Then it is killed with all that it has started in its session.
     type: int
     default: 600
   purpose:

@@ -46,6 +46,10 @@ options:
     type: list
     elements: str
     default: []
+  timeout:
+    description: Seconds that each of the two commands may take.
+    type: int
+    default: 600
   digest_key:
     description: Filled in by the action plugin. Not for playbooks.
     type: str
@@ -97,7 +101,7 @@ OPTIONS: dict[str, Any] = {
 def ask(module: AnsibleModule) -> dict[str, Any]:
     """The picture, and the first thing that is worse than in the baseline as an error."""
     from ..module_utils import commands
-    from ..module_utils.engine import reading, rotation
+    from ..module_utils.engine import project, reading, rotation
     from ..module_utils.request import request_of
 
     params = module.params
@@ -114,9 +118,10 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
         if others := reading.changed(params["baseline"], picture, params["meanwhile"]):
             picture["unsteady"] = reading.unsteady(picture, read(others.__contains__))
         known = get_commands()
-    picture["check"] = commands.check()
+        project.let_go()  # before this process is forked
+    picture["check"] = commands.check(params["timeout"])
     if "verify_encryption" in known:
-        picture["verify_encryption"] = commands.verify_encryption()
+        picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
     if params["state"] == "compared":
         reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
     return {"changed": False, "picture": picture}

@@ -2,6 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import commands
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -75,10 +83,65 @@ def test_of_a_command_its_program_code_and_time_are_told_and_nothing_else(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("argv", "rc"), [(["/bin/sh", "-c", "exit 3"], 3), (["/bin/sleep", "60"], 124), (["/no/such/program"], 127)]
+    ("argv", "found"),
+    [
+        (["/bin/sh", "-c", "exit 3"], "sh ended with exit code 3"),
+        (["/bin/sleep", "60"], "was given 1 seconds"),
+        (["/no/such/program"], "program ended with exit code 127"),
+    ],
 )
-def test_the_first_command_that_does_not_end_well_stops_them(tmp_path, argv, rc):
+def test_the_first_command_that_does_not_end_well_stops_them(tmp_path, argv, found):
     after = tmp_path / "after"
-    with pytest.raises(RotationError, match=rf"E_COMMAND: the command 2 .* ended with exit code {rc}\."):
+    with pytest.raises(RotationError, match=rf"E_COMMAND: the command 2 .*: {found}\."):
         commands.run([["/bin/true"], argv, ["/bin/touch", str(after)]], str(tmp_path), 1)
     assert not after.exists()
+
+
+@pytest.fixture
+def application(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], None]:
+    """A Django whose commands are a function."""
+
+    def give(command: Callable[..., None]) -> None:
+        management = SimpleNamespace(CommandError=ValueError, call_command=command)
+        monkeypatch.setitem(sys.modules, "django.core.management", management)
+
+    monkeypatch.setitem(sys.modules, "django", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "django.core", SimpleNamespace())
+    return give
+
+
+def test_a_command_of_the_application_is_counted_by_what_it_says(application, capfd):
+    def command(name: str, stdout: Any, **options: Any) -> None:
+        print("?: (security.W004) CANARY", file=stdout)
+        print("(security.W008) CANARY")
+        raise ValueError("(security.E001)") if options.get("deploy") else SystemExit(3)
+
+    application(command)
+    assert commands.check(10) == {"security.W004": 1, "security.W008": 1, "security.E001": 1, "exit code": 1}
+    assert commands.verify_encryption(10)["exit code"] == 3
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_that_ends_the_process_is_no_answer(application):
+    application(lambda *words, **options: os._exit(0))
+    assert commands.verify_encryption(10)["exit code"] == 1
+
+
+def test_one_that_takes_too_long_is_ended_with_what_it_has_started(application, tmp_path):
+    pid = tmp_path / "pid"
+
+    def command(*words: str, **options: Any) -> None:
+        pid.write_text(str(subprocess.Popen(["/bin/sleep", "600"]).pid))
+        time.sleep(600)
+
+    application(command)
+    with pytest.raises(RotationError, match=r"E_COMMAND_TIME: manage\.py verify_encryption has not ended after 1 s"):
+        commands.verify_encryption(1)
+    end = time.monotonic() + 5
+    while is_alive(pid.read_text()):
+        assert time.monotonic() < end
+
+
+def is_alive(pid: str) -> bool:
+    shown = subprocess.run(["/bin/ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout
+    return shown.strip() != "" and not shown.startswith("Z")
