@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..module_utils.module import HEALTH_OPTIONS
 from ..plugin_utils.action import RotationAction
 
 
 class ActionModule(RotationAction):
+    spec = HEALTH_OPTIONS
+
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         return self.on_host("application_health", asked)

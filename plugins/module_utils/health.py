@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import http.client
+import os
+import re
 import time
 import urllib.error
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,14 +18,24 @@ from .errors import RotationError
 
 POLL = 0.5
 ENOUGH = 1 << 16  # bytes of the answer that are read, so that the server sees it taken
-TIMEOUT = 10  # seconds for one answer
+_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)  # a token of RFC 9110
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def wait(url: str, host: str | None, patience: float) -> dict[str, Any]:
+def wait(
+    url: str,
+    host: str | None,
+    patience: float,
+    *,
+    headers: Mapping[str, Any] = MappingProxyType({}),
+    ca_file: str | None = None,
+    answer_patience: float = 10,
+) -> dict[str, Any]:
     """The first answer of status 200 to 299, as its ``status`` and the ``seconds`` it took.
 
-    ``host`` is sent as the Host header. Raises E_OPTION for an address with a password, and E_HEALTH after
-    ``patience`` seconds.
+    ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
+    that vouch for the server. Raises E_OPTION for an address with a password, headers that HTTP cannot carry and a file that
+    is not there, and E_HEALTH after ``patience`` seconds, each single answer having had ``answer_patience``.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
@@ -29,12 +43,16 @@ def wait(url: str, host: str | None, patience: float) -> dict[str, Any]:
             "E_OPTION",
             name="key_rotation_health_url",
             found="is no address that begins with http:// or https:// and has no password in it",
-            advice="Give one that answers without a login.",
+            advice="Give one that answers without a login, or send what it asks for by key_rotation_health_headers.",
         )
+    sent = _fit(headers, host)
+    if ca_file and not os.path.isfile(ca_file):
+        found = f"is {ca_file}, and there is no such file on this host"
+        raise RotationError("E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Correct it.")
     end = time.monotonic() + patience
     while True:
         begun = time.monotonic()
-        status, found = _asked(url, host)
+        status, found = _asked(url, sent, ca_file, answer_patience)
         if 200 <= status < 300:
             return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
         if time.monotonic() > end:
@@ -43,15 +61,30 @@ def wait(url: str, host: str | None, patience: float) -> dict[str, Any]:
         time.sleep(POLL)
 
 
-def _asked(url: str, host: str | None) -> tuple[int, str]:
+def _fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
+    """What is sent. An error has the place of a header alone: somebody may have written the value as its name."""
+    sent = {str(name): str(value) for name, value in headers.items()}
+    for number, (name, value) in enumerate(sent.items(), 1):
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_health_headers",
+                found=f"has a header that HTTP cannot carry, number {number}",
+                advice="Give each as NAME: VALUE, in one line.",
+            )
+    return {**sent, **({"Host": host} if host else {})}
+
+
+def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: float) -> tuple[int, str]:
     """The status of one answer, or 0, and what to say of it."""
     from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
     from ansible.module_utils.urls import open_url
 
     try:
-        headers = {"Host": host} if host else None
         # Where it leads to may be another host, or a page to log in, that is well whatever this one is.
-        answer = open_url(url, timeout=TIMEOUT, use_proxy=False, headers=headers, follow_redirects="none")
+        answer = open_url(
+            url, timeout=patience, use_proxy=False, headers=headers, ca_path=ca_file, follow_redirects="none"
+        )
         answer.read(ENOUGH)
     except urllib.error.HTTPError as exc:
         return exc.code, f"status {exc.code}"

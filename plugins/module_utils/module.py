@@ -93,7 +93,7 @@ def run(
 
 def forget(module: AnsibleModule) -> None:
     """Key material leaves the parameters before Ansible copies them into the result."""
-    for name in ("key_sets", "values", "store", "identity", "digest_key"):
+    for name in ("key_sets", "values", "store", "identity", "digest_key", "headers"):
         if name in module.params:
             module.params[name] = None
 
@@ -253,7 +253,10 @@ HEALTH_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
     "url": {"type": "str", "required": True},
     "host": {"type": "str"},
+    "headers": {"type": "dict", "default": {}, "no_log": True},
+    "ca_file": {"type": "path"},
     "timeout": {"type": "int", "default": 60},
+    "answer_timeout": {"type": "int", "default": 10},
 }
 RECORD_OPTIONS: dict[str, Any] = {
     "state": {

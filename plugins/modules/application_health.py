@@ -19,10 +19,21 @@ options:
   host:
     description: Name to send as the Host header, one of the application's C(ALLOWED_HOSTS).
     type: str
+  headers:
+    description: Headers to send, such as C(Authorization) with a token. They go by a pipe and are not shown.
+    type: dict
+    default: {}
+  ca_file:
+    description: File on the host with the certificates that vouch for the server. By default those of the system.
+    type: path
   timeout:
     description: Seconds to go on asking.
     type: int
     default: 60
+  answer_timeout:
+    description: Seconds to wait for each single answer.
+    type: int
+    default: 10
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
@@ -52,9 +63,17 @@ from ..module_utils.module import HEALTH_OPTIONS, run
 
 
 def ask(module: AnsibleModule) -> dict[str, Any]:
-    """Ask until it answers. Raises E_HEALTH."""
+    """Ask until it answers. Raises E_HEALTH or E_OPTION."""
     params = module.params
-    return {"changed": False, "answer": health.wait(params["url"], params["host"], params["timeout"])}
+    answer = health.wait(
+        params["url"],
+        params["host"],
+        params["timeout"],
+        headers=params["headers"],
+        ca_file=params["ca_file"],
+        answer_patience=params["answer_timeout"],
+    )
+    return {"changed": False, "answer": answer}
 
 
 def main() -> None:

@@ -175,7 +175,7 @@ def test_all_operations_are_stopped_by_one_command_and_started_by_another(site: 
     assert (served.up(), flag.exists()) == ([], True)
     again, _ = stop_all()
     assert (again.code, "changed=0" in again.text) == (0, True)
-    held = site.play("rotate", "-e", '{"key_rotation_accept": ["health"]}')
+    held = site.play("rotate", "--check", "-e", '{"key_rotation_accept": ["health"]}')
     assert held.code != 0
     assert re.search(r"E_CHECKLIST: 1 of \d+ items .*services: E_SERVICE_HELD", " ".join(held.text.split())), held.text
     assert not site.store.exists()

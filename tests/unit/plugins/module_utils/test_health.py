@@ -2,21 +2,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime
+import ipaddress
+import socket
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import health
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class Handler(BaseHTTPRequestHandler):
     answers: list[int] = []  # noqa: RUF012  # the statuses to come; the last one stays
     hosts: list[str] = []  # noqa: RUF012
+    tokens: list[str | None] = []  # noqa: RUF012
 
     def do_GET(self) -> None:
         self.hosts.append(self.headers["Host"])
+        self.tokens.append(self.headers["Authorization"])
         self.send_response(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
         self.end_headers()
 
@@ -60,3 +71,69 @@ def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(RotationError, match="E_OPTION") as refused:
         health.wait(url, None, 0)
     assert "CANARY" not in str(refused.value)
+
+
+def test_headers_are_sent_and_the_host_is_the_one_that_has_an_option_of_its_own(url):
+    Handler.answers = [200]
+    health.wait(url, "food.example.org", 10, headers={"Authorization": "Bearer CANARY", "Host": "other", "X-Try": 1})
+    assert (Handler.tokens[-1], Handler.hosts[-1]) == ("Bearer CANARY", "food.example.org")
+
+
+def test_no_header_is_in_an_error(url):
+    Handler.answers = [403]
+    with pytest.raises(RotationError, match="E_HEALTH") as refused:
+        health.wait(url, None, 0, headers={"Authorization": "CANARY"})
+    assert "CANARY" not in str(refused.value)
+
+
+@pytest.mark.parametrize("headers", [{"Authorization": "CANARY\r\nX: y"}, {"CANARY: x": "y"}, {"X": "\u20ac CANARY"}])
+def test_a_header_that_cannot_be_sent_is_told_by_its_place(url, headers):
+    with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_headers .*number 2") as refused:
+        health.wait(url, None, 0, headers={"Accept": "*/*", **headers})
+    assert "CANARY" not in str(refused.value)
+
+
+def test_certificates_that_are_not_there_are_told_at_once(url, tmp_path):
+    with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_ca_file is .*no such file"):
+        health.wait(url, None, 60, ca_file=str(tmp_path / "ca.pem"))
+
+
+def test_a_server_is_known_by_the_certificates_that_are_given_and_by_no_others(monkeypatch, tmp_path):
+    certificate = tmp_path / "ca.pem"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made_certificate(certificate))
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    Handler.answers = [200]
+    url = f"https://127.0.0.1:{server.server_port}/"
+    assert health.wait(url, None, 0, ca_file=str(certificate))["status"] == 200
+    with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer"):
+        health.wait(url, None, 0)
+    server.shutdown()
+    server.server_close()
+
+
+def made_certificate(path: Path) -> Path:
+    """A server's certificate that vouches for itself, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "health")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + made.public_bytes(pem))
+    return path
+
+
+def test_each_single_answer_has_its_own_time():
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        begun = time.monotonic()
+        with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer \(\w*[Tt]ime"):
+            health.wait(f"http://127.0.0.1:{deaf.getsockname()[1]}/", None, 0, answer_patience=1)
+        assert time.monotonic() - begun < 8
