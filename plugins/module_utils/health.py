@@ -34,8 +34,8 @@ def wait(
     """The first answer of status 200 to 299, as its ``status`` and the ``seconds`` it took.
 
     ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
-    that vouch for the server. Raises E_OPTION for an address with a password, headers that HTTP cannot carry and a file that
-    is not there, and E_HEALTH after ``patience`` seconds, each single answer having had ``answer_patience``.
+    that vouch for the server. Raises E_OPTION for an address with a password, headers that HTTP cannot carry and a file
+    that is not there, and E_HEALTH after ``patience`` seconds, each single answer having had ``answer_patience``.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
