@@ -181,6 +181,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the application's own manage.py verify_encryption finds more wrong than before: {found}",
         "Run it by hand in the project's folder.",
     ),
+    "E_LOG_ERRORS": (
+        "{count} lines that tell of failed decryption were logged since the application was started: {sources}",
+        "Read them there. Where they are no matter of the keys, set key_rotation_verification_log_errors to warn, or "
+        "correct key_rotation_log_patterns.",
+    ),
     "E_COMMAND": (
         "the command {number} does not end well: {found}",
         "Run it by hand in the project's folder to see why. key_rotation_verification_timeout gives it longer.",

@@ -324,6 +324,22 @@ REPAIR_OPTIONS: dict[str, Any] = {
     **{name: RESTORE_OPTIONS[name] for name in ("backup_dir", "admin", "identity_file", "pg_bindir", "identity")},
     "run": {"type": "str", "default": ""},
 }
+LOG_OPTIONS: dict[str, Any] = {
+    "log_files": {"type": "list", "elements": "str", "default": []},
+    "log_units": {"type": "list", "elements": "str", "default": []},
+    "log_patterns": {
+        "type": "list",
+        "elements": "str",
+        "default": ["decrypt_failed", "InvalidToken", "Decryption failed"],
+    },
+}
+LOGS_OPTIONS: dict[str, Any] = {
+    **ROTATION_OPTIONS,
+    **LOG_OPTIONS,
+    "state": {"type": "str", "required": True, "choices": ["begun", "counted"]},
+    "begun": {"type": "dict", "default": {}},
+    "errors": {"type": "str", "choices": ["refuse", "warn"], "default": "warn"},
+}
 MONITORING_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
@@ -340,13 +356,7 @@ MONITORING_OPTIONS: dict[str, Any] = {
     "tries": {"type": "int", "default": 10},
     "slower": {"type": "float", "default": 2.0},
     "baseline": {"type": "str", "choices": ["keep", "take"], "default": "keep"},
-    "log_files": {"type": "list", "elements": "str", "default": []},
-    "log_units": {"type": "list", "elements": "str", "default": []},
-    "log_patterns": {
-        "type": "list",
-        "elements": "str",
-        "default": ["decrypt_failed", "InvalidToken", "Decryption failed"],
-    },
+    **LOG_OPTIONS,
     "memory_dir": {"type": "path"},
     "metrics_file": {"type": "path"},
     "backup_dir": {"type": "path"},

@@ -51,6 +51,7 @@ RECORDED = (
     "services",
     "sessions",
     "answer",
+    "logs",
     "commands",
     "items",
     "plan_hash",

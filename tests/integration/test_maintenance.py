@@ -98,11 +98,21 @@ def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, 
         while served.up():
             assert process.poll() is None
         kill_group(process)
-        options = {"key_rotation_sessions_allowed": ["metrics"], "key_rotation_health_url": ""}
+        log = site.folder / "application.log"
+        log.write_text("decrypt_failed of yesterday\n")
+        options = {
+            "key_rotation_sessions_allowed": ["metrics"],
+            "key_rotation_health_url": "",
+            "key_rotation_log_files": [str(log)],
+            "key_rotation_verification_commands": [["sh", "-c", f"echo InvalidToken CANARY >> {log}"]],
+        }
 
         outcome = site.play("rotate", "-e", json.dumps(options))
 
     assert outcome.code == 0, outcome.text
+    shown = " ".join(outcome.text.split())
+    assert f"1 lines that tell of failed decryption were logged since the application was started: {log}: 1" in shown
+    assert outcome.text.count("CANARY") == 0
     assert served.up() == ["worker"], "what was down before stays down"
     served.order("start", "web")
     served.wait()

@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""application_logs on the controller: keep the record of it, and warn of what is no error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils.module import LOGS_OPTIONS
+from ..module_utils.monitoring import since
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    spec = LOGS_OPTIONS
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        result = self.on_host(
+            "application_logs", {name: value for name, value in options.items() if name != "record_dir"}
+        )
+        found, host = result.get("logs", {}), self.variables.get("inventory_hostname")
+        if found.get("errors"):
+            display.warning(f"{host}: {since.error(found['errors']).what}.")
+        for problem in found.get("problems", ()):
+            display.warning(f"{host}: {problem}.")
+        return result

@@ -1,0 +1,103 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: application_logs
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Count what tells of failed decryption in the logs from one moment to another
+description:
+  - Looks at the same logs, by the same patterns, as M(tetech.key_rotation.monitoring_probe), and leaves what that
+    remembers alone. What comes out are counts, never a line's text. Nothing is written.
+options:
+  state:
+    description: V(begun) at the first moment, V(counted) at the second.
+    type: str
+    required: true
+    choices: [begun, counted]
+  begun:
+    description: The RV(begun) of the first moment.
+    type: dict
+    default: {}
+  log_files:
+    description: Log files of the application, or globs. One that is not there at the first moment counts whole.
+    type: list
+    elements: str
+    default: []
+  log_units:
+    description: Systemd units whose journal is looked at. The user must be allowed to read it (group systemd-journal).
+    type: list
+    elements: str
+    default: []
+  log_patterns:
+    description: Regular expressions. A line counts once, under the first one that it has.
+    type: list
+    elements: str
+    default: [decrypt_failed, InvalidToken, Decryption failed]
+  errors:
+    description: Whether lines that were counted are an error, or a warning.
+    type: str
+    choices: [refuse, warn]
+    default: warn
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: From here on errors count
+  tetech.key_rotation.application_logs:
+    state: begun
+    log_files: [/srv/food_ordering/logs/*.log]
+    rotation_id: "{{ record_opened.rotation_id }}"
+  register: first
+
+- name: None was logged
+  tetech.key_rotation.application_logs:
+    state: counted
+    begun: "{{ first.begun }}"
+    errors: refuse
+    log_files: [/srv/food_ordering/logs/*.log]
+    rotation_id: "{{ record_opened.rotation_id }}"
+"""
+
+RETURN = r"""
+begun:
+  description: How far each log had been written.
+  type: dict
+  returned: with O(state=begun)
+logs:
+  description: With O(state=counted), the counts of C(errors) by source, where there are any, and the C(problems) met.
+  type: dict
+  returned: with O(state=counted)
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.module import LOGS_OPTIONS, run
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """One of the two looks. Raises E_OPTION for a pattern, and E_LOG_ERRORS."""
+    from ..module_utils.monitoring import since
+
+    params = module.params
+    asked = (params["log_files"], params["log_units"], params["log_patterns"])
+    if params["state"] == "begun":
+        return {"changed": False, "begun": since.begun(*asked)}
+    found = since.counted(params["begun"], *asked)
+    if params["errors"] == "refuse":
+        since.refuse(found)
+    return {"changed": False, "logs": found}
+
+
+def main() -> None:
+    run(AnsibleModule(LOGS_OPTIONS, supports_check_mode=True), look, needs=())
+
+
+if __name__ == "__main__":
+    main()
