@@ -34,12 +34,16 @@ def events(site: Site, name: str) -> list[dict[str, Any]]:
 
 def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test_record_is_gone(site: Site) -> None:
     manage = [str(site.project / ".venv/bin/python"), "manage.py", "test_record"]
-    seen = site.folder / "seen"
+    seen, page = site.folder / "seen", site.folder / "maintenance.on"
     models = site.project / "customer/models.py"
     models.write_text(models.read_text().replace('or ""\n', f'or ""\n{CHANGING}', 1))
     extra = {
         "key_rotation_application_ignore": ["customer.UserProfile.signature"],
-        "key_rotation_test_record": {step: [*manage, step] for step in ("create", "check", "remove")},
+        "key_rotation_maintenance_file": str(page),
+        "key_rotation_test_record": {
+            "create": ["/bin/sh", "-c", f"test -e {page} && {' '.join(manage)} create"],
+            **{step: [*manage, step] for step in ("check", "remove")},
+        },
         "key_rotation_verification_commands": [
             ["/bin/sh", "-c", f"{' '.join(manage)} check && echo CANARY && touch {seen}"]
         ],
@@ -65,6 +69,7 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     assert before["unread"] == []
     assert before["check"]["security.W012"] == 1
     assert before["verify_encryption"]["exit code"] == 0
+    assert not page.exists(), "shown without services, and taken away"
     assert Path(seen).exists(), "the record was there when the operator's command ran"
     assert site.sql("SELECT count(*) FROM auth_user WHERE username = 'test_rotation'") == [(0,)]
     assert outcome.text.count("CANARY") == outcome.text.count("echo CANARY"), "what a command prints is not shown"
@@ -76,9 +81,13 @@ def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken
     old = site.env_values()["SECRET_KEY"]
     code.write_text(code.read_text().replace("settings.SECRET_KEY.encode", f"'{old}'.encode"))
 
-    outcome = site.play("rotate")
+    page = site.folder / "maintenance.on"
+
+    outcome = site.play("rotate", "-e", f"key_rotation_maintenance_file={page}")
 
     assert (outcome.code != 0, outcome.error()) == (True, "E_APPLICATION_READS")
+    assert not page.exists()
+    assert [event["asked"]["state"] for event in events(site, "application_services")] == ["stopped", "started"]
     text = " ".join(outcome.text.split())
     assert "the application reads in another way than before: customer.UserProfile.full_name (0 values, and 1" in text
     assert "key_rotation_application_ignore" not in text, "values that are gone are nothing to leave out"
