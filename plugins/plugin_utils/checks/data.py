@@ -65,7 +65,7 @@ def reads(seen: Seen) -> Item:
     unknown = {name: near for each in found for name, near in each["unknown"].items()}
     if unknown:
         told = f"key_rotation_application_ignore has {', '.join(unknown)}, which no model makes of an encrypted column"
-        near = sorted({name for names in unknown.values() for name in names})
+        near = dict.fromkeys(name for names in unknown.values() for name in names)  # the nearest first
         todo = f"Near it there is {', '.join(near)}." if near else "Give each as app.Model.name of a field or property."
         return Item("application", STOP, told, todo)
     broken = {trip["name"]: RotationError("E_ROUND_TRIP", **trip) for each in found for trip in each["broken"]}
