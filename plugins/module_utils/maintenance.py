@@ -105,9 +105,11 @@ class Maintenance:
         if not dry:
             if memory.held:
                 self._remember(memory.names, memory.down)
-            self._start(down)
-            services.refuse_fallen(were_up, self.settle)
-            self._refuse_held()
+            try:
+                self._start(down)
+                services.refuse_fallen(were_up, self.settle)
+            finally:
+                self._refuse_held()  # what somebody stops in the middle of this does not stay up
             if memory.down:
                 self._remember(memory.names, False)
             if self.flag:
@@ -119,7 +121,7 @@ class Maintenance:
         started: list[str] = []
         failures = []
         for service in down:
-            self._refuse_held()  # somebody may stop all in the middle of this
+            self._refuse_held()
             try:
                 services.start(service, self.patience)
                 started.append(service.name)

@@ -87,7 +87,11 @@ def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken
 
     assert (outcome.code != 0, outcome.error()) == (True, "E_APPLICATION_READS")
     assert not page.exists()
-    assert [event["asked"]["state"] for event in events(site, "application_services")] == ["stopped", "started"]
+    assert [event["asked"]["state"] for event in events(site, "application_services")] == [
+        "stopped",
+        "stopped",
+        "started",
+    ]
     text = " ".join(outcome.text.split())
     assert "the application reads in another way than before: customer.UserProfile.full_name (0 values, and 1" in text
     assert "key_rotation_application_ignore" not in text, "values that are gone are nothing to leave out"

@@ -265,21 +265,22 @@ def test_what_was_stopped_by_hand_is_started_by_hand_alone(tmp_path, systemd):
     assert rotation.stop(dry=False) == rotation.start(dry=False) == ["worker"]
 
 
-def test_a_stop_by_hand_in_the_middle_of_a_start_holds(tmp_path, systemd, monkeypatch):
-    rotation = maintenance(tmp_path, "worker", "web.socket")
+@pytest.mark.parametrize("names", [["worker", "web.socket"], ["web.socket"]])
+def test_a_stop_by_hand_in_the_middle_of_a_start_holds(tmp_path, systemd, monkeypatch, names):
+    rotation = maintenance(tmp_path, *names)
     rotation.stop(dry=False)
     start = services.start
 
     def stopped_meanwhile(service: services.Service, patience: float) -> None:
         start(service, patience)
-        maintenance(tmp_path, "worker", "web.socket", rotation_id="maintenance").stop(dry=False)
+        maintenance(tmp_path, *names, rotation_id="maintenance").stop(dry=False)
 
     monkeypatch.setattr(services, "start", stopped_meanwhile)
     with pytest.raises(RotationError, match="E_SERVICE_HELD"):
         rotation.start(dry=False)
     assert orders(systemd)[-2:] == ["start web.socket", "stop web.socket"]
     kept = rotation.remembered()
-    assert (kept.down, bool(kept.held), kept.names) == (True, True, ["worker", "web.socket"])
+    assert (kept.down, bool(kept.held), kept.names) == (True, True, names)
 
 
 def test_that_they_may_go_on_is_known_before_the_first_is_started(tmp_path, systemd):
