@@ -24,6 +24,8 @@ import pytest
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.loader import init_plugin_loader
 
+from .served import Served
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 init_plugin_loader([str(CHECKOUT / ".ansible/tree")])  # stores take their options as the lookup does
 PLAYBOOKS = CHECKOUT / "playbooks"
@@ -258,6 +260,18 @@ def site(seed: Seed, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
     with admin.cursor() as cursor:
         cursor.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
     admin.close()
+
+
+@pytest.fixture
+def served(site: Site) -> Iterator[Served]:
+    made = Served(site)
+    made.order("start")
+    made.wait()
+    site.write_inventory(
+        key_rotation_services=made.entries(), key_rotation_services_settle=1, key_rotation_health_url=made.profile
+    )
+    yield made
+    made.order("stop")
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

@@ -6,81 +6,13 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from .conftest import Site, kill_group
-
-SERVICE = Path(__file__).with_name("service.py")
-WORK = "import time; from django.db import connection; connection.ensure_connection(); time.sleep(600)"
-
-
-class Served:
-    """The application's web server and a worker, as an operator describes them."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        python = str(site.project / ".venv/bin/python")
-        manage = [python, str(site.project / "manage.py")]
-        self.commands = {
-            "web": [*manage, "runserver", "--noreload", f"127.0.0.1:{self.port}"],
-            "worker": [*manage, "shell", "--verbosity=0", "--command", WORK],
-        }
-        (pk,) = site.sql("SELECT min(id) FROM customer_userprofile")[0]
-        self.profile = f"http://127.0.0.1:{self.port}/profiles/{pk}/"
-
-    def entries(self) -> list[dict[str, Any]]:
-        return [
-            {"name": name, **{verb: self.argv(verb, name) for verb in ("start", "stop", "status")}}
-            for name in self.commands
-        ]
-
-    def argv(self, verb: str, name: str) -> list[str]:
-        command = self.commands[name] if verb == "start" else []
-        return [sys.executable, str(SERVICE), verb, str(self.site.folder / f"{name}.pid"), *command]
-
-    def order(self, verb: str, *names: str) -> list[int]:
-        return [subprocess.run(self.argv(verb, name), check=False).returncode for name in names or self.commands]
-
-    def up(self) -> list[str]:
-        return [name for name in self.commands if self.order("status", name) == [0]]
-
-    def reads(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self.profile, timeout=10) as answer:
-            return json.load(answer)
-
-    def wait(self) -> None:
-        for _ in range(300):
-            try:
-                self.reads()
-            except (urllib.error.URLError, ConnectionError):
-                subprocess.run(["sleep", "0.1"], check=True)
-            else:
-                return
-        pytest.fail("the web server does not answer")
-
-
-@pytest.fixture
-def served(site: Site) -> Iterator[Served]:
-    made = Served(site)
-    made.order("start")
-    made.wait()
-    site.write_inventory(
-        key_rotation_services=made.entries(), key_rotation_services_settle=1, key_rotation_health_url=made.profile
-    )
-    yield made
-    made.order("stop")
+from .served import Served
 
 
 def events(site: Site, name: str) -> list[dict[str, Any]]:

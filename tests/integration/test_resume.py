@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 
 from .conftest import Site, kill_group, processes_of
+from .served import Served
 from .test_rollback import NEW_PROFILE
 
 
@@ -188,9 +189,9 @@ def modules_at_work(site: Site) -> bool:
 
 @pytest.mark.parametrize(("task", "moment", "course"), some(2, 6))
 def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_since(
-    site: Site, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
+    site: Site, served: Served, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
 ) -> None:
-    env, plain = site.env_file.read_bytes(), site.read_all()
+    env, plain, answered = site.env_file.read_bytes(), site.read_all(), served.reads()
     process = site.start("rotate", "-e", "key_rotation_id=spring")
     assert kill_when(site, process, task, moment), "the task ended before it could be killed in it"
     wait_until_gone(site)
@@ -205,6 +206,7 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
     assert [row for row in now["profiles"] if row in plain["profiles"]] == plain["profiles"]
     assert {**now, "profiles": plain["profiles"]} == plain
     assert site.env_file.read_bytes() == env
+    assert (served.up(), served.reads()) == (["web", "worker"], answered)
     if site.store.exists():
         assert list(site.stored()["stages"]) == ([] if course == "nothing" else ["current"])
     events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
