@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +44,11 @@ class ActionModule(RotationAction):
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return WOULD[args["state"]].format(**result)
+
+    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+        """What goes into the record: of a destruction, which is an act of its own, also why and who approved it."""
+        said = {name: args[name] for name in ("reason", "authorization", "operator") if args.get(name)}
+        return {**super().asked(args), **json.loads(json.dumps(said, default=str))}
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         keygen.check_keys(options["keys"])

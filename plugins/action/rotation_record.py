@@ -20,7 +20,7 @@ from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
 from ..module_utils.stores.store import Store
-from ..plugin_utils import approval, clock, notification, report, summary
+from ..plugin_utils import approval, attempts, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import beside, state_folder
 from ..plugin_utils.seal import follows, goes_on_here, seal, try_to_seal
@@ -30,6 +30,7 @@ from ..plugin_utils.tool import tool
 display = Display()
 NAMES = {"rotate": "rotation", "rollback": "rollback"}
 COMMANDS = ("rotate", "rollback", "retire", "verify", "maintenance")  # what the report says to type next
+ASKED_FOR = ("environment", "reason", "authorization", "operator")
 
 
 class ActionModule(RotationAction):
@@ -42,7 +43,7 @@ class ActionModule(RotationAction):
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:
         """Which rotation this run is: the open one, or a new one. Writes the first line of its record."""
-        notification.check(options["notify"])
+        self._channels(options)
         store = self.store(options)
         history = store.load()
         direction = options["direction"]
@@ -58,9 +59,11 @@ class ActionModule(RotationAction):
         done = state == COMPLETED
         if not done:
             self._refuse_gone(store, options)
-            about = {name: options[name] for name in ("environment", "reason", "authorization") if options[name]}
-            about = json.loads(json.dumps(about, default=str))  # YAML knows dates, which a line of JSON does not
-            about |= {name: course[name] for name in ("course", "reason", "destination")} if course else {}
+            about = self._asked_for(options)
+            if course:
+                about |= {"course": course["course"], "found": course["reason"], "destination": course["destination"]}
+            if direction == "rotate":
+                about |= {name: options[name] for name in ("hold_days", "cryptoperiod_days")}
             if self._task.check_mode:
                 lease.refuse_other(os.getppid())
             else:
@@ -70,7 +73,6 @@ class ActionModule(RotationAction):
                 record.refuse_full()
                 lease.take(rotation_id, os.getppid())
                 about.update(follows(store))
-                about.update({"policy_ref": options["policy"]} if options["policy"] else {})
                 record.append(
                     direction,
                     "intent",
@@ -78,8 +80,6 @@ class ActionModule(RotationAction):
                     tool=tool(),
                     clock=clock.seen(),
                     commands={name: summary.command(self.variables, name) for name in COMMANDS},
-                    hold_days=options["hold_days"],
-                    cryptoperiod_days=options["cryptoperiod_days"],
                     retain_until=_retained(),
                     **about,
                 )
@@ -99,6 +99,17 @@ class ActionModule(RotationAction):
             "completed": done,
             "destination": destination,
         }
+
+    def _asked_for(self, options: dict[str, Any]) -> dict[str, Any]:
+        """What the operator says of this run, for the record."""
+        about = {name: options[name] for name in ASKED_FOR if options[name]}
+        about |= {"policy_ref": options["policy"]} if options["policy"] else {}
+        said: dict[str, Any] = json.loads(json.dumps(about, default=str))  # YAML knows dates, a line of JSON does not
+        return said
+
+    def _channels(self, options: dict[str, Any]) -> notification.Channels:
+        """Whom to tell, with the paths of files on this control node. Raises E_NOTIFY."""
+        return notification.check(options["notify"], lambda path: beside(path, self.variables))
 
     def _refuse_gone(self, store: Store, options: dict[str, Any]) -> None:
         """Raise E_RECORD_GONE where the folder of the records is not there, and the store has seen one: a mount may be
@@ -138,14 +149,15 @@ class ActionModule(RotationAction):
         if not options["notify"]:
             return
         try:
-            told = story(record)
+            told, channels = story(record), self._channels(options)
         except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
             display.warning(f"Nobody was told that it has {moment}: {type(exc).__name__}.")
             return
-        for result in notification.tell(options["notify"], moment, told):
+        for result in notification.tell(channels, moment, told):
             found = result.get("found")
             if found:
-                display.warning(f"Nobody was told by {result['channel']} that it has {moment}: {found}.")
+                who = "Not everybody" if result.get("reached") else "Nobody"
+                display.warning(f"{who} was told by {result['channel']} that it has {moment}: {found}.")
             try:
                 record.append("notification", "failed" if found else "done", **result)
             except RotationError as exc:
@@ -181,6 +193,8 @@ class ActionModule(RotationAction):
         """The run ends here with a failure, unless what it began was rolled back and closed already."""
         if self._task.check_mode:
             return {"changed": False}
+        if not options["rotation_id"]:
+            return self._refused(options)
         record, store = self.record(options), self.store(options)
         begun = [event for event in record.events() if event["event"] in summary.TITLES]
         if not begun:
@@ -200,6 +214,21 @@ class ActionModule(RotationAction):
         display.display(f"  report     {page}" if page else "")
         return {"changed": False, "record": record.path, "report": page}
 
+    def _refused(self, options: dict[str, Any]) -> dict[str, Any]:
+        """A run that was refused before it had a record: who has tried what is not lost."""
+        folder, playbook = self._records(options), os.path.basename(summary.started())
+        try:
+            seen = self.store(options).anchor()
+        except RotationError:  # which is maybe what refused it
+            seen = None if os.path.isdir(folder) else "unknown"
+        about = {**self._asked_for(options), "failed_task": options["failed_task"], "error": options["error"]}
+        record = attempts.note(folder, seen, playbook=playbook, **about)
+        if record is None:
+            display.warning("That this run was refused could not be recorded.")
+            return {"changed": False}
+        self._index(folder)
+        return {"changed": False, "record": record.path}
+
     def _sealed_and_told(self, record: Record, store: Store, moment: str, options: dict[str, Any]) -> None:
         """Sealed before anything that may take long, or be interrupted, and again with who was told."""
         try_to_seal(record, store)
@@ -208,11 +237,22 @@ class ActionModule(RotationAction):
 
     def _page(self, record: Record) -> str | None:
         """The page of a record; that it cannot be made breaks nothing: it can be made again from the record."""
+        page = self._page_alone(record)
+        self._index(os.path.dirname(os.path.dirname(record.path)))
+        return page
+
+    def _page_alone(self, record: Record) -> str | None:
         try:
             return report.write(record)
         except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
             display.warning(f"The report of {record.path} could not be made: {type(exc).__name__}.")
             return None
+
+    def _index(self, folder: str) -> None:
+        try:
+            report.write_index(folder)
+        except Exception as exc:  # noqa: BLE001
+            display.warning(f"The page over all records in {folder} could not be made: {type(exc).__name__}.")
 
     def _reported(self, options: dict[str, Any]) -> dict[str, Any]:
         """The pages of every record, or of one, made anew: of a run that died, nobody else made any."""
@@ -223,10 +263,12 @@ class ActionModule(RotationAction):
             raise RotationError("E_NO_RECORD", path=records[0].path)
         if self._task.check_mode:
             return {"changed": False}
-        pages = [report.write(record) for record in records if asked or report.tells(record)]
+        pages = [self._page_alone(record) for record in records if asked or report.tells(record)]
+        if records:
+            self._index(folder)
         page = pages[0] if asked else os.path.join(folder, report.INDEX)
-        display.display(f"  report     {page}" if pages else f"  There is no record in {folder} yet.")
-        return {"changed": False, "report": page if pages else None}
+        display.display(f"  report     {page}" if records else f"  There is no record in {folder} yet.")
+        return {"changed": False, "report": page if records else None}
 
     def _verified(self, options: dict[str, Any]) -> dict[str, Any]:
         """Every record against its chain, its signature and what the store has seen of it."""

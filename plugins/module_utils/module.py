@@ -122,6 +122,9 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "needed_by_backups": {"type": "list", "elements": "str", "default": []},
     "hold_days": {"type": "int", "default": 0},
     "compromised": {"type": "bool", "default": False},
+    "reason": {"type": "str"},
+    "authorization": {"type": "raw"},
+    "operator": {"type": "str"},
     "seal_to": {"type": "str"},
 }
 BACKUP_INFO_OPTIONS: dict[str, Any] = {"backup_dir": {"type": "path", "required": True}}

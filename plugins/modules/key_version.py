@@ -67,6 +67,15 @@ options:
     description: With O(state=destroyed), remember that the keys had become known to somebody else.
     type: bool
     default: false
+  reason:
+    description: With O(state=destroyed), why, for the record.
+    type: str
+  authorization:
+    description: With O(state=destroyed), who approved it and the ticket, for the record.
+    type: raw
+  operator:
+    description: With O(state=destroyed), who destroys it, where their account does not say it, for the record.
+    type: str
   seal_to:
     description: Filled in by the action plugin. Not for playbooks.
     type: str

@@ -30,7 +30,9 @@ options:
     choices: [rotate, rollback]
     default: rotate
   rotation_id:
-    description: The rotation. Needed to close it. To open one it may be left out.
+    description:
+      - The rotation. To open one it may be left out, and is needed to close it.
+      - With O(state=failed) and without it, it is written down that a run was refused before it had a record.
     type: str
   record_dir:
     description:

@@ -41,17 +41,34 @@ MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "http": ((), ("url", "url_file", "headers", "token", "token_file")),
 }
 SECURITY = {"starttls": 587, "tls": 465, "none": 25}
+PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
+Channels = Sequence[Mapping[str, Any]]
 
 
-def check(channels: Any) -> Sequence[Mapping[str, Any]]:
-    """The channels of ``key_rotation_notify``. Raises E_NOTIFY, which names members and never shows a value."""
+class PartlyRefused(Exception):
+    """Some of several recipients were refused, each with the server's code; ``reached`` is how many were not."""
+
+    def __init__(self, refused: Mapping[str, int], reached: int) -> None:
+        super().__init__(_refused(refused))
+        self.reached = reached
+
+
+def check(channels: Any, placed: Callable[[str], str]) -> Channels:
+    """The channels of ``key_rotation_notify``; ``placed`` says where a file is that one names.
+
+    Raises E_NOTIFY, which names members and never shows a value.
+    """
     if not isinstance(channels, (list, tuple)):
         raise RotationError("E_NOTIFY", index=0, found="it is no list")
-    for index, channel in enumerate(channels, 1):
-        found = next(_mistakes(_named(channel)), None)
-        if found:
-            raise RotationError("E_NOTIFY", index=index, found=found)
-    return channels
+    found = [_named(channel) for channel in channels]
+    for index, channel in enumerate(found, 1):
+        mistake = next(_mistakes(channel), None)
+        if mistake:
+            raise RotationError("E_NOTIFY", index=index, found=mistake)
+    return [
+        {name: placed(str(value)) if name in PATHS and value else value for name, value in channel.items()}
+        for channel in found
+    ]
 
 
 def _named(channel: Any) -> Any:
@@ -77,9 +94,9 @@ def _mistakes(channel: Any) -> Iterator[str]:
         yield "it has neither url nor url_file"
 
 
-def tell(channels: Sequence[Mapping[str, Any]], moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it."""
-    for channel in map(_named, channels):
+    for channel in channels:
         if moment not in channel.get("on", MOMENTS):
             continue
         result = {"channel": channel["type"], "about": moment}
@@ -87,6 +104,7 @@ def tell(channels: Sequence[Mapping[str, Any]], moment: str, told: Mapping[str, 
             _in_time(functools.partial(_send, channel, moment, told, result))
         except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
             result["found"] = _reason(exc)
+            result.update({"reached": exc.reached} if isinstance(exc, PartlyRefused) else {})
         yield result
 
 
@@ -115,11 +133,19 @@ def _in_time(send: Callable[[], None]) -> None:
 
 
 def _reason(exc: Exception) -> str:
-    """Why, without what the exception says: it may hold the address or an answer."""
+    """Why, without what the exception says: it may hold a hook's address or an answer. A recipient is no secret."""
+    if isinstance(exc, PartlyRefused):
+        return str(exc)
+    if isinstance(exc, smtplib.SMTPRecipientsRefused):
+        return _refused({name: said[0] for name, said in exc.recipients.items()})
     code = getattr(exc, "code", None) or getattr(exc, "smtp_code", None)
     reason = getattr(exc, "reason", None) if isinstance(exc, urllib.error.URLError) and code is None else None
     kind = type(reason if isinstance(reason, BaseException) else exc).__name__
     return f"{kind} {code}" if isinstance(code, int) else kind
+
+
+def _refused(recipients: Mapping[str, int]) -> str:
+    return "refused for " + ", ".join(f"{name} ({code})" for name, code in recipients.items())
 
 
 def _place(channel: Mapping[str, Any]) -> str:
@@ -135,13 +161,13 @@ def _secret(channel: Mapping[str, Any], name: str) -> str:
         return str(channel[name])
     if not channel.get(f"{name}_file"):
         return ""
-    with open(os.path.expanduser(str(channel[f"{name}_file"])), encoding="utf-8") as handle:
+    with open(channel[f"{name}_file"], encoding="utf-8") as handle:
         return handle.readline().strip()
 
 
 def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> str:
     """Subject and body, from the channel's own template or ours: the first line is the subject."""
-    path = os.path.expanduser(str(channel.get("template") or os.path.join(TEMPLATES, "message.j2")))
+    path = channel.get("template") or os.path.join(TEMPLATES, "message.j2")
     environment = jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     with open(path, encoding="utf-8") as handle:
         template = environment.from_string(handle.read())
@@ -170,8 +196,10 @@ def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], tex
             if security == "none" and host not in LOOPBACK:
                 raise ssl.SSLError("a password is not sent in clear")
             server.login(str(channel["user"]), _secret(channel, "password"))
-        if server.send_message(message):
-            raise smtplib.SMTPRecipientsRefused({})  # some of them; it raises by itself where all are
+        refused = server.send_message(message)  # which raises by itself where all are
+        if refused:
+            everybody = email.utils.getaddresses([message["To"]])
+            raise PartlyRefused({name: said[0] for name, said in refused.items()}, len(everybody) - len(refused))
 
 
 def _slack(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
@@ -190,7 +218,8 @@ def _http(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text
         "keys",
         "failure",
     )
-    about = {"about": moment, "text": text, **{name: told[name] for name in names}}
+    act = {name: told["act"].get(name) for name in ("title", "people")}
+    about = {"about": moment, "text": text, "act": act, **{name: told[name] for name in names}}
     headers = {str(name): str(value) for name, value in (channel.get("headers") or {}).items()}
     token = _secret(channel, "token")
     _post(channel, about, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})})

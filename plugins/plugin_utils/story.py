@@ -9,18 +9,19 @@ version, or one that ends in the middle, tells as much as it holds.
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.chain import head
+from ..module_utils.errors import RotationError
 from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
+from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
+from .acts import failure as failure_in
 from .summary import meanwhile, not_running
 
-Event = Mapping[str, Any]
-
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
-DIRECTIONS = {"rotate": "Rotation", "rollback": "Rollback"}
 # What a step is called by people, by event and what was asked of it.
 STEPS = {
     "rotation_checklist": "Checklist",
@@ -66,28 +67,29 @@ DAY = datetime.timedelta(days=1)
 def story(record: Record) -> dict[str, Any]:
     """Everything that the pages show of one record. Raises E_RECORD_WRITE where it cannot be read."""
     events = record.events()
-    begun = next((event for event in events if _is(event, "rotate", "intent")), {})
     ours = [event for event in events if event.get("event") in DIRECTIONS]  # others may use the same names
     settled = _settled(events)
-    last = _last(settled)
-    targets = _targets(events)
+    runs, keys, targets = acts(events), _keys(events), _targets(events)
+    decided: Mapping[str, Any] = next(reversed(acts(settled)), {})  # the act that made it what it is now
     told = {
         "rotation_id": record.rotation_id,
         "path": record.path,
         "status": _status(settled),
-        "began": _time(events[0]) if events else None,
-        "ended": _time(settled[-1]) if settled else None,
-        "seconds": _seconds(events[0], events[-1]) if events else 0,
-        "begun": begun,
-        "reason": _newest(ours, "reason"),
+        "began": moment(events[0]) if events else None,
+        "ended": moment(settled[-1]) if settled else None,
+        "seconds": seconds(events[0], events[-1]) if events else 0,
+        "act": runs[-1] if runs else {},
+        "acts": [*runs, *_retirements(record, keys)],
+        "refused": len(settled) < len(events),
+        "reason": decided.get("reason"),
         "policy": _newest(ours, "policy_ref"),
         "clock": _newest(ours, "clock"),
         "generated": _newest(events, "generated") or [],
         "environment": _newest(ours, "environment"),
         "method": _method(events),
-        "authorization": _authorization(_newest(ours, "authorization")),
-        "approval": _newest(ours, "approval"),
-        "people": sorted({str(event.get("sudo_user") or event.get("actor")) for event in events if event.get("actor")}),
+        "authorization": decided.get("authorization") or {},
+        "approval": decided.get("approval"),
+        "people": sorted({person for run in runs for person in run["people"]}) or people(events),
         "control_nodes": sorted({str(event["control_node"]) for event in events if event.get("control_node")}),
         "hosts": sorted({str(event["host"]) for event in events if event.get("host")}),
         "tool": _newest(ours, "tool") or {},
@@ -95,13 +97,13 @@ def story(record: Record) -> dict[str, Any]:
             {name for event in events if _done(event, "env_file") for name in event.get("settings") or ()}
         ),
         "commands": _newest(ours, "commands") or {},
-        "runs": _runs(events),
+        "runs": [_placed_in(run) for run in runs],
         "targets": targets,
         "models": _models(targets),
         "values": sum(target["after"].get("values", target["before"]["values"]) for target in targets),
         "reencrypted": sum(target["reencrypted"] for target in targets),
         "proved": bool(targets) and all(target["proved"] for target in targets),
-        "keys": _keys(events),
+        "keys": keys,
         "versions": _newest(ours, "versions") or [],
         "backups": _backups(events),
         "checks": _checks(events),
@@ -109,7 +111,8 @@ def story(record: Record) -> dict[str, Any]:
         "warnings": _warnings(events),
         "failure": _failure(settled),
         "not_running": not_running(settled),
-        "failed_task": last.get("failed_task"),
+        "failed_task": decided.get("failed_task"),
+        "retain_until": _newest(ours, "retain_until"),
         "notifications": [event for event in events if event.get("event") == "notification"],
         "head": head(record.rotation_id, record.text()),
         "chained": any("hash" in event for event in events),
@@ -157,51 +160,22 @@ def _method(events: Sequence[Event]) -> str:
     return "migration" if _newest(events, "migration") else "direct"
 
 
-def _authorization(found: Any) -> dict[str, str]:
-    """Who and ticket, and whatever else was given, as text."""
-    if isinstance(found, Mapping):
-        return {str(name): str(value) for name, value in found.items() if value}
-    return {"who": str(found)} if found else {}
+def _retirements(record: Record, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What retire.yml has done, or was refused, with the keys of this rotation: it keeps a record of its own."""
+    folder = os.path.dirname(os.path.dirname(record.path))
+    found = []
+    for key_id in filter(None, (keys["old"], keys["new"])):
+        try:
+            found += retirements(Record(folder, f"retire-{key_id}").events())
+        except RotationError:  # the index names what cannot be read
+            continue
+    return found
 
 
-def _time(event: Event) -> datetime.datetime | None:
-    try:
-        return datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _seconds(first: Event, last: Event) -> float:
-    """How long it took: by the clock that nobody sets, where both were written since one start of one machine."""
-    ticks = (last.get("monotonic_ns") or 0) - (first.get("monotonic_ns") or 0)
-    began, ended = _time(first), _time(last)
-    by_clock = (ended - began).total_seconds() if began and ended else 0.0
-    if first.get("monotonic_ns") and last.get("monotonic_ns") and abs(ticks / 1e9 - by_clock) <= 2:
-        return max(ticks / 1e9, 0.0)
-    return max(by_clock, 0.0)
-
-
-def _runs(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Each run of a playbook with its steps, every step with where in the run it lies, in per cent."""
-    starts = [index for index, event in enumerate(events) if event.get("event") in DIRECTIONS and _is_intent(event)]
-    runs = []
-    for index, start in enumerate(starts):
-        inside = events[start : starts[index + 1] if index + 1 < len(starts) else len(events)]
-        first, last = inside[0], inside[-1]
-        total = max(_seconds(first, last), 0.001)
-        ended = _last(inside).get("phase")
-        if ended == "intent" and any(event.get("phase") == "failed" for event in inside):
-            ended = "failed"  # and another run took over, such as the rollback
-        runs.append(
-            {
-                "title": DIRECTIONS[first["event"]] + (" goes on" if first.get("resumed") else ""),
-                "began": _time(first),
-                "seconds": total,
-                "outcome": {"done": "done", "failed": "failed"}.get(str(ended), "open"),
-                "steps": [_placed(step, first, total) for step in _steps(inside)],
-            }
-        )
-    return runs
+def _placed_in(run: Mapping[str, Any]) -> dict[str, Any]:
+    """A run with its steps, every step with where in the run it lies, in per cent."""
+    first = run["events"][0]
+    return {**run, "steps": [_placed(step, first, run["seconds"]) for step in _steps(run["events"])]}
 
 
 def _is_intent(event: Event) -> bool:
@@ -239,14 +213,14 @@ def _called(event: Event) -> str:
 
 
 def _placed(step: dict[str, Any], first: Event, total: float) -> dict[str, Any]:
-    seconds = _seconds(step["first"], step["last"])
-    left = min(100 * _seconds(first, step["first"]) / total, 99.0)
+    taken = seconds(step["first"], step["last"])
+    left = min(100 * seconds(first, step["first"]) / total, 99.0)
     return {
         "name": step["name"],
         "outcome": step["outcome"],
-        "seconds": seconds,
+        "seconds": taken,
         "left": round(left, 2),
-        "width": round(min(max(100 * seconds / total, 0.6), 100 - left), 2),
+        "width": round(min(max(100 * taken / total, 0.6), 100 - left), 2),
     }
 
 
@@ -405,7 +379,7 @@ def _pictures(events: Sequence[Event]) -> list[dict[str, Any]]:
                 lines = list(monitoring.lines(event["picture"], str(event.get("host"))))
             except (KeyError, TypeError, ValueError):  # of another version
                 continue
-            found.append({"time": _time(event), "lines": lines})
+            found.append({"time": moment(event), "lines": lines})
     return found
 
 
@@ -421,7 +395,8 @@ def _warnings(events: Sequence[Event]) -> list[str]:
                 found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))
         found += meanwhile(_meanwhile(event))
         if event.get("event") == "notification" and event.get("phase") == "failed":
-            found.append(f"Nobody was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")
+            who = "Not everybody" if event.get("reached") else "Nobody"
+            found.append(f"{who} was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")
         if event.get("event") in DIRECTIONS and event.get("resumed"):
             found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
     refused = events[len(_settled(events)) :]
@@ -438,25 +413,34 @@ def _warnings(events: Sequence[Event]) -> list[str]:
 
 
 def _failure(events: Sequence[Event]) -> dict[str, Any]:
-    """The error of the catalogue at which the newest run that failed has stopped."""
-    if _status(events) == COMPLETED:  # what an earlier run failed at was mended
-        started = [index for index, event in enumerate(events) if _is(event, "rotate", "intent")]
-        events = events[started[-1] :] if started else events
-    failed = [event for event in events if event.get("phase") == "failed" and event.get("event") != "notification"]
-    return next((dict(event["error"]) for event in reversed(failed) if event.get("error")), {})
+    """The error at which the last run has stopped, or for which the rotation was taken back by a later one.
+
+    What an earlier run failed at was mended, and what was completed is not taken back for an error of its own.
+    """
+    status, runs = _status(events), acts(events)
+    if not runs:
+        return failure_in(events)
+    if status != ROLLED_BACK:
+        return dict(runs[-1]["failure"])
+    rotated = [run for run in runs if run["direction"] == "rotate"]
+    return dict(rotated[-1]["failure"]) if rotated and rotated[-1]["outcome"] != "done" else {}
 
 
 def _dates(told: Mapping[str, Any]) -> dict[str, Any]:
-    """When the next rotation is due, from when the keys were made, and from when on the old ones can be retired."""
-    begun, ended = told["begun"], told["ended"]
-    completed = told["status"] == COMPLETED and ended is not None
-    period, hold = begun.get("cryptoperiod_days"), begun.get("hold_days")
-    made = next(
-        (_time({"time": one.get("created")}) for one in told["versions"] if one.get("stage") == "current"), None
-    )
+    """When the next rotation is due, from when the keys in use were made, and from when on the ones before can go."""
+    rotated: Event = next((run["events"][0] for run in reversed(told["runs"]) if run["direction"] == "rotate"), {})
+    ended, completed = told["ended"], told["status"] == COMPLETED
+    period, hold = rotated.get("cryptoperiod_days") or 0, rotated.get("hold_days")
+    versions = [one for one in told["versions"] if isinstance(one, Mapping)]
+    made = next((moment({"time": one.get("created")}) for one in versions if one.get("stage") == "current"), None)
+    since = made or (ended if completed else None)
+    gone = {one["key_id"]: one for one in told["acts"] if one["direction"] == "retire" and one["outcome"] == "done"}
+    retired = gone.get(told["keys"]["old"])
+    held = completed and not retired
     return {
         "cryptoperiod_days": period,
         "hold_days": hold,
-        "due": (made or ended) + period * DAY if completed and period else None,
-        "retire": ended + hold * DAY if completed and hold is not None else None,
+        "due": since + period * DAY if since and period else None,
+        "retired": retired,
+        "retire": ended + hold * DAY if ended and hold is not None and held else None,
     }

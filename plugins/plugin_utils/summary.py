@@ -295,11 +295,15 @@ def plan(made: dict[str, Any]) -> Iterator[str]:
     yield f"  plan hash {made['hash']}"
 
 
+def started() -> str:
+    """The playbook that runs, as it was typed."""
+    return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
+
+
 def command(variables: Mapping[str, Any], playbook: str) -> str:
     """The command that runs another playbook of this collection the way this one was started."""
     typed = context.CLIARGS
-    started = str((typed.get("args") or ("rotate.yml",))[0])
-    words = ["ansible-playbook", _beside(started, playbook)]
+    words = ["ansible-playbook", _beside(started(), playbook)]
     for inventory in typed.get("inventory") or ():
         words += ["-i", inventory if inventory.endswith(",") else os.path.relpath(inventory)]
     if typed.get("connection") not in (None, "ssh", "smart"):

@@ -102,7 +102,13 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     assert (would.code, site.files()) == (0, files)
     assert f"would destroy the values of the version {stages['previous']}" in would.text
 
-    assert site.play("retire", *now).code == 0
+    page = site.folder / "records/spring/report.html"
+    assert "Retire the keys before" in page.read_text()
+    why = json.dumps({"key_rotation_authorization": {"who": "Zoe", "ticket": "SEC-9"}})
+    assert site.play("retire", *now, "-e", why).code == 0
+    told = page.read_text()
+    assert ("Retire the keys before" in told, "Zoe, SEC-9" in told) == (False, True)
+    assert f"Retirement of <code>{stages['previous']}</code>" in told
     kept = {version["key_id"]: version for version in site.stored()["versions"]}
     assert (kept[stages["previous"]]["state"], kept[stages["previous"]]["values"]) == ("destroyed", {})
     assert (site.folder / f"records/retire-{stages['previous']}/record.jsonl").exists()

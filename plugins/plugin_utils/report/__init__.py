@@ -17,6 +17,8 @@ import jinja2
 from ...module_utils import atomic_file
 from ...module_utils.errors import RotationError
 from ...module_utils.record import FILE_NAME, Record
+from .. import attempts
+from ..acts import acts
 from ..story import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
 from . import calendar
 
@@ -45,33 +47,38 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]|])")
 
 
 def write(record: Record) -> str:
-    """Write the pages of one record beside it, and the index; the path of the page. Raises E_RECORD_WRITE."""
+    """Write the pages of one record beside it; the path of the page. Raises E_RECORD_WRITE."""
     told = story(record)
     folder = os.path.dirname(record.path)
     for template, name in FILES.items():
         _put(os.path.join(folder, name), _render(template, _shown(told)))
     _remind(os.path.join(folder, CALENDAR), calendar.reminders(told))
-    write_index(os.path.dirname(folder))
     return os.path.join(folder, "report.html")
 
 
 def tells(record: Record) -> bool:
-    """Whether it is the record of a rotation: retire.yml keeps one of its own step, that has no page."""
-    return bool(story(record)["runs"])
+    """Whether it is the record of a rotation: of a retirement, and of refused tries, others' pages tell."""
+    try:
+        return bool(acts(record.events()))
+    except RotationError:  # the index names it
+        return False
 
 
 def write_index(folder: str) -> None:
     """The page over all rotations in ``folder``, the newest first, those that cannot be read last."""
     names = sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, FILE_NAME)))
+    refused: list[Mapping[str, Any]] = []
     told: dict[str, dict[str, Any]] = {}
     for name in names:
         with contextlib.suppress(Exception):  # whatever somebody wrote into one: the others have their page
-            told[name] = story(Record(folder, name))
+            record = Record(folder, name)
+            told[name] = story(record)
+            refused += attempts.refused(record)
     rotations = [one for one in told.values() if one["runs"]]  # and not what retire.yml has destroyed
     stories = sorted(rotations, key=lambda one: str(one["began"]), reverse=True)
     due = next((one["due"] for one in stories if one["due"]), None)
     unreadable = [name for name in names if name not in told]
-    about = {"stories": stories, "unreadable": unreadable, "folder": folder, "due": due}
+    about = {"stories": stories, "unreadable": unreadable, "folder": folder, "due": due, "refused": refused}
     _put(os.path.join(folder, INDEX), _render("index.html.j2", about))
 
 
@@ -131,14 +138,16 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
         ],
         "dump_lines": lambda dump: list(_dump_lines(dump)),
         "proof": next((dump["proof"].get("kind") for dump in told["backups"] if dump.get("proof")), None),
-        "retain_until": told["begun"].get("retain_until"),
     }
 
 
 def sentence(told: Mapping[str, Any]) -> str:
     """How it ended, in one sentence."""
     if told["status"] == FAILED:
-        return TOUCHED if told["keys"]["new"] and told["targets"] else UNTOUCHED
+        touched = told["keys"]["new"] and told["targets"]
+        if told["act"].get("direction") == "rollback":
+            return f"The rollback stopped. {TOUCHED if touched else UNTOUCHED}"
+        return TOUCHED if touched else UNTOUCHED
     if told["status"] == COMPLETED and not told["proved"]:
         return "Every value is under the new keys."
     if told["status"] == ROLLED_BACK and told["not_running"]:
@@ -150,21 +159,22 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
     """What somebody has to do yet, with the command to type."""
     commands = told["commands"]
     if told["status"] == COMPLETED:
-        since = f", from {_day(told['retire'])} on" if told["retire"] else ""
-        yield _item(
-            f"Retire the keys before ({told['keys']['old']}) when nothing needs them any more{since}.",
-            commands.get("retire"),
-        )
-        yield _item("Until then you can go back, keeping what was written since:", commands.get("rollback"))
+        if not told["retired"]:
+            since = f", from {_day(told['retire'])} on" if told["retire"] else ""
+            yield _item(
+                f"Retire the keys before ({told['keys']['old']}) when nothing needs them any more{since}.",
+                commands.get("retire"),
+            )
+            yield _item("Until then you can go back, keeping what was written since:", commands.get("rollback"))
         if told["due"]:
             yield _item(f"Rotate again by {_day(told['due'])}.", None)
     elif told["status"] == ROLLED_BACK:
+        by = f", by {_day(told['due'])} at the latest: the keys in use are as old as before" if told["due"] else ""
         if told["not_running"]:
             start = "Mend why the application does not run, then start it, with -e key_rotation_maintenance=off:"
             yield _item(start, commands.get("maintenance"))
-        yield _item(
-            "Mend what stopped the rotation, where something did, then begin a new one:", commands.get("rotate")
-        )
+        mend = f"Mend what stopped the rotation, where something did, then begin a new one{by}:"
+        yield _item(mend, commands.get("rotate"))
     else:
         if told["failure"].get("todo"):
             yield _item(told["failure"]["todo"], None)

@@ -18,7 +18,7 @@ _SPECIAL = re.compile(r"([\\;,])")
 
 
 def reminders(told: Mapping[str, Any]) -> str | None:
-    """The calendar of a completed rotation; None where nothing is due."""
+    """What is due after a rotation, or goes on to be after one that renewed nothing; None where nothing is."""
     entries = [
         (told["due"], "due", "Rotate the encryption keys", told["commands"].get("rotate")),
         (told["retire"], "retire", "Retire the encryption keys before", told["commands"].get("retire")),
@@ -36,7 +36,7 @@ def reminders(told: Mapping[str, Any]) -> str | None:
 
 
 def _event(told: Mapping[str, Any], day: datetime.date, name: str, summary: str, command: str | None) -> Iterator[str]:
-    about = f"The last rotation was {told['rotation_id']}. {command or ''}".strip()
+    about = f"Rotation {told['rotation_id']}: {told['status']}. {command or ''}".strip()
     of = ", ".join(told["hosts"]) or "the application"
     yield "BEGIN:VEVENT"
     yield f"UID:{told['rotation_id']}-{name}@key-rotation.tetech"

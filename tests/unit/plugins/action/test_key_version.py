@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from pathlib import Path
@@ -563,14 +564,20 @@ def completed(stored, store_path, loader):
 
 
 def test_a_version_that_nothing_needs_is_destroyed_once_and_remembered(
-    version, completed, history, census, old_keys, new_keys, store_path, loader
+    version, completed, history, census, old_keys, new_keys, store_path, loader, tmp_path
 ):
     asked = {"key_id": old_keys.key_id, "census": census(current=7)}
     would = version("destroyed", "r2", check=True, **asked)
     assert (would["changed"], would["key_id"]) == (True, old_keys.key_id)
     assert history().stage("previous").values == old_keys.values
 
-    done = version("destroyed", "r2", compromised=True, **asked)
+    said = {"reason": "policy", "authorization": {"who": "Zoe", "on": datetime.date(2026, 1, 2)}, "operator": "bob"}
+    done = version("destroyed", "r2", compromised=True, **asked, **said)
+    intent = Record(str(tmp_path / "records"), "r2").events()[0]
+    assert {name: intent["asked"][name] for name in said} == {
+        **said,
+        "authorization": {"who": "Zoe", "on": "2026-01-02"},
+    }
     assert (done["changed"], done["stages"]) == (True, {"current": new_keys.key_id})
     kept = history().version(old_keys.key_id)
     assert (kept.values, kept.state) == ({}, "destroyed compromised")

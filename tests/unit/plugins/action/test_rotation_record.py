@@ -493,6 +493,7 @@ def test_at_each_end_there_is_a_page_and_it_can_be_made_again(run_action, stored
 def test_a_page_that_cannot_be_made_breaks_nothing(run_action, stored, monkeypatch):
     run_action("rotation_record", state="opened")
     monkeypatch.setattr(report, "write", lambda record: 1 / 0)
+    monkeypatch.setattr(report, "write_index", lambda folder: 1 / 0)
     result = run_action("rotation_record", state="failed", rotation_id="r1")
     assert (result.get("failed"), result["report"]) == (None, None)
 
@@ -582,3 +583,73 @@ def test_rules_and_clock_go_into_the_record(run_action, stored, events, monkeypa
     run_action("rotation_record", state="opened", environment="demo", policy="SEC-POL-7 v3")
     (event,) = events("r1")
     assert (event["policy_ref"], event["clock"]) == ("SEC-POL-7 v3", {"synced": True, "offset_ms": 0.4})
+
+
+@pytest.fixture
+def refused(run_action, events, monkeypatch):
+    """What is written of a run that was refused before it had a record."""
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("playbooks/rollback.yml",)}))
+    error = {"code": "E_RUNNING", "what": "another run goes on"}
+
+    def go(**given):
+        return run_action("rotation_record", state="failed", error=error, failed_task="Open", **given)
+
+    return go
+
+
+def test_a_run_that_was_refused_leaves_a_trace_and_stands_in_no_way(run_action, stored, refused, events, tmp_path):
+    refused(environment="demo", reason="a drill", authorization={"who": "Ada"}, operator="bob")
+    (event,) = events("refused")
+    said = {"event": "attempt", "phase": "failed", "playbook": "rollback.yml", "operator": "bob", "reason": "a drill"}
+    assert {name: event[name] for name in said} == said
+    assert event["error"]["code"] == "E_RUNNING"
+    assert "E_RUNNING" in (tmp_path / "records/index.html").read_text()
+    assert run_action("rotation_record", state="opened", environment="demo")["rotation_id"] == "r1"
+    assert not any(each["problems"] for each in run_action("rotation_record", state="verified")["records"])
+    assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
+    assert not (tmp_path / "records/refused/report.html").exists()
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_run_that_was_refused_makes_no_folder_where_one_is_missing(refused, begun, tmp_path, check, capsys):
+    shutil.rmtree(tmp_path / "records")
+    assert not refused(check=check).get("failed")
+    assert not (tmp_path / "records").exists()
+    assert ("could not be recorded" in " ".join(capsys.readouterr().err.split())) is not check
+
+
+def test_a_dry_run_that_was_refused_writes_nothing(refused, tmp_path):
+    refused(check=True)
+    assert not (tmp_path / "records").exists()
+
+
+def test_a_rollback_is_recorded_with_what_was_said_of_it(run_action, stored, events):
+    course = {"rotation_id": "r1", "course": "backwards", "reason": "it is asked for", "destination": "current"}
+    given = {"reason": "it breaks an export", "authorization": {"who": "Eve"}, "operator": "bob", "policy": "P"}
+    run_action("rotation_record", state="opened", direction="rollback", environment="demo", course=course, **given)
+    (event,) = events("r1")
+    said = {**given, "policy_ref": "P", "course": "backwards", "found": "it is asked for", "environment": "demo"}
+    del said["policy"]
+    assert {name: event[name] for name in said} == said
+    assert "cryptoperiod_days" not in event, "which a rollback does not set"
+
+
+def test_files_of_channels_are_beside_the_inventory(run_action, stored, events, tmp_path):
+    notify = [{"type": "slack", "url_file": "hook_url", "ca_cert": "ca.pem"}]
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory/hook_url").write_text("http://127.0.0.1:1/CANARY")
+    known = {"inventory_dir": str(tmp_path / "inventory")}
+    run_action("rotation_record", state="opened", environment="demo", notify=notify, known=known)
+    (told,) = [event for event in events("r1") if event["event"] == "notification"]
+    assert told["channel"] == "slack to 127.0.0.1"
+
+
+def test_one_record_that_is_damaged_keeps_no_other_from_its_page(run_action, stored, tmp_path, monkeypatch):
+    run_action("rotation_record", state="opened", environment="demo")
+    for name, text in (("bad", "[1]\n"), ("worse", '{"event": "rotate", "phase": "intent", "tool": 1}\n' * 2)):
+        (tmp_path / "records" / name).mkdir()
+        (tmp_path / "records" / name / "record.jsonl").write_text(text)
+    page = tmp_path / "records/r1/report.html"
+    page.unlink()
+    assert not run_action("rotation_record", state="reported").get("failed")
+    assert page.exists()

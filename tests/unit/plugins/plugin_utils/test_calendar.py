@@ -9,6 +9,7 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils.report import 
 ENDED = datetime.datetime(2026, 12, 30, 23, 59, 59, tzinfo=datetime.timezone.utc)
 TOLD = {
     "rotation_id": "r1",
+    "status": "completed",
     "ended": ENDED,
     "due": ENDED + datetime.timedelta(days=365),
     "retire": ENDED + datetime.timedelta(days=2),

@@ -78,6 +78,12 @@ class Mailbox:
     def __init__(self) -> None:
         self.got: list[Any] = []
 
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address.startswith("gone"):
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.got.append((envelope.rcpt_tos, message_from_bytes(envelope.content)))
         return "250 OK"
@@ -114,7 +120,7 @@ def told(tmp_path: Path) -> dict[str, Any]:
 
 
 def tell(told: dict[str, Any], moment: str = "failed", **channel: Any) -> dict[str, Any]:
-    (result,) = notification.tell(notification.check([channel]), moment, told)
+    (result,) = notification.tell(notification.check([channel], str), moment, told)
     return result
 
 
@@ -140,12 +146,12 @@ def test_the_name_on_is_what_yaml_makes_of_it(hook, told):
     """In YAML 1.1 it is a boolean."""
     channel = yaml.safe_load(f"{{type: slack, url: '{hook.url}', on: [completed, rolled back]}}")
     assert True in channel
-    assert list(notification.tell(notification.check([channel]), "failed", told)) == []
+    assert list(notification.tell(notification.check([channel], str), "failed", told)) == []
     assert "found" not in tell(told, "completed", **{"type": "slack", "url": hook.url, "on": ["completed"]})
-    (result,) = notification.tell(notification.check([channel]), "rolled back", told)
+    (result,) = notification.tell(notification.check([channel], str), "rolled back", told)
     assert "found" not in result
     with pytest.raises(RotationError, match="on lists something else"):
-        notification.check([{"type": "slack", "url": hook.url, True: ["soon"]}])
+        notification.check([{"type": "slack", "url": hook.url, True: ["soon"]}], str)
 
 
 def test_a_file_that_never_ends_holds_nothing_up(told, tmp_path, monkeypatch):
@@ -154,18 +160,68 @@ def test_a_file_that_never_ends_holds_nothing_up(told, tmp_path, monkeypatch):
     assert tell(told, type="slack", url_file=str(tmp_path / "url"))["found"] == "TimeoutError"
 
 
-def test_a_mail_that_some_did_not_get_is_not_told(mailbox, certificate, told, monkeypatch):
-    monkeypatch.setattr(
-        notification.smtplib.SMTP, "send_message", lambda self, message: {"b@example.org": (550, b"no")}
+@pytest.mark.parametrize(
+    ("to", "found"),
+    [
+        (
+            ["gone1@example.org", "ada@example.org", "gone2@example.org"],
+            {"found": "refused for gone1@example.org (550), gone2@example.org (550)", "reached": 1},
+        ),
+        (["gone1@example.org"], {"found": "refused for gone1@example.org (550)"}),
+    ],
+)
+def test_who_of_several_did_not_get_a_mail_is_said(mailbox, certificate, told, to, found):
+    channel = {"type": "email", "host": "127.0.0.1", "port": mailbox.port, "from": "k@example.org", "to": to}
+    channel.update(user="robot", password="CANARY-password", ca_cert=str(certificate))
+    assert tell(told, **channel) == {"channel": "email by 127.0.0.1", "about": "failed", **found}
+    assert [to for to, _ in mailbox.got] == [["ada@example.org"]][: found.get("reached", 0)]
+
+
+def test_every_file_that_a_channel_names_is_put_where_paths_are():
+    mail = {"type": "email", "host": "h", "from": "f", "to": "t", "ca_cert": "ca.pem", "password_file": "password"}
+    hook = {"type": "http", "url_file": "url", "token_file": "token", "template": "own.j2", "url": "https://h/x"}
+    found = notification.check([mail, hook], "/inventory/{}".format)
+    assert [one[name] for one in found for name in notification.PATHS if name in one] == [
+        f"/inventory/{name}" for name in ("ca.pem", "password", "own.j2", "url", "token")
+    ]
+    assert (found[0]["host"], found[1]["url"]) == ("h", "https://h/x")
+
+
+@pytest.mark.parametrize(
+    ("run", "subject"),
+    [
+        (("rotate", {}), "Key rotation r1 in demo: STARTED"),
+        (("rotate", {"resumed": True}), "Resumed key rotation r1 in demo: STARTED"),
+        (("rollback", {"course": "backwards"}), "Rollback of key rotation r1 in demo: STARTED"),
+    ],
+)
+def test_what_has_started_is_said_and_who_began_that_and_why(told, tmp_path, hook, run, subject):
+    record = Record(str(tmp_path / "records"), "r1")
+    direction, about = run
+    record.append(direction, "intent", environment="demo", reason="a drill", authorization={"who": "Eve"}, **about)
+    tell(story(record), "started", type="http", url=hook.url)
+    content = hook.got[0][2]
+    assert content["text"].splitlines()[0] == subject
+    for words in ("Reason: a drill. Authorized by: Eve.", *(["backwards"] if direction == "rollback" else [])):
+        assert words in content["text"]
+    for words in ("a leak", "Ada", "E_PG_DUMP"):
+        assert words not in content["text"]
+    assert content["act"]["title"] == {"rollback": "Rollback"}.get(
+        direction, "Rotation goes on" if about else "Rotation"
     )
-    channel = {
-        "type": "email",
-        "host": "127.0.0.1",
-        "port": mailbox.port,
-        "from": "k@example.org",
-        "to": "b@example.org",
-    }
-    assert tell(told, **channel, ca_cert=str(certificate))["found"] == "SMTPRecipientsRefused"
+
+
+def test_a_rollback_that_was_refused_is_not_told_as_if_the_rotation_had_failed(tmp_path, hook):
+    record = Record(str(tmp_path / "records"), "r1")
+    record.append("rotate", "intent")
+    record.append("rotate", "done")
+    record.append("rollback", "intent")
+    record.append("rollback", "failed", error={"code": "E_LOCKED", "what": "another works on it", "todo": "Wait."})
+    tell(story(record), "failed", type="slack", url=hook.url)
+    text = hook.got[0][2]["text"]
+    assert text.splitlines()[0] == "Rollback of key rotation r1: FAILED"
+    assert "The rollback stopped before it changed anything.\nEvery value is under the new keys." in text
+    assert "E_LOCKED: another works on it. Wait." in text
 
 
 def test_a_mail_server_that_is_not_trusted_gets_nothing(mailbox, told):
@@ -273,7 +329,7 @@ def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, t
 )
 def test_what_is_no_channel_is_refused_before_anything_happens(channels, found):
     with pytest.raises(RotationError) as refused:
-        notification.check(channels)
+        notification.check(channels, str)
     assert refused.value.code == "E_NOTIFY"
     assert found in str(refused.value)
     assert "CANARY" not in str(refused.value)

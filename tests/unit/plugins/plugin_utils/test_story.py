@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils import report
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, report
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.story import story
 
 OLD, NEW = "0000000000000001", "0000000000000002"
+MADE = datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)  # when OLD was
+VERSION = {"key_id": OLD, "stage": "current", "created": f"{MADE:%Y-%m-%dT%H:%M:%SZ}"}
 
 
 def target(stage: str, *, reencrypted: int | None = None, digest: str = "d", model: str = "shop.Customer") -> dict:
@@ -59,12 +61,12 @@ class Play:
         fields.update(targets=[target("current", digest=digest)], key_ids={"current": NEW})
         return self.step("django_census", asked={"expect_stage": "current"}, **fields)
 
-    def rolled_back(self) -> Play:
-        self.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
+    def rolled_back(self, **fields: Any) -> Play:
+        self.step("rollback", "intent", **fields).step("django_reencrypt", targets=[target("current", reencrypted=7)])
         asked = {"expect_stage": "previous"}
         self.step("django_census", asked=asked, targets=[target("previous")], key_ids={"previous": OLD})
         self.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
-        return self.step("rollback", "done", failed_task="Prove it")
+        return self.step("rollback", "done", failed_task="Prove it", versions=[VERSION])
 
     def told(self) -> dict[str, Any]:
         return story(self.record)
@@ -159,7 +161,118 @@ def test_what_was_rolled_back_is_under_the_keys_before(play):
     told = rolled_back(play).told()
     (found,) = told["targets"]
     assert (found["before"]["under"], found["after"]["under"]) == ({OLD: 7}, {OLD: 7})
-    assert (told["keys"]["current"], told["due"]) == (OLD, None)
+    assert told["keys"]["current"] == OLD
+
+
+def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
+    told = play.begun(cryptoperiod_days=100).prepared().switched().rolled_back().told()
+    assert (told["due"], told["retire"]) == (MADE + datetime.timedelta(days=100), None)
+    page = play.page()
+    assert "100 days after the keys in use were made, which this one did not renew" in page
+    assert "by 11 April 2020 at the latest" in page
+    reminders = (Path(play.record.path).parent / "reminders.ics").read_text()
+    assert "DTSTART;VALUE=DATE:20200411" in reminders
+    assert reminders.count("BEGIN:VEVENT") == 1, "and there is nothing to retire"
+
+
+def files(play: Play) -> list[str]:
+    play.page()
+    return [(Path(play.record.path).parent / name).read_text().replace("\\", "") for name in report.FILES.values()]
+
+
+def test_each_act_has_its_own_operator_reason_and_authorization(play):
+    play.begun(reason="cryptoperiod", authorization={"who": "Ada", "ticket": "S-1"}, retain_until="2027-01-01")
+    error = {"code": "E_DB", "what": "PostgreSQL stopped", "todo": "See the log"}
+    play.prepared().step("django_reencrypt", "failed", error=error).step("rotate", "failed", error=error)
+    play.step("rotate", "intent", resumed=True, operator="bob").switched().proved().step("rotate", "done")
+    by_hand = {"reason": "it breaks an export", "authorization": {"who": "Eve", "ticket": "S-2"}}
+    told = play.rolled_back(**by_hand, course="backwards", found="it is asked for", retain_until="2027-02-01").told()
+    first, second, third = told["acts"]
+    assert [(act["title"], act["ended"]) for act in told["acts"]] == [
+        ("Rotation", "failed"),
+        ("Rotation goes on", "completed"),
+        ("Rollback", "rolled back"),
+    ]
+    assert [act["reason"] for act in told["acts"]] == ["cryptoperiod", "cryptoperiod", "it breaks an export"]
+    assert [act["authorization"]["who"] for act in told["acts"]] == ["Ada", "Ada", "Eve"]
+    assert second["people"] == [f"bob (as {first['people'][0]})"]
+    assert (first["failure"], third["failure"], third["course"]) == (error, {}, "backwards because it is asked for")
+    assert (told["reason"], told["authorization"]["ticket"], told["failure"]) == ("it breaks an export", "S-2", {})
+    assert told["retain_until"] == "2027-02-01"
+    for text in files(play):
+        for words in ("cryptoperiod", "it breaks an export", "Ada", "Eve", "S-1", "S-2", "backwards because"):
+            assert words in text, words
+
+
+def test_a_rotation_that_failed_and_was_rolled_back_says_for_what(play):
+    error = {"code": "E_COMMAND", "what": "false", "todo": "See"}
+    play.begun(reason="cryptoperiod").prepared().switched().step("application_commands", "failed", error=error)
+    told = play.rolled_back(reason="cryptoperiod").told()
+    assert (told["status"], told["failure"]) == ("rolled back", error)
+    assert [act["ended"] for act in told["acts"]] == ["failed", "rolled back"]
+
+
+def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
+    play.begun().step("notification", "failed", about="started", channel="slack to h", found="URLError")
+    (run,) = play.told()["runs"]
+    assert (run["outcome"], play.told()["failure"]) == ("open", {})
+
+
+def test_who_of_several_was_told_is_said(play):
+    play.begun().step("notification", "failed", about="started", channel="email by h", found="refused", reached=1)
+    assert play.told()["warnings"] == ["Not everybody was told by email by h of the started: refused"]
+
+
+def retire(folder: Path, phase: str, **fields: Any) -> None:
+    asked = {"state": "destroyed", "key_id": OLD, "reason": "policy", "authorization": {"who": "Zoe"}}
+    record = Record(str(folder), f"retire-{OLD}")
+    record.append("key_version", "intent", asked=asked)
+    record.append("key_version", phase, asked=asked, **fields)
+
+
+def test_what_was_retired_is_not_to_be_done_any_more(play, tmp_path):
+    completed(play)
+    assert "Retire the keys before" in play.page()
+    retire(tmp_path, "failed", error={"code": "E_VERSION_HELD", "what": "it is held", "todo": "Wait"})
+    assert "Retire the keys before" in play.page()
+    retire(tmp_path, "done")
+    page = play.page()
+    assert ("Retire the keys before" in page, "rollback.yml" in page) == (False, False)
+    assert [(act["ended"], act["authorization"]["who"]) for act in play.told()["acts"][1:]] == [
+        ("failed", "Zoe"),
+        ("retired", "Zoe"),
+    ]
+    for text in files(play):
+        assert ("E_VERSION_HELD" in text, f"{OLD}" in text, "Zoe" in text) == (True, True, True)
+    reminders = (Path(play.record.path).parent / "reminders.ics").read_text()
+    assert (reminders.count("BEGIN:VEVENT"), "Retire" in reminders) == (1, False)
+
+
+def test_a_record_of_a_retirement_that_is_damaged_takes_no_page(play, tmp_path):
+    retire(tmp_path, "done")
+    (tmp_path / f"retire-{OLD}/record.jsonl").write_text("[1]\n")
+    assert len(completed(play).told()["acts"]) == 1
+
+
+def test_who_was_refused_is_on_the_page_over_all(tmp_path):
+    error = {"code": "E_APPROVAL_SELF", "what": "<b>one person</b>"}
+    attempts.note(str(tmp_path), None, playbook="rotate.yml", operator="bob", error=error, reason="")
+    report.write_index(str(tmp_path))
+    index = (tmp_path / "index.html").read_text()
+    for words in ("rotate.yml", "bob (as ", "E_APPROVAL_SELF", "&lt;b&gt;one person", "There is none yet"):
+        assert words in index, words
+    assert not report.tells(Record(str(tmp_path), attempts.NAME))
+
+
+def test_a_try_that_cannot_be_written_down_stops_nothing(tmp_path):
+    (tmp_path / "refused").write_text("in the way")
+    assert attempts.note(str(tmp_path), None, playbook="rotate.yml") is None
+
+
+def test_a_try_makes_no_folder_in_the_place_of_one_that_the_store_has_seen(tmp_path):
+    assert attempts.note(str(tmp_path / "gone"), "r1 1 ab", playbook="rotate.yml") is None
+    assert not (tmp_path / "gone").exists()
+    assert attempts.note(str(tmp_path), "r1 1 ab", playbook="rotate.yml")
 
 
 def test_a_rollback_that_was_refused_leaves_a_completed_rotation_completed(play):
@@ -312,6 +425,7 @@ def test_the_index_has_all_rotations_the_newest_first(tmp_path: Path):
         play = Play(tmp_path, name)
         completed(play) if name == "r1" else died(play)
         play.page()
+    report.write_index(str(tmp_path))
     index = (tmp_path / "index.html").read_text()
     assert index.index("r1/report.html") != index.index("r2/report.html")
     assert index.count('class="chip"') == 2
@@ -323,6 +437,7 @@ def test_what_was_retired_is_no_rotation_that_is_open(tmp_path: Path):
     good = Play(tmp_path, "good").begun().prepared().switched().proved().step("rotate", "done")
     retired = Play(tmp_path, f"retire-{OLD}").step("key_version", asked={"state": "destroyed", "key_id": OLD})
     report.write(good.record)
+    report.write_index(str(tmp_path))
     assert f"retire-{OLD}" not in (tmp_path / "index.html").read_text()
     assert (report.tells(good.record), report.tells(retired.record)) == (True, False)
 
@@ -333,6 +448,7 @@ def test_a_record_that_somebody_damaged_takes_nobody_else_s_page(tmp_path: Path)
     (tmp_path / "bad/record.jsonl").write_text("[1]\n")
     page = Path(report.write(good.record))
     assert "COMPLETED" in (page.parent / "rotation.log").read_text()
+    report.write_index(str(tmp_path))
     index = (tmp_path / "index.html").read_text()
     assert 'good/report.html">good</a>' in index
     assert '<td class="first">bad</td>' in index

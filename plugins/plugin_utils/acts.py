@@ -1,0 +1,130 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The acts that a record tells of, each with who did it, when, why, by whose authorization, and how it ended.
+
+An act is one run of a playbook that changes something: a rotation, one that goes on, a rollback, or a retirement.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+Event = Mapping[str, Any]
+
+DIRECTIONS = {"rotate": "Rotation", "rollback": "Rollback"}
+RETIREMENT = "Retirement"
+CALLED = {"rotate": "Key rotation", "rollback": "Rollback of key rotation"}  # in the subject of a message
+ENDED = {"rotate": "completed", "rollback": "rolled back", "retire": "retired", "open": "not ended", "failed": "failed"}
+INHERITED = ("reason", "authorization", "approval")  # by a run that goes on, where it was given nothing else
+
+
+def acts(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The runs of a rotation's record, oldest first, each with its own ``events``."""
+    found: list[dict[str, Any]] = []
+    for inside in _cut(events, lambda event: event.get("event") in DIRECTIONS and event.get("phase") == "intent"):
+        one = _act(inside, inside[0], DIRECTIONS)
+        before = next((other for other in reversed(found) if other["direction"] == one["direction"]), None)
+        if one["resumed"] and before:
+            one.update({name: one[name] or before[name] for name in INHERITED})
+        found.append(one)
+    return found
+
+
+def retirements(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The tries to destroy a version, in the record that retire.yml keeps of it."""
+    return [
+        {**_act(inside, _asked(inside[0]), ("key_version",)), "key_id": _asked(inside[0]).get("key_id")}
+        for inside in _cut(events, lambda event: _destroys(event) and event.get("phase") == "intent")
+    ]
+
+
+def _cut(events: Sequence[Event], begins: Callable[[Event], bool]) -> list[Sequence[Event]]:
+    """The events from each beginning to the next one."""
+    starts = [index for index, event in enumerate(events) if begins(event)]
+    return [events[start:end] for start, end in zip(starts, [*starts[1:], len(events)])]
+
+
+def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: Iterable[str]) -> dict[str, Any]:
+    """One act. ``given`` holds what its operator was asked for, ``ends`` the events that say how it ended."""
+    first = inside[0]
+    direction = str(first.get("event")) if first.get("event") in DIRECTIONS else "retire"
+    last: Event = next((event for event in reversed(inside) if str(event.get("event")) in ends), {})
+    outcome = _outcome(last, inside)
+    resumed = bool(first.get("resumed"))
+    return {
+        "direction": direction,
+        "resumed": resumed,
+        "title": DIRECTIONS.get(direction, RETIREMENT) + (" goes on" if resumed else ""),
+        "called": ("Resumed key rotation" if resumed else CALLED.get(direction, RETIREMENT)),
+        "began": moment(first),
+        "seconds": max(seconds(first, inside[-1]), 0.001),
+        "outcome": outcome,
+        "ended": ENDED[direction if outcome == "done" else outcome],
+        "people": people(inside, given.get("operator")),
+        "control_nodes": sorted({str(event["control_node"]) for event in inside if event.get("control_node")}),
+        "reason": given.get("reason"),
+        "authorization": authorization(given.get("authorization")),
+        "approval": given.get("approval"),
+        "course": " because ".join(str(given[name]) for name in ("course", "found") if given.get(name)),
+        "failed_task": last.get("failed_task"),
+        "failure": failure(inside),
+        "events": inside,
+    }
+
+
+def _outcome(last: Event, inside: Sequence[Event]) -> str:
+    """``done``, ``failed`` or ``open``. A run that another one takes back has no end of its own."""
+    if last.get("phase") == "intent" and any(_failed(event) for event in inside):
+        return "failed"
+    return {"done": "done", "failed": "failed"}.get(str(last.get("phase")), "open")
+
+
+def failure(events: Sequence[Event]) -> dict[str, Any]:
+    """The newest error of the catalogue at which these events stopped."""
+    return next((dict(event["error"]) for event in reversed(events) if _failed(event) and event.get("error")), {})
+
+
+def _failed(event: Event) -> bool:
+    return event.get("phase") == "failed" and event.get("event") != "notification"
+
+
+def _asked(event: Event) -> Mapping[str, Any]:
+    asked = event.get("asked")
+    return asked if isinstance(asked, Mapping) else {}
+
+
+def _destroys(event: Event) -> bool:
+    return event.get("event") == "key_version" and _asked(event).get("state") == "destroyed"
+
+
+def people(events: Iterable[Event], operator: Any = None) -> list[str]:
+    """Whose accounts these were, and who used them where that was said."""
+    accounts = sorted({str(event.get("sudo_user") or event["actor"]) for event in events if event.get("actor")})
+    return [f"{operator} (as {', '.join(accounts)})"] if operator and str(operator) not in accounts else accounts
+
+
+def authorization(found: Any) -> dict[str, str]:
+    """Who and ticket, and whatever else was given, as text."""
+    if isinstance(found, Mapping):
+        return {str(name): str(value) for name, value in found.items() if value}
+    return {"who": str(found)} if found else {}
+
+
+def moment(event: Event) -> datetime.datetime | None:
+    """When an event was written."""
+    try:
+        return datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def seconds(first: Event, last: Event) -> float:
+    """How long it took: by the clock that nobody sets, where both were written since one start of one machine."""
+    ticks = (last.get("monotonic_ns") or 0) - (first.get("monotonic_ns") or 0)
+    began, ended = moment(first), moment(last)
+    by_clock = (ended - began).total_seconds() if began and ended else 0.0
+    if first.get("monotonic_ns") and last.get("monotonic_ns") and abs(ticks / 1e9 - by_clock) <= 2:
+        return max(ticks / 1e9, 0.0)
+    return max(by_clock, 0.0)
