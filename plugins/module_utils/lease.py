@@ -47,6 +47,11 @@ class Lease:
         held = self._held()
         return None if held is None or alive(held) else str(held["rotation_id"])
 
+    def of_run(self, pid: int) -> str | None:
+        """The rotation of the run whose ansible-playbook is the process ``pid``; None where it holds no lease."""
+        held = self._held()
+        return str(held["rotation_id"]) if held is not None and held["pid"] == pid and alive(held) else None
+
     def give_back(self) -> None:
         """The run is at its end."""
         if os.path.exists(self.path):

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
 from ansible.utils.display import Display
 
 from ..module_utils.errors import RotationError, internal, word
@@ -25,6 +26,7 @@ from ..module_utils.module import KEY_OPTIONS, ROTATION_OPTIONS
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.store import Store
+from . import lost
 from .key_store import beside, open_store, state_folder
 from .options import refuse_wrong, validated
 from .watch import Watch
@@ -87,6 +89,7 @@ class RotationAction(ActionBase, abc.ABC):
         except RotationError as exc:
             failure = exc
         except AnsibleConnectionFailure as exc:  # an unreachable host must stay one: Ansible goes on without it
+            self._end_without_hosts()
             raise AnsibleConnectionFailure(f"{self._lost()} ({exc})") from None
         except AnsibleError:
             raise
@@ -145,6 +148,32 @@ class RotationAction(ActionBase, abc.ABC):
     def _lost(self) -> RotationError:
         unknown = "What this step has done there is not known."
         return RotationError("E_HOST_LOST", changed=unknown, host=self.variables.get("inventory_hostname"))
+
+    def _end_without_hosts(self) -> None:
+        """Where no host is left, nothing of the playbook runs any more: its end on the control node is made here."""
+        args = {name: self._task.args[name] for name in ("record_dir", "store") if self._task.args.get(name)}
+        with contextlib.suppress(Exception):  # the host is lost, whatever comes of this
+            rotation_id = self.lease(args).of_run(os.getppid())
+            hosts, host = self.variables["ansible_play_hosts_all"], self.variables["inventory_hostname"]
+            if rotation_id is None or self._task.ignore_unreachable:
+                return
+            if not lost.all_are(self.record({**args, "rotation_id": rotation_id}), hosts, host):
+                return
+            notify = self._templar.template(self.variables.get("key_rotation_notify") or [])
+            task = self._task.copy()
+            task.action, task.check_mode = f"{COLLECTION}.rotation_record", False
+            task.args = {**args, "state": "failed", "rotation_id": rotation_id, "notify": notify}
+            task.args.update(failed_task=self._task.name, error=self._lost().as_result()["error"])
+            ends = action_loader.get(
+                task.action,
+                task=task,
+                connection=self._connection,
+                play_context=self._play_context,
+                loader=self._loader,
+                templar=self._templar,
+                shared_loader_obj=self._shared_loader_obj,
+            )
+            ends.run(task_vars=self.variables)
 
     def refuse_other_run(self, args: dict[str, Any]) -> None:
         """Raise E_RUNNING where another run works on this application."""

@@ -171,6 +171,21 @@ def test_a_host_that_is_lost_when_it_was_switched_is_put_back_later(site: Site, 
     assert (site.read_all(), site.tokens()) == (plain, cipher_text)
 
 
+def test_when_the_only_host_is_lost_people_are_told_all_the_same(site: Site, two: Two) -> None:
+    del two.inventory["application"]["hosts"]["one"]
+    notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
+    two.inventory["application"]["vars"]["key_rotation_notify"] = notify
+    two.write()
+    two.cut.touch()
+    outcome = site.play("rotate")
+    assert (outcome.code != 0, "UNREACHABLE" in outcome.text) == (True, True), outcome.text
+    said = "Nobody was told by slack to 127.0.0.1 that it has failed: ConnectionRefusedError."
+    assert said in " ".join(outcome.text.split())
+    (page,) = (site.folder / "records").glob("*/report.html")
+    for words in ('data-status="failed"', "E_HOST_LOST", "two cannot be reached any more"):
+        assert words in page.read_text()
+
+
 def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
     two.inventory["key_rotation_worker_hosts"] = {"hosts": {"two": {}}}
     two.write()

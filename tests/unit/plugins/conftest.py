@@ -44,7 +44,9 @@ for line in sys.stdin:
 def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str) -> Callable[..., dict[str, Any]]:
     """Run an action plugin as a task does, on this machine, with a store and records of the test's own."""
 
-    def run(name: str, *, check: bool = False, diff: bool = False, **args: Any) -> dict[str, Any]:
+    def run(
+        name: str, *, check: bool = False, diff: bool = False, known: dict[str, Any] | None = None, **args: Any
+    ) -> dict[str, Any]:
         task = Task()
         task.action = f"tetech.key_rotation.{name}"
         task.args = {"store": {"path": store_path}, "record_dir": str(tmp_path / "records"), **args}
@@ -54,6 +56,8 @@ def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str)
             "inventory_hostname": "web",
             "ansible_python_interpreter": python,
             "ansible_remote_tmp": str(tmp_path / "remote"),
+            "ansible_play_hosts_all": ["web"],
+            **(known or {}),
         }
         play = PlayContext()
         connection = connection_loader.get("ansible.builtin.local", play)

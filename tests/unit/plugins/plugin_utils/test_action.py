@@ -202,6 +202,47 @@ def test_an_unreachable_host_is_recorded_as_failed_and_stays_one(promote, monkey
     assert failed["error"]["what"] == "web cannot be reached any more"
 
 
+@pytest.fixture
+def lose(run_action, stored, monkeypatch):
+    """A step of a run on one of these hosts, which is lost in it."""
+
+    def fail(self, args):
+        raise AnsibleConnectionFailure("CANARY")
+
+    def step(*hosts: str, of: str) -> None:
+        known = {"inventory_hostname": of, "ansible_play_hosts_all": list(hosts)}
+        known["key_rotation_notify"] = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
+        with pytest.raises(AnsibleConnectionFailure):
+            run_action("key_version", state="current", rotation_id="r1", known=known)
+
+    run_action("rotation_record", state="opened", environment="demo")
+    monkeypatch.setattr(ActionModule, "act", fail)
+    return step
+
+
+def test_where_every_host_is_lost_the_record_is_closed_and_people_are_told(lose, events, tmp_path):
+    lose("one", "two", of="one")
+    assert events()[-1] == ("key_version", "failed")
+    lose("one", "two", of="two")
+    closed, told = Record(str(tmp_path / "records"), "r1").events()[-2:]
+    assert (closed["event"], closed["phase"], closed["error"]["code"]) == ("rotate", "failed", "E_HOST_LOST")
+    assert (told["event"], told["about"], told["found"]) == ("notification", "failed", "ConnectionRefusedError")
+    assert 'data-status="failed"' in (tmp_path / "records/r1/report.html").read_text()
+
+
+def test_a_host_that_came_back_is_not_lost(lose, events, tmp_path):
+    lose("one", "two", of="one")
+    Record(str(tmp_path / "records"), "r1").append("env_file", "done", host="one")
+    lose("one", "two", of="two")
+    assert events()[-1] == ("key_version", "failed")
+
+
+def test_only_the_run_that_holds_the_lease_is_ended(lose, events, tmp_path):
+    os.unlink(Lease(str(tmp_path / "records")).path)
+    lose("one", of="one")
+    assert events()[-1] == ("key_version", "failed")
+
+
 def test_the_record_is_beside_the_inventory_or_where_it_was_said(run_action, stored, tmp_path, home):
     run_action("key_version", state="current", rotation_id="r1", record_dir=None)
     assert (home / ".local/state/key_rotation/default/records/r1/record.jsonl").exists()
