@@ -26,8 +26,18 @@ FRAME = """<!doctype html><body style="margin:0">
 <iframe style="border:0;width:{width}px;height:{height}px" srcdoc="{page}"></iframe>
 <script>onload = () => {{
   const inner = document.querySelector("iframe").contentDocument;
-  const over = [...inner.querySelectorAll("body *")].filter(one => one.getBoundingClientRect().right > {width} + 0.5);
-  const found = {{width: inner.documentElement.scrollWidth, wide: over.map(one => one.outerHTML.slice(0, 80))}};
+  const all = [...inner.querySelectorAll("body *")], box = one => one.getBoundingClientRect();
+  const shown = all.filter(one => box(one).width && !one.closest("svg"));
+  const over = shown.filter(one => box(one).right > {width} + 0.5);
+  const wider = one => one.clientWidth && one.scrollWidth > one.clientWidth + 1;
+  const cut = shown.filter(one => wider(one) && !one.matches(".track, .bar, .wide"));
+  const texts = shown.filter(one => [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim()));
+  const leaves = texts.filter(one => !one.querySelector("*"));
+  const lies = (a, b) => box(a).left < box(b).right - 1 && box(b).left < box(a).right - 1
+    && box(a).top < box(b).bottom - 1 && box(b).top < box(a).bottom - 1;
+  const near = leaves.map((one, at) => leaves.slice(at + 1, at + 12).find(other => lies(one, other)) && one);
+  const name = ones => ones.filter(Boolean).slice(0, 9).map(one => one.outerHTML.slice(0, 80));
+  const found = {{width: inner.documentElement.scrollWidth, wide: name(over), cut: name(cut), over: name(near)}};
   document.body.dataset.found = JSON.stringify(found);
 }}</script>"""
 
@@ -48,7 +58,8 @@ def framed(page: Path, folder: Path, width: int, height: int) -> Path:
 
 
 def measured(page: Path, folder: Path, width: int) -> dict[str, object]:
-    """How wide the page is in a window of ``width`` pixels, and what reaches over its edge."""
+    """How wide the page is in a window of ``width`` pixels, and what of it reaches over its edge, is cut by what is
+    around it, or lies over another text."""
     shown = chromium("--dump-dom", f"file://{framed(page, folder, width, 800)}")
     return json.loads(html.unescape(re.search(r'data-found="([^"]*)"', shown)[1]))
 

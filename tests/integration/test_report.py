@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, report
 
 from .browser import measured, printed, screenshot
 from .conftest import Site
@@ -55,6 +58,73 @@ def test_the_page_says_what_the_record_says_and_fits_desktop_phone_and_paper(sit
         assert (found["width"], found["wide"]) == (width, []), "nothing is cut or reaches over the edge"
         assert screenshot(page, tmp_path, width, height).stat().st_size > 20_000
     assert "http" not in re.sub(r"http-equiv", "", text), "it asks nothing of any network"
+
+
+LONG = {
+    "model": f"{'a' * 31}.{'B' * 63}",
+    "name": "c" * 63,
+    "mail": f"{'d' * 64}@{'e' * 60}.example.org",
+    "ticket": f"https://tickets.example.org/{'f' * 120}",
+    "words": "because of the policy and for no other reason " * 8,
+    "hosts": [f"{number:02}-{'g' * 90}.example" for number in range(40)],
+}
+
+
+def large(folder: Path) -> Record:
+    """The record of a rotation with the longest names that there may be, and many of them, that was rolled back."""
+    record = Record(str(folder), "r" * 64)
+    old, new, path = "0" * 16, "1" * 16, f"/srv/{'h' * 200}/r.dump"
+    step = functools.partial(record.append, host=LONG["hosts"][0])
+    who = {"reason": LONG["words"], "authorization": {"who": LONG["mail"], "ticket": LONG["ticket"]}}
+    commands = {
+        name: f"ansible-playbook {name}.yml -i {'i' * 150} --vault-id {'j' * 90}" for name in ("rotate", "verify")
+    }
+    error = {"code": "E_COMMAND", "what": f"the command {'k' * 200} ended with 1", "todo": LONG["words"]}
+    tool = {"collection": "0.1.0", "sha256": "ab" * 32, "ansible_core": "2.19"}
+    targets = [
+        {"table": LONG["name"], "column": f"{number:03}{'l' * 60}", "model": f"{LONG['model'][:-3]}{number:03}"}
+        | {"rows": 10**9, "classes": {"current": 10**9 - number}, "left_alone": 0, "digest": "d"}
+        for number in range(300)
+    ]
+    record.append("rotate", "intent", operator=LONG["mail"], tool=tool, commands=commands, environment="staging", **who)
+    items = [
+        {"name": f"{number}{'m' * 60}", "status": "warn", "seen": LONG["ticket"], "todo": LONG["words"]}
+        for number in range(9)
+    ]
+    step("rotation_checklist", "done", items=items)
+    step("django_census", "done", targets=targets, key_ids={"current": old})
+    step("postgresql_backup", "done", dumps=[{"path": path, "size": 10**12, "sha256": "ab" * 32, "engine": "pg_dump"}])
+    step("key_version", "done", asked={"state": "pending"}, stages={"current": old, "pending": new})
+    for host in LONG["hosts"]:
+        record.append("env_file", "done", host=host, settings=["SECRET_KEY", "N" * 80])
+    step("django_reencrypt", "done", targets=[{**target, "reencrypted": 10**9} for target in targets])
+    step("application_commands", "failed", error=error)
+    record.append("rollback", "intent", course="backwards", found=LONG["words"], commands=commands, **who)
+    record.append(
+        "notification", "failed", channel=f"email by {'o' * 90}", about="failed", found=f"refused for {LONG['mail']}"
+    )
+    version = {
+        "key_id": old,
+        "rotation_id": "p" * 64,
+        "state": "active",
+        "stage": "current",
+        "created": "2026-01-02T03:04:05Z",
+    }
+    record.append("rollback", "done", failed_task=f"Proof | {LONG['words']}", versions=[version])
+    return record
+
+
+def test_the_longest_names_fit_phone_desktop_and_paper(tmp_path: Path) -> None:
+    page = Path(report.write(large(tmp_path)))
+    attempts.note(
+        str(tmp_path), None, playbook="rotate.yml", operator=LONG["mail"], error={"code": "E_X", "what": LONG["words"]}
+    )
+    report.write_index(str(tmp_path))
+    for shown, width in ((page, 1280), (page, 390), (tmp_path / report.INDEX, 390)):
+        assert measured(shown, tmp_path, width) == {"width": width, "wide": [], "cut": [], "over": []}
+    flat = "".join(printed(page, tmp_path).split())
+    for words in (LONG["mail"], LONG["ticket"], LONG["hosts"][39], f"299{'l' * 60}", "h" * 200, "999,999,701"):
+        assert words in flat, words
 
 
 @pytest.mark.parametrize("failing", [True, False])
