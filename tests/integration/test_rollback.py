@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 from .conftest import Site, kill_group
 
 NEW_PROFILE = """
@@ -15,15 +17,31 @@ profile.save()
 """
 
 
+def because(reason: str, who: str) -> tuple[str, str]:
+    """Why, and who approved it, as they are typed."""
+    return "-e", json.dumps({"key_rotation_reason": reason, "key_rotation_authorization": {"who": who}})
+
+
 def test_a_rollback_keeps_rows_written_since(site: Site) -> None:
     env, plain = site.env_file.read_bytes(), site.read_all()
-    assert site.play("rotate").code == 0
+    assert site.play("rotate", *because("cryptoperiod", "Ada")).code == 0
     assert site.manage("shell", "--verbosity=0", "--command", NEW_PROFILE).code == 0
 
-    outcome = site.play("rollback")
+    outcome = site.play("rollback", *because("it breaks an export", "Eve"))
 
     assert outcome.code == 0, outcome.text
     assert "ROLLED BACK" in outcome.text
+    (log,) = (site.folder / "records").glob("*/rotation.log")
+    said = " ".join(log.read_text().split())
+    for words in (
+        "Authorized by: Eve",
+        "authorized by Ada; reason: cryptoperiod",
+        "authorized by Eve; reason: it breaks an export",
+        "COMPLETED authorized by Ada",
+        "ROLLED BACK authorized by Eve",
+    ):
+        assert words in said, log.read_text()
+    assert "Next rotation: not set" not in said, "the keys before are as old as they were"
     assert site.env_file.read_bytes() == env, "the .env is as before, byte for byte"
     now = site.read_all()
     late = [row for row in now["profiles"] if row[1] == "Late Comer"]
@@ -43,6 +61,8 @@ def test_after_a_rollback_there_is_nothing_to_roll_back_and_a_new_rotation_works
     again = site.play("rollback")
     assert again.code != 0
     assert again.error() == "E_NOTHING_TO_ROLL_BACK"
+    index = (site.folder / "records/index.html").read_text()
+    assert ("E_NOTHING_TO_ROLL_BACK" in index, "rollback.yml" in index) == (True, True)
     assert site.play("rotate").code == 0
     assert site.read_all() == plain
 

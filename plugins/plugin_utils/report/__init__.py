@@ -30,8 +30,8 @@ SENTENCES = {
     ROLLED_BACK: "Every value, the .env files and the store are back under the keys before.",
     OPEN: "It has not ended: it is running now, or its run died. Nothing is lost: it goes on, or back, from there.",
 }
-UNTOUCHED = "It stopped before any value was changed."
-TOUCHED = "It stopped in the middle. Every value opens under a version in the store: it goes on, or back, from there."
+UNTOUCHED = "stopped before any value was changed."
+TOUCHED = "stopped in the middle. Every value opens under a version in the store: it goes on, or back, from there."
 # What is told of a dump beside its path, size and digest, and how it is called.
 DUMP_LINES = {
     "engine": "Made by",
@@ -144,10 +144,8 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
 def sentence(told: Mapping[str, Any]) -> str:
     """How it ended, in one sentence."""
     if told["status"] == FAILED:
-        touched = told["keys"]["new"] and told["targets"]
-        if told["act"].get("direction") == "rollback":
-            return f"The rollback stopped. {TOUCHED if touched else UNTOUCHED}"
-        return TOUCHED if touched else UNTOUCHED
+        who = "The rollback" if told["act"].get("direction") == "rollback" else "It"
+        return f"{who} {TOUCHED if told['keys']['new'] and told['targets'] else UNTOUCHED}"
     if told["status"] == COMPLETED and not told["proved"]:
         return "Every value is under the new keys."
     if told["status"] == ROLLED_BACK and told["not_running"]:
@@ -169,7 +167,9 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         if told["due"]:
             yield _item(f"Rotate again by {_day(told['due'])}.", None)
     elif told["status"] == ROLLED_BACK:
-        by = f", by {_day(told['due'])} at the latest: the keys in use are as old as before" if told["due"] else ""
+        by = (
+            f", by {_day(told['due'])} at the latest, since the keys in use are as old as before" if told["due"] else ""
+        )
         if told["not_running"]:
             start = "Mend why the application does not run, then start it, with -e key_rotation_maintenance=off:"
             yield _item(start, commands.get("maintenance"))

@@ -75,6 +75,15 @@ def test_the_host_is_told_the_dates_that_the_store_and_the_record_give(look, rot
     assert set(asked["key_sets"]) == {"current", "previous"}
 
 
+def test_what_was_rolled_back_leaves_the_cryptoperiod_of_the_keys_before(look, stored, loader, old_keys):
+    with open_store({"path": stored}, {}, loader).change() as history:
+        history.stage("current").created = "2020-01-01T00:00:00Z"
+        history.promote()
+        history.roll_back()
+    known = look(cryptoperiod_days=366)[0]["rotation"]
+    assert (known["key_id"], known["due"]) == (old_keys.key_id, "2021-01-01T00:00:00Z")
+
+
 def test_the_host_gets_no_store_and_no_record_of_it(look, rotated, store_path):
     asked, _ = look()
     assert store_path not in str(asked)
