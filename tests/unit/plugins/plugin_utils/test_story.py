@@ -184,7 +184,10 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     play.begun(reason="cryptoperiod", authorization={"who": "Ada", "ticket": "S-1"}, retain_until="2027-01-01")
     error = {"code": "E_DB", "what": "PostgreSQL stopped", "todo": "See the log"}
     play.prepared().step("django_reencrypt", "failed", error=error).step("rotate", "failed", error=error)
-    play.step("rotate", "intent", resumed=True, operator="bob").switched().proved().step("rotate", "done")
+    play.step("rotate", "intent", resumed=True, operator="bob").switched().proved()
+    play.step("monitoring_probe", "failed", error={"code": "E_MONITOR_DIR", "what": "no picture"}).step(
+        "rotate", "done"
+    )
     by_hand = {"reason": "it breaks an export", "authorization": {"who": "Eve", "ticket": "S-2"}}
     told = play.rolled_back(**by_hand, course="backwards", found="it is asked for", retain_until="2027-02-01").told()
     first, second, third = told["acts"]
@@ -202,6 +205,13 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     for text in files(play):
         for words in ("cryptoperiod", "it breaks an export", "Ada", "Eve", "S-1", "S-2", "backwards because"):
             assert words in text, words
+
+
+def test_a_rollback_that_is_tried_again_has_no_reason_of_the_one_before(play):
+    completed(play).step("rollback", "intent", reason="a drill", authorization={"who": "Eve"})
+    play.step("env_file", "failed", error={"code": "E_ENV"}).step("rollback", "failed").rolled_back()
+    told = play.told()
+    assert (told["reason"], told["authorization"], told["acts"][-1]["reason"]) == (None, {}, None)
 
 
 def test_a_rotation_that_failed_and_was_rolled_back_says_for_what(play):
