@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring.logs import LINE_BYTES, Watched
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring.lines import OVERLAP, PIECE
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring.logs import Watched
 
 PATTERNS = ["decrypt_failed", "InvalidToken", "Decryption failed"]
 BAD = "ERROR 2026-11-25 core.encryption 4711 Decryption failed: \n"
@@ -154,7 +156,7 @@ def test_an_inode_that_another_file_has_by_now_is_no_continuation(log, look, tmp
 def test_a_line_longer_than_memory_should_hold_is_taken_in_parts(log, look):
     write(log, GOOD)
     look()
-    write(log, "x" * (3 * LINE_BYTES) + "\n" + BAD)
+    write(log, "x" * (3 * PIECE) + "\n" + BAD)
     assert look() == 1
 
 
@@ -203,3 +205,140 @@ def test_no_text_of_a_line_is_remembered(log):
     write(log, "Decryption failed for CANARY\n")
     Watched(kept, PATTERNS).look([str(log)], [])
     assert "CANARY" not in json.dumps(kept)
+
+
+def test_a_pattern_across_two_pieces_counts_and_one_that_a_line_has_often_counts_once(log, look):
+    write(log, GOOD)
+    look()
+    write(log, "x" * (PIECE - 5) + "InvalidToken" + "y" * PIECE + "InvalidToken\n" + "z" * OVERLAP + "InvalidToken\n")
+    assert look() == 2
+
+
+@pytest.mark.parametrize("name", ["security-20261126.log", "security.1.log", "security.2026-11-26_10.log"])
+def test_a_rotated_log_that_keeps_its_extension_counts_once_and_under_the_log_that_it_was(log, look, name):
+    every = [f"{log.parent}/*.log"]
+    write(log, GOOD)
+    look(every)
+    write(log, BAD)
+    log.rename(log.with_name(name))
+    write(log, BAD * 2)
+    assert look(every) == 3
+    assert look.notes == []
+    assert set(look.totals) == {str(log)}
+    log.with_name(name).rename(log.with_name("security.2.log"))
+    log.rename(log.with_name("security.1.log"))
+    write(log, BAD)
+    assert look(every) == 1
+    assert look(every) == 0
+
+
+def test_what_is_written_to_a_log_that_was_rotated_before_counts_too(log, look):
+    write(log, GOOD)
+    look()
+    log.rename(f"{log}.1")
+    write(log, GOOD)
+    look()
+    write(log.with_name("security.log.1"), BAD)  # a worker that has not opened the new one yet
+    assert look() == 1
+
+
+@pytest.mark.parametrize("name", ["security.log.1.gz", "security-20261126.log.gz", "security.log-20261126.gz"])
+def test_a_log_that_is_compressed_at_once_is_read_on_in_what_became_of_it(log, look, name):
+    write(log, GOOD + BAD * 5)
+    look()
+    write(log, BAD)
+    compress(log, name)
+    write(log, BAD * 2)
+    assert look() == 3
+    assert look.notes == []
+    log.with_name(name).rename(log.with_name("security.log.2.gz"))
+    assert look() == 0
+
+
+def test_two_that_came_were_rotated_and_compressed_between_two_looks_lose_nothing(log, look):
+    write(log, GOOD)
+    look()
+    write(log, BAD)
+    compress(log, "security.log.2.gz")
+    write(log, BAD * 2)
+    compress(log, "security.log.1.gz")
+    write(log, BAD * 4)
+    assert look() == 7
+    assert look() == 0
+
+
+def test_compressed_logs_that_were_there_before_are_not_read(log, look):
+    write(log, BAD)
+    compress(log, "security.log.1.gz")
+    write(log, GOOD)
+    assert look() == 0
+    assert look() == 0
+
+
+def test_a_compressed_log_that_is_damaged_is_told(log, look):
+    write(log, GOOD)
+    look()
+    log.unlink()
+    write(log, GOOD)
+    write(log.with_name("security.log.1.gz"), "no gzip")
+    look()
+    assert [problem.code for problem in look.problems] == ["E_MONITOR_LOG"]
+
+
+def test_a_copy_that_somebody_made_of_a_log_does_not_count(log, look):
+    write(log, GOOD)
+    look()
+    write(log, BAD)
+    shutil.copy(log, f"{log}.1")
+    assert look() == 1
+    assert look() == 0
+
+
+def test_the_log_of_a_second_worker_is_no_rotated_log_of_the_first(look, tmp_path):
+    every = [f"{tmp_path}/*.log"]
+    for name in ("app.log", "app-2.log"):
+        write(tmp_path / name, GOOD)
+    look(every)
+    for name in ("app.log", "app-2.log"):
+        write(tmp_path / name, BAD)
+    assert look(every) == 2
+    write(tmp_path / "app-3.log", BAD)  # and one that comes later
+    assert look(every) == 1
+
+
+def test_a_log_that_could_not_be_read_for_a_while_is_read_on_and_not_anew(log, look, as_ordinary_user, public_folder):
+    path = public_folder / "security.log"
+    write(path, BAD)
+    kept = {}
+    Watched(kept, PATTERNS).look([str(path)], [])
+    write(path, BAD * 2)
+    path.chmod(0)
+
+    def refused() -> str:
+        Watched(kept, PATTERNS).look([str(path)], [])
+        return json.dumps(kept)
+
+    kept = json.loads(as_ordinary_user(refused))
+    path.chmod(0o644)
+    assert Watched(kept, PATTERNS).look([str(path)], [])[str(path)]["Decryption failed"] == 2
+
+
+def test_the_places_of_files_that_are_gone_are_forgotten(log, look, tmp_path):
+    write(log, GOOD)
+    kept = {}
+    for number in range(5):
+        Watched(kept, PATTERNS).look([str(log)], [])
+        log.rename(f"{log}.{number}")
+        write(log, GOOD)
+    for old in tmp_path.glob("security.log.*"):
+        old.unlink()
+    Watched(kept, PATTERNS).look([str(log)], [])
+    assert [place["path"] for place in kept["files"]] == [str(log)]
+
+
+def compress(log, name):
+    """As logrotate does: the name is new, the time is the log's."""
+    written = log.stat().st_mtime
+    log.with_name(name).write_bytes(gzip.compress(log.read_bytes()))
+    os.utime(log.with_name(name), (written, written))
+    log.unlink()
