@@ -358,6 +358,8 @@ MONITORING_OPTIONS: dict[str, Any] = {
     "host": {"type": "str"},
     "tries": {"type": "int", "default": 10},
     "slower": {"type": "float", "default": 2.0},
+    "success": {"type": "float", "default": 1.0},
+    "log_errors": {"type": "int", "default": 0},
     "baseline": {"type": "str", "choices": ["keep", "take"], "default": "keep"},
     **LOG_OPTIONS,
     "memory_dir": {"type": "path"},

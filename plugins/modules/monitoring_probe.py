@@ -59,6 +59,16 @@ options:
       per value.
     type: float
     default: 2.0
+  success:
+    description: >-
+      The ratio of values that must open under the current keys. Where as many do, those that do not are a note and no
+      finding.
+    type: float
+    default: 1.0
+  log_errors:
+    description: How many lines of a log that tell of failed decryption are tolerated since the last look.
+    type: int
+    default: 0
   baseline:
     description:
       - V(keep) compares with the baseline that is there, and takes one where there is none.

@@ -43,7 +43,9 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> Read:
     clean = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     done, over = Read(), threading.Event()
     with tempfile.TemporaryFile() as said:
-        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=clean) as process:
+        with subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=clean
+        ) as process:
             limit = threading.Timer(seconds, _end, (process, over))
             limit.start()
             try:

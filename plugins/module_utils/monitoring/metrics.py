@@ -26,13 +26,17 @@ METRICS: dict[str, tuple[str, str]] = {
         "gauge",
         "Values that open under the current keys, of all that hold one.",
     ),
+    "key_rotation_decryption_success_threshold": ("gauge", "The ratio below which that is wrong."),
     "key_rotation_seconds": ("gauge", "Median seconds of an answer, or per value that is decrypted."),
     "key_rotation_baseline_seconds": ("gauge", "The same when the baseline was taken."),
+    "key_rotation_slow_seconds": ("gauge", "The seconds above which that is wrong."),
     "key_rotation_answers_failed": ("gauge", "Tries of the last look that had no good answer."),
     "key_rotation_log_errors_total": ("counter", "Lines of logs that tell of failed decryption."),
+    "key_rotation_log_errors_timestamp_seconds": ("gauge", "When a look last found more of them than are tolerated."),
     "key_rotation_logs_unreadable": ("gauge", "Logs that could not be read."),
     "key_rotation_created_timestamp_seconds": ("gauge", "When the current keys were made or adopted."),
     "key_rotation_due_timestamp_seconds": ("gauge", "When the cryptoperiod of the current keys ends."),
+    "key_rotation_due_soon_timestamp_seconds": ("gauge", "From when on it is said that this is soon."),
     "key_rotation_retire_timestamp_seconds": ("gauge", "When the hold of the version before the current one ends."),
 }
 
@@ -71,6 +75,7 @@ def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
         yield "key_rotation_census_timestamp_seconds", project, seconds(census["time"])
         if census["ratio"] is not None:
             yield "key_rotation_decryption_success_ratio", project, census["ratio"]
+            yield "key_rotation_decryption_success_threshold", project, picture["success"]
         for target in census["targets"]:
             column = {**project, "column": f"{target['table']}.{target['column']}"}
             for name, count in {**target["classes"], "left_alone": target["left_alone"]}.items():
@@ -82,11 +87,14 @@ def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
             yield "key_rotation_seconds", what, measure["seconds"]
         if measure["baseline"] is not None:
             yield "key_rotation_baseline_seconds", what, measure["baseline"]
+            yield "key_rotation_slow_seconds", what, measure["limit"]
     for source, counts in picture["logs"]["totals"].items():
         for pattern, count in counts.items():
             yield "key_rotation_log_errors_total", {**project, "source": source, "pattern": pattern}, count
+    for source, told in picture["logs"]["told"].items():
+        yield "key_rotation_log_errors_timestamp_seconds", {**project, "source": source}, seconds(told)
     yield "key_rotation_logs_unreadable", project, picture["logs"]["unreadable"]
-    for name in ("created", "due", "retire"):
+    for name in ("created", "due", "due_soon", "retire"):
         if rotation.get(name):
             yield f"key_rotation_{name}_timestamp_seconds", project, seconds(rotation[name])
 

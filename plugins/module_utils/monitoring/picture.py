@@ -25,6 +25,7 @@ from .logs import Watched
 from .memory import Memory
 
 ODD = ("unreadable", "plaintext")
+OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
 # The playbook to run after what is wrong was mended; for all others it is monitor.
 NEXT = {
     "E_UNREADABLE": "verify",
@@ -43,20 +44,24 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     should know besides is in ``warnings``. Raises E_OPTION, E_MONITOR_DIR or E_MONITOR_METRICS where nothing could be
     looked at or kept.
     """
+    _refuse_thresholds(params)
     memory = Memory(params["memory_dir"], params["project_dir"])
     picture: dict[str, Any] = {
         "time": now(),
         "project": params["project_dir"],
+        "success": params["success"],
         "census_asked": params["census"],
         "census": None,
     }
     problems: list[RotationError] = []
+    tolerated: list[str] = []
     # Before the application's settings put anything into our environment, and before a census makes it slower.
     measures = [response.of_url(url, params["host"], params["tries"]) for url in params["urls"]]
     with memory.changed(kept=kept) as seen:
         watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
         new = watched.look(params["log_files"], params["log_units"])
         picture["logs"] = _since(seen, params["looker"], watched.totals(), picture["time"], looked_at=new)
+        picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
         known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
         picture["last_census"] = seen.get("census")
     picture["rotation"] = known
@@ -64,7 +69,9 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     if params["census"]:
         try:
             picture["census"], found, opening = _census(params)
-            problems += found
+            few = (picture["census"]["ratio"] or 0.0) >= params["success"]
+            tolerated = [problem.what for problem in found if few and problem.code in OF_VALUES]
+            problems += [problem for problem in found if not few or problem.code not in OF_VALUES]
             measures += [opening]
         except RotationError as exc:
             problems.append(exc)
@@ -78,9 +85,18 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
         first = {measure["what"]: measure["seconds"] for measure in measures if measure["what"] not in taken}
         measured = {what: [seconds, picture["time"]] for what, seconds in first.items() if seconds is not None}
         memory.keep_baseline({**baseline, **measured})
-    problems += slow + list(_logs(picture["logs"])) + watched.problems + list(_rotation(params, known, picture["time"]))
+    problems += (
+        slow
+        + list(_logs(picture["logs"], params["log_errors"]))
+        + watched.problems
+        + list(_rotation(params, known, picture["time"]))
+    )
     picture["findings"] = [_finding(problem, known) for problem in problems]
-    picture["warnings"] = [*watched.notes, *_warnings(params, picture, known)]
+    picture["warnings"] = [
+        *(f"tolerated: {what}" for what in tolerated),
+        *watched.notes,
+        *_warnings(params, picture, known),
+    ]
     picture["retire"] = _retire(params, known, picture) if params["rotation"] else []
     if kept and params["metrics_file"]:
         metrics.write(params["metrics_file"], picture)
@@ -140,9 +156,17 @@ def _since(
     return {"since": last["time"], "new": since, "totals": totals}
 
 
-def _logs(logs: Mapping[str, Any]) -> Iterator[RotationError]:
+def _told(seen: dict[str, Any], new: Mapping[str, Mapping[str, int]], time: str, tolerated: int) -> dict[str, str]:
+    """When each log last had more errors than are ``tolerated``: of the first ones ever too, which a counter that was
+    not there before does not tell Prometheus."""
+    told: dict[str, str] = seen.setdefault("told", {})
+    told.update({source: time for source, counts in new.items() if sum(counts.values()) > tolerated})
+    return dict(told)
+
+
+def _logs(logs: Mapping[str, Any], tolerated: int) -> Iterator[RotationError]:
     for source, counts in logs["new"].items():
-        if any(counts.values()):
+        if sum(counts.values()) > tolerated:
             patterns = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
             yield RotationError(
                 "E_MONITOR_LOG_ERRORS",
@@ -164,6 +188,21 @@ def _rotation(params: Mapping[str, Any], known: Mapping[str, Any], time: str) ->
 def _finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]:
     command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
     return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
+
+
+def _refuse_thresholds(params: Mapping[str, Any]) -> None:
+    for name, good, advice in (
+        (
+            "success",
+            0 < params["success"] <= 1,
+            "It is a ratio: 1.0 for every value, 0.999 for all but one in a thousand.",
+        ),
+        ("slower", params["slower"] >= 1, "It is how many times the baseline is too slow, such as 2.0."),
+        ("log_errors", params["log_errors"] >= 0, "It is the number of lines that are tolerated, such as 0."),
+    ):
+        if not good:
+            found = f"is {params[name]}"
+            raise RotationError("E_OPTION", name=f"key_rotation_monitoring_{name}", found=found, advice=advice)
 
 
 def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:

@@ -127,14 +127,16 @@ def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -
 def compare(
     measures: Sequence[dict[str, Any]], baseline: Mapping[str, Sequence[Any]], slower: float
 ) -> tuple[list[dict[str, Any]], list[RotationError]]:
-    """Each measure with its baseline and the ratio to it; E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""
+    """Each measure with its baseline, the ratio to it and the ``limit``, the seconds above which it is slow;
+    E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""
     compared: list[dict[str, Any]] = []
     problems = []
     for measure in measures:
         what, now = measure["what"], measure["seconds"]
         before, taken = baseline.get(what, (None, None))
         ratio = round(now / before, 2) if now is not None and before else None
-        compared.append({**measure, "baseline": before, "baseline_taken": taken, "ratio": ratio})
+        limit = max(before * slower, before + FLOOR.get(what, FLOOR_OF_ANSWERS)) if before else None
+        compared.append({**measure, "baseline": before, "baseline_taken": taken, "ratio": ratio, "limit": limit})
         if measure["errors"]:
             problems.append(
                 RotationError(
@@ -145,7 +147,7 @@ def compare(
                     error=measure["error"],
                 )
             )
-        if ratio and ratio > slower and now - before > FLOOR.get(what, FLOOR_OF_ANSWERS):
+        if limit and now is not None and now > limit:
             problems.append(
                 RotationError(
                     "E_MONITOR_SLOW", what=what, now=milliseconds(now), before=milliseconds(before), ratio=ratio

@@ -15,6 +15,7 @@ def picture() -> dict[str, Any]:
         "time": "2026-11-25T09:00:00Z",
         "project": "/srv/food_ordering",
         "census_asked": True,
+        "success": 1.0,
         "census": {
             "time": "2026-11-25T09:00:00Z",
             "targets": [
@@ -29,18 +30,20 @@ def picture() -> dict[str, Any]:
         },
         "response": [
             {"what": "http://h/health/", "seconds": 0.3, "tries": 10, "errors": 0, "error": "", "baseline": 0.1,
-             "baseline_taken": "2026-11-01T00:00:00Z", "ratio": 3.0},
+             "baseline_taken": "2026-11-01T00:00:00Z", "ratio": 3.0, "limit": 0.2},
             {"what": "decryption", "seconds": 0.00001, "tries": 3000, "errors": 0, "error": "", "baseline": None,
-             "baseline_taken": None, "ratio": None},
+             "baseline_taken": None, "ratio": None, "limit": None},
         ],
         "logs": {
             "since": "2026-11-24T09:00:00Z",
             "new": {"/srv/food_ordering/logs/security.log": {"InvalidToken": 0, "Decryption failed": 7}},
             "totals": {"/srv/food_ordering/logs/security.log": {"InvalidToken": 0, "Decryption failed": 9}},
             "unreadable": 0,
+            "told": {"/srv/food_ordering/logs/security.log": "2026-11-25T09:00:00Z"},
         },
         "rotation": {
             "key_id": "c" * 16, "origin": "generated", "created": "2026-11-01T00:00:00Z", "due": "2027-11-01T00:00:00Z",
+            "due_soon": "2027-10-01T00:00:00Z",
             "retire": "2026-12-01T00:00:00Z", "commands": {"retire": "ansible-playbook retire.yml -i production"},
         },
         "retire": [

@@ -21,6 +21,10 @@ def test_prometheus_takes_what_is_written_and_each_metric_has_its_numbers(pictur
         'key_rotation_monitoring_findings{project="/srv/food_ordering"} 2',
         'key_rotation_seconds{project="/srv/food_ordering",what="http://h/health/"} 0.3',
         'key_rotation_baseline_seconds{project="/srv/food_ordering",what="http://h/health/"} 0.1',
+        'key_rotation_slow_seconds{project="/srv/food_ordering",what="http://h/health/"} 0.2',
+        'key_rotation_decryption_success_threshold{project="/srv/food_ordering"} 1',
+        'key_rotation_log_errors_timestamp_seconds{project="/srv/food_ordering",'
+        'source="/srv/food_ordering/logs/security.log"} 1795597200',
         'key_rotation_log_errors_total{project="/srv/food_ordering",source="/srv/food_ordering/logs/security.log",'
         'pattern="Decryption failed"} 9',
         'key_rotation_due_timestamp_seconds{project="/srv/food_ordering"} 1825027200',

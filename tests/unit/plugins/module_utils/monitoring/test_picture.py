@@ -35,6 +35,8 @@ def params(tmp_path):
         "host": None,
         "tries": 1,
         "slower": 2.0,
+        "success": 1.0,
+        "log_errors": 0,
         "baseline": "keep",
         "log_files": [f"{tmp_path}/*.log"],
         "log_units": [],
@@ -150,3 +152,40 @@ def test_a_memory_that_cannot_be_made_is_refused(params, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RotationError, match="E_MONITOR_DIR"):
         picture.take({**params, "memory_dir": str(tmp_path / "file/memory")}, kept=True)
+
+
+def test_the_first_errors_of_a_log_that_was_not_there_before_have_a_time(params, tmp_path):
+    picture.take(params, kept=True)
+    (tmp_path / "new.log").write_text("InvalidToken\n")
+    seen = picture.take(params, kept=True)
+    assert seen["logs"]["told"] == {f"{tmp_path}/new.log": seen["time"]}
+    assert picture.take(params, kept=True)["logs"]["told"] == {f"{tmp_path}/new.log": seen["time"]}
+
+
+def test_as_many_lines_as_are_tolerated_are_no_finding(params, tmp_path):
+    picture.take(params, kept=True)
+    (tmp_path / "new.log").write_text("InvalidToken\n" * 2)
+    seen = picture.take({**params, "log_errors": 2}, kept=True)
+    assert (codes(seen), seen["logs"]["told"]) == ([], {})
+    with (tmp_path / "new.log").open("a") as handle:
+        handle.write("InvalidToken\n" * 3)
+    assert codes(picture.take({**params, "log_errors": 2}, kept=True)) == ["E_MONITOR_LOG_ERRORS"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("success", 99.9), ("success", 0), ("slower", 0.5), ("log_errors", -1)])
+def test_a_limit_that_is_none_is_refused(params, name, value):
+    with pytest.raises(RotationError, match=f"E_OPTION: key_rotation_monitoring_{name} "):
+        picture.take({**params, name: value}, kept=False)
+
+
+@pytest.mark.parametrize(("success", "found", "noted"), [(1.0, ["E_UNREADABLE"], 0), (0.9, [], 1)])
+def test_values_that_do_not_open_are_tolerated_up_to_the_rate_that_was_asked_for(
+    params, monkeypatch, success, found, noted
+):
+    seen = {"time": "2026-03-01T00:00:00Z", "ratio": 0.95, "targets": [], "key_ids": {}, "values": 20, "current": 19}
+    opening = {"what": "decryption", "seconds": 0.1, "tries": 20, "errors": 0, "error": ""}
+    bad = RotationError("E_UNREADABLE", count=1, rows="t.c:7")
+    monkeypatch.setattr(picture, "_census", lambda params: (seen, [bad], opening))
+    taken = picture.take({**params, "census": True, "success": success}, kept=False)
+    assert codes(taken) == found
+    assert sum(note == "tolerated: 1 values open under no known key: t.c:7" for note in taken["warnings"]) == noted
