@@ -16,7 +16,7 @@ from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_VERSION_OPTIONS
 from ..module_utils.sealed import Envelope
-from ..module_utils.stores.history import ROLLED_BACK, History, later, now
+from ..module_utils.stores.history import ROLLED_BACK, History, now
 from ..module_utils.stores.store import Store
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
@@ -263,10 +263,8 @@ class ActionModule(RotationAction):
         return {**result, "kept_by": sorted(kept_by)}
 
     def _refuse_held(self, history: History, options: dict[str, Any]) -> None:
-        """Raise E_VERSION_HELD so many days after the rotation that put others in its place."""
-        place = history.replacement(options["key_id"])
-        replaced = self.ended(place.rotation_id, options) or place.created
-        until = later(replaced, options["hold_days"])
+        """Raise E_VERSION_HELD for so many days after it was last in use."""
+        until = self.held_until(history, options["key_id"], options)
         if options["hold_days"] and now() < until:
             raise RotationError("E_VERSION_HELD", key_id=options["key_id"], until=until, days=options["hold_days"])
 

@@ -15,7 +15,7 @@ from ..module_utils import atomic_file
 from ..module_utils.errors import RotationError
 from ..module_utils.module import MONITORING_OPTIONS
 from ..module_utils.monitoring import report
-from ..module_utils.stores.history import STAGES, History, later
+from ..module_utils.stores.history import STAGES, History, later, now
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, state_folder
@@ -42,7 +42,7 @@ class ActionModule(RotationAction):
         if not self._task.check_mode:
             result["report"] = self._written(picture)
         if picture["findings"] and options["state"] == "watched":
-            result.update(failed=True, **_wrong(picture["findings"]).as_result())
+            result.update(failed=True, **report.wrong(picture["findings"]).as_result())
         return result
 
     def _known(self, history: History, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +50,7 @@ class ActionModule(RotationAction):
         known: dict[str, Any] = {
             "commands": {playbook: summary.command(self.variables, playbook) for playbook in COMMANDS},
             "open": None if history.open_rotation == options["rotation_id"] else history.open_rotation,
+            "asked": now(),
             "retirable": [],
             "retire": None,
         }
@@ -62,14 +63,15 @@ class ActionModule(RotationAction):
             known["due_soon"] = later(known["due"], -options["due_warning_days"])
         names = {key_id: stage for stage, key_id in history.stages.items()}
         known["retirable"] = [
-            {"key_id": version.key_id, "stage": names.get(version.key_id, f"older-{version.key_id}")}
+            {
+                "key_id": version.key_id,
+                "stage": names.get(version.key_id, f"older-{version.key_id}"),
+                "held_until": self.held_until(history, version.key_id, dict(options)),
+            }
             for version in history.versions
             if not version.destroyed and names.get(version.key_id) not in STAGES[:2]
         ]
-        if known["retirable"]:
-            known["retire"] = later(
-                self.ended(current.rotation_id, dict(options)) or current.created, options["hold_days"]
-            )
+        known["retire"] = max((version["held_until"] for version in known["retirable"]), default=None)
         return known
 
     def _written(self, picture: dict[str, Any]) -> str:
@@ -82,15 +84,3 @@ class ActionModule(RotationAction):
         except OSError as exc:
             raise RotationError("E_MONITOR_REPORT", path=path, reason=exc.strerror) from None
         return path
-
-
-def _wrong(findings: list[dict[str, str]]) -> RotationError:
-    """One error for all findings, with each command once."""
-    commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
-    return RotationError(
-        "E_MONITOR",
-        count=len(findings),
-        findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
-        todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
-        commands=" and ".join(commands),
-    )

@@ -692,6 +692,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     # monitoring
     "E_MONITOR": ("{count} findings: {findings}", "{todo} Then type: {commands}"),
+    "E_MONITOR_HOST": (
+        "{host} {reason}",
+        "See that it is up and that Ansible reaches it. To leave it out: --limit.",
+    ),
     "E_MONITOR_SLOW": (
         "{what} takes {now}, {ratio} times the {before} of the baseline",
         "See what changed since: load, a query plan, a release. If it is to stay so, take a new baseline with "

@@ -364,7 +364,7 @@ MONITORING_OPTIONS: dict[str, Any] = {
     **LOG_OPTIONS,
     "memory_dir": {"type": "path"},
     "metrics_file": {"type": "path"},
-    "backup_dir": {"type": "path"},
+    "backups": {"type": "dict", "default": {}},
     "hold_days": {"type": "int", "default": 30},
     "cryptoperiod_days": {"type": "int", "default": 365},
     "due_warning_days": {"type": "int", "default": 30},

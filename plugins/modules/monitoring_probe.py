@@ -101,9 +101,12 @@ options:
   metrics_file:
     description: A C(.prom) file on the host for the textfile collector of node_exporter, made with mode 0644.
     type: path
-  backup_dir:
-    description: Folder on the host whose manifests say which version a backup needs.
-    type: path
+  backups:
+    description:
+      - The result of M(tetech.key_rotation.postgresql_backup_info), failed or not, which says what backups need.
+      - Without it no version is said to be safe to destroy.
+    type: dict
+    default: {}
   hold_days:
     description: Days after a rotation for which the version before is kept in any case.
     type: int

@@ -25,6 +25,7 @@ from ..module_utils.lease import Lease, holder, run_name
 from ..module_utils.module import KEY_OPTIONS, ROTATION_OPTIONS
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
+from ..module_utils.stores.history import ROLLED_BACK, History, later
 from ..module_utils.stores.store import Store
 from . import lost
 from .key_store import beside, open_store, state_folder
@@ -200,13 +201,24 @@ class RotationAction(ActionBase, abc.ABC):
         """The record of the rotation that ``args`` name."""
         return Record(self._records(args), str(args["rotation_id"]))
 
-    def ended(self, rotation_id: str, options: dict[str, Any]) -> str | None:
-        """When that rotation was completed, as its record says; None where there is none."""
+    def held_until(self, history: History, key_id: str, options: dict[str, Any]) -> str:
+        """Until when a version is kept in any case: ``hold_days`` after the rotation that put another in its place was
+        completed, and after the rotation that made it was rolled back."""
+        place, version = history.replacement(key_id), history.version(key_id)
+        since = [self._ended(place.rotation_id, "rotate", options) or place.created]
+        if version.outcome == ROLLED_BACK:
+            since.append(self._ended(version.rotation_id, "rollback", options) or version.created)
+        return later(max(since), options["hold_days"])
+
+    def _ended(self, rotation_id: str, direction: str, options: dict[str, Any]) -> str | None:
+        """When that rotation was completed or rolled back, as its record says; None where there is none."""
         try:
             events = Record(self._records(options), rotation_id).events()
         except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
             return None
-        return next((event["time"] for event in events if (event["event"], event["phase"]) == ("rotate", "done")), None)
+        return next(
+            (event["time"] for event in events if (event["event"], event["phase"]) == (direction, "done")), None
+        )
 
     def lease(self, args: dict[str, Any]) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""

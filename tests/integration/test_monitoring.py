@@ -62,6 +62,7 @@ def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) 
     )
     flipped = str(token)[:60] + ("A" if str(token)[60] != "A" else "B") + str(token)[61:]
     site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = %s WHERE id = %s", (flipped, pk))
+    with_two_that_show_nothing(site)
 
     outcome = site.play("monitor", *asked)
 
@@ -70,6 +71,13 @@ def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) 
     assert f"E_UNREADABLE: 1 values open under no known key: customer_userprofile._phone_number_encrypted:{pk}" in text
     assert f"then type ansible-playbook verify.yml -i {os.path.relpath(site.inventory, PLAYBOOKS)}" in text
     assert flipped not in outcome.text
+    assert re.search(r"\n  gone +NOT REACHED  ", outcome.text)
+    assert re.search(r"\n  app +1 finding +99\.999\d+ %  ", outcome.text), "another host tries every value"
+    assert re.search(r"\n  broken +NOT LOOKED AT  ", outcome.text)
+    assert "WRONG on gone: E_MONITOR_HOST: gone cannot be reached (Failed to connect to the host via ssh)" in text
+    assert "WRONG on broken: E_HOST_PYTHON: there is no Python at /nowhere/python" in text
+    for host in ("gone", "app", "broken"):
+        assert re.search(rf"\n{host} +: .* failed=1 ", outcome.text), host
     seen = picture(site)
     assert seen["census"]["values"] - seen["census"]["current"] == 1
     assert seen["census"]["values"] > 3 * ROWS
@@ -81,6 +89,18 @@ def test_one_bad_value_among_many_is_named_by_table_and_primary_key(site: Site) 
     labels = f'project="{site.project}",column="customer_userprofile._phone_number_encrypted"'
     assert f'key_rotation_values{{{labels},class="unreadable"}} 1\n' in written
     assert re.search(r"key_rotation_decryption_success_ratio\S+ 0\.99999\d+\n", written)
+
+
+def with_two_that_show_nothing(site: Site) -> None:
+    """A host before the application's that is gone, and one after it without the application's Python."""
+    ssh = site.folder / "ssh"
+    ssh.write_text("#!/bin/sh\nexit 255\n")
+    ssh.chmod(0o755)
+    inventory = json.loads(site.inventory.read_text())
+    hosts = inventory["application"]["hosts"]
+    broken = {"ansible_connection": "local", "key_rotation_python": "/nowhere/python"}
+    inventory["application"]["hosts"] = {"gone": {"ansible_ssh_executable": str(ssh)}, **hosts, "broken": broken}
+    site.inventory.write_text(json.dumps(inventory))
 
 
 @pytest.fixture
@@ -146,6 +166,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     over = {"key_rotation_health_url": f"{address}/health/", "key_rotation_hold_days": 0}
     over["key_rotation_monitoring_slower"] = 1000  # of a first answer it is no measure
     held = site.files()
+    (site.folder / "none").mkdir()
     asked = options(site, **over, key_rotation_backup_dir=str(site.folder / "none"))
 
     dry = site.play("monitor", "--check", *asked)

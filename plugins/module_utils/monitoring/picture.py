@@ -8,9 +8,6 @@ it. A picture holds names, primary keys, counts, times and key ids; never a valu
 
 from __future__ import annotations
 
-import glob
-import json
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -97,7 +94,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
         *watched.notes,
         *_warnings(params, picture, known),
     ]
-    picture["retire"] = _retire(params, known, picture) if params["rotation"] else []
+    picture["retire"] = _retire(params, known, picture) if params["rotation"] and params["census"] else []
     if kept and params["metrics_file"]:
         metrics.write(params["metrics_file"], picture)
     return picture
@@ -219,16 +216,19 @@ def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapp
 
 
 def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of each version that is no longer current: whether it may be destroyed, and if not, why."""
-    found = picture["census"]
-    backups = _backups(params["backup_dir"])
+    """Of each version that is no longer current: whether it may be destroyed, and if not, why.
+
+    The clock that is behind decides: that of this host, or that of the control node, from which the dates are.
+    """
+    found, backups = picture["census"], params["backups"].get("backups")
+    today = min(picture["time"], known["asked"])
     answers = []
     for version in known["retirable"]:
         reasons = []
         if known.get("open"):
             reasons.append(f"rotation {known['open']} is open")
-        if known["retire"] and picture["time"] < known["retire"]:
-            reasons.append(f"it is held until {known['retire'][:10]}")
+        if today < version["held_until"]:
+            reasons.append(f"it is held until {version['held_until'][:10]}")
         if found is None or version["stage"] not in found["key_ids"]:
             reasons.append("no census has looked for its values")
         else:
@@ -236,32 +236,14 @@ def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mappin
             reasons += [f"{count:,} values are under it"] if count else []
             lost = _count(found, ODD)
             reasons += [f"{lost:,} values open under no key, and it may open backups of them"] if lost else []
-        needing = backups["needed"].get(version["key_id"], [])
+        if backups is None:
+            refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
+            reasons.append(f"which backups need it could not be seen ({refused['what']})")
+        needing = [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]
         reasons += [f"the backup {', '.join(needing)} needs it"] if needing else []
-        reasons += (
-            [f"the manifest {', '.join(backups['silent'])} does not say what it needs"] if backups["silent"] else []
-        )
-        answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": backups["looked"]})
+        answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": len(backups or ())})
     return answers
 
 
 def _count(found: Mapping[str, Any], classes: Sequence[str]) -> int:
     return sum(target["classes"].get(name, 0) for target in found["targets"] for name in classes)
-
-
-def _backups(folder: str | None) -> dict[str, Any]:
-    """What the manifests in the backup folder say: which backup needs which version, and which do not say."""
-    needed: dict[str, list[str]] = {}
-    silent = []
-    paths = sorted(glob.glob(os.path.join(glob.escape(os.path.expanduser(folder or "")), "*.json"))) if folder else []
-    for path in paths:
-        name = os.path.basename(path)[: -len(".json")]
-        try:
-            with open(path, encoding="utf-8") as handle:
-                key_ids = list(json.load(handle)["key_ids"])
-        except (OSError, ValueError, KeyError, TypeError):
-            silent.append(name)
-            continue
-        for key_id in key_ids:
-            needed.setdefault(str(key_id), []).append(name)
-    return {"needed": needed, "silent": silent, "looked": len(paths)}

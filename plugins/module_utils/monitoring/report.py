@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import RotationError
 from .response import OPENING, milliseconds
 
 
@@ -30,6 +31,47 @@ def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
 
 def _verdict(count: int) -> str:
     return f"{count} findings" if count > 1 else "1 finding" if count else "all is well"
+
+
+def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Several hosts, a line for each. A look has a ``picture`` or None, ``reached`` and ``findings``."""
+    if len(looks) < 2:
+        return
+    rows = [("host", "verdict", "decryption", "slowest", "log errors"), *(_row(*each) for each in looks.items())]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        yield "  " + "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip()
+    for host, look in looks.items():
+        for finding in look["findings"]:
+            yield f"  WRONG on {host}: {finding['code']}: {finding['what']}"
+
+
+def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
+    picture = look["picture"]
+    if picture is None:
+        return host, "NOT LOOKED AT" if look["reached"] else "NOT REACHED", "-", "-", "-"
+    census = picture["census"]
+    ratios = [measure["ratio"] for measure in picture["response"] if measure["ratio"] is not None]
+    errors = sum(count for counts in picture["logs"]["new"].values() for count in counts.values())
+    return (
+        host,
+        _verdict(len(look["findings"])),
+        percent(census["ratio"]) if census and census["ratio"] is not None else "-",
+        f"{max(ratios)} x baseline" if ratios else "-",
+        f"{errors:,}" if picture["logs"]["new"] else "-",
+    )
+
+
+def wrong(findings: Sequence[Mapping[str, str]]) -> RotationError:
+    """One error for all findings, with each command once."""
+    commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
+    return RotationError(
+        "E_MONITOR",
+        count=len(findings),
+        findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
+        todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
+        commands=" and ".join(commands),
+    )
 
 
 def _decryption(picture: Mapping[str, Any]) -> Iterator[str]:

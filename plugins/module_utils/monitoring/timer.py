@@ -22,7 +22,7 @@ WITHOUT_STORE: dict[str, Any] = {
     "base": "current",
     "expected": None,
     "rotation": {},
-    "backup_dir": None,
+    "backups": {},
     "baseline": "keep",
     "looker": "timer",
 }

@@ -69,8 +69,9 @@ def test_the_host_is_told_the_dates_that_the_store_and_the_record_give(look, rot
     known = asked["rotation"]
     assert (known["key_id"], known["created"], known["open"]) == (new_keys.key_id, "2026-01-01T00:00:00Z", None)
     assert (known["due"], known["due_soon"]) == ("2027-01-01T00:00:00Z", "2026-12-02T00:00:00Z")
-    assert known["retire"] == "2026-03-11T00:00:00Z", "ten days after the rotation was completed"
-    assert known["retirable"] == [{"key_id": old_keys.key_id, "stage": "previous"}]
+    until = "2026-03-11T00:00:00Z"  # ten days after the rotation was completed
+    assert known["retire"] == until
+    assert known["retirable"] == [{"key_id": old_keys.key_id, "stage": "previous", "held_until": until}]
     assert asked["expected"] == new_keys.key_id
     assert set(asked["key_sets"]) == {"current", "previous"}
 
@@ -130,3 +131,21 @@ def test_the_picture_is_kept_on_the_control_node_but_not_by_a_dry_run(look, rota
     _, result = look(BAD)
     assert json.loads((folder / "web.json").read_text())["findings"] == BAD
     assert result["report"] == str(folder / "web.json")
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_version_that_was_rolled_back_is_held_from_then_on(look, stored, loader, tmp_path, new_keys, recorded):
+    """Not from the rotation before it, which may be long ago: a backup of that day may hold values under it."""
+    with open_store({"path": stored}, {}, loader).change() as history:
+        history.promote()
+        history.roll_back()
+        history.stage("current").created = "2025-01-01T00:00:00Z"
+        history.version(new_keys.key_id).created = "2026-02-01T00:00:00Z"
+    path = tmp_path / "records/r1/record.jsonl"
+    path.parent.mkdir(parents=True)
+    event = {"seq": 1, "time": "2026-03-01T00:00:00Z", "rotation_id": "r1", "event": "rollback", "phase": "done"}
+    path.write_text(json.dumps(event) + "\n" if recorded else "")
+    asked, _ = look(hold_days=10)
+    (version,) = asked["rotation"]["retirable"]
+    until = "2026-03-11T00:00:00Z" if recorded else "2026-02-11T00:00:00Z"
+    assert (version["key_id"], version["held_until"]) == (new_keys.key_id, until)

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import picture
@@ -18,14 +16,14 @@ KNOWN = {
     "due_soon": "2998-12-01T00:00:00Z",
     "open": None,
     "retire": "2026-02-01T00:00:00Z",
-    "retirable": [{"key_id": PREVIOUS, "stage": "previous"}],
+    "asked": "2026-03-01T00:00:00Z",
+    "retirable": [{"key_id": PREVIOUS, "stage": "previous", "held_until": "2026-02-01T00:00:00Z"}],
     "commands": {name: f"ansible-playbook {name}.yml" for name in ("verify", "rotate", "monitor", "retire")},
 }
 
 
 @pytest.fixture
 def params(tmp_path):
-    (tmp_path / "backups").mkdir()
     return {
         "project_dir": "/srv/app",
         "memory_dir": str(tmp_path / "memory"),
@@ -41,7 +39,7 @@ def params(tmp_path):
         "log_files": [f"{tmp_path}/*.log"],
         "log_units": [],
         "log_patterns": ["InvalidToken"],
-        "backup_dir": str(tmp_path / "backups"),
+        "backups": {"backups": []},
         "rotation": KNOWN,
         "looker": "playbook",
     }
@@ -99,26 +97,28 @@ def census(**classes):
     return {"key_ids": {"current": "c" * 16, "previous": PREVIOUS}, "targets": [{"classes": classes}]}
 
 
-def retire(params, known=KNOWN, found=None):
+def retire(params, known=KNOWN, found=None, time="2026-03-01T00:00:00Z"):
     found = census(current=5) if found is None else found
-    (answer,) = picture._retire(params, known, {"census": found, "time": "2026-03-01T00:00:00Z"})
+    (answer,) = picture._retire(params, known, {"census": found, "time": time})
     return answer["safe"], "; ".join(answer["reasons"])
 
 
-def manifest(params, name, **members):
-    with open(f"{params['backup_dir']}/{name}.json", "w") as handle:
-        json.dump(members, handle)
+def backups(*key_ids):
+    return {"backups": {"backups": [{"rotation_id": "r1", "key_ids": list(key_ids)}]}}
+
+
+def held(until):
+    return {"retirable": [{**KNOWN["retirable"][0], "held_until": until}]}
 
 
 def test_a_version_that_nothing_needs_may_go(params):
-    manifest(params, "r2", key_ids=["c" * 16])
-    assert retire(params) == (True, "")
+    assert retire({**params, **backups("c" * 16)}) == (True, "")
 
 
 @pytest.mark.parametrize(
     ("known", "found", "reason"),
     [
-        ({"retire": "2026-04-01T00:00:00Z"}, census(current=5), "it is held until 2026-04-01"),
+        (held("2026-04-01T00:00:00Z"), census(current=5), "it is held until 2026-04-01"),
         ({"open": "r3"}, census(current=5), "rotation r3 is open"),
         ({}, census(current=5, previous=2), "2 values are under it"),
         ({}, census(current=5, unreadable=1), "1 values open under no key"),
@@ -131,14 +131,28 @@ def test_a_version_that_something_needs_may_not_go(params, known, found, reason)
     assert reason in reasons
 
 
+@pytest.mark.parametrize("clock", ["host", "control node"])
+def test_a_clock_that_is_ahead_makes_no_version_safe(params, clock):
+    now, ahead = "2026-03-01T00:00:00Z", "2027-01-01T00:00:00Z"
+    known = {**KNOWN, **held("2026-04-01T00:00:00Z"), "asked": now if clock == "host" else ahead}
+    assert retire(params, known, time=ahead if clock == "host" else now) == (False, "it is held until 2026-04-01")
+
+
 def test_a_backup_that_needs_a_version_holds_it(params):
-    manifest(params, "r1", key_ids=[PREVIOUS])
-    assert retire(params) == (False, "the backup r1 needs it")
+    assert retire({**params, **backups(PREVIOUS)}) == (False, "the backup r1 needs it")
 
 
-def test_a_manifest_that_does_not_say_holds_it_too(params):
-    manifest(params, "r1", format="pg_dump custom")
-    assert retire(params) == (False, "the manifest r1 does not say what it needs")
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({}, "nobody has asked"),
+        ({"msg": "E: no.", "error": {"what": "/b is not there"}}, "/b is not there"),
+        ({"unreachable": True, "msg": "no route to host"}, "no route to host"),
+    ],
+)
+def test_where_the_backups_could_not_be_seen_no_version_may_go(params, asked, why):
+    expected = f"which backups need it could not be seen ({why})"
+    assert retire({**params, "backups": asked}) == (False, expected)
 
 
 def test_a_memory_that_somebody_else_wrote_is_refused(params, tmp_path):

@@ -41,3 +41,30 @@ def test_a_person_reads_what_is_wrong_and_what_to_type(picture):
 def test_where_all_is_well_it_says_so(picture):
     picture["findings"] = []
     assert next(report.lines(picture, "app1")).endswith(": all is well")
+
+
+def test_several_hosts_are_one_table_and_each_says_what_is_wrong(picture):
+    well = {**picture, "census": None, "response": [], "logs": {**picture["logs"], "new": {}}}
+    lost = {"code": "E_MONITOR_HOST", "what": "app3 cannot be reached", "todo": "t", "next": "n"}
+    text = list(
+        report.table(
+            {
+                "app1": {"picture": picture, "reached": True, "findings": picture["findings"]},
+                "app2": {"picture": well, "reached": True, "findings": []},
+                "app3": {"picture": None, "reached": False, "findings": [lost]},
+                "app4": {"picture": None, "reached": True, "findings": []},
+            }
+        )
+    )
+    assert text[:5] == [
+        "  host  verdict        decryption  slowest         log errors",
+        "  app1  2 findings     99.999 %    3.0 x baseline  7",
+        "  app2  all is well    -           -               -",
+        "  app3  NOT REACHED    -           -               -",
+        "  app4  NOT LOOKED AT  -           -               -",
+    ]
+    assert text[-1] == "  WRONG on app3: E_MONITOR_HOST: app3 cannot be reached"
+
+
+def test_one_host_needs_no_table(picture):
+    assert list(report.table({"app1": {"picture": picture, "reached": True, "findings": []}})) == []

@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""monitoring_summary: what the role monitoring has registered of each host, as one table and one judgement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils.errors import RotationError
+from ..module_utils.monitoring import report
+from ..plugin_utils import summary
+from ..plugin_utils.action import RotationAction
+
+display = Display()
+
+
+class ActionModule(RotationAction):
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        hosts, shown = list(self.variables["ansible_play_hosts_all"]), self.variables["hostvars"]
+        host = self.variables["inventory_hostname"]
+        if host == next(each for each in hosts if "__monitoring_reached" in shown[each]):
+            for line in report.table({each: self._look(each, shown[each]) for each in hosts}):
+                display.display(line)
+        findings = self._look(host, shown[host])["findings"]
+        if not findings:
+            return {"changed": False}
+        return {"changed": False, "failed": True, **report.wrong(findings).as_result()}
+
+    def _look(self, host: str, shown: Any) -> dict[str, Any]:
+        """The ``picture`` of one host, if it gave one, why it did not, and all ``findings``."""
+        reached, look, failed = (
+            dict(shown.get(f"__monitoring_{name}") or {}) for name in ("reached", "look", "failed")
+        )
+        picture = look.get("picture")
+        findings = list(picture["findings"]) if picture else []
+        lost = next((result.get("msg", "") for result in (reached, look) if result.get("unreachable")), None)
+        if lost is not None:
+            findings.append(self._finding(host, f"cannot be reached ({_words(lost)})"))
+        elif failed.get("error"):
+            findings.append({**failed["error"], "next": self._again()})
+        elif failed or not picture:
+            findings.append(self._finding(host, f"cannot be looked at ({_words(failed.get('msg', ''))})"))
+        return {"picture": picture, "reached": lost is None, "findings": findings}
+
+    def _finding(self, host: str, reason: str) -> dict[str, str]:
+        error = RotationError("E_MONITOR_HOST", host=host, reason=reason)
+        return {"code": error.code, "what": error.what, "todo": error.todo, "next": self._again()}
+
+    def _again(self) -> str:
+        return summary.command(self.variables, "monitor")
+
+
+def _words(message: str) -> str:
+    """What Ansible says of a host, as part of a sentence."""
+    return " ".join(str(message).removeprefix("Task failed: ").split()).rstrip(":. ")

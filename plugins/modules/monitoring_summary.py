@@ -1,0 +1,44 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: monitoring_summary
+author: Tetech (@tetech)
+version_added: 0.1.0
+short_description: Judge what all hosts have shown to monitoring
+description:
+  - Shows the hosts of the play in one table, those that could not be reached or looked at among them.
+  - Fails for each host on which something is wrong, naming tables and primary keys, never values, and what to type.
+  - Runs on the control node alone, as an action plugin, after the role monitoring has looked at each host.
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Show all hosts in one table
+  tetech.key_rotation.monitoring_summary:
+"""
+
+RETURN = r""" # """
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import RotationError
+from ..module_utils.module import run
+
+
+def refuse(module: AnsibleModule) -> dict[str, object]:
+    """The work is done by the action plugin of the same name."""
+    raise RotationError(
+        "E_OPTION", name=module._name, found="ran without its action plugin", advice="Call it by its full name."
+    )
+
+
+def main() -> None:
+    run(AnsibleModule({}, supports_check_mode=True), refuse)
+
+
+if __name__ == "__main__":
+    main()
