@@ -41,7 +41,7 @@ class ActionModule(RotationAction):
                 "digest_key": version.keys.digest_key.hex(),
             },
         )
-        for line in summary.reading(result.get("picture")):
+        for line in summary.reading(result.get("picture"), options["baseline"] or {}):
             display.display(line)
         for sentence in summary.unsteady(result.get("picture")):
             display.warning(sentence)

@@ -61,6 +61,7 @@ class ActionModule(RotationAction):
         if options["cryptoperiod_days"]:
             known["due"] = later(current.created, options["cryptoperiod_days"])
             known["due_soon"] = later(known["due"], -options["due_warning_days"])
+        known["opening"] = self._before(current.rotation_id, options)
         names = {key_id: stage for stage, key_id in history.stages.items()}
         known["retirable"] = [
             {
@@ -73,6 +74,20 @@ class ActionModule(RotationAction):
         ]
         known["retire"] = max((version["held_until"] for version in known["retirable"]), default=None)
         return known
+
+    def _before(self, rotation_id: str, options: Mapping[str, Any]) -> list[Any] | None:
+        """What decryption took on this host before that rotation changed anything, when, and where that is from."""
+        try:
+            events = self.record({**options, "rotation_id": rotation_id}).events()
+        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
+            return None
+        for event in events:
+            if (event["event"], event["phase"]) == ("application_reading", "done"):
+                opening = (event.get("picture") or {}).get("opening") or {}
+                ours = event.get("host") == self.variables.get("inventory_hostname")
+                known = [opening.get("seconds"), event["time"], f"before rotation {rotation_id}"]
+                return known if ours and known[0] else None
+        return None
 
     def _written(self, picture: dict[str, Any]) -> str:
         folder = os.path.join(expand(state_folder(self.variables, self._loader)), "monitoring")

@@ -80,6 +80,8 @@ picture:
       many C(failed), and the keyed C(digest) over all.
     - The C(round_trips), each C(well), C(not tried), or what is wrong; the columns that are C(unread) by any model.
     - With O(state=compared), what is C(unsteady), since a second reading under the same keys was another one.
+    - The C(opening), how many C(seconds) per value the engine took to decrypt the first values of each table, and of
+      how many values that is (C(tries)).
     - Message ids of C(check) with their counts, and what C(verify_encryption) counts.
   type: dict
   returned: success
@@ -102,6 +104,7 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
     """The picture, and the first thing that is worse than in the baseline as an error."""
     from ..module_utils import commands
     from ..module_utils.engine import project, reading, rotation
+    from ..module_utils.monitoring import response
     from ..module_utils.request import request_of
 
     params = module.params
@@ -117,6 +120,7 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
         picture = read(lambda name: name not in params["left_out"])
         if others := reading.changed(params["baseline"], picture, params["meanwhile"]):
             picture["unsteady"] = reading.unsteady(picture, read(others.__contains__))
+        picture["opening"] = response.of_opening(application)
         known = get_commands()
         project.let_go()  # before this process is forked
     picture["check"] = commands.check(params["timeout"])

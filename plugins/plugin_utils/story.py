@@ -19,7 +19,7 @@ from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
-from .summary import meanwhile, not_running
+from .summary import meanwhile, not_running, opening
 
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
 # What a step is called by people, by event and what was asked of it.
@@ -372,14 +372,21 @@ def _checks(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 def _pictures(events: Sequence[Event]) -> list[dict[str, Any]]:
     """What monitoring saw before and after, as it says it itself."""
-    found = []
+    found: list[dict[str, Any]] = []
+    before: dict[str, Any] = {}
     for event in events:
-        if isinstance(event.get("picture"), Mapping):
-            try:
-                lines = list(monitoring.lines(event["picture"], str(event.get("host"))))
-            except (KeyError, TypeError, ValueError):  # of another version
-                continue
-            found.append({"time": moment(event), "lines": lines})
+        picture = event.get("picture")
+        if not isinstance(picture, Mapping):
+            continue
+        try:
+            if event.get("event") == "application_reading":
+                lines = [f"{event.get('host')}:{line}" for line in opening(picture, before)]
+                before = before or dict(picture)
+            else:
+                lines = list(monitoring.lines(picture, str(event.get("host"))))
+        except (KeyError, TypeError, ValueError, AttributeError):  # of another version
+            continue
+        found += [{"time": moment(event), "lines": lines}] if lines else []
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible import context
 
+from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
 
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
@@ -228,13 +229,26 @@ def share(result: dict[str, Any], host: str) -> Iterator[str]:
         yield f"  {host}: {count:,} values re-encrypted in {work['seconds']} s, {work['conflicts']:,} rows tried again"
 
 
-def reading(picture: dict[str, Any] | None) -> Iterator[str]:
-    """What the application itself reads, in one line, and what no model of it does."""
+def reading(picture: dict[str, Any] | None, before: Mapping[str, Any]) -> Iterator[str]:
+    """What the application itself reads, in one line, and what no model of it does; how long decryption takes, against
+    the picture ``before``."""
     if picture:
         read = sum(each["read"] for each in picture["readings"])
         yield f"  the application itself reads {read:,} values by {len(picture['readings'])} attributes of its models"
         for column in picture["unread"]:
             yield f"  {column}: no attribute of a model is seen to decrypt it"
+        yield from opening(picture, before)
+
+
+def opening(picture: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
+    """How long the engine takes to open a value, against the same ``before`` the rotation."""
+    now, was = (taken.get("opening") or {} for taken in (picture, before))
+    if now.get("seconds"):
+        against = ""
+        if was.get("seconds"):
+            ratio = now["seconds"] / was["seconds"]
+            against = f"; before the rotation {milliseconds(was['seconds'])}, ratio {ratio:.2f}"
+        yield f"  decryption takes the engine {milliseconds(now['seconds'])} per value, of {now['tries']:,}{against}"
 
 
 def unsteady(picture: dict[str, Any] | None) -> Iterator[str]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     for picture in (before, after):
         for part in ("readings", "round_trips"):
             picture[part] = [each for each in picture[part] if not each["name"].endswith("shown_at")]
+    took = [picture.pop("opening") for picture in (before, after)]
+    assert all(0 < each["seconds"] < 0.1 and each["tries"] > 0 for each in took)
+    assert re.search(
+        r"decryption takes the engine \S+ ms per value, of [\d,]+; before the rotation \S+ ms", outcome.text
+    )
     assert after == before
     readings = {reading["name"]: reading for reading in before["readings"]}
     assert set(readings) >= {f"customer.UserProfile.{name}" for name in READ}

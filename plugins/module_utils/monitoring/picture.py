@@ -75,12 +75,14 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     if picture["census"]:
         with memory.changed(kept=kept) as seen:
             seen["census"] = picture["census"]
-    baseline = memory.baseline()
+    baseline = _baseline(memory.baseline(), known)
     taken = {} if params["baseline"] == "take" else baseline
     picture["response"], slow = response.compare(measures, taken, params["slower"])
     if kept:
         first = {measure["what"]: measure["seconds"] for measure in measures if measure["what"] not in taken}
-        measured = {what: [seconds, picture["time"]] for what, seconds in first.items() if seconds is not None}
+        measured = {
+            what: [seconds, picture["time"], "a look"] for what, seconds in first.items() if seconds is not None
+        }
         memory.keep_baseline({**baseline, **measured})
     problems += (
         slow
@@ -98,6 +100,14 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     if kept and params["metrics_file"]:
         metrics.write(params["metrics_file"], picture)
     return picture
+
+
+def _baseline(kept: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """By what was measured its seconds, when, and where that is from. Of decryption what the record of the last
+    rotation has from before it, unless a newer one was taken."""
+    recorded = known.get("opening")
+    newer = recorded and recorded[1] > kept.get(response.OPENING, [0, ""])[1]
+    return {**kept, response.OPENING: recorded} if newer else kept
 
 
 def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationError], dict[str, Any]]:

@@ -103,13 +103,15 @@ def percent(ratio: float) -> str:
 
 def _response(picture: Mapping[str, Any]) -> Iterator[str]:
     for measure in picture["response"]:
-        unit = "per value" if measure["what"] == OPENING else f"median of {measure['tries']}"
+        engine = f"per value by the engine, of the first {measure['tries']:,}"
+        unit = engine if measure["what"] == OPENING else f"median of {measure['tries']}"
         now = "no answer" if measure["seconds"] is None else f"{milliseconds(measure['seconds'])} {unit}"
         if measure["baseline"] is None:
             against = "the baseline from now on" if measure["seconds"] is not None else "no baseline"
         else:
             taken = measure["baseline_taken"][:16].replace("T", " ")
-            against = f"baseline {milliseconds(measure['baseline'])} of {taken}"
+            origin = f" from {measure['baseline_from']}" if measure.get("baseline_from") else ""
+            against = f"baseline {milliseconds(measure['baseline'])} of {taken}{origin}"
             against += f", ratio {measure['ratio']}" if measure["ratio"] is not None else ""
         yield f"  response    {measure['what']}: {now} ({against})"
 

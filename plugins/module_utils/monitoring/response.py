@@ -133,10 +133,11 @@ def compare(
     problems = []
     for measure in measures:
         what, now = measure["what"], measure["seconds"]
-        before, taken = baseline.get(what, (None, None))
+        before, taken, origin = (*baseline.get(what, ()), None, None, None)[:3]
         ratio = round(now / before, 2) if now is not None and before else None
         limit = max(before * slower, before + FLOOR.get(what, FLOOR_OF_ANSWERS)) if before else None
-        compared.append({**measure, "baseline": before, "baseline_taken": taken, "ratio": ratio, "limit": limit})
+        held = {"baseline": before, "baseline_taken": taken, "baseline_from": origin, "ratio": ratio, "limit": limit}
+        compared.append({**measure, **held})
         if measure["errors"]:
             problems.append(
                 RotationError(

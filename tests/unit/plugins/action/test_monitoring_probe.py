@@ -149,3 +149,15 @@ def test_a_version_that_was_rolled_back_is_held_from_then_on(look, stored, loade
     (version,) = asked["rotation"]["retirable"]
     until = "2026-03-11T00:00:00Z" if recorded else "2026-02-11T00:00:00Z"
     assert (version["key_id"], version["held_until"]) == (new_keys.key_id, until)
+
+
+@pytest.mark.parametrize(
+    ("host", "known"), [("web", [0.5, "2026-02-28T00:00:00Z", "before rotation r1"]), ("db", None)]
+)
+def test_what_decryption_took_before_the_rotation_is_known_of_the_same_host(look, rotated, tmp_path, host, known):
+    path = tmp_path / "records/r1/record.jsonl"
+    first = {"seq": 0, "time": "2026-02-28T00:00:00Z", "rotation_id": "r1", "event": "application_reading",
+             "phase": "done", "host": host, "picture": {"opening": {"seconds": 0.5}}}  # fmt: skip
+    later = {**first, "time": "2026-02-28T01:00:00Z", "picture": {"opening": {"seconds": 0.7}}}
+    path.write_text("".join(json.dumps(event) + "\n" for event in (first, later)) + path.read_text())
+    assert look()[0]["rotation"]["opening"] == known

@@ -203,3 +203,17 @@ def test_values_that_do_not_open_are_tolerated_up_to_the_rate_that_was_asked_for
     taken = picture.take({**params, "census": True, "success": success}, kept=False)
     assert codes(taken) == found
     assert sum(note == "tolerated: 1 values open under no known key: t.c:7" for note in taken["warnings"]) == noted
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ({}, "2026-02-01T00:00:00Z"),
+        ({"decryption": [0.1, "2026-01-01T00:00:00Z", "a look"]}, "2026-02-01T00:00:00Z"),
+        ({"decryption": [0.1, "2026-02-02T00:00:00Z", "a look"]}, "2026-02-02T00:00:00Z"),
+    ],
+)
+def test_decryption_is_held_against_what_it_took_before_the_last_rotation_or_against_what_is_newer(kept, expected):
+    known = {"opening": [0.2, "2026-02-01T00:00:00Z", "before rotation r1"]}
+    assert picture._baseline(kept, known)["decryption"][1] == expected
+    assert picture._baseline(kept, {}) == kept
