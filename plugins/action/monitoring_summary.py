@@ -41,7 +41,8 @@ class ActionModule(RotationAction):
         elif failed.get("error"):
             findings.append({**failed["error"], "next": self._again()})
         elif failed or not picture:
-            findings.append(self._finding(host, f"cannot be looked at ({_words(failed.get('msg', ''))})"))
+            what = "has failed after the look" if picture else "cannot be looked at"
+            findings.append(self._finding(host, f"{what} ({_words(failed.get('msg', ''))})"))
         return {"picture": picture, "reached": lost is None, "findings": findings}
 
     def _finding(self, host: str, reason: str) -> dict[str, str]:
@@ -53,5 +54,7 @@ class ActionModule(RotationAction):
 
 
 def _words(message: str) -> str:
-    """What Ansible says of a host, as part of a sentence."""
+    """What Ansible says of a host, as part of a sentence. Our own word for one that is lost speaks of rotations."""
+    if "E_HOST_LOST" in message:
+        return "it was lost in the middle of the look"
     return " ".join(str(message).removeprefix("Task failed: ").split()).rstrip(":. ")

@@ -691,7 +691,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Run it by hand to see the cause, then run the same command again.",
     ),
     # monitoring
-    "E_MONITOR": ("{count} findings: {findings}", "{todo} Then type: {commands}"),
+    "E_MONITOR": ("{count}: {findings}", "{todo} Then type: {commands}"),
     "E_MONITOR_HOST": (
         "{host} {reason}",
         "See that it is up and that Ansible reaches it. To leave it out: --limit.",

@@ -67,7 +67,7 @@ def wrong(findings: Sequence[Mapping[str, str]]) -> RotationError:
     commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
     return RotationError(
         "E_MONITOR",
-        count=len(findings),
+        count=_verdict(len(findings)),
         findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
         todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
         commands=" and ".join(commands),

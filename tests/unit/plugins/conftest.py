@@ -42,7 +42,10 @@ for line in sys.stdin:
 
 @pytest.fixture
 def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str) -> Callable[..., dict[str, Any]]:
-    """Run an action plugin as a task does, on this machine, with a store and records of the test's own."""
+    """Run an action plugin as a task does, on this machine, with a store and records of the test's own.
+
+    ``known`` are more variables of the host.
+    """
 
     def run(
         name: str, *, check: bool = False, diff: bool = False, known: dict[str, Any] | None = None, **args: Any
