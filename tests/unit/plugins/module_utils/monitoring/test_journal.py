@@ -57,7 +57,7 @@ def test_the_journal_of_the_unit_is_read_on_where_the_last_look_ended(journal):
 def test_a_message_of_many_lines_and_a_binary_one_are_harmless(journal):
     traceback = b"Traceback:\n raise InvalidToken\nDecryption failed\n\nMESSAGE=InvalidToken\n"
     found, problems, _ = journal(
-        journal.show, entry(b"\xff\0\n\n__CURSOR=none", "a"), entry(traceback, "b"), entry("Decryption failed", "c")
+        journal.show, entry(b"\xff\0\n\n__CURSOR=none", "a"), entry("Decryption failed", "b"), entry(traceback, "c")
     )
     assert (found, problems) == ({"InvalidToken": 2, "Decryption failed": 2}, [])
     journal(":")
