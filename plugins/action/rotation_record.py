@@ -13,7 +13,8 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import record_check, sshsig
+from ..module_utils import record_check, record_seen, sshsig
+from ..module_utils.approval import Approval
 from ..module_utils.errors import RotationError
 from ..module_utils.module import RECORD_OPTIONS
 from ..module_utils.record import Record
@@ -71,8 +72,10 @@ class ActionModule(RotationAction):
                     about.update(self._approved(options, history))
                 record = self.record({**options, "rotation_id": rotation_id})
                 record.refuse_full()
+                record.events()  # the whole of it: later steps look at the last line alone
                 lease.take(rotation_id, os.getppid())
                 about.update(follows(store))
+                about.update(self._signers_before(store, options))
                 record.append(
                     direction,
                     "intent",
@@ -111,6 +114,19 @@ class ActionModule(RotationAction):
         """Whom to tell, with the paths of files on this control node. Raises E_NOTIFY."""
         return notification.check(options["notify"], lambda path: beside(path, self.variables))
 
+    def _signers_before(self, store: Store, options: dict[str, Any]) -> dict[str, Any]:
+        """Where the store has no key that signs records yet, and there are records that are signed: it is another store
+        than theirs, or has lost its key. Whose they are is told, and written down, so that they are known later."""
+        if store.kept_signing_key() is not None:
+            return {}
+        found = record_check.signers(self._records(options))
+        for key in found:
+            display.warning(
+                f"Records are signed by {sshsig.fingerprint(key)}, and {store.path} has no key that signs records: it "
+                "gets a new one. If the store was not changed, find out who took the key away."
+            )
+        return {"former_signers": found} if found else {}
+
     def _refuse_gone(self, store: Store, options: dict[str, Any]) -> None:
         """Raise E_RECORD_GONE where the folder of the records is not there, and the store has seen one: a mount may be
         missing, and the record would begin anew beside it."""
@@ -130,15 +146,16 @@ class ActionModule(RotationAction):
         approved = approval.verified(
             path, options["environment"], signers, options["operator"], options["approval_max_hours"]
         )
-        self._refuse_used(approved, history, options)
-        return {"approval": asdict(approved), "require_approval": True}
+        self._refuse_used(approved.approval, history, options)
+        return {"approval": approved.as_recorded(), "require_approval": True}
 
-    def _refuse_used(self, approved: approval.Approval, history: History, options: dict[str, Any]) -> None:
+    def _refuse_used(self, approved: Approval, history: History, options: dict[str, Any]) -> None:
         """Raise E_APPROVAL_USED where a rotation that was completed or rolled back began with this approval."""
         folder = self._records(options)
-        for name in record_check.names(folder):
+        used = asdict(approved).items()
+        for name in record_seen.names(folder):
             if history.outcome(name) and any(
-                event.get("approval") == asdict(approved) for event in Record(folder, name).events()
+                used <= (event.get("approval") or {}).items() for event in Record(folder, name).events()
             ):
                 raise RotationError(
                     "E_APPROVAL_USED", principal=approved.principal, time=approved.time, rotation_id=name
@@ -179,7 +196,8 @@ class ActionModule(RotationAction):
         failed_task = options["failed_task"]
         about = {"failed_task": failed_task} if failed_task else {}
         try:
-            record.append(direction, "done", versions=_versions(store.load()), **follows(store), **about)
+            versions, until = _versions(store.load()), _retained()
+            record.append(direction, "done", versions=versions, retain_until=until, **follows(store), **about)
         except RotationError as exc:
             raise exc.with_changed(f"The {NAMES[direction]} itself is done; its record has no end yet.") from None
         self._sealed_and_told(record, store, notification.COMPLETED if completed else notification.ROLLED_BACK, options)
@@ -205,7 +223,8 @@ class ActionModule(RotationAction):
                 try_to_seal(record, store)  # with what came after its end
             return {"changed": False, "record": record.path}
         about = {"failed_task": options["failed_task"], "error": options["error"] or None}
-        record.append(begun[-1]["event"], "failed", versions=_versions(history), **follows(store), **about)
+        about |= {"versions": _versions(history), "retain_until": _retained()}
+        record.append(begun[-1]["event"], "failed", **follows(store), **about)
         if history.versions and goes_on_here(record, store):
             self._sealed_and_told(record, store, notification.FAILED, options)
         else:
@@ -258,7 +277,7 @@ class ActionModule(RotationAction):
         """The pages of every record, or of one, made anew: of a run that died, nobody else made any."""
         folder = self._records(options)
         asked = options["rotation_id"]
-        records = [Record(folder, name) for name in ([checked(asked)] if asked else record_check.names(folder))]
+        records = [Record(folder, name) for name in ([checked(asked)] if asked else record_seen.names(folder))]
         if asked and not records[0].events():
             raise RotationError("E_NO_RECORD", path=records[0].path)
         if self._task.check_mode:
@@ -271,31 +290,65 @@ class ActionModule(RotationAction):
         return {"changed": False, "report": page if records else None}
 
     def _verified(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Every record against its chain, its signature and what the store has seen of it."""
+        """Every record against its chain, its signature and what the store has seen of it. Nothing is made, also no
+        key."""
         folder, store = self._records(options), self.store(options)
-        anchor = store.anchor()
-        key = sshsig.public(store.signing_key()) if anchor else None
+        places = [folder, *(beside(other, self.variables) for other in options["other_record_dirs"])]
+        former = _public_keys(options["former_signers"])
+        anchor, kept = store.anchor(), store.kept_signing_key()
+        key = sshsig.public(kept) if kept else None
         try:
-            checked = record_check.check(folder, anchor=anchor, key=key, only=options["rotation_id"])
+            checked = record_check.check(places, anchor=anchor, key=key, former=former, only=options["rotation_id"])
         except ValueError:
             raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is no head") from None
-        if not anchor and any(each.signed for each in checked):
+        signed = [each for each in checked if each.signer]
+        if not key and not former and signed:
+            names = ", ".join(sorted({str(each.signer) for each in signed}))
+            raise RotationError("E_RECORD_NO_KEY", store=store.path, count=len(signed), signers=names)
+        if key and not anchor and signed:
             raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is gone")
         for each in checked:
             display.display(f"  {each}")
+            for note in each.notes:
+                if note.kind == "elsewhere":
+                    display.warning(f"{each.rotation_id} was not checked: {note.found}. {_ELSEWHERE}")
         if not checked and options["rotation_id"]:
             raise RotationError("E_NO_RECORD", path=os.path.join(folder, options["rotation_id"]))
         if not checked:
             display.display(f"  There is no record in {folder} yet.")
         broken = [each for each in checked if each.problems]
         if broken:
-            found = "; ".join(map(str, broken))
-            raise RotationError("E_RECORD_BROKEN", count=len(broken), total=len(checked), found=found, folder=folder)
+            raise _broken(broken, len(checked), folder, store.path)
         return {"changed": False, "records": [asdict(each) for each in checked]}
 
 
+_ELSEWHERE = "Verify it there, or name its folder, mounted or copied, in key_rotation_other_record_dirs."
+
+
+def _public_keys(found: list[str]) -> list[str]:
+    """Public keys as a signature names them, without a comment. Raises E_OPTION."""
+    for key in found:
+        try:
+            sshsig.fingerprint(key)
+        except ValueError:
+            advice = "Each is a public key as a record_signers has it: ssh-ed25519 AAAA..."
+            raise RotationError("E_OPTION", name="former_signers", found="has what is none", advice=advice) from None
+    return [" ".join(key.split()[:2]) for key in found]
+
+
+def _broken(broken: list[record_check.Checked], total: int, folder: str, store: str) -> RotationError:
+    """The error for the worst that was found: a copy, or a store, that was set back may be no tampering."""
+    found = "; ".join(map(str, broken))
+    kinds = {problem.kind for each in broken for problem in each.problems}
+    if kinds == {"stale"}:
+        return RotationError("E_RECORD_ANCHOR", store=store, found=f"is older than the records: {found}")
+    if kinds <= {"stale", "older"}:
+        return RotationError("E_RECORD_OLDER", found=found, folder=folder, store=store)
+    return RotationError("E_RECORD_BROKEN", count=len(broken), total=total, found=found, folder=folder)
+
+
 def _retained() -> str:
-    """Until when the record is to be kept: twelve months, PCI DSS 10.5.1."""
+    """Until when the record is to be kept: twelve months from its newest end, PCI DSS 10.5.1."""
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=366)).strftime("%Y-%m-%d")
 
 

@@ -11,25 +11,30 @@ was cut, or the whole rewritten, is found by a head that is kept elsewhere (fact
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)", re.ASCII)
+_HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)(?: (\S+))?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Head:
-    """The last line of a record at one time, as it is anchored elsewhere: one line of text."""
+    """The last line of a record at one time, as it is anchored elsewhere: one line of text.
+
+    ``host`` is the control node that wrote it; empty in heads of earlier versions, and in syslog.
+    """
 
     rotation_id: str
     seq: int
     hash: str
+    host: str = ""
 
     def __str__(self) -> str:
-        return f"{self.rotation_id} {self.seq} {self.hash}"
+        return " ".join([self.rotation_id, str(self.seq), self.hash, *filter(None, [self.host])])
 
     @classmethod
     def read(cls, text: object) -> Head:
@@ -37,15 +42,31 @@ class Head:
         found = _HEAD.fullmatch(str(text))
         if not found:
             raise ValueError("no head")
-        return cls(found[1], int(found[2]), found[3])
+        return cls(found[1], int(found[2]), found[3], found[4] or "")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a record. ``kind`` is edited, reordered, cut, rewritten or signature."""
+    """What is wrong with a record, or was not to be checked. ``kind`` is one that record_check.EXIT_CODES has."""
 
     kind: str
     found: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a record. ``raw`` is how it lies there, ``content`` the event, None where it is none. ``before`` is
+    the hash that it is to follow, ``end`` the one that the next line is to follow."""
+
+    number: int
+    raw: bytes
+    content: dict[str, Any] | None
+    before: str
+    end: str
+
+    @property
+    def event(self) -> dict[str, Any]:
+        return self.content or {}
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -53,78 +74,82 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def link(before: bytes, content: Mapping[str, Any]) -> bytes:
-    """``content`` as the next line of the record that is ``before`` so far."""
-    line = {**content, "seq": before.count(b"\n") + 1, "prev_hash": _end(before)}
+    """``content`` as the next line of the record that is ``before`` so far. The last line alone does for the whole
+    where it is chained (``chained``)."""
+    seq, end = _end(before)
+    line = {**content, "seq": seq + 1, "prev_hash": end}
     return canonical({**line, "hash": _hash(line)}) + b"\n"
 
 
-def head(rotation_id: str, text: bytes) -> Head:
-    """The head of the record whose whole lines are ``text``."""
-    return Head(rotation_id, text.count(b"\n"), _end(text))
+def head(rotation_id: str, text: bytes, host: str = "") -> Head:
+    """The head of the record whose whole lines are ``text``; a chained last line alone does too."""
+    return Head(rotation_id, *_end(text), host)
 
 
-def prefixes(text: bytes) -> Iterator[bytes]:
-    """The record after each of its lines, the first one first."""
-    end = text.find(b"\n") + 1
-    while end:
-        yield text[:end]
-        end = text.find(b"\n", end) + 1
+def lines(text: bytes) -> list[Line]:
+    """The lines of a record, in one pass."""
+    found: list[Line] = []
+    so_far = hashlib.sha256()
+    end = so_far.hexdigest()
+    for number, raw in enumerate(io.BytesIO(text), 1):
+        so_far.update(raw)
+        content, before = read(raw), end
+        end = str((content or {}).get("hash") or so_far.hexdigest())
+        found.append(Line(number, raw, content, before, end))
+    return found
 
 
-def problems(text: bytes) -> Iterator[Problem]:
+def problems(record: Iterable[Line]) -> Iterator[Problem]:
     """Where the chain of a record is broken."""
-    before, chained = b"", False
-    for number, until in enumerate(prefixes(text), 1):
-        raw = until[len(before) :]
-        line = _read(raw)
-        if line is None:
-            yield Problem("edited", f"line {number} is no JSON")
-        elif "hash" in line:
-            chained = True
-            if raw != canonical(line) + b"\n" or line["hash"] != _hash(line):
-                yield Problem("edited", f"line {number} is not as it was written")
-            if line.get("prev_hash") != _end(before) or line.get("seq") != number:
-                yield Problem("reordered", f"line {number} does not follow the line before it")
-        elif chained:
-            yield Problem("edited", f"line {number} has no hash")
-        before = until
+    linked = False
+    for line in record:
+        if line.content is None:
+            yield Problem("edited", f"line {line.number} is no JSON")
+        elif "hash" in line.content:
+            linked = True
+            if line.raw != canonical(line.content) + b"\n" or line.content["hash"] != _hash(line.content):
+                yield Problem("edited", f"line {line.number} is not as it was written")
+            if line.content.get("prev_hash") != line.before or line.content.get("seq") != line.number:
+                yield Problem("reordered", f"line {line.number} does not follow the line before it")
+        elif linked:
+            yield Problem("edited", f"line {line.number} has no hash")
 
 
-def foreign(text: bytes, rotation_id: str) -> Iterator[Problem]:
+def foreign(record: Iterable[Line], rotation_id: str) -> Iterator[Problem]:
     """Lines of another rotation's record: a signature of the whole stays right, wherever the whole was carried."""
-    for number, raw in enumerate(text.splitlines(), 1):
-        if (_read(raw) or {}).get("rotation_id", rotation_id) != rotation_id:
-            yield Problem("rewritten", f"line {number} is of another rotation")
+    for line in record:
+        if line.event.get("rotation_id", rotation_id) != rotation_id:
+            yield Problem("rewritten", f"line {line.number} is of another rotation")
             return
 
 
-def chained(text: bytes) -> bool:
+def chained(record: Iterable[Line]) -> bool:
     """Whether any line has a hash: records of earlier versions have none."""
-    return any("hash" in (_read(line) or {}) for line in text.split(b"\n"))
+    return any("hash" in line.event for line in record)
 
 
-def missing(text: bytes, kept: Head, where: str) -> Iterator[Problem]:
+def missing(record: Sequence[Line], kept: Head, where: str) -> Iterator[Problem]:
     """What a head that was kept elsewhere says against a record."""
-    lines = text.count(b"\n")
-    if lines < kept.seq:
-        yield Problem("cut", f"it ends at line {lines}, and {where} has seen line {kept.seq}")
-        return
-    until = next(prefix for number, prefix in enumerate(prefixes(text), 1) if number == kept.seq)
-    if _end(until) != kept.hash:
+    if len(record) < kept.seq:
+        yield Problem("cut", f"it ends at line {len(record)}, and {where} has seen line {kept.seq}")
+    elif record[kept.seq - 1].end != kept.hash:
         yield Problem("rewritten", f"line {kept.seq} is not the one that {where} has seen")
 
 
-def _end(text: bytes) -> str:
-    """The hash that the next line is to follow."""
-    last = _read(text.rstrip(b"\n").rpartition(b"\n")[2]) or {}
-    return str(last.get("hash") or hashlib.sha256(text).hexdigest())
+def _end(text: bytes) -> tuple[int, str]:
+    """The number of the last line, and the hash that the next one is to follow."""
+    last = read(text[text.rfind(b"\n", 0, -1) + 1 :]) or {}
+    if isinstance(last.get("seq"), int) and last.get("hash"):
+        return last["seq"], str(last["hash"])
+    return text.count(b"\n"), str(last.get("hash") or hashlib.sha256(text).hexdigest())
 
 
 def _hash(line: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical({name: line[name] for name in line if name != "hash"})).hexdigest()
 
 
-def _read(raw: bytes) -> dict[str, Any] | None:
+def read(raw: bytes) -> dict[str, Any] | None:
+    """The event that a line is, None where it is none."""
     try:
         line = json.loads(raw)
         canonical(line)

@@ -787,9 +787,19 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{count} of {total} records are not as they were written: {found}",
         "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}.",
     ),
+    "E_RECORD_OLDER": (
+        "{found}: {folder} holds an older copy of what the store {store} has seen",
+        "Bring the newer one back, or find out who has put the older one there.",
+    ),
     "E_RECORD_ANCHOR": (
         "the head of the records that {store} keeps {found}",
-        "Find out who wrote to the store, and check the records with a head from syslog: see README.md.",
+        "Find out who wrote to the store, or has brought an older copy of it back, and check the records with a head "
+        "from syslog: see README.md. The end of the next run puts a new head there.",
+    ),
+    "E_RECORD_NO_KEY": (
+        "{store} holds no key that signs records, and {count} records are signed, by {signers}",
+        "Correct key_rotation_store. Where it was changed, or has lost the key: the next rotation writes these down as "
+        "former keys; until then name the public keys, which lie beside the records, in key_rotation_former_signers.",
     ),
     "E_DEBUG_SETTINGS": (
         "{setting} is on, and it prints or keeps module arguments, which hold keys",

@@ -270,6 +270,8 @@ RECORD_OPTIONS: dict[str, Any] = {
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
+    "other_record_dirs": {"type": "list", "elements": "path", "default": []},
+    "former_signers": {"type": "list", "elements": "str", "default": []},
     "store": {"type": "dict", "default": {}, "no_log": True},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},

@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import IO, Any
 
 from . import atomic_file, chain, sshsig, users
 from .errors import RotationError
@@ -25,6 +27,7 @@ FILE_NAME = "record.jsonl"
 SIGNATURE = "record.jsonl.sig"
 SIGNERS = "record_signers"  # a file of allowed signers, ssh-keygen(1)
 SIGNER, NAMESPACE = "key_rotation", "tetech.key_rotation.record"
+BLOCK = 1 << 14  # bytes, in which most last lines are
 ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
 SYSLOG = "/dev/log"
 PRIORITY = 4 << 3 | 5  # auth.notice, RFC 5424 section 6.2.1
@@ -45,12 +48,11 @@ class Record:
         try:
             atomic_file.private_folder(folder)
             with atomic_file.folder_lock(folder):  # a task writes for several hosts at once
-                self.events()  # a damaged record is not written on
-                self._append(chain.link(self.text(), about))
+                line = self._append(about)
                 atomic_file.sync_folder(folder)
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
-        _tell_syslog(f"{chain.head(self.rotation_id, self.text())} {event} {phase}")
+        _tell_syslog(f"{chain.head(self.rotation_id, line)} {event} {phase}")
 
     def sign(self, key: str) -> chain.Head:
         """Sign the record as it is now, and say beside it whose signature that is; its head. Raises E_RECORD_WRITE."""
@@ -61,13 +63,20 @@ class Record:
             atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
-        return chain.head(self.rotation_id, text)
+        return chain.head(self.rotation_id, text, node())
 
-    def _append(self, line: bytes) -> None:
-        """The whole line, or none of it. What a run that was killed left of a line is cut off first."""
+    def _append(self, about: Mapping[str, Any]) -> bytes:
+        """The whole line, or none of it. What a run that was killed left of a line is cut off first.
+
+        However long the record is, only its last line is read: it holds the hash of what is before it.
+        """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+b", buffering=0) as handle:  # a buffer would write its rest when it is closed
-            end = handle.read().rfind(b"\n") + 1
+            last, end = _last_line(handle)
+            event = chain.read(last) if last else {}
+            if event is None:  # a damaged record is not written on
+                raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON")
+            line = chain.link(last if "hash" in event else self.text(), about)
             try:
                 handle.truncate(end)
                 handle.seek(end)
@@ -79,6 +88,7 @@ class Record:
                 handle.truncate(end)
                 os.fsync(handle.fileno())
                 raise
+        return line
 
     def refuse_full(self) -> None:
         """Raise E_RECORD_WRITE where there is no room for a record, before anything relies on it."""
@@ -113,14 +123,37 @@ class Record:
 
     def text(self) -> bytes:
         """The whole lines of the record: what a run that was killed left of one is passed over."""
+        text = self.raw()
+        return text[: text.rfind(b"\n") + 1]
+
+    def raw(self) -> bytes:
+        """All that is in the file. Raises E_RECORD_WRITE."""
         try:
             with open(self.path, "rb") as handle:
-                text = handle.read()
+                return handle.read()
         except FileNotFoundError:
             return b""
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
-        return text[: text.rfind(b"\n") + 1]
+
+
+def node() -> str:
+    """This control node, as a head names it: one word of what a tag of AWS may hold."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()) or "-"
+
+
+def _last_line(handle: IO[bytes]) -> tuple[bytes, int]:
+    """The last whole line, and where it ends."""
+    size, span = handle.seek(0, os.SEEK_END), BLOCK
+    while True:
+        start = max(size - span, 0)
+        handle.seek(start)
+        tail = handle.read(size - start)
+        end = tail.rfind(b"\n") + 1
+        begin = tail.rfind(b"\n", 0, max(end - 1, 0)) + 1
+        if begin or not start:
+            return tail[begin:end], start + end
+        span *= 2
 
 
 def _origin() -> dict[str, Any]:
@@ -132,7 +165,7 @@ def _origin() -> dict[str, Any]:
         "actor_uid": os.getuid(),
         "login_uid": _login_uid(),
         "sudo_user": os.environ.get("SUDO_USER"),
-        "control_node": socket.gethostname(),
+        "control_node": node(),
         "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,
     }
     return {name: value for name, value in about.items() if value is not None}

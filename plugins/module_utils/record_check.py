@@ -3,197 +3,329 @@
 """Whether the records of an application are whole: nothing edited, reordered, cut off, rewritten or signed by another.
 
 Each record's chain is followed; each head that was kept elsewhere, by the store or by the first line of a later run,
-must be where it was; each signature must be of the key that the store has. ``python -m`` of this file does the same
-without the store, with a head and a key that the auditor has from elsewhere, such as syslog.
+must be where it was; each signature must be of the key that the store has, or of a former one that is known; each
+approval is held against its evidence. What could not be checked is said, and is not called whole. ``python -m`` of this
+file does the same without the store, with a head and a key that the auditor has from elsewhere, such as syslog.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from . import chain, sshsig
-from .chain import Head, Problem
+from .approval import Evidence
+from .chain import Head, Line, Problem
 from .errors import RotationError
-from .record import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
-from .rotation_id import is_plain
+from .record import FILE_NAME, SIGNERS, node
+from .record_seen import Seen, folders, look, names
 
-# By kind of problem, for `python -m`; 2 is argparse's own.
 ENDS = ("rotate", "rollback", "retire")
 RUNS = ("rotate", "rollback")
 AFTER_END = ("notification",)  # all that is written between the end of a run and the beginning of another
-EXIT_CODES = {"edited": 1, "reordered": 3, "cut": 4, "rewritten": 5, "signature": 6, "unreadable": 7}
+# What each kind of problem ends `python -m` with, and what it means; 2 is argparse's own.
+EXIT_CODES = {
+    "edited": (1, "a line was edited"),
+    "reordered": (3, "lines were reordered, or some left out"),
+    "cut": (4, "cut off, or missing"),
+    "rewritten": (5, "written anew"),
+    "signature": (6, "not signed, or by a key that nobody has named"),
+    "unreadable": (7, "unreadable, or there is none"),
+    "older": (8, "an older copy"),
+    "stale": (9, "the head in the store is older than the records"),
+    "approval": (10, "the evidence of its approval does not hold"),
+}
+# And of what was not to be checked, where no problem was found.
+NOT_CHECKED = {
+    "elsewhere": (11, "whole, but some are on another control node"),
+    "unchecked": (12, "whole as far as it could be checked: a key, a head or an evidence is not there"),
+}
 
 
 @dataclass
 class Checked:
-    """What was found of one record. ``signed`` is how many of its lines a signature covers."""
+    """What was found of one record. ``signed`` is how many of its lines a signature covers, ``signer`` the fingerprint
+    of its key. ``notes`` are no problems: what could not be checked, a former key, a run that has not ended."""
 
     rotation_id: str
     path: str
-    lines: int
-    chained: bool
-    signed: int
-    problems: list[Problem]
+    lines: int = 0
+    signed: int = 0
+    signer: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
     def __str__(self) -> str:
+        notes = [note.found for note in self.notes]
         if self.problems:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
-        if not self.chained:
-            return f"{self.rotation_id}: {self.lines} lines of an earlier version that made no chain: nothing to check"
-        rest = (
-            ""
-            if self.signed in (0, self.lines)
-            else ", the rest by nobody yet: a run goes on, or did not reach its end"
-        )
-        return f"{self.rotation_id}: whole, {self.lines} lines, {self.signed} of them signed{rest}"
+        whole = [f"whole, {self.lines} lines, {self.signed} of them signed"] if self.lines else []
+        return f"{self.rotation_id}: {'; '.join([*whole, *notes])}"
 
 
-def check(folder: str, *, anchor: str | None, key: str | None, only: str | None = None) -> list[Checked]:
-    """Every record in ``folder``, or the ``only`` one asked for. ``anchor`` is the head that the store has, ``key`` its
-    public key; without it, the one that lies beside each record. Raises E_RECORD_WRITE where one cannot be read."""
-    records = [Record(folder, name) for name in names(folder)]
-    texts = {record.rotation_id: record.text() for record in records}
-    kept = list(_kept(records, anchor))
-    missing = {head.rotation_id for head, _ in kept} - set(texts)
-    checked = [_checked(record, texts[record.rotation_id], kept, key) for record in records]
-    for rotation_id in sorted(missing):
-        where = next(where for head, where in kept if head.rotation_id == rotation_id)
-        problem = Problem("cut", f"its record is not in {folder}, and {where} has seen it")
-        checked.append(Checked(rotation_id, os.path.join(folder, rotation_id, FILE_NAME), 0, True, 0, [problem]))
-    for name in set(_folders(folder)) - set(names(folder)):
-        problem = Problem("unreadable", f"the folder {name} is not named as a rotation is")
-        checked.append(Checked(name, os.path.join(folder, name, FILE_NAME), 0, True, 0, [problem]))
+@dataclass(frozen=True)
+class Kept:
+    """A head that was kept elsewhere than in its own line, and where: in which line of a record, 0 in none."""
+
+    head: Head
+    where: str
+    line: int = 0
+
+
+def check(
+    places: Sequence[str], *, anchor: str | None, key: str | None, former: Sequence[str] = (), only: str | None = None
+) -> list[Checked]:
+    """Every record in the folders ``places``, or the ``only`` one asked for.
+
+    ``anchor`` is the head that the store has, ``key`` its public key, ``former`` are keys by which records may have
+    been signed before; without any, the one that lies beside each record. Raises E_RECORD_WRITE where one cannot be
+    read, ValueError where the anchor is no head.
+    """
+    records = [look(place, name) for place in places for name in names(place)]
+    last = Head.read(anchor) if anchor else None
+    kept = [Kept(last, "the anchor")] if last else []
+    kept += [each for record in records for each in _follows(record, record.lines)]
+    trusted = _trusted(records, key, former)
+    checked = [_checked(record, kept, last, trusted) for record in records]
+    checked += _absent(places, records, kept)
+    for place in places:
+        for name in set(folders(place)) - set(names(place)):
+            problem = Problem("unreadable", f"the folder {name} is not named as a rotation is")
+            checked.append(Checked(name, os.path.join(place, name, FILE_NAME), problems=[problem]))
     return [each for each in checked if only in (None, each.rotation_id)]
 
 
-def names(folder: str) -> list[str]:
-    """The rotations that have a record in ``folder``. Raises E_RECORD_WRITE."""
-    return [name for name in _folders(folder) if is_plain(name)]
+def exit_code(checked: Iterable[Checked]) -> int:
+    """Of several problems the lowest; of what was not checked too, where there is no problem."""
+    every = list(checked)
+    problems = [EXIT_CODES[problem.kind][0] for each in every for problem in each.problems]
+    notes = [NOT_CHECKED[note.kind][0] for each in every for note in each.notes if note.kind in NOT_CHECKED]
+    return min(problems or notes, default=0)
 
 
-def _folders(folder: str) -> list[str]:
-    try:
-        found = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
-    except OSError as exc:
-        raise RotationError("E_RECORD_WRITE", path=folder, reason=exc.strerror) from None
-    return [name for name in found if os.path.lexists(os.path.join(folder, name, FILE_NAME))]
+def signers(place: str) -> list[str]:
+    """The keys that have signed the records in ``place``. Raises E_RECORD_WRITE."""
+    return sorted({record.key for record in (look(place, name) for name in names(place)) if record.key})
 
 
-def _kept(records: Iterable[Record], anchor: str | None) -> Iterator[tuple[Head, str]]:
-    """Heads that were kept elsewhere, and where."""
-    if anchor:
-        yield Head.read(anchor), "the anchor"
-    for record in records:
-        try:
-            events = record.events()
-        except RotationError:  # which the chain says too, by line
-            continue
-        for number, event in enumerate(events, 1):
-            with contextlib.suppress(ValueError):  # what is none was not written by us, as its signature says
-                yield Head.read(event.get("follows")), f"line {number} of {record.rotation_id}"
+def _follows(record: Seen, lines: Iterable[Line]) -> Iterator[Kept]:
+    """The heads that lines of a record have seen."""
+    for line in lines:
+        with contextlib.suppress(ValueError):  # what is none was not written by us, as its signature says
+            head = Head.read(line.event.get("follows"))
+            yield Kept(head, f"line {line.number} of {record.rotation_id}", line.number)
 
 
-def _checked(record: Record, text: bytes, kept: Iterable[tuple[Head, str]], key: str | None) -> Checked:
-    problems = [*chain.problems(text), *chain.foreign(text, record.rotation_id)]
-    known = [(head, where) for head, where in kept if head.rotation_id == record.rotation_id]
-    for head, where in known:
-        problems += chain.missing(text, head, where)
-    signed = 0
-    armoured = _beside(record, SIGNATURE)
-    if armoured:
-        signed, key_found = _signature(armoured, text)
-        if not signed:
-            problems.append(Problem("signature", "its signature is not of these lines"))
-        elif key and key_found != key:
-            problems.append(Problem("signature", "it is signed by another key"))
-        elif key_found != _signer(record):
-            problems.append(Problem("signature", f"it is signed by another key than {SIGNERS} beside it names"))
-    elif known:  # which it was signed with
-        problems.append(Problem("signature", "its signature is missing"))
-    problems += _unsigned_ends(text, signed)
-    lines = text.count(b"\n")
-    return Checked(record.rotation_id, record.path, lines, chain.chained(text), signed, problems)
+def _trusted(records: Sequence[Seen], key: str | None, former: Iterable[str]) -> dict[str, str]:
+    """The keys that may have signed a record, each with who says so; nothing for the store's own.
+
+    What is signed by one of them may name those before it: the run that first met a store without the key did.
+    """
+    known = dict.fromkeys(former, "which is named as a former one") | ({key: ""} if key else {})
+    while True:
+        more = {
+            str(each): f"which line {line.number} of {record.rotation_id} names as a former one"
+            for record in records
+            if record.key in known
+            for line in record.lines[: record.signed]
+            for each in _listed(line.event.get("former_signers"))
+            if str(each) not in known
+        }
+        if not more:
+            return known
+        known.update(more)
 
 
-def _signature(armoured: str, text: bytes) -> tuple[int, str | None]:
-    """How many lines a signature covers, and whose it is: lines that came later are signed at the end of their run."""
-    number, end = text.count(b"\n"), text.rfind(b"\n") + 1
-    while end:
-        if key := sshsig.signer(armoured, text[:end], NAMESPACE):
-            return number, key
-        number, end = number - 1, text.rfind(b"\n", 0, end - 1) + 1
-    return 0, None
+def _listed(found: object) -> Sequence[object]:
+    return found if isinstance(found, list) else []
 
 
-def _unsigned_ends(text: bytes, signed: int) -> Iterator[Problem]:
+def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Mapping[str, str]) -> Checked:
+    lines = record.lines
+    ours = [each for each in kept if record.is_of(each.head)]
+    problems = [*chain.problems(lines), *chain.foreign(lines, record.rotation_id)]
+    for each in ours:
+        problems += _missing(record, each, trusted)
+    problems += _stale(record, last) if last else ()
+    notes: list[Problem] = []
+    for found in (_signature(record, bool(ours), trusted), _unsigned_ends(record), _approvals(record)):
+        for problem in found:
+            (problems if problem.kind in EXIT_CODES else notes).append(problem)
+    notes += [*_not_kept(record, ours), *_not_ended(record)]
+    signer = sshsig.fingerprint(record.key) if record.key else None
+    return Checked(record.rotation_id, record.record.path, len(lines), record.signed, signer, problems, notes)
+
+
+def _missing(record: Seen, kept: Kept, trusted: Mapping[str, str]) -> Iterator[Problem]:
+    """What a head says against the record. One that ends before, and is signed to its end, was whole once."""
+    whole = 0 < record.signed == len(record.lines) and (not trusted or record.key in trusted)
+    for problem in chain.missing(record.lines, kept.head, kept.where):
+        if whole and problem.kind == "cut":
+            ends = f"it is an older copy, whole and signed to its line {record.signed}"
+            yield Problem("older", f"{ends}, and {kept.where} has seen line {kept.head.seq}")
+        else:
+            yield problem
+
+
+def _stale(record: Seen, last: Head) -> Iterator[Problem]:
+    """Whether the record goes on behind the head that the store has: each head is put there when it is signed."""
+    if record.holds(last):
+        later = record.signed if record.signed > last.seq else 0
+    else:
+        heads = _follows(record, record.lines[: record.signed])
+        later = next((each.line for each in heads if _same(each.head, last) and each.head.seq >= last.seq), 0)
+    if later:
+        behind = f"the anchor is line {last.seq} of {last.rotation_id}, and line {later} of {record.rotation_id}"
+        yield Problem("stale", f"{behind} was signed after it")
+
+
+def _same(one: Head, other: Head) -> bool:
+    return (one.rotation_id, one.host) == (other.rotation_id, other.host)
+
+
+def _signature(record: Seen, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:
+    """``known`` is whether a head was kept of it: then it was signed too."""
+    if not record.armoured:
+        if known:
+            yield Problem("signature", "its signature is missing")
+        return
+    if not record.key:
+        yield Problem("signature", "its signature is not of these lines")
+        return
+    signer = sshsig.fingerprint(record.key)
+    if trusted and record.key not in trusted:
+        yield Problem("signature", f"it is signed by {signer}, a key that nobody has named")
+    elif record.key != " ".join((record.beside or "").split()[2:4]):
+        yield Problem("signature", f"it is signed by another key than {SIGNERS} beside it names")
+    elif not trusted:
+        yield Problem("unchecked", f"the signature is of {signer}, and no key was given to hold that against")
+    elif trusted[record.key]:
+        yield Problem("former", f"signed by {signer}, {trusted[record.key]}")
+
+
+def _unsigned_ends(record: Seen) -> Iterator[Problem]:
     """How a run ended is signed in the same step that writes it: a line that says so without was added by another. So
     was a step of a rotation after the end of the last run, and before the beginning of another."""
     ended = False
-    for number, line in enumerate(text.splitlines(), 1):
-        with contextlib.suppress(ValueError, AttributeError, RecursionError):  # what is no event is told by the chain
-            event = json.loads(line)
-            name, phase = event.get("event"), event.get("phase")
-            if name in RUNS:
-                ended = phase != "intent"
-            if number <= signed:
-                continue
-            if name in ENDS and phase == "done":
-                yield Problem("signature", f"line {number} says that the {name} is done, and nobody signed it")
-            elif ended and name and name not in (*RUNS, *AFTER_END):
-                yield Problem("signature", f"line {number}, {name}, was added after the end of the run")
+    for line in record.lines:
+        name, phase = line.event.get("event"), line.event.get("phase")
+        if name in RUNS:
+            ended = phase != "intent"
+        if line.number <= record.signed:
+            continue
+        if name in ENDS and phase == "done":
+            yield Problem("signature", f"line {line.number} says that the {name} is done, and nobody signed it")
+        elif ended and name and name not in (*RUNS, *AFTER_END):
+            yield Problem("signature", f"line {line.number}, {name}, was added after the end of the run")
 
 
-def _signer(record: Record) -> str:
-    """The key that the file beside a record names."""
-    return " ".join((_beside(record, SIGNERS) or "").split()[2:4])
+def _approvals(record: Seen) -> Iterator[Problem]:
+    """The evidence of each approval, against what the record says of it."""
+    for line in record.lines:
+        found = line.event.get("approval")
+        if not isinstance(found, dict):
+            continue
+        who = f"the approval by {found.get('principal')} in line {line.number}"
+        try:
+            evidence = Evidence.recorded(found)
+            if evidence is None:
+                yield Problem("unchecked", f"{who} was recorded without its signature, by an earlier version")
+            elif evidence.accepted(evidence.approval.moment) and evidence.as_recorded().items() <= found.items():
+                yield Problem("approved", f"{who} is signed by {found['fingerprint']}")
+            else:
+                yield Problem("approval", f"{who} is not what was signed, or not signed by them")
+        except ValueError:
+            yield Problem("approval", f"{who} is none")
+        except FileNotFoundError:
+            yield Problem("unchecked", f"{who} was not checked: there is no ssh-keygen here")
 
 
-def _beside(record: Record, name: str) -> str | None:
-    try:
-        with open(os.path.join(os.path.dirname(record.path), name), encoding="ascii", errors="replace") as handle:
-            return handle.read()
-    except FileNotFoundError:
-        return None
-    except OSError as exc:
-        raise RotationError("E_RECORD_WRITE", path=record.path, reason=exc.strerror) from None
+def _not_kept(record: Seen, ours: Sequence[Kept]) -> Iterator[Problem]:
+    """What a cut would not show by. A record that has no chain shows nothing at all."""
+    lines, kept = len(record.lines), max((each.head.seq for each in ours), default=0)
+    if not chain.chained(record.lines):
+        yield Problem("unchecked", f"{lines} lines of an earlier version that made no chain: nothing to check")
+    elif kept < record.signed:
+        yield Problem("unchecked", f"nothing here has seen its end: that it was cut behind line {kept} would not show")
+    elif not record.signed:
+        yield Problem("unchecked", "nobody has signed it")
+
+
+def _not_ended(record: Seen) -> Iterator[Problem]:
+    """What a run that goes on, or was killed, leaves: lines that nobody has signed yet, and half of one."""
+    lines, rest = record.lines, len(record.lines) - record.signed
+    runs = [line.event for line in lines if line.event.get("event") in RUNS]
+    began = next((event for event in [*runs[-1:], *(line.event for line in lines[-1:])] if _begins(event)), None)
+    last = lines[-1].event.get("time") if lines else None
+    if began:
+        who = f"{began.get('event')} by {began.get('actor')} on {began.get('control_node')}"
+        unsigned = f", from line {record.signed + 1} on not signed yet" if rest else ""
+        words = f"a run that has not ended, since {began.get('time')} ({who}){unsigned}: it goes on, or it was killed"
+        yield Problem("open", words)
+    elif rest and record.signed:
+        yield Problem("open", f"its lines from {record.signed + 1} on are not signed: they came after the end of a run")
+    if record.half:
+        yield Problem("open", f"half a line at its end, of a run that was killed while it wrote, after {last}")
+
+
+def _begins(event: Mapping[str, object]) -> bool:
+    return event.get("phase") == "intent"
+
+
+def _absent(places: Sequence[str], records: Sequence[Seen], kept: Iterable[Kept]) -> Iterator[Checked]:
+    """The records that a head was kept of and that are in no folder here: missing, where the others of the control node
+    that wrote it are here; else on that one."""
+    here = {"", node()}.union(*(record.nodes for record in records))
+    gone: dict[tuple[str, str], Kept] = {}
+    for each in kept:
+        if not any(record.is_of(each.head) for record in records):
+            gone.setdefault((each.head.rotation_id, each.head.host), each)
+    for (rotation_id, host), each in sorted(gone.items()):
+        path = os.path.join(places[0], rotation_id, FILE_NAME)
+        seen = f"is not in {', '.join(places)}, and {each.where} has seen it"
+        if host in here:
+            yield Checked(rotation_id, path, problems=[Problem("cut", f"its record {seen}")])
+        else:
+            where = f"its record is on the control node {host}: it {seen}"
+            yield Checked(rotation_id, path, notes=[Problem("elsewhere", where)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    codes = [f"{code} {words}" for code, words in (*EXIT_CODES.values(), *NOT_CHECKED.values())]
     parser = argparse.ArgumentParser(
         description="Check the records of rotations without the store.",
-        epilog="Exit codes: 0 whole, 2 wrong usage, "
-        + ", ".join(f"{code} {kind}" for kind, code in EXIT_CODES.items())
-        + " (of several the lowest).",
+        epilog=f"Exit codes: 0 whole; 2 wrong usage; {'; '.join(codes)}. Of several the lowest.",
     )
-    parser.add_argument("folder", help="the folder of the records (key_rotation_record_dir)")
+    parser.add_argument("folders", nargs="+", help="folders of records (key_rotation_record_dir of each control node)")
     parser.add_argument("--rotation-id", help="this one alone")
-    parser.add_argument("--anchor", help="the newest head, 'ROTATION_ID SEQ HASH', from the store or from syslog")
+    parser.add_argument("--anchor", help="the newest head, 'ROTATION_ID SEQ HASH [CONTROL_NODE]', from store or syslog")
     parser.add_argument("--key", help="the public key, 'ssh-ed25519 AAAA...'; without it, the one beside each record")
+    parser.add_argument(
+        "--former-key", action="append", default=[], help="one that signed records before; several times"
+    )
     asked = parser.parse_args(argv)
     if not sshsig.usable():
         print(f"{sys.executable} has no package cryptography, which signatures need.", file=sys.stderr)
-        return EXIT_CODES["unreadable"]
+        return EXIT_CODES["unreadable"][0]
     try:
-        checked = check(asked.folder, anchor=asked.anchor, key=asked.key, only=asked.rotation_id)
+        checked = check(
+            asked.folders, anchor=asked.anchor, key=asked.key, former=asked.former_key, only=asked.rotation_id
+        )
     except ValueError:
         parser.error("--anchor is no head")
     except RotationError as exc:
         print(exc, file=sys.stderr)
-        return EXIT_CODES["unreadable"]
+        return EXIT_CODES["unreadable"][0]
     if not checked:
-        print(f"There is no record in {asked.folder}.", file=sys.stderr)
-        return EXIT_CODES["unreadable"]
+        print(f"There is no record in {', '.join(asked.folders)}.", file=sys.stderr)
+        return EXIT_CODES["unreadable"][0]
     for each in checked:
         print(each)
-    return min((EXIT_CODES[problem.kind] for each in checked for problem in each.problems), default=0)
+    return exit_code(checked)
 
 
 if __name__ == "__main__":

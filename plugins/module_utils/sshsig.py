@@ -45,7 +45,7 @@ def sign(key: str, message: bytes, namespace: str) -> str:
     """The armoured signature of ``message``."""
     private = _private(key)
     raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    signature = _string(KIND) + _string(private.sign(_signed(message, namespace)))
+    signature = _string(KIND) + _string(private.sign(_signed(hashlib.sha512(message).digest(), namespace)))
     blob = [_string(KIND) + _string(raw), namespace.encode(), b"", HASH, signature]
     text = base64.b64encode(MAGIC + (1).to_bytes(4, "big") + b"".join(map(_string, blob))).decode("ascii")
     return "\n".join([BEGIN, *textwrap.wrap(text, 70), END, ""])
@@ -53,27 +53,56 @@ def sign(key: str, message: bytes, namespace: str) -> str:
 
 def signer(armoured: str, message: bytes, namespace: str) -> str | None:
     """The public key under which ``armoured`` is a signature of ``message``; None where it is none of it."""
+    return signer_of(armoured, hashlib.sha512(message).digest(), namespace)
+
+
+def signer_of(armoured: str, digest: bytes, namespace: str) -> str | None:
+    """The same of a message whose SHA-512 is ``digest``."""
     try:
-        body = armoured.strip().removeprefix(BEGIN).removesuffix(END)
-        blob = base64.b64decode("".join(body.split()), validate=True)
-        if not blob.startswith(MAGIC + (1).to_bytes(4, "big")):
-            return None
-        key, asked, _reserved, hashed, signature = _strings(blob[len(MAGIC) + 4 :])
+        key, asked, _reserved, hashed, signature = _parts(armoured)
         (kind, raw), (signed_as, value) = _strings(key), _strings(signature)
         if (kind, signed_as, hashed, asked) != (KIND, KIND, HASH, namespace.encode()):
             return None
-        Ed25519PublicKey.from_public_bytes(raw).verify(value, _signed(message, namespace))
+        Ed25519PublicKey.from_public_bytes(raw).verify(value, _signed(digest, namespace))
     except (ValueError, InvalidSignature):
         return None
-    return f"{KIND.decode()} {base64.b64encode(key).decode('ascii')}"
+    return _named(key)
+
+
+def key_in(armoured: str) -> str:
+    """The public key, of whatever kind, that a signature names as its own. Raises ValueError."""
+    return _named(next(iter(_parts(armoured)), b""))
+
+
+def fingerprint(public_key: str) -> str:
+    """As ``ssh-keygen -l`` has it: ``SHA256:...``. Raises ValueError where it is no public key."""
+    words = public_key.split()
+    blob = base64.b64decode(words[1] if len(words) > 1 else "", validate=True)
+    if words[:1] != [next(_strings(blob), b"").decode("latin-1")]:  # which it begins with
+        raise ValueError("no public key")
+    return f"SHA256:{base64.b64encode(hashlib.sha256(blob).digest()).decode('ascii').rstrip('=')}"
+
+
+def _parts(armoured: str) -> list[bytes]:
+    """The five members of a signature: key, namespace, reserved, hash, signature. Raises ValueError."""
+    body = armoured.strip().removeprefix(BEGIN).removesuffix(END)
+    blob = base64.b64decode("".join(body.split()), validate=True)
+    if not blob.startswith(MAGIC + (1).to_bytes(4, "big")):
+        raise ValueError("no signature")
+    return list(_strings(blob[len(MAGIC) + 4 :]))
+
+
+def _named(key: bytes) -> str:
+    """A public key as OpenSSH writes it. Raises ValueError."""
+    return f"{next(_strings(key), b'').decode('ascii')} {base64.b64encode(key).decode('ascii')}"
 
 
 def _private(key: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key))
 
 
-def _signed(message: bytes, namespace: str) -> bytes:
-    return MAGIC + b"".join(map(_string, (namespace.encode(), b"", HASH, hashlib.sha512(message).digest())))
+def _signed(digest: bytes, namespace: str) -> bytes:
+    return MAGIC + b"".join(map(_string, (namespace.encode(), b"", HASH, digest)))
 
 
 def _string(value: bytes) -> bytes:

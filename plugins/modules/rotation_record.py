@@ -39,6 +39,20 @@ options:
       - Folder of the records on the control node.
       - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
+  other_record_dirs:
+    description:
+      - With O(state=verified), folders here that hold records of other control nodes, mounted or copied.
+      - A record of another control node that the store has seen and that is in none of them is a warning.
+    type: list
+    elements: path
+    default: []
+  former_signers:
+    description:
+      - With O(state=verified), public keys by which records may have been signed before, as C(ssh-ed25519 AAAA...).
+      - One that the store had before it was changed need not be named once a rotation has written it down.
+    type: list
+    elements: str
+    default: []
   store:
     description: Where the versions live, as for M(tetech.key_rotation.key_version).
     type: dict
@@ -138,7 +152,10 @@ report:
   type: str
   returned: when it is closed, and with O(state=reported)
 records:
-  description: For each record its rotation, its lines, how many of them are signed, and what is wrong with it.
+  description:
+    - For each record its rotation, its lines, how many of them are signed and by which key, and what is wrong with it.
+    - Its notes are no problems. Their kinds are V(elsewhere) and V(unchecked), V(former) for a known former key,
+      V(open) for a run that has not ended, and V(approved).
   type: list
   elements: dict
   returned: with O(state=verified)

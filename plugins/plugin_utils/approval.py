@@ -12,34 +12,17 @@ from __future__ import annotations
 import datetime
 import getpass
 import os
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import yaml
 
 from ..module_utils import users
+from ..module_utils.approval import NAMESPACE, TITLE, Approval, Evidence
 from ..module_utils.engine import plan
 from ..module_utils.errors import RotationError
 
-NAMESPACE = "tetech.key_rotation.approval"
-TITLE = "tetech.key_rotation approval"
-MEMBERS = ("plan", "environment", "principal", "time")
-TIME = "%Y-%m-%dT%H:%M:%SZ"
-PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
 AHEAD = 300  # seconds by which two clocks may differ
 BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four bytes (RFC 4253, section 6.6)
-
-
-@dataclass(frozen=True)
-class Approval:
-    """What was signed, and by whom."""
-
-    plan_hash: str
-    environment: str
-    principal: str
-    time: str
 
 
 def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
@@ -52,10 +35,10 @@ def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
     yield f"{name} and {name}.sig go beside {path}. YOUR_NAME is the one in the file of allowed signers."
 
 
-def verified(path: str, environment: str, signers: str | None, operator: str | None, max_hours: float) -> Approval:
-    """The approval of the plan at ``path`` for that environment. Raises E_APPROVAL_* or E_PLAN_FILE.
+def verified(path: str, environment: str, signers: str | None, operator: str | None, max_hours: float) -> Evidence:
+    """The approval of the plan at ``path`` for that environment, with what proves it later.
 
-    ``operator`` is who rotates; without it, the user who runs this.
+    ``operator`` is who rotates; without it, the user who runs this. Raises E_APPROVAL_* or E_PLAN_FILE.
     """
     plan_hash = _plan_hash(path)
     text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
@@ -66,12 +49,12 @@ def verified(path: str, environment: str, signers: str | None, operator: str | N
         raise RotationError(
             "E_APPROVAL_ENVIRONMENT", path=f"{path}.approval", found=approval.environment, expected=environment
         )
-    _refuse_other_signer(f"{path}.approval", text, approval, signers)
+    evidence = _signed(f"{path}.approval", text, approval, signers)
     _refuse_own(approval, operator, _names_with_a_key_of(approval.principal, str(signers)))
-    age = datetime.datetime.now(datetime.timezone.utc) - _time(approval.time, f"{path}.approval")
+    age = datetime.datetime.now(datetime.timezone.utc) - approval.moment
     if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
         raise RotationError("E_APPROVAL_OLD", principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
-    return approval
+    return evidence
 
 
 def _plan_hash(path: str) -> str:
@@ -103,46 +86,34 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
 
 def _read(path: str, text: bytes) -> Approval:
     try:
-        title, *lines = text.decode("utf-8").splitlines()
-    except ValueError:
-        raise RotationError("E_APPROVAL_FORMAT", path=path) from None
-    members = dict(line.split(" ", 1) for line in lines if " " in line)
-    if title != TITLE or tuple(members) != MEMBERS:
-        raise RotationError("E_APPROVAL_FORMAT", path=path)
-    _time(members["time"], path)
-    if PATTERN & set(members["principal"]):  # with which who signs could choose who that is
-        raise RotationError("E_APPROVAL_FORMAT", path=path)
-    return Approval(*(members[name] for name in MEMBERS))
-
-
-def _time(text: str, path: str) -> datetime.datetime:
-    try:
-        return datetime.datetime.strptime(text, TIME).replace(tzinfo=datetime.timezone.utc)
+        return Approval.read(text)
     except ValueError:
         raise RotationError("E_APPROVAL_FORMAT", path=path) from None
 
 
-def _refuse_other_signer(path: str, text: bytes, approval: Approval, signers: str | None) -> None:
-    """Raise unless ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign."""
+def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> Evidence:
+    """That ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign. Raises."""
     if not signers or not os.path.isfile(signers):
         advice = "Set key_rotation_allowed_signers to a file of allowed signers, as ssh-keygen(1) describes it."
         raise RotationError(
             "E_APPROVAL_MISSING", what=f"there is no file of allowed signers ({signers})", advice=advice
         )
-    if not os.path.isfile(f"{path}.sig"):
-        advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {path}"
-        raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice)
-    argv = ["ssh-keygen", "-Y", "verify", "-I", approval.principal, "-n", NAMESPACE, "-s", f"{path}.sig"]
     try:
-        with tempfile.NamedTemporaryFile("w") as own:
-            own.writelines(_lines_of(approval.principal, signers))
-            own.flush()
-            said = subprocess.run([*argv, "-f", own.name], input=text, capture_output=True, check=False, timeout=60)
+        with open(f"{path}.sig", encoding="ascii", errors="replace") as handle:
+            signature = handle.read()
+    except OSError:
+        advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {path}"
+        raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice) from None
+    lines = "".join(_lines_of(approval.principal, signers))
+    try:
+        evidence = Evidence(approval, text.decode("utf-8"), signature, lines)
+        accepted = evidence.accepted()
     except FileNotFoundError:
         advice = "Install OpenSSH's client programs on the control node."
         raise RotationError("E_APPROVAL_MISSING", what="there is no ssh-keygen here", advice=advice) from None
-    if said.returncode != 0:
+    if not accepted:
         raise RotationError("E_APPROVAL_SIGNER", path=path, principal=approval.principal, signers=signers)
+    return evidence
 
 
 def _lines_of(principal: str, signers: str) -> list[str]:

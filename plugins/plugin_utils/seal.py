@@ -40,7 +40,7 @@ def goes_on_here(record: Record, store: Store) -> bool:
         return begun
     if head.rotation_id != record.rotation_id:
         return begun
-    return not any(chain.missing(record.text(), head, "the store"))
+    return not any(chain.missing(chain.lines(record.text()), head, "the store"))
 
 
 def follows(store: Store) -> dict[str, str]:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..module_utils import sshsig
 from ..module_utils.chain import head
 from ..module_utils.errors import RotationError
 from ..module_utils.monitoring import report as monitoring
@@ -84,6 +85,7 @@ def story(record: Record) -> dict[str, Any]:
         "reason": decided.get("reason"),
         "policy": _newest(ours, "policy_ref"),
         "clock": _newest(ours, "clock"),
+        "retain_until": _newest(ours, "retain_until"),
         "generated": _newest(events, "generated") or [],
         "environment": _newest(ours, "environment"),
         "method": _method(events),
@@ -112,7 +114,6 @@ def story(record: Record) -> dict[str, Any]:
         "failure": _failure(settled),
         "not_running": not_running(settled),
         "failed_task": decided.get("failed_task"),
-        "retain_until": _newest(ours, "retain_until"),
         "notifications": [event for event in events if event.get("event") == "notification"],
         "head": head(record.rotation_id, record.text()),
         "chained": any("hash" in event for event in events),
@@ -404,6 +405,10 @@ def _warnings(events: Sequence[Event]) -> list[str]:
         if event.get("event") == "notification" and event.get("phase") == "failed":
             who = "Not everybody" if event.get("reached") else "Nobody"
             found.append(f"{who} was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")
+        for key in event.get("former_signers") or () if event.get("event") in DIRECTIONS else ():
+            found.append(
+                f"The key that signs records was changed or lost before {event.get('time')}: it was {_print(key)}."
+            )
         if event.get("event") in DIRECTIONS and event.get("resumed"):
             found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
     refused = events[len(_settled(events)) :]
@@ -417,6 +422,13 @@ def _warnings(events: Sequence[Event]) -> list[str]:
     if left:
         found.append(f"{left:,} values were left alone as asked: no known key opens them.")
     return list(dict.fromkeys(found))
+
+
+def _print(key: object) -> str:
+    try:
+        return sshsig.fingerprint(str(key))
+    except ValueError:
+        return "none that can be read"
 
 
 def _failure(events: Sequence[Event]) -> dict[str, Any]:

@@ -71,13 +71,17 @@ class ServerStore(Store):
     def stage(self, stage: str) -> Version:
         return self._filled(self._index().stage(stage))
 
-    def signing_key(self) -> str:
+    def kept_signing_key(self) -> str | None:
         found = self.read_values(SIGNING)
+        return None if found is None else found["key"]
+
+    def signing_key(self) -> str:
+        found = self.kept_signing_key()
         if found is None:
             self.refuse_unsafe()
-            found = {"key": sshsig.new_key()}
-            self._put_values(SIGNING, found)
-        return found["key"]
+            found = sshsig.new_key()
+            self._put_values(SIGNING, {"key": found})
+        return found
 
     def _filled(self, version: Version) -> Version:
         values = self.read_values(version.rotation_id)

@@ -56,11 +56,15 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def set_anchor(self, head: str) -> None:
-        """Keep the head of a record: up to 150 letters, digits, blanks and ``._-``. Raises E_STORE_*."""
+        """Keep the head of a record: up to 210 letters, digits, blanks and ``._-``. Raises E_STORE_*."""
+
+    @abc.abstractmethod
+    def kept_signing_key(self) -> str | None:
+        """The key that signs records (``sshsig``); None where there is none yet. Raises E_STORE_*."""
 
     @abc.abstractmethod
     def signing_key(self) -> str:
-        """The key that signs records (``sshsig``), made by the first call and ever after the same. Raises E_STORE_*."""
+        """The same key, which the first call makes. Raises E_STORE_*."""
 
     def unwritable(self) -> str | None:
         """Why it cannot be written, as far as that shows without a write; None where nothing is seen against it.

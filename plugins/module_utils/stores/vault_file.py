@@ -70,8 +70,11 @@ class VaultFile(Store):
         with self.change() as history:
             history.record["head"] = head
 
+    def kept_signing_key(self) -> str | None:
+        return self.load().record.get("signing_key")
+
     def signing_key(self) -> str:
-        found = self.load().record.get("signing_key")
+        found = self.kept_signing_key()
         if found is None:
             with self.change() as history:
                 found = history.record.setdefault("signing_key", sshsig.new_key())

@@ -64,10 +64,10 @@ def test_the_application_s_own_keys_are_adopted_once(version, env_file, history,
 def test_the_record_is_signed_as_soon_as_the_store_has_a_first_version(version, env_file, store_path, loader, tmp_path):
     version("adopted", env_file=env_file)
     store = open_store({"path": store_path}, {}, loader)
-    (found,) = record_check.check(str(tmp_path / "records"), anchor=store.anchor(), key=None)
+    (found,) = record_check.check([str(tmp_path / "records")], anchor=store.anchor(), key=None)
     assert (found.problems, found.signed) == ([], found.lines)
     version("adopted", env_file=env_file)
-    (found,) = record_check.check(str(tmp_path / "records"), anchor=store.anchor(), key=None)
+    (found,) = record_check.check([str(tmp_path / "records")], anchor=store.anchor(), key=None)
     assert (found.problems, found.signed < found.lines) == ([], True)
 
 

@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.action import rotation_record
-from ansible_collections.tetech.key_rotation.plugins.module_utils import chain
+from ansible_collections.tetech.key_rotation.plugins.module_utils import chain, sshsig
+from ansible_collections.tetech.key_rotation.plugins.module_utils.approval import Approval, Evidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
@@ -354,9 +357,10 @@ def store_now(store_path, loader):
 def test_a_run_says_where_the_records_stood_and_keeps_its_head_in_the_store(run_action, begun, events, store_now):
     (first,) = events("r1")
     assert "follows" not in first
-    assert store_now.anchor() == f"r1 1 {first['hash']}"
+    head = f"r1 1 {first['hash']} {first['control_node']}"
+    assert store_now.anchor() == head
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
-    assert events("r1")[-1]["follows"] == f"r1 1 {first['hash']}"
+    assert events("r1")[-1]["follows"] == head
 
 
 def test_the_code_that_ran_is_named(run_action, stored, events, checkout):
@@ -405,6 +409,109 @@ def test_verifying_makes_no_store_and_no_key(run_action, store_path, stored):
     assert Path(stored).read_bytes() == before
 
 
+@pytest.fixture
+def changed_store(begun, tmp_path):
+    """Record r1 is signed by the key of the store before; this is the new one."""
+    return {"path": str(tmp_path / "other.vault.yml")}
+
+
+def test_where_the_store_has_no_key_verifying_says_so_and_makes_none(run_action, changed_store, tmp_path):
+    result = run_action("rotation_record", state="verified", store=changed_store)
+    assert result["error"]["code"] == "E_RECORD_NO_KEY"
+    assert sshsig.fingerprint(signer_of(tmp_path)) in result["msg"]
+    assert not os.path.exists(changed_store["path"])
+    named = run_action("rotation_record", state="verified", store=changed_store, former_signers=[signer_of(tmp_path)])
+    assert [note["kind"] for note in named["records"][0]["notes"]] == ["former", "unchecked", "open"]
+    assert not os.path.exists(changed_store["path"])
+
+
+def test_where_the_key_was_lost_verifying_makes_no_other(run_action, begun, store_now, store_path):
+    with store_now.change() as history:
+        del history.record["signing_key"]
+    before = Path(store_path).read_bytes()
+    assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_NO_KEY"
+    assert Path(store_path).read_bytes() == before
+
+
+def signer_of(tmp_path: Path) -> str:
+    """The public key that lies beside record r1."""
+    return " ".join((tmp_path / "records/r1/record_signers").read_text().split()[2:])
+
+
+def test_a_change_of_the_store_is_told_and_written_down_and_old_records_stay_known(
+    run_action, changed_store, loader, old_keys, events, tmp_path, capfd
+):
+    with open_store(changed_store, {}, loader).change() as history:
+        history.adopt(old_keys)
+    given = {"environment": "demo", "store": changed_store}
+    run_action("rotation_record", state="opened", rotation_id="r2", **given)
+    assert f"Records are signed by {sshsig.fingerprint(signer_of(tmp_path))}" in " ".join(
+        capfd.readouterr().err.split()
+    )
+    (event,) = events("r2")
+    assert event["former_signers"] == [signer_of(tmp_path)]
+    first, second = run_action("rotation_record", state="verified", store=changed_store)["records"]
+    assert (first["problems"], second["problems"]) == ([], [])
+    assert "which line 1 of r2 names as a former one" in first["notes"][0]["found"]
+    run_action("rotation_record", state="opened", rotation_id="r2", **given)
+    assert "former_signers" not in events("r2")[-1], "the store has a key now"
+    run_action("rotation_record", state="failed", rotation_id="r2", store=changed_store)
+    page = (tmp_path / "records/r2/report.html").read_text()
+    assert f"it was {sshsig.fingerprint(signer_of(tmp_path))}" in html.unescape(page)
+
+
+def test_what_is_no_public_key_is_refused(run_action, begun):
+    result = run_action("rotation_record", state="verified", former_signers=["SHA256:CANARY"])
+    assert (result["error"]["code"], "CANARY" in result["msg"]) == ("E_OPTION", False)
+
+
+def test_a_record_of_another_control_node_is_a_warning_until_its_folder_is_named(
+    run_action, begun, tmp_path, monkeypatch, capfd
+):
+    other = str(tmp_path / "other")
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "b.example.org")
+        os.mkdir(other)
+        run_action("rotation_record", state="opened", environment="demo", rotation_id="r2", record_dir=other)
+    told = {each["rotation_id"]: each for each in run_action("rotation_record", state="verified")["records"]}
+    assert told["r2"]["notes"][0]["kind"] == "elsewhere"
+    assert "r2 was not checked: its record is on the control node b.example.org" in capfd.readouterr().err
+    both = run_action("rotation_record", state="verified", other_record_dirs=[other])["records"]
+    assert [(each["rotation_id"], each["problems"]) for each in both] == [("r1", []), ("r2", [])]
+    shutil.rmtree(f"{other}/r2")
+    shutil.copytree(tmp_path / "records/r1", f"{other}/r1")
+    still = run_action("rotation_record", state="verified", other_record_dirs=[other])
+    assert not still.get("failed"), "nothing of b.example.org is there"
+
+
+def test_an_older_copy_and_a_head_that_was_set_back_have_names_of_their_own(run_action, begun, store_now, tmp_path):
+    shutil.copytree(tmp_path / "records/r1", tmp_path / "copy")
+    head = store_now.anchor()
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    later = store_now.anchor()
+    store_now.set_anchor(head)
+    result = run_action("rotation_record", state="verified")
+    assert (result["error"]["code"], "is older than the records" in result["msg"]) == ("E_RECORD_ANCHOR", True)
+    store_now.set_anchor(later)
+    shutil.rmtree(tmp_path / "records/r1")
+    shutil.copytree(tmp_path / "copy", tmp_path / "records/r1")
+    assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_OLDER"
+
+
+def test_a_record_that_was_damaged_is_found_before_a_run_goes_on_with_it(run_action, begun, tmp_path, lease):
+    lease.give_back()
+    path = tmp_path / "records/r1/record.jsonl"
+    path.write_bytes(b"no json\n" + path.read_bytes())
+    result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
+    assert (result["error"]["code"], "a line is no JSON" in result["msg"]) == ("E_RECORD_WRITE", True)
+
+
+def test_a_record_is_kept_for_a_year_from_its_end(run_action, begun, tmp_path, monkeypatch):
+    monkeypatch.setattr(rotation_record, "_retained", lambda: "2031-02-03")
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    assert "until 2031-02-03 at least" in (tmp_path / "records/r1/report.html").read_text()
+
+
 @pytest.mark.parametrize("given", [{}, {"reason": "leak"}, {"authorization": {"who": "Ada"}}])
 def test_in_production_a_rotation_has_a_reason_and_an_authorization(run_action, given, tmp_path):
     result = run_action("rotation_record", state="opened", **given)
@@ -425,22 +532,31 @@ def test_where_an_approval_is_asked_for_none_begins_without(run_action, tmp_path
     assert not (tmp_path / "records").exists()
 
 
+def signed_approval() -> Evidence:
+    """Of a text that nobody looks at here, signed anew each time by a key of its own."""
+    approved = Approval("ab" * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
+    key = sshsig.new_key()
+    return Evidence(approved, "text", sshsig.sign(key, b"text", "any"), f"ada@example.org {sshsig.public(key)}\n")
+
+
 def test_an_approval_goes_into_the_record(run_action, tmp_path, events, monkeypatch):
-    approved = approval.Approval("ab" * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
+    approved = signed_approval()
     monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: approved)
     result = run_action("rotation_record", state="opened", environment="demo", require_approval=True)
     (event,) = events(result["rotation_id"])
-    assert event["approval"] == {
+    assert event["approval"] == approved.as_recorded()
+    assert event["approval"]["signature"] == approved.signature
+    about = {
         "plan_hash": "ab" * 32,
         "environment": "demo",
         "principal": "ada@example.org",
         "time": "2026-01-02T03:04:05Z",
     }
+    assert about.items() <= event["approval"].items()
 
 
 def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, events, monkeypatch):
-    approved = approval.Approval("ab" * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
-    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: approved)
+    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: signed_approval())
     with store_now.change() as history:
         history.promote()
         history.close("r1")

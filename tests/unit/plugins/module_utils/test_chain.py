@@ -17,7 +17,7 @@ def record(*events: str, before: bytes = b"") -> bytes:
 
 
 def kinds(text: bytes) -> list[str]:
-    return [problem.kind for problem in chain.problems(text)]
+    return [problem.kind for problem in chain.problems(chain.lines(text))]
 
 
 WHOLE = record("rotate", "backup", "census", "rotate")
@@ -61,8 +61,8 @@ def test_an_edit_a_reordering_and_a_line_more_or_less_are_found(text, found):
 def test_lines_of_an_earlier_version_are_covered_by_the_first_link():
     old = b'{"event": "rotate", "seq": 1}\n{"event": "rotate", "seq": 2}\n'
     text = record("rollback", before=old)
-    assert not chain.chained(old)
-    assert chain.chained(text)
+    assert not chain.chained(chain.lines(old))
+    assert chain.chained(chain.lines(text))
     assert kinds(old) == kinds(text) == []
     assert kinds(text.replace(b'"seq": 1', b'"seq": 7')) == ["reordered"]
 
@@ -70,12 +70,12 @@ def test_lines_of_an_earlier_version_are_covered_by_the_first_link():
 def test_a_head_that_was_kept_finds_a_cut_tail_and_a_rewritten_file():
     kept = chain.head("r1", WHOLE)
     assert kept == Head.read(str(kept))
-    assert [found.kind for found in chain.missing(WHOLE + chain.link(WHOLE, {}), kept, "the store")] == []
-    (cut,) = chain.missing(b"".join(LINES[:2]), kept, "the store")
+    assert [found.kind for found in chain.missing(chain.lines(WHOLE + chain.link(WHOLE, {})), kept, "the store")] == []
+    (cut,) = chain.missing(chain.lines(b"".join(LINES[:2])), kept, "the store")
     assert (cut.kind, cut.found) == ("cut", "it ends at line 2, and the store has seen line 4")
     rewritten = record("rotate", "backup", "all is well", "rotate")
     assert kinds(rewritten) == []
-    assert [found.kind for found in chain.missing(rewritten, kept, "the store")] == ["rewritten"]
+    assert [found.kind for found in chain.missing(chain.lines(rewritten), kept, "the store")] == ["rewritten"]
 
 
 @pytest.mark.parametrize("text", ["", "r1", "r1 x y", "r1 1"])

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import chain
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
@@ -105,6 +106,26 @@ def test_a_full_disk_stops_the_act(record, full_disk):
     with full_disk(), pytest.raises(RotationError) as refused:
         record.append("rotate", "intent")
     assert refused.value.code == "E_RECORD_WRITE"
+
+
+@pytest.mark.parametrize("block", [1, 1 << 14])
+def test_however_long_a_record_is_one_line_of_it_is_read_to_write_the_next(record, monkeypatch, block):
+    record.append("rotate", "intent", targets=["t" * 100] * 300)
+    monkeypatch.setattr(f"{Record.__module__}.BLOCK", block)
+    with monkeypatch.context() as whole:
+        whole.setattr(Record, "raw", lambda self: 1 / 0)
+        for number in range(3):
+            record.append("env_file", "intent", number=number)
+    assert [event["seq"] for event in record.events()] == [1, 2, 3, 4]
+    assert list(chain.problems(chain.lines(record.text()))) == []
+
+
+def test_a_record_of_an_earlier_version_goes_on_as_a_chain_over_all_of_it(record):
+    os.makedirs(os.path.dirname(record.path))
+    Path(record.path).write_text('{"event": "rotate", "seq": 1}\n{"event": "rotate", "seq": 2}\n')
+    record.append("rollback", "intent")
+    assert record.events()[-1]["seq"] == 3
+    assert list(chain.problems(chain.lines(record.text()))) == []
 
 
 def test_a_damaged_record_is_not_written_on(record):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import chain, record_check, sshsig
+from ansible_collections.tetech.key_rotation.plugins.module_utils import approval, chain, record_check, sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import NAMESPACE, SIGNER, Record
 
 
@@ -50,11 +51,28 @@ class Kept:
         Record(str(self.folder), rotation_id).sign(sshsig.new_key())
 
     def kinds(self) -> dict[str, list[str]]:
-        found = record_check.check(str(self.folder), anchor=self.anchor, key=sshsig.public(self.key))
+        found = record_check.check([str(self.folder)], anchor=self.anchor, key=sshsig.public(self.key))
         return {each.rotation_id: [problem.kind for problem in each.problems] for each in found if each.problems}
 
     def exit_code(self, *options: str) -> int:
         return record_check.main([str(self.folder), *options])
+
+    def told(self, **given: object) -> dict[str, record_check.Checked]:
+        """What an auditor is told who has the newest head and the key."""
+        asked = {"anchor": self.anchor, "key": sshsig.public(self.key), **given}
+        return {each.rotation_id: each for each in record_check.check([str(self.folder)], **asked)}
+
+    def audited(self, *options: str, others: tuple[Path, ...] = ()) -> int:
+        """How it ends for them."""
+        places = [str(place) for place in (self.folder, *others)]
+        return record_check.main([*places, "--anchor", self.anchor, "--key", sshsig.public(self.key), *options])
+
+    def go_on(self, key: str | None = None) -> None:
+        """One more run of r2, signed, its head in the store."""
+        record = Record(str(self.folder), "r2")
+        record.append("rollback", "intent", follows=self.anchor)
+        record.append("rollback", "done")
+        self.anchor = str(record.sign(key or self.key))
 
 
 @pytest.fixture
@@ -64,18 +82,52 @@ def kept(tmp_path: Path) -> Kept:
 
 def test_records_that_nobody_touched_are_whole(kept, capsys):
     assert kept.kinds() == {}
-    assert kept.exit_code("--anchor", kept.anchor) == 0
+    assert kept.audited() == 0
     assert capsys.readouterr().out.splitlines() == [
         "r1: whole, 2 lines, 2 of them signed",
         "r2: whole, 2 lines, 2 of them signed",
     ]
 
 
-def test_what_a_run_that_goes_on_has_written_is_not_signed_yet(kept, capsys):
+@pytest.mark.parametrize(
+    ("given", "not_checked"),
+    [
+        ((), {"r1": ["no key was given"], "r2": ["no key was given", "cut behind line 0 would not show"]}),
+        (("--anchor",), {"r1": ["no key was given"], "r2": ["no key was given"]}),
+        (("--key",), {"r1": [], "r2": ["cut behind line 0 would not show"]}),
+    ],
+)
+def test_what_could_not_be_checked_is_said_and_is_not_whole(kept, capsys, given, not_checked):
+    values = {"--anchor": kept.anchor, "--key": sshsig.public(kept.key)}
+    code = kept.exit_code(*(word for name in given for word in (name, values[name])))
+    assert code == record_check.NOT_CHECKED["unchecked"][0]
+    for line in capsys.readouterr().out.splitlines():
+        rotation_id, _, words = line.partition(": ")
+        for said in ("no key was given", "cut behind line 0 would not show"):
+            assert (said in words) == (said in not_checked[rotation_id])
+
+
+def test_a_run_that_has_not_ended_is_told_apart_with_since_when_and_who(kept, capsys):
     go_on("rollback", "intent")(kept)
+    began = json.loads(kept.lines("r2")[-1])
+    Record(str(kept.folder), "r2").append("django_census", "intent")
     assert kept.kinds() == {}
-    kept.exit_code("--anchor", kept.anchor)
-    assert "r2: whole, 3 lines, 2 of them signed, the rest by nobody yet" in capsys.readouterr().out
+    assert kept.audited() == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert told.startswith("r2: whole, 4 lines, 2 of them signed; a run that has not ended, since ")
+    assert f"since {began['time']} (rollback by {began['actor']} on {began['control_node']})" in told
+    assert "from line 3 on not signed yet" in told
+
+
+def test_half_a_line_of_a_run_that_was_killed_is_no_edit(kept):
+    go_on("rollback", "intent")(kept)
+    began = json.loads(kept.lines("r2")[-1])
+    with kept.path("r2").open("a") as record:
+        record.write('{"actor":"ada","ev')
+    told = kept.told()["r2"]
+    assert (told.problems, told.lines) == ([], 3)
+    assert f"half a line at its end, of a run that was killed while it wrote, after {began['time']}" in str(told)
+    assert "half a line" not in str(kept.told()["r1"])
 
 
 def test_openssh_alone_says_so_too(kept):
@@ -185,7 +237,7 @@ def test_a_step_that_was_added_after_the_end_of_a_run_is_found(kept, event):
     record = Record(str(kept.folder), "r2")
     record.append(event, "done", targets=[])
     assert kept.kinds() == {"r2": ["signature"]}
-    assert kept.exit_code("--anchor", kept.anchor) == record_check.EXIT_CODES["signature"]
+    assert kept.exit_code("--anchor", kept.anchor) == record_check.EXIT_CODES["signature"][0]
 
 
 def test_the_steps_of_a_run_that_goes_on_are_no_problem(kept):
@@ -198,21 +250,21 @@ def test_the_steps_of_a_run_that_goes_on_are_no_problem(kept):
 def test_a_folder_with_another_name_is_one_problem_and_the_others_are_looked_at(kept, capsys):
     shutil.copytree(kept.folder / "r1", kept.folder / "r1 (copy)")
     assert kept.kinds() == {"r1 (copy)": ["unreadable"]}
-    assert kept.exit_code("--anchor", kept.anchor) == record_check.EXIT_CODES["unreadable"]
+    assert kept.exit_code("--anchor", kept.anchor) == record_check.EXIT_CODES["unreadable"][0]
     assert "r2: whole" in capsys.readouterr().out
 
 
 def test_without_the_package_that_signatures_need_it_says_so(kept, monkeypatch, capsys):
     monkeypatch.setattr(sshsig, "usable", lambda: False)
-    assert kept.exit_code() == record_check.EXIT_CODES["unreadable"]
+    assert kept.exit_code() == record_check.EXIT_CODES["unreadable"][0]
     assert "has no package cryptography" in capsys.readouterr().err
 
 
-def test_lines_after_the_last_signature_are_no_problem(kept):
+def test_messages_after_the_end_of_a_run_are_no_problem(kept):
     Record(str(kept.folder), "r2").append("notification", "done")
-    (_, second) = record_check.check(str(kept.folder), anchor=kept.anchor, key=sshsig.public(kept.key))
+    second = kept.told()["r2"]
     assert (second.lines, second.signed, second.problems) == (3, 2, [])
-    assert "2 of them signed, the rest by nobody yet" in str(second)
+    assert "2 of them signed; its lines from 3 on are not signed: they came after the end of a run" in str(second)
 
 
 def test_a_record_of_an_earlier_version_is_told_apart(kept, capsys):
@@ -220,10 +272,217 @@ def test_a_record_of_an_earlier_version_is_told_apart(kept, capsys):
     old.mkdir()
     (old / "record.jsonl").write_text('{"event": "rotate", "phase": "failed", "seq": 1}\n')
     assert kept.kinds() == {}
-    assert kept.exit_code("--rotation-id", "r0") == 0
+    assert kept.exit_code("--rotation-id", "r0") == record_check.NOT_CHECKED["unchecked"][0]
     assert "earlier version" in capsys.readouterr().out
     (old / "record.jsonl").write_text('{"event": "rotate", "phase": "done", "seq": 1}\n')
     assert kept.kinds() == {"r0": ["signature"]}, "anybody could have written that"
+
+
+def test_a_former_key_that_is_known_is_told_from_one_that_nobody_knows(kept):
+    """The store was changed: it has another key, and an older one is named by the operator."""
+    old, kept.key = kept.key, sshsig.new_key()
+    kept.go_on()
+    assert kept.kinds() == {"r1": ["signature"]}
+    print_of = sshsig.fingerprint(sshsig.public(old))
+    assert f"signed by {print_of}, a key that nobody has named" in str(kept.told()["r1"])
+    told = kept.told(former=[sshsig.public(old)])
+    assert (told["r1"].problems, told["r1"].signer) == ([], print_of)
+    assert f"signed by {print_of}, which is named as a former one" in str(told["r1"])
+    assert kept.audited("--former-key", sshsig.public(old)) == 0
+
+
+def name_former(kept: Kept, rotation_id: str, former: str, key: str | None) -> None:
+    """A run that met a store without a key, and wrote down who had signed before."""
+    record = Record(str(kept.folder), rotation_id)
+    record.append("rotate", "intent", former_signers=[sshsig.public(former)], follows=kept.anchor)
+    if key:
+        kept.anchor = str(record.sign(key))
+
+
+def test_a_change_of_the_key_that_was_written_down_is_followed_back(kept):
+    first, second, kept.key = kept.key, sshsig.new_key(), sshsig.new_key()
+    name_former(kept, "r3", first, second)
+    name_former(kept, "r4", second, kept.key)
+    assert kept.kinds() == {}
+    assert "which line 1 of r4 names as a former one" in str(kept.told()["r3"])
+    assert "which line 1 of r3 names as a former one" in str(kept.told()["r1"])
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_nobody_makes_a_key_of_theirs_a_former_one(kept, signs):
+    """Neither in a line that nobody signed, nor in one that they signed themselves."""
+    theirs = sshsig.new_key()
+    Record(str(kept.folder), "r1").sign(theirs)
+    anchor = kept.anchor
+    name_former(kept, "r3", theirs, theirs if signs else None)
+    kept.anchor = anchor
+    assert kept.kinds()["r1"] == ["signature"]
+
+
+@pytest.fixture
+def two_nodes(kept, tmp_path, monkeypatch) -> Kept:
+    """r1 and r2 are this control node's; r3 is another one's, in a folder of its own."""
+    other = tmp_path / "other"
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "b.example.org")
+        record = Record(str(other), "r3")
+        record.append("rotate", "intent", follows=kept.anchor)
+        record.append("rotate", "done")
+        kept.anchor = str(record.sign(kept.key))
+    return kept
+
+
+def test_a_record_of_another_control_node_is_not_called_missing(two_nodes, tmp_path, capsys):
+    assert two_nodes.anchor.endswith(" b.example.org")
+    assert two_nodes.kinds() == {}
+    told = two_nodes.told()
+    assert [note.kind for note in told["r3"].notes] == ["elsewhere"]
+    assert "its record is on the control node b.example.org: it is not in " in str(told["r3"])
+    assert [note.kind for note in told["r2"].notes] == ["unchecked"], "a cut of its end shows in r3 alone"
+    assert two_nodes.audited() == record_check.NOT_CHECKED["elsewhere"][0]
+    assert two_nodes.audited(others=(tmp_path / "other",)) == 0, "with both folders all is there"
+
+
+def test_seen_from_the_other_control_node_the_first_one_s_is_elsewhere(two_nodes, tmp_path, monkeypatch):
+    first = chain.Head.read(json.loads((tmp_path / "other/r3/record.jsonl").read_text().splitlines()[0])["follows"])
+    monkeypatch.setattr(socket, "gethostname", lambda: "b.example.org")
+    given = {"anchor": two_nodes.anchor, "key": sshsig.public(two_nodes.key)}
+    found = {each.rotation_id: each for each in record_check.check([str(tmp_path / "other")], **given)}
+    assert [note.kind for note in found["r2"].notes] == ["elsewhere"]
+    assert first.host in str(found["r2"])
+    assert found["r3"].problems == []
+
+
+@pytest.mark.parametrize("gone", ["records/r2", "other/r3"])
+def test_what_is_gone_is_missed_where_the_others_of_its_control_node_are(two_nodes, tmp_path, gone):
+    """Whoever looks, and from whatever machine."""
+    with_name = tmp_path / "other/r0"
+    shutil.copytree(tmp_path / "other/r3", with_name)
+    shutil.rmtree(tmp_path / gone)
+    given = {"anchor": two_nodes.anchor, "key": sshsig.public(two_nodes.key)}
+    places = [str(two_nodes.folder), str(tmp_path / "other")]
+    found = {each.rotation_id: each for each in record_check.check(places, **given)}
+    assert [problem.kind for problem in found[gone[-2:]].problems] == ["cut"]
+
+
+def test_one_rotation_may_have_a_record_on_two_control_nodes(kept, tmp_path, monkeypatch):
+    """It went on on the other one: the head of that is none of this record."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "b.example.org")
+    record = Record(str(tmp_path / "other"), "r2")
+    for number in range(3):
+        record.append("rotate", "intent", resumed=True, number=number, follows=kept.anchor)
+    kept.anchor = str(record.sign(kept.key))
+    monkeypatch.undo()
+    assert kept.kinds() == {}
+    found = record_check.check([str(kept.folder)], anchor=kept.anchor, key=sshsig.public(kept.key))
+    notes = [(each.rotation_id, note.kind) for each in found for note in each.notes]
+    assert notes == [("r2", "unchecked"), ("r2", "elsewhere")]
+    assert kept.audited(others=(tmp_path / "other",)) == 0
+
+
+def test_an_older_copy_is_called_one(kept, tmp_path):
+    shutil.copytree(kept.folder / "r2", tmp_path / "copy")
+    kept.go_on()
+    shutil.rmtree(kept.folder / "r2")
+    shutil.copytree(tmp_path / "copy", kept.folder / "r2")
+    assert kept.kinds() == {"r2": ["older"]}
+    told = "it is an older copy, whole and signed to its line 2, and the anchor has seen line 4"
+    assert told in str(kept.told()["r2"])
+    assert kept.audited() == record_check.EXIT_CODES["older"][0]
+
+
+@pytest.mark.parametrize("back_to", ["the record before", "the same record"])
+def test_a_head_that_was_set_back_is_found(kept, back_to):
+    head = {"the record before": str(json.loads(kept.lines("r2")[0])["follows"]), "the same record": kept.anchor}
+    kept.go_on()
+    kept.anchor = head[back_to]
+    assert kept.kinds() == {"r2": ["stale"]}
+    assert "was signed after it" in str(kept.told()["r2"])
+    assert kept.audited() == record_check.EXIT_CODES["stale"][0]
+
+
+def test_a_rotation_that_is_taken_back_after_a_later_one_leaves_no_head_behind(kept):
+    """The head goes back from r2 to r1, to a line that is newer than the one that r2 has seen."""
+    record = Record(str(kept.folder), "r1")
+    record.append("rollback", "intent", follows=kept.anchor)
+    kept.anchor = str(record.sign(kept.key))
+    assert kept.kinds() == {}
+    assert kept.audited() == 0
+
+
+PLAN = "5e" * 32
+APPROVAL = approval.Approval(PLAN, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory) -> dict[str, dict[str, str]]:
+    """What two people have signed, as the record has it: Ada with a key of RSA, and Eve in her name."""
+    folder = tmp_path_factory.mktemp("desk")
+    members = zip(approval.MEMBERS, (APPROVAL.plan_hash, APPROVAL.environment, APPROVAL.principal, APPROVAL.time))
+    text = "".join(f"{line}\n" for line in [approval.TITLE, *map(" ".join, members)])
+    made = {}
+    for name, kind in (("ada", "rsa"), ("eve", "ed25519")):
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", name], cwd=folder, check=True)
+        argv = ["ssh-keygen", "-q", "-Y", "sign", "-f", name, "-n", approval.NAMESPACE]
+        signed = subprocess.run(argv, input=text, text=True, cwd=folder, check=True, capture_output=True)
+        allowed = f'ada@example.org valid-before="20260301" {(folder / f"{name}.pub").read_text()}'
+        made[name] = approval.Evidence(APPROVAL, text, signed.stdout, allowed).as_recorded()
+    return made
+
+
+def approved(kept: Kept, found: dict[str, str]) -> record_check.Checked:
+    """A signed record of a rotation that began with this approval."""
+    record = Record(str(kept.folder), "r3")
+    record.append("rotate", "intent", approval=found, follows=kept.anchor)
+    kept.anchor = str(record.sign(kept.key))
+    return kept.told()["r3"]
+
+
+def test_who_approved_is_checked_again_from_the_record_alone(kept, evidence):
+    """Also when the key that was allowed then is not any more."""
+    told = approved(kept, evidence["ada"])
+    assert told.problems == []
+    assert f"the approval by ada@example.org in line 1 is signed by {evidence['ada']['fingerprint']}" in str(told)
+    assert kept.audited() == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ada, eve: {**ada, "principal": "eve@example.org"},
+        lambda ada, eve: {**ada, "plan_hash": "77" * 32},
+        lambda ada, eve: {**ada, "time": "2026-01-02T03:04:06Z"},
+        lambda ada, eve: {**ada, "text": ada["text"].replace(PLAN, "77" * 32), "plan_hash": "77" * 32},
+        lambda ada, eve: {**ada, "signature": eve["signature"]},
+        lambda ada, eve: {**ada, "signature": ""},
+        lambda ada, eve: {**ada, "allowed_signers": eve["allowed_signers"]},
+        lambda ada, eve: {**ada, "allowed_signers": ada["allowed_signers"].replace("20260301", "20260101")},
+        lambda ada, eve: {**ada, "fingerprint": eve["fingerprint"]},
+        lambda ada, eve: {name: value for name, value in ada.items() if name != "signature"},
+    ],
+)
+def test_an_approval_that_its_evidence_does_not_bear_out_is_found(kept, evidence, change):
+    told = approved(kept, change(evidence["ada"], evidence["eve"]))
+    assert [problem.kind for problem in told.problems] == ["approval"]
+    assert kept.audited() == record_check.EXIT_CODES["approval"][0]
+
+
+def test_an_approval_without_evidence_or_ssh_keygen_is_not_checked(kept, evidence, monkeypatch):
+    told = approved(kept, {name: evidence["ada"][name] for name in ("plan_hash", "principal", "environment", "time")})
+    assert [note.kind for note in told.notes] == ["unchecked", "open"]
+    monkeypatch.setenv("PATH", "")
+    told = approved(kept, evidence["ada"])
+    assert (told.problems, "in line 2 was not checked: there is no ssh-keygen here" in str(told)) == ([], True)
+
+
+def test_each_line_is_read_and_each_signature_tried_once(kept, monkeypatch):
+    """However long a record is, it is gone through once."""
+    read, tried = [], []
+    really_read, really_tried = chain.read, sshsig.signer_of
+    monkeypatch.setattr(chain, "read", lambda raw: read.append(raw) or really_read(raw))
+    monkeypatch.setattr(sshsig, "signer_of", lambda *given: tried.append(given) or really_tried(*given))
+    kept.told()
+    assert (len(read), len(tried)) == (4, 2)
 
 
 def test_a_record_that_somebody_made_up_is_found_though_no_head_knows_it(kept):

@@ -44,3 +44,17 @@ def test_whose_signature_it_is(key):
 )
 def test_what_is_no_signature_is_nobodys(key, spoil):
     assert sshsig.signer(spoil(sshsig.sign(key, MESSAGE, "test")), MESSAGE, "test") is None
+
+
+def test_a_key_is_called_as_openssh_calls_it(key, tmp_path):
+    (tmp_path / "key.pub").write_text(f"{sshsig.public(key)} a comment\n")
+    argv = ["ssh-keygen", "-l", "-f", "key.pub"]
+    said = subprocess.run(argv, cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+    assert sshsig.fingerprint(sshsig.public(key)) == sshsig.fingerprint(f"{sshsig.public(key)} x") == said.split()[1]
+    assert sshsig.key_in(sshsig.sign(key, MESSAGE, "test")) == sshsig.public(key)
+
+
+@pytest.mark.parametrize("text", ["", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 AAAA", "ssh-ed25519 !", "ssh-rsa {}"])
+def test_what_is_no_public_key_has_no_fingerprint(key, text):
+    with pytest.raises(ValueError, match=r".*"):
+        sshsig.fingerprint(text.format(sshsig.public(key).split()[1]))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.tetech.key_rotation.plugins.module_utils.approval import Evidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import approval
@@ -69,7 +70,7 @@ class Desk:
         ]
         subprocess.run(argv, check=True, capture_output=True)
 
-    def verified(self, operator: str | None = "bob", hours: float = 24) -> approval.Approval:
+    def verified(self, operator: str | None = "bob", hours: float = 24) -> Evidence:
         return approval.verified(str(self.plan), "demo", str(self.signers), operator, hours)
 
     def refused(self, **options: object) -> RotationError:
@@ -85,7 +86,7 @@ def desk(tmp_path: Path) -> Desk:
 
 def test_another_person_s_signature_over_the_plan_is_an_approval(desk):
     desk.approve(hours_ago=23)
-    approved = desk.verified()
+    approved = desk.verified().approval
     assert (approved.principal, approved.plan_hash) == (
         "ada@example.org",
         yaml.safe_load(desk.plan.read_text())["hash"],
@@ -99,7 +100,24 @@ def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path):
         "~/.ssh/id_ed25519", shlex.quote(str(tmp_path / "ada"))
     )
     subprocess.run(["sh", "-euc", script], cwd=desk.folder, check=True, capture_output=True)
-    assert desk.verified().principal == "ada@example.org"
+    assert desk.verified().approval.principal == "ada@example.org"
+
+
+def test_what_proves_the_approval_later_is_kept(desk):
+    """The signature and the one line of who may sign: not what else is in that file."""
+    desk.approve()
+    with desk.signers.open("a") as signers:
+        signers.write(f"eve@example.org {(desk.folder / 'eve.pub').read_text()}")
+    kept = desk.verified().as_recorded()
+    (allowed,) = kept["allowed_signers"].splitlines()
+    argv = ["ssh-keygen", "-l", "-f", str(desk.folder / "ada.pub")]
+    told = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    assert kept["fingerprint"] == told.split()[1]
+    assert kept["signer"] == " ".join((desk.folder / "ada.pub").read_text().split()[:2])
+    assert allowed.startswith("ada@example.org ")
+    desk.signers.unlink()
+    Path(f"{desk.text}.sig").unlink()
+    assert Evidence.recorded(kept).accepted()
 
 
 @pytest.mark.parametrize("names", ["*@example.org", "eve@example.org,ada@example.org", "!bob@example.org,*"])
