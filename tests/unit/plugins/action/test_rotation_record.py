@@ -501,9 +501,11 @@ def test_an_older_copy_and_a_head_that_was_set_back_have_names_of_their_own(run_
 def test_a_record_that_was_damaged_is_found_before_a_run_goes_on_with_it(run_action, begun, tmp_path, lease):
     lease.give_back()
     path = tmp_path / "records/r1/record.jsonl"
-    path.write_bytes(b"no json\n" + path.read_bytes())
+    damaged = b"no json\n" + path.read_bytes()
+    path.write_bytes(damaged)
     result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     assert (result["error"]["code"], "a line is no JSON" in result["msg"]) == ("E_RECORD_WRITE", True)
+    assert path.read_bytes() == damaged
 
 
 def test_a_record_is_kept_for_a_year_from_its_end(run_action, begun, tmp_path, monkeypatch):

@@ -308,13 +308,13 @@ def test_a_change_of_the_key_that_was_written_down_is_followed_back(kept):
     assert "which line 1 of r3 names as a former one" in str(kept.told()["r1"])
 
 
-@pytest.mark.parametrize("signs", [False, True])
-def test_nobody_makes_a_key_of_theirs_a_former_one(kept, signs):
-    """Neither in a line that nobody signed, nor in one that they signed themselves."""
+@pytest.mark.parametrize(("rotation_id", "signs"), [("r3", False), ("r3", True), ("r2", False)])
+def test_nobody_makes_a_key_of_theirs_a_former_one(kept, rotation_id, signs):
+    """Neither in a line that nobody signed, also behind those that are, nor in one that they signed themselves."""
     theirs = sshsig.new_key()
     Record(str(kept.folder), "r1").sign(theirs)
     anchor = kept.anchor
-    name_former(kept, "r3", theirs, theirs if signs else None)
+    name_former(kept, rotation_id, theirs, theirs if signs else None)
     kept.anchor = anchor
     assert kept.kinds()["r1"] == ["signature"]
 
@@ -353,6 +353,19 @@ def test_seen_from_the_other_control_node_the_first_one_s_is_elsewhere(two_nodes
     assert found["r3"].problems == []
 
 
+def test_a_head_of_the_other_control_node_s_record_makes_none_of_ours_old(kept, tmp_path, monkeypatch):
+    """Rotation r2 went on there for one line, after r3 here has followed its second line here."""
+    record = Record(str(kept.folder), "r3")
+    record.append("rotate", "intent", follows=kept.anchor)
+    record.sign(kept.key)
+    monkeypatch.setattr(socket, "gethostname", lambda: "b.example.org")
+    record = Record(str(tmp_path / "other"), "r2")
+    record.append("rollback", "intent")
+    kept.anchor = str(record.sign(kept.key))
+    monkeypatch.undo()
+    assert kept.kinds() == {}
+
+
 @pytest.mark.parametrize("gone", ["records/r2", "other/r3"])
 def test_what_is_gone_is_missed_where_the_others_of_its_control_node_are(two_nodes, tmp_path, gone):
     """Whoever looks, and from whatever machine."""
@@ -389,6 +402,20 @@ def test_an_older_copy_is_called_one(kept, tmp_path):
     told = "it is an older copy, whole and signed to its line 2, and the anchor has seen line 4"
     assert told in str(kept.told()["r2"])
     assert kept.audited() == record_check.EXIT_CODES["older"][0]
+
+
+def test_where_all_records_are_gone_the_newest_is_missed(kept):
+    """On the control node that wrote it; elsewhere nobody can tell."""
+    shutil.rmtree(kept.folder)
+    assert kept.kinds() == {"r2": ["cut"]}
+
+
+def test_a_run_that_began_and_was_not_signed_makes_no_head_old(kept):
+    Record(str(kept.folder), "r3").append("rotate", "intent", follows=kept.anchor)
+    assert kept.kinds() == {}
+    told = kept.told()["r3"]
+    assert [note.kind for note in told.notes] == ["unchecked", "open"]
+    assert "nobody has signed it" in str(told)
 
 
 @pytest.mark.parametrize("back_to", ["the record before", "the same record"])
