@@ -309,9 +309,8 @@ class ActionModule(RotationAction):
             raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is gone")
         for each in checked:
             display.display(f"  {each}")
-            for note in each.notes:
-                if note.kind == "elsewhere":
-                    display.warning(f"{each.rotation_id} was not checked: {note.found}. {_ELSEWHERE}")
+            if each.elsewhere in options["control_nodes"]:
+                display.warning(f"{each}. Verify it there.")
         if not checked and options["rotation_id"]:
             raise RotationError("E_NO_RECORD", path=os.path.join(folder, options["rotation_id"]))
         if not checked:
@@ -319,10 +318,10 @@ class ActionModule(RotationAction):
         broken = [each for each in checked if each.problems]
         if broken:
             raise _broken(broken, len(checked), folder, store.path)
+        away = [each for each in checked if each.elsewhere and each.elsewhere not in options["control_nodes"]]
+        if away:
+            raise RotationError("E_RECORD_ELSEWHERE", found="; ".join(map(str, away)), node=away[0].elsewhere)
         return {"changed": False, "records": [asdict(each) for each in checked]}
-
-
-_ELSEWHERE = "Verify it there, or name its folder, mounted or copied, in key_rotation_other_record_dirs."
 
 
 def _public_keys(found: list[str]) -> list[str]:

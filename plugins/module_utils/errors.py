@@ -791,6 +791,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{found}: {folder} holds an older copy of what the store {store} has seen",
         "Bring the newer one back, or find out who has put the older one there.",
     ),
+    "E_RECORD_ELSEWHERE": (
+        "what is here is whole, and not all is here: {found}",
+        "Name the folder of its records, mounted or copied here, in key_rotation_other_record_dirs; or, where they are "
+        "verified there, the control node in key_rotation_control_nodes. Where {node} is no other control node, or is "
+        "this one under a name it had, that record is gone.",
+    ),
     "E_RECORD_ANCHOR": (
         "the head of the records that {store} keeps {found}",
         "Find out who wrote to the store, or has brought an older copy of it back, and check the records with a head "

@@ -271,6 +271,7 @@ RECORD_OPTIONS: dict[str, Any] = {
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
     "other_record_dirs": {"type": "list", "elements": "path", "default": []},
+    "control_nodes": {"type": "list", "elements": "str", "default": []},
     "former_signers": {"type": "list", "elements": "str", "default": []},
     "store": {"type": "dict", "default": {}, "no_log": True},
     "reason": {"type": "str"},

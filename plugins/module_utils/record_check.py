@@ -49,7 +49,8 @@ NOT_CHECKED = {
 @dataclass
 class Checked:
     """What was found of one record. ``signed`` is how many of its lines a signature covers, ``signer`` the fingerprint
-    of its key. ``notes`` are no problems: what could not be checked, a former key, a run that has not ended."""
+    of its key. ``notes`` are no problems: what could not be checked, a former key, a run that has not ended.
+    ``elsewhere`` is the control node on which it is, where that is another one."""
 
     rotation_id: str
     path: str
@@ -58,6 +59,7 @@ class Checked:
     signer: str | None = None
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    elsewhere: str | None = None
 
     def __str__(self) -> str:
         notes = [note.found for note in self.notes]
@@ -291,7 +293,7 @@ def _absent(places: Sequence[str], records: Sequence[Seen], kept: Iterable[Kept]
             yield Checked(rotation_id, path, problems=[Problem("cut", f"its record {seen}")])
         else:
             where = f"its record is on the control node {host}: it {seen}"
-            yield Checked(rotation_id, path, notes=[Problem("elsewhere", where)])
+            yield Checked(rotation_id, path, elsewhere=host, notes=[Problem("elsewhere", where)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -42,9 +42,14 @@ options:
   other_record_dirs:
     description:
       - With O(state=verified), folders here that hold records of other control nodes, mounted or copied.
-      - A record of another control node that the store has seen and that is in none of them is a warning.
+      - A record of another control node that the store has seen and that is in none of them is an error of its own.
     type: list
     elements: path
+    default: []
+  control_nodes:
+    description: With O(state=verified), other control nodes whose records are verified there. They are a warning here.
+    type: list
+    elements: str
     default: []
   former_signers:
     description:
@@ -154,7 +159,7 @@ report:
 records:
   description:
     - For each record its rotation, its lines, how many of them are signed and by which key, and what is wrong with it.
-    - Its notes are no problems. Their kinds are V(elsewhere) and V(unchecked), V(former) for a known former key,
+    - Its notes are no problems. Their kinds are V(elsewhere), V(unchecked), V(former) for a known former key,
       V(open) for a run that has not ended, and V(approved).
   type: list
   elements: dict

@@ -7,13 +7,16 @@ from __future__ import annotations
 import http.server
 import json
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import Site
+from .conftest import CHECKOUT, Site
+
+CHECK = "ansible_collections.tetech.key_rotation.plugins.module_utils.record_check"
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -80,5 +83,13 @@ def test_a_plan_is_approved_by_another_person_and_people_are_told(site: Site, ho
     assert [message["text"].splitlines()[0].rsplit(" ", 1)[-1] for message in hook.got] == ["STARTED", "COMPLETED"]
     page = (record.parent / "report.html").read_text()
     assert "signed by ada@example.org" in page
+    public = subprocess.run(["ssh-keygen", "-lf", f"{key}.pub"], check=True, capture_output=True, text=True).stdout
+    fingerprint = public.split()[1]
+    assert fingerprint in page
+    argv = [sys.executable, "-m", CHECK, str(site.folder / "records")]
+    environment = site.environment(PYTHONPATH=str(CHECKOUT / ".ansible/tree"))
+    audited = subprocess.run(argv, env=environment, check=False, capture_output=True, text=True)
+    assert f"the approval by ada@example.org in line 1 is signed by {fingerprint}" in audited.stdout
+    assert audited.returncode == 12, "neither key nor head were given"
     assert "CANARY-hook" not in text + page + rotated.text
     assert "BEGIN:VCALENDAR" in (record.parent / "reminders.ics").read_text()

@@ -465,7 +465,7 @@ def test_what_is_no_public_key_is_refused(run_action, begun):
     assert (result["error"]["code"], "CANARY" in result["msg"]) == ("E_OPTION", False)
 
 
-def test_a_record_of_another_control_node_is_a_warning_until_its_folder_is_named(
+def test_a_record_of_another_control_node_is_called_one_until_its_folder_or_node_is_named(
     run_action, begun, tmp_path, monkeypatch, capfd
 ):
     other = str(tmp_path / "other")
@@ -473,15 +473,18 @@ def test_a_record_of_another_control_node_is_a_warning_until_its_folder_is_named
         there.setattr(socket, "gethostname", lambda: "b.example.org")
         os.mkdir(other)
         run_action("rotation_record", state="opened", environment="demo", rotation_id="r2", record_dir=other)
-    told = {each["rotation_id"]: each for each in run_action("rotation_record", state="verified")["records"]}
-    assert told["r2"]["notes"][0]["kind"] == "elsewhere"
-    assert "r2 was not checked: its record is on the control node b.example.org" in capfd.readouterr().err
+    result = run_action("rotation_record", state="verified")
+    assert result["error"]["code"] == "E_RECORD_ELSEWHERE"
+    assert "r2: its record is on the control node b.example.org" in result["msg"]
+    known = run_action("rotation_record", state="verified", control_nodes=["b.example.org"])
+    assert [each["elsewhere"] for each in known["records"]] == [None, "b.example.org"]
+    assert "r2: its record is on the control node b.example.org" in " ".join(capfd.readouterr().err.split())
     both = run_action("rotation_record", state="verified", other_record_dirs=[other])["records"]
     assert [(each["rotation_id"], each["problems"]) for each in both] == [("r1", []), ("r2", [])]
     shutil.rmtree(f"{other}/r2")
     shutil.copytree(tmp_path / "records/r1", f"{other}/r1")
     still = run_action("rotation_record", state="verified", other_record_dirs=[other])
-    assert not still.get("failed"), "nothing of b.example.org is there"
+    assert still["error"]["code"] == "E_RECORD_ELSEWHERE", "nothing of b.example.org is there"
 
 
 def test_an_older_copy_and_a_head_that_was_set_back_have_names_of_their_own(run_action, begun, store_now, tmp_path):
