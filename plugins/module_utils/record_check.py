@@ -186,7 +186,7 @@ def _stale(record: Seen, last: Head) -> Iterator[Problem]:
 
 
 def _same(one: Head, other: Head) -> bool:
-    return (one.rotation_id, one.host) == (other.rotation_id, other.host)
+    return one.rotation_id == other.rotation_id and (one.host == other.host or "" in (one.host, other.host))
 
 
 def _signature(record: Seen, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:

@@ -238,11 +238,13 @@ def test_the_head_of_the_record_and_the_key_that_signs_it_are_kept(place, begin)
     assert place.open().anchor() is None
     begin(place)
     place.open().set_anchor(f"r1 1 {'a' * 64}")
+    assert [place.open().kept_signing_key() for _ in range(2)] == [None, None], "asking makes none"
     key = place.open().signing_key()
     change(place.open(), History.promote)
-    place.open().set_anchor(f"{'r' * 64} 12345 {'b' * 64}")
-    assert place.open().anchor() == f"{'r' * 64} 12345 {'b' * 64}"
-    assert place.open().signing_key() == key
+    longest = f"{'r' * 64} 12345 {'b' * 64} {'a-z.' * 16}"
+    place.open().set_anchor(longest)
+    assert place.open().anchor() == longest
+    assert place.open().signing_key() == place.open().kept_signing_key() == key
     history = place.open().load()
     assert history.stages == {"previous": OLD.key_id, "current": NEW.key_id}
     assert len(base64.b64decode(key)) == 32
