@@ -169,6 +169,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "See its log: it may hold a key that is not in the env file. {advice}Where values were written since the "
         "rotation was begun, as before it was interrupted, roll it back and begin a new one.",
     ),
+    "E_APPLICATION_MODEL": (
+        "the application cannot read its model {model} (SQLSTATE {sqlstate})",
+        "Its models and its tables differ: run its migrations, or put the release in place that the database is of.",
+    ),
     "E_ROUND_TRIP": (
         "a text through the application's own {name} {found}",
         "See where the application has its keys from, and set key_rotation_env_file to that.",

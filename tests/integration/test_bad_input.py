@@ -66,6 +66,12 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
     ),
     ("plaintext", _plaintext, "E_PLAINTEXT", "1 values are not encrypted: restaurant_restaurant._email_encrypted:7"),
     ("no token anywhere", _no_token, "E_NO_TARGETS", "no column of"),
+    (
+        "a migration that was not run",
+        lambda site: site.sql("ALTER TABLE restaurant_restaurant RENAME COLUMN name TO title"),
+        "E_APPLICATION_MODEL",
+        "cannot read its model restaurant.Restaurant (SQLSTATE 42703)",
+    ),
     ("database down", _database_down, "E_DB_CONNECT", "/nonexistent"),
     ("settings that fail", _broken_settings, "E_DJANGO_SETUP", "RuntimeError at"),
     ("wrong project", lambda site: (site.project / "manage.py").unlink(), "E_PROJECT", "has no manage.py"),
@@ -90,7 +96,13 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "code", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+MORE = {"key empty", "env missing", "wrong project", "unknown key type"}  # as others, and the reader's own tests
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words"),
+    [pytest.param(*case, id=name, marks=[pytest.mark.thorough] if name in MORE else []) for name, *case in CASES],
+)
 def test_it_is_refused_before_anything_is_changed(
     site: Site, spoil: Callable[[Site], object], code: str, words: str
 ) -> None:

@@ -280,11 +280,14 @@ def _made_from(member: Any, attribute: str) -> bool:
 
 
 def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFile) -> int:
-    """Every row once, in a transaction that cannot write, so that no property can. How many there are."""
+    """Every row once, in a transaction that cannot write, so that no property can. How many there are.
+
+    Raises E_APPLICATION_MODEL where its table is not as the model says.
+    """
     from django.db import connections, transaction
 
     alias = readers[0].target.table.alias
-    with contextlib.redirect_stdout(io.StringIO()), transaction.atomic(using=alias):
+    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), transaction.atomic(using=alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         query = model._base_manager.using(alias).order_by("pk")
@@ -295,6 +298,18 @@ def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFi
                 reader.take(instance)
             progress.tell(f"reading {model._meta.label} as the application does", done, most, "rows")
     return int(most)
+
+
+@contextlib.contextmanager
+def _refusals(model: Any) -> Iterator[None]:
+    from django.db import DatabaseError
+
+    try:
+        yield
+    except DatabaseError as exc:  # its text may show a row
+        cause = exc.__cause__
+        sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "unknown"
+        raise RotationError("E_APPLICATION_MODEL", model=model._meta.label, sqlstate=sqlstate) from None
 
 
 def _round_trip(reader: Reader, keyring: Keyring) -> str:
