@@ -114,6 +114,19 @@ options:
     type: str
     default: current
 """
+    LOGS = r"""
+options:
+  log_units:
+    description: Systemd units whose journal is looked at. The user must be allowed to read it (group systemd-journal).
+    type: list
+    elements: str
+    default: []
+  log_patterns:
+    description: Regular expressions. A line counts once, under the first one that it has.
+    type: list
+    elements: str
+    default: [decrypt_failed, InvalidToken, Decryption failed]
+"""
     NAMED_KEYS = r"""
 options:
   keys:

@@ -26,22 +26,13 @@ options:
     type: list
     elements: str
     default: []
-  log_units:
-    description: Systemd units whose journal is looked at. The user must be allowed to read it (group systemd-journal).
-    type: list
-    elements: str
-    default: []
-  log_patterns:
-    description: Regular expressions. A line counts once, under the first one that it has.
-    type: list
-    elements: str
-    default: [decrypt_failed, InvalidToken, Decryption failed]
   errors:
     description: Whether lines that were counted are an error, or a warning.
     type: str
     choices: [refuse, warn]
     default: warn
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.logs
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

@@ -83,16 +83,6 @@ options:
     type: list
     elements: str
     default: []
-  log_units:
-    description: Systemd units whose journal is looked at. The user must be allowed to read it (group systemd-journal).
-    type: list
-    elements: str
-    default: []
-  log_patterns:
-    description: Regular expressions. A line counts once, under the first one that it has.
-    type: list
-    elements: str
-    default: [decrypt_failed, InvalidToken, Decryption failed]
   memory_dir:
     description:
       - Folder on the host for the baseline and for how far logs were read.
@@ -139,6 +129,7 @@ options:
     type: str
     default: playbook
 extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.logs
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.key_list
