@@ -134,6 +134,8 @@ def wide(filled: Any) -> Iterator[Any]:
     for statement in filter(str.strip, MORE.split(";")):
         filled.execute(statement)
     yield filled
+    ended = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+    filled.execute(ended)  # of one that was killed a session may be there for a moment
     filled.execute('DROP SCHEMA "Odd ""one"".*" CASCADE')
     filled.execute("DROP TABLE days, kept CASCADE")
     filled.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
