@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import glob
 import json
@@ -13,7 +14,7 @@ from typing import Any
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 
-from ..module_utils import atomic_file
+from ..module_utils import atomic_file, chain, record_seen
 from ..module_utils.engine.throttle import refuse_unfit
 from ..module_utils.errors import RotationError
 from ..module_utils.module import CHECKLIST_OPTIONS
@@ -60,11 +61,10 @@ class ActionModule(RotationAction):
     def _still_open(self, seen: Seen, accepted: list[str]) -> dict[str, Any]:
         """Raise E_WINDOW where the window does not hold what is left, now that the backup is made."""
         item = window.window(seen)
-        display.display(f"  maintenance window: {item.seen}")
+        display.display(f"  maintenance window: {item.seen}. {item.todo}".rstrip(". "))
         if item.status == STOP and "window" not in accepted and not self._task.check_mode:
-            changed = (
-                "The backup is made and the new keys are in the store; nothing was stopped, no value is under them."
-            )
+            so_far = "this run has stopped nothing" if self._resumed() else "nothing was stopped or re-encrypted"
+            changed = f"The backup is made and the new keys are in the store; {so_far}."
             raise RotationError("E_WINDOW", changed=changed, seen=item.seen, todo=item.todo)
         return {"changed": False}
 
@@ -90,6 +90,7 @@ class ActionModule(RotationAction):
                 "store_unwritable": self._unwritable(options),
                 "resumed": self._resumed(),
                 "backed_up": options["state"] == "still_open",
+                "down_for": self._down_for(options),
                 "approved": self._approved(options),
             },
             now=datetime.datetime.now(datetime.timezone.utc),
@@ -97,6 +98,15 @@ class ActionModule(RotationAction):
             rehearsals=rehearsals(self._rehearsal_records(options)) if options["environment"] == "production" else [],
             versions={"ansible-core": ansible_version},
         )
+
+    def _down_for(self, options: dict[str, Any]) -> float | None:
+        """Seconds that the last completed rotation of this inventory had the application stopped; None without one."""
+        folder = self._records(options)
+        for name in sorted(record_seen.names(folder), reverse=True):
+            with contextlib.suppress(RotationError):
+                if (seconds := window.down_for(Record(folder, name).events())) is not None:
+                    return seconds
+        return None
 
     def _resumed(self) -> bool:
         opened: dict[str, Any] = self.variables.get("record_opened", {})
@@ -132,12 +142,19 @@ class ActionModule(RotationAction):
 
 
 def rehearsals(folder: str) -> list[dict[str, Any]]:
-    """Each completed rotation in staging of these records, by what its last checklist says. A damaged one is none."""
+    """Each completed rotation in staging of these records, by what its last checklist says.
+
+    A damaged one is none, and neither is one whose lines are no chain. Whose signature it has is not asked: staging's
+    key is in staging's store.
+    """
     found = []
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*", FILE_NAME))):
         try:
-            events = Record(folder, os.path.basename(os.path.dirname(path))).events()
+            record = record_seen.look(folder, os.path.basename(os.path.dirname(path)))
+            events = record.record.events()
         except RotationError:
+            continue
+        if not chain.chained(record.lines) or any(chain.problems(record.lines)):
             continue
         done = [event for event in events if event["phase"] == "done"]
         lists = [

@@ -20,7 +20,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 from ansible.utils.display import Display
 
-from ..module_utils.errors import RotationError, internal, word
+from ..module_utils.errors import NOTHING_CHANGED, RotationError, internal, word
 from ..module_utils.lease import Lease, holder, run_name
 from ..module_utils.module import KEY_OPTIONS, ROTATION_OPTIONS
 from ..module_utils.record import Record
@@ -35,6 +35,7 @@ from .watch import Watch
 display = Display()
 PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
 COLLECTION = "tetech.key_rotation"
+NOT_BY_THIS = "This step changed nothing; what this run has re-encrypted before it is as it says above."
 SHARED = {**KEY_OPTIONS, **ROTATION_OPTIONS}  # what most tasks have
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
@@ -121,14 +122,14 @@ class RotationAction(ActionBase, abc.ABC):
         if self._task.check_mode:
             return self._told(options)
         if not self.recorded or "rotation_id" not in args:
-            return self.act(options)
+            return self._acted(options)
         self.refuse_other_run(args)
         record = self.record(args)
         event = self._task.action.rsplit(".", 1)[-1]
         about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
         record.append(event, "intent", **about)
         try:
-            result = self.act(options)
+            result = self._acted(options)
         except RotationError as exc:
             record.append(event, "failed", error=exc.as_result()["error"], **about)
             raise
@@ -144,6 +145,19 @@ class RotationAction(ActionBase, abc.ABC):
             record.append(event, phase, error=result.get("error"), **about, **found)
         except RotationError as exc:
             raise exc.with_changed(f"The step itself, {event}, was {phase}.") from None
+        return result
+
+    def _acted(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The act. What it did not change itself may have been changed by a step of this run before it."""
+        rotated = "rotation_reencrypted" in self.variables
+        try:
+            result = self.act(options)
+        except RotationError as exc:
+            raise exc.with_changed(NOT_BY_THIS) if rotated and exc.changed == NOTHING_CHANGED else exc from None
+        error = result.get("error") or {}
+        if rotated and error.get("changed") == NOTHING_CHANGED:
+            told = str(result["msg"]).replace(NOTHING_CHANGED, NOT_BY_THIS)
+            result.update(msg=told, error={**error, "changed": NOT_BY_THIS})
         return result
 
     def _lost(self) -> RotationError:

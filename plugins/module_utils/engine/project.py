@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import io
+import logging
 import os
 import re
 import sys
@@ -38,6 +39,7 @@ def start(project_dir: str, settings_module: str | None) -> Started:
         import django
     except ImportError:
         raise RotationError("E_PYTHON_PACKAGE", package="Django", python=sys.executable) from None
+    _keep_out_of_logs()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             django.setup()
@@ -48,6 +50,14 @@ def start(project_dir: str, settings_module: str | None) -> Started:
         ) from None
     started.watching = False
     return started
+
+
+def _keep_out_of_logs() -> None:
+    """What this process meets with is no event of the application: we neither make its logs, nor own or write them."""
+    from django.utils import log
+
+    logging.disable(logging.CRITICAL)
+    log.configure_logging = lambda *_: None
 
 
 class Started:

@@ -353,6 +353,13 @@ def _field(reader: Reader) -> Any:
 
 
 def _told(value: Any) -> str:
-    """A value with its type, the same for the same value in any process."""
+    """A value with its type, the same for the same value in any process: a set has another order in each."""
     value = bytes(value) if isinstance(value, memoryview) else value
-    return f"{type(value).__name__} {value!r}"
+    name = type(value).__name__
+    if isinstance(value, (set, frozenset)):
+        return f"{name} {sorted(map(_told, value))}"
+    if isinstance(value, (list, tuple)):
+        return f"{name} {[_told(each) for each in value]}"
+    if isinstance(value, dict):
+        return f"{name} {[(_told(key), _told(each)) for key, each in value.items()]}"
+    return f"{name} {value!r}"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ..notification import STARTED
 from .item import OK, STOP, Item, Seen
 
 
@@ -21,12 +22,12 @@ def authorised(seen: Seen) -> Item:
 def notified(seen: Seen) -> Item:
     """Somebody is told of it."""
     ways = seen.options.get("notify") or []
-    if ways:
-        return Item("team notified", OK, f"{len(ways)} ways to tell people, at the start and at the end")
-    if not seen.production:
-        return Item("team notified", OK, "nobody is told")
-    todo = "Set key_rotation_notify; or tell the team yourself, and then add notified to key_rotation_accept."
-    return Item("team notified", STOP, "nobody is told", todo)
+    first = [way for way in ways if STARTED in (way.get("on", way.get(True)) or (STARTED,))]  # YAML 1.1: on is true
+    told = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is told"
+    if first or not seen.production:
+        return Item("team notified", OK, told)
+    todo = "Set key_rotation_notify, with started; or tell the team yourself, and add notified to key_rotation_accept."
+    return Item("team notified", STOP, told, todo)
 
 
 def _who(seen: Seen) -> str:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .item import OK, STOP, WARN, Item, Seen, count
@@ -34,7 +34,7 @@ def window(seen: Seen) -> Item:
         found = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
         return _unless_down(seen, Item("maintenance window", STOP, found, "Wait for it, or correct it."))
     left = (end - seen.now).total_seconds()
-    found = f"{left / 60:.0f} minutes are left; {told}"
+    found = f"{_told(left)} are left; {told}"
     if seconds is None:
         return Item("maintenance window", WARN, found, "See that they are enough.")
     if seconds * SLACK > left:
@@ -58,6 +58,12 @@ def estimate(seen: Seen) -> tuple[float | None, str]:
     if values is None:
         return None, "how long it takes could not be measured"
     told = f"{seen.values:,} values take about {_told(values)}, as measured on {SAMPLED}"
+    if any(seen.options["throttle"].get(name) for name in WAITS):
+        told += ", and as long as it waits for others"
+    down = seen.options.get("down_for") or (LEAST if seen.options["services"] else 0.0)
+    if down > values:
+        known = "as the last rotation did" if seen.options.get("down_for") else "at the least"
+        values, told = down, f"{told}; all of it takes {_told(down)} {known}"
     if seen.options.get("backed_up"):
         return values, told
     backup = _backup(seen)
@@ -67,6 +73,20 @@ def estimate(seen: Seen) -> tuple[float | None, str]:
 
 
 SAMPLED = "a sample"
+LEAST = 60.0  # seconds, where no rotation was seen: to stop, switch and start takes its time for one value too
+WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which nobody can know before
+
+
+def down_for(events: Sequence[Mapping[str, Any]]) -> float | None:
+    """Seconds from the first stop of a completed rotation's services to their last start; None where there was none."""
+    if not any((event.get("event"), event.get("phase")) == ("rotate", "done") for event in events):
+        return None
+    acts = [event for event in events if event.get("event") == "application_services"]
+    stops = [event for event in acts if event.get("phase") == "intent" and event["asked"].get("state") == "stopped"]
+    starts = [event for event in acts if event.get("phase") == "done" and event["asked"].get("state") == "started"]
+    if not stops or not starts:
+        return None
+    return (when(starts[-1]["time"]) - when(stops[0]["time"])).total_seconds()
 
 
 def _values(seen: Seen) -> float | None:
@@ -84,7 +104,8 @@ def _values(seen: Seen) -> float | None:
     work = sum(count(target) * crypto.get(target["scheme"], slowest) for target in seen.census["targets"]) / workers
     writing = sum(target["rows"] for target in tables) * row
     reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
-    return work * (1 + PASSES) + writing + reading * READINGS
+    rests = 1 + seen.options["throttle"].get("ratio", 0)
+    return (work * (1 + PASSES) + writing) * rests + reading * READINGS
 
 
 def _backup(seen: Seen) -> float | None:

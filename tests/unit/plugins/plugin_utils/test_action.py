@@ -51,6 +51,17 @@ def test_an_act_is_recorded_before_and_after(promote, events):
     assert events() == [("key_version", "intent"), ("key_version", "done")]
 
 
+def test_in_the_middle_of_a_rotation_no_error_says_that_nothing_was_changed(run_action, stored, tmp_path):
+    asked = {"state": "pending", "rotation_id": "r2"}
+    alone = run_action("key_version", **asked)
+    assert alone["error"]["changed"] == "Nothing was changed."
+    later = run_action("key_version", known={"rotation_reencrypted": {"changed": True}}, **asked)
+    assert later["error"]["changed"].startswith("This step changed nothing; ")
+    assert later["error"]["changed"] in later["msg"]
+    failed = Record(str(tmp_path / "records"), "r2").events()[-1]
+    assert failed["error"] == later["error"]
+
+
 def test_a_refused_act_is_recorded_as_failed_with_its_error(run_action, stored, tmp_path):
     run_action("key_version", state="pending", rotation_id="r2")
     intent, failed = Record(str(tmp_path / "records"), "r2").events()

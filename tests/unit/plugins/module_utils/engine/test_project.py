@@ -37,6 +37,8 @@ import os, sys
 SAW = {}
 def setup():
     print("noise")
+    from django.utils import log
+    log.configure_logging(None, {"handlers": {"file": {"filename": "CANARY.log"}}})
     SAW.update(settings=os.environ["DJANGO_SETTINGS_MODULE"], cwd=os.getcwd(), bytecode=not sys.dont_write_bytecode)
     import food_ordering
 """
@@ -56,7 +58,10 @@ def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
     tree = tmp_path / "tree"
     (tree / "ansible_collections" / "tetech").mkdir(parents=True)
     (tree / "ansible_collections" / "tetech" / "key_rotation").symlink_to(checkout)
-    (folder / "django.py").write_text(DJANGO)
+    (folder / "django/utils").mkdir(parents=True)
+    (folder / "django/__init__.py").write_text(DJANGO)
+    (folder / "django/utils/__init__.py").touch()
+    (folder / "django/utils/log.py").write_text("def configure_logging(*found):\n    raise ValueError(found)\n")
 
     def run(settings: str = "") -> dict:
         (folder / "food_ordering" / "__init__.py").write_text(settings)
@@ -72,7 +77,13 @@ def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
 def test_the_application_starts_as_it_would_by_itself_and_nothing_is_printed(start, folder, tmp_path):
     assert start() == {"saw": {"settings": "food_ordering.settings", "cwd": str(folder), "bytecode": False}}
     assert list((tmp_path / "cache").rglob("project*.pyc"))
-    assert not list((tmp_path / "cache").rglob("django*.pyc"))
+    assert not [path for path in (tmp_path / "cache").rglob("*.pyc") if str(folder) in str(path)]
+
+
+def test_no_log_of_the_application_is_made_or_written(start, folder):
+    own = f"logging.FileHandler({str(folder / 'own.log')!r}, delay=True)"
+    assert "saw" in start(f"import logging\nlogging.root.addHandler({own})\nlogging.critical('Decryption failed')")
+    assert not (folder / "own.log").exists()
 
 
 @pytest.mark.parametrize(

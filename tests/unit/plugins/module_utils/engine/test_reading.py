@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -90,6 +92,25 @@ def test_what_it_wrote_does_not_explain_is_told(found, meanwhile):
 
 
 AGE = {**NAME, "name": "people.Person.age", "column": "person._born"}
+
+
+@pytest.mark.parametrize("value", ["{'a', 'b', 'c', 'd', 'e'}", "[frozenset('abcdef')]", "{'x': ({'a', 'b', 'c'},)}"])
+def test_a_value_is_told_the_same_in_every_process(value, checkout):
+    """The order of a set of texts is another one in each."""
+    tree = checkout / ".ansible/tree"
+    module = "ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reading"
+    code = f"import sys; sys.path.insert(0, {str(tree)!r}); from {module} import _told; print(_told({value}))"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in "123456"
+    }
+    assert len(told) == 1, told
+
+
+def test_values_of_one_text_and_two_types_are_two():
+    assert len({reading._told(value) for value in ({"1"}, {1}, ["1"], ("1",), "{'1'}", frozenset("1"))}) == 6
 
 
 def test_all_that_is_read_otherwise_is_told_at_once_with_what_to_type():
