@@ -125,7 +125,7 @@ options:
     type: dict
     default: {}
   looker:
-    description: Filled in by the action plugin, who looks. Not for playbooks.
+    description: Filled in by the action plugin, who looks and counts from their own last look on. Not for playbooks.
     type: str
     default: playbook
 extends_documentation_fragment:

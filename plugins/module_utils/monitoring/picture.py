@@ -57,7 +57,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     with memory.changed(kept=kept) as seen:
         watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
         new = watched.look(params["log_files"], params["log_units"])
-        picture["logs"] = _since(seen, params["looker"], watched.totals(), picture["time"], looked_at=new)
+        picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
         picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
         known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
         picture["last_census"] = seen.get("census")
@@ -99,6 +99,12 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     picture["retire"] = _retire(params, known, picture) if params["rotation"] and params["census"] else []
     if kept and params["metrics_file"]:
         metrics.write(params["metrics_file"], picture)
+    # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
+    with memory.changed(kept=kept) as seen:
+        seen.setdefault("lookers", {})[params["looker"]] = {
+            "time": picture["time"],
+            "totals": picture["logs"]["totals"],
+        }
     return picture
 
 
@@ -149,17 +155,16 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
 
 
 def _since(
-    seen: dict[str, Any], looker: str, totals: dict[str, dict[str, int]], time: str, *, looked_at: Collection[str]
+    seen: Mapping[str, Any], looker: str, totals: dict[str, dict[str, int]], *, looked_at: Collection[str]
 ) -> dict[str, Any]:
-    """Counts since the last look of the same looker, for the logs ``looked_at``: the timer and a person each have
-    their own."""
-    last = seen.setdefault("lookers", {}).get(looker, {"time": None, "totals": {}})
+    """Counts since the last whole look of the same looker, for the logs ``looked_at``: the timer, a person and the
+    rotations each have their own."""
+    last = seen.get("lookers", {}).get(looker, {"time": None, "totals": {}})
     since = {
         source: {pattern: count - last["totals"].get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
         for source, counts in totals.items()
         if source in looked_at
     }
-    seen["lookers"][looker] = {"time": time, "totals": totals}
     return {"since": last["time"], "new": since, "totals": totals}
 
 

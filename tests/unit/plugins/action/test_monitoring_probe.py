@@ -161,3 +161,8 @@ def test_what_decryption_took_before_the_rotation_is_known_of_the_same_host(look
     later = {**first, "time": "2026-02-28T01:00:00Z", "picture": {"opening": {"seconds": 0.7}}}
     path.write_text("".join(json.dumps(event) + "\n" for event in (first, later)) + path.read_text())
     assert look()[0]["rotation"]["opening"] == known
+
+
+def test_a_picture_of_a_rotation_takes_nothing_from_the_next_look_of_a_person(look, stored):
+    assert look(store={"path": stored})[0]["looker"] == "playbook"
+    assert look(store={"path": stored}, rotation_id="r1")[0]["looker"] == "rotation"

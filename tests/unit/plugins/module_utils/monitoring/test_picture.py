@@ -60,6 +60,22 @@ def test_each_looker_counts_since_its_own_last_look(params, tmp_path):
     assert picture.take(params, kept=True)["logs"]["new"] == {str(log): {"InvalidToken": 3}}
 
 
+def test_what_a_look_found_that_was_ended_in_its_census_is_found_by_the_next_one(params, tmp_path, monkeypatch):
+    log = tmp_path / "a.log"
+    log.write_text("")
+    picture.take(params, kept=True)
+    log.write_text("InvalidToken\n" * 3)
+
+    def killed(params):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(picture, "_census", killed)
+    with pytest.raises(KeyboardInterrupt):
+        picture.take({**params, "census": True}, kept=True)
+    assert codes(picture.take(params, kept=True)) == ["E_MONITOR_LOG_ERRORS"]
+    assert codes(picture.take(params, kept=True)) == []
+
+
 def test_a_log_that_was_not_looked_at_is_not_said_to_be_well(params, tmp_path):
     log = tmp_path / "a.log"
     log.write_text("")
