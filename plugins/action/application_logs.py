@@ -25,6 +25,6 @@ class ActionModule(RotationAction):
         found, host = result.get("logs", {}), self.variables.get("inventory_hostname")
         if found.get("errors"):
             display.warning(f"{host}: {since.error(found['errors']).what}.")
-        for problem in found.get("problems", ()):
-            display.warning(f"{host}: {problem}.")
+        for word in (*found.get("problems", ()), *found.get("notes", ())):
+            display.warning(f"{host}: {word}.")
         return result

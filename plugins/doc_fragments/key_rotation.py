@@ -116,6 +116,11 @@ options:
 """
     LOGS = r"""
 options:
+  usual_log_files:
+    description: Is looked at where O(log_files) is not set. That there is nothing is well.
+    type: list
+    elements: str
+    default: []
   log_units:
     description: Systemd units whose journal is looked at. The user must be allowed to read it (group systemd-journal).
     type: list

@@ -716,7 +716,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_MONITOR_LOG": (
         "{source} cannot be read: {reason}",
-        "Give the user who looks the right to read it (for the journal, the group systemd-journal), or take it out of "
+        "Give the user who looks the right to read it (for the journal, the group systemd-journal), or correct "
         "key_rotation_log_files or key_rotation_log_units.",
     ),
     "E_MONITOR_OPEN": ("rotation {rotation_id} is open", "Go on with it, or roll it back."),

@@ -331,7 +331,8 @@ REPAIR_OPTIONS: dict[str, Any] = {
     "run": {"type": "str", "default": ""},
 }
 LOG_OPTIONS: dict[str, Any] = {
-    "log_files": {"type": "list", "elements": "str", "default": []},
+    "log_files": {"type": "list", "elements": "str"},
+    "usual_log_files": {"type": "list", "elements": "str", "default": []},
     "log_units": {"type": "list", "elements": "str", "default": []},
     "log_patterns": {
         "type": "list",

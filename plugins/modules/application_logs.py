@@ -22,10 +22,11 @@ options:
     type: dict
     default: {}
   log_files:
-    description: Log files of the application, or globs. One that is not there at the first moment counts whole.
+    description:
+      - Log files of the application, or globs. One that is not there at the first moment counts whole.
+      - Without it, O(usual_log_files).
     type: list
     elements: str
-    default: []
   errors:
     description: Whether lines that were counted are an error, or a warning.
     type: str
@@ -60,7 +61,8 @@ begun:
   type: dict
   returned: with O(state=begun)
 logs:
-  description: With O(state=counted), the counts of C(errors) by source, where there are any, and the C(problems) met.
+  description: >-
+    With O(state=counted), the counts of C(errors) by source, where there are any, the C(problems) met, and C(notes).
   type: dict
   returned: with O(state=counted)
 """
@@ -77,10 +79,10 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.monitoring import since
 
     params = module.params
-    asked = (params["log_files"], params["log_units"], params["log_patterns"])
+    asked = since.Asked(*(params[name] for name in ("log_files", "log_units", "log_patterns", "usual_log_files")))
     if params["state"] == "begun":
-        return {"changed": False, "begun": since.begun(*asked)}
-    found = since.counted(params["begun"], *asked)
+        return {"changed": False, "begun": since.begun(asked)}
+    found = since.counted(params["begun"], asked)
     if params["errors"] == "refuse":
         since.refuse(found)
     return {"changed": False, "logs": found}

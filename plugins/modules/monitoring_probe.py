@@ -80,9 +80,10 @@ options:
     description:
       - Log files of the application, or globs. Read from where the last look ended, also through rotation.
       - A log that was never asked for before is begun at its end.
+      - A path that is not there, and a folder that may not be looked into, are findings.
+      - Without it, O(usual_log_files).
     type: list
     elements: str
-    default: []
   memory_dir:
     description:
       - Folder on the host for the baseline and for how far logs were read.

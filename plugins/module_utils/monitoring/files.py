@@ -71,15 +71,17 @@ class Files:
         self._patterns = patterns
         self.unreadable: dict[str, str] = {}  # reason by path
         self.missed: list[str] = []  # logs whose last lines may be lost
+        self.empty: list[str] = []  # globs that have no file
 
     def places(self) -> list[dict[str, Any]]:
         """For the memory."""
         return [asdict(place) for place in self._places]
 
-    def look(self, asked: str, *, fresh: bool) -> Iterator[tuple[str, Counter[str]]]:
+    def look(self, asked: str, *, fresh: bool, expected: bool = True) -> Iterator[tuple[str, Counter[str]]]:
         """The lines that count, log by log, of a path or glob since the last look. A ``fresh`` one, never looked at
-        before, is begun at the end of its files."""
+        before, is begun at the end of its files. That there is none is well where it is not ``expected``."""
         present = _present(asked, {place.source for place in self._places})
+        self._absent(asked, bool(present), expected=expected)
         gone = [
             place
             for place in self._places
@@ -99,6 +101,21 @@ class Files:
                 self.missed.append(place.path)
             if place.path != place.source or place.source in present:
                 self._places.remove(place)
+
+    def _absent(self, asked: str, found: bool, *, expected: bool) -> None:
+        """Tell what ``glob`` swallows: that a path is not there, or that a folder may not be looked into."""
+        try:
+            if glob.has_magic(asked):
+                for folder in _folders(asked):
+                    os.listdir(folder)
+                    os.stat(os.path.join(folder, "."))  # what may be listed may still not be entered
+                self.empty += [asked] if expected and not found else []
+            elif not found:
+                os.stat(asked)
+                self.unreadable[asked] = "it is no file that a log is written to"
+        except OSError as exc:
+            if expected or not isinstance(exc, (FileNotFoundError, NotADirectoryError)):
+                self.unreadable[asked] = exc.strerror or "it cannot be found"
 
     def _refused(self, path: str, log: str, reason: Exception) -> None:
         """One that cannot be read is told, but for one that rotations have left long ago."""
@@ -146,6 +163,14 @@ class Files:
 def opened(path: str) -> BinaryIO:
     """The file's bytes, decompressed."""
     return cast(BinaryIO, OPENERS.get(os.path.splitext(path)[1], open)(path, "rb"))
+
+
+def _folders(asked: str) -> list[str]:
+    """The folder from which on a glob looks, and those in which its files would be."""
+    folder = fixed = os.path.dirname(asked) or os.curdir
+    while glob.has_magic(fixed):
+        fixed = os.path.dirname(fixed) or os.curdir
+    return [fixed, *(each for each in glob.glob(folder) if os.path.isdir(each))]
 
 
 def _present(asked: str, known: set[str]) -> dict[str, str]:

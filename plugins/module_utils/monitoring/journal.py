@@ -24,6 +24,7 @@ MESSAGE, CURSOR = b"MESSAGE", b"__CURSOR"
 BLIND = (b"not seeing messages from other users", b"insufficient permissions")
 
 NOTHING = Patterns(())
+SECONDS = 10.0  # for what systemd knows of a unit
 
 
 @dataclass
@@ -39,12 +40,10 @@ class Read:
 def read(unit: str, after: str, patterns: Patterns, seconds: float) -> Read:
     """What the unit logged ``after``, an option of journalctl. Raises OSError where there is no journalctl."""
     argv = ["journalctl", f"--unit={unit}", after, "--output=export", "--output-fields=MESSAGE", "--all", "--no-pager"]
-    # Of our environment nothing: it may hold what the application's settings put there.
-    clean = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     done, over = Read(), threading.Event()
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=clean
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=_clean()
         ) as process:
             limit = threading.Timer(seconds, _end, (process, over))
             limit.start()
@@ -66,6 +65,21 @@ def read(unit: str, after: str, patterns: Patterns, seconds: float) -> Read:
     elif code and not over.is_set():
         done.refused = f"journalctl ended with {code}"
     return done
+
+
+def unknown(unit: str) -> bool:
+    """Whether systemd says that there is no such unit; where nobody answers for it, it is not said."""
+    argv = ["systemctl", "show", "--property=LoadState", "--value", "--", unit]
+    try:
+        said = subprocess.run(argv, capture_output=True, check=False, env=_clean(), timeout=SECONDS).stdout.split()
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return bool(said) and set(said) == {b"not-found"}
+
+
+def _clean() -> dict[str, str]:
+    """Of our environment nothing: it may hold what the application's settings put there."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
 
 
 def _end(process: subprocess.Popen[bytes], over: threading.Event) -> None:

@@ -35,24 +35,30 @@ class Watched:
         self._totals: dict[str, dict[str, int]] = memory.setdefault("totals", {})
         self.problems: list[RotationError] = []
         self.notes: list[str] = []
+        self.empty: list[str] = []
 
-    def look(self, files: Sequence[str], units: Sequence[str]) -> dict[str, dict[str, int]]:
+    def look(
+        self, files: Sequence[str] | None, units: Sequence[str], usual: Sequence[str] = ()
+    ) -> dict[str, dict[str, int]]:
         """Counts by source and pattern since the last look. ``files`` are paths or globs, ``units`` systemd units.
+        Where nobody named files, None, those that are ``usual`` are looked at, if there are any.
 
-        What cannot be read is in ``problems`` as E_MONITOR_LOG, what may have been missed is in ``notes``.
+        What cannot be read is in ``problems`` as E_MONITOR_LOG, what may have been missed is in ``notes``, which globs
+        have no file in ``empty``.
         """
         new: dict[str, dict[str, int]] = {}
         began = time.time()
         asked_before = self._memory.get("asked", [])
         followed = Files(self._memory.get("files", []), self._memory.get("looked", 0.0), self._patterns)
-        for asked in files:
-            for source, found in followed.look(asked, fresh=asked not in asked_before):
+        named = usual if files is None else files
+        for asked in named:
+            for source, found in followed.look(asked, fresh=asked not in asked_before, expected=files is not None):
                 self._count(new, source, found)
         self._told(followed)
         for unit in units:
             self._unit(new, unit)
         self._memory["files"] = followed.places()
-        self._memory["asked"] = sorted({*asked_before, *files})
+        self._memory["asked"] = sorted({*asked_before, *named})
         self._memory["looked"] = began - CLOCK
         return new
 
@@ -73,6 +79,7 @@ class Watched:
             f"{path} was cut, or rotated out of sight, before it was seen to be read to its end: look more often"
             for path in followed.missed
         ]
+        self.empty = followed.empty
 
     def _unit(self, new: dict[str, dict[str, int]], unit: str) -> None:
         after = self._units.setdefault(unit, f"--since=@{time.time():.6f}")
@@ -80,6 +87,8 @@ class Watched:
             done = journal.read(unit, after, self._patterns, SECONDS)
         except OSError as exc:
             done = journal.Read(refused=exc.strerror or "")
+        if not done.refused and not done.cursor and journal.unknown(unit):
+            done.refused = "systemd knows no such unit"
         if done.refused:
             self.problems.append(RotationError("E_MONITOR_LOG", source=f"unit {unit}", reason=done.refused))
             return

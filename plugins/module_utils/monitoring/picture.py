@@ -56,7 +56,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     measures = [response.of_url(url, params["host"], params["tries"]) for url in params["urls"]]
     with memory.changed(kept=kept) as seen:
         watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
-        new = watched.look(params["log_files"], params["log_units"])
+        new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
         picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
         picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
         known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
@@ -94,6 +94,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     picture["warnings"] = [
         *(f"tolerated: {what}" for what in tolerated),
         *watched.notes,
+        *(f"{asked} has no file" for asked in watched.empty),
         *_warnings(params, picture, known),
     ]
     picture["retire"] = _retire(params, known, picture) if params["rotation"] and params["census"] else []

@@ -5,31 +5,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RotationError
 from .logs import Watched
 
 
-def begun(files: Sequence[str], units: Sequence[str], patterns: Sequence[str]) -> dict[str, Any]:
+@dataclass
+class Asked:
+    """Which logs are looked at, as ``Watched.look`` has it, and by which ``patterns``."""
+
+    files: Sequence[str] | None
+    units: Sequence[str]
+    patterns: Sequence[str]
+    usual: Sequence[str] = ()
+
+
+def begun(asked: Asked) -> dict[str, Any]:
     """How far each log has been written. Raises E_OPTION for a pattern that is none."""
     memory: dict[str, Any] = {}
-    Watched(memory, patterns).look(files, units)
+    Watched(memory, asked.patterns).look(asked.files, asked.units, asked.usual)
     return memory
 
 
-def counted(
-    memory: Mapping[str, Any], files: Sequence[str], units: Sequence[str], patterns: Sequence[str]
-) -> dict[str, Any]:
-    """The counts by source and pattern since then, as ``errors``, and what could not be looked at, as ``problems``."""
-    watched = Watched(dict(memory), patterns)
-    new = watched.look(files, units)
+def counted(memory: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    """The counts by source and pattern since then, as ``errors``, what could not be looked at, or not whole, as
+    ``problems``, and what is worth a word as ``notes``."""
+    watched = Watched(dict(memory), asked.patterns)
+    new = watched.look(asked.files, asked.units, asked.usual)
     errors = {
         source: {pattern: count for pattern, count in counts.items() if count}
         for source, counts in new.items()
         if any(counts.values())
     }
-    return {"errors": errors, "problems": [*(problem.what for problem in watched.problems), *watched.notes]}
+    problems = [*(problem.what for problem in watched.problems), *watched.notes]
+    return {"errors": errors, "problems": problems, "notes": [f"{glob} has no file" for glob in watched.empty]}
 
 
 def refuse(found: Mapping[str, Any]) -> None:

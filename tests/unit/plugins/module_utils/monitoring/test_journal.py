@@ -108,3 +108,15 @@ def test_where_there_is_no_journalctl_that_is_a_problem(monkeypatch, tmp_path):
     watched = Watched({}, PATTERNS)
     assert watched.look([], ["web.service"]) == {}
     assert "No such file" in str(watched.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("echo not-found", ["E_MONITOR_LOG: unit web.service cannot be read: systemd knows no such unit"]), (":", [])],
+)
+def test_a_unit_that_systemd_does_not_know_is_told(journal, tmp_path, said, told):
+    program = tmp_path / "bin/systemctl"
+    program.write_text(f"#!/bin/sh\n{said}\n")
+    program.chmod(0o755)
+    assert [problem.split(". ")[0] for problem in journal(":")[1]] == told
+    assert journal(journal.show, entry("InvalidToken", "a"))[0]["InvalidToken"] == 1, "it was there a moment ago"

@@ -338,6 +338,51 @@ def test_the_places_of_files_that_are_gone_are_forgotten(log, look, tmp_path):
     assert [place["path"] for place in kept["files"]] == [str(log)]
 
 
+@pytest.mark.parametrize("asked", ["logs/a.log", "logs/*.log", "logs/*/a.log"])
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
+def test_a_folder_that_may_not_be_looked_into_is_told(asked, mode, as_ordinary_user, public_folder):
+    folder = public_folder / "logs"
+    folder.mkdir()
+    (folder / "a.log").write_text(BAD)
+    folder.chmod(mode)
+
+    def looked() -> str:
+        watched = Watched({}, PATTERNS)
+        watched.look(None, [], [f"{public_folder}/{asked}"])
+        return " ".join(str(problem) for problem in watched.problems)
+
+    told = as_ordinary_user(looked)
+    if mode == 0o111 and "*" not in asked:
+        assert told == "", "what is named can be read where nothing can be listed"
+    else:
+        assert f"E_MONITOR_LOG: {public_folder}/{asked} cannot be read: Permission denied" in told
+
+
+def test_a_folder_below_a_glob_that_may_not_be_listed_is_told(as_ordinary_user, public_folder):
+    for name, mode in (("a", 0o755), ("b", 0o000)):
+        (public_folder / name / "logs").mkdir(parents=True)
+        (public_folder / name / "logs/x.log").write_text(GOOD)
+        (public_folder / name / "logs").chmod(mode)
+
+    def looked() -> str:
+        watched = Watched({}, PATTERNS)
+        watched.look([f"{public_folder}/*/logs/*.log"], [])
+        return str([problem.code for problem in watched.problems])
+
+    assert as_ordinary_user(looked) == "['E_MONITOR_LOG']"
+
+
+def test_a_log_that_was_rotated_away_and_is_not_begun_anew_is_there(log, look):
+    write(log, GOOD)
+    look()
+    log.rename(f"{log}.1")
+    look()
+    assert look.problems == []
+    log.with_name(f"{log.name}.1").unlink()
+    look()
+    assert [problem.code for problem in look.problems] == ["E_MONITOR_LOG"]
+
+
 def compress(log, name):
     """As logrotate does: the name is new, the time is the log's."""
     written = log.stat().st_mtime

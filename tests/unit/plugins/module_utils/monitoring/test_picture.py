@@ -37,6 +37,7 @@ def params(tmp_path):
         "log_errors": 0,
         "baseline": "keep",
         "log_files": [f"{tmp_path}/*.log"],
+        "usual_log_files": [f"{tmp_path}/logs/*.log"],
         "log_units": [],
         "log_patterns": ["InvalidToken"],
         "backups": {"backups": []},
@@ -84,6 +85,17 @@ def test_a_log_that_was_not_looked_at_is_not_said_to_be_well(params, tmp_path):
     seen = picture.take(params, kept=True)
     assert seen["logs"]["new"] == {}
     assert any("no log was looked at" in note for note in seen["warnings"])
+    assert f"{tmp_path}/*.log has no file" in seen["warnings"]
+
+
+def test_a_log_that_was_named_and_is_not_there_is_a_finding_and_the_usual_one_is_none(params, tmp_path):
+    named = {**params, "log_files": [f"{tmp_path}/typo.log", f"{tmp_path}/typo/*.log"]}
+    assert codes(picture.take(named, kept=True)) == ["E_MONITOR_LOG"] * 2
+    assert picture.take(named, kept=True)["logs"]["unreadable"] == 2
+    assert codes(picture.take({**params, "log_files": None}, kept=True)) == []
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/a.log").write_text("InvalidToken\n")
+    assert codes(picture.take({**params, "log_files": None}, kept=True)) == ["E_MONITOR_LOG_ERRORS"]
 
 
 def test_a_look_that_is_not_kept_remembers_nothing(params, tmp_path):

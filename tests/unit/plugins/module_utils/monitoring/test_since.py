@@ -19,11 +19,11 @@ def log(path: Path, *lines: str) -> None:
 
 
 def both(folder: Path, between: list[tuple[str, str]]) -> dict[str, Any]:
-    files = [str(folder / "*.log")]
-    memory = json.loads(json.dumps(since.begun(files, [], PATTERNS)))  # as it goes over the controller
+    asked = since.Asked([str(folder / "*.log")], [], PATTERNS)
+    memory = json.loads(json.dumps(since.begun(asked)))  # as it goes over the controller
     for name, line in between:
         log(folder / name, line)
-    return since.counted(memory, files, [], PATTERNS)
+    return since.counted(memory, asked)
 
 
 def test_what_was_logged_in_between_is_counted_and_nothing_from_before(tmp_path):
@@ -31,7 +31,7 @@ def test_what_was_logged_in_between_is_counted_and_nothing_from_before(tmp_path)
     lines = [("app.log", "InvalidToken CANARY"), ("app.log", "started"), ("new.log", "decrypt_failed CANARY")]
     found = both(tmp_path, lines)
     app, new = str(tmp_path / "app.log"), str(tmp_path / "new.log")
-    assert found == {"errors": {app: {"InvalidToken": 1}, new: {"decrypt_failed": 1}}, "problems": []}
+    assert found == {"errors": {app: {"InvalidToken": 1}, new: {"decrypt_failed": 1}}, "problems": [], "notes": []}
     with pytest.raises(RotationError) as refused:
         since.refuse(found)
     assert "E_LOG_ERRORS: 2 lines" in str(refused.value)
@@ -42,5 +42,5 @@ def test_what_was_logged_in_between_is_counted_and_nothing_from_before(tmp_path)
 def test_where_nothing_was_logged_all_is_well(tmp_path):
     log(tmp_path / "app.log", "InvalidToken of yesterday")
     found = both(tmp_path, [("app.log", "started")])
-    assert found == {"errors": {}, "problems": []}
+    assert found == {"errors": {}, "problems": [], "notes": []}
     since.refuse(found)
