@@ -190,6 +190,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Read them there. Where they are no matter of the keys, set key_rotation_verification_log_errors to warn, or "
         "correct key_rotation_log_patterns.",
     ),
+    "E_LOG_UNSEEN": (
+        "whether errors were logged since the application was started cannot be seen: {problems}",
+        "Give the user of the application the right to read its logs, or correct key_rotation_log_files or "
+        "key_rotation_log_units. To go on without: key_rotation_verification_log_errors set to warn.",
+    ),
     "E_COMMAND": (
         "the command {number} does not end well: {found}",
         "Run it by hand in the project's folder to see why. key_rotation_verification_timeout gives it longer.",

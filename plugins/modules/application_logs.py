@@ -28,7 +28,7 @@ options:
     type: list
     elements: str
   errors:
-    description: Whether lines that were counted are an error, or a warning.
+    description: Whether lines that were counted, and logs that cannot be looked at, are an error, or a warning.
     type: str
     choices: [refuse, warn]
     default: warn
@@ -75,7 +75,7 @@ from ..module_utils.module import LOGS_OPTIONS, run
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
-    """One of the two looks. Raises E_OPTION for a pattern, and E_LOG_ERRORS."""
+    """One of the two looks. Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN."""
     from ..module_utils.monitoring import since
 
     params = module.params

@@ -44,9 +44,11 @@ def counted(memory: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
 
 
 def refuse(found: Mapping[str, Any]) -> None:
-    """Raise E_LOG_ERRORS where something was counted."""
+    """Raise E_LOG_ERRORS where something was counted, E_LOG_UNSEEN where that nothing was counted proves nothing."""
     if found["errors"]:
         raise error(found["errors"])
+    if found["problems"]:
+        raise RotationError("E_LOG_UNSEEN", problems="; ".join(found["problems"]))
 
 
 def error(errors: Mapping[str, Mapping[str, int]]) -> RotationError:

@@ -44,3 +44,13 @@ def test_where_nothing_was_logged_all_is_well(tmp_path):
     found = both(tmp_path, [("app.log", "started")])
     assert found == {"errors": {}, "problems": [], "notes": []}
     since.refuse(found)
+
+
+def test_where_a_log_cannot_be_looked_at_nothing_counted_is_no_proof(tmp_path):
+    found = since.counted({}, since.Asked([str(tmp_path / "typo.log")], [], PATTERNS))
+    with pytest.raises(RotationError, match=r"E_LOG_UNSEEN: .*typo\.log cannot be read: No such file"):
+        since.refuse(found)
+
+
+def test_that_there_is_no_file_where_nobody_named_one_is_well(tmp_path):
+    since.refuse(since.counted({}, since.Asked(None, [], PATTERNS, [str(tmp_path / "logs/*.log")])))
