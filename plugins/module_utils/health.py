@@ -45,10 +45,8 @@ def wait(
             found="is no address that begins with http:// or https:// and has no password in it",
             advice="Give one that answers without a login, or send what it asks for by key_rotation_health_headers.",
         )
-    sent = _fit(headers, host)
-    if ca_file and not os.path.isfile(ca_file):
-        found = f"is {ca_file}, and there is no such file on this host"
-        raise RotationError("E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Correct it.")
+    sent = fit(headers, host)
+    refuse_ca_file(ca_file)
     end = time.monotonic() + patience
     while True:
         begun = time.monotonic()
@@ -61,8 +59,16 @@ def wait(
         time.sleep(POLL)
 
 
-def _fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
-    """What is sent. An error has the place of a header alone: somebody may have written the value as its name."""
+def refuse_ca_file(path: str | None) -> None:
+    """Raise E_OPTION for one that is not there."""
+    if path and not os.path.isfile(path):
+        found = f"is {path}, and there is no such file on this host"
+        raise RotationError("E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Correct it.")
+
+
+def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
+    """What is sent. Raises E_OPTION for what HTTP cannot carry, with the place of a header alone: somebody may have
+    written the value as its name."""
     sent = {str(name): str(value) for name, value in headers.items()}
     for number, (name, value) in enumerate(sent.items(), 1):
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):

@@ -49,6 +49,18 @@ options:
   host:
     description: Is sent to them as the Host header, where the application answers to that name alone.
     type: str
+  headers:
+    description:
+      - Headers to send to them, such as C(Authorization) with a token. They go by a pipe and are not shown.
+    type: dict
+    default: {}
+  ca_file:
+    description: File on the host with the certificates that vouch for them. By default those of the system.
+    type: path
+  answer_timeout:
+    description: Seconds to wait for each single answer.
+    type: int
+    default: 10
   tries:
     description: How often each is asked. Its median counts.
     type: int
@@ -181,7 +193,10 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     """One look. That something is wrong is for the control node to say."""
     from ..module_utils.monitoring import picture
 
-    return {"changed": False, "picture": picture.take(module.params, kept=not module.check_mode)}
+    taken = picture.take(module.params, kept=not module.check_mode)
+    # No picture has a header in it; but one may be a mere word, such as https, that Ansible would strike out of it.
+    module.no_log_values.difference_update(str(value) for value in module.params["headers"].values())
+    return {"changed": False, "picture": taken}
 
 
 def main() -> None:

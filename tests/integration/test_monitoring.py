@@ -189,7 +189,8 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
              "leave_alone": [], "ignore": [], "direct": {}, "env_file": str(site.env_file), "dialect": "dotenv",
              "keys": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}], "census": True, "throttle": {"ratio": 1.0},
              "urls": [], "host": None, "tries": 3, "slower": 2.0, "success": 1.0, "log_errors": 0, "log_files": [],
-             "usual_log_files": [], "log_units": [], "log_patterns": ["InvalidToken"],
+             "usual_log_files": [], "headers": {}, "ca_file": None, "answer_timeout": 10,
+             "log_units": [], "log_patterns": ["InvalidToken"],
              "memory_dir": str(site.folder / "memory"), "metrics_file": str(metrics)}  # fmt: skip
     configuration.write_text(json.dumps(asked), encoding="utf-8")
 

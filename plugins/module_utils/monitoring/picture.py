@@ -53,7 +53,17 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     problems: list[RotationError] = []
     tolerated: list[str] = []
     # Before the application's settings put anything into our environment, and before a census makes it slower.
-    measures = [response.of_url(url, params["host"], params["tries"]) for url in params["urls"]]
+    measures = [
+        response.of_url(
+            url,
+            params["host"],
+            params["tries"],
+            headers=params["headers"],
+            ca_file=params["ca_file"],
+            answer_patience=params["answer_timeout"],
+        )
+        for url in params["urls"]
+    ]
     with memory.changed(kept=kept) as seen:
         watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
         new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])

@@ -9,18 +9,20 @@ many times its baseline and so many seconds above it: twice nothing is nothing.
 from __future__ import annotations
 
 import http.client
+import ssl
 import statistics
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from .. import health
 from ..errors import RotationError
 
-TIMEOUT_SECONDS = 10.0
 PATIENCE = 3  # tries without an answer, after which no more are made
 MOST_BYTES = 1 << 20  # that are read of an answer
 OPENING = "decryption"  # the name of the engine's own measure
@@ -37,18 +39,29 @@ class Here(urllib.request.HTTPRedirectHandler):
         """None, whereupon the redirect is an answer like any other that is not good."""
 
 
-def of_url(url: str, host: str | None, tries: int) -> dict[str, Any]:
-    """The median seconds of one address, and how many tries had no good answer; ``host`` is sent as the Host header.
+def of_url(
+    url: str,
+    host: str | None,
+    tries: int,
+    *,
+    headers: Mapping[str, Any] = MappingProxyType({}),
+    ca_file: str | None = None,
+    answer_patience: float = 10,
+) -> dict[str, Any]:
+    """The median seconds of one address, and how many tries had no good answer within ``answer_patience`` seconds.
 
-    Raises E_OPTION.
+    ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
+    that vouch for the server. Raises E_OPTION.
     """
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Here())
+    secure = urllib.request.HTTPSHandler(context=_trusting(ca_file))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Here(), secure)
+    asked = _request(url, health.fit(headers, host))
     seconds: list[float] = []
     errors: list[str] = []
     for _ in range(tries):
         began = time.perf_counter()
         try:
-            with opener.open(_request(url, host), timeout=TIMEOUT_SECONDS) as answer:
+            with opener.open(asked, timeout=answer_patience) as answer:
                 answer.read(MOST_BYTES)
         except urllib.error.HTTPError as exc:
             errors.append(f"HTTP {exc.code}")
@@ -75,7 +88,19 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def _request(url: str, host: str | None) -> urllib.request.Request:
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """With the certificates in that file, or with those of the system."""
+    health.refuse_ca_file(ca_file)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (ssl.SSLError, OSError):
+        found = f"is {ca_file}, in which this user can read no certificate"
+        raise RotationError(
+            "E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Give one in PEM."
+        ) from None
+
+
+def _request(url: str, headers: Mapping[str, str]) -> urllib.request.Request:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
@@ -84,8 +109,7 @@ def _request(url: str, host: str | None) -> urllib.request.Request:
     if not good:
         advice = "Write it as http://host:port/path or https://host/path, without a user."
         raise RotationError("E_OPTION", name="key_rotation_health_url", found="is no address", advice=advice)
-    headers = {"User-Agent": "tetech.key_rotation", **({"Host": host} if host else {})}
-    return urllib.request.Request(url, headers=headers)  # noqa: S310  # seen to be http
+    return urllib.request.Request(url, headers={"User-Agent": "tetech.key_rotation", **headers})  # noqa: S310  # seen to be http
 
 
 def of_opening(application: Any) -> dict[str, Any]:

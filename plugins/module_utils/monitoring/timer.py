@@ -3,12 +3,13 @@
 """What the systemd timer runs on an application host, without Ansible and without the key store.
 
 The only keys it meets are those of the application's own env file, read anew at each look; its configuration names
-files, columns and addresses.
+files, columns and addresses, and may have headers, among them a token.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from typing import Any
@@ -53,7 +54,15 @@ def main(path: str) -> int:
 def _configuration(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as handle:
-            return dict(json.load(handle))
+            found, about = dict(json.load(handle)), os.fstat(handle.fileno())
     except (OSError, ValueError):
         advice = "Install it again: the monitor playbook with key_rotation_monitoring_timer."
         raise RotationError("E_OPTION", name=path, found="is no configuration", advice=advice) from None
+    if found.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
+        raise RotationError(
+            "E_OPTION",
+            name=path,
+            found="holds key_rotation_health_headers, and is not a file of mode 0600 of the user who runs this",
+            advice="Make it so, or install it again; where a token was in it, others may know that by now.",
+        )
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import ssl
 import threading
 import time
 
@@ -10,12 +11,15 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import response
 
+from ..test_health import made_certificate
+
 
 class Answers(http.server.BaseHTTPRequestHandler):
     status, seconds = 200, 0.0
 
     def do_GET(self):
         self.hosts.append(self.headers["Host"])
+        self.tokens.append(self.headers["Authorization"])
         time.sleep(self.seconds)
         self.send_response(self.status)
         self.end_headers()
@@ -28,7 +32,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     """An address, and the class whose ``status`` and ``seconds`` say how it answers."""
-    answers = type("Answers", (Answers,), {"hosts": []})
+    answers = type("Answers", (Answers,), {"hosts": [], "tokens": []})
     made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answers)
     threading.Thread(target=made.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{made.server_port}/health/?token=CANARY", answers
@@ -57,6 +61,47 @@ def test_the_host_is_sent_that_the_application_answers_to(server):
     url, answers = server
     response.of_url(url, "shop.example.org", 1)
     assert answers.hosts == ["shop.example.org"]
+
+
+def test_the_headers_are_sent_and_not_shown(server):
+    url, answers = server
+    measured = response.of_url(url, "shop.example.org", 1, headers={"Authorization": "Bearer CANARY"})
+    assert (answers.tokens, answers.hosts) == (["Bearer CANARY"], ["shop.example.org"])
+    assert "CANARY" not in str(measured)
+
+
+def test_a_header_that_http_cannot_carry_is_refused_and_not_shown():
+    with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_headers .*number 1") as refused:
+        response.of_url("http://127.0.0.1:9/", None, 1, headers={"Authorization": "CANARY\n"})
+    assert "CANARY" not in str(refused.value)
+
+
+def test_an_answer_has_the_seconds_that_it_was_given(server):
+    url, answers = server
+    answers.seconds = 0.5
+    measured = response.of_url(url, None, 1, answer_patience=0.05)
+    assert (measured["seconds"], measured["error"]) == (None, "TimeoutError")
+
+
+def test_a_server_is_trusted_by_the_certificates_in_the_file(tmp_path):
+    certificate = made_certificate(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    made = http.server.HTTPServer(("127.0.0.1", 0), type("Secured", (Answers,), {"hosts": [], "tokens": []}))
+    made.socket = context.wrap_socket(made.socket, server_side=True)
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"https://127.0.0.1:{made.server_port}/"
+    assert response.of_url(url, None, 1)["error"] == "SSLCertVerificationError"
+    assert response.of_url(url, None, 1, ca_file=str(certificate))["errors"] == 0
+    made.shutdown()
+    made.server_close()
+
+
+def test_a_file_of_certificates_that_is_none_is_refused(tmp_path):
+    (tmp_path / "ca.pem").write_text("none")
+    for name, told in (("ca.pem", "can read no certificate"), ("typo.pem", "there is no such file")):
+        with pytest.raises(RotationError, match=rf"E_OPTION: key_rotation_health_ca_file is .*{told}"):
+            response.of_url("https://127.0.0.1:9/", None, 1, ca_file=str(tmp_path / name))
 
 
 def test_where_nobody_listens_it_is_not_tried_for_ever():
