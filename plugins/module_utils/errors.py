@@ -129,12 +129,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the service {name} does not stop: {found}",
         "{look}, stop it, then run the same command again.",
     ),
+    "E_STOP_INCOMPLETE": (
+        "not all could be done to stop all operations: {found}",
+        "Stop by hand what is up still, mend that, then run the same command again.",
+    ),
     "E_SERVICE_START": (
         "the service {name} does not start: {found}",
         "{look}, mend that, then start what is down with the maintenance playbook and -e key_rotation_maintenance=off.",
     ),
     "E_SERVICE_HELD": (
-        "all operations were stopped by the maintenance playbook at {since}, and nobody has started them again",
+        "operations are held by the maintenance playbook since {since}, and nobody has let them go on",
         "Once they may go on, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
         "key_rotation_maintenance=off: that starts them. What this has stopped goes on by its own command after that.",
     ),
@@ -144,7 +148,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_MAINTENANCE_FILE": (
         "{path} cannot be read or written: {reason}",
-        "Give the user of the services the right to it, or correct key_rotation_maintenance_file.",
+        "Give the user of the services the right to it, or correct key_rotation_maintenance_file. A memory of the "
+        "services that is damaged is put right by hand: start what is to be up, and delete it.",
     ),
     "E_SESSIONS": (
         "{count} sessions of the application are still open after {seconds} seconds: {sessions}",

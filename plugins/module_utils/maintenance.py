@@ -60,33 +60,43 @@ class Maintenance:
         self.jobs = jobs
         self.held = held
         self.by_hand = rotation_id == BY_HAND
+        self.warnings: list[str] = []
 
     def stop(self, *, dry: bool) -> list[str]:
         """Stop what is up, in the order given; the names. A job may be waited for instead, and is none of them.
 
-        Raises E_SERVICE_*, E_MAINTENANCE_FILE.
+        A stop by hand tries every service whatever becomes of the others, and tells of all failures in the end.
+        Raises E_SERVICE_*, E_MAINTENANCE_FILE; by hand E_STOP_INCOMPLETE alone.
         """
-        if self.held == "refuse":
+        if self.held == "refuse" and not self.by_hand:
             self._refuse_held()
+        memory = self._remembered_by_hand() if self.by_hand else self.remembered()
+        failures: list[RotationError] = []
         for service in self.services.values():
-            service.refuse_unfit(list(self.services))
-        memory = self.remembered()
-        up = [
-            each
-            for each in self.services.values()
-            if each.is_up(unknown=not memory.down or each.name not in memory.names)
-        ]
+            with self._going_on(failures):
+                service.refuse_unfit(list(self.services))
+        up = [service for service in self.services.values() if self._is_up(service, memory)]
         jobs = [each for each in up if self.jobs == "wait" and each.is_at_work]
         stopped = [service.name for service in up if service not in jobs]
-        if not dry:
-            same = memory.down or (memory.rotation_id == self.rotation_id and not self.by_hand)
-            names = [name for name in self.services if name in stopped or (same and name in memory.names)]
+        if dry:
+            self._tell(failures, "Nothing was changed.")
+            return stopped
+        same = memory.down or (memory.rotation_id == self.rotation_id and not self.by_hand)
+        names = [name for name in self.services if name in stopped or (same and name in memory.names)]
+        with self._going_on(failures):
             self._remember(names, True, _now() if self.by_hand else memory.held)
+        with self._going_on(failures):
             if self.flag:
                 self._write(self.flag, b"", mode=0o644)
-            for number, service in enumerate(up):
-                with self._told([each.name for each in up[:number] if each not in jobs], "stopped"):
+        down: list[Service] = []
+        try:
+            for service in up:
+                with self._going_on(failures):
                     (services.finish if service in jobs else services.stop)(service, self.patience)
+                    down.append(service)
+        except RotationError as exc:
+            raise exc.with_changed(self._stopped(up, down, jobs)) from None
+        self._tell(failures, self._stopped(up, down, jobs))
         return stopped
 
     def start(self, *, dry: bool) -> list[str]:
@@ -135,11 +145,24 @@ class Maintenance:
         """What the last stop left. Raises E_MAINTENANCE_FILE."""
         try:
             with open(self.path, encoding="utf-8") as handle:
-                return Memory(**json.load(handle))
+                memory = Memory(**json.load(handle))
+            if not isinstance(memory.names, list) or not isinstance(memory.held, str):
+                raise TypeError
         except FileNotFoundError:
             return Memory()
         except (OSError, ValueError, TypeError) as exc:
             raise RotationError("E_MAINTENANCE_FILE", path=self.path, reason=type(exc).__name__) from None
+        return memory
+
+    def _remembered_by_hand(self) -> Memory:
+        """The same for a stop by hand, which a damaged memory does not hold up: it is told, and replaced."""
+        try:
+            return self.remembered()
+        except RotationError as exc:
+            self.warnings.append(
+                f"{exc.what}. What was stopped before is not known any more: only what is up now will be started again."
+            )
+            return Memory()
 
     def _refuse_held(self) -> None:
         since = self.remembered().held
@@ -151,12 +174,52 @@ class Maintenance:
         self._write(self.path, json.dumps(asdict(memory)).encode("utf-8"))
 
     @contextlib.contextmanager
-    def _told(self, names: Sequence[str], done: str) -> Iterator[None]:
+    def _going_on(self, failures: list[RotationError]) -> Iterator[None]:
+        """Whoever stops all by hand wants the rest stopped too; a rotation must not go on."""
         try:
             yield
         except RotationError as exc:
-            before = f"Before it, {', '.join(names)} was {done}." if names else f"No other service was {done}."
-            raise exc.with_changed(before) from None
+            if not self.by_hand:
+                raise
+            failures.append(exc)
+
+    def _tell(self, failures: Sequence[RotationError], changed: str) -> None:
+        if failures:
+            found = "; ".join(exc.what for exc in failures)
+            raise RotationError("E_STOP_INCOMPLETE", changed=changed, found=found)
+
+    def _is_up(self, service: Service, memory: Memory) -> bool:
+        """Whether it is to be stopped: by hand also where nothing is known of it, which its stop will tell."""
+        try:
+            return service.is_up(unknown=not memory.down or service.name not in memory.names)
+        except RotationError:
+            if not self.by_hand:
+                raise
+            return True
+
+    def _stopped(self, up: Sequence[Service], down: Sequence[Service], jobs: Sequence[Service]) -> str:
+        """How far a stop has come that failed: what is down, what may be up still, the flag, and the hold."""
+        before = ", ".join(service.name for service in down if service not in jobs)
+        left = ", ".join(service.name for service in up if service not in down)
+        return " ".join(
+            [
+                f"{'All the same' if self.by_hand else 'Before it'}, {before} was stopped."
+                if before
+                else "No other service was stopped.",
+                f"Up still, or not known to be down: {left}." if left else "No service is known to be up.",
+                *([f"The file {self.flag} is there."] if self.flag and os.path.exists(self.flag) else []),
+                *([self._holds()] if self.by_hand else []),
+            ]
+        )
+
+    def _holds(self) -> str:
+        try:
+            held = self.remembered().held
+        except RotationError:
+            held = ""
+        if held:
+            return "The stop holds: no rotation starts anything until key_rotation_maintenance=off is typed."
+        return "The stop does not hold: a rotation that runs would start the services again."
 
     @staticmethod
     def _write(path: str, data: bytes, mode: int = 0o600) -> None:

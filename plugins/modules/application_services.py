@@ -13,6 +13,7 @@ description:
   - Starts again, in the other order, what it has stopped and nothing else, and sees that it stays up.
   - What was up stands in O(memory) before it is stopped. So any later run goes on after one that was killed, and what
     was down before the rotation stays down.
+  - Where O(rotation_id=maintenance), a stop goes on past each failure, and tells of all of them in the end.
   - Nothing that a service's commands print is shown. Run it as the user who may start and stop them.
 options:
   state:
@@ -133,7 +134,11 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
         held=params["held"],
     )
     act = maintenance.stop if params["state"] == "stopped" else maintenance.start
-    names = act(dry=module.check_mode)
+    try:
+        names = act(dry=module.check_mode)
+    finally:
+        for warning in maintenance.warnings:
+            module.warn(warning)
     return {"changed": bool(names), "services": names}
 
 

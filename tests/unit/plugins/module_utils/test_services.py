@@ -131,7 +131,8 @@ def test_what_somebody_has_stopped_since_stays_down_in_the_next_rotation(tmp_pat
 def test_it_is_remembered_before_it_is_stopped(tmp_path, systemd):
     unit(systemd, "stuck.service")
     kept = maintenance(tmp_path, "worker", "stuck", patience=0.2)
-    with pytest.raises(RotationError, match=r"E_SERVICE_STOP: the service stuck .* Before it, worker was stopped\."):
+    told = r"E_SERVICE_STOP: the service stuck .* Before it, worker was stopped\. Up still, .*: stuck\. See"
+    with pytest.raises(RotationError, match=told):
         kept.stop(dry=False)
     assert kept.remembered().names == ["worker", "stuck"]
     assert kept.start(dry=False) == ["worker"], "stuck is up still"
@@ -252,7 +253,7 @@ def test_what_was_stopped_by_hand_is_started_by_hand_alone(tmp_path, systemd):
     assert by_hand.stop(dry=False) == [], "the rotation has stopped it"
     for act in (rotation.start, rotation.stop):
         for dry in (True, False):
-            with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* at 2.*-e key_rotation_maintenance=off"):
+            with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* since 2.*-e key_rotation_maintenance=off"):
                 act(dry=dry)
     way_back = maintenance(tmp_path, "worker", flag=str(flag), held="accept")
     assert way_back.stop(dry=False) == []
@@ -281,6 +282,54 @@ def test_a_stop_by_hand_in_the_middle_of_a_start_holds(tmp_path, systemd, monkey
     assert orders(systemd)[-2:] == ["start web.socket", "stop web.socket"]
     kept = rotation.remembered()
     assert (kept.down, bool(kept.held), kept.names) == (True, True, names)
+
+
+def test_a_stop_by_hand_goes_on_past_every_failure_and_tells_of_all(tmp_path, systemd):
+    unit(systemd, "stuck.service")
+    unit(systemd, "silent.service")
+    flag = tmp_path / "gone/maintenance.on"
+    kept = maintenance(tmp_path, "stuck", "wroker", "web", "worker", rotation_id="maintenance", flag=str(flag))
+    kept.patience = 0.2
+    kept.services["silent"] = services.Service("silent", ["true"], ["true"], ["/no/such/program"])
+    with pytest.raises(RotationError, match="E_STOP_INCOMPLETE") as raised:
+        kept.stop(dry=False)
+    told = str(raised.value)
+    for found in ("the service stuck does not stop", "wroker.service is no unit", "web.socket would start", str(flag)):
+        assert found in told
+    assert "All the same, web, worker was stopped. Up still, or not known to be down: stuck, silent." in told
+    assert "The stop holds: no rotation starts anything" in told
+    assert f"The file {flag} is there" not in told
+    assert [order for order in orders(systemd) if "stuck" not in order] == ["stop web.service", "stop worker.service"]
+    assert kept.remembered().held
+    with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*Nothing was changed"):
+        kept.stop(dry=True)
+
+
+def test_a_stop_by_hand_says_that_the_flag_is_there(tmp_path, systemd):
+    unit(systemd, "stuck.service")
+    flag = tmp_path / "maintenance.on"
+    kept = maintenance(tmp_path, "stuck", rotation_id="maintenance", flag=str(flag), patience=0.2)
+    with pytest.raises(RotationError, match=f"No other service was stopped.*The file {flag} is there. The stop holds"):
+        kept.stop(dry=False)
+
+
+@pytest.mark.parametrize("damaged", ["[", "", '{"names": 5}'])
+def test_a_damaged_memory_holds_up_no_stop_by_hand(tmp_path, systemd, damaged):
+    kept = maintenance(tmp_path, "worker", rotation_id="maintenance")
+    Path(kept.path).parent.mkdir()
+    Path(kept.path).write_text(damaged)
+    with pytest.raises(RotationError, match="E_MAINTENANCE_FILE"):
+        maintenance(tmp_path, "worker").stop(dry=False)
+    assert kept.stop(dry=False) == ["worker"]
+    assert (kept.remembered().names, len(kept.warnings)) == (["worker"], 1)
+
+
+def test_a_stop_by_hand_that_cannot_be_remembered_is_one_that_does_not_hold(tmp_path, systemd):
+    kept = maintenance(tmp_path, "worker", rotation_id="maintenance")
+    Path(kept.path).mkdir(parents=True)
+    with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*worker was stopped.*The stop does not hold"):
+        kept.stop(dry=False)
+    assert orders(systemd) == ["stop worker.service"]
 
 
 def test_that_they_may_go_on_is_known_before_the_first_is_started(tmp_path, systemd):
