@@ -8,7 +8,11 @@ from typing import Any
 
 from ansible.utils.display import Display
 
+from ..module_utils.errors import NOTHING_CHANGED, RotationError
+from ..module_utils.maintenance import BY_HAND
+from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
+from ..plugin_utils.half_way import is_half_way
 
 display = Display()
 
@@ -24,7 +28,27 @@ class ActionModule(RotationAction):
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
+        half_way = self._half_way(args)
+        if half_way:
+            released = self.on_host("application_services", {**asked, "state": "released"})
+            if released.get("failed"):
+                return released
+            raise self._told_half_way(half_way)
         result = self.on_host("application_services", asked)
         if result.get("services") and not self._task.check_mode:
             display.display(f"  {args['state']}: {', '.join(result['services'])}")
         return result
+
+    def _half_way(self, args: dict[str, Any]) -> str | None:
+        """The rotation for which nothing is to be started by hand; None for none, or where that is accepted."""
+        if (args.get("state"), args.get("rotation_id")) != ("started", BY_HAND) or args.get("half") == "accept":
+            return None
+        left_over = self.lease(args).left_over()
+        if left_over and is_half_way(self.record({**args, "rotation_id": left_over}).events()):
+            return left_over
+        return None
+
+    def _told_half_way(self, rotation_id: str) -> RotationError:
+        done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."
+        commands = {name: summary.command(self.variables, name) for name in ("rotate", "rollback")}
+        return RotationError("E_HALF_WAY", changed=done, rotation_id=rotation_id, **commands)

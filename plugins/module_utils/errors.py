@@ -140,7 +140,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_SERVICE_HELD": (
         "operations are held by the maintenance playbook since {since}, and nobody has let them go on",
         "Once they may go on, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
-        "key_rotation_maintenance=off: that starts them. What this has stopped goes on by its own command after that.",
+        "key_rotation_maintenance=off: that starts them, or says which command does where a rotation stands half way. "
+        "What this has stopped goes on by its own command after that.",
+    ),
+    "E_HALF_WAY": (
+        "rotation {rotation_id} stands half way: values may be under both key sets, or others than the .env files, and "
+        "the application could read only some of them",
+        "Type {rotate} to go on, or {rollback} to go back: each starts the services at its end. To start them all the "
+        "same, add -e key_rotation_maintenance_half=accept.",
     ),
     "E_SERVICE_FORGOTTEN": (
         "{name} was stopped and is to be started again, and key_rotation_services does not list it any more",

@@ -126,6 +126,13 @@ class Maintenance:
                 self._remove(self.flag)
         return started
 
+    def release(self, *, dry: bool) -> list[str]:
+        """Hold nothing any more, and start nothing: a rotation or a rollback may. Raises E_MAINTENANCE_FILE."""
+        memory = self.remembered()
+        if memory.held and not dry:
+            self._remember(memory.names, memory.down)
+        return []
+
     def _start(self, down: Sequence[Service]) -> None:
         """Start each, whatever becomes of the others: a worker that does not start leaves no web server down."""
         started: list[str] = []

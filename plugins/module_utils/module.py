@@ -180,7 +180,7 @@ PROCESS_KEYS_OPTIONS: dict[str, Any] = {
 }
 SERVICES_OPTIONS: dict[str, Any] = {
     **ROTATION_OPTIONS,
-    "state": {"type": "str", "required": True, "choices": ["stopped", "started"]},
+    "state": {"type": "str", "required": True, "choices": ["stopped", "started", "released"]},
     "services": {
         "type": "list",
         "elements": "dict",
@@ -198,6 +198,7 @@ SERVICES_OPTIONS: dict[str, Any] = {
     "settle": {"type": "int", "default": 5},
     "jobs": {"type": "str", "choices": ["wait", "stop"], "default": "wait"},
     "held": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
 SESSIONS_OPTIONS: dict[str, Any] = {
     **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},

@@ -17,10 +17,12 @@ description:
   - Nothing that a service's commands print is shown. Run it as the user who may start and stop them.
 options:
   state:
-    description: V(stopped) or V(started).
+    description:
+      - V(stopped) or V(started).
+      - V(released) lets go of what the maintenance playbook holds, and starts nothing.
     type: str
     required: true
-    choices: [stopped, started]
+    choices: [stopped, started, released]
   services:
     description:
       - What holds keys, nothing where there is only O(flag_file).
@@ -81,6 +83,13 @@ options:
     type: str
     choices: [refuse, accept]
     default: refuse
+  half:
+    description:
+      - Whether O(state=started) with O(rotation_id=maintenance) starts anything where the record of a rotation that is
+        not closed says that values may be under both key sets. V(refuse) is V(released) then, and ends with an error.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
@@ -133,9 +142,9 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
         jobs=params["jobs"],
         held=params["held"],
     )
-    act = maintenance.stop if params["state"] == "stopped" else maintenance.start
+    acts = {"stopped": maintenance.stop, "started": maintenance.start, "released": maintenance.release}
     try:
-        names = act(dry=module.check_mode)
+        names = acts[params["state"]](dry=module.check_mode)
     finally:
         for warning in maintenance.warnings:
             module.warn(warning)

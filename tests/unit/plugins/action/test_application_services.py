@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A start by hand, and the record of a rotation that stands half way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+
+UNCHANGED = {"error": {"code": "E_UNREADABLE", "changed": "Nothing was changed."}}
+WRITTEN = {"error": {"code": "E_STOPPED", "changed": "7 values were written."}}
+BEGUN = [("rotate", "intent", {}), ("env_file", "intent", {"asked": {"state": "prepared"}})]
+KILLED = [*BEGUN, ("django_reencrypt", "intent", {})]
+TOGETHER = [*KILLED, ("django_reencrypt", "done", {}), ("key_version", "done", {"asked": {"state": "current"}})]
+
+
+@pytest.fixture
+def by_hand(run_action, tmp_path):
+    """What the maintenance playbook does, on a host with one service."""
+    service = {"name": "web", "start": ["touch", str(tmp_path / "up")], "stop": ["rm", "-f", str(tmp_path / "up")]}
+    service["status"] = ["test", "-e", str(tmp_path / "up")]
+    (tmp_path / "up").touch()
+
+    def act(state, **args):
+        return run_action(
+            "application_services",
+            state=state,
+            services=[service],
+            memory=str(tmp_path / "memory/services.json"),
+            settle=0,
+            rotation_id="maintenance",
+            store=None,
+            **args,
+        )
+
+    return act
+
+
+@pytest.fixture
+def ended(tmp_path):
+    """The lease and the record that a run leaves which has ended without closing them."""
+
+    def leave(events):
+        records = str(tmp_path / "records")
+        run = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        Lease(records).take("r1", run.pid)
+        run.communicate()
+        for name, phase, fields in events:
+            Record(records, "r1").append(name, phase, **fields)
+
+    return leave
+
+
+@pytest.mark.parametrize(
+    ("events", "half"),
+    [
+        (KILLED, True),
+        ([*KILLED, ("django_reencrypt", "failed", WRITTEN)], True),
+        ([*KILLED, ("django_reencrypt", "done", {}), ("env_file", "intent", {"asked": {}})], True),
+        ([*KILLED, *BEGUN, ("django_reencrypt", "intent", {}), ("django_reencrypt", "failed", UNCHANGED)], True),
+        ([*TOGETHER, ("rollback", "intent", {}), ("django_reencrypt", "intent", {})], True),
+        (BEGUN, False),
+        ([*KILLED, ("django_reencrypt", "failed", UNCHANGED)], False),
+        (TOGETHER, False),
+        ([*KILLED, ("rollback", "intent", {}), ("rollback", "done", {})], False),
+    ],
+)
+def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path, capsys, events, half):
+    memory = tmp_path / "memory/services.json"
+    ended(events)
+    assert by_hand("stopped")["services"] == ["web"]
+
+    result = by_hand("started")
+
+    assert (bool(result.get("failed")), (tmp_path / "up").exists()) == (half, not half), result
+    assert json.loads(memory.read_text())["held"] == "", "the command that it names may go on"
+    if half:
+        assert "E_HALF_WAY: rotation r1 stands half way" in result["msg"]
+        assert "Nothing was started; operations are not held any more. Type ansible-playbook" in result["msg"]
+        assert json.loads(memory.read_text())["down"], "that command starts it"
+        assert by_hand("started", half="accept")["services"] == ["web"]
+
+
+def test_without_an_open_rotation_all_is_started_by_hand(by_hand, tmp_path):
+    by_hand("stopped")
+    assert by_hand("started")["services"] == ["web"]
+    assert Path(tmp_path / "up").exists()
