@@ -16,7 +16,7 @@ import datetime
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from . import atomic_file, services
 from .errors import RotationError
@@ -27,13 +27,14 @@ BY_HAND = "maintenance"  # the rotation id of a stop that belongs to no rotation
 
 @dataclass(frozen=True)
 class Memory:
-    """Names of the services that were up when the rotation began, in the order of stopping; whether they are down;
-    since when somebody holds them down, empty for nobody."""
+    """Names of the services that were stopped, in the order of stopping; whether they are down; since when somebody
+    holds them down, empty for nobody; the last rotation and what was up when it began, also through a stop by hand."""
 
     rotation_id: str = ""
     names: Sequence[str] = ()
     down: bool = False
     held: str = ""
+    began: Sequence[str] = ()
 
 
 class Maintenance:
@@ -81,10 +82,14 @@ class Maintenance:
         if dry:
             self._tell(failures, "Nothing was changed.")
             return stopped
-        same = memory.down or (memory.rotation_id == self.rotation_id and not self.by_hand)
-        names = [name for name in self.services if name in stopped or (same and name in memory.names)]
+        before = {*(memory.names if memory.down else ()), *self._began(memory)}
+        names = [name for name in self.services if name in stopped or name in before]
+        known = replace(memory, names=names, down=True)
         with self._going_on(failures):
-            self._remember(names, True, _now() if self.by_hand else memory.held)
+            if self.by_hand:
+                self._remember(replace(known, held=_now()))
+            else:
+                self._remember(replace(known, rotation_id=self.rotation_id, began=names))
         with self._going_on(failures):
             if self.flag:
                 self._write(self.flag, b"", mode=0o644)
@@ -114,14 +119,20 @@ class Maintenance:
         started = [service.name for service in down]
         if not dry:
             if memory.held:
-                self._remember(memory.names, memory.down)
+                memory = replace(memory, held="")
+                self._remember(memory)
             try:
                 self._start(down)
-                services.refuse_fallen(were_up, self.settle)
+                services.refuse_fallen(were_up or self._running(memory), self.settle)
+            except RotationError:
+                self._refuse_held()
+                if not memory.down:  # the next start tries what has died since
+                    self._remember(replace(memory, names=memory.began, down=True))
+                raise
             finally:
                 self._refuse_held()  # what somebody stops in the middle of this does not stay up
             if memory.down:
-                self._remember(memory.names, False)
+                self._remember(replace(memory, down=False))
             if self.flag:
                 self._remove(self.flag)
         return started
@@ -130,8 +141,16 @@ class Maintenance:
         """Hold nothing any more, and start nothing: a rotation or a rollback may. Raises E_MAINTENANCE_FILE."""
         memory = self.remembered()
         if memory.held and not dry:
-            self._remember(memory.names, memory.down)
+            self._remember(replace(memory, held=""))
         return []
+
+    def _began(self, memory: Memory) -> Sequence[str]:
+        """What was up when this very rotation began, whatever was stopped and started by hand since."""
+        return memory.began if memory.rotation_id == self.rotation_id else ()
+
+    def _running(self, memory: Memory) -> list[Service]:
+        """What somebody has started by hand for this rotation, and may have died since."""
+        return [self.services[name] for name in self._began(memory) if name in self.services]
 
     def _start(self, down: Sequence[Service]) -> None:
         """Start each, whatever becomes of the others: a worker that does not start leaves no web server down."""
@@ -153,7 +172,7 @@ class Maintenance:
         try:
             with open(self.path, encoding="utf-8") as handle:
                 memory = Memory(**json.load(handle))
-            if not isinstance(memory.names, list) or not isinstance(memory.held, str):
+            if not all(isinstance(names, (list, tuple)) for names in (memory.names, memory.began)):
                 raise TypeError
         except FileNotFoundError:
             return Memory()
@@ -176,8 +195,7 @@ class Maintenance:
         if since and not self.by_hand:
             raise RotationError("E_SERVICE_HELD", since=since)
 
-    def _remember(self, names: Sequence[str], down: bool, held: str = "") -> None:
-        memory = Memory(self.rotation_id, list(names), down, held)
+    def _remember(self, memory: Memory) -> None:
         self._write(self.path, json.dumps(asdict(memory)).encode("utf-8"))
 
     @contextlib.contextmanager

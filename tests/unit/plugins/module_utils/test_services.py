@@ -103,7 +103,7 @@ def test_what_was_down_before_stays_down_even_for_a_later_run(tmp_path, systemd)
     maintenance(tmp_path, "web.socket", "web", "worker").stop(dry=False)
     again = maintenance(tmp_path, "web.socket", "web", "worker")
     assert again.stop(dry=False) == []
-    assert again.remembered() == Memory("first", ["web.socket", "web"], True)
+    assert again.remembered() == Memory("first", ["web.socket", "web"], True, "", ["web.socket", "web"])
     assert again.start(dry=False) == ["web", "web.socket"]
     assert again.start(dry=False) == []
 
@@ -282,6 +282,27 @@ def test_a_stop_by_hand_in_the_middle_of_a_start_holds(tmp_path, systemd, monkey
     assert orders(systemd)[-2:] == ["start web.socket", "stop web.socket"]
     kept = rotation.remembered()
     assert (kept.down, bool(kept.held), kept.names) == (True, True, names)
+
+
+def test_a_rotation_knows_through_a_stop_by_hand_what_was_up_when_it_began(tmp_path, systemd):
+    rotation = maintenance(tmp_path, "web.socket", "worker")
+    rotation.stop(dry=False)
+    by_hand = maintenance(tmp_path, "web.socket", "worker", rotation_id="maintenance")
+    by_hand.stop(dry=False)
+    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+        rotation.start(dry=False)
+    assert by_hand.start(dry=False) == ["worker", "web.socket"]
+    assert rotation.start(dry=False) == []
+    unit(systemd, "worker.service", ActiveState="failed")
+    with pytest.raises(RotationError, match=r"E_SERVICE_START: the service worker .* came up and ended"):
+        rotation.start(dry=False)
+    assert by_hand.start(dry=False) == ["worker"], "as the error says"
+    unit(systemd, "worker.service", ActiveState="failed")
+    by_hand.stop(dry=False)
+    assert by_hand.start(dry=False) == ["web.socket"], "a hand starts what it has stopped"
+    assert rotation.stop(dry=False) == ["web.socket"]
+    assert rotation.start(dry=False) == ["worker", "web.socket"]
+    assert maintenance(tmp_path, "web.socket", rotation_id="second").start(dry=False) == []
 
 
 def test_a_stop_by_hand_goes_on_past_every_failure_and_tells_of_all(tmp_path, systemd):
