@@ -90,7 +90,7 @@ def _said(name: str, seconds: float, **options: Any) -> tuple[int, str]:
         return 1, ""
     finally:
         if process.pid:
-            children.kill_group(process.pid)
+            children.kill_session(process.pid)
         process.kill()  # it may lead no group yet
         process.join()
     return said

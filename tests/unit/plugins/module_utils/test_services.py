@@ -483,9 +483,11 @@ def test_nothing_that_a_command_prints_is_shown(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_a_command_has_started_ends_with_it_when_its_time_is_over(tmp_path):
+@pytest.mark.parametrize("groups", ["", "set -m; "])
+def test_what_a_command_has_started_ends_with_it_when_its_time_is_over(tmp_path, groups):
     pid = tmp_path / "pid"
-    assert children.ended(["/bin/sh", "-c", f"sleep 600 & echo $! > {pid}; wait"], 0.3) == children.TIMED_OUT
+    command = ["bash", "-c", f"{groups}sleep 600 & echo $! > {pid}; wait"]
+    assert children.ended(command, 0.5) == children.TIMED_OUT
     end = time.monotonic() + 5
     while alive(pid.read_text().strip()):
         assert time.monotonic() < end
