@@ -62,6 +62,7 @@ CHANGING = (
     "key_version",
     "postgresql_restore",
 )
+NO_STEPS = (*DIRECTIONS, "notification")  # which have no intent of their own, or are the run itself
 DAY = datetime.timedelta(days=1)
 
 
@@ -184,10 +185,10 @@ def _is_intent(event: Event) -> bool:
 
 
 def _steps(inside: Sequence[Event]) -> list[dict[str, Any]]:
-    """Intents with their outcomes; a step on several hosts at once is one."""
+    """Intents with their outcomes; a step on several hosts at once is one. Who was told stands elsewhere."""
     steps: list[dict[str, Any]] = []
     for event in inside:
-        if event.get("event") in DIRECTIONS or event.get("phase") not in ("intent", "done", "failed"):
+        if event.get("event") in NO_STEPS or event.get("phase") not in ("intent", "done", "failed"):
             continue
         name = _called(event)
         step = steps[-1] if steps and steps[-1]["name"] == name else None
@@ -397,7 +398,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
     told = _failure(events).get("what")
     for event in events:
         found += [str(warning) for warning in event.get("warnings") or () if isinstance(warning, str)]
-        if event.get("phase") == "failed" and event.get("event") not in (*DIRECTIONS, "notification"):
+        if event.get("phase") == "failed" and event.get("event") not in NO_STEPS:
             error = event.get("error") or {}
             if error.get("what") != told:
                 found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))

@@ -368,6 +368,17 @@ def test_a_step_on_two_hosts_is_one(play):
     assert [(step["name"], step["outcome"]) for step in run["steps"]] == [("Switch: .env", "done")]
 
 
+def test_who_was_told_is_no_bar_of_the_timeline(play):
+    """It has no intent: its outcomes would be taken for one long step over the whole run."""
+    failed = {"channel": "slack to h", "found": "URLError"}
+    play.begun().step("notification", "failed", about="started", **failed).prepared().switched().proved()
+    play.step("rotate", "done").step("notification", "failed", about="completed", **failed)
+    (run,) = play.told()["runs"]
+    assert {step["outcome"] for step in run["steps"]} == {"done"}
+    assert "Notification" not in [step["name"] for step in run["steps"]]
+    assert play.page().count("<dt>Not told</dt>") == 2
+
+
 def test_a_step_that_never_ended_says_so(play):
     play.begun().record.append("django_reencrypt", "intent", host="app1")
     (run,) = play.told()["runs"]
