@@ -257,6 +257,10 @@ class ActionModule(RotationAction):
     def _page(self, record: Record) -> str | None:
         """The page of a record; that it cannot be made breaks nothing: it can be made again from the record."""
         page = self._page_alone(record)
+        try:
+            report.write_earlier(record)
+        except Exception as exc:  # noqa: BLE001
+            display.warning(f"The reports of earlier rotations could not be made anew: {type(exc).__name__}.")
         self._index(os.path.dirname(os.path.dirname(record.path)))
         return page
 

@@ -9,6 +9,7 @@ import datetime
 import html
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ import jinja2
 from ...module_utils import atomic_file
 from ...module_utils.errors import RotationError
 from ...module_utils.record import FILE_NAME, Record
-from .. import attempts
+from .. import attempts, succession
 from ..acts import acts
 from ..story import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
 from . import calendar
@@ -48,8 +49,19 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]|])")
 
 def write(record: Record) -> str:
     """Write the pages of one record beside it; the path of the page. Raises E_RECORD_WRITE."""
-    told = story(record)
-    folder = os.path.dirname(record.path)
+    return _write(story(record), succession.others(record))
+
+
+def write_earlier(record: Record) -> None:
+    """Write anew the pages of the rotations before it, of which it may say that they are superseded, or no longer."""
+    told, others = story(record), succession.others(record)
+    for one in succession.earlier(told, others):
+        _write(one, [told, *(other for other in others if other is not one)])
+
+
+def _write(told: dict[str, Any], others: list[dict[str, Any]]) -> str:
+    told = {**told, "superseded_by": succession.superseded_by(told, others)}
+    folder = os.path.dirname(told["path"])
     for template, name in FILES.items():
         _put(os.path.join(folder, name), _render(template, _shown(told)))
     _remind(os.path.join(folder, CALENDAR), calendar.reminders(told))
@@ -154,16 +166,21 @@ def sentence(told: Mapping[str, Any]) -> str:
 
 
 def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
-    """What somebody has to do yet, with the command to type."""
-    commands = told["commands"]
+    """What somebody has to do yet, with the command to type, which names what it is of."""
+    commands, by_id = told["commands"], ("key_rotation_id", told["rotation_id"])
+    old, superseded = told["keys"]["old"], told["superseded_by"]
+    if superseded:
+        yield _item(f"Superseded by {superseded}: what is to be done now stands on its page.", None)
+    if told["status"] == COMPLETED and not told["retired"]:
+        since = f", from {_day(told['retire'])} on" if told["retire"] else ""
+        retire = _naming(commands.get("retire"), "key_rotation_retire_key_id", old)
+        yield _item(f"Retire the keys before ({old}) when nothing needs them any more{since}.", retire)
+    if superseded:
+        return
     if told["status"] == COMPLETED:
         if not told["retired"]:
-            since = f", from {_day(told['retire'])} on" if told["retire"] else ""
-            yield _item(
-                f"Retire the keys before ({told['keys']['old']}) when nothing needs them any more{since}.",
-                commands.get("retire"),
-            )
-            yield _item("Until then you can go back, keeping what was written since:", commands.get("rollback"))
+            rollback = _naming(commands.get("rollback"), *by_id)
+            yield _item("Until then you can go back, keeping what was written since:", rollback)
         if told["due"]:
             yield _item(f"Rotate again by {_day(told['due'])}.", None)
     elif told["status"] == ROLLED_BACK:
@@ -178,9 +195,17 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
     else:
         if told["failure"].get("todo"):
             yield _item(told["failure"]["todo"], None)
-        yield _item("Go on from where it stopped:", commands.get("rotate"))
+        yield _item("Go on from where it stopped:", _naming(commands.get("rotate"), *by_id))
         if told["keys"]["new"]:
-            yield _item("Or go back:", commands.get("rollback"))
+            yield _item("Or go back:", _naming(commands.get("rollback"), *by_id))
+
+
+def _naming(command: str | None, option: str, value: str | None) -> str | None:
+    """A command that names what it is of: typed later, it may else act on another rotation."""
+    if not command or not value:
+        return command
+    typed, others, rest = command.partition(" (and your other")
+    return f"{typed} -e {option}={shlex.quote(value)}{others}{rest}"
 
 
 def _item(text: str, command: str | None) -> dict[str, str | None]:

@@ -20,7 +20,12 @@ _SPECIAL = re.compile(r"([\\;,])")
 def reminders(told: Mapping[str, Any]) -> str | None:
     """What is due after a rotation, or goes on to be after one that renewed nothing; None where nothing is."""
     entries = [
-        (told["due"], "due", "Rotate the encryption keys", told["commands"].get("rotate")),
+        (
+            None if told.get("superseded_by") else told["due"],
+            "due",
+            "Rotate the encryption keys",
+            told["commands"].get("rotate"),
+        ),
         (told["retire"], "retire", "Retire the encryption keys before", told["commands"].get("retire")),
     ]
     events = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -439,6 +440,69 @@ def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
     picture.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
     play.begun().step("monitoring_probe", picture=picture).step("monitoring_probe", picture={"of": "another version"})
     assert play.page().count("Monitoring of /srv/shop on app1") == 1
+
+
+NEWER, COMMANDS = (
+    "0000000000000003",
+    {name: f"ansible-playbook {name}.yml" for name in ("rotate", "rollback", "retire")},
+)
+
+
+def todo(play: Play) -> list[str]:
+    page = (Path(play.record.path).parent / "report.html").read_text()
+    return re.findall(r"<li>(.*?)</li>", page[page.index('id="todo"') :].split("</section>")[0])
+
+
+@pytest.mark.parametrize("written", [completed, failed, rolled_back, died])
+def test_what_was_superseded_says_so_and_sends_nobody_to_act_on_another_rotation(tmp_path, written):
+    play = written(Play(tmp_path, "r1"))
+    play.page()
+    assert not any("Superseded" in item for item in todo(play))
+    later = Play(tmp_path, "r2").begun()
+    later.step("key_version", asked={"state": "pending"}, stages={"current": OLD, "pending": NEWER})
+    report.write_earlier(later.record)
+    assert not any("Superseded" in item for item in todo(play)), "it is not completed yet"
+    later.step("rotate", "done").page()
+    report.write_earlier(later.record)
+    first, *others = todo(play)
+    assert first == "Superseded by r2: what is to be done now stands on its page."
+    assert [item.split(" (")[0] for item in others] == (["Retire the keys before"] if written is completed else [])
+    assert not any("Superseded" in item for item in todo(later))
+    log, page = (Path(play.record.path).parent / name for name in ("rotation.log", "report.html"))
+    assert "Next rotation:   superseded by r2" in log.read_text()
+    assert "Superseded by <code>r2</code>" in page.read_text()
+    if written is completed:
+        assert "-due@" not in (page.parent / "reminders.ics").read_text()
+    later.step("rollback", "intent").step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    report.write_earlier(later.step("rollback", "done").record)
+    assert not any("Superseded" in item for item in todo(play)), "what came after was taken back"
+
+
+def test_rotations_of_other_keys_supersede_nothing(tmp_path):
+    play = completed(Play(tmp_path, "r1"))
+    later = Play(tmp_path, "r2").begun()
+    stages = {"current": "a" * 16, "pending": "b" * 16}
+    later.step("key_version", asked={"state": "pending"}, stages=stages).step("rotate", "done").page()
+    play.page()
+    assert not any("Superseded" in item for item in todo(play))
+
+
+def test_commands_to_type_name_what_they_are_of(tmp_path):
+    """Typed later, they would else act on another rotation."""
+    other = " (and your other -e options)"
+    commands = {**COMMANDS, "rollback": COMMANDS["rollback"] + other}
+    play = Play(tmp_path, "r1").begun(commands=commands).prepared()
+    play.page()
+    by_id = "<code>ansible-playbook {}.yml -e key_rotation_id=r1{}</code>"
+    assert [item[item.index("<code>") :] for item in todo(play)] == [
+        by_id.format("rotate", ""),
+        by_id.format("rollback", other),
+    ]
+    play.switched().proved().step("rotate", "done").page()
+    assert todo(play)[0].endswith(f"<code>ansible-playbook retire.yml -e key_rotation_retire_key_id={OLD}</code>")
+    assert todo(play)[1].endswith(by_id.format("rollback", other))
+    play.rolled_back().page()
+    assert todo(play)[0].endswith("<code>ansible-playbook rotate.yml</code>"), "a new one has another name"
 
 
 def test_the_index_has_all_rotations_the_newest_first(tmp_path: Path):

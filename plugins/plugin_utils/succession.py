@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which rotation of the same keys came after another: what the earlier one's page would say to do is then done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..module_utils.record import FILE_NAME, Record
+from .story import COMPLETED, story
+
+Told = Mapping[str, Any]
+
+
+def superseded_by(told: Told, others: Sequence[Told]) -> str | None:
+    """The newest rotation that was completed after this one, of the same keys; None where there is none."""
+    later = [one for one in others if one["status"] == COMPLETED and _after(one, told) and _same_keys(told, one)]
+    return max(later, key=lambda one: one["began"])["rotation_id"] if later else None
+
+
+def earlier(told: Told, others: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rotations of the same keys whose pages this one changes, by being completed or by going back."""
+    return (one for one in others if _after(told, one) and _same_keys(one, told))
+
+
+def others(record: Record) -> list[dict[str, Any]]:
+    """What the records beside this one tell; not of those that nobody can read, which the index names."""
+    folder = os.path.dirname(os.path.dirname(record.path))
+    found = []
+    for name in sorted(os.listdir(folder)):
+        if name != record.rotation_id and os.path.isfile(os.path.join(folder, name, FILE_NAME)):
+            with contextlib.suppress(Exception):  # whatever somebody wrote into one
+                found.append(story(Record(folder, name)))
+    return [one for one in found if one["runs"]]
+
+
+def _after(one: Told, other: Told) -> bool:
+    """Within one second, by the order in which their names are made."""
+    begun = [(each["began"], each["rotation_id"]) for each in (one, other)]
+    return bool(one["began"] and other["began"]) and begun[0] > begun[1]
+
+
+def _same_keys(told: Told, later: Told) -> bool:
+    """By the ids of the keys that each knows of; one that failed before it knew any is held against its hosts."""
+    mine, theirs = _key_ids(told), _key_ids(later)
+    return bool(mine & theirs) if mine else bool(set(told["hosts"]) & set(later["hosts"]))
+
+
+def _key_ids(told: Told) -> set[str]:
+    named = {str(one.get("key_id")) for one in told["versions"] if isinstance(one, Mapping)}
+    return named | {told["keys"][name] for name in ("old", "new") if told["keys"][name]}
