@@ -61,7 +61,8 @@ class ActionModule(RotationAction):
         current = history.stage("current")
         known.update(key_id=current.key_id, created=current.created, origin=current.origin)
         if options["cryptoperiod_days"]:
-            known["due"] = later(current.created, options["cryptoperiod_days"])
+            adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
+            known["due"] = later(current.created, 0 if adopted else options["cryptoperiod_days"])
             known["due_soon"] = later(known["due"], -options["due_warning_days"])
         known["opening"] = self._before(current.rotation_id, options)
         names = {key_id: stage for stage, key_id in history.stages.items()}

@@ -447,20 +447,35 @@ def _failure(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _dates(told: Mapping[str, Any]) -> dict[str, Any]:
-    """When the next rotation is due, from when the keys in use were made, and from when on the ones before can go."""
+    """When the next rotation is due and why then, and from when on the keys before can go."""
     rotated: Event = next((run["events"][0] for run in reversed(told["runs"]) if run["direction"] == "rotate"), {})
     ended, completed = told["ended"], told["status"] == COMPLETED
     period, hold = rotated.get("cryptoperiod_days") or 0, rotated.get("hold_days")
-    versions = [one for one in told["versions"] if isinstance(one, Mapping)]
-    made = next((moment({"time": one.get("created")}) for one in versions if one.get("stage") == "current"), None)
-    since = made or (ended if completed else None)
     gone = {one["key_id"]: one for one in told["acts"] if one["direction"] == "retire" and one["outcome"] == "done"}
     retired = gone.get(told["keys"]["old"])
     held = completed and not retired
     return {
         "cryptoperiod_days": period,
         "hold_days": hold,
-        "due": since + period * DAY if since and period else None,
+        **_due(told, period),
         "retired": retired,
         "retire": ended + hold * DAY if ended and hold is not None and held else None,
     }
+
+
+def _due(told: Mapping[str, Any], period: int) -> dict[str, Any]:
+    """When and why. Keys that are compromised, or of which nobody knows how old they are, are to be rotated now."""
+    ended, completed = told["ended"], told["status"] == COMPLETED
+    versions = [one for one in told["versions"] if isinstance(one, Mapping)]
+    current: Event = next((one for one in versions if one.get("stage") == "current"), {})
+    made = moment({"time": current.get("created")})
+    reason = next((run["reason"] for run in reversed(told["runs"]) if run["direction"] == "rotate"), None)
+    if not completed and str(reason).startswith("compromise"):
+        why = f"the keys in use are those before, and the reason was {reason}"
+        return {"due": ended, "due_now": True, "due_why": why}
+    if period and made and current.get("origin") == "adopted":
+        why = f"the age of the keys in use is not known: they were made by hand, and adopted on {made:%Y-%m-%d}"
+        return {"due": ended, "due_now": True, "due_why": why}
+    since = made or (ended if completed else None)
+    why = f"{period} days after the keys in use were made" + ("" if completed else ", which this one did not renew")
+    return {"due": since + period * DAY if since and period else None, "due_now": False, "due_why": why}

@@ -35,7 +35,10 @@ METRICS: dict[str, tuple[str, str]] = {
     "key_rotation_log_errors_timestamp_seconds": ("gauge", "When a look last found more of them than are tolerated."),
     "key_rotation_logs_unreadable": ("gauge", "Logs that could not be read."),
     "key_rotation_created_timestamp_seconds": ("gauge", "When the current keys were made or adopted."),
-    "key_rotation_due_timestamp_seconds": ("gauge", "When the cryptoperiod of the current keys ends."),
+    "key_rotation_due_timestamp_seconds": (
+        "gauge",
+        "When the cryptoperiod of the current keys ends; of adopted ones, when they were.",
+    ),
     "key_rotation_due_soon_timestamp_seconds": ("gauge", "From when on it is said that this is soon."),
     "key_rotation_retire_timestamp_seconds": ("gauge", "When the hold of the version before the current one ends."),
 }

@@ -205,7 +205,9 @@ def _rotation(params: Mapping[str, Any], known: Mapping[str, Any], time: str) ->
     if params["rotation"] and known.get("open"):
         yield RotationError("E_MONITOR_OPEN", rotation_id=known["open"])
     if known.get("due") and known["due"] <= time:
-        yield RotationError("E_MONITOR_OVERDUE", key_id=known["key_id"], created=known["created"], due=known["due"])
+        adopted = known.get("origin") == "adopted"
+        created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
+        yield RotationError("E_MONITOR_OVERDUE", key_id=known["key_id"], created=created, due=known["due"])
 
 
 def _finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]:

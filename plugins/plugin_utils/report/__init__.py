@@ -88,7 +88,7 @@ def write_index(folder: str) -> None:
             refused += attempts.refused(record)
     rotations = [one for one in told.values() if one["runs"]]  # and not what retire.yml has destroyed
     stories = sorted(rotations, key=lambda one: str(one["began"]), reverse=True)
-    due = next((one["due"] for one in stories if one["due"]), None)
+    due = next((one for one in stories if one["due"]), None)
     unreadable = [name for name in names if name not in told]
     about = {"stories": stories, "unreadable": unreadable, "folder": folder, "due": due, "refused": refused}
     _put(os.path.join(folder, INDEX), _render("index.html.j2", about))
@@ -143,6 +143,7 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
     return {
         **told,
         "sentence": sentence(told),
+        "due_on": "now" if told["due_now"] else _day(told["due"]) if told["due"] else None,
         "todo": list(_todo(told)),
         "kind": kind,
         "legend": [
@@ -187,6 +188,7 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         by = (
             f", by {_day(told['due'])} at the latest, since the keys in use are as old as before" if told["due"] else ""
         )
+        by = f" now: {told['due_why']}" if told["due_now"] else by
         if told["not_running"]:
             start = "Mend why the application does not run, then start it, with -e key_rotation_maintenance=off:"
             yield _item(start, commands.get("maintenance"))

@@ -23,7 +23,7 @@ def reminders(told: Mapping[str, Any]) -> str | None:
         (
             None if told.get("superseded_by") else told["due"],
             "due",
-            "Rotate the encryption keys",
+            _rotate(told),
             told["commands"].get("rotate"),
         ),
         (told["retire"], "retire", "Retire the encryption keys before", told["commands"].get("retire")),
@@ -38,6 +38,10 @@ def reminders(told: Mapping[str, Any]) -> str | None:
         return None
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tetech//key_rotation//EN", *events, "END:VCALENDAR"]
     return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
+
+
+def _rotate(told: Mapping[str, Any]) -> str:
+    return f"Rotate the encryption keys now ({told['due_why']})" if told["due_now"] else "Rotate the encryption keys"
 
 
 def _event(told: Mapping[str, Any], day: datetime.date, name: str, summary: str, command: str | None) -> Iterator[str]:

@@ -79,10 +79,18 @@ def test_the_host_is_told_the_dates_that_the_store_and_the_record_give(look, rot
 def test_what_was_rolled_back_leaves_the_cryptoperiod_of_the_keys_before(look, stored, loader, old_keys):
     with open_store({"path": stored}, {}, loader).change() as history:
         history.stage("current").created = "2020-01-01T00:00:00Z"
+        history.stage("current").origin = "generated"
         history.promote()
         history.roll_back()
     known = look(cryptoperiod_days=366)[0]["rotation"]
     assert (known["key_id"], known["due"]) == (old_keys.key_id, "2021-01-01T00:00:00Z")
+
+
+def test_keys_that_were_adopted_are_due_at_once_for_nobody_knows_how_old_they_are(look, stored, loader):
+    with open_store({"path": stored}, {}, loader).change() as history:
+        history.stage("current").created = "2020-01-01T00:00:00Z"
+    known = look(cryptoperiod_days=366)[0]["rotation"]
+    assert (known["origin"], known["due"]) == ("adopted", "2020-01-01T00:00:00Z")
 
 
 def test_the_host_gets_no_store_and_no_record_of_it(look, rotated, store_path):

@@ -12,6 +12,7 @@ TOLD = {
     "status": "completed",
     "ended": ENDED,
     "due": ENDED + datetime.timedelta(days=365),
+    "due_now": False,
     "retire": ENDED + datetime.timedelta(days=2),
     "hosts": ["app1; the, first", "žluťoučký-kůň-" * 6],
     "commands": {"rotate": "ansible-playbook rotate.yml -i production --vault-id production@prompt" * 2},

@@ -176,6 +176,35 @@ def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
     assert reminders.count("BEGIN:VEVENT") == 1, "and there is nothing to retire"
 
 
+@pytest.mark.parametrize(
+    ("fields", "reason", "why"),
+    [
+        ({"origin": "adopted"}, "cryptoperiod", "made by hand, and adopted on 2020-01-02"),
+        ({"origin": "generated"}, "compromise_known", "the reason was compromise_known"),
+    ],
+)
+@pytest.mark.parametrize("back", [True, False])
+def test_keys_of_unknown_age_and_compromised_ones_are_due_now(play, fields, reason, why, back):
+    play.begun(reason=reason).prepared()
+    if back:
+        play.switched().rolled_back()
+        play.step("rollback", "done", versions=[{**VERSION, **fields}])
+    else:
+        play.step("rotate", "failed", versions=[{**VERSION, **fields}])
+    told = play.told()
+    assert (told["due"], told["due_now"]) == (told["ended"], True)
+    reminders = Path(play.record.path).parent / "reminders.ics"
+    for text in (*files(play), reminders.read_bytes().decode().replace("\r\n ", "").replace("\\", "")):
+        assert why in text
+        assert "365 days" not in text
+    assert ("then begin a new one now: " in play.page()) is back
+    report.write_index(str(Path(play.record.path).parent.parent))
+    assert "is due <b>now</b>: " in (Path(play.record.path).parent.parent / "index.html").read_text()
+    play.step("rotate", "intent", resumed=True).switched().proved()
+    play.step("rotate", "done", versions=[{**VERSION, "origin": "generated"}])
+    assert play.told()["due_now"] is False
+
+
 def files(play: Play) -> list[str]:
     play.page()
     return [(Path(play.record.path).parent / name).read_text().replace("\\", "") for name in report.FILES.values()]
