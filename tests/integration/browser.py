@@ -37,7 +37,18 @@ FRAME = """<!doctype html><body style="margin:0">
     && box(a).top < box(b).bottom - 1 && box(b).top < box(a).bottom - 1;
   const near = leaves.map((one, at) => leaves.slice(at + 1, at + 12).find(other => lies(one, other)) && one);
   const name = ones => ones.filter(Boolean).slice(0, 9).map(one => one.outerHTML.slice(0, 80));
-  const found = {{width: inner.documentElement.scrollWidth, wide: name(over), cut: name(cut), over: name(near)}};
+  const rects = (node, at, word) => {{
+    const range = inner.createRange();
+    range.setStart(node, at);
+    range.setEnd(node, at + word.length);
+    return new Set([...range.getClientRects()].map(rect => rect.top)).size;
+  }};
+  const words = node => [...node.data.matchAll(/(?<![^\\s])[A-Za-z]{{2,12}}(?![^\\s])/g)];
+  const broken = shown.filter(one => !one.closest("code, pre, .wide")).flatMap(one => [...one.childNodes])
+    .filter(node => node.nodeType === 3)
+    .flatMap(node => words(node).filter(found => rects(node, found.index, found[0]) > 1).map(found => found[0]));
+  const edges = {{wide: name(over), cut: name(cut), over: name(near)}};
+  const found = {{broken: broken.slice(0, 9), width: inner.documentElement.scrollWidth, ...edges}};
   document.body.dataset.found = JSON.stringify(found);
 }}</script>"""
 
@@ -59,7 +70,7 @@ def framed(page: Path, folder: Path, width: int, height: int) -> Path:
 
 def measured(page: Path, folder: Path, width: int) -> dict[str, object]:
     """How wide the page is in a window of ``width`` pixels, and what of it reaches over its edge, is cut by what is
-    around it, or lies over another text."""
+    around it, or lies over another text; and which words of a usual length are broken."""
     shown = chromium("--dump-dom", f"file://{framed(page, folder, width, 800)}")
     return json.loads(html.unescape(re.search(r'data-found="([^"]*)"', shown)[1]))
 

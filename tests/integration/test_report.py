@@ -56,6 +56,7 @@ def test_the_page_says_what_the_record_says_and_fits_desktop_phone_and_paper(sit
     for width, height in ((1280, 2600), (390, 5200)):
         found = measured(page, tmp_path, width)
         assert (found["width"], found["wide"]) == (width, []), "nothing is cut or reaches over the edge"
+        assert found["broken"] == []
         assert screenshot(page, tmp_path, width, height).stat().st_size > 20_000
     assert "http" not in re.sub(r"http-equiv", "", text), "it asks nothing of any network"
 
@@ -121,7 +122,7 @@ def test_the_longest_names_fit_phone_desktop_and_paper(tmp_path: Path) -> None:
     )
     report.write_index(str(tmp_path))
     for shown, width in ((page, 1280), (page, 390), (tmp_path / report.INDEX, 390)):
-        assert measured(shown, tmp_path, width) == {"width": width, "wide": [], "cut": [], "over": []}
+        assert measured(shown, tmp_path, width) == {"width": width, "wide": [], "cut": [], "over": [], "broken": []}
     flat = "".join(printed(page, tmp_path).split())
     for words in (LONG["mail"], LONG["ticket"], LONG["hosts"][39], f"299{'l' * 60}", "h" * 200, "999,999,701"):
         assert words in flat, words
