@@ -15,6 +15,7 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 
 from ..module_utils import atomic_file, chain, record_seen
+from ..module_utils.approval import Evidence
 from ..module_utils.engine.throttle import refuse_unfit
 from ..module_utils.errors import RotationError
 from ..module_utils.module import CHECKLIST_OPTIONS
@@ -113,9 +114,26 @@ class ActionModule(RotationAction):
         return bool(opened.get("resumed"))
 
     def _approved(self, options: dict[str, Any]) -> str:
-        """The hash of the plan with whose approval this rotation began; empty where none was asked for."""
-        approvals = [event["approval"] for event in self.record(options).events() if event.get("approval")]
-        return str(approvals[-1]["plan_hash"]) if approvals else ""
+        """The hash of the plan with whose approval this run began; empty where none was asked for.
+
+        Of the lines of a record, the one that this run has begun with alone can say it, and only with its evidence.
+        Raises E_APPROVAL_MISSING.
+        """
+        events = self.record(options).events()
+        begun: dict[str, Any] = next(
+            (one for one in reversed(events) if (one["event"], one["phase"]) == ("rotate", "intent")), {}
+        )
+        if not begun.get("approval") and not begun.get("require_approval"):
+            return ""
+        what = "what the record holds of its approval is not what was signed"
+        try:
+            evidence = Evidence.borne_out(begun.get("approval"))
+        except FileNotFoundError:
+            evidence, what = None, "there is no ssh-keygen here"
+        if evidence is None:
+            advice = "Find out who wrote to the record (verify.yml --tags record), then roll back, or run again."
+            raise RotationError("E_APPROVAL_MISSING", what=what, advice=advice)
+        return evidence.approval.plan_hash
 
     def _unwritable(self, options: dict[str, Any]) -> str | None:
         """Why the store cannot be written. What stands against reading it is told of the keys."""

@@ -68,9 +68,9 @@ class ActionModule(RotationAction):
             if self._task.check_mode:
                 lease.refuse_other(os.getppid())
             else:
-                if state == "new" and direction == "rotate":
-                    about.update(self._approved(options, history))
                 record = self.record({**options, "rotation_id": rotation_id})
+                if direction == "rotate":
+                    about.update(self._allowed(options, history, record if state == "resumed" else None))
                 record.refuse_full()
                 record.events()  # the whole of it: later steps look at the last line alone
                 lease.take(rotation_id, os.getppid())
@@ -134,18 +134,27 @@ class ActionModule(RotationAction):
         if not os.path.isdir(folder) and (seen := store.anchor()):
             raise RotationError("E_RECORD_GONE", folder=folder, store=store.path, head=seen)
 
-    def _approved(self, options: dict[str, Any], history: History) -> dict[str, Any]:
-        """For the record, who approved the plan. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written."""
+    def _allowed(self, options: dict[str, Any], history: History, resumed: Record | None) -> dict[str, Any]:
+        """For the record, who approved the plan. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written.
+
+        One that goes on does so with the approval of its record; where that has none that holds, it wants another.
+        """
         missing = [name for name in ("reason", "authorization") if not options[name]]
-        if options["environment"] == "production" and missing:
+        if options["environment"] == "production" and missing and not resumed:
             raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=options["environment"])
-        if not options["require_approval"]:
-            return {"require_approval": False}
-        path = beside(options["plan"] or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
-        signers = beside(options["allowed_signers"], self.variables) if options["allowed_signers"] else None
-        approved = approval.verified(
-            path, options["environment"], signers, options["operator"], options["approval_max_hours"]
+        begun = (
+            [one for one in resumed.events() if (one["event"], one["phase"]) == ("rotate", "intent")] if resumed else []
         )
+        if not options["require_approval"] and not any(one.get("require_approval") for one in begun):
+            return {"require_approval": False}
+        signers = beside(options["allowed_signers"], self.variables) if options["allowed_signers"] else None
+        recorded = [one["approval"] for one in begun if one.get("approval")]
+        approved = approval.recorded(recorded[-1], options["environment"], signers) if recorded else None
+        if approved is None:
+            path = beside(options["plan"] or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
+            approved = approval.verified(
+                path, options["environment"], signers, options["operator"], options["approval_max_hours"]
+            )
         self._refuse_used(approved.approval, history, options)
         return {"approval": approved.as_recorded(), "require_approval": True}
 

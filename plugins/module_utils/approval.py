@@ -25,6 +25,7 @@ TITLE = "tetech.key_rotation approval"
 MEMBERS = ("plan", "environment", "principal", "time")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
+MADE_OF = {"text", "signature", "allowed_signers"}  # the evidence, in a record
 DATED = ("valid-after", "valid-before")  # options of a line of allowed signers
 
 
@@ -67,13 +68,24 @@ class Evidence:
     @classmethod
     def recorded(cls, found: Mapping[str, Any]) -> Evidence | None:
         """The evidence of a record; None where an earlier version kept none. Raises ValueError where it is none."""
-        if not {"text", "signature", "allowed_signers"} & set(found):
+        if not MADE_OF & set(found):
             return None
         try:
             approval = Approval(*(str(found[name]) for name in ("plan_hash", "environment", "principal", "time")))
             return cls(approval, str(found["text"]), str(found["signature"]), str(found["allowed_signers"]))
         except KeyError:
             raise ValueError("a member is missing") from None
+
+    @classmethod
+    def borne_out(cls, found: Any) -> Evidence | None:
+        """The evidence of a record where it holds, as of the approval's own time; else None. Raises FileNotFoundError
+        where there is no ``ssh-keygen``."""
+        try:
+            evidence = cls.recorded(found) if isinstance(found, Mapping) else None
+            accepted = evidence is not None and evidence.accepted(evidence.approval.moment)
+            return evidence if evidence and accepted and evidence.as_recorded().items() <= found.items() else None
+        except ValueError:
+            return None
 
     def as_recorded(self) -> dict[str, str]:
         """All of it for the record, with the public key that has signed."""

@@ -16,9 +16,10 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import chain, sshsig
-from .approval import Evidence
+from .approval import MADE_OF, Evidence
 from .chain import Head, Line, Problem
 from .errors import RotationError
 from .record import FILE_NAME, SIGNERS, node
@@ -226,24 +227,31 @@ def _unsigned_ends(record: Seen) -> Iterator[Problem]:
 
 
 def _approvals(record: Seen) -> Iterator[Problem]:
-    """The evidence of each approval, against what the record says of it."""
+    """The evidence of each approval, against what the record says of it. Only how a rotation begins has any."""
     for line in record.lines:
-        found = line.event.get("approval")
-        if not isinstance(found, dict):
+        found, required = line.event.get("approval"), line.event.get("require_approval") is True
+        if not found and not required:
             continue
-        who = f"the approval by {found.get('principal')} in line {line.number}"
-        try:
-            evidence = Evidence.recorded(found)
-            if evidence is None:
-                yield Problem("unchecked", f"{who} was recorded without its signature, by an earlier version")
-            elif evidence.accepted(evidence.approval.moment) and evidence.as_recorded().items() <= found.items():
-                yield Problem("approved", f"{who} is signed by {found['fingerprint']}")
-            else:
-                yield Problem("approval", f"{who} is not what was signed, or not signed by them")
-        except ValueError:
-            yield Problem("approval", f"{who} is none")
-        except FileNotFoundError:
-            yield Problem("unchecked", f"{who} was not checked: there is no ssh-keygen here")
+        who = f"the approval by {found.get('principal') if isinstance(found, dict) else 'nobody'} in line {line.number}"
+        begins = (line.event.get("event"), line.event.get("phase")) == ("rotate", "intent")
+        bare = not isinstance(found, dict) or not MADE_OF & set(found)
+        if not begins:
+            yield Problem("approval", f"{who} is none: no rotation begins with that line")
+        elif bare and not required and not chain.chained([line]):
+            yield Problem("unchecked", f"{who} was recorded without its signature, by an earlier version")
+        elif bare:
+            yield Problem("approval", f"{who} has no signature beside it")
+        else:
+            yield _approval(found, who)
+
+
+def _approval(found: Any, who: str) -> Problem:
+    try:
+        if Evidence.borne_out(found):
+            return Problem("approved", f"{who} is signed by {found['fingerprint']}")
+    except FileNotFoundError:
+        return Problem("unchecked", f"{who} was not checked: there is no ssh-keygen here")
+    return Problem("approval", f"{who} is not what was signed, or not signed by them")
 
 
 def _not_kept(record: Seen, ours: Sequence[Kept]) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ import datetime
 import getpass
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import yaml
 
@@ -55,6 +56,21 @@ def verified(path: str, environment: str, signers: str | None, operator: str | N
     if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
         raise RotationError("E_APPROVAL_OLD", principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
     return evidence
+
+
+def recorded(found: object, environment: str, signers: str | None) -> Evidence | None:
+    """The approval that the record of a rotation has, where its evidence holds and the file of allowed signers names
+    its person still; else None: it was tampered with, or its signer may approve nothing any more."""
+    try:
+        evidence = Evidence.borne_out(found)
+        if evidence is None or evidence.approval.environment != environment:
+            return None
+        if signers:  # what a record says of who may sign, whoever wrote to it could have made up
+            lines = "".join(_lines_of(evidence.approval.principal, signers))
+            return evidence if replace(evidence, allowed_signers=lines).accepted(evidence.approval.moment) else None
+        return evidence
+    except OSError:  # there is no such file, or no ssh-keygen
+        return None
 
 
 def _plan_hash(path: str) -> str:

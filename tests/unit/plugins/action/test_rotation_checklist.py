@@ -1,46 +1,53 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which records of staging count as a rehearsal."""
-
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action.rotation_checklist import rehearsals
+from ansible_collections.tetech.key_rotation.plugins.action.rotation_checklist import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.module_utils.approval import Approval, Evidence
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
-CHECKLIST = {"environment": "staging", "plan_hash": "3f" * 32, "collection": "0.1.0"}
+APPROVED, OTHER = (Approval(one * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z") for one in ("ab", "cd"))
 
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    """A completed rotation in staging."""
-    made = Record(str(tmp_path), "s1")
-    made.append("rotate", "intent")
-    made.append("rotation_checklist", "done", **CHECKLIST)
-    made.append("rotate", "done")
-    return made
+    return Record(str(tmp_path), "r1")
 
 
-def test_a_completed_rotation_in_staging_is_one(record, tmp_path):
-    (found,) = rehearsals(str(tmp_path))
-    assert (found["rotation_id"], found["plan_hash"]) == ("s1", CHECKLIST["plan_hash"])
-    record.append("rollback", "done")
-    assert rehearsals(str(tmp_path)) == [], "it was rolled back"
+def approved(record: Record, holds: bool = True) -> str:
+    """What the checklist takes for the approved plan; ``holds`` is what is found of the evidence."""
+
+    def borne_out(found: dict[str, str]) -> Evidence | None:
+        return Evidence(Approval(**found), "", "", "") if holds else None
+
+    action = mock.Mock(record=lambda options: record)
+    with mock.patch.object(Evidence, "borne_out", borne_out):
+        return ActionModule._approved(action, {})
 
 
-def test_a_record_whose_lines_are_no_chain_is_none(record, tmp_path):
-    path = Path(record.path)
-    text = path.read_text()
-    path.write_text(text.replace("3f3f", "4a4a", 1))
-    assert rehearsals(str(tmp_path)) == [], "edited"
-    path.write_text("".join(text.splitlines(keepends=True)[1:]))
-    assert rehearsals(str(tmp_path)) == [], "cut at its beginning"
-    by_hand = [
-        {"event": "rotation_checklist", "phase": "done", "rotation_id": "s1", **CHECKLIST},
-        {"event": "rotate", "phase": "done", "rotation_id": "s1", "time": "2026-11-20T10:00:00Z"},
-    ]
-    path.write_text("".join(f"{json.dumps(event)}\n" for event in by_hand))
-    assert rehearsals(str(tmp_path)) == [], "written by hand"
+@pytest.mark.parametrize(("event", "phase"), [("notification", "done"), ("rotate", "failed"), ("rollback", "intent")])
+def test_only_how_the_run_began_says_which_plan_was_approved(record, event, phase):
+    """A line that somebody else has added says nothing, whatever it holds."""
+    record.append("rotate", "intent", approval=vars(APPROVED), require_approval=True)
+    record.append(event, phase, approval=vars(OTHER))
+    assert approved(record) == APPROVED.plan_hash
+
+
+def test_an_approval_whose_evidence_does_not_hold_is_none(record):
+    record.append("rotate", "intent", approval=vars(APPROVED), require_approval=True)
+    with pytest.raises(RotationError) as refused:
+        approved(record, holds=False)
+    assert refused.value.code == "E_APPROVAL_MISSING"
+
+
+def test_without_an_approval_there_is_none_to_hold_the_plan_against(record):
+    record.append("rotate", "intent", require_approval=False)
+    assert approved(record) == ""
+    record.append("rotate", "intent", resumed=True, require_approval=True)
+    with pytest.raises(RotationError, match="not what was signed"):
+        approved(record, holds=False)

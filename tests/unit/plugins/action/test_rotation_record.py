@@ -560,6 +560,21 @@ def test_an_approval_goes_into_the_record(run_action, tmp_path, events, monkeypa
     assert about.items() <= event["approval"].items()
 
 
+def test_what_goes_on_does_so_with_the_approval_of_its_record_or_wants_another(run_action, stored, events, monkeypatch):
+    """On a second control node there is no record of it: nothing is taken for approved there."""
+    options = {"state": "opened", "environment": "demo", "require_approval": True}
+    assert run_action("rotation_record", **options)["error"]["code"] == "E_APPROVAL_MISSING"
+    approved = signed_approval()
+    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: approved)
+    assert run_action("rotation_record", **options)["resumed"]
+    monkeypatch.undo()
+    assert run_action("rotation_record", **options)["error"]["code"] == "E_APPROVAL_MISSING", "it is not borne out"
+    monkeypatch.setattr(Evidence, "accepted", lambda self, at=None: True)
+    assert run_action("rotation_record", **{**options, "require_approval": False})["resumed"]
+    assert [event["approval"] for event in events("r1")] == [approved.as_recorded()] * 2
+    assert events("r1")[-1]["require_approval"] is True
+
+
 def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, events, monkeypatch):
     monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: signed_approval())
     with store_now.change() as history:

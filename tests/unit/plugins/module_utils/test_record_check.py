@@ -496,12 +496,30 @@ def test_an_approval_that_its_evidence_does_not_bear_out_is_found(kept, evidence
     assert kept.audited() == record_check.EXIT_CODES["approval"][0]
 
 
-def test_an_approval_without_evidence_or_ssh_keygen_is_not_checked(kept, evidence, monkeypatch):
-    told = approved(kept, {name: evidence["ada"][name] for name in ("plan_hash", "principal", "environment", "time")})
-    assert [note.kind for note in told.notes] == ["unchecked", "open"]
+def test_an_approval_without_evidence_or_of_no_beginning_is_found(kept, evidence):
+    bare = {name: evidence["ada"][name] for name in ("plan_hash", "principal", "environment", "time")}
+    assert [problem.kind for problem in approved(kept, bare).problems] == ["approval"]
+    shutil.rmtree(kept.folder / "r3")
+    record = Record(str(kept.folder), "r3")
+    record.append("rotate", "intent", require_approval=True)
+    record.append("notification", "done", approval=evidence["ada"])
+    record.sign(kept.key)
+    found = [problem.found for problem in kept.told()["r3"].problems if problem.kind == "approval"]
+    assert found == [
+        "the approval by nobody in line 1 has no signature beside it",
+        "the approval by ada@example.org in line 2 is none: no rotation begins with that line",
+    ]
+
+
+def test_an_approval_without_ssh_keygen_or_of_an_earlier_version_is_not_checked(kept, evidence, monkeypatch):
     monkeypatch.setenv("PATH", "")
     told = approved(kept, evidence["ada"])
-    assert (told.problems, "in line 2 was not checked: there is no ssh-keygen here" in str(told)) == ([], True)
+    assert (told.problems, "in line 1 was not checked: there is no ssh-keygen here" in str(told)) == ([], True)
+    (kept.folder / "r0").mkdir()
+    (kept.folder / "r0/record.jsonl").write_text(
+        '{"approval": {"principal": "ada"}, "event": "rotate", "phase": "intent"}\n'
+    )
+    assert "the approval by ada in line 1 was recorded without its signature" in str(kept.told()["r0"])
 
 
 def test_each_line_is_read_and_each_signature_tried_once(kept, monkeypatch):

@@ -103,6 +103,22 @@ def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path):
     assert desk.verified().approval.principal == "ada@example.org"
 
 
+def test_what_the_record_has_is_an_approval_only_where_the_file_of_signers_says_so_too(desk):
+    """Who may sign is in the evidence, where whoever writes to the record could put themselves."""
+    desk.approve(hours_ago=100)
+    evidence = desk.verified(hours=1000)
+    found, signers = evidence.as_recorded(), str(desk.signers)
+    assert approval.recorded(found, "demo", signers) == evidence == approval.recorded(found, "demo", None)
+    assert approval.recorded(found, "production", signers) is None
+    assert approval.recorded({**found, "plan_hash": "77" * 32}, "demo", None) is None
+    assert approval.recorded({name: found[name] for name in ("plan_hash", "principal")}, "demo", None) is None
+    assert approval.recorded([1], "demo", None) is None
+    desk.signers.write_text(f"ada@example.org {(desk.folder / 'eve.pub').read_text()}")
+    assert approval.recorded(found, "demo", signers) is None
+    desk.signers.unlink()
+    assert approval.recorded(found, "demo", signers) is None
+
+
 def test_what_proves_the_approval_later_is_kept(desk):
     """The signature and the one line of who may sign: not what else is in that file."""
     desk.approve()
