@@ -71,7 +71,8 @@ class ActionModule(RotationAction):
         From the first version on there is a key to sign with; the destruction of one is the end of a record.
         """
         result = super()._recorded(args)
-        if args["state"] not in WOULD or not result.get("changed") or self._task.check_mode:
+        again = args["state"] == "destroyed" and not result.get("failed")  # which ends a record each time
+        if args["state"] not in WOULD or not (result.get("changed") or again) or self._task.check_mode:
             return result
         record, store = self.record(args), self.store(args)
         if args["state"] == "destroyed":

@@ -356,7 +356,8 @@ def _broken(broken: list[record_check.Checked], total: int, folder: str, store: 
         return RotationError("E_RECORD_ANCHOR", store=store, found=f"is older than the records: {found}")
     if kinds <= {"stale", "older"}:
         return RotationError("E_RECORD_OLDER", found=found, folder=folder, store=store)
-    return RotationError("E_RECORD_BROKEN", count=len(broken), total=total, found=found, folder=folder)
+    code = "E_RECORD_UNSIGNED" if kinds == {"unsigned"} else "E_RECORD_BROKEN"
+    return RotationError(code, count=len(broken), total=total, found=found, folder=folder)
 
 
 def _retained() -> str:

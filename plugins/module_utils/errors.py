@@ -808,6 +808,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{count} of {total} records are not as they were written: {found}",
         "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}.",
     ),
+    "E_RECORD_UNSIGNED": (
+        "nobody has signed what lies behind the signed end of {count} of {total} records: {found}",
+        "Where a run was killed, or could not reach the store at its end: run it again, its first line says how many "
+        "lines it found so and its end signs them. Else find out who wrote to {folder}, and compare with syslog.",
+    ),
     "E_RECORD_OLDER": (
         "{found}: {folder} holds an older copy of what the store {store} has seen",
         "Bring the newer one back, or find out who has put the older one there.",

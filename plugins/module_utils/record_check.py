@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from . import chain, sshsig
 from .approval import MADE_OF, Evidence
 from .chain import Head, Line, Problem
 from .errors import RotationError
+from .lease import Lease
 from .record import FILE_NAME, SIGNERS, node
 from .record_seen import Seen, folders, look, names
 
@@ -39,6 +41,7 @@ EXIT_CODES = {
     "older": (8, "an older copy"),
     "stale": (9, "the head in the store is older than the records"),
     "approval": (10, "the evidence of its approval does not hold"),
+    "unsigned": (13, "lines behind its signed end that nobody has signed: a run was killed, or another wrote them"),
 }
 # And of what was not to be checked, where no problem was found.
 NOT_CHECKED = {
@@ -158,7 +161,9 @@ def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Map
     for found in (_signature(record, bool(ours), trusted), _unsigned_ends(record), _approvals(record)):
         for problem in found:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
-    notes += [*_not_kept(record, ours), *_not_ended(record)]
+    notes += _not_kept(record, ours)
+    for note in _not_ended(record):
+        (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
     signer = sshsig.fingerprint(record.key) if record.key else None
     return Checked(record.rotation_id, record.record.path, len(lines), record.signed, signer, problems, notes)
 
@@ -266,20 +271,33 @@ def _not_kept(record: Seen, ours: Sequence[Kept]) -> Iterator[Problem]:
 
 
 def _not_ended(record: Seen) -> Iterator[Problem]:
-    """What a run that goes on, or was killed, leaves: lines that nobody has signed yet, and half of one."""
+    """What a run that goes on, or was killed, leaves: lines that nobody has signed yet, and half of one. Behind those
+    that are signed, anybody could have written them, unless the lease says that a run of this machine goes on."""
     lines, rest = record.lines, len(record.lines) - record.signed
     runs = [line.event for line in lines if line.event.get("event") in RUNS]
     began = next((event for event in [*runs[-1:], *(line.event for line in lines[-1:])] if _begins(event)), None)
     last = lines[-1].event.get("time") if lines else None
+    goes_on = _goes_on(record)
+    kind = "unsigned" if rest and record.signed and not goes_on else "open"
     if began:
         who = f"{began.get('event')} by {began.get('actor')} on {began.get('control_node')}"
         unsigned = f", from line {record.signed + 1} on not signed yet" if rest else ""
-        words = f"a run that has not ended, since {began.get('time')} ({who}){unsigned}: it goes on, or it was killed"
-        yield Problem("open", words)
+        what = "it goes on" if goes_on else "it was killed, goes on elsewhere, or another wrote that"
+        yield Problem(kind, f"a run that has not ended, since {began.get('time')} ({who}){unsigned}: {what}")
     elif rest and record.signed:
-        yield Problem("open", f"its lines from {record.signed + 1} on are not signed: they came after the end of a run")
+        came = "they came after the end of a run, or that end could not be signed, or another wrote them"
+        yield Problem(kind, f"its lines from {record.signed + 1} on are not signed: {came}")
     if record.half:
         yield Problem("open", f"half a line at its end, of a run that was killed while it wrote, after {last}")
+
+
+def _goes_on(record: Seen) -> bool:
+    """Whether a run of this rotation goes on now, on this machine: of another nobody here can tell."""
+    try:
+        Lease(os.path.dirname(os.path.dirname(record.record.path))).refuse_other(0)
+    except RotationError as exc:
+        return (exc.where.get("rotation_id"), exc.where.get("host")) == (record.rotation_id, socket.gethostname())
+    return False
 
 
 def _begins(event: Mapping[str, object]) -> bool:

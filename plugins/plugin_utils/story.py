@@ -357,7 +357,7 @@ def _backups(events: Sequence[Event]) -> list[dict[str, Any]]:
     """The newest word on each dump: what it is, and how it was proved."""
     found: dict[str, dict[str, Any]] = {}
     for event in events:
-        for dump in event.get("dumps") or () if event.get("phase") == "done" else ():
+        for dump in event.get("dumps") or () if _done(event, "postgresql_backup") else ():
             if isinstance(dump, Mapping) and dump.get("path"):
                 found.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
     return list(found.values())

@@ -403,6 +403,19 @@ def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
     assert "it ends at line 0, and the anchor has seen line 1" in result["msg"]
 
 
+def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease, tmp_path):
+    """Until the run that goes on then has signed it."""
+    Record(str(tmp_path / "records"), "r1").append("django_census", "intent")
+    assert not run_action("rotation_record", state="verified").get("failed"), "that run goes on"
+    lease.give_back()
+    result = run_action("rotation_record", state="verified")
+    assert result["error"]["code"] == "E_RECORD_UNSIGNED"
+    assert "1 of 1 records: r1: a run that has not ended" in result["msg"]
+    run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
+    lease.give_back()
+    assert not run_action("rotation_record", state="verified").get("failed")
+
+
 def test_verifying_makes_no_store_and_no_key(run_action, store_path, stored):
     before = Path(stored).read_bytes()
     assert run_action("rotation_record", state="verified")["records"] == []

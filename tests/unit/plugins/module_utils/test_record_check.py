@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import approval, chain, record_check, sshsig
+from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import NAMESPACE, SIGNER, Record
 
 
@@ -111,10 +112,17 @@ def test_a_run_that_has_not_ended_is_told_apart_with_since_when_and_who(kept, ca
     go_on("rollback", "intent")(kept)
     began = json.loads(kept.lines("r2")[-1])
     Record(str(kept.folder), "r2").append("django_census", "intent")
+    assert kept.kinds() == {"r2": ["unsigned"]}
+    lease = Lease(str(kept.folder))
+    lease.take("r1", os.getpid())
+    assert kept.audited() == record_check.EXIT_CODES["unsigned"][0], "the run that goes on is another's"
+    lease.take("r2", os.getpid())
     assert kept.kinds() == {}
+    capsys.readouterr()
     assert kept.audited() == 0
     told = capsys.readouterr().out.splitlines()[-1]
     assert told.startswith("r2: whole, 4 lines, 2 of them signed; a run that has not ended, since ")
+    assert told.endswith(": it goes on")
     assert f"since {began['time']} (rollback by {began['actor']} on {began['control_node']})" in told
     assert "from line 3 on not signed yet" in told
 
@@ -125,8 +133,9 @@ def test_half_a_line_of_a_run_that_was_killed_is_no_edit(kept):
     with kept.path("r2").open("a") as record:
         record.write('{"actor":"ada","ev')
     told = kept.told()["r2"]
-    assert (told.problems, told.lines) == ([], 3)
-    assert f"half a line at its end, of a run that was killed while it wrote, after {began['time']}" in str(told)
+    assert ([problem.kind for problem in told.problems], told.lines) == (["unsigned"], 3)
+    half = f"half a line at its end, of a run that was killed while it wrote, after {began['time']}"
+    assert half in [note.found for note in told.notes]
     assert "half a line" not in str(kept.told()["r1"])
 
 
@@ -242,6 +251,7 @@ def test_a_step_that_was_added_after_the_end_of_a_run_is_found(kept, event):
 
 def test_the_steps_of_a_run_that_goes_on_are_no_problem(kept):
     record = Record(str(kept.folder), "r2")
+    Lease(str(kept.folder)).take("r2", os.getpid())
     record.append("rollback", "intent")
     record.append("django_census", "done")
     assert kept.kinds() == {}
@@ -260,11 +270,15 @@ def test_without_the_package_that_signatures_need_it_says_so(kept, monkeypatch, 
     assert "has no package cryptography" in capsys.readouterr().err
 
 
-def test_messages_after_the_end_of_a_run_are_no_problem(kept):
-    Record(str(kept.folder), "r2").append("notification", "done")
+@pytest.mark.parametrize("added", [[("notification", "done")], [("rollback", "intent"), ("rollback", "failed")]])
+def test_lines_after_a_signed_end_are_not_whole_and_have_an_exit_code_of_their_own(kept, added):
+    """Somebody else could have added them: a message with a dump, or a rollback that nobody has tried."""
+    for event, phase in added:
+        Record(str(kept.folder), "r2").append(event, phase, dumps=[{"path": "/made/up"}])
     second = kept.told()["r2"]
-    assert (second.lines, second.signed, second.problems) == (3, 2, [])
-    assert "2 of them signed; its lines from 3 on are not signed: they came after the end of a run" in str(second)
+    assert (second.signed, [problem.kind for problem in second.problems]) == (2, ["unsigned"])
+    assert "its lines from 3 on are not signed: they came after the end of a run" in str(second)
+    assert kept.audited() == 13
 
 
 def test_a_record_of_an_earlier_version_is_told_apart(kept, capsys):

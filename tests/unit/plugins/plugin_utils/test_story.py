@@ -454,7 +454,9 @@ def test_the_checklist_and_the_proof_of_a_backup_are_shown(play):
     play.begun().step("rotation_checklist", items=items)
     proof = {"kind": "full", "time": "now", "where": "a scratch database", "tables": 3, "rows": 1234, "tokens": 5678}
     play.step("postgresql_backup", dumps=[{"path": "/b/r1.dump", "size": 5, "sha256": "ab", "proof": proof}])
+    play.step("notification", dumps=[{"path": "/b/made_up.dump", "size": 5, "sha256": "cd"}])
     page = play.page()
+    assert "made_up" not in page, "only a backup tells of its dumps"
     for words in (
         "9 days old",
         "Do it",
