@@ -136,7 +136,7 @@ class Files:
         found = Counter[str]()
         with opened(path) as handle:
             if not (fresh and path.endswith(COMPRESSED)):
-                found, offset = _read(handle, offset, self._patterns)
+                found, offset = _read(handle, offset, self._patterns, ended=path != source)
             now = Place(path, source, at.st_dev, at.st_ino, offset, _head(handle, min(offset, HEAD_BYTES)))
         self._places = [each for each in self._places if each is not place] + [now]
         return source, found
@@ -152,7 +152,7 @@ class Files:
                 self._places.remove(place)
                 return place.offset
         if fresh:
-            return _end(path)
+            return HEAD_BYTES if path.endswith(COMPRESSED) else os.path.getsize(path)
         return 0 if new and _made_of(path, log) and not self._is_copy(path, log) else None
 
     def _is_copy(self, path: str, log: str) -> bool:
@@ -200,12 +200,13 @@ def _made_of(path: str, log: str) -> bool:
     return path != log and (name == log or any(MARK.fullmatch(mark) for mark in (after, before)))
 
 
-def _read(handle: BinaryIO, offset: int, patterns: Patterns) -> tuple[Counter[str], int]:
-    """Counts of the whole lines from ``offset`` on, and where the next look goes on."""
+def _read(handle: BinaryIO, offset: int, patterns: Patterns, *, ended: bool) -> tuple[Counter[str], int]:
+    """Counts of the whole lines from ``offset`` on, and where the next look goes on. One without a newline is whole in
+    what was rotated away and has ``ended``: nobody writes on."""
     lines = Lines(patterns)
     handle.seek(offset)
     while line := handle.readline(PIECE):
-        if not line.endswith(b"\n") and len(line) < PIECE:
+        if not (ended or line.endswith(b"\n")) and len(line) < PIECE:
             break  # it is being written
         offset += len(line)
         lines.add(line)
@@ -218,9 +219,7 @@ def _head(handle: BinaryIO, length: int) -> tuple[int, str]:
 
 
 def _end(path: str) -> int:
-    """Where the next line will begin; of a compressed one, which gets none, how much of it tells it from others."""
-    if path.endswith(COMPRESSED):
-        return HEAD_BYTES
+    """Where the next line of a log will begin."""
     with open(path, "rb") as handle:
         size = handle.seek(0, os.SEEK_END)
         start = max(0, size - PIECE)

@@ -100,6 +100,39 @@ def test_what_was_written_before_a_rotation_is_read_under_the_new_name(log, look
     assert look() == 0
 
 
+@pytest.mark.parametrize("seen_before", [True, False])
+def test_a_last_line_without_a_newline_counts_once_its_log_was_rotated_away(log, look, seen_before):
+    write(log, GOOD)
+    look()
+    write(log, BAD + "Decryption failed")  # the process was killed
+    if seen_before:
+        assert look() == 1
+    log.rename(f"{log}.1")
+    write(log, GOOD)
+    assert look() == 2 - seen_before
+    assert look() == 0
+    log.with_name("security.log.1").rename(f"{log}.2")
+    assert look() == 0
+
+
+def test_a_last_line_without_a_newline_of_before_the_first_look_does_not_count(log, look):
+    write(log.with_name("security.log.1"), BAD + "Decryption failed")
+    write(log, GOOD)
+    assert look() == 0
+    assert look() == 0
+
+
+def test_a_last_line_without_a_newline_counts_in_what_was_compressed(log, look):
+    write(log, GOOD)
+    look()
+    write(log, "Decryption failed")
+    assert look() == 0
+    compress(log, "security.log.1.gz")
+    write(log, "INFO another one\n")
+    assert look() == 1
+    assert look() == 0
+
+
 def test_two_rotations_between_two_looks_lose_nothing(log, look):
     write(log, GOOD)
     look()
