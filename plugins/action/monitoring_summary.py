@@ -40,13 +40,14 @@ class ActionModule(RotationAction):
             findings.append(self._finding(host, f"cannot be reached ({_words(lost)})"))
         elif failed.get("error"):
             findings.append({**failed["error"], "next": self._again()})
-        elif failed or not picture:
-            what = "has failed after the look" if picture else "cannot be looked at"
-            findings.append(self._finding(host, f"{what} ({_words(failed.get('msg', ''))})"))
+        elif not picture:
+            findings.append(self._finding(host, f"cannot be looked at ({_words(failed.get('msg', ''))})"))
+        elif failed:
+            findings.append(self._finding(host, _words(failed.get("msg", "")), "E_MONITOR_TIMER"))
         return {"picture": picture, "reached": lost is None, "findings": findings}
 
-    def _finding(self, host: str, reason: str) -> dict[str, str]:
-        error = RotationError("E_MONITOR_HOST", host=host, reason=reason)
+    def _finding(self, host: str, reason: str, code: str = "E_MONITOR_HOST") -> dict[str, str]:
+        error = RotationError(code, host=host, reason=reason)
         return {"code": error.code, "what": error.what, "todo": error.todo, "next": self._again()}
 
     def _again(self) -> str:

@@ -717,6 +717,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{host} {reason}",
         "See that it is up and that Ansible reaches it. To leave it out: --limit.",
     ),
+    "E_MONITOR_TIMER": (
+        "{host} was looked at, but its timer could not be installed or taken away: {reason}",
+        "Do what is said there. What the look shows of the host is whole.",
+    ),
     "E_MONITOR_SLOW": (
         "{what} takes {now}, {ratio} times the {before} of the baseline",
         "See what changed since: load, a query plan, a release. If it is to stay so, take a new baseline with "
