@@ -45,6 +45,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     memory = Memory(params["memory_dir"], params["project_dir"])
     picture: dict[str, Any] = {
         "time": now(),
+        "kept": kept,
         "project": params["project_dir"],
         "success": params["success"],
         "census_asked": params["census"],

@@ -18,7 +18,7 @@ def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
     yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(len(findings))}"
     yield from _decryption(picture)
     yield from _response(picture)
-    yield from _logs(picture["logs"])
+    yield from _logs(picture)
     yield from _rotation(picture)
     for warning in picture["warnings"]:
         yield f"  note        {warning}"
@@ -107,7 +107,8 @@ def _response(picture: Mapping[str, Any]) -> Iterator[str]:
         unit = engine if measure["what"] == OPENING else f"median of {measure['tries']}"
         now = "no answer" if measure["seconds"] is None else f"{milliseconds(measure['seconds'])} {unit}"
         if measure["baseline"] is None:
-            against = "the baseline from now on" if measure["seconds"] is not None else "no baseline"
+            taken = f"the baseline from {_from(picture)}"
+            against = taken if measure["seconds"] is not None else "no baseline"
         else:
             taken = measure["baseline_taken"][:16].replace("T", " ")
             origin = f" from {measure['baseline_from']}" if measure.get("baseline_from") else ""
@@ -116,8 +117,14 @@ def _response(picture: Mapping[str, Any]) -> Iterator[str]:
         yield f"  response    {measure['what']}: {now} ({against})"
 
 
-def _logs(logs: Mapping[str, Any]) -> Iterator[str]:
-    since = f"since {logs['since']}" if logs["since"] else "watched from now on"
+def _from(picture: Mapping[str, Any]) -> str:
+    """When what is begun by this look begins: a dry run remembers nothing."""
+    return "now on" if picture["kept"] else "the first look on that is no dry run"
+
+
+def _logs(picture: Mapping[str, Any]) -> Iterator[str]:
+    logs = picture["logs"]
+    since = f"since {logs['since']}" if logs["since"] else f"watched from {_from(picture)}"
     for source, counts in logs["new"].items():
         errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
         yield f"  log errors  {source}: {errors or 'none'} {since}"

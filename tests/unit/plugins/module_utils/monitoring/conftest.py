@@ -13,6 +13,7 @@ def picture() -> dict[str, Any]:
     columns = {"model": "customer.UserProfile", "table": "customer_userprofile", "scheme": "profile", "rows": 100_000}
     return {
         "time": "2026-11-25T09:00:00Z",
+        "kept": True,
         "project": "/srv/food_ordering",
         "census_asked": True,
         "success": 1.0,

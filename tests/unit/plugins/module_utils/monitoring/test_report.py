@@ -43,6 +43,14 @@ def test_where_all_is_well_it_says_so(picture):
     assert next(report.lines(picture, "app1")).endswith(": all is well")
 
 
+@pytest.mark.parametrize(("kept", "begins"), [(True, "now on"), (False, "the first look on that is no dry run")])
+def test_a_dry_run_does_not_say_that_it_remembers(picture, kept, begins):
+    told = {**picture, "kept": kept, "logs": {**picture["logs"], "since": None}}
+    text = "\n".join(report.lines(told, "app1"))
+    assert f"(the baseline from {begins})" in text
+    assert f"7 Decryption failed watched from {begins}\n" in text
+
+
 def test_several_hosts_are_one_table_and_each_says_what_is_wrong(picture):
     well = {**picture, "census": None, "response": [], "logs": {**picture["logs"], "new": {}}}
     lost = {"code": "E_MONITOR_HOST", "what": "app3 cannot be reached", "todo": "t", "next": "n"}
