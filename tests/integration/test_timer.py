@@ -52,7 +52,18 @@ class Host:
         variables = {f"__monitoring_{name}": str(self.below / place) for name, place in places.items()}
         variables |= {f"key_rotation_monitoring_{name}": value for name, value in asked.items()}
         variables |= {"key_rotation_project_dir": str(self.folder / "app"), "ansible_become": False}
-        argv = [str(BIN / "ansible-playbook"), "-i", "app,", "-c", "local", "play.yml", "-e", json.dumps(variables)]
+        variables |= {"key_rotation_health_headers": {"Authorization": "Bearer CANARY"}}
+        argv = [
+            str(BIN / "ansible-playbook"),
+            "-i",
+            "app,",
+            "-c",
+            "local",
+            "play.yml",
+            "--diff",
+            "-e",
+            json.dumps(variables),
+        ]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         clean |= {"PATH": f"{self.folder}/bin:{BIN}:/usr/bin:/bin", "HOME": str(self.folder), "ANSIBLE_NOCOLOR": "1"}
         clean["ANSIBLE_COLLECTIONS_PATH"] = str(CHECKOUT / ".ansible/tree")
@@ -78,6 +89,22 @@ def test_a_host_without_systemd_is_told_and_gets_nothing(host: Host) -> None:
 
 
 @pytest.mark.thorough
+def test_the_timer_of_another_project_is_neither_overwritten_nor_taken_away(host: Host) -> None:
+    configuration = host.below / "etc/key_rotation_monitor.json"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(json.dumps({"headers": {"A": "CANARY"}, "project_dir": "/srv/other"}, indent=4))
+    before = configuration.read_bytes()
+    for timer in (True, False):
+        refused = host.play(timer=timer, timer_by="other")
+        assert refused.code != 0, refused.text
+        text = " ".join(refused.text.split())
+        assert f"is that of /srv/other, and not of {host.folder}/app. Nothing was changed." in text
+        assert "set key_rotation_monitoring_timer_name" in text
+        assert "CANARY" not in text
+    assert (host.installed(), configuration.read_bytes()) == (["etc/key_rotation_monitor.json"], before)
+
+
+@pytest.mark.thorough
 def test_cron_starts_it_where_that_is_asked_for_and_no_more_where_it_is_turned_off(host: Host) -> None:
     without = host.play(timer=True, timer_by="cron")
     assert ("has no crontab command" in " ".join(without.text.split()), host.installed()) == (True, [])
@@ -85,12 +112,14 @@ def test_cron_starts_it_where_that_is_asked_for_and_no_more_where_it_is_turned_o
     host.crontab.write_text("0 0 * * * somebody else's\n", encoding="utf-8")
     for changed in ("changed=4", "changed=0"):
         done = host.play(timer=True, timer_by="cron", cron="7 3 * * 1")
-        assert (done.code, changed in done.text) == (0, True), done.text
+        assert (done.code, changed in done.text, "CANARY" in done.text) == (0, True, False), done.text
     entry = host.crontab.read_text(encoding="utf-8").splitlines()[-1]
     program, configuration = host.below / "lib/key_rotation_monitor.pyz", host.below / "etc/key_rotation_monitor.json"
     command = f'"{host.folder}/app/.venv/bin/python" "{program}" "{configuration}"'
     assert entry == f'7 3 * * 1 report=$({command} 2>&1) || echo "$report"'
     assert host.installed() == ["etc/key_rotation_monitor.json", "lib/key_rotation_monitor.pyz"]
+    assert "Bearer CANARY" in configuration.read_text(encoding="utf-8")
+    assert configuration.stat().st_mode & 0o777 == 0o600
     shown = host.play(timer=True, timer_by="other")
     assert command in shown.text.replace('\\"', '"')
     assert "key_rotation_monitor" not in host.crontab.read_text(encoding="utf-8"), "nothing starts it twice"
