@@ -35,8 +35,10 @@ class ActionModule(RotationAction):
                 return released
             raise self._told_half_way(half_way)
         result = self.on_host("application_services", asked)
-        if result.get("services") and not self._task.check_mode:
-            display.display(f"  {args['state']}: {', '.join(result['services'])}")
+        for name, state in result.get("states", {}).items():
+            display.display(f"  {name}: {state}")
+        if args["state"] == "stopped" and result.get("services") and not self._task.check_mode:
+            display.display(f"  stopped: {', '.join(result['services'])}")
         return result
 
     def _half_way(self, args: dict[str, Any]) -> str | None:

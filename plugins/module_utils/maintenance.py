@@ -144,6 +144,10 @@ class Maintenance:
             self._remember(replace(memory, held=""))
         return []
 
+    def states(self, started: Sequence[str]) -> dict[str, str]:
+        """What each service is after a start, in a word or two for a person."""
+        return {name: "started" if name in started else _state(service) for name, service in self.services.items()}
+
     def _began(self, memory: Memory) -> Sequence[str]:
         """What was up when this very rotation began, whatever was stopped and started by hand since."""
         return memory.began if memory.rotation_id == self.rotation_id else ()
@@ -263,6 +267,15 @@ class Maintenance:
             pass
         except OSError as exc:
             raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+
+
+def _state(service: Service) -> str:
+    try:
+        if service.is_up(unknown=False):
+            return "up already"
+        return "not known: it has no status command" if service.is_up(unknown=True) else "down, and left so"
+    except RotationError:
+        return "not known: its status command does not say"
 
 
 def _now() -> str:

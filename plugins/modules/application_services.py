@@ -117,6 +117,10 @@ services:
   type: list
   elements: str
   returned: success
+states:
+  description: After a start, what each service is, by its name. Empty otherwise.
+  type: dict
+  returned: success
 """
 
 from typing import Any
@@ -148,7 +152,8 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
     finally:
         for warning in maintenance.warnings:
             module.warn(warning)
-    return {"changed": bool(names), "services": names}
+    states = maintenance.states(names) if params["state"] == "started" and not module.check_mode else {}
+    return {"changed": bool(names), "services": names, "states": states}
 
 
 def main() -> None:

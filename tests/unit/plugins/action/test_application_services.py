@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
@@ -71,7 +70,7 @@ def ended(tmp_path):
         ([*KILLED, ("rollback", "intent", {}), ("rollback", "done", {})], False),
     ],
 )
-def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path, capsys, events, half):
+def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path, events, half):
     memory = tmp_path / "memory/services.json"
     ended(events)
     assert by_hand("stopped")["services"] == ["web"]
@@ -87,7 +86,14 @@ def test_nothing_is_started_by_hand_under_two_key_sets(by_hand, ended, tmp_path,
         assert by_hand("started", half="accept")["services"] == ["web"]
 
 
-def test_without_an_open_rotation_all_is_started_by_hand(by_hand, tmp_path):
+def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_told(by_hand, tmp_path, capsys):
+    assert by_hand("started", check=True)["services"] == []
     by_hand("stopped")
+    capsys.readouterr()
     assert by_hand("started")["services"] == ["web"]
-    assert Path(tmp_path / "up").exists()
+    assert capsys.readouterr().out == "  web: started\n"
+    assert by_hand("started")["services"] == []
+    assert capsys.readouterr().out == "  web: up already\n"
+    (tmp_path / "up").unlink()
+    by_hand("started")
+    assert capsys.readouterr().out == "  web: down, and left so\n"

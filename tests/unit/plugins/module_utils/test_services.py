@@ -305,6 +305,16 @@ def test_a_rotation_knows_through_a_stop_by_hand_what_was_up_when_it_began(tmp_p
     assert maintenance(tmp_path, "web.socket", rotation_id="second").start(dry=False) == []
 
 
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [([], "not known: it has no"), (["/no/such"], "not known: its status"), (["false"], "down"), (["true"], "up")],
+)
+def test_each_service_has_a_state_after_a_start(tmp_path, status, state):
+    kept = of({"name": "worker", "start": ["true"], "stop": ["true"], "status": status}, tmp_path)
+    assert kept.states([])["worker"].startswith(state)
+    assert kept.states(["worker"]) == {"worker": "started"}
+
+
 def test_a_stop_by_hand_goes_on_past_every_failure_and_tells_of_all(tmp_path, systemd):
     unit(systemd, "stuck.service")
     unit(systemd, "silent.service")
