@@ -95,9 +95,14 @@ def _mistakes(channel: Any) -> Iterator[str]:
 
 
 def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it."""
+    """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it.
+
+    A rotation that failed and was taken back in one run has failed too, and says so only once.
+    """
+    failed = moment == ROLLED_BACK and told["act"].get("failed_task")
+    wanted = {moment, FAILED} if failed else {moment}
     for channel in channels:
-        if moment not in channel.get("on", MOMENTS):
+        if wanted.isdisjoint(channel.get("on", MOMENTS)):
             continue
         result = {"channel": channel["type"], "about": moment}
         try:

@@ -264,6 +264,20 @@ def test_only_the_moments_asked_for_are_told(hook, told):
     assert hook.got == []
 
 
+@pytest.mark.parametrize("failed_task", ["Prove it", None])
+def test_who_asked_for_failures_hears_of_one_that_was_taken_back_by_itself(hook, tmp_path, failed_task):
+    record = Record(str(tmp_path / "records"), "r1")
+    for event, phase in (("rotate", "intent"), ("rollback", "intent")):
+        record.append(event, phase)
+    record.append("rollback", "done", failed_task=failed_task)
+    channel = {"type": "slack", "url": hook.url, "on": ["failed"]}
+    results = list(notification.tell([channel], "rolled back", story(record)))
+    assert len(results) == len(hook.got) == (1 if failed_task else 0)
+    for _, _, content in hook.got:
+        assert content["text"].splitlines()[0] == "Key rotation r1: ROLLED BACK"
+        assert 'The rotation had stopped at "Prove it".' in content["text"]
+
+
 @pytest.mark.parametrize(
     "channel",
     [
