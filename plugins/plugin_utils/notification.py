@@ -11,6 +11,7 @@ from __future__ import annotations
 import email.message
 import email.utils
 import functools
+import html
 import json
 import os
 import smtplib
@@ -208,7 +209,8 @@ def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], tex
 
 
 def _slack(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
-    _post(channel, {"text": text}, {})
+    """Its text is markup: of ``<!channel>`` and ``<https://...|words>`` in somebody's words nothing must come."""
+    _post(channel, {"text": html.escape(text, quote=False)}, {})
 
 
 def _http(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:

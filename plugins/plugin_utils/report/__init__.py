@@ -44,6 +44,7 @@ DUMP_LINES = {
     "manifest": "Manifest",
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they show text in another order than it has
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|])")
 
 
@@ -122,16 +123,26 @@ def _render(template: str, told: Mapping[str, Any]) -> str:
     environment.filters.update(
         thousands=lambda number: f"{number:,}", duration=duration, bytes=_bytes, moment=_moment, day=_day, md=_md
     )
-    return environment.get_template(template).render(**(told if environment.autoescape else one_line(told)))
+    return environment.get_template(template).render(**(in_order(told) if environment.autoescape else one_line(told)))
 
 
 def one_line(value: Any) -> Any:
     """The same without line breaks and control characters in any text: somebody's words must not look like ours."""
+    return _each(lambda text: _CONTROL.sub(" ", _BIDI.sub("", text)), value)
+
+
+def in_order(value: Any) -> Any:
+    """The same without the characters that change the order in which a text is shown."""
+    return _each(lambda text: _BIDI.sub("", text), value)
+
+
+def _each(changed: Callable[[str], str], value: Any) -> Any:
+    """The same with every text in it changed, names too."""
     if isinstance(value, str):
-        return _CONTROL.sub(" ", value)
+        return changed(value)
     if isinstance(value, Mapping):
-        return {name: one_line(one) for name, one in value.items()}
-    return [one_line(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {_each(changed, name): _each(changed, one) for name, one in value.items()}
+    return [_each(changed, one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _shown(told: dict[str, Any]) -> dict[str, Any]:

@@ -245,6 +245,15 @@ def test_a_slack_webhook_is_sent_its_text_and_shown_by_its_host_alone(hook, told
     assert content["text"].startswith("Key rotation r1: FAILED\n")
 
 
+def test_what_somebody_wrote_is_no_markup_of_slack_s(hook, tmp_path):
+    record = Record(str(tmp_path / "records"), "r1")
+    record.append("rotate", "intent", reason="<!channel> & <https://evil.example|\u202eclick\u2066>")
+    tell(story(record), "started", type="slack", url=hook.url)
+    assert "Reason: &lt;!channel&gt; &amp; &lt;https://evil.example|click&gt;." in hook.got[0][2]["text"]
+    tell(story(record), "started", type="http", url=hook.url)
+    assert "Reason: <!channel> & <https://evil.example|click>." in hook.got[1][2]["text"], "a program escapes by itself"
+
+
 def test_any_hook_is_sent_what_a_program_reads(hook, told):
     assert "found" not in tell(told, type="http", url=hook.url, token="CANARY-token", headers={"X-Team": "keys"})
     ((_, headers, content),) = hook.got

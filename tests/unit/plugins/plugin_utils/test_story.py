@@ -449,6 +449,15 @@ def test_what_somebody_wrote_into_a_record_is_text_on_the_page(play):
     assert "<script" not in (Path(play.record.path).parent / "report.md").read_text()
 
 
+def test_no_text_is_shown_in_another_order_than_it_has(play):
+    controls = "\u061c\u200e\u200f\u202a\u202e\u2066\u2069"
+    play.begun(reason=f"a{controls}b\nc", authorization={f"w{controls}ho": f"Ada{controls}"}).prepared()
+    play.page()
+    for path in Path(play.record.path).parent.glob("r*.[hml]*"):
+        assert not set(controls) & set(path.read_text(encoding="utf-8")), path.name
+    assert ">ab\nc<" in (Path(play.record.path).parent / "report.html").read_text()
+
+
 def test_the_checklist_and_the_proof_of_a_backup_are_shown(play):
     items = [{"name": "Backup", "status": "warn", "seen": "9 days old", "todo": "Do it"}]
     play.begun().step("rotation_checklist", items=items)
