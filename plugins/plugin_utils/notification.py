@@ -47,9 +47,9 @@ Channels = Sequence[Mapping[str, Any]]
 
 
 class PartlyRefused(Exception):
-    """Some of several recipients were refused, each with the server's code; ``reached`` is how many were not."""
+    """Some of several recipients were refused, each with the server's code; ``reached`` are those who were not."""
 
-    def __init__(self, refused: Mapping[str, int], reached: int) -> None:
+    def __init__(self, refused: Mapping[str, int], reached: Sequence[str]) -> None:
         super().__init__(_refused(refused))
         self.reached = reached
 
@@ -110,13 +110,14 @@ def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[d
             _in_time(functools.partial(_send, channel, moment, told, result))
         except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
             result["found"] = _reason(exc)
-            result.update({"reached": exc.reached} if isinstance(exc, PartlyRefused) else {})
+            result.update({"reached": len(exc.reached), "to": exc.reached} if isinstance(exc, PartlyRefused) else {})
         yield result
 
 
 def _send(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], result: dict[str, Any]) -> None:
     result["channel"] = _place(channel)
-    SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
+    to = SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
+    result.update({"to": to} if to else {})
 
 
 def _in_time(send: Callable[[], None]) -> None:
@@ -180,7 +181,8 @@ def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> s
     return template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(told)).strip()
 
 
-def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
+def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> list[str]:
+    """The addresses that the server took it for. Raises PartlyRefused where it did not take it for all."""
     subject, _, body = text.partition("\n")
     to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
     message = email.message.EmailMessage()
@@ -203,9 +205,11 @@ def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], tex
                 raise ssl.SSLError("a password is not sent in clear")
             server.login(str(channel["user"]), _secret(channel, "password"))
         refused = server.send_message(message)  # which raises by itself where all are
-        if refused:
-            everybody = email.utils.getaddresses([message["To"]])
-            raise PartlyRefused({name: said[0] for name, said in refused.items()}, len(everybody) - len(refused))
+    everybody = [address for _, address in email.utils.getaddresses([message["To"]])]
+    reached = [address for address in everybody if address not in refused]
+    if refused:
+        raise PartlyRefused({name: said[0] for name, said in refused.items()}, reached)
+    return reached
 
 
 def _slack(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
@@ -251,4 +255,4 @@ def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mappi
     ).close()
 
 
-SENDERS: dict[str, Callable[..., None]] = {"email": _email, "slack": _slack, "http": _http}
+SENDERS: dict[str, Callable[..., list[str] | None]] = {"email": _email, "slack": _slack, "http": _http}

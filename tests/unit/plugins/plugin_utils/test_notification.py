@@ -134,7 +134,7 @@ def test_a_mail_goes_by_starttls_with_a_login(mailbox, certificate, told, tmp_pa
         "to": ["a@example.org"],
     }
     channel.update(user="robot", password_file=str(tmp_path / "password"), ca_cert=str(certificate))
-    assert tell(told, **channel) == {"channel": "email by 127.0.0.1", "about": "failed"}
+    assert tell(told, **channel) == {"channel": "email by 127.0.0.1", "about": "failed", "to": ["a@example.org"]}
     ((to, mail),) = mailbox.got
     assert (to, mail["Subject"]) == (["a@example.org"], "Key rotation r1: FAILED")
     body = mail.get_payload(decode=True).decode()
@@ -165,7 +165,11 @@ def test_a_file_that_never_ends_holds_nothing_up(told, tmp_path, monkeypatch):
     [
         (
             ["gone1@example.org", "ada@example.org", "gone2@example.org"],
-            {"found": "refused for gone1@example.org (550), gone2@example.org (550)", "reached": 1},
+            {
+                "found": "refused for gone1@example.org (550), gone2@example.org (550)",
+                "reached": 1,
+                "to": ["ada@example.org"],
+            },
         ),
         (["gone1@example.org"], {"found": "refused for gone1@example.org (550)"}),
     ],

@@ -407,6 +407,8 @@ def test_who_was_told_is_no_bar_of_the_timeline(play):
     assert {step["outcome"] for step in run["steps"]} == {"done"}
     assert "Notification" not in [step["name"] for step in run["steps"]]
     assert play.page().count("<dt>Not told</dt>") == 2
+    play.step("notification", "done", about="completed", channel="email by h", to=["a@b.org", "c@d.org"])
+    assert "<dt>Told</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
 
 
 def test_a_step_that_never_ended_says_so(play):
