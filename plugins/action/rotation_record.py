@@ -44,7 +44,7 @@ class ActionModule(RotationAction):
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:
         """Which rotation this run is: the open one, or a new one. Writes the first line of its record."""
-        self._channels(options)
+        notification.rehearse(self._channels(options))
         store = self.store(options)
         history = store.load()
         direction = options["direction"]

@@ -14,6 +14,7 @@ import functools
 import html
 import json
 import os
+import re
 import smtplib
 import ssl
 import threading
@@ -23,11 +24,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
+import jinja2.meta
 import jinja2.sandbox
 from ansible.module_utils.urls import open_url
 
 from ..module_utils.errors import RotationError
+from ..module_utils.record import Record
 from .report import one_line, sentence
+from .story import story
 
 STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
 SECONDS = 10  # that a server may take for each word
@@ -44,6 +48,10 @@ MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 SECURITY = {"starttls": 587, "tls": 465, "none": 25}
 PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
 Channels = Sequence[Mapping[str, Any]]
+
+
+class EmptyMessage(Exception):
+    """A template has made nothing of what there is to tell."""
 
 
 class PartlyRefused(Exception):
@@ -91,8 +99,52 @@ def _mistakes(channel: Any) -> Iterator[str]:
         yield f"on lists something else than {', '.join(MOMENTS)}"
     if channel["type"] == "email" and channel.get("security", "starttls") not in SECURITY:
         yield f"security is none of {', '.join(SECURITY)}"
+    if channel.get("port") and not _is_port(channel["port"]):
+        yield "port is no number from 1 to 65535"
     if channel["type"] != "email" and not (channel.get("url") or channel.get("url_file")):
         yield "it has neither url nor url_file"
+
+
+def _is_port(value: Any) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", str(value)) is not None and 1 <= int(value) <= 65535
+
+
+def rehearse(channels: Channels) -> None:
+    """Find the mistakes of templates while there is time to mend them. Raises E_NOTIFY.
+
+    Not when people are told: there a file that is lost by then silences its own channel alone.
+    """
+    for index, channel in enumerate(channels, 1):
+        mistake = _template_mistake(channel["template"]) if channel.get("template") else None
+        if mistake:
+            raise RotationError("E_NOTIFY", index=index, found=f"template {mistake}")
+
+
+def _template_mistake(path: str) -> str | None:
+    if not os.path.isfile(path):
+        return "is no file"
+    try:
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
+        parsed = _environment().parse(text)
+        _environment().from_string(text)
+    except jinja2.TemplateSyntaxError as exc:
+        return f"has a mistake in line {exc.lineno}"
+    except (OSError, UnicodeDecodeError) as exc:
+        return f"cannot be read: {type(exc).__name__}"
+    if not text.strip():
+        return "is empty"
+    unknown = jinja2.meta.find_undeclared_variables(parsed) - _names()
+    return f"asks for what is not known: {', '.join(sorted(unknown))}" if unknown else None
+
+
+def _names() -> set[str]:
+    """What a template may ask for: all that is told of a record, here of one that is not there."""
+    return {*story(Record(TEMPLATES, "rehearsal")), "moment", "sentence"}
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
 
 
 def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -175,10 +227,12 @@ def _secret(channel: Mapping[str, Any], name: str) -> str:
 def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> str:
     """Subject and body, from the channel's own template or ours: the first line is the subject."""
     path = channel.get("template") or os.path.join(TEMPLATES, "message.j2")
-    environment = jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     with open(path, encoding="utf-8") as handle:
-        template = environment.from_string(handle.read())
-    return template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(told)).strip()
+        template = _environment().from_string(handle.read())
+    text = template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(told)).strip()
+    if not text:
+        raise EmptyMessage
+    return text
 
 
 def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> list[str]:

@@ -793,6 +793,14 @@ def test_files_of_channels_are_beside_the_inventory(run_action, stored, events, 
     assert told["channel"] == "slack to 127.0.0.1"
 
 
+def test_a_template_that_is_wrong_stops_a_run_before_anything_happens(run_action, stored, events, tmp_path):
+    (tmp_path / "own.j2").write_text("{{ reson }}")
+    notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY", "template": str(tmp_path / "own.j2")}]
+    result = run_action("rotation_record", state="opened", environment="demo", notify=notify)
+    assert result["error"]["code"] == "E_NOTIFY"
+    assert events("r1") == []
+
+
 def test_one_record_that_is_damaged_keeps_no_other_from_its_page(run_action, stored, tmp_path, monkeypatch):
     run_action("rotation_record", state="opened", environment="demo")
     for name, text in (("bad", "[1]\n"), ("worse", '{"event": "rotate", "phase": "intent", "tool": 1}\n' * 2)):

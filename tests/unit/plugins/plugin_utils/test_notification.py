@@ -313,6 +313,40 @@ def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
     assert tell(told, type="slack", url=hook.url)["found"] == "HTTPError 403"
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("{{ rotation_id }\n", "template has a mistake in line 1"),
+        ("{{ moment }}\n{{ reson }} {{ act.reason }}", "template asks for what is not known: reson"),
+        (" \n", "template is empty"),
+        (b"\xff{{ moment }}", "template cannot be read: UnicodeDecodeError"),
+        ("{{ moment | nothing }}", "template has a mistake in line 1"),
+        (None, "template is no file"),
+    ],
+)
+def test_the_mistakes_of_a_template_are_found_before_anybody_is_to_be_told(tmp_path, text, found):
+    path = tmp_path / "own.j2"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    channels = notification.check([{"type": "slack", "url": "https://h/x", "template": str(path)}], str)
+    with pytest.raises(RotationError, match=found) as refused:
+        notification.rehearse(channels)
+    assert refused.value.code == "E_NOTIFY"
+
+
+def test_our_own_template_and_every_name_that_is_told_may_be_used(told, tmp_path):
+    names = " ".join(f"{{{{ {name} }}}}" for name in (*told, "moment", "sentence"))
+    ours = Path(notification.TEMPLATES, "message.j2").read_text()
+    (tmp_path / "own.j2").write_text(f"{ours}{names} {{% for one in range(2) %}}{{{{ one }}}}{{% endfor %}}")
+    notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2")}])
+
+
+def test_a_message_of_which_nothing_is_left_is_not_sent(hook, told, tmp_path):
+    (tmp_path / "own.j2").write_text("{% if moment == 'completed' %}done{% endif %}")
+    assert tell(told, type="slack", url=hook.url, template=str(tmp_path / "own.j2"))["found"] == "EmptyMessage"
+    assert hook.got == []
+
+
 @pytest.fixture
 def dripping() -> Iterator[int]:
     """The port of a mail server that begins its greeting sign by sign and never ends it."""
@@ -352,6 +386,8 @@ def test_a_server_that_says_its_words_sign_by_sign_is_not_waited_for(dripping, t
         ([{"type": "slack", "url": "u", "on": "failed"}], "something else than started"),
         ([{"type": ["CANARY"]}], "no type"),
         ([{"type": "email", "host": "h", "from": "f", "to": "t", "security": "CANARY"}], "security is none of"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": "CANARY"}], "port is no number"),
+        ([{"type": "email", "host": "h", "from": "f", "to": "t", "port": 65536}], "port is no number"),
     ],
 )
 def test_what_is_no_channel_is_refused_before_anything_happens(channels, found):
