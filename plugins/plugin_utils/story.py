@@ -454,13 +454,21 @@ def _dates(told: Mapping[str, Any]) -> dict[str, Any]:
     gone = {one["key_id"]: one for one in told["acts"] if one["direction"] == "retire" and one["outcome"] == "done"}
     retired = gone.get(told["keys"]["old"])
     held = completed and not retired
+    done = next((run["events"][-1] for run in reversed(told["runs"]) if _completes(run)), None)
+    promised = moment(done) if done else None  # that the keys before would be retired, and when
     return {
         "cryptoperiod_days": period,
         "hold_days": hold,
         **_due(told, period),
         "retired": retired,
         "retire": ended + hold * DAY if ended and hold is not None and held else None,
+        "not_to_retire": promised + hold * DAY if promised and hold is not None and not held else None,
+        "changed": max(ended, retired["began"]) if ended and retired and retired["began"] else ended,
     }
+
+
+def _completes(run: Mapping[str, Any]) -> bool:
+    return bool(run["direction"] == "rotate" and run["outcome"] == "done")
 
 
 def _due(told: Mapping[str, Any], period: int) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def write_index(folder: str) -> None:
 
 
 def _remind(path: str, reminders: str | None) -> None:
-    """What was to be done after a rotation is not, once it was rolled back."""
+    """Nothing is to be done after a rotation that another one has superseded, or that ended before it knew any keys."""
     if reminders:
         _put(path, reminders)
     else:

@@ -285,7 +285,17 @@ def test_what_was_retired_is_not_to_be_done_any_more(play, tmp_path):
     for text in files(play):
         assert ("E_VERSION_HELD" in text, f"{OLD}" in text, "Zoe" in text) == (True, True, True)
     reminders = (Path(play.record.path).parent / "reminders.ics").read_text()
-    assert (reminders.count("BEGIN:VEVENT"), "Retire" in reminders) == (1, False)
+    assert (reminders.count("BEGIN:VEVENT"), reminders.count("STATUS:CANCELLED")) == (2, 1)
+    assert f"UID:{OLD}-retire@" in reminders
+
+
+def test_what_was_to_be_retired_is_cancelled_when_it_is_in_use_again(play):
+    completed(play).page()
+    reminders = Path(play.record.path).parent / "reminders.ics"
+    assert (f"UID:{OLD}-retire@" in reminders.read_text(), "CANCELLED" in reminders.read_text()) == (True, False)
+    play.rolled_back().page()
+    (cancelled,) = [each for each in reminders.read_text().split("BEGIN:VEVENT") if "STATUS:CANCELLED" in each]
+    assert f"UID:{OLD}-retire@" in cancelled
 
 
 def test_a_record_of_a_retirement_that_is_damaged_takes_no_page(play, tmp_path):
