@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -567,3 +569,15 @@ def test_a_folder_that_has_or_shows_no_record_is_said(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         record_check.main([str(tmp_path), "--anchor", "no head"])
     assert ended.value.code == 2
+
+
+def test_the_command_that_the_readme_prints_for_an_auditor_works_without_ansible(kept, tmp_path):
+    collection = Path(record_check.__file__).parents[2]
+    (printed,) = re.findall(r"^PYTHONPATH=.*record_check .*$", (collection / "README.md").read_text(), re.MULTILINE)
+    asked = {"COLLECTION": str(collection), "RECORDS": str(kept.folder), "ID LINE HASH NODE": kept.anchor}
+    for name, value in {**asked, "ssh-ed25519 ...": sshsig.public(kept.key), "python3": sys.executable}.items():
+        assert name in printed, name
+        printed = printed.replace(name, value)
+    known = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(["sh", "-c", printed], cwd=tmp_path, env=known, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "whole" in ran.stdout) == (0, True), ran.stderr
