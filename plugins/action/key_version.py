@@ -21,7 +21,7 @@ from ..module_utils.stores.store import Store
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, read_vaulted
-from ..plugin_utils.seal import follows, seal, try_to_seal
+from ..plugin_utils.seal import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
 with contextlib.suppress(ImportError):  # ansible-core itself needs it
     from cryptography.exceptions import InvalidTag
@@ -70,6 +70,9 @@ class ActionModule(RotationAction):
 
         From the first version on there is a key to sign with; the destruction of one is the end of a record.
         """
+        if args["state"] == "destroyed" and not self._task.check_mode:  # a run of its own
+            refuse_gone(self._records(args), self.store(args))
+            refuse_changed(self.record(args), self.store(args))
         result = super()._recorded(args)
         again = args["state"] == "destroyed" and not result.get("failed")  # which ends a record each time
         if args["state"] not in WOULD or not (result.get("changed") or again) or self._task.check_mode:

@@ -24,7 +24,7 @@ from ..module_utils.stores.store import Store
 from ..plugin_utils import approval, attempts, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import beside, state_folder
-from ..plugin_utils.seal import follows, goes_on_here, seal, try_to_seal
+from ..plugin_utils.seal import follows, goes_on_here, refuse_changed, refuse_gone, seal, try_to_seal
 from ..plugin_utils.story import story
 from ..plugin_utils.tool import tool
 
@@ -59,7 +59,7 @@ class ActionModule(RotationAction):
             destination = "current" if state == COMPLETED else history.destination(direction)
         done = state == COMPLETED
         if not done:
-            self._refuse_gone(store, options)
+            refuse_gone(self._records(options), store)
             about = self._asked_for(options)
             if course:
                 about |= {"course": course["course"], "found": course["reason"], "destination": course["destination"]}
@@ -73,6 +73,7 @@ class ActionModule(RotationAction):
                     about.update(self._allowed(options, history, record if state == "resumed" else None))
                 record.refuse_full()
                 record.events()  # the whole of it: later steps look at the last line alone
+                about.update(refuse_changed(record, store, _public_keys(options["former_signers"])))
                 lease.take(rotation_id, os.getppid())
                 about.update(follows(store))
                 about.update(self._signers_before(store, options))
@@ -126,13 +127,6 @@ class ActionModule(RotationAction):
                 "gets a new one. If the store was not changed, find out who took the key away."
             )
         return {"former_signers": found} if found else {}
-
-    def _refuse_gone(self, store: Store, options: dict[str, Any]) -> None:
-        """Raise E_RECORD_GONE where the folder of the records is not there, and the store has seen one: a mount may be
-        missing, and the record would begin anew beside it."""
-        folder = self._records(options)
-        if not os.path.isdir(folder) and (seen := store.anchor()):
-            raise RotationError("E_RECORD_GONE", folder=folder, store=store.path, head=seen)
 
     def _allowed(self, options: dict[str, Any], history: History, resumed: Record | None) -> dict[str, Any]:
         """For the record, who approved the plan. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written.

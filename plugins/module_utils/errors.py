@@ -763,8 +763,15 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
     ),
     "E_RECORD_GONE": (
-        "the folder of the records, {folder}, is not there, and the store {store} has seen one: {head}",
-        "Mount it, or correct key_rotation_record_dir. On a control node that has never had any: mkdir -p {folder}",
+        "the record that the store {store} has seen is not in {folder}: {head}",
+        "Mount it, or correct key_rotation_record_dir. On a control node that has never had any: mkdir -p {folder}. "
+        "Where it is lost for good, go on without by putting its head, '{head}', into the file {folder}/lost: "
+        "verifying misses it ever after.",
+    ),
+    "E_RECORD_CHANGED": (
+        "the record {path} is not as it was written, and a run would sign it so: {found}",
+        "Find out who wrote to {folder} (verify.yml --tags record), and bring back a copy that is whole. Where "
+        "there is none, keep its folder elsewhere, and run again.",
     ),
     "E_AUTHORIZATION": (
         "{missing} must be given in {environment}",

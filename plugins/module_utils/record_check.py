@@ -105,6 +105,25 @@ def check(
     return [each for each in checked if only in (None, each.rotation_id)]
 
 
+def before_going_on(
+    place: str, rotation_id: str, *, anchor: str | None, key: str | None, former: Sequence[str] = ()
+) -> tuple[list[Problem], int]:
+    """What stands against writing on a record, and signing all of it; and how many lines at its end nobody has signed.
+
+    A head that names no control node may be of another one's record: it stands against none. Raises E_RECORD_WRITE.
+    """
+    records = [look(place, name) for name in names(place)]
+    record = next((each for each in records if each.rotation_id == rotation_id), None)
+    if record is None:
+        return [], 0
+    kept = [each for other in records for each in _follows(other, other.lines)]
+    with contextlib.suppress(ValueError):
+        kept.append(Kept(Head.read(anchor), "the anchor"))
+    ours = [each for each in kept if each.head.host and record.is_of(each.head)]
+    problems = [each for each in _tampering(record, ours, _trusted(records, key, former)) if each.kind in EXIT_CODES]
+    return problems, len(record.lines) - record.signed
+
+
 def exit_code(checked: Iterable[Checked]) -> int:
     """Of several problems the lowest; of what was not checked too, where there is no problem."""
     every = list(checked)
@@ -138,6 +157,7 @@ def _trusted(records: Sequence[Seen], key: str | None, former: Iterable[str]) ->
             for record in records
             if record.key in known
             for line in record.lines[: record.signed]
+            if _begins(line.event) and line.event.get("event") in RUNS
             for each in _listed(line.event.get("former_signers"))
             if str(each) not in known
         }
@@ -153,12 +173,9 @@ def _listed(found: object) -> Sequence[object]:
 def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Mapping[str, str]) -> Checked:
     lines = record.lines
     ours = [each for each in kept if record.is_of(each.head)]
-    problems = [*chain.problems(lines), *chain.foreign(lines, record.rotation_id)]
-    for each in ours:
-        problems += _missing(record, each, trusted)
-    problems += _stale(record, last) if last else ()
+    problems = list(_stale(record, last) if last else ())
     notes: list[Problem] = []
-    for found in (_signature(record, bool(ours), trusted), _unsigned_ends(record), _approvals(record)):
+    for found in (_tampering(record, ours, trusted), _unsigned_ends(record), _approvals(record)):
         for problem in found:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
     notes += _not_kept(record, ours)
@@ -166,6 +183,15 @@ def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Map
         (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
     signer = sshsig.fingerprint(record.key) if record.key else None
     return Checked(record.rotation_id, record.record.path, len(lines), record.signed, signer, problems, notes)
+
+
+def _tampering(record: Seen, ours: Sequence[Kept], trusted: Mapping[str, str]) -> Iterator[Problem]:
+    """What chain, heads and signature say against what lies there."""
+    yield from chain.problems(record.lines)
+    yield from chain.foreign(record.lines, record.rotation_id)
+    for each in ours:
+        yield from _missing(record, each, trusted)
+    yield from _signature(record, bool(ours), trusted)
 
 
 def _missing(record: Seen, kept: Kept, trusted: Mapping[str, str]) -> Iterator[Problem]:

@@ -1,17 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The end of a record: signed under the store's key, its head kept in the store."""
+"""The ends of a record: whole when a run begins; signed under the store's key when it ends, its head in the store."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 from ansible.utils.display import Display
 
-from ..module_utils import chain
+from ..module_utils import chain, record_check, sshsig
 from ..module_utils.errors import RotationError
-from ..module_utils.record import Record
+from ..module_utils.record import FILE_NAME, Record, node
 from ..module_utils.stores.store import Store
 
 display = Display()
+LOST = "lost"  # a file in the folder of the records
 
 
 def seal(record: Record, store: Store) -> None:
@@ -25,6 +29,46 @@ def try_to_seal(record: Record, store: Store) -> None:
         seal(record, store)
     except RotationError as exc:
         display.warning(f"The record {record.path} could not be signed and anchored. {exc}")
+
+
+def refuse_gone(folder: str, store: Store) -> None:
+    """Raise E_RECORD_GONE where the store has seen a record, and neither the folder of the records nor, where this
+    control node wrote it, that record is there: a mount may be missing, and it would begin anew beside it.
+
+    That they are lost for good is said in a file that holds the head: verifying goes on to miss them.
+    """
+    seen = store.anchor()
+    if not seen or _said_lost(folder, seen):
+        return
+    try:
+        head = chain.Head.read(seen)
+        gone = head.host == node() and not os.path.isfile(os.path.join(folder, head.rotation_id, FILE_NAME))
+    except ValueError:  # verifying says so
+        gone = False
+    if gone or not os.path.isdir(folder):
+        raise RotationError("E_RECORD_GONE", folder=folder, store=store.path, head=seen)
+
+
+def _said_lost(folder: str, seen: str) -> bool:
+    try:
+        with open(os.path.join(folder, LOST), encoding="utf-8", errors="replace") as handle:
+            return handle.read().strip() == seen
+    except OSError:
+        return False
+
+
+def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> dict[str, int]:
+    """Raise E_RECORD_CHANGED where the record is not as it was written: the next signature would cover what another has
+    made of it. For the first line of a run, how many lines it found that nobody has signed."""
+    folder, kept = os.path.dirname(os.path.dirname(record.path)), store.kept_signing_key()
+    key = sshsig.public(kept) if kept else None
+    problems, unsigned = record_check.before_going_on(
+        folder, record.rotation_id, anchor=store.anchor(), key=key, former=former
+    )
+    if problems:
+        found = "; ".join(problem.found for problem in problems)
+        raise RotationError("E_RECORD_CHANGED", path=record.path, found=found, folder=folder)
+    return {"unsigned_before": unsigned} if unsigned else {}
 
 
 def goes_on_here(record: Record, store: Store) -> bool:

@@ -623,8 +623,59 @@ def test_records_that_the_store_has_seen_and_are_gone_stop_a_run(run_action, beg
     result = run_action("rotation_record", state="opened", environment="demo", rotation_id="r1", check=check)
     assert result["error"]["code"] == "E_RECORD_GONE"
     assert not (tmp_path / "records").exists()
+
+
+def test_where_the_records_are_gone_they_begin_anew_only_where_that_is_said(
+    run_action, begun, store_now, tmp_path, monkeypatch
+):
+    """An empty folder is no proof that there were none: this control node has written them. Neither retiring nor making
+    the pages fills it."""
+    given = {"state": "opened", "environment": "demo", "rotation_id": "r1"}
+    shutil.rmtree(tmp_path / "records")
+    retired = run_action("key_version", state="destroyed", rotation_id="retire-a", key_id="a")
+    assert retired["error"]["code"] == "E_RECORD_GONE"
+    assert run_action("rotation_record", state="reported")["report"] is None
+    assert not (tmp_path / "records").exists()
     (tmp_path / "records").mkdir()
-    assert not run_action("rotation_record", state="opened", environment="demo", rotation_id="r1").get("failed")
+    result = run_action("rotation_record", **given)
+    assert (result["error"]["code"], str(store_now.anchor()) in result["msg"]) == ("E_RECORD_GONE", True)
+    assert not list((tmp_path / "records").iterdir())
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "b.example.org")
+        assert not run_action("rotation_record", **given).get("failed"), "that one has never had any"
+    shutil.rmtree(tmp_path / "records")
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records/lost").write_text(f"{store_now.anchor()}\n")
+    assert not run_action("rotation_record", **given).get("failed")
+
+
+@pytest.mark.parametrize("direction", ["rotate", "rollback"])
+def test_no_run_signs_what_another_has_made_of_the_record(run_action, begun, lease, tmp_path, direction, events):
+    lease.give_back()
+    path = tmp_path / "records/r1/record.jsonl"
+    before, first = path.read_bytes(), events("r1")[0]
+    path.write_bytes(chain.link(b"", {**first, "actor": "nobody"}))
+    given = {"state": "opened", "environment": "demo", "direction": direction}
+    course = {"rotation_id": "r1", "course": "backwards", "reason": "asked", "destination": "current"}
+    given |= {"course": course} if direction == "rollback" else {"rotation_id": "r1"}
+    changed = path.read_bytes()
+    result = run_action("rotation_record", **given)
+    assert (result["error"]["code"], "line 1 is not the one" in result["msg"]) == ("E_RECORD_CHANGED", True)
+    assert path.read_bytes() == changed
+    path.write_bytes(before)
+    Record(str(tmp_path / "records"), "r1").append("notification", "done")
+    assert not run_action("rotation_record", **given).get("failed")
+    assert "unsigned_before" not in first
+    assert events("r1")[-1]["unsigned_before"] == 1
+
+
+def test_what_was_signed_by_a_key_that_nobody_has_named_is_not_signed_over(run_action, begun, lease, tmp_path):
+    lease.give_back()
+    given = {"state": "opened", "environment": "demo", "rotation_id": "r1"}
+    theirs = sshsig.new_key()
+    Record(str(tmp_path / "records"), "r1").sign(theirs)
+    assert run_action("rotation_record", **given)["error"]["code"] == "E_RECORD_CHANGED"
+    assert not run_action("rotation_record", **given, former_signers=[sshsig.public(theirs)]).get("failed")
 
 
 def test_at_each_end_there_is_a_page_and_it_can_be_made_again(run_action, stored, tmp_path):

@@ -335,6 +335,17 @@ def test_nobody_makes_a_key_of_theirs_a_former_one(kept, rotation_id, signs):
     assert kept.kinds()["r1"] == ["signature"]
 
 
+def test_only_the_beginning_of_a_run_names_a_former_key(kept):
+    """Whatever other lines a run has signed."""
+    theirs = sshsig.new_key()
+    record = Record(str(kept.folder), "r3")
+    record.append("rotate", "intent", follows=kept.anchor)
+    record.append("notification", "done", former_signers=[sshsig.public(theirs)])
+    kept.anchor = str(record.sign(kept.key))
+    Record(str(kept.folder), "r1").sign(theirs)
+    assert kept.kinds() == {"r1": ["signature"]}
+
+
 @pytest.fixture
 def two_nodes(kept, tmp_path, monkeypatch) -> Kept:
     """r1 and r2 are this control node's; r3 is another one's, in a folder of its own."""
