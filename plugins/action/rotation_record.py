@@ -76,6 +76,7 @@ class ActionModule(RotationAction):
                 about.update(refuse_changed(record, store, _public_keys(options["former_signers"])))
                 lease.take(rotation_id, os.getppid())
                 about.update(follows(store))
+                about.update(attempts.followed(self._records(options)))
                 about.update(self._signers_before(store, options))
                 record.append(
                     direction,

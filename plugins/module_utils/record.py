@@ -26,6 +26,7 @@ from .stores.history import now
 FILE_NAME = "record.jsonl"
 SIGNATURE = "record.jsonl.sig"
 SIGNERS = "record_signers"  # a file of allowed signers, ssh-keygen(1)
+REFUSED = "refused"  # the record of runs that were refused, which is never signed: it is to change nothing of a store
 SIGNER, NAMESPACE = "key_rotation", "tetech.key_rotation.record"
 BLOCK = 1 << 14  # bytes, in which most last lines are
 ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands

@@ -24,7 +24,7 @@ from .approval import MADE_OF, Evidence
 from .chain import Head, Line, Problem
 from .errors import RotationError
 from .lease import Lease
-from .record import FILE_NAME, SIGNERS, node
+from .record import FILE_NAME, REFUSED, SIGNERS, node
 from .record_seen import Seen, folders, look, names
 
 ENDS = ("rotate", "rollback", "retire")
@@ -140,9 +140,10 @@ def signers(place: str) -> list[str]:
 def _follows(record: Seen, lines: Iterable[Line]) -> Iterator[Kept]:
     """The heads that lines of a record have seen."""
     for line in lines:
-        with contextlib.suppress(ValueError):  # what is none was not written by us, as its signature says
-            head = Head.read(line.event.get("follows"))
-            yield Kept(head, f"line {line.number} of {record.rotation_id}", line.number)
+        for name in ("follows", "follows_refused"):
+            with contextlib.suppress(ValueError):  # what is none was not written by us, as its signature says
+                head = Head.read(line.event.get(name))
+                yield Kept(head, f"line {line.number} of {record.rotation_id}", line.number)
 
 
 def _trusted(records: Sequence[Seen], key: str | None, former: Iterable[str]) -> dict[str, str]:
@@ -175,7 +176,8 @@ def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Map
     ours = [each for each in kept if record.is_of(each.head)]
     problems = list(_stale(record, last) if last else ())
     notes: list[Problem] = []
-    for found in (_tampering(record, ours, trusted), _unsigned_ends(record), _approvals(record)):
+    planted = _planted(record) if last and trusted else ()
+    for found in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
         for problem in found:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
     notes += _not_kept(record, ours)
@@ -224,7 +226,7 @@ def _same(one: Head, other: Head) -> bool:
 def _signature(record: Seen, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:
     """``known`` is whether a head was kept of it: then it was signed too."""
     if not record.armoured:
-        if known:
+        if known and record.rotation_id != REFUSED:
             yield Problem("signature", "its signature is missing")
         return
     if not record.key:
@@ -255,6 +257,17 @@ def _unsigned_ends(record: Seen) -> Iterator[Problem]:
             yield Problem("signature", f"line {line.number} says that the {name} is done, and nobody signed it")
         elif ended and name and name not in (*RUNS, *AFTER_END):
             yield Problem("signature", f"line {line.number}, {name}, was added after the end of the run")
+
+
+def _planted(record: Seen) -> Iterator[Problem]:
+    """Where the store has a key and a head, a run that began and ended here has signed its record, however it ended.
+
+    Of a rotation that began on another control node, one that is refused here leaves the store as it is.
+    """
+    runs = [line.event for line in record.lines if line.event.get("event") in RUNS]
+    began = any(event.get("event") == "rotate" and _begins(event) and not event.get("resumed") for event in runs)
+    if began and not record.armoured and runs[-1].get("phase") == "failed":
+        yield Problem("signature", "it says that it has ended, and nobody has signed it")
 
 
 def _approvals(record: Seen) -> Iterator[Problem]:
@@ -292,7 +305,7 @@ def _not_kept(record: Seen, ours: Sequence[Kept]) -> Iterator[Problem]:
         yield Problem("unchecked", f"{lines} lines of an earlier version that made no chain: nothing to check")
     elif kept < record.signed:
         yield Problem("unchecked", f"nothing here has seen its end: that it was cut behind line {kept} would not show")
-    elif not record.signed:
+    elif not record.signed and record.rotation_id != REFUSED:
         yield Problem("unchecked", "nobody has signed it")
 
 

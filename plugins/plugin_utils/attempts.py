@@ -12,11 +12,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..module_utils import chain
 from ..module_utils.errors import RotationError
-from ..module_utils.record import Record
+from ..module_utils.record import REFUSED, Record, node
 from .acts import Event, authorization, moment, people
 
-NAME = "refused"  # of its record; a rotation of that name would only share it
+NAME = REFUSED  # of its record; a rotation of that name would only share it
 EVENT = "attempt"
 
 
@@ -33,6 +34,15 @@ def note(folder: str, seen: str | None, **about: Any) -> Record | None:
     except RotationError:
         return None
     return record
+
+
+def followed(folder: str) -> dict[str, str]:
+    """For the first line of a run, the head of this record: nobody signs it, and what that has seen is signed."""
+    try:
+        text = Record(folder, NAME).text()
+    except RotationError:  # which stands in no way, and verifying says so
+        return {}
+    return {"follows_refused": str(chain.head(NAME, text, node()))} if text else {}
 
 
 def refused(record: Record) -> Iterator[Mapping[str, Any]]:

@@ -805,6 +805,7 @@ def test_a_run_that_was_refused_leaves_a_trace_and_stands_in_no_way(run_action, 
     assert event["error"]["code"] == "E_RUNNING"
     assert "E_RUNNING" in (tmp_path / "records/index.html").read_text()
     assert run_action("rotation_record", state="opened", environment="demo")["rotation_id"] == "r1"
+    assert events("r1")[-1]["follows_refused"] == f"refused 1 {event['hash']} {event['control_node']}"
     assert not any(each["problems"] for each in run_action("rotation_record", state="verified")["records"])
     assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
     assert not (tmp_path / "records/refused/report.html").exists()

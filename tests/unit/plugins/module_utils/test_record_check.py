@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import approval, chain, record_check, sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import NAMESPACE, SIGNER, Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import NAMESPACE, SIGNER, Record, node
 
 
 class Kept:
@@ -344,6 +344,45 @@ def test_only_the_beginning_of_a_run_names_a_former_key(kept):
     kept.anchor = str(record.sign(kept.key))
     Record(str(kept.folder), "r1").sign(theirs)
     assert kept.kinds() == {"r1": ["signature"]}
+
+
+def refuse(kept: Kept) -> Record:
+    """A run that was refused: written down, and never signed."""
+    record = Record(str(kept.folder), "refused")
+    record.append("attempt", "failed")
+    return record
+
+
+def test_a_run_that_was_refused_leaves_the_rest_whole_and_the_next_run_has_seen_it(kept):
+    refused = refuse(kept)
+    assert (kept.kinds(), kept.audited()) == ({}, 0)
+    head = str(chain.head("refused", refused.text(), node()))
+    record = Record(str(kept.folder), "r3")
+    record.append("rotate", "intent", follows=kept.anchor, follows_refused=head)
+    record.append("rotate", "done")
+    kept.anchor = str(record.sign(kept.key))
+    refuse(kept)
+    assert (kept.kinds(), kept.audited()) == ({}, 0)
+    text = b""
+    for line in kept.lines("refused"):
+        text += chain.link(text, {**json.loads(line), "actor": "nobody"})
+    kept.path("refused").write_bytes(text)
+    assert kept.kinds() == {"refused": ["rewritten"]}
+    shutil.rmtree(kept.folder / "refused")
+    assert kept.kinds() == {"refused": ["cut"]}
+
+
+def test_a_record_that_was_planted_is_found_where_the_store_has_signed_others(kept):
+    """It tells of a run that has failed; of a rotation of another control node that is what a refused one leaves."""
+    for name, resumed in (("r8", False), ("r9", True)):
+        record = Record(str(kept.folder), name)
+        record.append("rotate", "intent", resumed=resumed)
+        record.append("rotate", "failed")
+    assert kept.kinds() == {"r8": ["signature"]}
+    assert "says that it has ended, and nobody has signed it" in str(kept.told()["r8"])
+    assert kept.audited() == record_check.EXIT_CODES["signature"][0]
+    shutil.rmtree(kept.folder / "r8")
+    assert kept.audited() == record_check.NOT_CHECKED["unchecked"][0]
 
 
 @pytest.fixture
