@@ -20,6 +20,7 @@ from ..module_utils.stores.history import ROLLED_BACK, History, now
 from ..module_utils.stores.store import Store
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
+from ..plugin_utils.approval import refuse_unauthorized
 from ..plugin_utils.key_store import expand, read_vaulted
 from ..plugin_utils.seal import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
@@ -71,6 +72,7 @@ class ActionModule(RotationAction):
         From the first version on there is a key to sign with; the destruction of one is the end of a record.
         """
         if args["state"] == "destroyed" and not self._task.check_mode:  # a run of its own
+            refuse_unauthorized(args)
             refuse_gone(self._records(args), self.store(args))
             refuse_changed(self.record(args), self.store(args))
         result = super()._recorded(args)

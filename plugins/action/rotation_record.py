@@ -134,9 +134,8 @@ class ActionModule(RotationAction):
 
         One that goes on does so with the approval of its record; where that has none that holds, it wants another.
         """
-        missing = [name for name in ("reason", "authorization") if not options[name]]
-        if options["environment"] == "production" and missing and not resumed:
-            raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=options["environment"])
+        if not resumed:
+            approval.refuse_unauthorized(options)
         begun = (
             [one for one in resumed.events() if (one["event"], one["phase"]) == ("rotate", "intent")] if resumed else []
         )

@@ -124,6 +124,7 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "compromised": {"type": "bool", "default": False},
     "reason": {"type": "str"},
     "authorization": {"type": "raw"},
+    "environment": {"type": "str", "choices": ["demo", "staging", "production"]},
     "operator": {"type": "str"},
     "seal_to": {"type": "str"},
 }

@@ -73,6 +73,12 @@ options:
   authorization:
     description: With O(state=destroyed), who approved it and the ticket, for the record.
     type: raw
+  environment:
+    description:
+      - With O(state=destroyed), what the keys are of. Without O(reason) and O(authorization), no version of
+        V(production) is destroyed.
+    type: str
+    choices: [demo, staging, production]
   operator:
     description: With O(state=destroyed), who destroys it, where their account does not say it, for the record.
     type: str

@@ -12,8 +12,9 @@ from __future__ import annotations
 import datetime
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import yaml
 
@@ -56,6 +57,13 @@ def verified(path: str, environment: str, signers: str | None, operator: str | N
     if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
         raise RotationError("E_APPROVAL_OLD", principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
     return evidence
+
+
+def refuse_unauthorized(asked: Mapping[str, Any]) -> None:
+    """Raise E_AUTHORIZATION where what is asked for is of production, and lacks a reason or who approved it."""
+    missing = [name for name in ("reason", "authorization") if not asked.get(name)]
+    if asked.get("environment") == "production" and missing:
+        raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=asked["environment"])
 
 
 def recorded(found: object, environment: str, signers: str | None) -> Evidence | None:

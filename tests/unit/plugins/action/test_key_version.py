@@ -723,3 +723,13 @@ def test_how_new_keys_are_made_goes_into_the_record_once(version, adopted, tmp_p
     version("pending", keys=[{"name": "FIELD_KEY", "type": "hex"}])
     made = [event["generated"] for event in Record(str(tmp_path / "records"), "r1").events() if "generated" in event]
     assert made == [[{"name": "FIELD_KEY", "rng": "os.urandom", "type": "hex", "bits": 256}]]
+
+
+@pytest.mark.parametrize("given", [{}, {"reason": "spring"}, {"authorization": {"who": "Ada"}}])
+def test_in_production_nothing_is_destroyed_without_a_reason_and_an_authorization(version, tmp_path, given):
+    refused = version("destroyed", key_id="a" * 16, environment="production", **given)
+    assert code(refused) == "E_AUTHORIZATION"
+    assert not (tmp_path / "records").exists()
+    both = {"reason": "spring", "authorization": {"who": "Ada"}}
+    for allowed in ({"environment": "production", **both}, {"environment": "demo", **given}):
+        assert code(version("destroyed", key_id="a" * 16, **allowed)) != "E_AUTHORIZATION"
