@@ -119,7 +119,7 @@ def _response(picture: Mapping[str, Any]) -> Iterator[str]:
 
 def _from(picture: Mapping[str, Any]) -> str:
     """When what is begun by this look begins: a dry run remembers nothing."""
-    return "now on" if picture["kept"] else "the first look on that is no dry run"
+    return "now on" if picture.get("kept", True) else "the first look on that is no dry run"
 
 
 def _logs(picture: Mapping[str, Any]) -> Iterator[str]:
