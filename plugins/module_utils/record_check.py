@@ -96,7 +96,8 @@ def check(
     kept = [Kept(last, "the anchor")] if last else []
     kept += [each for record in records for each in _follows(record, record.lines)]
     trusted = _trusted(records, key, former)
-    checked = [_checked(record, kept, last, trusted) for record in records]
+    first = min((str(record.lines[0].event.get("time")) for record in records if record.signed), default="")
+    checked = [_checked(record, kept, last, trusted, first) for record in records]
     checked += _absent(places, records, kept)
     for place in places:
         for name in set(folders(place)) - set(names(place)):
@@ -171,12 +172,13 @@ def _listed(found: object) -> Sequence[object]:
     return found if isinstance(found, list) else []
 
 
-def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Mapping[str, str]) -> Checked:
+def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Mapping[str, str], first: str) -> Checked:
+    """``first`` is when the oldest record that is signed was begun."""
     lines = record.lines
     ours = [each for each in kept if record.is_of(each.head)]
     problems = list(_stale(record, last) if last else ())
     notes: list[Problem] = []
-    planted = _planted(record) if last and trusted else ()
+    planted = _planted(record, first) if last and trusted else ()
     for found in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
         for problem in found:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
@@ -259,14 +261,16 @@ def _unsigned_ends(record: Seen) -> Iterator[Problem]:
             yield Problem("signature", f"line {line.number}, {name}, was added after the end of the run")
 
 
-def _planted(record: Seen) -> Iterator[Problem]:
+def _planted(record: Seen, first: str) -> Iterator[Problem]:
     """Where the store has a key and a head, a run that began and ended here has signed its record, however it ended.
 
-    Of a rotation that began on another control node, one that is refused here leaves the store as it is.
+    Of a rotation that began on another control node, one that is refused here leaves the store as it is. So does one
+    that is refused before the ``first`` that was signed: the store has no version and no key yet.
     """
     runs = [line.event for line in record.lines if line.event.get("event") in RUNS]
     began = any(event.get("event") == "rotate" and _begins(event) and not event.get("resumed") for event in runs)
-    if began and not record.armoured and runs[-1].get("phase") == "failed":
+    keyless = began and not runs[-1].get("versions") and str(record.lines[0].event.get("time")) < first
+    if began and not keyless and not record.armoured and runs[-1].get("phase") == "failed":
         yield Problem("signature", "it says that it has ended, and nobody has signed it")
 
 

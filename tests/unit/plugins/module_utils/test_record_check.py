@@ -385,6 +385,16 @@ def test_a_record_that_was_planted_is_found_where_the_store_has_signed_others(ke
     assert kept.audited() == record_check.NOT_CHECKED["unchecked"][0]
 
 
+def test_a_run_that_was_refused_before_the_store_had_a_key_is_not_called_planted(kept, monkeypatch):
+    with monkeypatch.context() as then:
+        then.setattr(f"{Record.__module__}.now", lambda: "2020-01-01T00:00:00Z")
+        record = Record(str(kept.folder), "r0")
+        record.append("rotate", "intent")
+        record.append("rotate", "failed", versions=[])
+    assert kept.kinds() == {}
+    assert kept.audited() == record_check.NOT_CHECKED["unchecked"][0], "nobody has signed it, and that is said"
+
+
 @pytest.fixture
 def two_nodes(kept, tmp_path, monkeypatch) -> Kept:
     """r1 and r2 are this control node's; r3 is another one's, in a folder of its own."""
