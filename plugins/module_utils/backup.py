@@ -125,6 +125,7 @@ class Backup:
         name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
         with self._usable(), contextlib.ExitStack() as undone:
             atomic_file.private_folder(self.folder)
+            self._remove(name)  # what a run left that was killed before it wrote the manifest
             undone.callback(self._remove, name)
             with contents.exported_snapshot(database) as snapshot:
                 tables = contents.take(database, lambda table: progress.tell(f"counting {table}"))

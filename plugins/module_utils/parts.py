@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from .engine.database import Database, quote
+from .engine.database import Database
 
 LARGE = 10_000_000_000  # bytes of a database from which on it is dumped by several
 MOST = 8  # at once, where nobody says how many: the application wants to read its disk too
@@ -54,8 +54,13 @@ def _shares(database: Database, jobs: int) -> list[list[str]]:
     for schema, name, size in database.rows(TABLES, (SPREAD,)):
         least = loads.index(min(loads))
         loads[least] += size
-        shares[least].append(f"{quote(schema)}.{quote(name)}")
+        shares[least].append(f"{_pattern(schema)}.{_pattern(name)}")
     return [share for share in shares[1:] if share]
+
+
+def _pattern(name: str) -> str:
+    """A name that pg_dump takes as it is (psql, "Patterns")."""
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def at_once(archives: Sequence[object]) -> list[slice]:

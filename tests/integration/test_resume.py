@@ -215,7 +215,7 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
     assert (events[-1]["event"], events[-1]["phase"]) == ("rollback", "done")
 
 
-@pytest.mark.parametrize(("task", "moment", "course"), some(1, 8))
+@pytest.mark.parametrize(("task", "moment", "course"), some(8))
 def test_killed_in_any_task_the_same_command_ends_well(
     site: Site, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
 ) -> None:

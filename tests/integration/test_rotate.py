@@ -198,6 +198,7 @@ def test_one_machine_needs_no_inventory_file(site: Site) -> None:
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough  # as the story rotate, on real hosts
 def test_two_hosts_of_one_application_are_switched_and_looked_at_both(site: Site) -> None:
     second = site.folder / "app2"
     shutil.copytree(site.project, second, symlinks=True)
