@@ -249,6 +249,8 @@ CHECKLIST_OPTIONS: dict[str, Any] = {
     "workers": {"type": "int", "default": 0},
     "application_rows": {"type": "int", "default": 0},
     "backup_proof": {"type": "str", "default": "full"},
+    "backup_engine": {"type": "str", "default": "pg_dump"},
+    "backup_jobs": {"type": "int", "default": 0},
     "rehearsal_records": {"type": "path"},
     "rehearsal_max_days": {"type": "int", "default": 90},
     "accept": {"type": "list", "elements": "str", "default": []},

@@ -79,6 +79,14 @@ options:
     description: How the backup will be proved, V(full), V(sample) or V(none).
     type: str
     default: full
+  backup_engine:
+    description: What makes the backup, as for M(tetech.key_rotation.postgresql_backup).
+    type: str
+    default: pg_dump
+  backup_jobs:
+    description: How many C(pg_dump) at once, as for M(tetech.key_rotation.postgresql_backup).
+    type: int
+    default: 0
   rehearsal_records:
     description:
       - Folder of the records of staging on the control node.

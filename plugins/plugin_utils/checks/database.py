@@ -7,32 +7,46 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...module_utils.parts import LARGE, MOST
 from .item import OK, STOP, WARN, Item, Seen, unseen, worst
 
 SPARE = 5  # connections that are left to the application and to people
 LAG = 60  # seconds that a replica may be behind before it is said
 FAR_BEHIND = 600  # and with so many it will not catch up while twice as much is written
+# A copy of the database to prove its backup, and the WAL of making it (facts/postgresql-backup.md, 2.4).
+COPY_PER_BYTE = 1.1 + 1
 WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after each checkpoint
 
 
 def connections(seen: Seen) -> Item:
-    """Each process that re-encrypts has one of its own, and there are two more."""
+    """Each process that re-encrypts has one of its own, and there are two more; before it each that dumps has one."""
     items, told = [], []
-    need = sum(seen.options["workers"] or facts["cores"] for facts in seen.facts.values()) + 2
+    workers = sum(seen.options["workers"] or facts["cores"] for facts in seen.facts.values()) + 2
+    need = max(workers, _dumping(seen))
     for facts in seen.facts.values():
         for database in facts["databases"]:
             free = database["connections"]["limit"] - database["connections"]["used"]
             told.append(f"{database['alias']} has {free} free of {database['connections']['limit']}, {need} are needed")
             if free < need:
-                todo = "Stop what holds them, set key_rotation_workers to less, or raise max_connections."
+                less = "key_rotation_workers" if need == workers else "key_rotation_backup_jobs"
+                todo = f"Stop what holds them, set {less} to less, or raise max_connections."
                 items.append(Item("connections", STOP, told[-1], todo))
             elif free < need + SPARE:
                 items.append(Item("connections", WARN, told[-1], "Set key_rotation_workers to less."))
     return worst("connections", items, "; ".join(dict.fromkeys(told))) if told else unseen("connections")
 
 
+def _dumping(seen: Seen) -> int:
+    """Connections of a backup: of several at once each has one, two have what is no row, and one holds the snapshot."""
+    cores = max((facts["cores"] for facts in seen.facts.values()), default=1)
+    large = any(int(database["bytes"]) >= LARGE for database in _databases(seen))
+    jobs = seen.options["backup_jobs"] or (min(cores, MOST) if large else 1)
+    return int(jobs) + 3 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
+
+
 def disk(seen: Seen) -> Item:
-    """The database's own disk has room for the WAL, and for a second version of each row until VACUUM."""
+    """The database's own disk has room for the WAL, and for a second version of each row until VACUUM; before that, for
+    the copy that proves the backup."""
     folder = str(seen.options["database_dir"])
     if not seen.facts:
         return unseen("disk")
@@ -41,10 +55,18 @@ def disk(seen: Seen) -> Item:
         todo = "Name the database's host in a group database, or look yourself." * seen.production
         return Item("disk", WARN if seen.production else OK, told, todo)
     free = int(seen.df[-1].split()[3]) * 1024
-    need = sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in _databases(seen))
+    writing = sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in _databases(seen))
+    need = max(writing, _copying(seen))
     told = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
     status = OK if free > need else STOP
     return Item("disk", status, told, "Make room there." * (status == STOP))
+
+
+def _copying(seen: Seen) -> float:
+    """Bytes that the proof of the backups takes: one database is copied after the other."""
+    if seen.options["backup_proof"] == "none" or seen.options["backup_engine"] != "pg_dump":
+        return 0
+    return max((int(database["bytes"]) for database in _databases(seen)), default=0) * COPY_PER_BYTE
 
 
 def wal(seen: Seen) -> Item:

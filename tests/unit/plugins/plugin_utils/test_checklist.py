@@ -95,6 +95,8 @@ OPTIONS = {
     "method": "direct",
     "workers": 0,
     "backup_proof": "full",
+    "backup_engine": "pg_dump",
+    "backup_jobs": 0,
     "rehearsal_max_days": 90,
     "store_unwritable": None,
     "database_dir": "/var/lib/postgresql",
@@ -301,8 +303,20 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "core.0002_more",
     ),
     ("connections", database(connections={"used": 95, "limit": 97}), "stop", "2 free of 97, 10 are needed"),
+    (
+        "connections",
+        lambda made: (database(connections={"used": 80, "limit": 97})(made), option(backup_jobs=20)(made)),
+        "stop",
+        "17 free of 97, 23 are needed",
+    ),
     ("connections", database(connections={"used": 85, "limit": 97}), "warn", "12 free of 97, 10 are needed"),
     ("disk", df(100_000), "stop", "102 MB are free for /var/lib/postgresql, at most 160 MB are needed"),
+    (
+        "disk",
+        lambda made: (database(bytes=20_000_000_000)(made), census(current=5)(made)),
+        "stop",
+        "at most 42,000 MB are needed",
+    ),
     ("disk", lambda made: made.update(df=[]), "warn", "not looked at"),
     ("wal", database(archive_fails=True), "stop", "archiving of WAL fails"),
     (
@@ -349,6 +363,17 @@ def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, sh
     assert found.status == status, found
     assert shown in found.seen
     assert found.todo
+
+
+def test_a_large_database_is_dumped_by_several_and_one_that_is_not_restored_here_needs_no_copy():
+    large = database(bytes=20_000_000_000, connections={"used": 20, "limit": 97})
+    assert "10 are needed" in item("connections", large).seen
+    few = lambda made: (large(made), option(workers=1)(made))  # noqa: E731
+    assert "7 are needed" in item("connections", few).seen, "four cores, two of no rows, and the snapshot"
+    other = lambda made: (few(made), option(backup_engine="pgbackrest")(made))  # noqa: E731
+    assert "4 are needed" in item("connections", other).seen
+    assert "42,000 MB" in item("disk", large).seen
+    assert "42,000 MB" not in item("disk", other).seen
 
 
 def test_each_item_is_seen_to_stop_a_rotation():
