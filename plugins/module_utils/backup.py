@@ -117,7 +117,7 @@ class Backup:
         """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
 
         ``settings`` are files to keep beside it, by name; ``jobs`` is how many dump at once, as for parts.archives. An
-        older backup of the rotation is there until this one is whole. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
+        older backup of the rotation stays, see ``in_place_of``. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
         """
         connection, older, begun, most = database.libpq(), self.read(), now(), database.size()
         stem = f"{self.name}.{re.sub('[-:]', '', begun)}" if older else self.name
@@ -156,9 +156,25 @@ class Backup:
             }
             self.describe(described)
             undone.pop_all()
-            for kept in _files(older) - _files(described):
-                self._remove(kept)
         return described
+
+    @contextlib.contextmanager
+    def in_place_of(self, older: Mapping[str, Any] | None, described: Mapping[str, Any]) -> Iterator[None]:
+        """The block proves the new backup: then the older one of this rotation goes, and else the new one."""
+        try:
+            yield
+        except BaseException as exc:
+            if older:
+                self.describe(older)
+                self._drop(described, older)
+                if isinstance(exc, RotationError):
+                    raise exc.with_changed(f"The backup of before, {self.path(older)}, stands as it was.") from None
+            raise
+        self._drop(older, described)
+
+    def _drop(self, one: Mapping[str, Any] | None, kept: Mapping[str, Any]) -> None:
+        for name in _files(one) - _files(kept):
+            self._remove(name)
 
     def _remove(self, name: str) -> None:
         _removed(os.path.join(self.folder, name))

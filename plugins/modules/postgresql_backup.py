@@ -176,7 +176,9 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
             if described is None:
                 one.refuse_unusable(database.size())
             if changed and not module.check_mode:
+                older = None
                 if described is None:
+                    older = one.read()
                     described = one.dump(
                         tools,
                         database,
@@ -186,21 +188,22 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
                         jobs=params["jobs"],
                         progress=application.progress,
                     )
-                if kind == "none":
-                    one.read_through(described, tools, identity)
-                else:
-                    described = proof.prove(
-                        one,
-                        described,
-                        database,
-                        tools,
-                        survey.found,
-                        application.keyring,
-                        kind=kind,
-                        identity=identity,
-                        leave_alone=application.leave_alone,
-                        progress=application.progress,
-                    )
+                with one.in_place_of(older, described):
+                    if kind == "none":
+                        one.read_through(described, tools, identity)
+                    else:
+                        described = proof.prove(
+                            one,
+                            described,
+                            database,
+                            tools,
+                            survey.found,
+                            application.keyring,
+                            kind=kind,
+                            identity=identity,
+                            leave_alone=application.leave_alone,
+                            progress=application.progress,
+                        )
             made.append({"changed": changed, **one.as_result(described)})
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 

@@ -318,7 +318,8 @@ def test_several_archives_of_a_killed_run_and_of_a_run_before_are_replaced(make,
     assert make.files() == ["r1.dump", "r1.json"]
     time.sleep(1)  # the names of the files tell the second
     second = make(jobs=2)
-    assert first["path"] != second["path"]
+    with make.one.in_place_of(first, second):
+        assert first["path"] != second["path"]
     assert make.files() == sorted(["r1.json", second["path"]])
 
 
@@ -338,8 +339,15 @@ def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until
         make(tools=postgresql.Tools(folder, make.tools.version))
     assert make.one.known() == first
     time.sleep(1)  # the names of the files tell the second
+    refused = make(settings={"settings.py": b"DEBUG = True"})
+    with pytest.raises(RotationError, match="stands as it was"), make.one.in_place_of(first, refused):
+        raise RotationError("E_PROOF_NONE")  # the proof of it
+    assert make.one.known() == first, "what was proved goes for nothing that was not"
+    assert make.files() == sorted(["r1.json", first["path"], first["settings"]["path"]])
+    time.sleep(1)
     second = make(settings={"settings.py": b"DEBUG = True"})
-    assert make.one.known() == second
+    with make.one.in_place_of(first, second):
+        assert make.one.known() == second
     assert second["snapshot"]["time"] > first["snapshot"]["time"]
     assert make.files() == sorted(["r1.json", second["path"], second["settings"]["path"]])
     assert first["path"] != second["path"]
