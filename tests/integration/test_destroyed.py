@@ -50,6 +50,7 @@ def run(site: Site, folder: Path, state: str, rotation_id: str, **more: str) -> 
     return Outcome(done.returncode, done.stdout + done.stderr)
 
 
+@pytest.mark.thorough
 def test_what_no_value_is_under_is_destroyed_and_the_rest_is_not(site, tmp_path_factory):
     folder = tmp_path_factory.mktemp("play")
     old = site.env_values()

@@ -180,6 +180,7 @@ def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
     assert site.play("verify", "-e", variables(key_file)).code == 0
 
 
+@pytest.mark.thorough
 def test_an_application_that_gains_a_key_is_rotated_with_it(site: Site) -> None:
     assert site.play("rotate").code == 0
     plain, before = site.read_all(), site.env_values()

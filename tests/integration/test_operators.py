@@ -65,6 +65,7 @@ def lease(site: Site) -> dict[str, Any] | None:
     return dict(json.loads(text))
 
 
+@pytest.mark.thorough
 def test_while_one_is_at_work_the_other_is_refused_and_touches_nothing(site: Site) -> None:
     plain, other = site.read_all(), Elsewhere(site)
     with stopped_half_way(site) as (process, blocker):

@@ -131,6 +131,7 @@ def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: 
     assert len(site.stored()["versions"]) == 2
 
 
+@pytest.mark.thorough
 def test_a_rollback_that_was_killed_is_finished_by_the_same_command(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     assert site.play("rotate").code == 0
@@ -144,6 +145,7 @@ def test_a_rollback_that_was_killed_is_finished_by_the_same_command(site: Site) 
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_a_rotation_killed_half_way_can_be_rolled_back_instead(site: Site) -> None:
     plain, tokens_env = site.read_all(), site.env_file.read_bytes()
     with stopped_half_way(site) as (process, blocker):
@@ -215,7 +217,8 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
     assert (events[-1]["event"], events[-1]["phase"]) == ("rollback", "done")
 
 
-@pytest.mark.parametrize(("task", "moment", "course"), some(8))
+@pytest.mark.thorough
+@pytest.mark.parametrize(("task", "moment", "course"), some())
 def test_killed_in_any_task_the_same_command_ends_well(
     site: Site, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
 ) -> None:
@@ -283,6 +286,7 @@ def test_a_rollback_killed_as_a_task_begins_ends_well(site: Site, task: str) -> 
     assert list(site.stored()["stages"]) == ["current"]
 
 
+@pytest.mark.thorough
 def test_of_two_operators_the_second_is_told_who_is_the_first(site: Site) -> None:
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from .conftest import Site, kill_group
 
 NEW_PROFILE = """
@@ -22,6 +24,7 @@ def because(reason: str, who: str) -> tuple[str, str]:
     return "-e", json.dumps({"key_rotation_reason": reason, "key_rotation_authorization": {"who": who}})
 
 
+@pytest.mark.thorough
 def test_a_rollback_keeps_rows_written_since(site: Site) -> None:
     env, plain = site.env_file.read_bytes(), site.read_all()
     assert site.play("rotate", *because("cryptoperiod", "Ada")).code == 0
@@ -54,6 +57,7 @@ def test_a_rollback_keeps_rows_written_since(site: Site) -> None:
     assert [version["outcome"] for version in store["versions"]] == ["completed", "rolled back"]
 
 
+@pytest.mark.thorough
 def test_after_a_rollback_there_is_nothing_to_roll_back_and_a_new_rotation_works(site: Site) -> None:
     plain = site.read_all()
     assert site.play("rotate").code == 0
