@@ -54,9 +54,14 @@ def wait(
         if 200 <= status < 300:
             return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
         if time.monotonic() > end:
-            shown = f"{parts.scheme}://{parts.netloc}{parts.path}"  # a query may hold a token
-            raise RotationError("E_HEALTH", url=shown, found=found, seconds=f"{patience:.0f}")
+            raise RotationError("E_HEALTH", url=shown(url), found=found, seconds=f"{patience:.0f}")
         time.sleep(POLL)
+
+
+def shown(url: str) -> str:
+    """The address without its query, which may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
 def refuse_ca_file(path: str | None) -> None:

@@ -27,13 +27,17 @@ ORDER BY 3 DESC, 1, 2 LIMIT %s
 """
 
 
+def at_work(jobs: int, size: int, cores: int) -> int:
+    """How many have rows of a database of so many bytes at once; 0 ``jobs`` is what size and cores say."""
+    return jobs or (min(cores, MOST) if size >= LARGE else 1)
+
+
 def archives(database: Database, jobs: int) -> dict[str, list[str]]:
     """By name, in the order in which they are restored, the options of pg_dump for each. One of all is WHOLE.
 
     ``jobs`` is how many have rows at once; 0 is one for each core, where the database is LARGE.
     """
-    if jobs == 0:
-        jobs = min(os.cpu_count() or 1, MOST) if database.size() >= LARGE else 1
+    jobs = at_work(jobs, database.size(), os.cpu_count() or 1)
     shares = _shares(database, jobs) if jobs > 1 else []
     if not shares:
         return {WHOLE: []}

@@ -87,6 +87,12 @@ def _named(channel: Any) -> Any:
     return {"on" if name is True else name: value for name, value in channel.items()}
 
 
+def moments(channel: Mapping[Any, Any]) -> Sequence[str]:
+    """When a channel is told, as it was written."""
+    found: Sequence[str] = _named(channel).get("on", MOMENTS)
+    return found
+
+
 def _mistakes(channel: Any) -> Iterator[str]:
     if not isinstance(channel, Mapping) or str(channel.get("type")) not in MEMBERS:
         yield f"it has no type, or none of {', '.join(MEMBERS)}"
@@ -94,8 +100,8 @@ def _mistakes(channel: Any) -> Iterator[str]:
     needed, others = MEMBERS[channel["type"]]
     yield from (f"{name} is missing" for name in needed if not channel.get(name))
     yield from ("it has an unknown member" for name in channel if name not in (*COMMON, *needed, *others))
-    moments = channel.get("on", ())
-    if not isinstance(moments, (list, tuple)) or any(moment not in MOMENTS for moment in moments):
+    asked = channel.get("on", ())
+    if not isinstance(asked, (list, tuple)) or any(moment not in MOMENTS for moment in asked):
         yield f"on lists something else than {', '.join(MOMENTS)}"
     if channel["type"] == "email" and channel.get("security", "starttls") not in SECURITY:
         yield f"security is none of {', '.join(SECURITY)}"
@@ -155,7 +161,7 @@ def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[d
     failed = moment == ROLLED_BACK and told["act"].get("failed_task")
     wanted = {moment, FAILED} if failed else {moment}
     for channel in channels:
-        if wanted.isdisjoint(channel.get("on", MOMENTS)):
+        if wanted.isdisjoint(moments(channel)):
             continue
         result = {"channel": channel["type"], "about": moment}
         try:

@@ -74,18 +74,12 @@ def of_url(
         if len(errors) >= PATIENCE and not seconds:
             break
     return {
-        "what": shown(url),
+        "what": health.shown(url),
         "seconds": statistics.median(seconds) if seconds else None,
         "tries": len(seconds) + len(errors),
         "errors": len(errors),
         "error": errors[-1] if errors else "",
     }
-
-
-def shown(url: str) -> str:
-    """The address without its query, which may hold a secret."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
 def _trusting(ca_file: str | None) -> ssl.SSLContext:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...module_utils.parts import LARGE, MOST
+from ...module_utils import parts
 from .item import OK, STOP, WARN, Item, Seen, unseen, worst
 
 SPARE = 5  # connections that are left to the application and to people
@@ -39,9 +39,9 @@ def connections(seen: Seen) -> Item:
 def _dumping(seen: Seen) -> int:
     """Connections of a backup: of several at once each has one, two have what is no row, and one holds the snapshot."""
     cores = max((facts["cores"] for facts in seen.facts.values()), default=1)
-    large = any(int(database["bytes"]) >= LARGE for database in _databases(seen))
-    jobs = seen.options["backup_jobs"] or (min(cores, MOST) if large else 1)
-    return int(jobs) + 3 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
+    largest = max((int(database["bytes"]) for database in _databases(seen)), default=0)
+    jobs = parts.at_work(seen.options["backup_jobs"], largest, cores)
+    return jobs + 3 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
 
 
 def disk(seen: Seen) -> Item:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..notification import STARTED
+from ..notification import STARTED, moments
 from .item import OK, STOP, Item, Seen
 
 
@@ -22,7 +22,7 @@ def authorised(seen: Seen) -> Item:
 def notified(seen: Seen) -> Item:
     """Somebody is told of it."""
     ways = seen.options.get("notify") or []
-    first = [way for way in ways if STARTED in (way.get("on", way.get(True)) or (STARTED,))]  # YAML 1.1: on is true
+    first = [way for way in ways if STARTED in moments(way)]
     told = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is told"
     if first or not seen.production:
         return Item("team notified", OK, told)
