@@ -57,7 +57,7 @@ stories: $(CONTROL)/.dev $(TREE)
 	test -d .staging || molecule reset -s default
 	for story in $(STORIES); do molecule test -s "$$story" --destroy=never || exit 1; done
 
-test: lint unit integration libraries molecule sanity
+test: lint sanity unit integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
 	ruff check .

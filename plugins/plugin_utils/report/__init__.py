@@ -148,7 +148,10 @@ def _each(changed: Callable[[str], str], value: Any) -> Any:
 def _shown(told: dict[str, Any]) -> dict[str, Any]:
     """The story with the words that are the pages' own."""
     kinds = {told["keys"]["old"]: "old", told["keys"]["new"]: "new"}
-    kind: Callable[[str], str] = lambda key: kinds.get(key, "other")  # noqa: E731
+
+    def kind(key: str) -> str:
+        return kinds.get(key, "other")
+
     found = {bar["key"] for model in told["models"] for side in ("before", "after") for bar in model[f"{side}_bars"]}
     words = {"old": "keys before", "new": "new keys", "other": "other"}
     return {

@@ -151,6 +151,14 @@ def option(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda made: made["options"].update(values)
 
 
+def both(*changes: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], None]:
+    def made_both(made: dict[str, Any]) -> None:
+        for change in changes:
+            change(made)
+
+    return made_both
+
+
 def fact(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda made: facts(made).update(values)
 
@@ -368,9 +376,9 @@ def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, sh
 def test_a_large_database_is_dumped_by_several_and_one_that_is_not_restored_here_needs_no_copy():
     large = database(bytes=20_000_000_000, connections={"used": 20, "limit": 97})
     assert "10 are needed" in item("connections", large).seen
-    few = lambda made: (large(made), option(workers=1)(made))  # noqa: E731
+    few = both(large, option(workers=1))
     assert "7 are needed" in item("connections", few).seen, "four cores, two of no rows, and the snapshot"
-    other = lambda made: (few(made), option(backup_engine="pgbackrest")(made))  # noqa: E731
+    other = both(few, option(backup_engine="pgbackrest"))
     assert "4 are needed" in item("connections", other).seen
     assert "42,000 MB" in item("disk", large).seen
     assert "42,000 MB" not in item("disk", other).seen
