@@ -558,7 +558,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_NOT_CURRENT": (
         "{count} values are not under the keys {key_id}: {rows}",
-        "A rotation is not finished, or a process writes under other keys: restart it, and run the rotate playbook.",
+        "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database and is "
+        "none of the services, start it again with the keys of the env file, and run the rotate playbook.",
     ),
     "E_COUNT_CHANGED": (
         "{table}.{column}: {before} values before, {after} after",

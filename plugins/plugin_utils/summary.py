@@ -99,7 +99,7 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         yield (
             f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({told}). What it "
             "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
-            "and restart it: it may hold the keys before."
+            "and restart it: it may hold other keys."
         )
 
 

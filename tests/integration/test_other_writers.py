@@ -176,7 +176,7 @@ def test_a_process_that_never_ends_takes_the_rotation_back_and_loses_nothing(sit
         outcome = site.play("rotate")
         (site.project / "stop").touch()
         said = process.communicate(timeout=30)[0]
-    assert (outcome.code != 0, outcome.error()) == (True, "E_UNREADABLE"), outcome.text
+    assert (outcome.code != 0, outcome.error()) == (True, "E_NOT_CURRENT"), outcome.text
     text = " ".join(outcome.text.split())
     assert "was rolled back" in text
     assert "rows of customer_userprofile were written by another process meanwhile" in text

@@ -34,6 +34,7 @@ DIGEST_MODULUS = 1 << 256
 # A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
 Span = tuple[tuple[str, ...], tuple[str, ...]]
 WHOLE: Span = ((), ())
+UNOPENED = {"unreadable": "E_UNREADABLE", "plaintext": "E_PLAINTEXT"}  # by class
 NO_LOOKS: Mapping[str, Look] = {}
 # Of each row its key as text, and the values of the columns asked for.
 Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
@@ -329,12 +330,12 @@ def _class(
             tally.add("unreadable" if token.token.startswith(marker) else "plaintext", name)
 
 
-def refuse_unreadable(tallies: Sequence[Tally]) -> None:
+def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
     """Raise E_UNREADABLE or E_PLAINTEXT where a value opens under no key set."""
-    for value_class, code in (("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")):
+    for value_class in classes:
         count, rows = odd(tallies, value_class.__eq__)
         if count:
-            raise RotationError(code, count=count, rows=rows)
+            raise RotationError(UNOPENED[value_class], count=count, rows=rows)
 
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:

@@ -122,6 +122,13 @@ def test_a_value_under_no_key_is_refused_and_its_row_named(tally, value_class, c
     assert error.where == {"count": 1, "rows": "profile.name:2"}
 
 
+def test_who_cannot_tell_what_does_not_open_asks_for_the_rest_alone(tally):
+    tally.add("unreadable", "1")
+    assert census.refuse_unreadable([tally], ["plaintext"]) is None
+    tally.add("plaintext", "2")
+    assert refusal(census.refuse_unreadable, [tally], ["plaintext"]).code == "E_PLAINTEXT"
+
+
 def test_values_under_any_known_key_are_not_refused(tally):
     for value_class in ("current", "pending", "older-1f0c2b9a7d5e4c31", "empty"):
         tally.add(value_class, "1")
