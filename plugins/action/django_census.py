@@ -28,6 +28,6 @@ class ActionModule(RotationAction):
         result = self.watched("django_census", {**asked, "key_sets": chosen, "base": history.base})
         for line in summary.census(result.get("targets", [])):
             display.display(line)
-        for sentence in summary.meanwhile(result.get("meanwhile", {})):
+        for sentence in (*summary.meanwhile(result.get("meanwhile", {})), *summary.unopened(result)):
             display.warning(sentence)
         return result

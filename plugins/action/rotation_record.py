@@ -208,6 +208,8 @@ class ActionModule(RotationAction):
         for line in summary.lines(record, self.variables, completed=completed, page=page):
             display.display(line)
         self.lease(options).give_back()
+        if not completed and not failed_task:
+            _refuse_unopened(record)
         return {"changed": False, "record": record.path, "report": page}
 
     def _failed(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -234,6 +236,10 @@ class ActionModule(RotationAction):
             self._tell(record, notification.FAILED, options)
         page = self._page(record)
         display.display(f"  report     {page}" if page else "")
+        for host, services in summary.still_stopped(record.events()).items():
+            display.display(
+                f"  STOPPED    {', '.join(services)} on {host}, until the rotate or rollback playbook ends well"
+            )
         return {"changed": False, "record": record.path, "report": page}
 
     def _refused(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -329,6 +335,14 @@ class ActionModule(RotationAction):
         if away:
             raise RotationError("E_RECORD_ELSEWHERE", found="; ".join(map(str, away)), node=away[0].elsewhere)
         return {"changed": False, "records": [asdict(each) for each in checked]}
+
+
+def _refuse_unopened(record: Record) -> None:
+    """Raise E_UNREADABLE where the last proof has let values pass that no key opens: its end is no success."""
+    events = reversed(record.events())
+    proof: dict[str, Any] = next((event for event in events if event["event"] == "django_census"), {})
+    if left := proof.get("unopened"):
+        raise RotationError("E_UNREADABLE", changed="All else is back, and proved.", **left)
 
 
 def _public_keys(found: list[str]) -> list[str]:

@@ -550,7 +550,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_UNREADABLE": (
         "{count} values open under no known key: {rows}",
-        "Restore or delete those values, or list them in key_rotation_leave_alone to keep them as they are.",
+        "Where a backup has them, the rollback playbook with -e key_rotation_prefer=repair brings them back. Otherwise "
+        "restore or delete them, or list them in key_rotation_leave_alone to keep them as they are.",
     ),
     "E_PLAINTEXT": (
         "{count} values are not encrypted: {rows}",
@@ -558,8 +559,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_NOT_CURRENT": (
         "{count} values are not under the keys {key_id}: {rows}",
-        "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database and is "
-        "none of the services, start it again with the keys of the env file, and run the rotate playbook.",
+        "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database and "
+        "is none of the services, start it again with the keys of the env file, and run the rotate playbook.",
     ),
     "E_COUNT_CHANGED": (
         "{table}.{column}: {before} values before, {after} after",

@@ -31,6 +31,13 @@ options:
     type: list
     elements: dict
     default: []
+  unopened:
+    description:
+      - What to do about values that no key opens. They are V(refused), or may stay V(as_before), where they are no more
+        than in the O(baseline), and are told in RV(unopened).
+    type: str
+    choices: [refused, as_before]
+    default: refused
   row_digests:
     description:
       - The file that M(tetech.key_rotation.django_reencrypt) wrote with the O(baseline). Where counts or digests
@@ -91,6 +98,10 @@ meanwhile:
       C(inserted) and C(deleted). All others were proved to be the same, row by row.
   type: dict
   returned: success
+unopened:
+  description: With O(unopened=as_before), their C(count) and the first C(rows), where there are any.
+  type: dict
+  returned: success
 migrations:
   description: Files of migrations that rotations made, by rotation.
   type: dict
@@ -119,6 +130,7 @@ OPTIONS: dict[str, Any] = {
     "digest_stage": {"type": "str", "default": "current"},
     "expect_stage": {"type": "str"},
     "baseline": {"type": "list", "elements": "dict", "default": []},
+    "unopened": {"choices": ["refused", "as_before"], "default": "refused"},
     "row_digests": {"type": "path"},
     "others": {"type": "dict"},
     # of the task, for its action
@@ -146,6 +158,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         "targets": [tally.as_result() for tally in tallies],
         "meanwhile": meanwhile,
+        "unopened": _unopened(params, tallies),
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": project.versions(),
         **({"migrations": migration.made()} if params["report_only"] else {}),
@@ -157,6 +170,8 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
     from ..module_utils.engine import census
     from ..module_utils.request import refuse_other_source
 
+    if params["unopened"] == "as_before":
+        tallies = census.beyond(tallies, params["baseline"])
     # Who has the expected keys alone cannot tell a ruined value from one that was written under other keys.
     alone = list(application.keyring.stages) == [params["expect_stage"]]
     census.refuse_unreadable(tallies, ["plaintext"] if alone else census.UNOPENED)
@@ -164,6 +179,14 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
     if params["expect_stage"]:
         census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
+
+
+def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
+    """Those that were let pass."""
+    from ..module_utils.engine import census
+
+    count, rows = census.odd(tallies, census.UNOPENED.__contains__)
+    return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
 def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any]]:

@@ -45,6 +45,7 @@ RECORDED = (
     "stages",
     "targets",
     "meanwhile",
+    "unopened",
     "work",
     "path",
     "dumps",
@@ -158,6 +159,7 @@ class RotationAction(ActionBase, abc.ABC):
         if rotated and error.get("changed") == NOTHING_CHANGED:
             told = str(result["msg"]).replace(NOTHING_CHANGED, NOT_BY_THIS)
             result.update(msg=told, error={**error, "changed": NOT_BY_THIS})
+            result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
         return result
 
     def _lost(self) -> RotationError:

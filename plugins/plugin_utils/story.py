@@ -20,7 +20,7 @@ from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
-from .summary import meanwhile, not_running, opening
+from .summary import meanwhile, not_running, opening, unopened
 
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
 # What a step is called by people, by event and what was asked of it.
@@ -402,7 +402,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
             error = event.get("error") or {}
             if error.get("what") != told:
                 found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))
-        found += meanwhile(_meanwhile(event))
+        found += (*meanwhile(_meanwhile(event)), *unopened(event))
         if event.get("event") == "notification" and event.get("phase") == "failed":
             who = "Not everybody" if event.get("reached") else "Nobody"
             found.append(f"{who} was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")

@@ -16,6 +16,7 @@ from ansible import context
 from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
 
+UNDER_NO_KEY = ("empty", "unreadable", "plaintext")  # classes of the census
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 RULE = "─" * 78
 STARTING = ("application_services", "application_health")
@@ -58,6 +59,19 @@ def not_running(events: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(f"{host}: {why}" for host, why in ended.items() if why)
 
 
+def still_stopped(events: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """By host, the services that were stopped and that nothing has started since."""
+    stopped: dict[str, list[str]] = {}
+    for event in events:
+        if event.get("event") == "application_services" and event.get("phase") == "done":
+            host, services = str(event.get("host")), event.get("services") or []
+            if (event.get("asked") or {}).get("state") == "started":
+                stopped.pop(host, None)
+            elif services:
+                stopped[host] = list(services)
+    return stopped
+
+
 def _keys(done: list[dict[str, Any]], completed: bool) -> Iterator[str]:
     for stages in [event["stages"] for event in done if event["event"] == "key_version"][-1:]:
         if completed:
@@ -73,7 +87,7 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
     )
     models: dict[str, int] = {}
     for target in proved:
-        found = sum(count for name, count in target["classes"].items() if name != "empty")
+        found = sum(count for name, count in target["classes"].items() if name not in UNDER_NO_KEY)
         models[target["model"]] = models.get(target["model"], 0) + found
     worked = [target for event in done if event["event"] == "django_reencrypt" for target in event["targets"]]
     width = max((len(name) for name in models), default=0)
@@ -83,13 +97,15 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
     for name, count in sorted(models.items()):
         yield f"             {name:<{width}} {count:>9,}"
     yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
-    for sentence in meanwhile(_found_meanwhile(done)):
+    proof: dict[str, Any] = next((event for event in reversed(done) if event["event"] == "django_census"), {})
+    for sentence in (*meanwhile(proof.get("meanwhile") or {}), *unopened(proof)):
         yield f"  WARNING    {sentence}"
 
 
-def _found_meanwhile(done: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """What the last census found written by others."""
-    return next((event.get("meanwhile") or {} for event in reversed(done) if event["event"] == "django_census"), {})
+def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence where a census has let values pass that no key opens."""
+    if left := proof.get("unopened"):
+        yield f"{left.get('count', 0):,} values open under no known key, and are as they were: {left.get('rows')}"
 
 
 def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import hmac
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -336,6 +336,16 @@ def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple
         count, rows = odd(tallies, value_class.__eq__)
         if count:
             raise RotationError(UNOPENED[value_class], count=count, rows=rows)
+
+
+def beyond(tallies: Sequence[Tally], before: Sequence[Mapping[str, Any]]) -> list[Tally]:
+    """The tallies less as many values that no key opens as there were ``before`` (a census as results)."""
+    known = {(tally["table"], tally["column"]): tally["classes"] for tally in before}
+    found = []
+    for tally in tallies:
+        classes = known.get((tally.target.table.label, tally.target.column), {})
+        found.append(replace(tally, classes=tally.classes - Counter({name: classes.get(name, 0) for name in UNOPENED})))
+    return found
 
 
 def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:

@@ -240,3 +240,24 @@ def test_how_far_a_step_is_takes_one_line(numbers, line):
     told = {"doing": "reading profile", "most": None, "unit": "rows", "seconds": 75, **numbers}
     assert summary.moving(told) == line
     assert list(summary.progress(told)) == [line]
+
+
+def test_services_that_nothing_has_started_since_are_told_by_host():
+    def services(host: str, state: str, found: object, phase: str = "done") -> dict:
+        asked = {"state": state}
+        return {"event": "application_services", "phase": phase, "host": host, "asked": asked, "services": found}
+
+    began = [services("app1", "stopped", ["worker", "web"]), services("app2", "stopped", ["web"])]
+    again = services("app1", "stopped", [])  # a run that goes on stops nothing that is down
+    failed = services("app1", "started", None, "failed")
+    started = services("app2", "started", {"web": "started"})
+    assert summary.still_stopped([*began, again, failed, started]) == {"app1": ["worker", "web"]}
+    assert summary.still_stopped([*began, started, services("app1", "started", {})]) == {}
+
+
+def test_values_that_no_key_opens_are_told_and_not_counted_as_under_the_current_keys():
+    proof = {"unopened": {"count": 1200, "rows": "profile.name:2 and 1199 more"}}
+    assert list(summary.unopened(proof)) == [
+        "1,200 values open under no known key, and are as they were: profile.name:2 and 1199 more"
+    ]
+    assert list(summary.unopened({})) == list(summary.unopened({"unopened": {}})) == []

@@ -129,6 +129,17 @@ def test_who_cannot_tell_what_does_not_open_asks_for_the_rest_alone(tally):
     assert refusal(census.refuse_unreadable, [tally], ["plaintext"]).code == "E_PLAINTEXT"
 
 
+def test_values_that_no_key_opened_before_may_be_let_pass_but_no_more_of_them(tally):
+    tally.add("current", "1")
+    tally.add("unreadable", "2")
+    before = [tally.as_result()]
+    (same,) = census.beyond([tally], before)
+    assert (census.refuse_unreadable([same]), dict(same.classes)) == (None, {"current": 1})
+    tally.add("unreadable", "3")
+    assert refusal(census.refuse_unreadable, census.beyond([tally], before)).where["count"] == 1
+    assert census.beyond([tally], [])[0].classes == tally.classes, "nothing is known of another column"
+
+
 def test_values_under_any_known_key_are_not_refused(tally):
     for value_class in ("current", "pending", "older-1f0c2b9a7d5e4c31", "empty"):
         tally.add(value_class, "1")
