@@ -18,7 +18,7 @@ OURS = ("store", "record_dir", "identity_file")  # what stays on the control nod
 
 class ActionModule(RotationAction):
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
-        return f"restore the backup {args['backup']} beside the database, and repair from it what can be"
+        return f"restore a copy of the backup {args['backup']}, and repair from it what can be"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         history = self.store(args).load()

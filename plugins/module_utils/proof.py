@@ -74,12 +74,7 @@ def prove(
     """
     began = time.monotonic()
     try:
-        with copy_of(database, one.rotation_id) as (copy, where):
-            progress.tell(f"restoring a copy into {where}")
-            with one.opened(described, identity) as archives:
-                postgresql.restore(tools, copy.libpq(), archives, OPTIONS)
-            progress.tell("comparing the copy")
-            contents.refuse_difference(described["tables"], contents.take(copy))
+        with restored(one, described, database, tools, identity=identity, progress=progress) as (copy, where):
             look = census.take if kind == "full" else census.sample
             digest_key = keyring.stages["current"].digest_key
             tallies = look(copy, targets, keyring, digest_key=digest_key, leave_alone=leave_alone, progress=progress)
@@ -100,6 +95,26 @@ def prove(
     made = {**described, "key_ids": key_ids, "proof": proof}
     one.describe(made)
     return made
+
+
+@contextlib.contextmanager
+def restored(
+    one: Backup,
+    described: Mapping[str, Any],
+    database: Database,
+    tools: Tools,
+    *,
+    identity: str | None,
+    progress: ProgressFile = SILENT,
+) -> Iterator[tuple[Database, str]]:
+    """A copy with every row of the snapshot, and where it is. It is dropped at the end."""
+    with copy_of(database, one.rotation_id) as (copy, where):
+        progress.tell(f"restoring a copy into {where}")
+        with one.opened(described, identity) as archives:
+            postgresql.restore(tools, copy.libpq(), archives, OPTIONS)
+        progress.tell("comparing the copy")
+        contents.refuse_difference(described["tables"], contents.take(copy))
+        yield copy, where
 
 
 def refuse_impossible(database: Database) -> None:

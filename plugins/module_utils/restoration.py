@@ -73,20 +73,6 @@ class Restoration:
         done = {"database": self._name, **names, "under": under}
         return {"changed": True, "backup": _shown(described), "restored": done, "lost": [asdict(one) for one in lost]}
 
-    @contextlib.contextmanager
-    def copied(self) -> Iterator[Database]:
-        """A session in a proved copy beside the database in use, which is dropped at the end. Raises as ``present``."""
-        one = self._backup()
-        described = self._described(one)
-        with self._database(**self._admin) as admin:
-            beside = Beside(admin, self._name, described["rotation_id"])
-            beside.refuse_without_rights()
-            if not beside.verified(described["sha256"]):
-                self._make(beside, one, described, beside.facts()[self._name])
-            with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
-                yield copy
-            beside.drop(beside.copy)
-
     def dropped(self, *, dry: bool) -> dict[str, Any]:
         """Drop what was kept aside; of a restore that was not finished, the copy."""
         with self._database(**self._admin) as admin:

@@ -9,8 +9,8 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Take values that open under no key from a backup
 description:
-  - Restores a backup of M(tetech.key_rotation.postgresql_backup) beside the database, as
-    M(tetech.key_rotation.postgresql_restore) does, and looks for each value that opens under no version in the store.
+  - Looks for each value that opens under no version in the store. Where there is one, a backup of
+    M(tetech.key_rotation.postgresql_backup) is restored where it was proved, and dropped in the end.
   - Where the backup has the row under the same primary key, all else of it is as it was then, and the backup's value
     opens, that value is written by compare-and-set. All others are left as they are, and reported.
   - What is overwritten is kept in a file beside the backup, as it was. A value that is no token is never overwritten.
@@ -95,19 +95,21 @@ kept:
 """
 
 import base64
+import contextlib
+import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.errors import RotationError
 from ..module_utils.module import REPAIR_OPTIONS, run
 
 
 def repair(module: AnsibleModule) -> dict[str, Any]:
-    """For each database that has a backup: the copy beside it, the values, the copy dropped."""
-    from ..module_utils import restoration
+    """For each database with such values: a copy of its backup, the values, the copy dropped."""
     from ..module_utils.engine import repair as work
     from ..module_utils.engine import rotation
     from ..module_utils.request import request_of
@@ -120,14 +122,32 @@ def repair(module: AnsibleModule) -> dict[str, Any]:
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
         for database, survey in application.parts:
-            beside = restoration.Restoration({**params, "alias": database.alias, "rotation_id": params["backup"]})
-            with beside.copied() as copy:
-                done = work.repair(
-                    database, copy, survey.found, application.keyring, kept.keep, application.leave_alone
-                )
+            with contextlib.ExitStack() as stack:
+                copied = functools.cache(functools.partial(_copied, stack, params, database))
+                spared = application.leave_alone
+                done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared)
             repaired.update(done.values)
             left += [one._asdict() for one in done.left]
     return {"changed": bool(repaired), "repaired": repaired, "left": left, "kept": kept.path if repaired else ""}
+
+
+def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
+    """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
+    from ..module_utils import backup, postgresql, proof
+    from ..module_utils.engine.database import Database
+
+    one = backup.Backup(params["backup_dir"], params["backup"], database.alias)
+    if (described := one.read()) is None:
+        raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known="none of this database")
+    if described["engine"] != "pg_dump":
+        raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest, engine=described["engine"])
+    admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
+    if admin:
+        direct = {**params["direct"].get(database.alias, {}), **admin}
+        database = stack.enter_context(contextlib.closing(Database(database.alias, "repair", direct)))
+    tools = postgresql.find_tools(params["pg_bindir"], database.server_major())
+    identity = params["identity"]
+    return stack.enter_context(proof.restored(one, described, database, tools, identity=identity))[0]
 
 
 class _Kept:

@@ -57,19 +57,20 @@ class _Row(NamedTuple):
 
 def repair(
     database: Database,
-    copy: Database,
+    copied: Callable[[], Database],
     targets: Sequence[Target],
     keyring: Keyring,
     keep: Callable[[Sequence[Replaced]], None],
     leave_alone: Collection[str] = (),
 ) -> Repairs:
-    """Repair what can be. ``keep`` makes durable what is overwritten, before it is. Raises E_DB, E_DB_BUSY."""
+    """Repair what can be. ``copied`` is asked for the copy of the backup at the first value that needs it, and at each
+    page with others; ``keep`` makes durable what is overwritten, before it is. Raises E_DB, E_DB_BUSY."""
     done = Repairs()
     for table, key, members in by_table(targets):
         for page in pages(database, table, key, members):
             odd = {row for _, row in _unreadable(members, page, keyring, leave_alone)}
             if odd:
-                _repair(database, copy, table, key, members, sorted(odd), keyring, keep, leave_alone, done)
+                _repair(database, copied(), table, key, members, sorted(odd), keyring, keep, leave_alone, done)
     return done
 
 
