@@ -23,6 +23,7 @@ from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
 from ..module_utils.stores.store import Store
 from ..plugin_utils import approval, attempts, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
+from ..plugin_utils.acts import acts
 from ..plugin_utils.key_store import beside, state_folder
 from ..plugin_utils.seal import follows, goes_on_here, refuse_changed, refuse_gone, seal, try_to_seal
 from ..plugin_utils.story import story
@@ -203,7 +204,8 @@ class ActionModule(RotationAction):
             record.append(direction, "done", versions=versions, retain_until=until, **follows(store), **about)
         except RotationError as exc:
             raise exc.with_changed(f"The {NAMES[direction]} itself is done; its record has no end yet.") from None
-        self._sealed_and_told(record, store, notification.COMPLETED if completed else notification.ROLLED_BACK, options)
+        stays = completed or acts(record.events())[-1]["stays"]
+        self._sealed_and_told(record, store, notification.COMPLETED if stays else notification.ROLLED_BACK, options)
         page = self._page(record)
         for line in summary.lines(record, self.variables, completed=completed, page=page):
             display.display(line)

@@ -17,6 +17,8 @@ DIRECTIONS = {"rotate": "Rotation", "rollback": "Rollback"}
 RETIREMENT = "Retirement"
 CALLED = {"rotate": "Key rotation", "rollback": "Rollback of key rotation"}  # in the subject of a message
 ENDED = {"rotate": "completed", "rollback": "rolled back", "retire": "retired", "open": "not ended", "failed": "failed"}
+# By its course, how a run of the rollback playbook has ended that took no rotation back.
+STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
 INHERITED = ("reason", "authorization", "approval")  # by a run that goes on, where it was given nothing else
 
 
@@ -61,7 +63,8 @@ def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: Iterable[str])
         "began": moment(first),
         "seconds": max(seconds(first, inside[-1]), 0.001),
         "outcome": outcome,
-        "ended": ENDED[direction if outcome == "done" else outcome],
+        "stays": direction == "rollback" and stays(inside),
+        "ended": _ended(inside, direction if outcome == "done" else outcome),
         "people": people(inside, given.get("operator")),
         "control_nodes": sorted({str(event["control_node"]) for event in inside if event.get("control_node")}),
         "reason": given.get("reason"),
@@ -79,6 +82,17 @@ def _outcome(last: Event, inside: Sequence[Event]) -> str:
     if last.get("phase") == "intent" and any(_failed(event) for event in inside):
         return "failed"
     return {"done": "done", "failed": "failed"}.get(str(last.get("phase")), "open")
+
+
+def _ended(inside: Sequence[Event], how: str) -> str:
+    return STAYING[str(inside[0].get("course"))] if how == "rollback" and stays(inside) else ENDED[how]
+
+
+def stays(inside: Sequence[Event]) -> bool:
+    """Whether a run of the rollback playbook was for the rows alone, and the rotation stays as it was before that."""
+    back = ("rolled_back", "discarded")
+    taken = (event.get("event") == "key_version" and _asked(event).get("state") in back for event in inside)
+    return str(inside[0].get("course")) in STAYING and not any(taken)
 
 
 def failure(events: Sequence[Event]) -> dict[str, Any]:

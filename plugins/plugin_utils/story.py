@@ -141,7 +141,8 @@ def _status(events: Sequence[Event]) -> str:
     if _done(last, "rotate"):
         return COMPLETED
     if _done(last, "rollback"):
-        return ROLLED_BACK
+        ended = [run["direction"] for run in acts(events) if run["outcome"] == "done" and not run["stays"]]
+        return COMPLETED if ended[-1:] == ["rotate"] else ROLLED_BACK
     return FAILED if last.get("phase") == "failed" else OPEN
 
 

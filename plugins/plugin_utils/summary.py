@@ -15,6 +15,7 @@ from ansible import context
 
 from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
+from .acts import acts
 
 UNDER_NO_KEY = ("empty", "unreadable", "plaintext")  # classes of the census
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
@@ -36,9 +37,11 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     seconds = (_time(events[-1]) - _time(begun)).total_seconds()
     yield ""
     yield RULE
-    yield f" {TITLES[direction]} {record.rotation_id}: {'COMPLETED' if completed else 'ROLLED BACK'} in {seconds:.0f} s"
+    run = acts(events)[-1]
+    stays = completed or run["stays"]
+    yield f" {TITLES[direction]} {record.rotation_id}: {run['ended'].upper()} in {seconds:.0f} s"
     yield RULE
-    yield from _keys(done, completed)
+    yield from _keys(done, stays)
     yield from _values([event for event in done if event["seq"] > begun["seq"]])
     yield from _backup(done)
     yield f"  record     {record.path}"
@@ -46,7 +49,7 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
         yield f"  NOT UP     {why}"
     if page:
         yield f"  report     {page}"
-    yield f"  {'roll back ' if completed else 'again     '} {command(variables, 'rollback' if completed else 'rotate')}"
+    yield f"  {'roll back ' if stays else 'again     '} {command(variables, 'rollback' if stays else 'rotate')}"
     yield RULE
 
 
@@ -72,9 +75,9 @@ def still_stopped(events: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     return stopped
 
 
-def _keys(done: list[dict[str, Any]], completed: bool) -> Iterator[str]:
+def _keys(done: list[dict[str, Any]], stays: bool) -> Iterator[str]:
     for stages in [event["stages"] for event in done if event["event"] == "key_version"][-1:]:
-        if completed:
+        if stays:
             yield f"  keys       {stages.get('previous')} (previous) -> {stages.get('current')} (current)"
         else:
             yield f"  keys       {stages.get('current')} (current again)"

@@ -210,6 +210,21 @@ def files(play: Play) -> list[str]:
     return [(Path(play.record.path).parent / name).read_text().replace("\\", "") for name in report.FILES.values()]
 
 
+@pytest.mark.parametrize(("course", "ended"), [("repair", "repaired"), ("restore", "restored"), ("settle", "settled")])
+def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, course, ended):
+    completed(play).step("rollback", "intent", course=course).step("django_repair", "failed", error={"code": "E_DB"})
+    play.step("rollback", "failed", error={"code": "E_DB"})
+    assert play.told()["status"] == "failed"
+    play.step("rollback", "intent", course=course).step("django_repair", repaired={"t.c": 1}).proved()
+    told = play.step("rollback", "done").told()
+    assert (told["status"], told["acts"][-1]["ended"], told["keys"]["new"]) == ("completed", ended, NEW)
+
+    told = play.rolled_back(course=course).told()
+    assert (told["status"], told["acts"][-1]["ended"]) == ("rolled back", "rolled back"), "after it, it was"
+    told = play.step("rollback", "intent", course="settle").step("rollback", "done").told()
+    assert (told["status"], told["acts"][-1]["ended"]) == ("rolled back", "settled"), "and it stays so"
+
+
 def test_each_act_has_its_own_operator_reason_and_authorization(play):
     play.begun(reason="cryptoperiod", authorization={"who": "Ada", "ticket": "S-1"}, retain_until="2027-01-01")
     error = {"code": "E_DB", "what": "PostgreSQL stopped", "todo": "See the log"}
