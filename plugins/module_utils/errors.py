@@ -686,6 +686,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Name a connection that may: key_rotation_admin: {{user: ..., passfile: ...}}, or {{service: ...}} of "
         "pg_service.conf on the host.",
     ),
+    "E_RESTORE_CONNECT": (
+        "PostgreSQL gives no connection at {where}, from which the databases are made and renamed",
+        "Start it, or name a role that it lets into such a database: key_rotation_admin: {{user: ..., passfile: ..., "
+        "dbname: ...}}. Then run the same command again.",
+    ),
     "E_RESTORE_FACTS": (
         "the database {database} is gone, and the manifest {manifest} does not say what it was like",
         "Make an empty database of that name, with its owner and locale, then run the same command again.",

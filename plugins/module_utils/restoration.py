@@ -51,7 +51,7 @@ class Restoration:
     def _restored(self, *, dry: bool, swap: bool) -> dict[str, Any]:
         one = self._backup()
         described = self._described(one)
-        with self._database(**self._admin) as admin:
+        with self._as_admin() as admin:
             beside = Beside(admin, self._name, described["rotation_id"])
             beside.refuse_without_rights()
             facts: dict[str, dict[str, Any]] = beside.facts()
@@ -75,7 +75,7 @@ class Restoration:
 
     def dropped(self, *, dry: bool) -> dict[str, Any]:
         """Drop what was kept aside; of a restore that was not finished, the copy."""
-        with self._database(**self._admin) as admin:
+        with self._as_admin() as admin:
             beside = Beside(admin, self._name, self._params["rotation_id"])
             there = [name for name in (beside.aside, beside.copy) if name in beside.facts()]
             if not dry:
@@ -88,10 +88,10 @@ class Restoration:
         """The copy, proved: all rows of the snapshot, and every value opens."""
         with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
             beside.make(like)
-            with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
+            with self._as_admin(dbname=beside.copy) as copy:
                 tools = postgresql.find_tools(self._params["pg_bindir"], copy.server_major())
                 postgresql.restore(tools, copy.libpq(), archives, [])
-        with self._database(**{**self._admin, "dbname": beside.copy}) as copy:
+        with self._as_admin(dbname=beside.copy) as copy:
             contents.refuse_difference(described["tables"], contents.take(copy))
             lease.forget(copy)  # the run that made the backup held it
             copy.execute("ANALYZE")
@@ -197,6 +197,15 @@ class Restoration:
 
     def _database(self, **direct: Any) -> contextlib.closing[Database]:
         return contextlib.closing(Database(self._alias, f"restore of {self._params['rotation_id']}", direct))
+
+    def _as_admin(self, **direct: Any) -> contextlib.closing[Database]:
+        """By the role that makes and renames databases, from another one than the application's."""
+        try:
+            return self._database(**{**self._admin, **direct})
+        except RotationError as exc:
+            if exc.code != "E_DB_CONNECT":
+                raise
+            raise RotationError("E_RESTORE_CONNECT", where=exc.where["where"]) from None
 
     @property
     def _direct(self) -> dict[str, Any]:

@@ -228,6 +228,9 @@ def test_a_database_that_has_lost_a_table_is_to_be_restored(site: Site) -> None:
 
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
     assert "Course restore: the database has lost public.restaurant_pendingrestaurant" in refused.text
+    elsewhere = site.play("restore", *SPRING, "-e", json.dumps({"key_rotation_admin": {"dbname": "nowhere"}}))
+    assert (elsewhere.code != 0, elsewhere.error()) == (True, "E_RESTORE_CONNECT"), elsewhere.text
+    assert "key_rotation_admin: {user" in " ".join(elsewhere.text.split())
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={acknowledged(refused)}")
     assert done.code == 0, done.text
     assert site.read_all() == plain
