@@ -18,11 +18,19 @@ from . import children
 from .errors import RotationError
 
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
-_WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable)"
-_ERRORS = re.compile(rf"(\d+)\s+(?:\w+\s+)?{_WRONG}\b|\b{_WRONG}(?:\s+\w+)?\s*[:=]\s*(\d+)", re.IGNORECASE)
-_FAILED = re.compile(r"\b(?:FAIL(?:ED|URE)?|ERROR|could not (?:be )?decrypt(?:ed)?)\b")
+_WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
+_NUMBER = r"(\d[\d,]*)"
+_ERRORS = re.compile(
+    rf"{_NUMBER}\s+(?:\w+\s+)?{_WRONG}\b|\b{_WRONG}(?:\s+\w+)?[\"']?\s*[:=]\s*{_NUMBER}", re.IGNORECASE
+)
+_FAILED = re.compile(
+    r"\b(?:FAIL(?:ED|URE)?|ERROR|InvalidToken|decrypt_failed)\b|"
+    r"(?i:\bdecryption failed\b|\b(?:could not|cannot|can't|unable to|failed to) (?:be )?decrypt(?:ed)?\b)"
+)
 # Errors are counted by field and taken from the records: it may be less than nothing (facts/django-encryption.md).
-_SHARE = re.compile(r"(-?\d+)\s*(?:/|of|out of)\s*(\d+)\s+(?:\w+\s+)?(?:passed|ok|valid|decrypted)\b", re.IGNORECASE)
+_PASSED = r"(?:passed|ok|valid|verified|decrypted)"
+_OF = r"(-?\d[\d,]*)\s*(?:/|of|out of)\s*(\d[\d,]*)"
+_SHARE = re.compile(rf"{_OF}\s+(?:\w+\s+)?{_PASSED}\b|\b{_PASSED}:?\s+{_OF}", re.IGNORECASE)
 
 
 def check(seconds: float) -> dict[str, int]:
@@ -50,10 +58,17 @@ def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
     """What is kept of that command's exit code and output."""
     return {
         "exit code": rc,
-        "errors": sum(int(before or after) for before, after in _ERRORS.findall(text)),
+        "errors": sum(_int(before or after) for before, after in _ERRORS.findall(text)),
         "words of failure": len(_FAILED.findall(text)),
-        "records not passed": sum(max(int(total) - int(passed), 0) for passed, total in _SHARE.findall(text)),
+        "records not passed": sum(
+            max(_int(all_before or all_after) - _int(before or after), 0)
+            for before, all_before, after, all_after in _SHARE.findall(text)
+        ),
     }
+
+
+def _int(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[dict[str, Any]]:

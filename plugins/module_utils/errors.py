@@ -185,6 +185,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the application cannot read its model {model} (SQLSTATE {sqlstate})",
         "Its models and its tables differ: run its migrations, or put the release in place that the database is of.",
     ),
+    "E_APPLICATION_WRITES": (
+        "reading {name} in a transaction that may not write ends in an error of PostgreSQL",
+        "Where it writes, such as a log of who has read, {advice}Where a query of its own is wrong, mend that.",
+    ),
     "E_ROUND_TRIP": (
         "a text through the application's own {name} {found}",
         "See where the application has its keys from, and set key_rotation_env_file to that.",

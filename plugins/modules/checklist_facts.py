@@ -72,8 +72,9 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         databases = [database for database, _ in application.parts]
         schemes = sorted({target.scheme for target in application.targets})
         connected = processes.with_holders(sessions.listed(databases, params["sessions_allowed"]))
-        read = reading.speed(application.targets, facts.SAMPLE)
-        migrations, users = facts.pending_migrations(), facts.secret_key_users(request.key_sets["current"])
+        read = reading.speed(application.targets, facts.SAMPLE, params["left_out"])
+        migrations = facts.pending_migrations(database.alias for database in databases)
+        users = facts.secret_key_users(request.key_sets["current"])
         reads = reading.beforehand(application.targets, application.keyring, params["left_out"])
         project.let_go()
         found = {

@@ -19,6 +19,7 @@ from .acts import acts
 
 UNDER_NO_KEY = ("empty", "unreadable", "plaintext")  # classes of the census
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
+NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 RULE = "─" * 78
 STARTING = ("application_services", "application_health")
 # What of the -e options is shown again: places and names, never what might be a secret.
@@ -45,6 +46,8 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield from _values([event for event in done if event["seq"] > begun["seq"]])
     yield from _backup(done)
     yield f"  record     {record.path}"
+    for told in unwatched(events) if completed else ():
+        yield f"  WARNING    {told}"
     if why := not_running([event for event in events if event["seq"] > begun["seq"]]):
         yield f"  NOT UP     {why}"
     if page:
@@ -60,6 +63,14 @@ def not_running(events: Iterable[Mapping[str, Any]]) -> str:
         if event.get("event") in STARTING and event.get("phase") in ("done", "failed"):
             ended[event.get("host")] = (event.get("error") or {}).get("what", "") if event["phase"] == "failed" else ""
     return "; ".join(f"{host}: {why}" for host, why in ended.items() if why)
+
+
+def unwatched(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What the checklist has warned of that stays true in the end: whose keys nobody has looked at."""
+    items = [event.get("items") or () for event in events if event.get("event") == "rotation_checklist"]
+    for item in items[-1] if items else ():
+        if (item.get("status"), item.get("seen")) == ("warn", NOBODY_LOOKS):
+            yield f"{item.get('name')}: {NOBODY_LOOKS}"
 
 
 def still_stopped(events: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

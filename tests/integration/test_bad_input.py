@@ -51,6 +51,22 @@ def _broken_settings(site: Site) -> None:
     settings.write_text(settings.read_text() + "\nraise RuntimeError(SECRET_KEY)\n")
 
 
+def _writing_property(site: Site) -> None:
+    """Its error of PostgreSQL never gets out of it."""
+    models = site.project / "customer/models.py"
+    code = """
+
+    @property
+    def audited(self):
+        try:
+            UserProfile.objects.filter(pk=self.pk).update(notes="read")
+        except Exception:
+            return ""
+        return self._full_name_encrypted
+"""
+    models.write_text(models.read_text().replace('or ""\n', f'or ""\n{code}', 1))
+
+
 CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
     ("wrong key", lambda site: site.set_env("SECRET_KEY", OTHER_KEY), "E_WRONG_KEY", "customer_userprofile._"),
     ("key missing", lambda site: site.set_env("SECRET_KEY", ""), "E_ENV_KEY_MISSING", "SECRET_KEY is not set"),
@@ -71,6 +87,12 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
         lambda site: site.sql("ALTER TABLE restaurant_restaurant RENAME COLUMN name TO title"),
         "E_APPLICATION_MODEL",
         "cannot read its model restaurant.Restaurant (SQLSTATE 42703)",
+    ),
+    (
+        "a property that writes",
+        _writing_property,
+        "E_APPLICATION_WRITES",
+        "reading customer.UserProfile.audited in a transaction",
     ),
     ("database down", _database_down, "E_DB_CONNECT", "/nonexistent"),
     ("settings that fail", _broken_settings, "E_DJANGO_SETUP", "RuntimeError at"),
@@ -96,7 +118,8 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
 ]
 
 
-MORE = {"key empty", "env missing", "wrong project", "unknown key type"}  # as others, and the reader's own tests
+# As others, and the reader's own tests.
+MORE = {"a property that writes", "key empty", "env missing", "wrong project", "unknown key type"}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,11 @@ CHANGING = """
     def shown_at(self) -> str:
         import time
         return f"{self._full_name_encrypted and self.full_name} {time.time_ns()}"
+
+    @property
+    def audited(self) -> str:
+        UserProfile.objects.filter(pk=self.pk).update(notes="read")
+        return self._full_name_encrypted and self.full_name
 """
 
 
@@ -39,7 +44,7 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     models = site.project / "customer/models.py"
     models.write_text(models.read_text().replace('or ""\n', f'or ""\n{CHANGING}', 1))
     extra = {
-        "key_rotation_application_ignore": ["customer.UserProfile.signature"],
+        "key_rotation_application_ignore": ["customer.UserProfile.signature", "customer.UserProfile.audited"],
         "key_rotation_maintenance_file": str(page),
         "key_rotation_test_record": {
             "create": ["/bin/sh", "-c", f"test -e {page} && {' '.join(manage)} create"],

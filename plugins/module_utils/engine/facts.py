@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import RotationError
@@ -19,6 +19,7 @@ from .keyring import Keyring
 from .migration import NAME
 from .tokens import Opened
 
+DEFAULT_ALIAS = "default"  # django.db.DEFAULT_DB_ALIAS
 SAMPLE = 500  # tokens that are made and opened, and rows that are written, to see how fast it goes
 PLAINTEXT = b"forty bytes of text, as a field may have"
 
@@ -133,15 +134,23 @@ def _rolled_back(database: Database) -> Iterator[None]:
         database.execute("ROLLBACK")
 
 
-def pending_migrations() -> list[str]:
-    """Migrations of the application that no database has had yet, each as app.name; those of rotations are none."""
-    from django.db import DEFAULT_DB_ALIAS, connections
+def pending_migrations(aliases: Iterable[str]) -> list[str]:
+    """Migrations of the application that a database has not had yet, each as app.name or, of another than the default
+    one, as alias:app.name. Those of rotations are none; neither are those of a database that was never migrated."""
+    return [name for alias in dict.fromkeys([DEFAULT_ALIAS, *aliases]) for name in _pending_migrations(alias)]
+
+
+def _pending_migrations(alias: str) -> Iterator[str]:
+    from django.db import connections
     from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    own = [migration for migration, _ in plan if not migration.name.endswith(NAME)]
-    return [f"{migration.app_label}.{migration.name}" for migration in own]
+    executor = MigrationExecutor(connections[alias])
+    if alias != DEFAULT_ALIAS and not executor.recorder.has_table():
+        return
+    for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if not migration.name.endswith(NAME):
+            place = "" if alias == DEFAULT_ALIAS else f"{alias}:"
+            yield f"{place}{migration.app_label}.{migration.name}"
 
 
 def secret_key_users(values: Mapping[str, str]) -> dict[str, Any]:

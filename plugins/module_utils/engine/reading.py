@@ -29,7 +29,9 @@ from .keyring import Keyring
 TEXT = "key rotation"  # what goes through the application's own encryption and back
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
+IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
 SHOWN = 5  # attributes of which an error says more than the name
+OF_ITSELF = "Where a value changes by itself, such as an age, or is made with a key, such as a signature,"
 Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
 NOBODY: Meanwhile = {}
 
@@ -114,12 +116,16 @@ def of_application(
     return {"readings": readings, "round_trips": trips, "unread": unread}
 
 
-def speed(targets: Sequence[Target], rows: int) -> dict[str, float]:
-    """Seconds that the application takes to read one row, by table, as the first ``rows`` of each model show."""
+def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) -> dict[str, float]:
+    """Seconds that the application takes to read one row, by table, as the first ``rows`` of each model show.
+
+    ``ignore`` names attributes that are not read.
+    """
     found: dict[str, float] = {}
-    for model, readers in _by_model(targets, digest_key=b"speed"):
+    for model, known in _by_model(targets, digest_key=b"speed"):
+        readers = [reader for reader in known if reader.full_name not in ignore]
         begun = time.monotonic()
-        if done := _read(model, readers, rows, SILENT):
+        if done := _read(model, readers, rows, SILENT) if readers else 0:
             table = readers[0].target.table.label
             found[table] = found.get(table, 0.0) + (time.monotonic() - begun) / done
     return found
@@ -192,16 +198,15 @@ def _refuse_other_readings(
     more = [f"{len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
     others = [name for name in changed(before, after, meanwhile) if name in wrong]
     raise RotationError(
-        "E_APPLICATION_READS", names=", ".join(told + more), advice=_leave_out(others) if others else ""
+        "E_APPLICATION_READS",
+        names=", ".join(told + more),
+        advice=f"{OF_ITSELF} {_leave_out(others)}" if others else "",
     )
 
 
 def _leave_out(names: Sequence[str]) -> str:
     option = json.dumps({"key_rotation_application_ignore": list(names)})
-    return (
-        "Where a value changes by itself, such as an age, or is made with a key, such as a signature, leave it out: "
-        f"-e '{option}'. "
-    )
+    return f"leave it out: -e '{option}'. "
 
 
 def _pairs(
@@ -282,7 +287,8 @@ def _made_from(member: Any, attribute: str) -> bool:
 def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFile) -> int:
     """Every row once, in a transaction that cannot write, so that no property can. How many there are.
 
-    Raises E_APPLICATION_MODEL where its table is not as the model says.
+    Raises E_APPLICATION_MODEL where its table is not as the model says, and E_APPLICATION_WRITES where an attribute has
+    the server end the transaction, whether it passes that error on or not.
     """
     from django.db import connections, transaction
 
@@ -296,6 +302,10 @@ def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFi
         for done, instance in enumerate(query.iterator(chunk_size=CHUNK)):
             for reader in readers:
                 reader.take(instance)
+                if connections[alias].connection.info.transaction_status == IN_ERROR:
+                    raise RotationError(
+                        "E_APPLICATION_WRITES", name=reader.full_name, advice=_leave_out([reader.full_name])
+                    )
             progress.tell(f"reading {model._meta.label} as the application does", done, most, "rows")
     return int(most)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..summary import NOBODY_LOOKS
 from .item import OK, STOP, WARN, Item, Seen, of_result, worst
 
 SHOWN = 5
@@ -41,8 +42,10 @@ def processes(seen: Seen) -> Item:
     """No process has a key exported to it, that would win over a new env file, or is older than the one there is."""
     asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
     if not asked:
-        told = "no unit in key_rotation_services, none in key_rotation_processes: nobody will look at their keys"
-        return Item("processes", OK, told)
+        if not seen.options["services"]:
+            return Item("processes", OK, NOBODY_LOOKS)
+        todo = "Name what runs in key_rotation_processes: it shows a stop command that ends well and stops nothing."
+        return Item("processes", WARN, NOBODY_LOOKS, todo)
     found = [process for result in asked for process in result.get("processes", [])]
     hidden = sum(process["hidden"] for process in found)
     told = f"{len(found) - hidden} have no key exported to them that would win over the file"

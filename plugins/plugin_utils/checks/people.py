@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+from ..approval import said
 from ..notification import STARTED, moments
 from .item import OK, STOP, Item, Seen
 
 
 def authorised(seen: Seen) -> Item:
     """In production there are a reason and somebody who approved it."""
-    missing = [f"key_rotation_{name}" for name in ("reason", "authorization") if not seen.options.get(name)]
+    reason, who = (said(seen.options.get(name)) for name in ("reason", "authorization"))
+    missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
     if not missing:
-        return Item("authorised", OK, f"reason: {seen.options['reason']}; approved: {_who(seen)}")
+        return Item("authorised", OK, f"reason: {reason}; approved: {who}")
     status = STOP if seen.production else OK
     return Item(
         "authorised", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
@@ -28,8 +30,3 @@ def notified(seen: Seen) -> Item:
         return Item("team notified", OK, told)
     todo = "Set key_rotation_notify, with started; or tell the team yourself, and add notified to key_rotation_accept."
     return Item("team notified", STOP, told, todo)
-
-
-def _who(seen: Seen) -> str:
-    found = seen.options["authorization"]
-    return ", ".join(f"{name} {value}" for name, value in found.items()) if isinstance(found, dict) else str(found)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...module_utils.engine.facts import SIGNERS
-from .item import OK, STOP, WARN, Item, Seen
+from .item import OK, STOP, WARN, Item, Seen, unseen
 
 SESSIONS = {
     "db": "everybody is logged out, and what their sessions hold is lost",
@@ -21,13 +21,16 @@ SESSIONS = {
 def other_users(seen: Seen) -> Item:
     """Tasks of django-q2 that wait would be lost: stop. Anything else that ends is said."""
     name = "other uses of SECRET_KEY"
-    found: dict[str, Any] = next((facts["secret_key"] for facts in seen.facts.values()), {})
-    if not {setting["name"] for setting in seen.options["settings"]} & {"SECRET_KEY", *found.get("keys", ())}:
+    if not seen.facts:
+        return unseen(name)
+    found: list[dict[str, Any]] = [facts["secret_key"] for facts in seen.facts.values()]
+    known = {"SECRET_KEY"}.union(*(one.get("keys", ()) for one in found))
+    if known.isdisjoint(setting["name"] for setting in seen.options["settings"]):
         return Item(name, OK, "SECRET_KEY is not rotated")
-    if found.get("queued"):
-        told = f"{found['queued']} tasks of django-q2 wait, and none of them could be read"
+    if queued := max(one.get("queued") or 0 for one in found):
+        told = f"{queued} tasks of django-q2 wait, and none of them could be read"
         return Item(name, STOP, told, "Let the queue run empty, and pause its schedules.")
-    ends = list(_ends(found))
+    ends = list(dict.fromkeys(end for one in found for end in _ends(one)))
     if not ends:
         return Item(name, OK, "nothing here is seen to sign with it")
     kept = "Where this is routine, and no leak, the old key in SECRET_KEY_FALLBACKS keeps the sessions."

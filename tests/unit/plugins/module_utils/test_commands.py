@@ -67,6 +67,13 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
         ("29 / 29 ok", "records not passed", 0),
         ("could not decrypt profile 7", "words of failure", 1),
         ("ERROR profile 7", "words of failure", 1),
+        ("Decryption failed for UserProfile 7: InvalidToken", "words of failure", 2),
+        ("UserProfile 7 cannot be decrypted; Unable to decrypt 5 records", "words of failure", 2),
+        ("Verified 1/100 records", "records not passed", 99),
+        ("Passed 95 of 100", "records not passed", 5),
+        ("1,234 errors, 5 corrupted", "errors", 1239),
+        ('{"errors": 5, "checked": 100}', "errors", 5),
+        ("1,000/1,200 records verified", "records not passed", 200),
     ],
 )
 def test_what_such_commands_say_in_other_words_counts_too(line, member, count):

@@ -201,6 +201,26 @@ def test_processes_that_hide_what_was_exported_to_them_are_counted():
     assert "no unit in key_rotation_services" in named.seen
 
 
+def test_that_nobody_looks_at_processes_is_well_only_where_no_service_is_stopped():
+    def nobody(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host.pop("processes")
+
+    commands = [{"name": "web", "stop": ["true"], "start": ["true"]}]
+    assert item("processes", both(nobody, option(services=commands))).status == "warn"
+    assert item("processes", both(nobody, option(services=[]))).status == "ok"
+
+
+def test_every_host_is_asked_what_signs_with_the_secret_key():
+    def change(made: dict[str, Any]) -> None:
+        for host, queued, sessions in (("app1", 0, "db"), ("app2", 3, "")):
+            found = {"sessions": sessions, "logins": False, "packages": [], "queued": queued}
+            made["hosts"].setdefault(host, {}).setdefault("facts", {"facts": dict(facts(made))})
+            made["hosts"][host]["facts"] = {"facts": {**facts(made), "secret_key": found}}
+
+    assert (item("secret_key", change).status, item("secret_key", change).seen[:2]) == ("stop", "3 ")
+
+
 @pytest.mark.parametrize("name", checklist.CHECKS)
 def test_every_item_says_ok_where_all_is_well(name):
     found = item(name)
@@ -244,6 +264,8 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "no backup was ever restored",
     ),
     ("authorised", option(authorization=None), "stop", "no key_rotation_authorization"),
+    ("authorised", option(authorization={"who": " ", "ticket": ""}), "stop", "no key_rotation_authorization"),
+    ("authorised", option(reason=" \t"), "stop", "no key_rotation_reason"),
     ("authorised", option(reason="", authorization=None), "stop", "key_rotation_reason and no key_rotation_auth"),
     ("census", lambda made: made.update(census=ERROR), "stop", "E_WRONG_KEY"),
     ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
@@ -477,7 +499,7 @@ def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
 
 
 @pytest.mark.parametrize(
-    "name", ["connections", "disk", "wal", "replicas", "clocks", "versions", "migrations", "sessions"]
+    "name", ["connections", "disk", "wal", "replicas", "clocks", "versions", "migrations", "sessions", "secret_key"]
 )
 def test_where_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
     def change(made: dict[str, Any]) -> None:

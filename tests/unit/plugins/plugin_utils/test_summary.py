@@ -261,3 +261,14 @@ def test_values_that_no_key_opens_are_told_and_not_counted_as_under_the_current_
         "1,200 values open under no known key, and are as they were: profile.name:2 and 1199 more"
     ]
     assert list(summary.unopened({})) == list(summary.unopened({"unopened": {}})) == []
+
+
+def test_that_nobody_has_looked_at_the_keys_of_processes_is_told_in_the_end():
+    def checked(status: str, seen: str = summary.NOBODY_LOOKS) -> dict:
+        items = [{"name": "disk", "status": "warn", "seen": "little"}]
+        items += [{"name": "processes", "status": status, "seen": seen}]
+        return {"event": "rotation_checklist", "phase": "done", "items": items}
+
+    assert list(summary.unwatched([checked("warn")])) == [f"processes: {summary.NOBODY_LOOKS}"]
+    assert list(summary.unwatched([checked("warn", "2 of 7 are older than the file")])) == []
+    assert list(summary.unwatched([checked("warn"), checked("ok")])) == list(summary.unwatched([])) == []
