@@ -5,7 +5,8 @@
 ``hash`` is over the line's canonical JSON (members sorted, no blanks, UTF-8) without ``hash`` itself. ``prev_hash`` is
 the hash of the line before; of the first line that has one, the SHA-256 of everything before it: nothing, or the lines
 that an earlier version of the collection wrote without a chain. A chain finds an edit and a reordering. That its tail
-was cut, or the whole rewritten, is found by a head that is kept elsewhere (facts/audit.md, 4.1).
+was cut, or the whole rewritten, is found by a head that is kept elsewhere (facts/audit.md, 4.1), and by the key that
+each line names for the next one (``line_keys``).
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+NEXT_KEY, SIGNATURE = "next_key", "signature"  # of the line, by the key that the line before it names
 _HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)(?: (\S+))?", re.ASCII)
 
 
@@ -73,12 +75,18 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def link(before: bytes, content: Mapping[str, Any]) -> bytes:
-    """``content`` as the next line of the record that is ``before`` so far. The last line alone does for the whole
-    where it is chained (``chained``)."""
+def link(before: bytes, content: Mapping[str, Any], sign: Callable[[bytes], str] | None = None) -> bytes:
+    """``content`` as the next line of the record that is ``before`` so far, with what ``sign`` makes of it. The last
+    line alone does for the whole where it is chained (``chained``)."""
     seq, end = _end(before)
     line = {**content, "seq": seq + 1, "prev_hash": end}
+    line |= {SIGNATURE: sign(signed_part(line))} if sign else {}
     return canonical({**line, "hash": _hash(line)}) + b"\n"
+
+
+def signed_part(line: Mapping[str, Any]) -> bytes:
+    """What the signature of a line is of."""
+    return canonical({name: line[name] for name in line if name not in (SIGNATURE, "hash")})
 
 
 def head(rotation_id: str, text: bytes, host: str = "") -> Head:

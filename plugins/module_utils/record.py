@@ -10,6 +10,7 @@ It holds names, counts, paths and key ids; never a key, a plaintext or a value o
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -18,13 +19,14 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
-from . import atomic_file, chain, sshsig, users
+from . import atomic_file, chain, line_keys, sshsig, users
 from .errors import RotationError
 from .rotation_id import checked
 from .stores.history import now
 
 FILE_NAME = "record.jsonl"
 SIGNATURE = "record.jsonl.sig"
+NEXT = "record.jsonl.next"  # the private half of the key that signs the next line
 SIGNERS = "record_signers"  # a file of allowed signers, ssh-keygen(1)
 REFUSED = "refused"  # the record of runs that were refused, which is never signed: it is to change nothing of a store
 SIGNER, NAMESPACE = "key_rotation", "tetech.key_rotation.record"
@@ -77,7 +79,12 @@ class Record:
             event = chain.read(last) if last else {}
             if event is None:  # a damaged record is not written on
                 raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON")
-            line = chain.link(last if "hash" in event else self.text(), about)
+            key, after = self.next_key(), sshsig.new_key()
+            signing = functools.partial(line_keys.sign, key) if key else None
+            about = {**about, chain.NEXT_KEY: sshsig.raw_public(after)}
+            line = chain.link(last if "hash" in event else self.text(), about, signing)
+            if not key:  # a line that names one which is not there looks as if others were cut off behind it
+                self._keep(after)
             try:
                 handle.truncate(end)
                 handle.seek(end)
@@ -85,11 +92,29 @@ class Record:
                 while left:
                     left = left[handle.write(left) :]
                 os.fsync(handle.fileno())
+                if key:
+                    self._keep(after)
             except OSError:
                 handle.truncate(end)
                 os.fsync(handle.fileno())
                 raise
         return line
+
+    def next_key(self) -> str | None:
+        """The key that signs the next line; None where there is none, or what is no key. Raises OSError."""
+        try:
+            with open(self._beside(NEXT), encoding="ascii", errors="replace") as handle:
+                key = handle.read().strip()
+            sshsig.private(key)
+        except (FileNotFoundError, ValueError):
+            return None
+        return key
+
+    def _keep(self, key: str) -> None:
+        atomic_file.replace(self._beside(NEXT), f"{key}\n".encode("ascii"))
+
+    def _beside(self, name: str) -> str:
+        return os.path.join(os.path.dirname(self.path), name)
 
     def refuse_full(self) -> None:
         """Raise E_RECORD_WRITE where there is no room for a record, before anything relies on it."""

@@ -3,9 +3,10 @@
 """Whether the records of an application are whole: nothing edited, reordered, cut off, rewritten or signed by another.
 
 Each record's chain is followed; each head that was kept elsewhere, by the store or by the first line of a later run,
-must be where it was; each signature must be of the key that the store has, or of a former one that is known; each
-approval is held against its evidence. What could not be checked is said, and is not called whole. ``python -m`` of this
-file does the same without the store, with a head and a key that the auditor has from elsewhere, such as syslog.
+must be where it was; each signature must be of the key that the store has, or of a former one that is known; each line
+that none covers must be signed with the key that the line before it names; each approval is held against its evidence.
+What could not be checked is said, and is not called whole. ``python -m`` of this file does the same without the store,
+with a head and a key that the auditor has from elsewhere, such as syslog.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import chain, sshsig
+from . import chain, line_keys, sshsig
 from .approval import MADE_OF, Evidence
 from .chain import Head, Line, Problem
 from .errors import RotationError
@@ -122,6 +123,7 @@ def before_going_on(
         kept.append(Kept(Head.read(anchor), "the anchor"))
     ours = [each for each in kept if each.head.host and record.is_of(each.head)]
     problems = [each for each in _tampering(record, ours, _trusted(records, key, former)) if each.kind in EXIT_CODES]
+    problems = problems or list(_cut_off(record))
     return problems, len(record.lines) - record.signed
 
 
@@ -182,6 +184,7 @@ def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Map
     for found in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
         for problem in found:
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
+    problems = problems or list(_cut_off(record))
     notes += _not_kept(record, ours)
     for note in _not_ended(record):
         (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
@@ -196,6 +199,13 @@ def _tampering(record: Seen, ours: Sequence[Kept], trusted: Mapping[str, str]) -
     for each in ours:
         yield from _missing(record, each, trusted)
     yield from _signature(record, bool(ours), trusted)
+
+
+def _cut_off(record: Seen) -> Iterator[Problem]:
+    """Whether what no head and no signature has seen yet was cut: their keys were used for one line each."""
+    runs = [line.event for line in record.lines if line.event.get("event") in RUNS]
+    open_end = record.signed < len(record.lines) or any(_begins(event) for event in runs[-1:])
+    yield from line_keys.cut_off(record.lines, record.signed, record.next_key, needed=open_end)
 
 
 def _missing(record: Seen, kept: Kept, trusted: Mapping[str, str]) -> Iterator[Problem]:

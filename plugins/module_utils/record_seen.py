@@ -19,7 +19,8 @@ from .rotation_id import is_plain
 @dataclass(frozen=True)
 class Seen:
     """``signed`` is how many of its lines its signature covers, ``key`` whose signature that is, ``half`` whether there
-    is half a line behind its lines. ``armoured`` and ``beside`` are the files beside it, None where there is none."""
+    is half a line behind its lines. ``armoured`` and ``beside`` are the files beside it, None where there is none;
+    ``next_key`` is the public half of the key that lies there for its next line."""
 
     record: Record
     lines: Sequence[Line]
@@ -28,6 +29,7 @@ class Seen:
     beside: str | None
     signed: int
     key: str | None
+    next_key: str | None
 
     @property
     def rotation_id(self) -> str:
@@ -51,12 +53,13 @@ class Seen:
 def look(folder: str, rotation_id: str) -> Seen:
     """The record of a rotation in ``folder``. Raises E_RECORD_WRITE where it cannot be read."""
     record = Record(folder, rotation_id)
+    next_key = _next_key(record)  # before the lines: a run that goes on writes more of them meanwhile
     raw = record.raw()
     end = raw.rfind(b"\n") + 1
     lines = chain.lines(raw[:end])
     armoured = _beside(record, SIGNATURE)
     signed, key = _signature(armoured, lines) if armoured else (0, None)
-    return Seen(record, lines, end < len(raw), armoured, _beside(record, SIGNERS), signed, key)
+    return Seen(record, lines, end < len(raw), armoured, _beside(record, SIGNERS), signed, key, next_key)
 
 
 def names(folder: str) -> list[str]:
@@ -85,6 +88,14 @@ def _signature(armoured: str, lines: Sequence[Line]) -> tuple[int, str | None]:
         if key := sshsig.signer_of(armoured, digests[number - 1], NAMESPACE):
             return number, key
     return 0, None
+
+
+def _next_key(record: Record) -> str | None:
+    try:
+        key = record.next_key()
+    except OSError as exc:
+        raise RotationError("E_RECORD_WRITE", path=record.path, reason=exc.strerror) from None
+    return sshsig.raw_public(key) if key else None
 
 
 def _beside(record: Record, name: str) -> str | None:

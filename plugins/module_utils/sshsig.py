@@ -37,15 +37,21 @@ def new_key() -> str:
 
 def public(key: str) -> str:
     """The public half of a private key, as OpenSSH writes it: ``ssh-ed25519 AAAA...``."""
-    half = _private(key).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    half = private(key).public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     return half.decode("ascii")
+
+
+def raw_public(key: str) -> str:
+    """The public half of a private key alone, in base64."""
+    half = private(key).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return base64.b64encode(half).decode("ascii")
 
 
 def sign(key: str, message: bytes, namespace: str) -> str:
     """The armoured signature of ``message``."""
-    private = _private(key)
-    raw = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    signature = _string(KIND) + _string(private.sign(_signed(hashlib.sha512(message).digest(), namespace)))
+    signing = private(key)
+    raw = signing.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    signature = _string(KIND) + _string(signing.sign(_signed(hashlib.sha512(message).digest(), namespace)))
     blob = [_string(KIND) + _string(raw), namespace.encode(), b"", HASH, signature]
     text = base64.b64encode(MAGIC + (1).to_bytes(4, "big") + b"".join(map(_string, blob))).decode("ascii")
     return "\n".join([BEGIN, *textwrap.wrap(text, 70), END, ""])
@@ -97,7 +103,8 @@ def _named(key: bytes) -> str:
     return f"{next(_strings(key), b'').decode('ascii')} {base64.b64encode(key).decode('ascii')}"
 
 
-def _private(key: str) -> Ed25519PrivateKey:
+def private(key: str) -> Ed25519PrivateKey:
+    """The key that ``new_key`` made."""
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key))
 
 

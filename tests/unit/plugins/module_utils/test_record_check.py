@@ -141,6 +141,64 @@ def test_half_a_line_of_a_run_that_was_killed_is_no_edit(kept):
     assert "half a line" not in str(kept.told()["r1"])
 
 
+def killed(kept: Kept) -> Path:
+    """A run of r2 that was killed after two steps: nobody has signed it. The key of the next line."""
+    for event, phase in (("rollback", "intent"), ("env_file", "intent"), ("env_file", "done")):
+        Record(str(kept.folder), "r2").append(event, phase)
+    assert kept.kinds() == {"r2": ["unsigned"]}
+    return kept.path("r2", "record.jsonl.next")
+
+
+def forge(kept: Kept) -> None:
+    """In the place of what was cut off, another line in a chain that is right."""
+    Record(str(kept.folder), "r2").append("env_file", "failed")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("left", [3, 4])
+@pytest.mark.parametrize("also", [lambda kept: None, forge, lambda kept: kept.path("r2", "record.jsonl.next").unlink()])
+def test_of_a_run_that_was_killed_no_line_is_cut_off_unseen(kept, left, also, signed):
+    """Also back to the beginning of the run, which is signed, its head in the store."""
+    go_on("rollback", "intent")(kept)
+    if signed:
+        kept.anchor = str(Record(str(kept.folder), "r2").sign(kept.key))
+    for phase in ("intent", "done"):
+        go_on("env_file", phase)(kept)
+    kept.write("r2", kept.lines("r2")[:left])
+    also(kept)
+    assert kept.kinds() == {"r2": ["cut"]}
+    given = {"anchor": kept.anchor, "key": sshsig.public(kept.key)}
+    ((problem,), _) = record_check.before_going_on(str(kept.folder), "r2", **given)
+    assert problem.kind == "cut", "and no run signs it so"
+    assert kept.audited() == record_check.EXIT_CODES["cut"][0]
+
+
+def test_a_run_that_was_killed_between_a_line_and_its_key_goes_on(kept):
+    key = killed(kept)
+    before = key.read_text()
+    forge(kept)
+    key.write_text(before)
+    assert kept.kinds() == {"r2": ["unsigned"]}
+    forge(kept)
+    assert kept.kinds() == {"r2": ["unsigned"]}
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_record_whose_lines_had_no_keys_yet_goes_on(kept):
+    """One of an earlier version."""
+    text = b""
+    for line in kept.lines("r2"):
+        content = {name: value for name, value in json.loads(line).items() if name not in ("next_key", "signature")}
+        text += chain.link(text, content)
+    kept.path("r2").write_bytes(text)
+    kept.path("r2", "record.jsonl.next").unlink()
+    kept.anchor = str(Record(str(kept.folder), "r2").sign(kept.key))
+    assert kept.kinds() == {}
+    killed(kept)
+    kept.write("r2", kept.lines("r2")[:-1])
+    assert kept.kinds() == {"r2": ["cut"]}
+
+
 def test_openssh_alone_says_so_too(kept):
     folder = kept.folder / "r1"
     argv = ["ssh-keygen", "-Y", "verify", "-f", "record_signers", "-I", SIGNER, "-n", NAMESPACE, "-s"]
