@@ -15,6 +15,7 @@ from ..module_utils import key_files, keygen
 from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_VERSION_OPTIONS
+from ..module_utils.record import Record
 from ..module_utils.sealed import Envelope
 from ..module_utils.stores.history import ROLLED_BACK, History, now
 from ..module_utils.stores.store import Store
@@ -66,15 +67,20 @@ class ActionModule(RotationAction):
         }
         return steps[options["state"]](options)
 
+    def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
+        """A destruction is a run of its own, and looks at its record as every run does."""
+        if args["state"] != "destroyed":
+            return {}
+        refuse_unauthorized(args)
+        store = self.store(args)
+        refuse_gone(self._records(args), store)
+        return refuse_changed(record, store)
+
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
         """What changes the versions is sealed with all that the record holds until then.
 
         From the first version on there is a key to sign with; the destruction of one is the end of a record.
         """
-        if args["state"] == "destroyed" and not self._task.check_mode:  # a run of its own
-            refuse_unauthorized(args)
-            refuse_gone(self._records(args), self.store(args))
-            refuse_changed(self.record(args), self.store(args))
         result = super()._recorded(args)
         again = args["state"] == "destroyed" and not result.get("failed")  # which ends a record each time
         if args["state"] not in WOULD or not (result.get("changed") or again) or self._task.check_mode:

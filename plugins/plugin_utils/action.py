@@ -128,7 +128,7 @@ class RotationAction(ActionBase, abc.ABC):
         record = self.record(args)
         event = self._task.action.rsplit(".", 1)[-1]
         about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
-        record.append(event, "intent", **about)
+        record.append(event, "intent", **about, **self.before(record, args))
         try:
             result = self._acted(options)
         except RotationError as exc:
@@ -212,6 +212,10 @@ class RotationAction(ActionBase, abc.ABC):
         words = ("state", "stage", "destination", "expect_stage")
         found = {name: word(args[name]) for name in words if name in args}
         return {**found, **{name: args[name] for name in ("key_id", "path", "env_file") if name in args}}
+
+    def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
+        """What else the line has by which an act begins. Raises where it may not begin."""
+        return {}
 
     def record(self, args: dict[str, Any]) -> Record:
         """The record of the rotation that ``args`` name."""

@@ -8,9 +8,10 @@ version, or one that ends in the middle, tells as much as it holds.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..module_utils import sshsig
@@ -21,6 +22,7 @@ from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
 from .summary import meanwhile, not_running, opening, unopened
+from .unsigned import Unsigned, unsigned
 
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
 # What a step is called by people, by event and what was asked of it.
@@ -112,6 +114,7 @@ def story(record: Record) -> dict[str, Any]:
         "checks": _checks(events),
         "pictures": _pictures(events),
         "warnings": _warnings(events),
+        "unsigned": [*unsigned(record), *_unsigned_retirements(record, keys)],
         "failure": _failure(settled),
         "not_running": not_running(settled),
         "failed_task": decided.get("failed_task"),
@@ -165,14 +168,23 @@ def _method(events: Sequence[Event]) -> str:
 
 def _retirements(record: Record, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What retire.yml has done, or was refused, with the keys of this rotation: it keeps a record of its own."""
-    folder = os.path.dirname(os.path.dirname(record.path))
     found = []
-    for key_id in filter(None, (keys["old"], keys["new"])):
-        try:
-            found += retirements(Record(folder, f"retire-{key_id}").events())
-        except RotationError:  # the index names what cannot be read
-            continue
+    for other in _of_retirements(record, keys):
+        with contextlib.suppress(RotationError):  # the index names what cannot be read
+            found += retirements(other.events())
     return found
+
+
+def _unsigned_retirements(record: Record, keys: Mapping[str, Any]) -> Iterator[Unsigned]:
+    for other in _of_retirements(record, keys):
+        with contextlib.suppress(RotationError):
+            yield from unsigned(other, f"the record {other.rotation_id}")
+
+
+def _of_retirements(record: Record, keys: Mapping[str, Any]) -> Iterator[Record]:
+    folder = os.path.dirname(os.path.dirname(record.path))
+    for key_id in filter(None, (keys["old"], keys["new"])):
+        yield Record(folder, f"retire-{key_id}")
 
 
 def _placed_in(run: Mapping[str, Any]) -> dict[str, Any]:

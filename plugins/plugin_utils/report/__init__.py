@@ -10,7 +10,7 @@ import html
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jinja2
@@ -21,6 +21,7 @@ from ...module_utils.record import FILE_NAME, Record
 from .. import attempts, succession
 from ..acts import acts
 from ..story import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
+from ..unsigned import OWN, Unsigned
 from . import calendar
 
 FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
@@ -163,9 +164,18 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
         "legend": [
             {"kind": kind(key), "text": f"{words[kind(key)]} ({key})"} for key in sorted(found, key=kind, reverse=True)
         ],
+        "unsigned": [str(lines) for lines in told["unsigned"]],
+        "nobody_signed": lambda number: _nobody_signed(told["unsigned"], number),
         "dump_lines": lambda dump: list(_dump_lines(dump)),
         "proof": next((dump["proof"].get("kind") for dump in told["backups"] if dump.get("proof")), None),
     }
+
+
+def _nobody_signed(unsigned: Iterable[Unsigned], number: int) -> str:
+    """How a line of the record is marked, where nobody has signed it."""
+    ours = [lines for lines in unsigned if lines.of == OWN and number in lines]
+    marks = ["not signed then" if lines.found else "not signed" for lines in ours]
+    return marks[-1] if marks else ""
 
 
 def sentence(told: Mapping[str, Any]) -> str:

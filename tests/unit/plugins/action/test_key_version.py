@@ -573,7 +573,9 @@ def test_a_version_that_nothing_needs_is_destroyed_once_and_remembered(
 
     said = {"reason": "policy", "authorization": {"who": "Zoe", "on": datetime.date(2026, 1, 2)}, "operator": "bob"}
     done = version("destroyed", "r2", compromised=True, **asked, **said)
-    intent = Record(str(tmp_path / "records"), "r2").events()[0]
+    record = Record(str(tmp_path / "records"), "r2")
+    intent = record.events()[0]
+    assert "unsigned_before" not in intent
     assert {name: intent["asked"][name] for name in said} == {
         **said,
         "authorization": {"who": "Zoe", "on": "2026-01-02"},
@@ -588,6 +590,9 @@ def test_a_version_that_nothing_needs_is_destroyed_once_and_remembered(
     for check in (False, True):
         again = version("destroyed", "r2", key_id=old_keys.key_id, check=check)
         assert again["changed"] is False
+    record.append("key_version", "intent")  # by a run that was killed
+    version("destroyed", "r2", key_id=old_keys.key_id)
+    assert [event["unsigned_before"] for event in record.events() if "unsigned_before" in event] == [1]
 
 
 @pytest.mark.parametrize("check", [False, True])

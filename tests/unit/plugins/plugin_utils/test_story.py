@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, report
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.story import story
@@ -434,6 +435,41 @@ def test_who_was_told_is_no_bar_of_the_timeline(play):
     assert play.page().count("<dt>Not told</dt>") == 2
     play.step("notification", "done", about="completed", channel="email by h", to=["a@b.org", "c@d.org"])
     assert "<dt>Told</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
+
+
+def marks(page: str) -> list[str]:
+    """How each line of the record is marked on a page."""
+    return re.findall(r"<td>(?:intent|done|failed)(?: <span class=\"no\">([a-z ]+)</span>)?</td></tr>", page)
+
+
+def test_lines_that_nobody_signed_are_marked_where_a_person_looks_first(play, tmp_path):
+    completed(play).record.sign(sshsig.new_key())
+    page = play.page()
+    assert "unsigned" not in page.split("</style>")[1]
+    signed = len(marks(page))
+    play.step("rollback", "intent").step("env_file")
+    page, folder = play.page(), Path(play.record.path).parent
+    said = f"Lines {signed + 1} to {signed + 3} of the record: nobody has signed them"
+    assert said in page.split('class="tiles"')[0]
+    assert marks(page) == [""] * signed + ["not signed"] * 3
+    assert "<details open>" in page
+    assert all(said in (folder / name).read_text() for name in ("report.md", "rotation.log"))
+    report.write_index(str(tmp_path))
+    assert "lines that nobody signed" in (tmp_path / "index.html").read_text()
+
+    play.step("rollback", "intent", unsigned_before=3).record.sign(sshsig.new_key())
+    page = play.page()
+    found = f"Lines {signed + 1} to {signed + 3} of the record: nobody had signed them by "
+    assert found in page.split('class="tiles"')[0]
+    assert marks(page) == [""] * signed + ["not signed then"] * 3 + [""]
+
+
+def test_lines_of_a_retirement_that_nobody_signed_are_told_too(play, tmp_path):
+    completed(play).record.sign(sshsig.new_key())
+    Play(tmp_path, f"retire-{OLD}").step("key_version", asked={"state": "destroyed", "key_id": OLD})
+    page = play.page()
+    assert f"Lines 1 to 2 of the record retire-{OLD}: nobody has signed them" in page
+    assert set(marks(page)) == {""}
 
 
 def test_a_step_that_never_ended_says_so(play):
