@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import record_check, record_seen, sshsig
+from ..module_utils import pages, record_check, record_seen, sshsig
 from ..module_utils.approval import Approval
 from ..module_utils.errors import RotationError
 from ..module_utils.module import RECORD_OPTIONS
@@ -87,12 +87,13 @@ class ActionModule(RotationAction):
                     clock=clock.seen(),
                     commands={name: summary.command(self.variables, name) for name in COMMANDS},
                     retain_until=_retained(),
+                    pages=pages.SUMS,
                     **about,
                 )
                 self._tell(record, notification.STARTED, options)
                 if history.versions and goes_on_here(record, store):
                     seal(record, store)
-                self._page(record)  # one of an earlier run tells how that ended
+                self._page(record, store)  # one of an earlier run tells how that ended
             display.display(
                 f"{summary.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})"
             )
@@ -206,7 +207,7 @@ class ActionModule(RotationAction):
             raise exc.with_changed(f"The {NAMES[direction]} itself is done; its record has no end yet.") from None
         stays = completed or acts(record.events())[-1]["stays"]
         self._sealed_and_told(record, store, notification.COMPLETED if stays else notification.ROLLED_BACK, options)
-        page = self._page(record)
+        page = self._page(record, store)
         for line in summary.lines(record, self.variables, completed=completed, page=page):
             display.display(line)
         self.lease(options).give_back()
@@ -236,7 +237,7 @@ class ActionModule(RotationAction):
             self._sealed_and_told(record, store, notification.FAILED, options)
         else:
             self._tell(record, notification.FAILED, options)
-        page = self._page(record)
+        page = self._page(record, store)
         display.display(f"  report     {page}" if page else "")
         for host, services in summary.still_stopped(record.events()).items():
             display.display(
@@ -256,7 +257,7 @@ class ActionModule(RotationAction):
         if record is None:
             display.warning("That this run was refused could not be recorded.")
             return {"changed": False}
-        self._index(folder)
+        self._index(folder, [], self.store(options))
         return {"changed": False, "record": record.path}
 
     def _sealed_and_told(self, record: Record, store: Store, moment: str, options: dict[str, Any]) -> None:
@@ -265,14 +266,15 @@ class ActionModule(RotationAction):
         self._tell(record, moment, options)
         try_to_seal(record, store)
 
-    def _page(self, record: Record) -> str | None:
+    def _page(self, record: Record, store: Store) -> str | None:
         """The page of a record; that it cannot be made breaks nothing: it can be made again from the record."""
         page = self._page_alone(record)
+        made, folder = [record.rotation_id], os.path.dirname(os.path.dirname(record.path))
         try:
-            report.write_earlier(record)
+            made += report.write_earlier(record)
         except Exception as exc:  # noqa: BLE001
             display.warning(f"The reports of earlier rotations could not be made anew: {type(exc).__name__}.")
-        self._index(os.path.dirname(os.path.dirname(record.path)))
+        self._index(folder, made, store)
         return page
 
     def _page_alone(self, record: Record) -> str | None:
@@ -282,11 +284,19 @@ class ActionModule(RotationAction):
             display.warning(f"The report of {record.path} could not be made: {type(exc).__name__}.")
             return None
 
-    def _index(self, folder: str) -> None:
+    def _index(self, folder: str, made: list[str], store: Store) -> None:
+        """The page over all records; and what it, and the pages of the rotations that were ``made``, are now."""
         try:
             report.write_index(folder)
         except Exception as exc:  # noqa: BLE001
             display.warning(f"The page over all records in {folder} could not be made: {type(exc).__name__}.")
+        try:
+            key = store.kept_signing_key()
+            known = record_check.known_keys(folder, sshsig.public(key)) if key else []
+            if key and not pages.note(folder, made, key, known):
+                display.warning(f"{folder}/{pages.SUMS} was not signed with the key of {store.path}: it is begun anew.")
+        except (OSError, RotationError) as exc:
+            display.warning(f"What the pages in {folder} are could not be written down: {exc}")
 
     def _reported(self, options: dict[str, Any]) -> dict[str, Any]:
         """The pages of every record, or of one, made anew: of a run that died, nobody else made any."""
@@ -297,10 +307,11 @@ class ActionModule(RotationAction):
             raise RotationError("E_NO_RECORD", path=records[0].path)
         if self._task.check_mode:
             return {"changed": False}
-        pages = [self._page_alone(record) for record in records if asked or report.tells(record)]
+        told = [record for record in records if asked or report.tells(record)]
+        made = [self._page_alone(record) for record in told]
         if records:
-            self._index(folder)
-        page = pages[0] if asked else os.path.join(folder, report.INDEX)
+            self._index(folder, [record.rotation_id for record in told], self.store(options))
+        page = made[0] if asked else os.path.join(folder, report.INDEX)
         display.display(f"  report     {page}" if records else f"  There is no record in {folder} yet.")
         return {"changed": False, "report": page if records else None}
 
@@ -332,7 +343,7 @@ class ActionModule(RotationAction):
             display.display(f"  There is no record in {folder} yet.")
         broken = [each for each in checked if each.problems]
         if broken:
-            raise _broken(broken, len(checked), folder, store.path)
+            raise _broken(broken, len(checked), folder, store.path, summary.command(self.variables, "report"))
         away = [each for each in checked if each.elsewhere and each.elsewhere not in options["control_nodes"]]
         if away:
             raise RotationError("E_RECORD_ELSEWHERE", found="; ".join(map(str, away)), node=away[0].elsewhere)
@@ -358,7 +369,7 @@ def _public_keys(found: list[str]) -> list[str]:
     return [" ".join(key.split()[:2]) for key in found]
 
 
-def _broken(broken: list[record_check.Checked], total: int, folder: str, store: str) -> RotationError:
+def _broken(broken: list[record_check.Checked], total: int, folder: str, store: str, remake: str) -> RotationError:
     """The error for the worst that was found: a copy, or a store, that was set back may be no tampering."""
     found = "; ".join(map(str, broken))
     kinds = {problem.kind for each in broken for problem in each.problems}
@@ -366,6 +377,8 @@ def _broken(broken: list[record_check.Checked], total: int, folder: str, store: 
         return RotationError("E_RECORD_ANCHOR", store=store, found=f"is older than the records: {found}")
     if kinds <= {"stale", "older"}:
         return RotationError("E_RECORD_OLDER", found=found, folder=folder, store=store)
+    if kinds == {"page"}:
+        return RotationError("E_RECORD_PAGES", found=found, report=remake)
     code = "E_RECORD_UNSIGNED" if kinds == {"unsigned"} else "E_RECORD_BROKEN"
     return RotationError(code, count=len(broken), total=total, found=found, folder=folder)
 

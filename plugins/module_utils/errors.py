@@ -835,6 +835,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Where a run was killed, or could not reach the store at its end: run it again, its first line says how many "
         "lines it found so and its end signs them. Else find out who wrote to {folder}, and compare with syslog.",
     ),
+    "E_RECORD_PAGES": (
+        "the records are whole, and pages that were made of them are not what they were: {found}",
+        "The records count. Keep such a page where you look for who changed it, then make all anew: {report}",
+    ),
     "E_RECORD_OLDER": (
         "{found}: {folder} holds an older copy of what the store {store} has seen",
         "Bring the newer one back, or find out who has put the older one there.",

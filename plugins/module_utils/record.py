@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
-from . import atomic_file, chain, line_keys, sshsig, users
+from . import atomic_file, chain, line_keys, pages, sshsig, users
 from .errors import RotationError
 from .rotation_id import checked
 from .stores.history import now
@@ -60,7 +60,7 @@ class Record:
     def sign(self, key: str) -> chain.Head:
         """Sign the record as it is now, and say beside it whose signature that is; its head. Raises E_RECORD_WRITE."""
         text, folder = self.text(), os.path.dirname(self.path)
-        signer = f'{SIGNER} namespaces="{NAMESPACE}" {sshsig.public(key)}\n'
+        signer = f'{SIGNER} namespaces="{NAMESPACE},{pages.NAMESPACE}" {sshsig.public(key)}\n'
         try:
             atomic_file.replace(os.path.join(folder, SIGNERS), signer.encode("ascii"))
             atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))

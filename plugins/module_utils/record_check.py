@@ -4,7 +4,8 @@
 
 Each record's chain is followed; each head that was kept elsewhere, by the store or by the first line of a later run,
 must be where it was; each signature must be of the key that the store has, or of a former one that is known; each line
-that none covers must be signed with the key that the line before it names; each approval is held against its evidence.
+that none covers must be signed with the key that the line before it names; each approval is held against its evidence;
+each page must be what it was when it was made.
 What could not be checked is said, and is not called whole. ``python -m`` of this file does the same without the store,
 with a head and a key that the auditor has from elsewhere, such as syslog.
 """
@@ -20,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import chain, line_keys, sshsig
+from . import chain, line_keys, pages, sshsig
 from .approval import MADE_OF, Evidence
 from .chain import Head, Line, Problem
 from .errors import RotationError
@@ -43,6 +44,7 @@ EXIT_CODES = {
     "stale": (9, "the head in the store is older than the records"),
     "approval": (10, "the evidence of its approval does not hold"),
     "unsigned": (13, "lines behind its signed end that nobody has signed: a run was killed, or another wrote them"),
+    "page": (14, "a page is missing, or is not what it was when it was made"),
 }
 # And of what was not to be checked, where no problem was found.
 NOT_CHECKED = {
@@ -98,13 +100,15 @@ def check(
     kept += [each for record in records for each in _follows(record, record.lines)]
     trusted = _trusted(records, key, former)
     first = min((str(record.lines[0].event.get("time")) for record in records if record.signed), default="")
-    checked = [_checked(record, kept, last, trusted, first) for record in records]
+    sums = {place: _sums(place) for place in places}
+    checked = [_checked(record, kept, last, trusted, first, sums[record.folder]) for record in records]
     checked += _absent(places, records, kept)
+    checked += [each for found in sums.values() if found for each in _sums_themselves(found, trusted)]
     for place in places:
         for name in set(folders(place)) - set(names(place)):
             problem = Problem("unreadable", f"the folder {name} is not named as a rotation is")
             checked.append(Checked(name, os.path.join(place, name, FILE_NAME), problems=[problem]))
-    return [each for each in checked if only in (None, each.rotation_id)]
+    return [each for each in checked if only in (None, each.rotation_id) or each.rotation_id == pages.SUMS]
 
 
 def before_going_on(
@@ -138,6 +142,11 @@ def exit_code(checked: Iterable[Checked]) -> int:
 def signers(place: str) -> list[str]:
     """The keys that have signed the records in ``place``. Raises E_RECORD_WRITE."""
     return sorted({record.key for record in (look(place, name) for name in names(place)) if record.key})
+
+
+def known_keys(place: str, key: str, former: Sequence[str] = ()) -> list[str]:
+    """The keys that may have signed what is in ``place``, the store's own ``key`` among them. Raises E_RECORD_WRITE."""
+    return list(_trusted([look(place, name) for name in names(place)], key, former))
 
 
 def _follows(record: Seen, lines: Iterable[Line]) -> Iterator[Kept]:
@@ -174,8 +183,15 @@ def _listed(found: object) -> Sequence[object]:
     return found if isinstance(found, list) else []
 
 
-def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Mapping[str, str], first: str) -> Checked:
-    """``first`` is when the oldest record that is signed was begun."""
+def _checked(
+    record: Seen,
+    kept: Sequence[Kept],
+    last: Head | None,
+    trusted: Mapping[str, str],
+    first: str,
+    sums: pages.Sums | None,
+) -> Checked:
+    """``first`` is when the oldest record that is signed was begun, ``sums`` what the pages were."""
     lines = record.lines
     ours = [each for each in kept if record.is_of(each.head)]
     problems = list(_stale(record, last) if last else ())
@@ -186,7 +202,7 @@ def _checked(record: Seen, kept: Sequence[Kept], last: Head | None, trusted: Map
             (problems if problem.kind in EXIT_CODES else notes).append(problem)
     problems = problems or list(_cut_off(record))
     notes += _not_kept(record, ours)
-    for note in _not_ended(record):
+    for note in (*_not_ended(record), *_pages(record, sums)):
         (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
     signer = sshsig.fingerprint(record.key) if record.key else None
     return Checked(record.rotation_id, record.record.path, len(lines), record.signed, signer, problems, notes)
@@ -310,6 +326,26 @@ def _approval(found: Any, who: str) -> Problem:
     except FileNotFoundError:
         return Problem("unchecked", f"{who} was not checked: there is no ssh-keygen here")
     return Problem("approval", f"{who} is not what was signed, or not signed by them")
+
+
+def _sums(place: str) -> pages.Sums | None:
+    try:
+        return pages.look(place)
+    except OSError as exc:
+        raise RotationError("E_RECORD_WRITE", path=os.path.join(place, pages.SUMS), reason=exc.strerror) from None
+
+
+def _sums_themselves(sums: pages.Sums, trusted: Mapping[str, str]) -> Iterator[Checked]:
+    problems = [*pages.signed_wrongly(sums, trusted), *sums.changed(pages.INDEX)]
+    if problems:
+        yield Checked(pages.SUMS, os.path.join(sums.folder, pages.SUMS), problems=problems)
+
+
+def _pages(record: Seen, sums: pages.Sums | None) -> Iterator[Problem]:
+    """Runs that have signed the record since pages have sums say so in their first line."""
+    signed = [line.event for line in record.lines[: record.signed] if line.event.get("event") in RUNS]
+    promised = any(event.get("pages") == pages.SUMS for event in signed)
+    yield from (sums or pages.Sums(record.folder, {}, None)).problems(record.rotation_id, promised=promised)
 
 
 def _not_kept(record: Seen, ours: Sequence[Kept]) -> Iterator[Problem]:

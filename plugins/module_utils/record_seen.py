@@ -36,6 +36,11 @@ class Seen:
         return self.record.rotation_id
 
     @property
+    def folder(self) -> str:
+        """Where this and the other records are."""
+        return os.path.dirname(os.path.dirname(self.record.path))
+
+    @property
     def nodes(self) -> set[str]:
         """The control nodes that wrote it."""
         return {str(line.event["control_node"]) for line in self.lines if line.event.get("control_node")}

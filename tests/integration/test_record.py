@@ -46,6 +46,12 @@ def test_a_record_is_whole_to_the_store_to_openssh_and_to_an_auditor_and_a_cut_i
         argv = [*KEYGEN, "-s", "record.jsonl.sig"]
         subprocess.run(argv, stdin=text, cwd=record.parent, check=True, stdout=subprocess.DEVNULL)
 
+    page = record.parent / "report.html"
+    made = page.read_text()
+    page.write_text(made.replace("completed", "rolled back"))
+    changed = site.play("verify", "--tags", "record")
+    assert (changed.code != 0, changed.error()) == (True, "E_RECORD_PAGES")
+    page.write_text(made)
     record.write_text("".join(record.read_text().splitlines(keepends=True)[:-1]))
 
     cut = site.play("verify", "--tags", "record")

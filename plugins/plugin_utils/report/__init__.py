@@ -17,6 +17,7 @@ import jinja2
 
 from ...module_utils import atomic_file
 from ...module_utils.errors import RotationError
+from ...module_utils.pages import INDEX
 from ...module_utils.record import FILE_NAME, Record
 from .. import attempts, succession
 from ..acts import acts
@@ -25,7 +26,6 @@ from ..unsigned import OWN, Unsigned
 from . import calendar
 
 FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
-INDEX = "index.html"
 CALENDAR = "reminders.ics"
 SENTENCES = {
     COMPLETED: "Every value is under the new keys, and was proved to open as before.",
@@ -54,11 +54,16 @@ def write(record: Record) -> str:
     return _write(story(record), succession.others(record))
 
 
-def write_earlier(record: Record) -> None:
-    """Write anew the pages of the rotations before it, of which it may say that they are superseded, or no longer."""
+def write_earlier(record: Record) -> list[str]:
+    """Write anew the pages of the rotations before it, of which it may say that they are superseded, or no longer.
+
+    Their ids.
+    """
     told, others = story(record), succession.others(record)
-    for one in succession.earlier(told, others):
+    earlier = list(succession.earlier(told, others))
+    for one in earlier:
         _write(one, [told, *(other for other in others if other is not one)])
+    return [one["rotation_id"] for one in earlier]
 
 
 def _write(told: dict[str, Any], others: list[dict[str, Any]]) -> str:

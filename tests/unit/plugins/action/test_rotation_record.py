@@ -403,6 +403,22 @@ def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
     assert "it ends at line 0, and the anchor has seen line 1" in result["msg"]
 
 
+def test_a_page_that_was_changed_is_named_and_is_made_anew(run_action, begun, tmp_path):
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    page, sums = tmp_path / "records/r1/report.html", tmp_path / "records/pages.sha256"
+    assert "  r1/rotation.log\n" in sums.read_text()
+    before = page.read_bytes()
+    page.write_text("all is well")
+    result = run_action("rotation_record", state="verified")
+    assert (result["error"]["code"], "r1: its page r1/report.html was changed" in result["msg"]) == (
+        "E_RECORD_PAGES",
+        True,
+    )
+    run_action("rotation_record", state="reported")
+    assert page.read_bytes() == before
+    assert not any(each["problems"] for each in run_action("rotation_record", state="verified")["records"])
+
+
 def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease, tmp_path):
     """Until the run that goes on then has signed it."""
     Record(str(tmp_path / "records"), "r1").append("django_census", "intent")
@@ -494,8 +510,8 @@ def test_a_record_of_another_control_node_is_called_one_until_its_folder_or_node
     assert "r2: its record is on the control node b.example.org" in " ".join(capfd.readouterr().err.split())
     both = run_action("rotation_record", state="verified", other_record_dirs=[other])["records"]
     assert [(each["rotation_id"], each["problems"]) for each in both] == [("r1", []), ("r2", [])]
-    shutil.rmtree(f"{other}/r2")
-    shutil.copytree(tmp_path / "records/r1", f"{other}/r1")
+    shutil.rmtree(other)
+    shutil.copytree(tmp_path / "records", other)
     still = run_action("rotation_record", state="verified", other_record_dirs=[other])
     assert still["error"]["code"] == "E_RECORD_ELSEWHERE", "nothing of b.example.org is there"
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import approval, chain, record_check, sshsig
+from ansible_collections.tetech.key_rotation.plugins.module_utils import approval, chain, pages, record_check, sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import NAMESPACE, SIGNER, Record, node
 
@@ -571,6 +571,55 @@ def test_a_rotation_that_is_taken_back_after_a_later_one_leaves_no_head_behind(k
     kept.anchor = str(record.sign(kept.key))
     assert kept.kinds() == {}
     assert kept.audited() == 0
+
+
+@pytest.fixture
+def paged(kept) -> Kept:
+    """With a page of each record and one over all, and what they are written down."""
+    Record(str(kept.folder), "r2").append("rollback", "intent", pages=pages.SUMS)
+    kept.anchor = str(Record(str(kept.folder), "r2").sign(kept.key))
+    Lease(str(kept.folder)).take("r2", os.getpid())
+    for name in ("r1/report.html", "r2/report.html", "r2/reminders.ics", "index.html"):
+        (kept.folder / name).write_text(f"the page {name}")
+    assert pages.note(str(kept.folder), ["r2"], kept.key)
+    return kept
+
+
+def test_a_page_is_held_against_what_it_was_when_it_was_made(paged):
+    assert paged.kinds() == {}
+    assert "nobody has written down what its page was" in str(paged.told()["r1"]), "it is of an earlier version"
+    subprocess.run(["sha256sum", "-c", "--strict", "--quiet", pages.SUMS], cwd=paged.folder, check=True)
+    argv = ["ssh-keygen", "-Y", "verify", "-f", "r2/record_signers", "-I", SIGNER, "-n", pages.NAMESPACE]
+    with open(paged.folder / pages.SUMS, "rb") as sums:
+        subprocess.run([*argv, "-s", pages.SIGNATURE], stdin=sums, cwd=paged.folder, check=True, capture_output=True)
+    assert pages.note(str(paged.folder), ["r1"], paged.key)
+    assert (paged.kinds(), paged.audited()) == ({}, 0)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "rotation_id", "said"),
+    [
+        (lambda kept: kept.path("r2", "report.html").write_text("all is well"), "r2", "report.html was changed"),
+        (lambda kept: kept.path("r2", "reminders.ics").unlink(), "r2", "its page r2/reminders.ics is missing"),
+        (lambda kept: (kept.folder / "index.html").write_text(""), pages.SUMS, "index.html was changed"),
+        (lambda kept: (kept.folder / pages.SUMS).write_text(""), pages.SUMS, "is not as it was signed"),
+        (lambda kept: (kept.folder / pages.SIGNATURE).unlink(), pages.SUMS, "is not as it was signed"),
+        (lambda kept: (kept.folder / pages.SUMS).unlink(), "r2", "does not say what its page was"),
+        (lambda kept: pages.note(str(kept.folder), ["r2"], sshsig.new_key()), pages.SUMS, "that nobody has named"),
+    ],
+)
+def test_a_page_that_was_changed_or_is_missing_is_named(paged, tamper, rotation_id, said):
+    tamper(paged)
+    assert set().union(*paged.kinds().values()) == {"page"}
+    assert said in str(paged.told()[rotation_id])
+    assert paged.audited() == record_check.EXIT_CODES["page"][0]
+
+
+def test_sums_that_another_has_signed_are_not_signed_over(paged):
+    paged.path("r2", "report.html").write_text("all is well")
+    pages.note(str(paged.folder), ["r2"], sshsig.new_key())
+    assert pages.note(str(paged.folder), ["r1"], paged.key) is False
+    assert paged.kinds() == {"r2": ["page"]}
 
 
 PLAN = "5e" * 32

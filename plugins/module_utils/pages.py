@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pages of the records were when they were made: their SHA-256, as ``sha256sum`` writes and checks them.
+
+They are in one file beside the records, signed with the store's key as the records are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from . import atomic_file, sshsig
+from .chain import Problem
+
+SUMS, SIGNATURE, NAMESPACE = "pages.sha256", "pages.sha256.sig", "tetech.key_rotation.pages"
+PAGE, INDEX = "report.html", "index.html"
+PAGES = (PAGE, "report.md", "rotation.log", "reminders.ics")  # of each rotation
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The sums in a folder of records, by the name of each page there, and the key that signed them; None where that
+    is no signature of theirs."""
+
+    folder: str
+    of: Mapping[str, str]
+    key: str | None
+
+    def problems(self, rotation_id: str, *, promised: bool) -> Iterator[Problem]:
+        """Which pages of a rotation are not what they were. ``promised`` is whether its runs have written sums down."""
+        names = [f"{rotation_id}/{name}" for name in PAGES]
+        if promised and names[0] not in self.of:
+            yield Problem("page", f"{SUMS} does not say what its page was: it is gone, or was begun anew")
+        elif names[0] not in self.of and _sum(self.folder, names[0]):
+            yield Problem("unchecked", f"nobody has written down what its page was: {SUMS} does not name it")
+        for name in names:
+            yield from self.changed(name)
+
+    def changed(self, name: str) -> Iterator[Problem]:
+        found = _sum(self.folder, name)
+        if name in self.of and found != self.of[name]:
+            yield Problem("page", f"its page {name} {'was changed since it was made' if found else 'is missing'}")
+
+
+def look(folder: str) -> Sums | None:
+    """The sums in ``folder``; None where there are none. Raises OSError."""
+    try:
+        text = _read(folder, SUMS)
+    except FileNotFoundError:
+        return None
+    try:
+        armoured = _read(folder, SIGNATURE).decode("ascii", "replace")
+    except FileNotFoundError:
+        armoured = ""
+    lines = filter(None, map(_LINE.fullmatch, text.decode("utf-8", "replace").splitlines()))
+    return Sums(folder, {line[2]: line[1] for line in lines}, sshsig.signer(armoured, text, NAMESPACE))
+
+
+def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str] = ()) -> bool:
+    """Write down what the pages of these rotations, and the index, are now, under the ``key`` that signs records.
+
+    False where what was there was signed neither by it nor by one of the ``former`` keys, and is begun anew. Raises
+    OSError.
+    """
+    with atomic_file.folder_lock(folder):
+        before = look(folder)
+        ours = before is None or before.key in (sshsig.public(key), *former)
+        names = [INDEX, *(f"{rotation_id}/{name}" for rotation_id in rotations for name in PAGES)]
+        kept = {**(before.of if before and ours else {}), **{name: _sum(folder, name) for name in names}}
+        text = "".join(f"{kept[name]}  {name}\n" for name in sorted(kept) if kept[name]).encode("utf-8")
+        atomic_file.replace(os.path.join(folder, SUMS), text)
+        atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))
+    return ours
+
+
+def signed_wrongly(sums: Sums, trusted: Collection[str]) -> Iterator[Problem]:
+    """``trusted`` are the keys that may have signed it; without any, nobody can tell."""
+    if not sums.key:
+        yield Problem("page", f"{SUMS} is not as it was signed")
+    elif trusted and sums.key not in trusted:
+        yield Problem("page", f"{SUMS} is signed by {sshsig.fingerprint(sums.key)}, a key that nobody has named")
+
+
+def _sum(folder: str, name: str) -> str | None:
+    try:
+        return hashlib.sha256(_read(folder, name)).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _read(folder: str, name: str) -> bytes:
+    with open(os.path.join(folder, name), "rb") as handle:
+        return handle.read()
