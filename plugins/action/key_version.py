@@ -21,7 +21,7 @@ from ..module_utils.stores.history import ROLLED_BACK, History, now
 from ..module_utils.stores.store import Store
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
-from ..plugin_utils.approval import refuse_unauthorized
+from ..plugin_utils.approval import refuse_unauthorized, used_in
 from ..plugin_utils.key_store import expand, read_vaulted
 from ..plugin_utils.seal import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
@@ -178,6 +178,8 @@ class ActionModule(RotationAction):
                 return UNMADE
             current = history.stage("current").values
             values = left or keygen.generate(options["keys"], current, supplied, options["dialect"])
+            for each in used_in(self.record(options).events()):
+                history.use_approval(each, rotation_id)
             return history.add_pending(KeySet(values), rotation_id).key_id
 
         result = self._stepped(store, made)

@@ -71,7 +71,7 @@ class ActionModule(RotationAction):
             else:
                 record = self.record({**options, "rotation_id": rotation_id})
                 if direction == "rotate":
-                    about.update(self._allowed(options, history, record if state == "resumed" else None))
+                    about.update(self._allowed(options, store, record, resumed=state == "resumed"))
                 record.refuse_full()
                 record.events()  # the whole of it: later steps look at the last line alone
                 about.update(refuse_changed(record, store, _public_keys(options["former_signers"])))
@@ -131,7 +131,7 @@ class ActionModule(RotationAction):
             )
         return {"former_signers": found} if found else {}
 
-    def _allowed(self, options: dict[str, Any], history: History, resumed: Record | None) -> dict[str, Any]:
+    def _allowed(self, options: dict[str, Any], store: Store, record: Record, *, resumed: bool) -> dict[str, Any]:
         """For the record, who approved the plan. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written.
 
         One that goes on does so with the approval of its record; where that has none that holds, it wants another.
@@ -139,7 +139,7 @@ class ActionModule(RotationAction):
         if not resumed:
             approval.refuse_unauthorized(options)
         begun = (
-            [one for one in resumed.events() if (one["event"], one["phase"]) == ("rotate", "intent")] if resumed else []
+            [one for one in record.events() if (one["event"], one["phase"]) == ("rotate", "intent")] if resumed else []
         )
         if not options["require_approval"] and not any(one.get("require_approval") for one in begun):
             return {"require_approval": False}
@@ -151,20 +151,19 @@ class ActionModule(RotationAction):
             approved = approval.verified(
                 path, options["environment"], signers, options["operator"], options["approval_max_hours"]
             )
-        self._refuse_used(approved.approval, history, options)
+        self._use(approved.approval, store, record.rotation_id)
         return {"approval": approved.as_recorded(), "require_approval": True}
 
-    def _refuse_used(self, approved: Approval, history: History, options: dict[str, Any]) -> None:
-        """Raise E_APPROVAL_USED where a rotation that was completed or rolled back began with this approval."""
-        folder = self._records(options)
-        used = asdict(approved).items()
-        for name in record_seen.names(folder):
-            if history.outcome(name) and any(
-                used <= (event.get("approval") or {}).items() for event in Record(folder, name).events()
-            ):
-                raise RotationError(
-                    "E_APPROVAL_USED", principal=approved.principal, time=approved.time, rotation_id=name
-                )
+    def _use(self, approved: Approval, store: Store, rotation_id: str) -> None:
+        """Raise E_APPROVAL_USED where another rotation has used it, here or on another control node.
+
+        The store remembers it with the version that a rotation makes; of one that has made its version, at once.
+        """
+        history = store.load()
+        history.refuse_used(approved, rotation_id)
+        if history.made_by(rotation_id):
+            with store.change() as changed:
+                changed.use_approval(approved, rotation_id)
 
     def _tell(self, record: Record, moment: str, options: dict[str, Any]) -> None:
         """Tell people, and write down who could not be told: nothing more comes of that."""

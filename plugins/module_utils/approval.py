@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import subprocess
 import tempfile
 import time
@@ -51,6 +52,16 @@ class Approval:
         found.moment  # noqa: B018  # which is a time, or raises
         return found
 
+    @classmethod
+    def recorded(cls, found: Mapping[str, Any]) -> Approval:
+        """The approval that a record has. Raises KeyError."""
+        return cls(*(str(found[name]) for name in ("plan_hash", "environment", "principal", "time")))
+
+    @property
+    def digest(self) -> str:
+        """What tells it from every other one, whatever signature it has."""
+        return hashlib.sha256("\n".join(asdict(self).values()).encode("utf-8")).hexdigest()
+
     @property
     def moment(self) -> datetime.datetime:
         return datetime.datetime.strptime(self.time, TIME).replace(tzinfo=datetime.timezone.utc)
@@ -71,7 +82,7 @@ class Evidence:
         if not MADE_OF & set(found):
             return None
         try:
-            approval = Approval(*(str(found[name]) for name in ("plan_hash", "environment", "principal", "time")))
+            approval = Approval.recorded(found)
             return cls(approval, str(found["text"]), str(found["signature"]), str(found["allowed_signers"]))
         except KeyError:
             raise ValueError("a member is missing") from None

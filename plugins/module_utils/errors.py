@@ -815,7 +815,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Have the plan approved anew, or see whether the clocks are right.",
     ),
     "E_APPROVAL_USED": (
-        "the approval of {principal} of {time} was for the rotation {rotation_id}, which has ended",
+        "the approval of {principal} of {time} was used for the rotation {rotation_id}, as the store has it",
         "Have the plan approved anew: an approval counts for one rotation.",
     ),
     "E_NOTIFY": (

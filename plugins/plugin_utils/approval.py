@@ -9,10 +9,11 @@ allowed signers. No server is needed (facts/audit.md, 4.2).
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import getpass
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,14 @@ def recorded(found: object, environment: str, signers: str | None) -> Evidence |
         return evidence
     except OSError:  # there is no such file, or no ssh-keygen
         return None
+
+
+def used_in(events: Iterable[Mapping[str, Any]]) -> Iterator[Approval]:
+    """The approvals with which the runs of a rotation have begun, as its record has them."""
+    for event in events:
+        if isinstance(event.get("approval"), Mapping):
+            with contextlib.suppress(KeyError):  # of no use to anybody
+                yield Approval.recorded(event["approval"])
 
 
 def _plan_hash(path: str) -> str:

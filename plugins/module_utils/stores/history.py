@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..approval import Approval
 from ..engine.keysets import KeySet
 from ..errors import RotationError, word
 from ..rotation_id import checked
@@ -73,6 +74,7 @@ class History:
     stages: dict[str, str] = field(default_factory=dict)
     revision: Any = field(default=None, compare=False, repr=False)
     record: dict[str, str] = field(default_factory=dict, repr=False)  # what a store in one file keeps for the record
+    approvals: dict[str, str] = field(default_factory=dict)  # by the digest of each that was used, its rotation
 
     @classmethod
     def from_document(cls, path: str, document: Any) -> History:
@@ -82,13 +84,15 @@ class History:
                 raise RotationError("E_STORE_FORMAT", path=path, found=f"format {int(document['format'])}")
             versions = [Version(**version) for version in document["versions"]]
             stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
-            record = {name: str(value) for name, value in document.get("record", {}).items()}
+            record, approvals = (
+                {name: str(value) for name, value in document.get(kept, {}).items()} for kept in ("record", "approvals")
+            )
             found = _wrong_with(versions, stages)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise RotationError("E_STORE_FORMAT", path=path, found="members missing") from None
         if found:
             raise RotationError("E_STORE_FORMAT", path=path, found=found)
-        return cls(path, versions, stages, record=record)
+        return cls(path, versions, stages, record=record, approvals=approvals)
 
     def as_document(self) -> dict[str, object]:
         """The history as a store keeps it, values included."""
@@ -97,6 +101,7 @@ class History:
             "stages": dict(self.stages),
             "versions": [asdict(version) for version in self.versions],
             **({"record": dict(self.record)} if self.record else {}),
+            **({"approvals": dict(self.approvals)} if self.approvals else {}),
         }
 
     def refuse_damaged(self) -> None:
@@ -185,6 +190,17 @@ class History:
         self.versions.append(version)
         self.stages["pending"] = version.key_id
         return version
+
+    def use_approval(self, approval: Approval, rotation_id: str) -> None:
+        """Remember for which rotation it was used, whoever asks from wherever. Raises E_APPROVAL_USED."""
+        self.refuse_used(approval, rotation_id)
+        self.approvals[approval.digest] = rotation_id
+
+    def refuse_used(self, approval: Approval, rotation_id: str) -> None:
+        """Raise E_APPROVAL_USED where another rotation has made its keys with this approval."""
+        used = self.approvals.get(approval.digest, rotation_id)
+        if used != rotation_id:
+            raise RotationError("E_APPROVAL_USED", principal=approval.principal, time=approval.time, rotation_id=used)
 
     def refuse_reused(self, keys: KeySet) -> None:
         """Raise E_KEY_REUSED where one of the values was another version's.

@@ -71,6 +71,22 @@ def test_the_record_is_signed_as_soon_as_the_store_has_a_first_version(version, 
     assert ([problem.kind for problem in found.problems], found.signed < found.lines) == (["unsigned"], True)
 
 
+def test_an_approval_that_another_control_node_used_first_makes_no_version(version, stored, loader, tmp_path):
+    """Both had begun with it, neither with a version yet."""
+    used = {"plan_hash": "5e" * 32, "environment": "demo", "principal": "ada", "time": "2026-01-02T03:04:05Z"}
+    for rotation_id, folder in (("r2", "records"), ("r3", "elsewhere")):
+        Record(str(tmp_path / folder), rotation_id).append("rotate", "intent", approval=used)
+    version("current")
+    keys = [{"name": "SECRET_KEY"}]
+    with open_store({"path": stored}, {}, loader).change() as changed:
+        changed.close("r1")
+    assert not version("pending", "r2", keys=keys).get("failed")
+    with open_store({"path": stored}, {}, loader).change() as changed:
+        changed.promote()
+        changed.close("r2")
+    assert code(version("pending", "r3", keys=keys, record_dir=str(tmp_path / "elsewhere"))) == "E_APPROVAL_USED"
+
+
 def test_keys_other_than_those_that_opened_the_data_are_not_adopted(version, env_file, history, new_keys):
     result = version("adopted", env_file=env_file, key_id=new_keys.key_id)
     assert (result["failed"], code(result)) == (True, "E_KEYS_NOT_PROVED")

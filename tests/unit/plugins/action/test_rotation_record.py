@@ -589,7 +589,9 @@ def test_an_approval_goes_into_the_record(run_action, tmp_path, events, monkeypa
     assert about.items() <= event["approval"].items()
 
 
-def test_what_goes_on_does_so_with_the_approval_of_its_record_or_wants_another(run_action, stored, events, monkeypatch):
+def test_what_goes_on_does_so_with_the_approval_of_its_record_or_wants_another(
+    run_action, stored, events, history_now, monkeypatch
+):
     """On a second control node there is no record of it: nothing is taken for approved there."""
     options = {"state": "opened", "environment": "demo", "require_approval": True}
     assert run_action("rotation_record", **options)["error"]["code"] == "E_APPROVAL_MISSING"
@@ -601,10 +603,12 @@ def test_what_goes_on_does_so_with_the_approval_of_its_record_or_wants_another(r
     monkeypatch.setattr(Evidence, "accepted", lambda self, at=None: True)
     assert run_action("rotation_record", **{**options, "require_approval": False})["resumed"]
     assert [event["approval"] for event in events("r1")] == [approved.as_recorded()] * 2
+    assert history_now().approvals == {approved.approval.digest: "r1"}
     assert events("r1")[-1]["require_approval"] is True
 
 
-def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, events, monkeypatch):
+def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, lease, monkeypatch, tmp_path):
+    """Also on another control node, or with another folder for records: the store knows it."""
     monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: signed_approval())
     with store_now.change() as history:
         history.promote()
@@ -612,9 +616,18 @@ def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, even
     options = {"state": "opened", "environment": "demo", "require_approval": True}
     first = run_action("rotation_record", **options)["rotation_id"]
     assert not run_action("rotation_record", **options).get("failed"), "that one has made nothing yet"
-    monkeypatch.setattr(History, "outcome", lambda self, rotation_id: "completed" if rotation_id == first else None)
-    result = run_action("rotation_record", **options)
-    assert (result["failed"], result["error"]["code"]) == (True, "E_APPROVAL_USED")
+    run_action("key_version", state="pending", rotation_id=first, keys=[{"name": "SECRET_KEY"}])
+    assert not run_action("rotation_record", **options).get("failed"), "it goes on"
+    with store_now.change() as history:
+        history.promote()
+        history.close(first)
+    lease.give_back()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/lost").write_text(str(store_now.anchor()))
+    for folder in ("records", "elsewhere"):
+        result = run_action("rotation_record", **options, record_dir=str(tmp_path / folder))
+        assert (result["failed"], result["error"]["code"]) == (True, "E_APPROVAL_USED")
+        assert first in result["msg"]
     assert first in result["msg"]
 
 

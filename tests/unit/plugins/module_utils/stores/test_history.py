@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.approval import Approval
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores import history as module
@@ -381,3 +383,15 @@ def test_an_id_that_is_no_plain_name_comes_into_no_store(at, third_keys, rotatio
     before = history.as_document()
     assert code(history.add_pending, third_keys, rotation_id) == "E_OPTION"
     assert history.as_document() == before
+
+
+def test_an_approval_that_was_used_is_kept_and_serves_no_other_rotation(history):
+    approval = Approval("5e" * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
+    history.use_approval(approval, "r1")
+    kept = History.from_document("/store", history.as_document())
+    assert kept == history
+    kept.use_approval(approval, "r1")
+    kept.use_approval(replace(approval, time="2026-01-02T03:04:06Z"), "r2")
+    for refuse in (kept.refuse_used, kept.use_approval):
+        with pytest.raises(RotationError, match="E_APPROVAL_USED"):
+            refuse(approval, "r2")
