@@ -34,7 +34,6 @@ BLOCK = 1 << 14  # bytes, in which most last lines are
 ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
 SYSLOG = "/dev/log"
 PRIORITY = 4 << 3 | 5  # auth.notice, RFC 5424 section 6.2.1
-NO_LOGIN = 2**32 - 1  # proc(5): nobody has logged in
 
 
 class Record:
@@ -189,20 +188,13 @@ def _origin() -> dict[str, Any]:
         "monotonic_ns": time.monotonic_ns(),
         "actor": users.name_of(os.getuid()),  # which no variable of the environment changes
         "actor_uid": os.getuid(),
-        "login_uid": _login_uid(),
+        "login_uid": users.login_uid(),
+        "login_user": users.login(),  # by name: a page may be made where nobody has that number
         "sudo_user": os.environ.get("SUDO_USER"),
         "control_node": node(),
         "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,
     }
     return {name: value for name, value in about.items() if value is not None}
-
-
-def _login_uid() -> int | None:
-    """Who logged in, whatever they have become since."""
-    with contextlib.suppress(OSError, ValueError), open("/proc/self/loginuid", encoding="ascii") as handle:
-        found = int(handle.read())
-        return None if found == NO_LOGIN else found
-    return None
 
 
 def _tell_syslog(words: str) -> None:

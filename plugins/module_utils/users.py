@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+
+LOGIN = "/proc/self/loginuid"  # proc(5): set once when somebody logs in, whatever they become since
+NOBODY = 2**32 - 1
 
 
 def name_of(uid: int) -> str:
@@ -19,3 +23,17 @@ def name_of(uid: int) -> str:
 def own_name() -> str:
     """Under whose rights this process acts."""
     return name_of(os.geteuid())
+
+
+def login_uid() -> int | None:
+    """Who logged in to get here; None where nobody did, as at boot, or where the system does not say."""
+    with contextlib.suppress(OSError, ValueError), open(LOGIN, encoding="ascii") as handle:
+        found = int(handle.read())
+        return None if found == NOBODY else found
+    return None
+
+
+def login() -> str | None:
+    """The same by name."""
+    uid = login_uid()
+    return None if uid is None else name_of(uid)

@@ -114,9 +114,23 @@ def _destroys(event: Event) -> bool:
 
 
 def people(events: Iterable[Event], operator: Any = None) -> list[str]:
-    """Whose accounts these were, and who used them where that was said."""
-    accounts = sorted({str(event.get("sudo_user") or event["actor"]) for event in events if event.get("actor")})
-    return [f"{operator} (as {', '.join(accounts)})"] if operator and str(operator) not in accounts else accounts
+    """Whose accounts these were, who had logged in to get there, and who used them where that was said."""
+    used: dict[str, set[str]] = {}
+    for event in events:
+        if event.get("actor"):
+            logins = used.setdefault(str(event.get("sudo_user") or event["actor"]), set())
+            logins |= {str(event["login_user"])} if event.get("login_user") else set()
+    if not operator or str(operator) in used:
+        return [_person(account, set(), logins - {account, str(operator)}) for account, logins in sorted(used.items())]
+    logins = set().union(*used.values()) - {str(operator)}
+    return [_person(str(operator), set(used) - logins, logins)]
+
+
+def _person(name: str, accounts: set[str], logins: set[str]) -> str:
+    """``alice (as root, login bob)``: who it is said to be, and what the system says."""
+    told = [f"as {', '.join(sorted(accounts))}"] if accounts else []
+    told += [f"login {', '.join(sorted(logins))}"] if logins else []
+    return f"{name} ({', '.join(told)})" if told else name
 
 
 def authorization(found: Any) -> dict[str, str]:

@@ -185,8 +185,8 @@ def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> No
 
 
 def _accounts() -> set[str]:
-    """The accounts of who runs this, before and after they became another user."""
-    names = {getpass.getuser(), os.environ.get("SUDO_USER"), users.name_of(os.getuid())}
+    """The accounts of who runs this, before and after they became another user, whatever the environment says."""
+    names = {getpass.getuser(), os.environ.get("SUDO_USER"), users.name_of(os.getuid()), users.login()}
     return {name for name in names if name}
 
 

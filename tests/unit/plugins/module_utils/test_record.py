@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import chain
+from ansible_collections.tetech.key_rotation.plugins.module_utils import chain, users
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
@@ -54,6 +54,15 @@ def test_an_event_says_who_it_was_however_they_came(record, monkeypatch):
     (event,) = record.events()
     assert (event["sudo_user"], event["ssh_client"], event["actor_uid"]) == ("ada", "192.0.2.7", os.getuid())
     assert event["monotonic_ns"] > 0
+
+
+@pytest.mark.parametrize(("uid", "said"), [("0", {"login_uid": 0, "login_user": "root"}), ("4294967295", {}), ("", {})])
+def test_an_event_says_who_had_logged_in_where_somebody_had(record, monkeypatch, tmp_path, uid, said):
+    (tmp_path / "loginuid").write_text(uid)
+    monkeypatch.setattr(users, "LOGIN", str(tmp_path / "loginuid"))
+    record.append("rotate", "intent")
+    (event,) = record.events()
+    assert {name: value for name, value in event.items() if name.startswith("login")} == said
 
 
 def test_each_line_goes_to_syslog_as_ids_and_hashes_alone(record, tmp_path, monkeypatch):

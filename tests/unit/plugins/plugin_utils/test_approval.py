@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.tetech.key_rotation.plugins.module_utils import users
 from ansible_collections.tetech.key_rotation.plugins.module_utils.approval import Evidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import plan
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -229,6 +230,17 @@ def test_who_rotates_is_told_by_the_account_whatever_they_say(desk, monkeypatch)
     desk.approve()
     monkeypatch.setenv("SUDO_USER", "ada")
     assert desk.refused(operator="bob").code == "E_APPROVAL_SELF"
+
+
+@pytest.mark.parametrize("operator", ["bob", None])
+def test_who_rotates_is_told_by_who_logged_in_too(desk, monkeypatch, tmp_path, operator):
+    """Who has logged in as Ada, and become root or Bob since."""
+    desk.approve()
+    (tmp_path / "loginuid").write_text("1234567")
+    monkeypatch.setattr(users, "LOGIN", str(tmp_path / "loginuid"))
+    monkeypatch.setattr(users, "name_of", lambda uid: "ada" if uid == 1234567 else "root")
+    refused = desk.refused(operator=operator)
+    assert (refused.code, refused.where["operator"]) == ("E_APPROVAL_SELF", "ada")
 
 
 def test_an_account_that_is_nobody_must_be_named(desk, monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, report
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils.acts import people
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.story import story
 
 OLD, NEW = "0000000000000001", "0000000000000002"
@@ -435,6 +436,23 @@ def test_who_was_told_is_no_bar_of_the_timeline(play):
     assert play.page().count("<dt>Not told</dt>") == 2
     play.step("notification", "done", about="completed", channel="email by h", to=["a@b.org", "c@d.org"])
     assert "<dt>Told</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
+
+
+@pytest.mark.parametrize(
+    ("events", "operator", "said"),
+    [
+        ([{"actor": "root", "sudo_user": "bob", "login_user": "bob"}], None, ["bob"]),
+        ([{"actor": "root", "sudo_user": "bob", "login_user": "bob"}], "bob", ["bob"]),
+        ([{"actor": "bob", "login_user": "bob"}], "alice", ["alice (login bob)"]),
+        ([{"actor": "root", "login_user": "bob"}], "alice", ["alice (as root, login bob)"]),
+        ([{"actor": "root", "login_user": "bob"}], None, ["root (login bob)"]),
+        ([{"actor": "alice", "login_user": "bob"}], "alice", ["alice (login bob)"]),
+        ([{"actor": "bob"}], "alice", ["alice (as bob)"]),
+        ([{"actor": "bob"}, {"actor": "eve", "login_user": "bob"}], None, ["bob", "eve (login bob)"]),
+    ],
+)
+def test_people_are_told_with_who_had_logged_in(events, operator, said):
+    assert people(events, operator) == said
 
 
 def marks(page: str) -> list[str]:
