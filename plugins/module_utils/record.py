@@ -16,7 +16,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from . import atomic_file, chain, line_keys, pages, sshsig, users
@@ -47,14 +47,17 @@ class Record:
         """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""
         folder = os.path.dirname(self.path)
         about = {"rotation_id": self.rotation_id, "event": event, "phase": phase, **_origin(), **fields}
-        try:
-            atomic_file.private_folder(folder)
-            with atomic_file.folder_lock(folder):  # a task writes for several hosts at once
-                line = self._append(about)
-                atomic_file.sync_folder(folder)
-        except OSError as exc:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
-        _tell_syslog(f"{chain.head(self.rotation_id, line)} {event} {phase}")
+        with _syslog() as log:
+            about |= {} if log else {"syslog": False}
+            try:
+                atomic_file.private_folder(folder)
+                with atomic_file.folder_lock(folder):  # a task writes for several hosts at once
+                    line = self._append(about)
+                    atomic_file.sync_folder(folder)
+            except OSError as exc:
+                raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+            if log:
+                _tell(log, f"{chain.head(self.rotation_id, line)} {event} {phase}")
 
     def sign(self, key: str) -> chain.Head:
         """Sign the record as it is now, and say beside it whose signature that is; its head. Raises E_RECORD_WRITE."""
@@ -197,9 +200,21 @@ def _origin() -> dict[str, Any]:
     return {name: value for name, value in about.items() if value is not None}
 
 
-def _tell_syslog(words: str) -> None:
-    """One line for whoever collects the logs, where there is a syslog: ids, numbers and hashes alone."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+@contextlib.contextmanager
+def _syslog() -> Iterator[socket.socket | None]:
+    """For one line to whoever collects the logs; None where there is no syslog, which the line of the record says."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.settimeout(1)
-        log.connect(SYSLOG)
+        try:
+            log.connect(SYSLOG)
+        except OSError:
+            there = False
+        else:
+            there = True
+        yield log if there else None
+
+
+def _tell(log: socket.socket, words: str) -> None:
+    """Ids, numbers and hashes alone."""
+    with contextlib.suppress(OSError):
         log.send(f"<{PRIORITY}>key_rotation: record {words}".encode())

@@ -21,7 +21,7 @@ from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
-from .summary import meanwhile, not_running, opening, unopened
+from .summary import meanwhile, no_syslog, not_running, opening, unopened
 from .unsigned import Unsigned, unsigned
 
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
@@ -435,7 +435,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
     )
     if left:
         found.append(f"{left:,} values were left alone as asked: no known key opens them.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *no_syslog(events)]))
 
 
 def _print(key: object) -> str:

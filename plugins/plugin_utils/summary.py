@@ -52,6 +52,8 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
         yield f"  NOT UP     {why}"
     if page:
         yield f"  report     {page}"
+    for sentence in no_syslog(events):
+        yield f"  WARNING    {sentence}"
     yield f"  {'roll back ' if stays else 'again     '} {command(variables, 'rollback' if stays else 'rotate')}"
     yield RULE
 
@@ -84,6 +86,18 @@ def still_stopped(events: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
             elif services:
                 stopped[host] = list(services)
     return stopped
+
+
+def no_syslog(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence for each control node without a syslog: what is in the folder and the store is then in no log."""
+    every = list(events)
+    missed = [str(event.get("control_node")) for event in every if event.get("syslog") is False]
+    for host in sorted(set(missed)):
+        count = missed.count(host)
+        yield (
+            f"There was no syslog on {host}: the hashes of {count:,} of {len(every):,} lines of the record went to no "
+            "log. Only the store's head, and what lies beside the record, tell whether it is whole."
+        )
 
 
 def _keys(done: list[dict[str, Any]], stays: bool) -> Iterator[str]:

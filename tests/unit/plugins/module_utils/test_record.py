@@ -75,14 +75,15 @@ def test_each_line_goes_to_syslog_as_ids_and_hashes_alone(record, tmp_path, monk
         said = syslog.recv(1000).decode()
     (event,) = record.events()
     assert said == f"<37>key_rotation: record r1 1 {event['hash']} rotate intent"
+    assert "syslog" not in event
 
 
-def test_without_a_syslog_the_record_is_written_all_the_same(record, tmp_path, monkeypatch):
+def test_without_a_syslog_the_record_is_written_all_the_same_and_says_so(record, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "ansible_collections.tetech.key_rotation.plugins.module_utils.record.SYSLOG", str(tmp_path / "no")
     )
     record.append("rotate", "intent")
-    assert len(record.events()) == 1
+    assert [event["syslog"] for event in record.events()] == [False]
 
 
 def test_numbers_go_on_in_a_later_run(record, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,15 @@ class Play:
 
     def page(self) -> str:
         return Path(report.write(self.record)).read_text(encoding="utf-8")
+
+
+def test_a_syslog_that_was_not_there_is_a_warning(play, monkeypatch):
+    play.begun()
+    monkeypatch.setattr(f"{Record.__module__}.SYSLOG", "/nowhere/log")
+    play.step("env_file").step("rotate", "done")
+    said = f"There was no syslog on {os.uname().nodename}: the hashes of 3 of 4 lines of the record went to no log."
+    assert [warning.startswith(said) for warning in play.told()["warnings"]] == [True]
+    assert said in play.page()
 
 
 @pytest.fixture
