@@ -20,23 +20,25 @@ from dataclasses import dataclass
 from typing import Any
 
 NEXT_KEY, SIGNATURE = "next_key", "signature"  # of the line, by the key that the line before it names
-_HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)(?: (\S+))?", re.ASCII)
+_HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)(?: (\S+)(?: (\S+))?)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Head:
     """The last line of a record at one time, as it is anchored elsewhere: one line of text.
 
-    ``host`` is the control node that wrote it; empty in heads of earlier versions, and in syslog.
+    ``host`` is the control node that wrote it; empty in heads of earlier versions, and in syslog. ``place`` is the user
+    there and the folder, ``USER:FOLDER``; empty too where that is no one word, or too long.
     """
 
     rotation_id: str
     seq: int
     hash: str
     host: str = ""
+    place: str = ""
 
     def __str__(self) -> str:
-        return " ".join([self.rotation_id, str(self.seq), self.hash, *filter(None, [self.host])])
+        return " ".join([self.rotation_id, str(self.seq), self.hash, *filter(None, [self.host, self.place])])
 
     @classmethod
     def read(cls, text: object) -> Head:
@@ -44,7 +46,7 @@ class Head:
         found = _HEAD.fullmatch(str(text))
         if not found:
             raise ValueError("no head")
-        return cls(found[1], int(found[2]), found[3], found[4] or "")
+        return cls(found[1], int(found[2]), found[3], found[4] or "", found[5] or "")
 
 
 @dataclass(frozen=True)

@@ -774,8 +774,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
     ),
     "E_RECORD_GONE": (
-        "the record that the store {store} has seen is not in {folder}: {head}",
-        "Mount it, or correct key_rotation_record_dir. On a control node that has never had any: mkdir -p {folder}. "
+        "the record that the store {store} has seen is not in {folder}: it was written {where}",
+        "{advice} On a control node that has never had any: mkdir -p {folder}. "
         "Where it is lost for good, go on without by putting its head, '{head}', into the file {folder}/lost: "
         "verifying misses it ever after.",
     ),

@@ -17,6 +17,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import IO, Any
 
 from . import atomic_file, chain, line_keys, pages, sshsig, users
@@ -32,6 +33,7 @@ REFUSED = "refused"  # the record of runs that were refused, which is never sign
 SIGNER, NAMESPACE = "key_rotation", "tetech.key_rotation.record"
 BLOCK = 1 << 14  # bytes, in which most last lines are
 ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
+PLACE, MOST = re.compile(r"[A-Za-z0-9+=._:/@-]+"), 256  # what a tag of AWS may hold
 SYSLOG = "/dev/log"
 PRIORITY = 4 << 3 | 5  # auth.notice, RFC 5424 section 6.2.1
 
@@ -68,7 +70,13 @@ class Record:
             atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))
         except OSError as exc:
             raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
-        return chain.head(self.rotation_id, text, node())
+        return self._placed(chain.head(self.rotation_id, text, node()))
+
+    def _placed(self, head: chain.Head) -> chain.Head:
+        """The head with where its record is, where a tag of AWS may hold it."""
+        folder = os.path.abspath(os.path.dirname(os.path.dirname(self.path)))
+        placed = replace(head, place=f"{users.name_of(os.getuid())}:{folder}")
+        return placed if PLACE.fullmatch(placed.place) and len(str(placed)) <= MOST else head
 
     def _append(self, about: Mapping[str, Any]) -> bytes:
         """The whole line, or none of it. What a run that was killed left of a line is cut off first.

@@ -403,7 +403,8 @@ def _absent(places: Sequence[str], records: Sequence[Seen], kept: Iterable[Kept]
             gone.setdefault((each.head.rotation_id, each.head.host), each)
     for (rotation_id, host), each in sorted(gone.items()):
         path = os.path.join(places[0], rotation_id, FILE_NAME)
-        seen = f"is not in {', '.join(places)}, and {each.where} has seen it"
+        there = f" in {each.head.place}" if each.head.place else ""
+        seen = f"is not in {', '.join(places)}, and {each.where} has seen it{there}"
         if host in here:
             yield Checked(rotation_id, path, problems=[Problem("cut", f"its record {seen}")])
         else:

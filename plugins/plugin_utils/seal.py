@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 
 from ansible.utils.display import Display
@@ -42,11 +43,25 @@ def refuse_gone(folder: str, store: Store) -> None:
         return
     try:
         head = chain.Head.read(seen)
-        gone = head.host == node() and not os.path.isfile(os.path.join(folder, head.rotation_id, FILE_NAME))
     except ValueError:  # verifying says so
-        gone = False
-    if gone or not os.path.isdir(folder):
-        raise RotationError("E_RECORD_GONE", folder=folder, store=store.path, head=seen)
+        head = chain.Head("", 0, "")
+    here = head.host == node()
+    if (here and not os.path.isfile(os.path.join(folder, head.rotation_id, FILE_NAME))) or not os.path.isdir(folder):
+        where, advice = _written(head, folder, here=here)
+        raise RotationError("E_RECORD_GONE", folder=folder, store=store.path, head=seen, where=where, advice=advice)
+
+
+def _written(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
+    """Where a record was written, as its head says, and what to do where it is not in ``folder``."""
+    host = f"on this machine, {head.host}," if here else f"on {head.host}" if head.host else "on a machine not named"
+    user, _, other = head.place.partition(":")
+    if not other:
+        return f"{host} into a folder that is not named", "Mount that folder, or correct key_rotation_record_dir."
+    where = f"{host} by {user} into {other}"
+    if here and other != os.path.abspath(folder):
+        option = f"-e key_rotation_record_dir={shlex.quote(other)}"
+        return where, f"Two who rotate on one machine keep one folder of records: add {option}, with rights to it."
+    return where, "Mount that folder, or correct key_rotation_record_dir."
 
 
 def _said_lost(folder: str, seen: str) -> bool:

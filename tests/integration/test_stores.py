@@ -241,7 +241,8 @@ def test_the_head_of_the_record_and_the_key_that_signs_it_are_kept(place, begin)
     assert [place.open().kept_signing_key() for _ in range(2)] == [None, None], "asking makes none"
     key = place.open().signing_key()
     change(place.open(), History.promote)
-    longest = f"{'r' * 64} 12345 {'b' * 64} {'a-z.' * 16}"
+    longest = f"{'r' * 64} 12345 {'b' * 64} {'a-z.' * 16} ada:/srv/{'a_b@c+d=' * 5}".ljust(256, "z")
+    assert len(longest) == 256
     place.open().set_anchor(longest)
     assert place.open().anchor() == longest
     assert place.open().signing_key() == place.open().kept_signing_key() == key

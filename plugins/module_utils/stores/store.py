@@ -56,7 +56,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def set_anchor(self, head: str) -> None:
-        """Keep the head of a record: up to 210 letters, digits, blanks and ``._-``. Raises E_STORE_*."""
+        """Keep the head of a record: up to 256 letters, digits, blanks and ``+=._:/@-``. Raises E_STORE_*."""
 
     @abc.abstractmethod
     def kept_signing_key(self) -> str | None:

@@ -78,7 +78,13 @@ def test_a_head_that_was_kept_finds_a_cut_tail_and_a_rewritten_file():
     assert [found.kind for found in chain.missing(chain.lines(rewritten), kept, "the store")] == ["rewritten"]
 
 
-@pytest.mark.parametrize("text", ["", "r1", "r1 x y", "r1 1"])
+@pytest.mark.parametrize("more", ["", " host", " host ada:/srv/records"])
+def test_a_head_is_read_as_it_was_written(more):
+    text = f"r1 4 {'ab' * 32}{more}"
+    assert str(Head.read(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "r1", "r1 x y", "r1 1", "r1 1 a b c d"])
 def test_what_is_no_head_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
         Head.read(text)

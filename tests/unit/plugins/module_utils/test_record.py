@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import chain, users
+from ansible_collections.tetech.key_rotation.plugins.module_utils import chain, sshsig, users
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
@@ -203,6 +203,17 @@ def test_a_folder_without_room_is_refused_beforehand(tmp_path, monkeypatch):
     monkeypatch.setattr("ansible_collections.tetech.key_rotation.plugins.module_utils.record.ROOM", 1 << 60)
     with pytest.raises(RotationError, match=r"E_RECORD_WRITE.* free"):
         record.refuse_full()
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"), [("records", True), ("the records", False), ("r\xe9cords", False), ("r" * 200, False)]
+)
+def test_a_head_names_user_and_folder_where_every_store_can_hold_that(tmp_path, folder, named):
+    record = Record(str(tmp_path / folder), "r1")
+    record.append("rotate", "intent")
+    head = record.sign(sshsig.new_key())
+    assert head.place == (f"{pwd.getpwuid(os.getuid()).pw_name}:{tmp_path / folder}" if named else "")
+    assert len(str(head)) <= 256
 
 
 @pytest.mark.parametrize("rotation_id", ["", "../outside", "a/b", "..", None])
