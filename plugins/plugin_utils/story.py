@@ -109,6 +109,7 @@ def story(record: Record) -> dict[str, Any]:
         "reencrypted": sum(target["reencrypted"] for target in targets),
         "proved": bool(targets) and all(target["proved"] for target in targets),
         "keys": keys,
+        "promoted": any(_done(event, "key_version") and _current(event) == keys["new"] for event in events),
         "versions": _newest(ours, "versions") or [],
         "backups": _backups(events),
         "checks": _checks(events),
@@ -364,6 +365,11 @@ def _keys(events: Sequence[Event]) -> dict[str, Any]:
     old = next((one["current"] for one in stages if one.get("current") and one.get("current") != pending), None)
     now = stages[-1].get("current") if stages else None
     return {"old": old, "new": pending, "current": now}
+
+
+def _current(event: Event) -> Any:
+    """Which keys are in use after a step of the store; nothing where it does not say."""
+    return (event.get("stages") or {}).get("current", "")
 
 
 def _backups(events: Sequence[Event]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..module_utils.record import FILE_NAME, Record
-from .story import COMPLETED, story
+from .story import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
 
 Told = Mapping[str, Any]
 
@@ -19,6 +19,28 @@ def superseded_by(told: Told, others: Sequence[Told]) -> str | None:
     """The newest rotation that was completed after this one, of the same keys; None where there is none."""
     later = [one for one in others if one["status"] == COMPLETED and _after(one, told) and _same_keys(told, one)]
     return max(later, key=lambda one: one["began"])["rotation_id"] if later else None
+
+
+def destroyed(told: Told, others: Sequence[Told]) -> bool:
+    """Whether any record says that the keys before this rotation are destroyed, by whatever control node that was."""
+    versions = [each for one in (told, *others) for each in one["versions"] if isinstance(each, Mapping)]
+    old = told["keys"]["old"]
+    return bool(told["retired"]) or any(each.get("key_id") == old and each.get("destroyed") for each in versions)
+
+
+def no_way_back(told: Told, others: Sequence[Told]) -> str:
+    """Why a completed rotation cannot be taken back any more; empty where it can."""
+    if destroyed(told, others):
+        return "the keys before are destroyed"
+    if any(act["direction"] == "retire" and act["outcome"] == "open" for act in told["acts"]):
+        return "a retirement of the keys before was begun, and nothing says how it ended"
+    later = [one for one in others if one["keys"]["new"] and _after(one, told) and _same_keys(told, one)]
+    for one in later:
+        if one["status"] in (FAILED, OPEN):
+            return f"{one['rotation_id']} came after it and has not ended: that one goes on, or back, first"
+        if one["status"] == ROLLED_BACK and one["promoted"]:
+            return f"{one['rotation_id']} came after it and was taken back: the store lets go of the keys before those"
+    return ""
 
 
 def earlier(told: Told, others: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ CALENDAR = "reminders.ics"
 SENTENCES = {
     COMPLETED: "Every value is under the new keys, and was proved to open as before.",
     ROLLED_BACK: "Every value, the .env files and the store are back under the keys before.",
-    OPEN: "It has not ended: it is running now, or its run died. Nothing is lost: it goes on, or back, from there.",
+    OPEN: "It has not ended: it is running now, or its run died. Nothing is lost: it goes on{} from there.",
 }
 UNTOUCHED = "stopped before any value was changed."
 TOUCHED = "stopped in the middle. Every value opens under a version in the store: it goes on, or back, from there."
@@ -67,7 +67,12 @@ def write_earlier(record: Record) -> list[str]:
 
 
 def _write(told: dict[str, Any], others: list[dict[str, Any]]) -> str:
-    told = {**told, "superseded_by": succession.superseded_by(told, others)}
+    told = {
+        **told,
+        "superseded_by": succession.superseded_by(told, others),
+        "destroyed": succession.destroyed(told, others),
+        "no_way_back": succession.no_way_back(told, others),
+    }
     folder = os.path.dirname(told["path"])
     for template, name in FILES.items():
         _put(os.path.join(folder, name), _render(template, _shown(told)))
@@ -192,7 +197,7 @@ def sentence(told: Mapping[str, Any]) -> str:
         return "Every value is under the new keys."
     if told["status"] == ROLLED_BACK and told["not_running"]:
         return f"{SENTENCES[ROLLED_BACK]} The application does not run: {told['not_running']}."
-    return SENTENCES[told["status"]]
+    return SENTENCES[told["status"]].format(", or back," if told["keys"]["new"] else "")
 
 
 def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
@@ -201,14 +206,16 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
     old, superseded = told["keys"]["old"], told["superseded_by"]
     if superseded:
         yield _item(f"Superseded by {superseded}: what is to be done now stands on its page.", None)
-    if told["status"] == COMPLETED and not told["retired"]:
+    if told["status"] == COMPLETED and not told["destroyed"]:
         since = f", from {_day(told['retire'])} on" if told["retire"] else ""
         retire = _naming(commands.get("retire"), "key_rotation_retire_key_id", old)
         yield _item(f"Retire the keys before ({old}) when nothing needs them any more{since}.", retire)
     if superseded:
         return
     if told["status"] == COMPLETED:
-        if not told["retired"]:
+        if told["no_way_back"]:
+            yield _item(f"It cannot be taken back: {told['no_way_back']}.", None)
+        else:
             rollback = _naming(commands.get("rollback"), *by_id)
             yield _item("Until then you can go back, keeping what was written since:", rollback)
         if told["due"]:

@@ -609,6 +609,66 @@ def test_what_was_superseded_says_so_and_sends_nobody_to_act_on_another_rotation
     assert not any("Superseded" in item for item in todo(play)), "what came after was taken back"
 
 
+def later_failed(folder: Path) -> Play:
+    later = Play(folder, "r2").begun()
+    later.step("key_version", asked={"state": "pending"}, stages={"current": NEW, "pending": NEWER})
+    return later.step("rotate", "failed")
+
+
+def later_back(folder: Path) -> Play:
+    """Before its keys were current: the keys before r1 are where they were."""
+    later = later_failed(folder).step("rollback", "intent")
+    later.step("key_version", asked={"state": "discarded"}, stages={"previous": OLD, "current": NEW})
+    return later.step("rollback", "done")
+
+
+def later_current_and_back(folder: Path) -> Play:
+    later = later_failed(folder).step("rotate", "intent", resumed=True)
+    later.step("key_version", asked={"state": "current"}, stages={"previous": NEW, "current": NEWER})
+    later.step("rollback", "intent").step("key_version", asked={"state": "rolled_back"}, stages={"current": NEW})
+    return later.step("rollback", "done")
+
+
+def destroyed_elsewhere(folder: Path) -> Play:
+    """By another control node, as the store says when a later rotation ends here."""
+    later = later_back(folder)
+    gone = {"key_id": OLD, "destroyed": "2026-01-02T03:04:05Z"}
+    return later.step("rotate", "intent").step("rollback", "done", versions=[gone])
+
+
+def retiring(folder: Path) -> None:
+    asked = {"state": "destroyed", "key_id": OLD}
+    Record(str(folder), f"retire-{OLD}").append("key_version", "intent", asked=asked)
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        (lambda folder: None, None),
+        (later_back, None),
+        (later_failed, "r2 came after it and has not ended"),
+        (later_current_and_back, "r2 came after it and was taken back"),
+        (destroyed_elsewhere, "the keys before are destroyed"),
+        (lambda folder: retire(folder, "done"), "the keys before are destroyed"),
+        (retiring, "a retirement of the keys before was begun"),
+    ],
+)
+def test_a_way_back_is_promised_only_where_there_is_one(tmp_path, then, said):
+    play = completed(Play(tmp_path, "r1").step("rotate", "intent", commands=COMMANDS))
+    then(tmp_path)
+    play.page()
+    items = todo(play)
+    assert any("you can go back" in item and "rollback.yml" in item for item in items) is (said is None)
+    assert any(f"It cannot be taken back: {said}" in item for item in items) is (said is not None)
+    assert any("Retire the keys before" in item for item in items) is (said != "the keys before are destroyed")
+
+
+@pytest.mark.parametrize(("written", "back"), [(lambda play: play.begun(), False), (died, True)])
+def test_what_has_not_ended_goes_back_only_where_new_keys_were_made(play, written, back):
+    page = written(play).page()
+    assert (", or back, from there" in page, "it goes on from there" in page) == (back, not back)
+
+
 def test_rotations_of_other_keys_supersede_nothing(tmp_path):
     play = completed(Play(tmp_path, "r1"))
     later = Play(tmp_path, "r2").begun()
