@@ -29,9 +29,8 @@ import jinja2.sandbox
 from ansible.module_utils.urls import open_url
 
 from ..module_utils.errors import RotationError
-from ..module_utils.record import Record
+from . import rehearsal
 from .report import one_line, sentence
-from .story import story
 
 STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
 SECONDS = 10  # that a server may take for each word
@@ -121,12 +120,13 @@ def rehearse(channels: Channels) -> None:
     Not when people are told: there a file that is lost by then silences its own channel alone.
     """
     for index, channel in enumerate(channels, 1):
-        mistake = _template_mistake(channel["template"]) if channel.get("template") else None
+        mistake = _template_mistake(channel) if channel.get("template") else None
         if mistake:
             raise RotationError("E_NOTIFY", index=index, found=f"template {mistake}")
 
 
-def _template_mistake(path: str) -> str | None:
+def _template_mistake(channel: Mapping[str, Any]) -> str | None:
+    path = channel["template"]
     if not os.path.isfile(path):
         return "is no file"
     try:
@@ -141,16 +141,26 @@ def _template_mistake(path: str) -> str | None:
     if not text.strip():
         return "is empty"
     unknown = jinja2.meta.find_undeclared_variables(parsed) - _names()
-    return f"asks for what is not known: {', '.join(sorted(unknown))}" if unknown else None
+    if unknown:
+        return f"asks for what is not known: {', '.join(sorted(unknown))}"
+    for moment in moments(channel):
+        try:
+            _text(channel, moment, rehearsal.told(moment))
+        except EmptyMessage:  # which it may have to say of some moment, and is told when it does
+            continue
+        except Exception as exc:  # noqa: BLE001  # whatever a template does
+            return f"cannot tell that it has {moment}: {_reason(exc)}"
+    return None
 
 
 def _names() -> set[str]:
-    """What a template may ask for: all that is told of a record, here of one that is not there."""
-    return {*story(Record(TEMPLATES, "rehearsal")), "moment", "sentence"}
+    """What a template may ask for: all that is told of a record."""
+    return {*rehearsal.told(STARTED), "moment", "sentence"}
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    """A member that is not there is a mistake, and not nothing."""
+    return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
 def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -201,6 +211,8 @@ def _reason(exc: Exception) -> str:
     """Why, without what the exception says: it may hold a hook's address or an answer. A recipient is no secret."""
     if isinstance(exc, PartlyRefused):
         return str(exc)
+    if isinstance(exc, jinja2.UndefinedError):  # which names what the template names
+        return f"the template asks for what is not there: {exc.message}"
     if isinstance(exc, smtplib.SMTPRecipientsRefused):
         return _refused({name: said[0] for name, said in exc.recipients.items()})
     code = getattr(exc, "code", None) or getattr(exc, "smtp_code", None)
@@ -235,10 +247,24 @@ def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> s
     path = channel.get("template") or os.path.join(TEMPLATES, "message.j2")
     with open(path, encoding="utf-8") as handle:
         template = _environment().from_string(handle.read())
-    text = template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(told)).strip()
+    text = template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(_whole(told))).strip()
     if not text:
         raise EmptyMessage
     return text
+
+
+def _whole(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, in which every member is there that may be left out."""
+    act = told["act"]
+    return {**told, **_filled(told), "act": {**act, **_filled(act)}}
+
+
+def _filled(one: Mapping[str, Any]) -> dict[str, Any]:
+    failure = one.get("failure")
+    return {
+        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **(one.get("authorization") or {})},
+        "failure": {**dict.fromkeys(("code", "what", "changed", "todo"), ""), **failure} if failure else {},
+    }
 
 
 def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> list[str]:

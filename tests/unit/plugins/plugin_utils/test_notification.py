@@ -322,6 +322,11 @@ def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
         (b"\xff{{ moment }}", "template cannot be read: UnicodeDecodeError"),
         ("{{ moment | nothing }}", "template has a mistake in line 1"),
         (None, "template is no file"),
+        ("{{ act.authorization.tikcet }}", "that it has started: the template asks for .* has no attribute 'tikcet'"),
+        ("{% for one in backups %}{{ one.paht }}{% endfor %}", "that it has completed: .* has no attribute 'paht'"),
+        ("{{ failure.code }}", "that it has started: .* has no attribute 'code'"),
+        ("{% if failure %}{{ failure.cod }}{% endif %}", "that it has failed: .* has no attribute 'cod'"),
+        ("{{ 1 // (moment != 'rolled back') }}", "that it has rolled back: ZeroDivisionError"),
     ],
 )
 def test_the_mistakes_of_a_template_are_found_before_anybody_is_to_be_told(tmp_path, text, found):
@@ -339,6 +344,19 @@ def test_our_own_template_and_every_name_that_is_told_may_be_used(told, tmp_path
     ours = Path(notification.TEMPLATES, "message.j2").read_text()
     (tmp_path / "own.j2").write_text(f"{ours}{names} {{% for one in range(2) %}}{{{{ one }}}}{{% endfor %}}")
     notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2")}])
+
+
+def test_a_template_may_ask_for_what_was_only_not_said(told, tmp_path):
+    (tmp_path / "own.j2").write_text("{{ act.authorization.ticket }}{{ failure.changed }}.")
+    notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2"), "on": ["failed", "rolled back"]}])
+
+
+def test_a_template_that_fails_when_people_are_told_is_said(hook, told, tmp_path):
+    """As one that was changed since the run began."""
+    (tmp_path / "own.j2").write_text("{{ act.reson }}")
+    found = tell(told, type="slack", url=hook.url, template=str(tmp_path / "own.j2"))["found"]
+    assert found == "the template asks for what is not there: 'dict object' has no attribute 'reson'"
+    assert hook.got == []
 
 
 def test_a_message_of_which_nothing_is_left_is_not_sent(hook, told, tmp_path):

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A record that holds something of everything, to try a template on before there is anything to tell."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..module_utils.record import Record
+from .story import story
+
+OLD, NEW = "0" * 16, "1" * 16
+ERROR = {"code": "E_X", "what": "something failed", "where": {}, "changed": "Nothing.", "todo": "Mend it."}
+VERSION = {"key_id": NEW, "rotation_id": "rehearsal", "origin": "generated", "state": "active", "stage": "current"}
+COUNTED = {"table": "t", "column": "c", "model": "a.B", "scheme": "s", "rows": 2, "left_alone": 0, "digest": "d"}
+NOW = {"time": "2026-01-02T03:04:05Z", "created": "2026-01-02T03:04:05Z"}
+SAID = {
+    "reason": "cryptoperiod",
+    "authorization": {"who": "Ada", "ticket": "SEC-1"},
+    "operator": "bob",
+    "environment": "staging",
+    "policy_ref": "P",
+    "commands": {name: f"ansible-playbook {name}.yml" for name in ("rotate", "rollback", "retire", "verify")},
+    "tool": {"collection": "0.1.0", "sha256": "ab", "ansible_core": "2.19", "python": "3.11"},
+    "clock": {"synced": True, "offset_ms": 1},
+    "hold_days": 30,
+    "cryptoperiod_days": 365,
+}
+STARTED = [{"event": "rotate", "phase": "intent", **SAID}]
+WORKED: list[dict[str, Any]] = [
+    *STARTED,
+    {"event": "rotation_checklist", "items": [{"name": "n", "status": "ok", "seen": "s", "todo": ""}]},
+    {"event": "postgresql_backup", "dumps": [{"path": "/b", "size": 1, "sha256": "ab"}]},
+    {"event": "key_version", "asked": {"state": "pending"}, "stages": {"current": OLD, "pending": NEW}},
+    {"event": "django_reencrypt", "targets": [{**COUNTED, "classes": {"current": 2}, "reencrypted": 2}]},
+    {"event": "env_file", "settings": ["SECRET_KEY"]},
+    {"event": "key_version", "asked": {"state": "current"}, "stages": {"previous": OLD, "current": NEW}},
+    {
+        "event": "django_census",
+        "asked": {"expect_stage": "current"},
+        "targets": [{**COUNTED, "classes": {"current": 2}}],
+    },
+    {"event": "notification", "channel": "email by h", "about": "started", "to": ["a@b.org"]},
+]
+# What its record holds when people are told of each moment.
+EVENTS: dict[str, list[dict[str, Any]]] = {
+    "started": STARTED,
+    "completed": [*WORKED, {"event": "rotate", "versions": [{**VERSION, **NOW}]}],
+    "failed": [*WORKED, {"event": "rotate", "phase": "failed", "failed_task": "A step", "error": ERROR}],
+    "rolled back": [
+        *WORKED,
+        {"event": "application_commands", "phase": "failed", "error": ERROR},
+        {"event": "rollback", "phase": "intent", "course": "backwards", "found": "it is asked for", **SAID},
+        {"event": "rollback", "failed_task": "A step", "versions": [{**VERSION, **NOW}]},
+    ],
+}
+
+
+class Rehearsal(Record):
+    """It is kept nowhere."""
+
+    def __init__(self, moment: str) -> None:
+        super().__init__("/nowhere", "rehearsal")
+        about = {"phase": "done", "actor": "bob", "control_node": "c", "host": "h", "time": NOW["time"]}
+        lines = [{**about, "monotonic_ns": number, **event} for number, event in enumerate(EVENTS[moment], 1)]
+        self._text = "".join(f"{json.dumps(line)}\n" for line in lines).encode("utf-8")
+
+    def raw(self) -> bytes:
+        return self._text
+
+
+def told(moment: str) -> dict[str, Any]:
+    """What is told of it."""
+    return story(Rehearsal(moment))
