@@ -30,6 +30,7 @@ def acts(events: Sequence[Event]) -> list[dict[str, Any]]:
         before = next((other for other in reversed(found) if other["direction"] == one["direction"]), None)
         if one["resumed"] and before:
             one.update({name: one[name] or before[name] for name in INHERITED})
+            one["granted_by"] = granted_by(one)
         found.append(one)
     return found
 
@@ -70,6 +71,7 @@ def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: Iterable[str])
         "reason": given.get("reason"),
         "authorization": authorization(given.get("authorization")),
         "approval": given.get("approval"),
+        "granted_by": granted_by(given),
         "course": " because ".join(str(given[name]) for name in ("course", "found") if given.get(name)),
         "failed_task": last.get("failed_task"),
         "failure": failure(inside),
@@ -131,6 +133,13 @@ def _person(name: str, accounts: set[str], logins: set[str]) -> str:
     told = [f"as {', '.join(sorted(accounts))}"] if accounts else []
     told += [f"login {', '.join(sorted(logins))}"] if logins else []
     return f"{name} ({', '.join(told)})" if told else name
+
+
+def granted_by(given: Mapping[str, Any]) -> str:
+    """Who approved it, or else by whose word it was authorized."""
+    approval = given.get("approval")
+    principal = approval.get("principal") if isinstance(approval, Mapping) else None
+    return str(principal or authorization(given.get("authorization")).get("who") or "")
 
 
 def authorization(found: Any) -> dict[str, str]:

@@ -94,6 +94,7 @@ def story(record: Record) -> dict[str, Any]:
         "method": _method(events),
         "authorization": decided.get("authorization") or {},
         "approval": decided.get("approval"),
+        "granted_by": decided.get("granted_by") or "",
         "people": sorted({person for run in runs for person in run["people"]}) or people(events),
         "control_nodes": sorted({str(event["control_node"]) for event in events if event.get("control_node")}),
         "hosts": sorted({str(event["host"]) for event in events if event.get("host")}),

@@ -130,6 +130,8 @@ def _render(template: str, told: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,  # what a record may lack is asked for by get()
+        finalize=lambda value: "" if value is None else value,
     )
     environment.filters.update(
         thousands=lambda number: f"{number:,}", duration=duration, bytes=_bytes, moment=_moment, day=_day, md=_md

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, report
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, rehearsal, report
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.acts import people
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.story import story
 
@@ -529,6 +529,13 @@ def test_events_that_nobody_knows_and_members_that_are_missing_break_nothing(pla
     for event in events:
         play.record.append(**{"event": "unknown", "phase": "unknown", **event})
     assert "Key rotation" in play.page()
+
+
+@pytest.mark.parametrize("moment", rehearsal.EVENTS)
+def test_a_record_with_something_of_everything_has_pages(play, moment):
+    for event in rehearsal.EVENTS[moment]:
+        play.record.append(**{"phase": "done", "host": "app1", **event})
+    assert ">None<" not in play.page()
 
 
 def test_what_somebody_wrote_into_a_record_is_text_on_the_page(play):
