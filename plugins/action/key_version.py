@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from ..module_utils.stores.history import ROLLED_BACK, History, now
 from ..module_utils.stores.store import Store
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
+from ..plugin_utils.acts import said
 from ..plugin_utils.approval import refuse_unauthorized, used_in
 from ..plugin_utils.key_store import expand, read_vaulted
 from ..plugin_utils.seal import follows, refuse_changed, refuse_gone, seal, try_to_seal
@@ -49,8 +49,8 @@ class ActionModule(RotationAction):
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:
         """What goes into the record: of a destruction, which is an act of its own, also why and who approved it."""
-        said = {name: args[name] for name in ("reason", "authorization", "operator") if args.get(name)}
-        return {**super().asked(args), **json.loads(json.dumps(said, default=str))}
+        words = {name: args.get(name) for name in ("reason", "authorization", "operator")}
+        return {**super().asked(args), **said(words)}
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         keygen.check_keys(options["keys"])

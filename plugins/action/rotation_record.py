@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import secrets
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
 from ..module_utils.stores.store import Store
 from ..plugin_utils import approval, attempts, clock, notification, report, summary
 from ..plugin_utils.action import RotationAction
-from ..plugin_utils.acts import acts
+from ..plugin_utils.acts import acts, said
 from ..plugin_utils.key_store import beside, state_folder
 from ..plugin_utils.seal import follows, goes_on_here, refuse_changed, refuse_gone, seal, try_to_seal
 from ..plugin_utils.story import story
@@ -109,10 +108,7 @@ class ActionModule(RotationAction):
 
     def _asked_for(self, options: dict[str, Any]) -> dict[str, Any]:
         """What the operator says of this run, for the record."""
-        about = {name: options[name] for name in ASKED_FOR if options[name]}
-        about |= {"policy_ref": options["policy"]} if options["policy"] else {}
-        said: dict[str, Any] = json.loads(json.dumps(about, default=str))  # YAML knows dates, a line of JSON does not
-        return said
+        return said({**{name: options[name] for name in ASKED_FOR}, "policy_ref": options["policy"]})
 
     def _channels(self, options: dict[str, Any]) -> notification.Channels:
         """Whom to tell, with the paths of files on this control node. Raises E_NOTIFY."""

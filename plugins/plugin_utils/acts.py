@@ -8,6 +8,7 @@ An act is one run of a playbook that changes something: a rotation, one that goe
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -133,6 +134,12 @@ def _person(name: str, accounts: set[str], logins: set[str]) -> str:
     told = [f"as {', '.join(sorted(accounts))}"] if accounts else []
     told += [f"login {', '.join(sorted(logins))}"] if logins else []
     return f"{name} ({', '.join(told)})" if told else name
+
+
+def said(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What an operator says, for a record: YAML knows dates and the like, a line of JSON does not."""
+    plain: dict[str, Any] = json.loads(json.dumps({name: value for name, value in found.items() if value}, default=str))
+    return plain
 
 
 def granted_by(given: Mapping[str, Any]) -> str:
