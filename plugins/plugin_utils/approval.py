@@ -62,15 +62,15 @@ def verified(path: str, environment: str, signers: str | None, operator: str | N
 
 def refuse_unauthorized(asked: Mapping[str, Any]) -> None:
     """Raise E_AUTHORIZATION where what is asked for is of production, and lacks a reason or who approved it."""
-    missing = [name for name in ("reason", "authorization") if not said(asked.get(name))]
+    missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
     if asked.get("environment") == "production" and missing:
         raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=asked["environment"])
 
 
-def said(found: object) -> str:
+def words(found: object) -> str:
     """What an operator has said, on one line; empty where it is nothing but blanks."""
     if isinstance(found, Mapping):
-        return ", ".join(f"{name} {text}" for name, value in found.items() if (text := said(value)))
+        return ", ".join(f"{name} {text}" for name, value in found.items() if (text := words(value)))
     return " ".join(str(found or "").split())
 
 

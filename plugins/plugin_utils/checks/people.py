@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from ..approval import said
+from ..approval import words
 from ..notification import STARTED, moments
 from .item import OK, STOP, Item, Seen
 
 
 def authorised(seen: Seen) -> Item:
     """In production there are a reason and somebody who approved it."""
-    reason, who = (said(seen.options.get(name)) for name in ("reason", "authorization"))
+    reason, who = (words(seen.options.get(name)) for name in ("reason", "authorization"))
     missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
     if not missing:
         return Item("authorised", OK, f"reason: {reason}; approved: {who}")
