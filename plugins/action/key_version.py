@@ -197,7 +197,8 @@ class ActionModule(RotationAction):
         if not options["values_file"]:
             return {}
         names = [key["name"] for key in options["keys"]]
-        supplied = read_vaulted(expand(options["values_file"]), names, self._loader)
+        read = read_vaulted(expand(options["values_file"]), names, self._loader)
+        supplied = {name: key_files.bare(value) for name, value in read.items()}
         keygen.check_supplied(options["keys"], supplied, options["values_file"], options["dialect"])
         return supplied
 

@@ -60,13 +60,16 @@ options:
         required: true
       destination:
         description:
-          - A key file of its own for this key, one key per line. Without it, the key is a line of the env file.
+          - A key file of its own for this key, one key per line, or one OpenPGP key in ASCII armour. Without it, the
+            key is a line of the env file.
         type: path
       type:
         description:
           - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
           - V(django_secret_key) has the length and the alphabet of Django's own, and is drawn until the reader of the
             env file gives it back.
+          - V(openpgp) is one half of an OpenPGP key pair, in a file of its own (V(destination)). It is not made here,
+            but taken from the C(values_file) of M(tetech.key_rotation.key_version).
         type: str
         default: token_urlsafe
       bytes:

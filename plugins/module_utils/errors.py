@@ -53,7 +53,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{path} does not read back as it was written",
         "Check the disk, then run the same command again.",
     ),
-    "E_KEY_LINE": ("{path}:{line}: {found}", "Write one key per line, and nothing else, into the key file."),
+    "E_KEY_LINE": ("{path}:{line}: {found}", "Write one key per line, or one OpenPGP key, and nothing else, into it."),
     "E_ENV_CHANGED": ("{path} was changed by someone else while it was being rewritten", "Run the same command again."),
     "E_ENV_WRITE": ("{path} cannot be written: {reason}", "{advice}"),
     "E_ENV_READ": ("{path} cannot be read: {reason}", "Give {user} the right to read it, or set key_rotation_user."),
@@ -361,6 +361,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Write it as NAME: 'value' for each key, and encrypt it with ansible-vault encrypt.",
     ),
     "E_KEY_WEAK": ("{name}: the value in {path} {found}", "Let the collection make it, or supply a better one."),
+    "E_KEY_NOT_MADE": (
+        "{name} is of the type openpgp, and such keys are not made here",
+        "Make a pair by gpg, as README.md shows, and name the file with both halves in key_rotation_values_file.",
+    ),
     "E_KEY_DIALECT": (
         "{name}: no quoting brings the new value back from a file in the dialect {dialect}",
         "Keep no old values of that list (keep: 0), give the key a destination of its own, or correct the dialect.",
@@ -381,7 +385,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_KEY_TYPE": ("key_rotation_keys: {name} has the unknown type {type}", "Use one of: {known}."),
     "E_KEY_SPEC": (
         "key_rotation_keys: entry {index} {found}",
-        "Write each entry as name:, type:, and where wanted bytes: and keep:.",
+        "Write each entry as name:, type:, and where wanted bytes:, keep: and destination:.",
     ),
     "E_ROTATION_OPEN": (
         "rotation {open_id} is not finished, and {asked} was asked for",
@@ -543,10 +547,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Describe its scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
     ),
     "E_KEY_PAIR": (
-        "{column} is encrypted with an OpenPGP public key (PUBLIC_PGP_KEY of django-pgcrypto-fields), and key pairs "
-        "are not rotated here",
-        "While the pair stays as it is, list the column in key_rotation_ignore, and keep the pair's settings out of "
-        "key_rotation_keys. To change the pair, have the application decrypt and encrypt each value with both at hand.",
+        "{column} is encrypted with an OpenPGP public key, and no pair at hand opens it",
+        "Name both halves in key_rotation_keys, PRIVATE_PGP_KEY and PUBLIC_PGP_KEY of django-pgcrypto-fields with the "
+        "type openpgp: each has one subkey that encrypts, by RSA or ElGamal, and no passphrase. Or, while the pair "
+        "stays as it is, list the column in key_rotation_ignore.",
     ),
     "E_MADE_OF_KEYS": (
         "{column} is under the setting {setting}, which the application makes of the keys that are to be rotated",

@@ -3,7 +3,8 @@
 """Where an application reads its keys: lines of its env file, or for a key with a ``destination`` a file of its own.
 
 A key file has one key per line; the first one writes, all read (pulpcore's database_fields.symmetric.key). Its value
-here is the list with commas, as such lists are in an env file.
+here is the list with commas, as such lists are in an env file. Or it has one half of an OpenPGP key pair, in ASCII
+armour.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from . import dotenv
 from .errors import RotationError
 
 _KEY = re.compile(r"[^\s,]+")
+_ARMOR = "-----BEGIN PGP "
+# Without a comma, which would make a list of it.
+ARMORED = r"-----BEGIN PGP (?P<half>PUBLIC|PRIVATE) KEY BLOCK-----\n[^,]+\n-----END PGP (?P=half) KEY BLOCK-----"
 
 
 def read(
@@ -31,7 +35,7 @@ def read(
         if not env_file:
             raise RotationError("E_OPTION", name="env_file", found="is not set", advice="Name the file with the keys.")
         values = dotenv.read(env_file, names, every=every, dialect=dialect)
-    return {**values, **{name: ",".join(_lines(path)) for name, path in files(keys).items()}}
+    return {**values, **{name: _content(path) for name, path in files(keys).items()}}
 
 
 def names_of_env_file(keys: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -66,7 +70,7 @@ def changes(
         new = dotenv.rewritten(text, {name: values[name] for name in names}, env_file, dialect)
         made.append((env_file, text, new))
     for name, path in files(keys).items():
-        _lines(path)
+        _content(path)
         text = dotenv.read_text(path)
         ending = "\r\n" if "\r\n" in text else "\n"
         new = values[name].replace(",", ending) + (ending if text.endswith("\n") else "")  # some read it as it stands
@@ -95,8 +99,24 @@ def paths(env_file: str | None, keys: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def _lines(path: str) -> list[str]:
-    lines = [line.strip() for line in dotenv.read_text(path).splitlines() if line.strip()]
+def bare(value: str) -> str:
+    """A key in ASCII armour without what is around it in its file; any other value as it is."""
+    return value.strip() if value.lstrip().startswith(_ARMOR) else value
+
+
+def _content(path: str) -> str:
+    """What is in a key file. Raises E_KEY_LINE."""
+    text = bare(dotenv.read_text(path))
+    if not text.startswith(_ARMOR):
+        return ",".join(_lines(path, text))
+    if not re.fullmatch(ARMORED, text):
+        found = "an OpenPGP key with more around it, with a comma in its Comment line, or with lines that end in CR"
+        raise RotationError("E_KEY_LINE", path=path, line=1, found=found)
+    return text
+
+
+def _lines(path: str, text: str) -> list[str]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         raise RotationError("E_KEY_LINE", path=path, line=1, found="there is no key")
     for number, line in enumerate(lines, start=1):

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import dialects, key_files
+from .engine import openpgp_pair
 from .errors import RotationError, word
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
@@ -29,6 +30,7 @@ TYPES: dict[str, Callable[[int], str]] = {
     "hex": secrets.token_hex,
     "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
 }
+OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of an env file
 # Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
 BYTES = {"token_urlsafe": 64, "hex": 32}
 BITS = {"fernet": 256, "django_secret_key": 282}  # of the types that have none
@@ -40,12 +42,11 @@ LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
 DEMANDS: dict[str, list[tuple[str, str]]] = {
     "fernet": [(r"[A-Za-z0-9_-]{43}=", "is no Fernet key")],
     "hex": [(r"([0-9a-f]{2}){32,}", "is not the hex of 32 bytes or more")],
+    OPENPGP: [(key_files.ARMORED, "is no OpenPGP key in ASCII armour, or one with a comma in its Comment line")],
 }
 ANY_TYPE = [
     (r".{50,}", "is shorter than 50 characters"),
     (r"(?!django-insecure-).*", "begins with django-insecure-"),
-]
-EVERY_TYPE = [
     (rf"[A-Z{re.escape(DJANGO_ALPHABET)}]*", "has characters that some .env reader does not give back"),
 ]
 LEAST_UNIQUE = 5
@@ -62,8 +63,11 @@ def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
         kind, size = _type(key), key.get("bytes")
         if not _NAME.fullmatch(key.get("name") or ""):
             raise RotationError("E_KEY_SPEC", index=index, found="has no name of letters, digits and _")
-        if kind not in TYPES:
-            raise RotationError("E_KEY_TYPE", name=key["name"], type=word(kind), known=", ".join(TYPES))
+        if kind not in (*TYPES, OPENPGP):
+            raise RotationError("E_KEY_TYPE", name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
+        if kind == OPENPGP and (not key.get("destination") or key.get("keep")):
+            found = "has the type openpgp, and so needs a destination (no env file takes its lines) and no keep"
+            raise RotationError("E_KEY_SPEC", index=index, found=found)
         if size is not None and kind not in BYTES:
             raise RotationError("E_KEY_SPEC", index=index, found=f"has bytes, and the type {kind} has no choice")
         if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
@@ -86,12 +90,14 @@ def generate(
 ) -> dict[str, str]:
     """New values for ``keys``, by name: those ``supplied``, the others made here.
 
-    Raises E_KEY_SPEC, E_KEY_TYPE, and E_KEY_DIALECT where the reader of the env file would not give one back.
+    Raises E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE, and E_KEY_DIALECT where the reader of the env file would not give one
+    back.
 
     A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
     new value goes before the N newest of the ``current`` list.
     """
     check_keys(keys)
+    _refuse_unmade(keys, supplied)
     made = {}
     for key in keys:
         name = key["name"]
@@ -107,8 +113,16 @@ def rehearsed(
     keys: Sequence[Mapping[str, Any]], current: Mapping[str, str], supplied: Mapping[str, str], dialect: str
 ) -> dict[str, str]:
     """Raise as ``generate`` would, and make nothing. What it would give for the keys that are ``supplied``."""
+    _refuse_unmade(keys, supplied)
     made = generate(keys, current, {key["name"]: STAND_IN for key in keys} | dict(supplied), dialect)
     return {name: made[name] for name in supplied}
+
+
+def _refuse_unmade(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str]) -> None:
+    """Raise E_KEY_NOT_MADE where a value that is not made here is not there."""
+    for key in keys:
+        if _type(key) == OPENPGP and key["name"] not in supplied:
+            raise RotationError("E_KEY_NOT_MADE", name=key["name"])
 
 
 def _made(key: Mapping[str, Any], dialect: str) -> str:
@@ -144,7 +158,7 @@ def check_supplied(
         if name not in kinds:  # where names and values changed places, it is a value
             entry = f"entry {number}"
             raise RotationError("E_KEY_WEAK", name=entry, path=path, found="is for no key of key_rotation_keys")
-        for pattern, found in (*DEMANDS.get(kinds[name], ANY_TYPE), *EVERY_TYPE):
+        for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
                 raise RotationError("E_KEY_WEAK", name=name, path=path, found=found)
         if list(supplied.values()).count(value) > 1:
@@ -154,6 +168,21 @@ def check_supplied(
         if name in lines and not dialects.can_carry(dialect, value):
             lost = f"cannot be given back from a file in the dialect {dialect}"
             raise RotationError("E_KEY_WEAK", name=name, path=path, found=lost)
+    _check_pairs({name: value for name, value in supplied.items() if kinds[name] == OPENPGP}, path)
+
+
+def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
+    """Raise E_KEY_WEAK unless each OpenPGP key is one half of a pair that pgcrypto can use, and the other is there."""
+    halves = {}
+    for name, value in supplied.items():
+        try:
+            halves[name] = openpgp_pair.half_of(value.encode("utf-8"))
+        except ValueError as exc:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found=f"is no key for pgcrypto: {exc}") from None
+    pairs = {(half.key_id, bool(half.private)) for half in halves.values()}
+    for name, half in halves.items():
+        if (half.key_id, not half.private) not in pairs:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is one half of a pair without the other")
 
 
 def fits(key: Mapping[str, Any], value: str) -> bool:

@@ -48,6 +48,7 @@ options:
       - A value is refused that is weak by Django's check C(security.W009) (shorter than 50 characters, fewer than 5
         different ones, C(django-insecure-)), is not of its type, holds characters that some reader of C(.env) files
         does not give back, cannot be given back from a file in the O(dialect), or was used before.
+      - Of an OpenPGP key pair both halves must be there, such as PostgreSQL's pgcrypto can use.
     type: path
   census:
     description: >-

@@ -6,10 +6,15 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp_pair import OpenPgpPair
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
+from ansible_collections.tetech.key_rotation.tests.key_pairs import key_pair
 from cryptography.fernet import Fernet, MultiFernet
 
 from .conftest import Site
@@ -201,3 +206,50 @@ def test_an_application_that_gains_a_key_is_rotated_with_it(site: Site) -> None:
     assert "THIRD_KEY=a-key-that-came-later-than-the-others\n" in site.env_file.read_text(encoding="utf-8")
     assert site.env_values() == before
     assert site.read_all() == plain
+
+
+@pytest.mark.thorough
+def test_an_openpgp_key_pair_from_elsewhere_is_rotated_and_taken_back(site: Site) -> None:
+    """As django-pgcrypto-fields has it: two settings are what two files hold."""
+    pairs = {"old": key_pair(), "new": key_pair("second")}
+    settings = site.project / "food_ordering/settings.py"
+    for name, text in (("PUBLIC_PGP_KEY", pairs["old"].public), ("PRIVATE_PGP_KEY", pairs["old"].private)):
+        (site.project / name).write_text(text, encoding="utf-8")
+        (site.project / name).chmod(0o600)
+        read = f'\n{name} = open(BASE_DIR / "{name}").read()\n'
+        settings.write_text(settings.read_text() + read, encoding="utf-8")
+    ciphers = {name: OpenPgpPair(pair.private.encode(), pair.public.encode()) for name, pair in pairs.items()}
+    site.sql("CREATE TABLE paired (id int PRIMARY KEY, phone bytea)")
+    for number in range(5):
+        site.sql("INSERT INTO paired VALUES (%s, %s)", (number, ciphers["old"].seal(Opened(b"phone %d" % number))))
+    names = ("PUBLIC_PGP_KEY", "PRIVATE_PGP_KEY")
+    keys = [{"name": name, "type": "openpgp", "destination": str(site.project / name)} for name in names]
+    site.write_inventory(key_rotation_keys=[{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}, *keys])
+    before, plain = site.read_all(), [b"phone %d" % number for number in range(5)]
+
+    def phones(which: str) -> list[bytes | None]:
+        opened = [ciphers[which].open(bytes(token)) for (token,) in site.sql("SELECT phone FROM paired ORDER BY id")]
+        return [inside and inside.plaintext for inside in opened]
+
+    refused = site.play("rotate", "--check")
+    assert "E_KEY_NOT_MADE: PUBLIC_PGP_KEY" in refused.text
+    password, values = site.folder / "password", site.folder / "values.yml"
+    password.write_text("a password", encoding="utf-8")
+    halves = zip(names, (pairs["new"].public, pairs["new"].private))
+    text = "".join(f"{name}: |\n{textwrap.indent(half, '  ')}" for name, half in halves)
+    secret = VaultSecret(b"a password")
+    values.write_bytes(VaultLib([("default", secret)]).encrypt(text, secret))
+    words = ("-e", f"key_rotation_values_file={values}")
+    rotated = site.play("rotate", *words, ANSIBLE_VAULT_PASSWORD_FILE=str(password))
+
+    assert rotated.code == 0, rotated.text
+    assert (phones("new"), phones("old")) == (plain, [None] * 5)
+    assert (site.project / "PUBLIC_PGP_KEY").read_text() == pairs["new"].public
+    assert (site.project / "PRIVATE_PGP_KEY").read_text() == pairs["new"].private
+    assert site.read_all() == before
+    back = site.play("rollback")
+    assert back.code == 0, back.text
+    assert phones("old") == plain
+    assert (site.project / "PRIVATE_PGP_KEY").read_text() == pairs["old"].private
+    for pair in pairs.values():
+        assert pair.private.split("\n")[5] not in refused.text + rotated.text + back.text

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +14,12 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp import OpenPgp, is_under_key_pair
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp import OpenPgp
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp_pair import (
+    OpenPgpPair,
+    is_under_key_pair,
+)
+from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 
 from .test_vectors import VECTORS, work
 
@@ -28,24 +35,17 @@ OPTIONS = (
     "compress-algo=2, compress-level=9, unicode-mode=1",
 )
 
-# A public key of no other use (gpg --quick-gen-key ... sign, --quick-add-key ... encr).
-PUBLIC_KEY = (
-    "mQENBGsGsmkBCADUxqRAJitvRo5AR6nz6Z81SoISkQndryyCbZvaeH/BeA4WBspljpLWA3ncjs4N+nY2vpCpfFnM2XL1DXfpCai/"
-    "U6rW7e8rWfz2WsGNchLUseFixf/8/qt6rMrfQm2GuCi0N/jsiLLiVVWj7ex5GhxXfux7pcytvegnvP+ra5nfaGAvtbvHsiXQCNIt"
-    "Bu5G/gU2SK0OvoJeg3IXQNyf/p5O2lkG/FX4ifLmGfJnAAt2X3B9uLDey5XpDi6raKLQfv00KpKYKMKyYkiOIzmKf1jcI12lQxAM"
-    "UO3nWktOXD2difn8SbOBPcPuLtUkOX7dEzO49pXAFNxko/uBDLUryD3hABEBAAG0DGFub3RoZXIgdGVzdIkBTgQTAQoAOBYhBAy7"
-    "z3r8fteCN1hZRZoyG7S2hgZxBQJrBrJpAhsDBQsJCAcCBhUKCQgLAgQWAgMBAh4BAheAAAoJEJoyG7S2hgZxZ7IIALY4cTXZysyO"
-    "U4tyYYnKLk65MwICef3DByrDNscmAd0+9pBbZoI41vLpE7fdlHQ+lyuQ3KkrStZ+rCv02cQLZL70WOQDE3f6B398wxuKihx3Y8pi"
-    "spmTJtUxvEAWQJGRpsTaWzWYSnwHtmdc3AthVOpLFLMg8Pyjx+fFXOBN54+YE4c4rwsUC0hE2EjVM8dDU82lwQfekHTL/njabqij"
-    "sH2PFYmXW7aqMxHEB7YYpGQHylQM7FSlgwzI1JdYfdDWhNP4R37VJu7Yps6cXxd7ZHET5u/bzvBNUCViACdjguGm8yf7Xk3ywl/O"
-    "9hk3S+HviuqHp1TjBy8cfruvujcYLbC4jQRrBrJpAQQA9gllaIkdhLq4aQrgo0M0mKCcgdaOSQrT32GCj3o+OS2ZkaRl9EDvDGH/"
-    "2o75dsWAz8SB4aFkttyQdMcMUm0z8tnQTQ7Tr5ZktwUlJTkofoRYRO5xEYKu2O1TYxDSHdX0VjUi3/D4ReP8eYwns1bARp2pML46"
-    "gFzwOOQQ/3MaHAEAEQEAAYkBNgQYAQoAIBYhBAy7z3r8fteCN1hZRZoyG7S2hgZxBQJrBrJpAhsMAAoJEJoyG7S2hgZxvXAH/A7Y"
-    "q/mEkQH3s5HBMHawrH6s12UsygT1EGUnHnHbvFL4xe+Bf/Pil0ZmU8KWgDHa34/ZRqUPzUGluAGh3uFo7oygkYgV/NCqUrDhhyvq"
-    "LgRpugwjsUmPeOwYyuS6AVp8lxZIWmE4Wz96nBf0ZIdyINVir5yJuaDRZm8ExJqGoiVgpty8MoPl7szEjRxgKg0JlpOT0BoGN9Mc"
-    "pU7eAD0CAbyiidrb8Jl0h+6xkRZzfRmLjzyHbNZkqYfi1vtKTDwQ/Fy0dhTs3AObMkT+r3AiLQEsDzx5RJv1vnGJ2V1ij9GRvSNd"
-    "tG+rh+C/zTXhZDX2TjhDnRnG/uI2gx5vkQVe7k8="
-)
+# pairs by what `gpg --quick-gen-key` and `--quick-add-key` are told; the second is what pgcrypto's manual prefers
+PAIRS = {"rsa": ("first",), "elgamal": ("second", "elg1024")}
+PAIRED_MODELS = """
+from django.db import models
+from pgcrypto import fields
+class P(models.Model):
+    name = fields.TextPGPPublicKeyField(null=True)
+    n = fields.IntegerPGPPublicKeyField(null=True)
+    born = fields.DatePGPPublicKeyField(null=True)
+    class Meta: app_label='vapp'; db_table='paired'
+"""
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,18 @@ def cursor(contrib: str) -> Iterator[psycopg2.extensions.cursor]:
     connection.close()
 
 
+@pytest.fixture
+def fields(cursor: psycopg2.extensions.cursor, contrib: str) -> tuple[str, str]:
+    """Where the server is, and a new database with pgcrypto on it."""
+    cursor.execute("DROP DATABASE IF EXISTS fields")
+    cursor.execute("CREATE DATABASE fields")
+    inside = psycopg2.connect(host=contrib, user="postgres", dbname="fields")
+    with inside, inside.cursor() as there:
+        there.execute("CREATE EXTENSION pgcrypto")
+    inside.close()
+    return contrib, "fields"
+
+
 @pytest.mark.parametrize("length", [0, 1, 150, 200, 9_000, 300_000])
 @pytest.mark.parametrize("options", OPTIONS)
 def test_pgcrypto_and_the_engine_read_each_other(cursor: psycopg2.extensions.cursor, options: str, length: int) -> None:
@@ -108,32 +120,71 @@ def test_a_changed_message_does_not_open(cursor: psycopg2.extensions.cursor) -> 
         assert OpenPgp(b"pass").open(token[:end]) is None
 
 
-def test_what_a_public_key_encrypted_is_told_apart(cursor: psycopg2.extensions.cursor) -> None:
-    for length in (0, 150, 9_000):
-        cursor.execute("SELECT pgp_pub_encrypt(repeat('x', %s), decode(%s, 'base64'))", (length, PUBLIC_KEY))
-        token = bytes(cursor.fetchone()[0])
-        assert is_under_key_pair(token)
-        assert not is_under_key_pair(token[:-1])
-    cursor.execute("SELECT pgp_sym_encrypt('some text', 'pass')")
-    assert not is_under_key_pair(bytes(cursor.fetchone()[0]))
+@pytest.mark.parametrize("length", [0, 1, 150, 9_000])
+@pytest.mark.parametrize("options", ["", "cipher-algo=aes256, compress-algo=1", "unicode-mode=1"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_pgcrypto_and_the_engine_read_each_other_under_a_key_pair(
+    cursor: psycopg2.extensions.cursor, name: str, options: str, length: int
+) -> None:
+    text, pair = "\u017e" * length, key_pair(*PAIRS[name])
+    cursor.execute("SELECT pgp_pub_encrypt(%s, dearmor(%s), %s)", (text, pair.public, options))
+    token = bytes(cursor.fetchone()[0])
+    assert is_under_key_pair(token)
+
+    inside = cipher(pair).open(token)
+    assert inside is not None
+    new = key_pair("new")
+    assert cipher(new).open(token) is None
+
+    cursor.execute("SELECT pgp_pub_decrypt(%s, dearmor(%s))", (cipher(new).seal(inside), new.private))
+    assert cursor.fetchone()[0] == text
+    cursor.execute("SELECT pgp_pub_decrypt(%s, dearmor(%s))", (cipher(pair).seal(inside), pair.private))
+    assert cursor.fetchone()[0] == text
 
 
-def test_the_library_reads_its_rows_after_the_rotation(cursor: psycopg2.extensions.cursor, contrib: str) -> None:
-    cursor.execute("DROP DATABASE IF EXISTS fields")
-    cursor.execute("CREATE DATABASE fields")
-    inside = psycopg2.connect(host=contrib, user="postgres", dbname="fields")
-    with inside, inside.cursor() as there:
-        there.execute("CREATE EXTENSION pgcrypto")
-    inside.close()
-    vector, package, database = "django_pgcrypto_fields", "django-pgcrypto-fields", (contrib, "fields")
+def cipher(pair: KeyPair) -> OpenPgpPair:
+    return OpenPgpPair(pair.private.encode(), pair.public.encode())
+
+
+def test_the_library_reads_its_rows_under_a_new_key_pair(
+    cursor: psycopg2.extensions.cursor, fields: tuple[str, str], tmp_path: Path
+) -> None:
+    old, new = key_pair(*PAIRS["elgamal"]), key_pair("new")
+    rows = []
+    for pk, values in ((1, {"name": "Ada \u017e", "n": "5", "born": "1815-12-10"}), (2, {"name": "", "n": None})):
+        for field, value in values.items():
+            cursor.execute("SELECT pgp_pub_encrypt(%s, dearmor(%s))", (value, old.public))
+            rows.append({"pk": pk, "field": field, "stored_old": as_json(cursor.fetchone()[0])})
+    vector = {"models": PAIRED_MODELS, "columns": [], "rows": rows}
+    for which, pair in (("settings_old", old), ("settings_new", new)):
+        vector[which] = {"PUBLIC_PGP_KEY": pair.public, "PRIVATE_PGP_KEY": pair.private}
+    (tmp_path / "paired.json").write_text(json.dumps(vector), encoding="utf-8")
+    path, package = str(tmp_path / "paired"), "django-pgcrypto-fields"
+    work("table", fields, "old", path, package)
+    before = work("read", fields, "old", path, package)
+    assert (before["1.name"], before["1.n"], before["1.born"]) == ("Ada \u017e", 5, "1815-12-10")
+
+    rotated = work("rotate", fields, "old", path, package)
+
+    assert rotated["values"] == {"paired.name": 2, "paired.n": 1, "paired.born": 1}
+    assert rotated["targets"]["name"] == "django_pgcrypto_fields_pair"
+    assert work("read", fields, "new", path, package) == before
+
+
+def as_json(stored: memoryview | None) -> dict[str, str] | None:
+    return None if stored is None else {"__bytes__": base64.b64encode(stored).decode()}
+
+
+def test_the_library_reads_its_rows_after_the_rotation(fields: tuple[str, str]) -> None:
+    vector, package = "django_pgcrypto_fields", "django-pgcrypto-fields"
     assert (VECTORS / f"{vector}.json").is_file()
-    work("table", database, "old", vector, package)
-    before = work("read", database, "old", vector, package)
+    work("table", fields, "old", vector, package)
+    before = work("read", fields, "old", vector, package)
     assert before["1.name"] == "Ada Lovelace"
     assert before["1.n"] == 5
 
-    rotated = work("rotate", database, "old", vector, package)
+    rotated = work("rotate", fields, "old", vector, package)
 
     assert rotated["targets"] == {"name": "django_pgcrypto_fields", "n": "django_pgcrypto_fields"}
     assert rotated["classes"] == {"name": {"pending": 2}, "n": {"pending": 1, "empty": 1}}
-    assert work("read", database, "new", vector, package) == before
+    assert work("read", fields, "new", vector, package) == before

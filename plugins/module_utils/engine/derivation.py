@@ -16,6 +16,7 @@ with contextlib.suppress(ImportError):  # module.run tells it
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
+ARMOR = b"-----BEGIN PGP "
 GROUPS = ("first", "all", "join")  # sources made of sources
 # A setting as the application has it, by name; None where it has none.
 Settings = Callable[[str], Any]
@@ -45,9 +46,13 @@ def values(source: Any, settings: Settings) -> list[bytes]:
 
 
 def members(value: Any) -> list[bytes]:
-    """The values of a setting as bytes: several where it is a list, none where it is not set."""
+    """The values of a setting as bytes: several where it is a list, none where it is not set.
+
+    A key in ASCII armour is read from its file, with or without the end of its last line.
+    """
     several = value if isinstance(value, (list, tuple)) else [value]
-    return [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in several if member]
+    found = [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in several if member]
+    return [member.strip() if member.startswith(ARMOR) else member for member in found]
 
 
 def names(source: Any) -> set[str]:

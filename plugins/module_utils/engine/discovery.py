@@ -15,7 +15,7 @@ from .catalog import Column, RowKey, Table
 from .cells import KINDS, Kind
 from .database import Database, array, quote
 from .keyring import Keyring
-from .openpgp import PUBLIC_BEGIN, is_under_key_pair
+from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from .schemes import Scheme
 from .wrappers import Armor
 
@@ -132,7 +132,7 @@ class Survey:
     that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under settings these keys do not feed.
     ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
     ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
-    ``paired`` those under an OpenPGP key pair;
+    ``paired`` those under an OpenPGP key pair that is not at hand;
     ``digests`` are columns beside targets that hold hashes of it is not known what, ``kept`` those under settings that
     the keys do not feed.
     """
@@ -189,7 +189,7 @@ class Survey:
         pieces = [piece for value in samples for piece in _pieces(column, value)]
         looks = any(map(_looks_like_a_token, pieces))
         field = _of_place(self._encrypting, table, column)
-        if any(map(is_under_key_pair, pieces)):
+        if scheme is None and any(map(is_under_key_pair, pieces)):
             self.paired.append(name)
         elif table.copy:
             self.copies += [name] if scheme in self._keyring.schemes or looks else []
@@ -217,7 +217,7 @@ class Survey:
         """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
         kind, binary = KINDS[column.type], column.type == "bytea"
         schemes = [scheme for scheme in self._keyring.tried if scheme.format.authenticated or scheme.marker]
-        begins = {scheme.marker for scheme in schemes if binary or scheme.text} | ({PUBLIC_BEGIN} if binary else set())
+        begins = {scheme.marker for scheme in schemes if binary or scheme.text} | ({PAIR_BEGIN} if binary else set())
         samples = list(_samples(self._database, table, column, kind, _FERNETS | begins - {b""}))
         if every or b"" in begins:
             samples += _samples(self._database, table, column, kind, set())

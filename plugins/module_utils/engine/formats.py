@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .batch import BLOCK, HmacSha256, cbc_decrypt, cbc_encrypt, pad, unpad
 from .openpgp import OpenPgp
+from .openpgp_pair import PAIR_BEGIN, OpenPgpPair
 from .tokens import Batch, Cipher, OneByOne, Opened
 from .unauthenticated import AesCbcFixedIv, AesEcb
 from .wrappers import unbase64
@@ -164,6 +165,7 @@ FORMATS: dict[str, Format] = {
     "aes_gcm": Format(AesGcm, text=False),
     "aes_gcm_nonce_first": Format(AesGcmNonceFirst),
     "openpgp": Format(OpenPgp, marker=b"\xc3", text=False),
+    "openpgp_pair": Format(OpenPgpPair, keys=("key", "public_key"), marker=PAIR_BEGIN, text=False),
     "aes_ecb": Format(AesEcb, text=False, authenticated=False),
     "aes_cbc_fixed_iv": Format(AesCbcFixedIv, keys=("key", "iv"), text=False, authenticated=False),
 }

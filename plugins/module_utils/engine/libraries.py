@@ -83,6 +83,11 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
     },
     "django_encrypted_json_fields": {"format": "fernet", "key": {"derive": "direct", "secret": "EJF_ENCRYPTION_KEYS"}},
     "django_pgcrypto_fields": {"format": "openpgp", "key": {"derive": "raw", "secret": "PGCRYPTO_KEY"}},
+    "django_pgcrypto_fields_pair": {
+        "format": "openpgp_pair",
+        "key": {"derive": "raw", "secret": "PRIVATE_PGP_KEY"},
+        "public_key": {"derive": "raw", "secret": "PUBLIC_PGP_KEY"},
+    },
     # without a MAC: tried where the model's field says so
     "django_mirage_field_ecb": {"format": "aes_ecb", "key": MIRAGE_KEY, "base64": True, "nested": True},
     "django_mirage_field_cbc": {

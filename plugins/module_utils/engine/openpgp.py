@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""OpenPGP messages under a passphrase (RFC 4880), as PostgreSQL's pgcrypto writes them.
+"""OpenPGP messages under a passphrase (RFC 4880), as PostgreSQL's pgcrypto writes them; packets, as all of OpenPGP is.
 
 Not by pgcrypto itself: a passphrase in an SQL statement ends in the server's log at the first error, and psycopg2 has
 no other way to hand one over. What lies inside the encryption (a literal packet with its type and time, compressed or
@@ -27,12 +27,12 @@ with contextlib.suppress(ImportError):  # module.run tells it
     except ImportError:
         from cryptography.hazmat.primitives.ciphers.modes import CFB
 
-PUBLIC_SESSION_KEY, SESSION_KEY, DATA = 1, 3, 18  # packet tags, RFC 4880 section 4.3
-PUBLIC_BEGIN = b"\xc1"  # how pgcrypto begins a message under a public key
+SESSION_KEY, DATA = 3, 18  # packet tags, RFC 4880 section 4.3
 KEY_BYTES = {7: 16, 8: 24, 9: 32}  # AES by its number, section 9.2
 DIGESTS = {1: "md5", 2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512"}  # section 9.4
 SIMPLE, SALTED, ITERATED = 0, 1, 3  # string-to-key, section 3.7.1
 SALT = 8
+USUAL = b"\4\7\3\2\x60"  # the frame that pgcrypto chooses by itself
 MDC = b"\xd3\x14"  # header of the packet with the SHA-1 that authenticates the rest, section 5.14
 CHECKED = len(MDC) + hashlib.sha1(usedforsecurity=False).digest_size
 
@@ -48,34 +48,25 @@ class OpenPgp(OneByOne):
         self._passphrase = passphrase
 
     def open(self, token: bytes) -> Opened | None:
-        packets = list(_packets(token))
-        if [tag for tag, _ in packets] != [SESSION_KEY, DATA] or packets[1][1][:1] != b"\1":
+        found = list(packets(token))
+        if [tag for tag, _ in found] != [SESSION_KEY, DATA]:
             return None
-        key_packet, data = packets[0][1], packets[1][1][1:]
+        key_packet, data = found[0][1], found[1][1]
         salted = len(key_packet) > 4 and key_packet[2] != SIMPLE
         frame, salt = key_packet[:4], b""
         if salted:
             salt, frame = key_packet[4 : 4 + SALT], frame + key_packet[4 + SALT :]
         key = self._key(frame, salt)
-        if key is None or len(data) < BLOCK + 2 + CHECKED:
-            return None
-        clear = _cfb(key, data, seal=False)
-        # The two repeated bytes only say early that the key is wrong; the SHA-1 over all says that it is right.
-        if not hmac.compare_digest(clear[-CHECKED:], _mdc(clear[:-CHECKED])):
-            return None
-        return Opened(clear[BLOCK + 2 : -CHECKED], frame=frame)
+        plaintext = None if key is None else open_data(key, data)
+        return None if plaintext is None else Opened(plaintext, frame=frame)
 
     def seal(self, inside: Opened) -> bytes:
-        frame = inside.frame
+        frame = inside.frame or USUAL
         salt = b"" if frame[2] == SIMPLE else os.urandom(SALT)
         key = self._key(frame, salt)
         if key is None:
             raise ValueError("a frame that was not opened here")
-        prefix = os.urandom(BLOCK)
-        clear = prefix + prefix[-2:] + inside.plaintext
-        return _packet(SESSION_KEY, frame[:4] + salt + frame[4:]) + _packet(
-            DATA, b"\1" + _cfb(key, clear + _mdc(clear), seal=True)
-        )
+        return packet(SESSION_KEY, frame[:4] + salt + frame[4:]) + packet(DATA, seal_data(key, inside.plaintext))
 
     def _key(self, frame: bytes, salt: bytes) -> bytes | None:
         """String-to-key, section 3.7.1; None where the frame is of another kind."""
@@ -94,12 +85,22 @@ class OpenPgp(OneByOne):
         return made[:length]
 
 
-def is_under_key_pair(token: bytes) -> bool:
-    """Whether a message was encrypted with a public key (RFC 4880 section 5.1): no passphrase opens it."""
-    if not token.startswith(PUBLIC_BEGIN):
-        return False
-    tags = [tag for tag, _ in _packets(token)]
-    return tags[-1:] == [DATA] and set(tags[:-1]) == {PUBLIC_SESSION_KEY}
+def open_data(key: bytes, body: bytes) -> bytes | None:
+    """What is in a packet of integrity protected data (section 5.13); None where it does not open under ``key``."""
+    if body[:1] != b"\1" or len(body) < 1 + BLOCK + 2 + CHECKED:
+        return None
+    clear = _cfb(key, body[1:], seal=False)
+    # The two repeated bytes only say early that the key is wrong; the SHA-1 over all says that it is right.
+    if not hmac.compare_digest(clear[-CHECKED:], _mdc(clear[:-CHECKED])):
+        return None
+    return clear[BLOCK + 2 : -CHECKED]
+
+
+def seal_data(key: bytes, plaintext: bytes) -> bytes:
+    """The body of such a packet."""
+    prefix = os.urandom(BLOCK)
+    clear = prefix + prefix[-2:] + plaintext
+    return b"\1" + _cfb(key, clear + _mdc(clear), seal=True)
 
 
 def _mdc(clear: bytes) -> bytes:
@@ -112,7 +113,7 @@ def _cfb(key: bytes, data: bytes, *, seal: bool) -> bytes:
     return context.update(data) + context.finalize()
 
 
-def _packet(tag: int, body: bytes) -> bytes:
+def packet(tag: int, body: bytes) -> bytes:
     """One packet in the new format, section 4.2.2."""
     length = len(body)
     if length < 192:
@@ -124,7 +125,7 @@ def _packet(tag: int, body: bytes) -> bytes:
     return bytes([0xC0 | tag]) + header + body
 
 
-def _packets(message: bytes) -> Iterator[tuple[int, bytes]]:
+def packets(message: bytes) -> Iterator[tuple[int, bytes]]:
     """Tag and body of each packet, section 4.2; a tag of 0 where the bytes are no packets."""
     at = 0
     while at < len(message):

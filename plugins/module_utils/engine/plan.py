@@ -249,7 +249,7 @@ def unproved(survey: Survey) -> Iterator[dict[str, str]]:
         }
     for column in survey.paired:
         error = RotationError("E_KEY_PAIR", column=column)
-        yield {"column": column, "notice": "under an OpenPGP key pair, which is not rotated here", "todo": error.todo}
+        yield {"column": column, "notice": "under an OpenPGP key pair that is not at hand", "todo": error.todo}
     for column, what, todo in survey.tied:
         yield {"column": column, "notice": what, "todo": todo}
     for column, field in survey.silent:

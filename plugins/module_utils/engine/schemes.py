@@ -18,7 +18,7 @@ from .libraries import KNOWN_SCHEMES
 from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Nested, Prefixed
 
-ROLES = ("key", "signing_key", "iv")
+ROLES = ("key", "signing_key", "public_key", "iv")
 AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
 # Of what the application's own functions make it is not known what a wrong key would do.
 UNKNOWN = Format(Cipher, keys=(), authenticated=False)

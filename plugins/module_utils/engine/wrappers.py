@@ -80,24 +80,34 @@ class Armor(OneByOne):
     inner: Cipher = field(repr=False)
 
     HEAD, TAIL = b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"
-    _TEXT = re.compile(
-        HEAD + rb"\n(?:[^\n]+\n)*\n(?P<body>[\w+/=\n]*)\n=(?P<check>[\w+/]{4})\n" + TAIL + rb"\s*", re.ASCII
-    )
 
     def open(self, token: bytes) -> Opened | None:
-        found = self._TEXT.fullmatch(token)
-        if found is None:
-            return None
-        try:
-            raw = base64.b64decode(found["body"])
-        except binascii.Error:
-            return None
-        return self.inner.open(raw) if _crc24(raw) == base64.b64decode(found["check"]) else None
+        raw = unarmored(token) if token.startswith(self.HEAD) else None
+        return None if raw is None else self.inner.open(raw)
 
     def seal(self, inside: Opened) -> bytes:
         raw = self.inner.seal(inside)
         lines = [self.HEAD, b"", base64.b64encode(raw), b"=" + base64.b64encode(_crc24(raw)), self.TAIL]
         return b"\n".join(lines)
+
+
+_ARMORED = re.compile(
+    rb"-----BEGIN (?P<what>PGP [A-Z ]+)-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n(?P<body>[\w+/=\r\n]*)\n"
+    rb"=(?P<check>[\w+/]{4})\r?\n-----END (?P=what)-----\s*",
+    re.ASCII,
+)
+
+
+def unarmored(text: bytes) -> bytes | None:
+    """The bytes in ASCII armour; None where it is not whole."""
+    found = _ARMORED.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        raw = base64.b64decode(found["body"])
+    except binascii.Error:
+        return None
+    return raw if _crc24(raw) == base64.b64decode(found["check"]) else None
 
 
 def _crc24_of_byte(byte: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.record import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History, later
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import AnsibleVault, open_store
+from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 
 
 @pytest.fixture
@@ -412,6 +414,20 @@ def test_values_from_elsewhere_are_taken_from_a_file_that_ansible_vault_encrypte
     assert values["SECRET_KEY"] == STRONG
     assert len(values["ENCRYPTION_SALT"]) == 86
     assert "CANARY" not in str(made)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_an_openpgp_key_pair_is_taken_with_its_lines(version, adopted, history, vaulted, check):
+    keys = [{"name": name, "type": "openpgp", "destination": f"/k/{name}"} for name in KeyPair._fields]
+    text = "".join(f"{name}: |\n{textwrap.indent(key, '  ')}" for name, key in key_pair()._asdict().items())
+    made = version("pending", keys=[{"name": "SECRET_KEY"}, *keys], values_file=vaulted(text), check=check)
+    assert made["changed"] is True
+    if not check:
+        values = dict(history().stage("pending").values)
+        assert len(values.pop("SECRET_KEY")) == 86
+        assert values == {name: key.strip() for name, key in key_pair()._asdict().items()}
+        rng = {each["name"]: each["rng"] for each in made["generated"]}
+        assert rng == {"SECRET_KEY": "os.urandom", "public": "supplied", "private": "supplied"}
 
 
 @pytest.mark.parametrize("check", [False, True])

@@ -6,6 +6,8 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import key_files
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
+ARMORED = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nCANARY\n=abcd\n-----END PGP PRIVATE KEY BLOCK-----"
+
 
 @pytest.fixture
 def place(tmp_path):
@@ -103,3 +105,23 @@ def test_a_path_that_no_file_can_have_is_refused_with_what_can_be_shown_of_it(pl
 def test_what_is_switched_together_is_what_one_file_has(place):
     assert key_files.together([*place[1], {"name": "SALT"}]) == [["SECRET_KEY", "SALT"], ["FIELDS"]]
     assert key_files.together(place[1][1:]) == [["FIELDS"]]
+
+
+@pytest.mark.parametrize("around", ["{}", "{}\n", "\n{}\n\n"])
+def test_an_openpgp_key_is_a_file_of_its_own(place, around):
+    env, (_, key) = place
+    with open(key["destination"], "w") as handle:
+        handle.write(around.format(ARMORED))
+    assert key_files.read(env, [key]) == {"FIELDS": ARMORED}
+    ((_, _, written),) = key_files.changes(env, [key], {"FIELDS": ARMORED.replace("a", "b")}, "dotenv")
+    assert written == ARMORED.replace("a", "b") + ("\n" if around.endswith("\n") else "")
+
+
+@pytest.mark.parametrize(
+    "text", [f"{ARMORED}\nmore", ARMORED.replace("\n\n", "\nComment: a, b\n\n"), ARMORED.replace("\n", "\r\n")]
+)
+def test_an_openpgp_key_with_more_than_that_is_refused(place, text):
+    with open(place[1][1]["destination"], "w", newline="") as handle:
+        handle.write(text)
+    with pytest.raises(RotationError, match="E_KEY_LINE"):
+        key_files.read(place[0], place[1][1:])

@@ -7,6 +7,7 @@ import re
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import dialects, keygen
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 from cryptography.fernet import Fernet
 from django.core.checks.security import base as django_checks
 from django.core.management.utils import get_random_secret_key
@@ -66,6 +67,10 @@ def test_a_key_without_a_type_is_urlsafe():
         ([{"name": "A", "type": "fernet", "bytes": 32}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "type": "django_secret_key", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
         ([{"name": "A", "keep": -1}], "E_KEY_SPEC", {"found": "has a negative keep"}),
+        ([{"name": "A", "type": "openpgp"}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A", "type": "openpgp", "destination": "/k", "keep": 1}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A", "type": "openpgp", "destination": "/k", "bytes": 64}], "E_KEY_SPEC", {"index": 0}),
+        ([{"name": "A", "type": "openpgp", "destination": "/k"}], "E_KEY_NOT_MADE", {"name": "A"}),
     ],
 )
 def test_a_wrong_entry_is_refused_and_named(keys, code, where):
@@ -223,3 +228,33 @@ def test_how_values_are_made_is_said_without_them():
 def test_a_value_of_another_type_is_seen_where_the_type_has_a_form(kind):
     assert keygen.fits({"type": kind}, keygen.generate([{"name": "A", "type": kind}])["A"])
     assert not keygen.fits({"type": kind}, keygen.generate([{"name": "A"}])["A"])
+
+
+PAIR = [{"name": name, "type": "openpgp", "destination": f"/{name}"} for name in KeyPair._fields]
+
+
+def test_an_openpgp_key_pair_comes_from_elsewhere_in_a_dry_run_too():
+    given = {name: value.strip() for name, value in key_pair()._asdict().items()}
+    keygen.check_supplied(PAIR, given, "/file")
+    assert keygen.generate([{"name": "A"}, *PAIR], supplied=given).items() > given.items()
+    assert keygen.rehearsed([{"name": "A"}, *PAIR], {}, given, "dotenv") == given
+    with pytest.raises(RotationError, match="E_KEY_NOT_MADE: private"):
+        keygen.rehearsed(PAIR, {}, {"public": given["public"]}, "dotenv")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (lambda: {"public": key_pair().public}, "is one half of a pair without the other"),
+        (lambda: {**key_pair()._asdict(), "public": key_pair("second").public}, "is one half of a pair"),
+        (lambda: key_pair("locked", passphrase="CANARY")._asdict(), "is no key for pgcrypto: it is under a passphrase"),
+        (lambda: {"public": STRONG, "private": key_pair().private}, "is no OpenPGP key in ASCII armour"),
+    ],
+)
+def test_half_a_pair_or_one_that_pgcrypto_cannot_use_is_refused_without_showing_it(given, found):
+    supplied = {name: value.strip() for name, value in given().items()}
+    with pytest.raises(RotationError) as refused:
+        keygen.check_supplied(PAIR, supplied, "/file")
+    assert refused.value.code == "E_KEY_WEAK"
+    assert found in refused.value.where["found"]
+    assert not [value for value in supplied.values() if max(value.split(), key=len) in str(refused.value)]

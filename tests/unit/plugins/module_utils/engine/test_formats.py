@@ -48,7 +48,7 @@ def raw(name: str, change: Callable[[bytearray], object], token: bytes) -> bytes
 
 
 def test_every_format_is_tested_here():
-    elsewhere = {"openpgp", "aes_ecb", "aes_cbc_fixed_iv"}  # test_openpgp.py, test_unauthenticated.py
+    elsewhere = {"openpgp", "openpgp_pair", "aes_ecb", "aes_cbc_fixed_iv"}  # test_openpgp*.py, test_unauthenticated.py
     assert {*REGIONS, *elsewhere} == set(FORMATS)
 
 

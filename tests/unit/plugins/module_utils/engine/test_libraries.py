@@ -12,6 +12,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.cells import KINDS
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import AesCbcHmac, Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.libraries import KNOWN_SCHEMES
+from ansible_collections.tetech.key_rotation.tests.key_pairs import key_pair
 
 from ....conftest import CHECKOUT
 
@@ -93,10 +94,11 @@ def test_a_known_scheme_makes_a_key_of_its_settings(name):
         setting: digits if "hex" in str(KNOWN_SCHEMES[name]) else fernet
         for setting in schemes.parse("auto")[name].settings
     }
+    values = {**values, **dict(zip(("PUBLIC_PGP_KEY", "PRIVATE_PGP_KEY"), key_pair()))}
     values = {setting: value[:16] if setting.endswith("_IV") else value for setting, value in values.items()}
     scheme = schemes.parse({name: KNOWN_SCHEMES[name]})[name]
     cipher = scheme.cipher(values.get)
-    inside = INSIDE._replace(frame=b"\4\7\0\2")  # of OpenPGP
+    inside = INSIDE
     if not scheme.format.authenticated:
         inside = inside._replace(plaintext=PADDED)
     token = cipher.seal(inside)
