@@ -470,11 +470,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Stop the application's processes (they hold the old keys), then run the same command again.",
     ),
     "E_DB_KEPT": (
-        "{table}: {rows} rows are still under the old keys after {passes} passes, and these triggers run before an "
-        "update of a row: {triggers}",
-        "See whether one returns NULL or puts the old value back, and disable it for the rotation (ALTER TABLE {table} "
-        "DISABLE TRIGGER ...). If none does, stop the application's processes (they hold the old keys). Then run the "
-        "same command again.",
+        "{table}: {rows} rows are still under the old keys after {passes} passes, and an update fires these triggers: "
+        "{triggers}",
+        "See whether one returns NULL, puts the old value back or copies it into a row of this table, and disable it "
+        "for the rotation (ALTER TABLE {table} DISABLE TRIGGER ...). If none does, stop the application's processes "
+        "(they hold the old keys). Then run the same command again.",
     ),
     "E_RUNNING": (
         "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid})",

@@ -143,7 +143,7 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         yield (
             f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({told}). What it "
             "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
-            "and restart it: it may hold other keys."
+            "and restart it: it may hold other keys. If a trigger wrote them, there is nothing to do."
         )
 
 

@@ -242,16 +242,15 @@ def _violated(database: Database, table: Table, column: str) -> list[str]:
     return sorted({name for name, sql in looks if database.rows(sql.replace("%", "%%"), table=table.label)})
 
 
-# Bits of pg_trigger.tgtype.
-ON_UPDATE, BEFORE_ROW_UPDATE = 16, 16 | 2 | 1
+ON_UPDATE = 16  # a bit of pg_trigger.tgtype
 
 
-def triggers(database: Database, table: Table, kind: int) -> list[str]:
-    """Names of the triggers of a kind on the table or a partition of it."""
+def update_triggers(database: Database, table: Table) -> list[str]:
+    """Names of the triggers that an update fires on the table or a partition of it."""
     found = database.rows(
         "SELECT DISTINCT tgname::text FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
-        " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) = %s ORDER BY 1",
-        (table.regclass, kind, kind),
+        " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) <> 0 ORDER BY 1",
+        (table.regclass, ON_UPDATE),
     )
     return [name for (name,) in found]
 

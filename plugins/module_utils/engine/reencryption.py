@@ -27,6 +27,7 @@ from .throttle import Pace, Throttle
 from .workers import Crew
 
 MAX_PASSES = 20
+NO_FEWER = 3  # passes in a row that left no fewer rows than the one before, where a trigger may be the reason
 BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web request
 LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
 LOOK_SECONDS = 0.2  # between two looks at a wish to stop
@@ -325,7 +326,7 @@ def _order(database: Database, rewriting: Rewriting) -> list[int]:
     """Tables with update triggers first: old values that one copies into another table are then found there."""
 
     def quiet(number: int) -> bool:
-        return not catalog.triggers(database, rewriting.tables[number][0], catalog.ON_UPDATE)
+        return not catalog.update_triggers(database, rewriting.tables[number][0])
 
     return sorted(range(len(rewriting.tables)), key=quiet)
 
@@ -359,8 +360,9 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
     part = len(spans) / len(everything)
     work.report(Batch(table.label, portions={target.name: part for target in members}))
     ours: list[str] = []
-    back_off, passes = BackOff(), 0
-    while passes < MAX_PASSES:
+    triggers = catalog.update_triggers(database, table)
+    back_off, passes, before, no_fewer = BackOff(), 0, 0, 0
+    while passes < MAX_PASSES and not (triggers and no_fewer == NO_FEWER):
         left = yielded = 0
         work.passes += 1
         known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
@@ -368,7 +370,8 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             work.add(batch)
             if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
                 work.dead[table.label] = 0
-            ours += batch.transactions
+            if not triggers:  # one of them may have written rows of its own, under the old keys
+                ours += batch.transactions
             # Workers that begin with the next pass know of it.
             rewriting.others.add(database.alias, table.label, batch.transactions + batch.kept, batch.others)
             left += batch.left
@@ -377,15 +380,15 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             return
         if not yielded:
             back_off, passes = BackOff(), passes + 1
+            before, no_fewer = left, no_fewer + 1 if 0 < before <= left else 0
             continue
         if back_off.over:
             raise RotationError("E_DB_BUSY", table=table.label, rows=yielded)
         for _ in back_off.wait():
             work.report(Batch(table.label, waits_for=f"{yielded} rows that others have locked"))
             crew.refuse_to_go_on()
-    if triggers := catalog.triggers(database, table, catalog.BEFORE_ROW_UPDATE):
-        names = ", ".join(triggers)
-        raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=MAX_PASSES, triggers=names)
+    if triggers:
+        raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=passes, triggers=", ".join(triggers))
     raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
 
 
