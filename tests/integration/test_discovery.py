@@ -344,6 +344,31 @@ def test_old_tokens_that_a_trigger_copies_elsewhere_are_rotated_too(database: Da
         database.execute("DROP FUNCTION audit CASCADE; DROP TABLE audited")
 
 
+def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> None:
+    """Names with what stands between the words of a name are in quotes, in the plan and where a person lists them."""
+    sealed = token(keyring)
+    places = ['secrets."b.c"', '"secrets.b".c', "secrets.b.c", '"secrets.b"."c:1"', 'secrets."b""c"']
+    try:
+        database.execute('CREATE SCHEMA secrets; CREATE TABLE secrets (id int PRIMARY KEY, "b.c" text, "b""c" text)')
+        database.execute('CREATE TABLE "secrets.b" (id int PRIMARY KEY, c text, "c:1" text)')
+        database.execute("CREATE TABLE secrets.b (id int PRIMARY KEY, c text)")
+        database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (sealed, sealed))
+        database.execute('INSERT INTO "secrets.b" VALUES (1, %s, %s)', (sealed, sealed))
+        database.execute("INSERT INTO secrets.b VALUES (1, %s)", (sealed,))
+        found = survey(database, keyring)
+        assert sorted(target.name for target in found.found) == sorted(places)
+        ignored = discovery.find(database, "auto", places[:2], keyring)
+        assert names(ignored) == {*places[2:]}
+        listed = [{"table": '"secrets.b"', "column": "c"}, {"table": "secrets.b", "column": "c"}]
+        named = discovery.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
+        assert names(named) == {'"secrets.b".c', "secrets.b.c"}
+        tallies = census.take(database, found.found, keyring, digest_key=b"k")
+        census.refuse_difference(*[[tally.as_result() for tally in each] for each in (tallies, tallies[::-1])])
+        assert rewrite(database, found.found, keyring, "pending").values == dict.fromkeys(places, 1)
+    finally:
+        database.execute('DROP SCHEMA secrets CASCADE; DROP TABLE "secrets.b"')
+
+
 @pytest.mark.parametrize("condition", ["WHEN (OLD.current) ", ""])
 def test_old_tokens_that_a_trigger_copies_into_the_same_table_are_rotated_or_it_is_named(
     database: Database, keyring: Keyring, condition: str

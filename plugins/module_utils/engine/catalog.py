@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,13 @@ OPAQUE = (
 )
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
 
+_BETWEEN = re.compile(r'[.:"]')  # what stands between the words of a label
+
+
+def word(name: str) -> str:
+    """A name as one word of a label: in quotes where it has what stands between words."""
+    return '"' + name.replace('"', '""') + '"' if _BETWEEN.search(name) else name
+
 
 @dataclass(frozen=True, order=True)
 class Table:
@@ -41,9 +49,18 @@ class Table:
 
     @property
     def label(self) -> str:
-        """How a person calls it."""
-        bare = self.name if self.visible else f"{self.schema}.{self.name}"
-        return bare if self.alias == "default" else f"{self.alias}:{bare}"
+        """How a person calls it, and no other table."""
+        bare = word(self.name) if self.visible else f"{word(self.schema)}.{word(self.name)}"
+        return bare if self.alias == "default" else f"{word(self.alias)}:{bare}"
+
+    def label_of(self, column: str) -> str:
+        """How a person calls one of its columns."""
+        return f"{self.label}.{word(column)}"
+
+    @property
+    def modelled(self) -> str:
+        """How a model of the application calls it."""
+        return self.name if self.visible else f"{self.schema}.{self.name}"
 
     @property
     def regclass(self) -> str:

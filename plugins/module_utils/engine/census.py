@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
-from .catalog import RowKey, Table, row_name
+from .catalog import RowKey, Table, row_name, word
 from .database import Database, Patience, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
@@ -69,7 +69,7 @@ class Tally:
         return {
             "model": self.target.model,
             "table": self.target.table.label,
-            "column": self.target.column,
+            "column": word(self.target.column),
             "scheme": self.target.scheme,
             "rows": self.rows,
             "classes": dict(self.classes),

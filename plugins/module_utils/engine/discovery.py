@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import RotationError
 from . import catalog, digests, fields, project
-from .catalog import Column, RowKey, Table
+from .catalog import Column, RowKey, Table, word
 from .cells import KINDS, Kind
 from .database import Database, array, quote
 from .keyring import Keyring
@@ -50,7 +50,7 @@ class Target:
 
     @property
     def name(self) -> str:
-        return f"{self.table.label}.{self.column}"
+        return self.table.label_of(self.column)
 
     @property
     def kind(self) -> Kind:
@@ -75,7 +75,7 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
     listed = {target.name for target in survey.found}
     for table, columns in survey.tables.items():
         for column in columns:
-            if f"{table.label}.{column.name}" not in {*ignore, *listed}:
+            if table.label_of(column.name) not in {*ignore, *listed}:
                 survey.look(table, column)
     if described != "auto":
         survey.missed = [target.name for target in survey.found if target.name not in listed]
@@ -168,7 +168,7 @@ class Survey:
 
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
-        name = f"{table.label}.{column.name}"
+        name = table.label_of(column.name)
         if column.generated:  # it follows the column that it is made of
             return
         if column.type not in KINDS:
@@ -211,7 +211,7 @@ class Survey:
         except RotationError as exc:
             if exc.code != "E_TABLE_KEY":
                 raise
-            self.keyless.append((f"{table.label}.{column.name}", table.label))
+            self.keyless.append((table.label_of(column.name), table.label))
 
     def _sampled(self, table: Table, column: Column, *, every: bool) -> list[Any]:
         """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
@@ -246,9 +246,9 @@ class Survey:
             if not (column.generated or column.name in taken or _of_place(self._hashes, table, column))
         ]
         found = digests.beside(self._database, table, targets, columns, self._keyring)
-        self.digests += [f"{table.label}.{column}" for column in found.unknown]
-        self.kept += [(f"{table.label}.{column}", setting) for column, setting in found.kept if setting]
-        explained = {f"{table.label}.{column}" for column in found.explained}
+        self.digests += [table.label_of(column) for column in found.unknown]
+        self.kept += [(table.label_of(column), setting) for column, setting in found.kept if setting]
+        explained = {table.label_of(column) for column in found.explained}
         self.silent = [(name, field) for name, field in self.silent if name not in explained]
         for target in targets:
             derived = (*target.derived, *found.made.get(target.column, ()))
@@ -282,12 +282,12 @@ class Survey:
 
 
 def _qualified(table: Table) -> str:
-    return f"{table.schema}.{table.name}"
+    return f"{word(table.schema)}.{word(table.name)}"
 
 
 def _of_place(known: Mapping[Any, Any], table: Table, column: Column | None = None) -> Any:
     """What the models say of a table or a column: by the name that they use for it, or of any schema (a tenant's)."""
-    for name in (table.name if table.visible else _qualified(table), table.name):
+    for name in (table.modelled, table.name):
         place = name if column is None else (name, column.name)
         if place in known:
             return known[place]

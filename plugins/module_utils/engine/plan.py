@@ -305,7 +305,7 @@ def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
     }
     for table, columns in survey.tables.items():
         for column in columns:
-            name = f"{table.label}.{column.name}"
+            name = table.label_of(column.name)
             if _SECRET_NAME.search(column.name) and name not in known and table.name not in _DJANGO_TABLES:
                 yield {
                     "column": name,

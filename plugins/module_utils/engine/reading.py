@@ -248,16 +248,11 @@ def _by_model(targets: Sequence[Target], digest_key: bytes) -> Iterator[tuple[An
             Reader(target, model, column.attname, name, hmac.new(digest_key, digestmod=hashlib.sha256))
             for target in targets
             for column in model._meta.local_concrete_fields
-            if (target.table.label, target.column) == (_label(model, target), column.column)
+            if (target.table.modelled, target.column) == (table_of(model), column.column)
             for name in _names(model, column.attname)
         ]
         for alias in dict.fromkeys(reader.target.table.alias for reader in readers):
             yield model, [reader for reader in readers if reader.target.table.alias == alias]
-
-
-def _label(model: Any, target: Target) -> str:
-    """How a target calls the table of the model."""
-    return f"{_prefix(target)}{table_of(model)}"
 
 
 def _prefix(target: Target) -> str:
