@@ -1,6 +1,7 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
 # make sanity   what ansible-test asks of a collection
+# make bench-plan   plan.yml for 200 tables and a million rows
 # make bench-backup   a gigabyte backed up and proved
 # make staging   several hosts under podman, with the application on them; make test-staging rotates it in every way
 # make bench   the engine against the runbook's loop, and against what the machine can do at most
@@ -23,7 +24,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: demo demo-down staging staging-down test-staging stories test thorough lint sanity unit integration molecule libraries bench bench-backup build clean
+.PHONY: demo demo-down staging staging-down test-staging stories test thorough lint sanity unit integration molecule libraries bench bench-backup bench-plan build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -100,6 +101,9 @@ molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 ROWS ?= 10000 100000 1000000
 bench: $(APPLICATION)/.ready $(TREE)
 	$(APPLICATION)/bin/python benchmarks/reencrypt.py $(ROWS)
+
+bench-plan: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
+	$(APPLICATION)/bin/python benchmarks/plan.py $(lastword $(ROWS))
 
 MB ?= 1000
 bench-backup: $(APPLICATION)/.ready $(TREE)

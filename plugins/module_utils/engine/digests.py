@@ -8,6 +8,7 @@ A hash that comes out as it is stored proves its recipe, as a token that authent
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import re
@@ -58,6 +59,8 @@ WRITTEN: dict[str, Callable[[bytes], str]] = {
     "urlsafe_base64": lambda digest: base64.urlsafe_b64encode(digest).decode(),
     "urlsafe_base64_bare": lambda digest: base64.urlsafe_b64encode(digest).decode().rstrip("="),
 }
+# How many characters each is.
+LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for name, written in product(HASHES, WRITTEN)}
 PREFIX = 8  # characters that may stand before it
 _MAY_BE = re.compile(r"[!-~]{27,}")  # from SHA-1 in base64 on
 _SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
@@ -159,20 +162,38 @@ def _text(value: bytes) -> str:
 def _recognised(column: Column, pairs: Sequence[tuple[str, bytes, str]], keyring: Keyring) -> Derived | None:
     """The recipe that makes most of the stored values, of (stage, plaintext, stored); None where none does."""
     matches: Counter[Derived] = Counter()
+    keys = {stage: _keys(keyring.secrets(stage)) for stage in {stage for stage, _, _ in pairs}}
     for stage, plaintext, stored in pairs:
-        matches.update(_recipes(column, plaintext, stored, keyring.secrets(stage)))
+        matches.update(_recipes(column, plaintext, stored, keys[stage]))
     return max(matches, key=lambda recipe: matches[recipe], default=None)  # of equals, the first that was tried
 
 
-def _recipes(column: Column, plaintext: bytes, stored: str, secrets: Mapping[str, bytes]) -> Iterator[Derived]:
-    for secret, name, key, value in product(secrets, HASHES, KEYS, VALUES):
-        try:
-            digest = HASHES[name](VALUES[value](plaintext), KEYS[key](secrets[secret]))
-        except ValueError:  # the setting is no base64, or no hex
-            continue
-        for written, write in WRITTEN.items():
-            text = write(digest)
-            if stored.endswith(text) and len(stored) - len(text) <= PREFIX:
-                before = stored[: len(stored) - len(text)]
-                yield Derived(column.name, before, secret, name, key, value, written, column.type)
+def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
+    """Every key that may be made of a setting: the setting, how, the key."""
+    found = []
+    for secret, key in product(secrets, KEYS):
+        with contextlib.suppress(ValueError):  # the setting is no base64, or no hex
+            found.append((secret, key, KEYS[key](secrets[secret])))
+    return found
+
+
+def _recipes(
+    column: Column, plaintext: bytes, stored: str, keys: Sequence[tuple[str, str, bytes]]
+) -> Iterator[Derived]:
+    """The recipes that make what is stored of the plaintext."""
+    texts: dict[bytes, list[str]] = {}
+    for value, make in VALUES.items():
+        texts.setdefault(make(plaintext), []).append(value)
+    fitting = [
+        (name, written)
+        for (name, written), length in LENGTHS.items()
+        if 0 <= len(stored) - length <= PREFIX and (column.type != "bytea" or written == "hex")
+    ]
+    for (secret, key, made), name, text in product(keys, dict.fromkeys(name for name, _ in fitting), texts):
+        digest = HASHES[name](text, made)
+        for written in (written for hashed, written in fitting if hashed == name):
+            if stored.endswith(WRITTEN[written](digest)):
+                before = stored[: len(stored) - LENGTHS[name, written]]
+                for value in texts[text]:
+                    yield Derived(column.name, before, secret, name, key, value, written, column.type)
                 break

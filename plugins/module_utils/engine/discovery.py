@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ..errors import RotationError
@@ -48,7 +49,7 @@ class Target:
     limit: int | None
     derived: tuple[digests.Derived, ...] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.table.label_of(self.column)
 
