@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from cryptography.fernet import Fernet
 
 from .conftest import CHECKOUT, rewrite
 from .test_engine import NEW, OLD, SCHEME, keyring  # noqa: F401  # a fixture
@@ -49,7 +51,9 @@ def one(database: Database, sql_type: str, *values: Any) -> None:
 
 
 SHAPES = [
-    '{{"api_key": "{0}", "note": "important"}}', '{0},{1}', "{0} some note", '"{0}"', "{0}\n", " {0}", "{0}{1}",
+    '{{"api_key": "{0}", "note": "important",}}', "{{'api_key': '{0}'}}", '{{"inner": "{{\\"api_key\\": \\"{0}\\"}}"}}',
+    '{0},{1}', "a note of more than forty characters stands before this: {0}",
+    "{0} some note", '"{0}"', "{0}\n", " {0}", "{0}{1}",
     "alice pw=hunter2 {0}",
 ]  # fmt: skip
 
@@ -342,6 +346,57 @@ def test_old_tokens_that_a_trigger_copies_elsewhere_are_rotated_too(database: Da
         }
     finally:
         database.execute("DROP FUNCTION audit CASCADE; DROP TABLE audited")
+
+
+DOCUMENTS = (
+    '{{ "api_key":"{0}",\n\t"tags" : ["\\u00e9", {{"deep": "{1}"}}, 1.50, null], "api_key": "twice" }}\n',
+    '["{0}"]', '{{"{0}": "a name"}}', '{{}}', '{{"note": "no token"}}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sql_type", ["text", "varchar(2000)"])
+def test_tokens_in_documents_in_a_text_are_rotated_and_no_other_byte_is(
+    database: Database, keyring: Keyring, sql_type: str
+) -> None:
+    sealed = (token(keyring), token(keyring, "b"))
+    values = [document.format(*sealed) for document in DOCUMENTS] + [sealed[0], None]
+    one(database, sql_type, *values)
+    (target,) = survey(database, keyring).found
+    assert target.type.startswith("json in ")
+    (before,) = census.take(database, [target], keyring, digest_key=b"k")
+    assert before.classes == {"current": 4, "empty": 4}
+    listed = [{"table": "secrets", "column": "a", "scheme": SCHEME}]
+    assert discovery.find(database, listed, (), keyring).found == [target]
+
+    assert rewrite(database, [target], keyring, "pending").values == {"secrets.a": 4}
+
+    (after,) = census.take(database, [target], keyring, digest_key=b"k")
+    assert after.classes == {"pending": 4, "empty": 4}
+    assert after.as_result()["digest"] == before.as_result()["digest"]
+    stored = [value for (value,) in database.rows("SELECT a FROM secrets ORDER BY id")]
+    assert stored[2] == values[2], "a member's name is no token"
+    around = [[value and re.sub(r"gAAAAA[\w=-]{60,}", "TOKEN", value) for value in each] for each in (values, stored)]
+    assert around[0] == around[1]
+
+
+def test_a_document_in_a_text_that_holds_a_stranger_s_token_stops_the_rotation(
+    database: Database, keyring: Keyring
+) -> None:
+    stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
+    one(database, "text", json.dumps({"note": "x" * 90, "api_key": stranger}), json.dumps({"api_key": token(keyring)}))
+    (target,) = survey(database, keyring).found
+    with pytest.raises(RotationError, match="E_UNREADABLE"):
+        census.refuse_unreadable(census.take(database, [target], keyring, digest_key=b"k"))
+    database.execute("DELETE FROM secrets WHERE id = 1")
+    assert survey(database, keyring).unproved == [("secrets.a", 1)]
+
+
+def test_a_file_in_base64_is_no_token(database: Database, keyring: Keyring) -> None:
+    """What a token begins with stands wherever there are zeros in it."""
+    one(database, "text", base64.b64encode(b"GIF89a" * 11 + b"\x80" + bytes(300)).decode())
+    database.execute("ALTER TABLE secrets ADD b text DEFAULT %s", (token(keyring),))
+    found = survey(database, keyring)
+    assert (names(found), found.unproved) == ({"secrets.b"}, [])
 
 
 def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> None:

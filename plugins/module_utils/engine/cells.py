@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where tokens lie in a column: a text or bytea value is one token, a json value holds them among its leaves."""
+"""Where tokens lie in a column: a text or bytea value is one token, a JSON document holds them among its leaves."""
 
 from __future__ import annotations
 
@@ -105,6 +105,27 @@ class Leaves(Kind):
         return _STRING.sub(leaf, value)
 
 
+class Documents(Leaves):
+    """A text that is a JSON document holds tokens among its leaves; any other text is one token."""
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        return super().tokens(value, marker) if is_document(value) else [value.encode("utf-8")]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        return super().put(value, old, new) if is_document(value) else new[0].decode("utf-8")
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is a JSON object or array, and nothing else."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 class Members(Kind):
     """Tokens are members of an array. They are replaced in its text, in which a token needs no quotes."""
 
@@ -120,7 +141,7 @@ class Members(Kind):
         return _MEMBER.sub(lambda found: fresh.get(found[0], found[0]), value)
 
 
-KINDS: dict[str, Kind] = {
+_TYPES: dict[str, Kind] = {
     "text": Text("text"),
     "character varying": Text("text"),
     "character": Text("text", read="{}::text"),
@@ -130,4 +151,10 @@ KINDS: dict[str, Kind] = {
     "bytea": Bytes("bytea"),
     "json": Leaves("text", read="{}::text", write="{}::json"),
     "jsonb": Leaves("text", read="{}::text", write="{}::jsonb"),
+}
+# What a text type is called where its values are JSON documents.
+IN_TEXT = {name: f"json in {name}" for name in ("text", "character varying", "character", "citext")}
+KINDS: dict[str, Kind] = {
+    **_TYPES,
+    **{IN_TEXT[name]: Documents(_TYPES[name].array, _TYPES[name].read, _TYPES[name].write) for name in IN_TEXT},
 }

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import RotationError
 from . import catalog, digests, fields, project
 from .catalog import Column, RowKey, Table, word
-from .cells import KINDS, Kind
+from .cells import IN_TEXT, KINDS, Kind, is_document
 from .database import Database, array, quote
 from .keyring import Keyring
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
@@ -34,6 +34,8 @@ _IN_THE_KEY = (
     "Give the table a primary key over other columns, or list the column in key_rotation_ignore.",
 )
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
+# A word of a longer text. Within a word, as in the base64 of a file with many zeros, it is none.
+_WORD = re.compile(rb"(?<![\w+/=-])(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ class Survey:
         hint = _of_place(self._unauthenticated, table, column)
         hinted = set() if hint is None else {hint, own}
         samples = self._sampled(table, column, every=bool(hinted))
+        column = _as_it_holds(column, samples)
         scheme = _proved(samples, column, self._keyring, hinted)
         pieces = [piece for value in samples for piece in _pieces(column, value)]
         looks = any(map(_looks_like_a_token, pieces))
@@ -266,7 +269,8 @@ class Survey:
         for table, columns in self.tables.items():
             for column in () if table.copy else columns:
                 if (entry["table"], entry["column"]) in ((table.label, column.name), (_qualified(table), column.name)):
-                    self.found.append(self._target(table, column, scheme))
+                    held = _as_it_holds(column, self._sampled(table, column, every=False))
+                    self.found.append(self._target(table, held, scheme))
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
@@ -295,8 +299,16 @@ def _of_place(known: Mapping[Any, Any], table: Table, column: Column | None = No
     return None
 
 
+def _as_it_holds(column: Column, samples: Sequence[Any]) -> Column:
+    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such."""
+    documents = [value for value in samples if column.type in IN_TEXT and is_document(value)]
+    seen = replace(column, type=IN_TEXT.get(column.type, column.type))
+    leaves = [leaf for document in documents for leaf in _pieces(seen, document)]
+    return seen if any(map(_looks_like_a_token, leaves)) else column
+
+
 def _looks_like_a_token(piece: bytes) -> bool:
-    return bool(_AROUND.match(piece)) or piece.startswith(Armor.HEAD)
+    return bool(_AROUND.match(piece) or _WORD.search(piece)) or piece.startswith(Armor.HEAD)
 
 
 def _samples(database: Database, table: Table, column: Column, kind: Kind, begins: set[bytes]) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.cells import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.cells import IN_TEXT, KINDS
 
 MARKER = b"gAAAAA"
 OLD, OTHER, NEW, NEWER = b"gAAAAAold-_==", b"gAAAAAother==", b"gAAAAAnew-_==", b"gAAAAAnewer=="
@@ -48,7 +48,20 @@ def test_how_a_kind_is_read_and_written(name, array, read, write):
 
 def test_every_kind_is_tested_here():
     one_token = {"text", "character varying", "character", "citext", "bytea"}
-    assert set(KINDS) == one_token | {"json", "jsonb", "text[]", "character varying[]"}
+    assert set(KINDS) == one_token | {"json", "jsonb", "text[]", "character varying[]"} | set(IN_TEXT.values())
+
+
+@pytest.mark.parametrize(("plain", "name"), IN_TEXT.items())
+def test_a_document_in_a_text_has_tokens_and_any_other_text_is_one(plain, name):
+    kind = KINDS[name]
+    assert (kind.array, kind.read, kind.write) == (KINDS[plain].array, KINDS[plain].read, KINDS[plain].write)
+    assert not kind.whole
+    document = '\n{"a" : "gAAAAAold-_==", "a":1e2}'
+    assert kind.tokens(document, MARKER) == [OLD]
+    assert kind.put(document, [OLD], [NEW]) == document.replace("old", "new")
+    for text in ("gAAAAAold-_==", "{gAAAAAold-_==", '"gAAAAAold-_=="', "[" * 100_000 + OLD.decode()):
+        assert kind.tokens(text, MARKER) == [text.encode()]
+        assert kind.put(text, [text.encode()], [NEW]) == NEW.decode()
 
 
 @pytest.mark.parametrize("name", ["text[]", "character varying[]"])
