@@ -10,6 +10,7 @@ Of a large database there are several such archives in a folder (see parts), wit
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import io
 import json
@@ -38,19 +39,22 @@ FORMAT = "tetech.key_rotation backup 1"
 ENGINES = ("pg_dump", "pgbackrest", "snapshot")
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
 Source = Callable[[Sequence[str], Over], AbstractContextManager[IO[bytes]]]  # pg_dump with these options
+_STEM = re.compile(r"(\.\d{8}T\d{6}Z)?")  # of one that was made anew, after the name
+_FILE = re.compile(r"\.(dump|settings\.tar)(\.age)?(\.partial)?$")  # after that
 SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (facts/postgresql-backup.md 2.4)
 
 
 class Backup:
     """The backup of one database for one rotation: ``ID.json``, its manifest, describes what lies beside it. Other
-    databases than the default one have their alias after the ID.
+    databases than the default one have their alias after the ID, and all files of one that was made anew its time.
 
-    Members of a manifest: format, rotation_id, alias, database, server, server_version, system_identifier, engine,
-    client_version, path (beside the manifest), size (bytes), sha256 (of the file as it lies there; of a folder, of its
-    SHA256SUMS), parts (the files of a folder, in the order in which they are restored; empty where there is none),
-    encrypted_to (age recipients, empty for a dump in clear), key_ids (versions of the keys without which its rows
-    cannot be read), snapshot {time, lsn}, tables {"schema.table": {rows, hash}}, settings, facts (of the database
-    itself, see database_facts), begun, ended, proof (none, or {kind, ...}).
+    Members of a manifest: format, name (of the manifest, and how all it describes begins), rotation_id, alias,
+    database, server, server_version, system_identifier, engine, client_version, path (beside the manifest), size
+    (bytes), sha256 (of the file as it lies there; of a folder, of its SHA256SUMS), parts (the files of a folder, in the
+    order in which they are restored; empty where there is none), encrypted_to (age recipients, empty for a dump in
+    clear), key_ids (versions of the keys without which its rows cannot be read), snapshot {time, lsn}, tables
+    {"schema.table": {rows, hash}}, settings, facts (of the database itself, see database_facts), begun, ended, proof
+    (none, or {kind, ...}), failed (none, or the {kind, ...} of a proof that it did not pass).
     """
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
@@ -60,26 +64,38 @@ class Backup:
         self.name = rotation_id if alias == "default" else f"{rotation_id}.{alias}"
         self.manifest = os.path.join(self.folder, f"{self.name}.json")
 
+    def all(self) -> list[dict[str, Any]]:
+        """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST."""
+        begin = os.path.join(self.folder, self.name)
+        paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
+        found = [described for path in paths if (described := _read(path))]
+        return sorted(found, key=lambda one: str(one["snapshot"]["time"]))
+
     def read(self) -> dict[str, Any] | None:
-        """The manifest; None where there is none. Raises E_BACKUP_MANIFEST."""
-        return _read(self.manifest)
+        """The manifest of the best; None where there is none. Raises E_BACKUP_MANIFEST."""
+        return max(self.all(), key=worth, default=None)
 
     def path(self, described: Mapping[str, Any]) -> str:
         """Where the dump is that a manifest describes."""
         return os.path.join(self.folder, str(described["path"]))
 
+    def manifest_of(self, described: Mapping[str, Any]) -> str:
+        """Where a manifest is."""
+        return os.path.join(self.folder, f"{described['name']}.json")
+
     def known(self) -> dict[str, Any] | None:
         """An earlier run's manifest, its dump checked against it; None where there is none. Raises E_BACKUP_*."""
-        described = self.read()
-        if described is not None and described["engine"] == "pg_dump":
-            with self._checked(described):
-                pass
-        return described
+        return self.known_since("")
 
     def known_since(self, moment: str) -> dict[str, Any] | None:
-        """``known``, where its snapshot was taken at this time (as ``now`` writes it) or later. Raises E_BACKUP_*."""
-        described = self.known()
-        return described if described is None or described["snapshot"]["time"] >= moment else None
+        """The newest, where its snapshot was taken at this time (as ``now`` writes it) or later. Raises E_BACKUP_*."""
+        found = [one for one in self.all() if one["snapshot"]["time"] >= moment]
+        if not found:
+            return None
+        if found[-1]["engine"] == "pg_dump":
+            with self._checked(found[-1]):
+                self.refuse_damaged_settings(found[-1])
+        return found[-1]
 
     def as_result(self, described: Mapping[str, Any] | None) -> dict[str, Any]:
         """What of a manifest goes into a result and the record: all but what fills pages. Without one, the paths."""
@@ -88,7 +104,7 @@ class Backup:
         shown = ("alias", "engine", "size", "sha256", "encrypted_to", "key_ids", "snapshot", "proof")
         found = {name: described[name] for name in shown}
         path = self.path(described) if described["engine"] == "pg_dump" else described["path"]
-        return {"path": path, "manifest": self.manifest, **found}
+        return {"path": path, "manifest": self.manifest_of(described), **found}
 
     def refuse_unusable(self, database_size: int) -> None:
         """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""
@@ -117,16 +133,16 @@ class Backup:
         """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
 
         ``settings`` are files to keep beside it, by name; ``jobs`` is how many dump at once, as for parts.archives. An
-        older backup of the rotation stays, see ``in_place_of``. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
+        older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
         """
-        connection, older, begun, most = database.libpq(), self.read(), now(), database.size()
-        stem = f"{self.name}.{re.sub('[-:]', '', begun)}" if older else self.name
+        connection, begun, most = database.libpq(), now(), database.size()
+        stem = f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
         archives = parts.archives(database, jobs)
         name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
         with self._usable(), contextlib.ExitStack() as undone:
             atomic_file.private_folder(self.folder)
-            self._remove(name)  # what a run left that was killed before it wrote the manifest
-            undone.callback(self._remove, name)
+            self._clear()
+            undone.callback(self._remove, stem)
             with contents.exported_snapshot(database) as snapshot:
                 tables = contents.take(database, lambda table: progress.tell(f"counting {table}"))
                 source = partial(postgresql.dumped, tools, connection, snapshot.name)
@@ -134,6 +150,7 @@ class Backup:
                 files = _archived(os.path.join(self.folder, name), archives, source, recipients, told)
             described = {
                 "format": FORMAT,
+                "name": stem,
                 "rotation_id": self.rotation_id,
                 "alias": self.alias,
                 "database": connection.database,
@@ -148,40 +165,59 @@ class Backup:
                 "key_ids": sorted(key_ids),
                 "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
                 "tables": tables,
-                "settings": self._keep(settings, recipients, stem, undone),
+                "settings": self._keep(settings, recipients, stem),
                 "facts": database_facts.of(database, [connection.database]).get(connection.database),
                 "begun": begun,
                 "ended": now(),
                 "proof": None,
+                "failed": None,
             }
             self.describe(described)
             undone.pop_all()
         return described
 
     @contextlib.contextmanager
-    def in_place_of(self, older: Mapping[str, Any] | None, described: Mapping[str, Any]) -> Iterator[None]:
-        """The block proves the new backup: then the older one of this rotation goes, and else the new one."""
+    def proving(self, described: Mapping[str, Any], *, written: bool) -> Iterator[None]:
+        """The block proves a backup: then those before it go, and else it goes itself, where there is another.
+
+        Where rows may have been ``written`` under new keys the first one stays: no other is of before that.
+        """
+        older = [one for one in self.all() if one["name"] != described["name"]]
         try:
             yield
         except BaseException as exc:
             if older:
-                self.describe(older)
-                self._drop(described, older)
+                self._drop(described)
                 if isinstance(exc, RotationError):
-                    raise exc.with_changed(f"The backup of before, {self.path(older)}, stands as it was.") from None
+                    raise exc.with_changed(f"The backup of before, {self.path(older[-1])}, stands as it was.") from None
             raise
-        self._drop(older, described)
+        for one in older[1:] if written else older:
+            self._drop(one)
 
-    def _drop(self, one: Mapping[str, Any] | None, kept: Mapping[str, Any]) -> None:
-        for name in _files(one) - _files(kept):
-            self._remove(name)
+    def _drop(self, described: Mapping[str, Any]) -> None:
+        """The manifest first: what is left without one is cleared away."""
+        _removed(self.manifest_of(described))
+        self._remove(described["name"])
 
-    def _remove(self, name: str) -> None:
-        _removed(os.path.join(self.folder, name))
+    def _remove(self, stem: str) -> None:
+        """By our own names, and never by what a manifest says."""
+        for name in self._ours():
+            if _FILE.sub("", name) == stem:
+                _removed(os.path.join(self.folder, name))
+
+    def _clear(self) -> None:
+        """What runs left that were killed before they wrote the manifest."""
+        for stem in {_FILE.sub("", name) for name in self._ours()} - {one["name"] for one in self.all()}:
+            self._remove(stem)
+
+    def _ours(self) -> list[str]:
+        """The names of all dumps and settings of this backup, half ones too."""
+        named = [name for name in os.listdir(self.folder) if name.startswith(self.name) and _FILE.search(name)]
+        return [name for name in named if _STEM.fullmatch(_FILE.sub("", name)[len(self.name) :])]
 
     def describe(self, described: Mapping[str, Any]) -> None:
         """Write the manifest. Raises OSError."""
-        atomic_file.replace(self.manifest, json.dumps(described, indent=2).encode() + b"\n")
+        atomic_file.replace(self.manifest_of(described), json.dumps(described, indent=2).encode() + b"\n")
 
     @contextlib.contextmanager
     def opened(self, described: Mapping[str, Any], identity: str | None) -> Iterator[list[IO[bytes]]]:
@@ -199,10 +235,20 @@ class Backup:
                 yield handles
 
     def read_through(self, described: Mapping[str, Any], tools: Tools, identity: str | None) -> None:
-        """Read the archives to their end, where they can be opened. Raises what ``opened`` does, and E_PG_RESTORE."""
+        """Read the archives to their end, as far as they can be opened. Raises as ``opened``, and E_PG_RESTORE."""
         if identity or not described["encrypted_to"]:
             with self.opened(described, identity) as archives:
                 postgresql.read_through(tools, archives)
+        else:
+            with self._checked(described):
+                pass
+
+    def refuse_damaged_settings(self, described: Mapping[str, Any]) -> None:
+        """Raise E_BACKUP_CHECKSUM where the archive of settings is not what it was. No restore needs it."""
+        settings = described["settings"]
+        with contextlib.ExitStack() as stack:
+            if settings:
+                _checked(stack, os.path.join(self.folder, settings["path"]), settings["sha256"])
 
     @contextlib.contextmanager
     def _checked(self, described: Mapping[str, Any]) -> Iterator[list[IO[bytes]]]:
@@ -215,9 +261,7 @@ class Backup:
             found = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
             yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described["parts"]]
 
-    def _keep(
-        self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str, undone: contextlib.ExitStack
-    ) -> dict[str, Any] | None:
+    def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str) -> dict[str, Any] | None:
         """Files beside the dump, in one archive as private as it is: where that lies, and what is in it."""
         if not settings:
             return None
@@ -229,7 +273,6 @@ class Backup:
                 archive.addfile(member, io.BytesIO(content))
         kept = age.encrypted_bytes(packed.getvalue(), recipients) if recipients else packed.getvalue()
         path = f"{stem}.settings.tar{'.age' if recipients else ''}"
-        undone.callback(self._remove, path)
         with _published(os.path.join(self.folder, path)) as handle:
             handle.write(kept)
         return {"path": path, "sha256": hashlib.sha256(kept).hexdigest(), "files": sorted(settings)}
@@ -246,11 +289,9 @@ class Backup:
         return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=users.own_name())
 
 
-def _files(described: Mapping[str, Any] | None) -> set[str]:
-    """The names of the files that a manifest describes."""
-    if described is None or described["engine"] != "pg_dump":
-        return set()
-    return {one["path"] for one in (described, described["settings"]) if one}
+def worth(described: Mapping[str, Any]) -> tuple[bool, str]:
+    """By which of several a restore prefers one: that it was proved, then how new it is."""
+    return described["proof"] is not None, str(described["snapshot"]["time"])
 
 
 def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -271,6 +312,14 @@ def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield path, described
 
 
+def refuse_undescribed(folder: str) -> None:
+    """Raise E_BACKUP_UNDESCRIBED where a whole dump has no manifest: nobody knows which keys its rows need."""
+    known = {name for _, described in manifests(folder) for name in _files(described)}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".dump", ".dump.age")) and name not in known:
+            raise RotationError("E_BACKUP_UNDESCRIBED", path=os.path.join(folder, name))
+
+
 def _read(path: str) -> dict[str, Any] | None:
     try:
         with open(path, encoding="utf-8") as handle:
@@ -281,7 +330,17 @@ def _read(path: str) -> dict[str, Any] | None:
         raise RotationError("E_BACKUP_MANIFEST", path=path, found="cannot be read") from None
     if not isinstance(described, dict) or described.get("format") != FORMAT:
         raise RotationError("E_BACKUP_MANIFEST", path=path, found=f"is not of the format {FORMAT}")
-    return described
+    if any(os.path.basename(name) != name for name in _files(described)):
+        raise RotationError("E_BACKUP_MANIFEST", path=path, found="names files that are not beside it")
+    return {**described, "name": os.path.basename(path)[: -len(".json")]}
+
+
+def _files(described: Mapping[str, Any]) -> list[str]:
+    """The names of the files that a manifest describes."""
+    if described.get("engine") != "pg_dump":
+        return []
+    settings = described["settings"]
+    return [described["path"], *described["parts"], *([settings["path"]] if settings else [])]
 
 
 def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
@@ -303,7 +362,7 @@ def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
 
 
 def _removed(path: str) -> None:
-    if os.path.isdir(path):
+    if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)

@@ -676,6 +676,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Set key_rotation_backup_dir, and key_rotation_backup_host, as they were when the backups were made; where it "
         "is on another disk, mount that. Where no backup is kept any more, make the folder.",
     ),
+    "E_BACKUP_UNDESCRIBED": (
+        "{path} has no manifest, so nobody knows which versions of the keys its rows need",
+        "A rotation that was killed while it made it clears it away when it goes on. Where it is of no use, delete it, "
+        "or move it out of the folder; then run the same command again.",
+    ),
     "E_BACKUP_SPACE": (
         "{path} has {free} bytes free and the dump may need {need}",
         "Free space, or set key_rotation_backup_dir.",

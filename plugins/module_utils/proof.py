@@ -50,8 +50,17 @@ WHERE datname = current_database()
 
 def proved(described: Mapping[str, Any], kind: str) -> bool:
     """Whether a manifest has a proof of this kind or a better one."""
-    found = (described["proof"] or {}).get("kind", "none")
-    return KINDS.index(found) >= KINDS.index(kind)
+    return described["proof"] is not None and _better(described["proof"]["kind"], kind) == described["proof"]["kind"]
+
+
+def needed(described: Mapping[str, Any], kind: str) -> str:
+    """The kind of proof by which the backup is good: what has failed one is good by none that sees less."""
+    failed = described.get("failed")
+    return _better(failed["kind"], kind) if failed else kind
+
+
+def _better(one: str, other: str) -> str:
+    return max(one, other, key=KINDS.index)
 
 
 def prove(
@@ -69,32 +78,52 @@ def prove(
 ) -> dict[str, Any]:
     """The manifest with its proof, written. ``targets`` are those of the ``database`` that the backup is of.
 
-    ``full`` opens every token, ``sample`` some thousands of each table. A full proof also knows which keys its rows
-    need. Raises E_BACKUP_*, E_PG_RESTORE, E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*; the copy is dropped always.
+    ``full`` opens every token, ``sample`` some thousands of each table, ``none`` only reads the file to its end. A full
+    proof also knows which keys its rows need. That one has failed is written too. Raises E_BACKUP_*, E_PG_RESTORE,
+    E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*; the copy is dropped always.
     """
     began = time.monotonic()
+    tallies: Sequence[census.Tally] = []
     try:
-        with restored(one, described, database, tools, identity=identity, progress=progress) as (copy, where):
+        one.refuse_damaged_settings(described)
+        if kind == "none":
+            one.read_through(described, tools, identity)
+            found: dict[str, Any] = {}
+        else:
             look = census.take if kind == "full" else census.sample
-            digest_key = keyring.stages["current"].digest_key
-            tallies = look(copy, targets, keyring, digest_key=digest_key, leave_alone=leave_alone, progress=progress)
-            census.refuse_unreadable(tallies)
+            with copy_of(database, one.rotation_id) as (copy, where):
+                progress.tell(f"restoring a copy into {where}")
+                with one.opened(described, identity) as archives:
+                    postgresql.restore(tools, copy.libpq(), archives, OPTIONS)
+                progress.tell("comparing the copy")
+                contents.refuse_difference(described["tables"], contents.take(copy))
+                key = keyring.stages["current"].digest_key
+                tallies = look(copy, targets, keyring, digest_key=key, leave_alone=leave_alone, progress=progress)
+                census.refuse_unreadable(tallies)
+            found = {"where": where, **_counted(described, tallies)}
     except RotationError as exc:
-        raise exc.with_changed(f"The backup {one.path(described)} is kept, and is not proved.") from None
-    found = {name for tally in tallies for name, count in tally.classes.items() if count and name != "empty"}
-    key_ids = sorted(keyring.key_id(stage) for stage in found) if kind == "full" else described["key_ids"]
-    proof = {
-        "kind": kind,
-        "time": now(),
-        "where": where,
+        one.describe({**described, "proof": None, "failed": {"kind": kind, "time": now(), "code": exc.code}})
+        kept = f"The backup {one.path(described)} is kept, and is not proved."
+        raise exc.with_changed(f"{kept} For another one, move it away with its manifest.") from None
+    key_ids = _needed_keys(tallies, keyring) if kind == "full" else described["key_ids"]
+    proof = {"kind": kind, "time": now(), **found, "seconds": round(time.monotonic() - began, 1)}
+    made = {**described, "key_ids": key_ids, "proof": proof, "failed": None}
+    one.describe(made)
+    return made
+
+
+def _counted(described: Mapping[str, Any], tallies: Sequence[census.Tally]) -> dict[str, int]:
+    """What was the same in the copy, and what was opened in it."""
+    return {
         "tables": len(described["tables"]),
         "rows": sum(table["rows"] for table in described["tables"].values()),
         "tokens": sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty"),
-        "seconds": round(time.monotonic() - began, 1),
     }
-    made = {**described, "key_ids": key_ids, "proof": proof}
-    one.describe(made)
-    return made
+
+
+def _needed_keys(tallies: Sequence[census.Tally], keyring: Keyring) -> list[str]:
+    found = {name for tally in tallies for name, count in tally.classes.items() if count and name != "empty"}
+    return sorted(keyring.key_id(stage) for stage in found)
 
 
 @contextlib.contextmanager

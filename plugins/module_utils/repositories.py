@@ -127,6 +127,7 @@ def _written(one: Backup, **known: Any) -> dict[str, Any]:
     ended = now()
     described = {
         "format": FORMAT,
+        "name": one.name,
         "rotation_id": one.rotation_id,
         "alias": one.alias,
         "database": "the whole cluster",
@@ -142,6 +143,7 @@ def _written(one: Backup, **known: Any) -> dict[str, Any]:
         "settings": None,
         "ended": ended,
         "proof": None,
+        "failed": None,
         **known,
     }
     try:

@@ -30,7 +30,7 @@ class Restoration:
         self._name = str(connections[self._alias].settings_dict["NAME"])
 
     def described(self) -> dict[str, Any] | None:
-        """The manifest of the rotation's backup, or of the newest one; None where there is none to restore here."""
+        """The manifest of the rotation's backup, or of the newest that is proved; None where there is none."""
         described = self._newest() if not self._params["rotation_id"] else self._backup().read()
         return described if described and described["engine"] == "pg_dump" else None
 
@@ -62,7 +62,7 @@ class Restoration:
                 done: dict[str, Any] = {"database": self._name, "aside": beside.aside, "under": {}}
                 return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
             if like is None:
-                raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest)
+                raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest_of(described))
             if dry:
                 return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
             beside.let_in()
@@ -153,11 +153,11 @@ class Restoration:
             known = ", ".join(f"{found['rotation_id']} of {found['snapshot']['time']}" for found in self._all())
             raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known=known or "none")
         if described["engine"] != "pg_dump":
-            raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest, engine=described["engine"])
+            raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest_of(described), engine=described["engine"])
         return described
 
     def _newest(self) -> dict[str, Any] | None:
-        return max(self._all(), key=lambda one: str(one["snapshot"]["time"]), default=None)
+        return max(self._all(), key=backup.worth, default=None)
 
     def _all(self) -> list[dict[str, Any]]:
         """The manifests of this database's backups that can be restored here."""
@@ -221,12 +221,13 @@ def examined(params: Mapping[str, Any]) -> dict[str, Any]:
     """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
     where none is asked for."""
     works = {alias: Restoration({**params, "alias": alias}) for alias in project.aliases()}
-    found = {alias: described for alias, work in works.items() if (described := work.described())}
-    newest = max(found.values(), key=lambda one: str(one["snapshot"]["time"]), default=None)
+    found = [described for work in works.values() if (described := work.described())]
+    newest = max(found, key=backup.worth, default=None)
     if newest is None:
         return {"changed": False, "backup": {}, "missing": {}}
-    of_one = {alias: one for alias, one in found.items() if one["rotation_id"] == newest["rotation_id"]}
-    missing = {alias: works[alias].missing(one) for alias, one in of_one.items()}
+    of_one = {**params, "rotation_id": newest["rotation_id"]}
+    works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
+    missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
     return {
         "changed": False,
         "backup": _shown(newest),

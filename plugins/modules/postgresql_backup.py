@@ -15,7 +15,8 @@ description:
     it is on the disk. A manifest beside it, written last, says what it is.
   - Then the file on the disk is restored into a scratch database, every table is compared with the counts and hashes
     of the snapshot, and the encrypted values are opened with the keys of the store. The scratch database is dropped.
-  - A backup of the same rotation that matches its manifest, is proved and not older than O(max_age) is kept.
+  - A backup of the same rotation that matches its manifest, is proved and not older than O(max_age) is kept. One that
+    has failed its proof is never taken with a lesser one.
   - Copies of the settings modules go into it. The env file does not, since its values are in the store.
 options:
   environment:
@@ -96,8 +97,8 @@ options:
     default: full
   max_age:
     description:
-      - Hours. An older backup of the same rotation, which was begun long ago, is made anew; it is there until the new
-        one is whole.
+      - Hours. An older backup of the same rotation, which was begun long ago, is made anew. It is there until the new
+        one is proved, and stays where rows may have been written under new keys since.
     type: int
     default: 24
   pg_bindir:
@@ -164,46 +165,43 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
         key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
         values = [value for keys in request.key_sets.values() for value in keys.values()]
         settings = backup.settings_files(params["project_dir"], values)
+        # From when on rows may be under new keys: a resumed rotation keeps its backup of before.
+        written = "pending" in application.keyring.stages or application.keyring.base != "current"
         made = []
         for database, survey in application.parts:
             one = backup.Backup(params["backup_dir"], params["rotation_id"], database.alias)
             described = one.known_since(_oldest(params))
-            changed = described is None or not proof.proved(described, kind)
+            wanted = proof.needed(described, kind) if described else kind
+            changed = described is None or not proof.proved(described, wanted)
             if changed:
                 tools = _tools(module, database)
-                if kind != "none":
+                if wanted != "none":
                     proof.refuse_impossible(database)
             if described is None:
                 one.refuse_unusable(database.size())
             if changed and not module.check_mode:
-                older = None
-                if described is None:
-                    older = one.read()
-                    described = one.dump(
-                        tools,
+                described = described or one.dump(
+                    tools,
+                    database,
+                    recipients,
+                    key_ids=key_ids,
+                    settings=settings,
+                    jobs=params["jobs"],
+                    progress=application.progress,
+                )
+                with one.proving(described, written=written):
+                    described = proof.prove(
+                        one,
+                        described,
                         database,
-                        recipients,
-                        key_ids=key_ids,
-                        settings=settings,
-                        jobs=params["jobs"],
+                        tools,
+                        survey.found,
+                        application.keyring,
+                        kind=wanted,
+                        identity=identity,
+                        leave_alone=application.leave_alone,
                         progress=application.progress,
                     )
-                with one.in_place_of(older, described):
-                    if kind == "none":
-                        one.read_through(described, tools, identity)
-                    else:
-                        described = proof.prove(
-                            one,
-                            described,
-                            database,
-                            tools,
-                            survey.found,
-                            application.keyring,
-                            kind=kind,
-                            identity=identity,
-                            leave_alone=application.leave_alone,
-                            progress=application.progress,
-                        )
             made.append({"changed": changed, **one.as_result(described)})
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
 

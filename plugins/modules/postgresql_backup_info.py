@@ -10,7 +10,8 @@ version_added: 0.1.0
 short_description: Say which backups are kept, and which versions of the keys they need
 description:
   - Reads the manifests of M(tetech.key_rotation.postgresql_backup) in a folder.
-  - A backup counts as kept while its manifest is there. Fails where one cannot be read, since then nobody knows.
+  - A backup counts as kept while its manifest is there. Fails where one cannot be read, or where a whole dump has none,
+    since then nobody knows.
 options:
   backup_dir:
     description: Folder of the backups on the host.
@@ -77,6 +78,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     folder = module.params["backup_dir"]
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
         raise RotationError("E_BACKUP_LIST", path=folder, reason="it is not there")
+    backup.refuse_undescribed(folder)
     found = [
         {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in backup.manifests(folder)
     ]

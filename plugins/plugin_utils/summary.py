@@ -230,7 +230,7 @@ def versions(found: list[dict[str, Any]]) -> Iterator[str]:
 
 def _proof(proof: dict[str, Any] | None) -> str:
     """How a backup was proved."""
-    if not proof:
+    if not proof or proof["kind"] == "none":
         return "not proved by a restore"
     values = f"{proof['tokens']:,} encrypted values{' of a sample' if proof['kind'] == 'sample' else ''}"
     same = f"{proof['rows']:,} rows of {proof['tables']} tables the same"

@@ -318,20 +318,35 @@ def test_several_archives_of_a_killed_run_and_of_a_run_before_are_replaced(make,
     assert make.files() == ["r1.dump", "r1.json"]
     time.sleep(1)  # the names of the files tell the second
     second = make(jobs=2)
-    with make.one.in_place_of(first, second):
+    with make.one.proving(second, written=False):
         assert first["path"] != second["path"]
-    assert make.files() == sorted(["r1.json", second["path"]])
+    assert make.files() == of(second)
 
 
-def test_what_a_killed_run_left_is_replaced(make):
+def of(*described: dict[str, Any]) -> list[str]:
+    """The files of these backups."""
+    settings = [one["settings"]["path"] for one in described if one["settings"]]
+    return sorted([f"{one['name']}.json" for one in described] + [one["path"] for one in described] + settings)
+
+
+def test_what_killed_runs_left_is_cleared_away(make):
     os.makedirs(make.one.folder)
-    Path(make.one.folder, "r1.dump.age.partial").write_text("half")
-    make()
-    assert make.files() == ["r1.dump.age", "r1.json"]
+    left = ["r1.dump.age.partial", "r1.dump.age", "r1.settings.tar", "r1.20260501T000000Z.dump.age"]
+    others = ["r1.notes.txt", "r1.reports.dump.age", "r12.dump.age", "r1.replaced.jsonl", "r10.json"]
+    for name in [*left, *others]:
+        Path(make.one.folder, name).write_text(json.dumps({"format": backup.FORMAT}))
+    several = Path(make.one.folder, "r1.20260501T000000Z.dump.partial")
+    several.mkdir()
+    (several / "rows-1.dump.age.partial").write_text("half")
+    made = make()
+    assert make.files() == sorted([*of(made), *others])
+
+
+SETTINGS = {"settings.py": b"DEBUG = False"}
 
 
 def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until_then(make, tmp_path):
-    first = make(settings={"settings.py": b"DEBUG = False"})
+    first = make(settings=SETTINGS)
     assert make.one.known_since(first["snapshot"]["time"]) == first
     assert make.one.known_since(at(time.time() + 3600)) is None
     folder = instead(tmp_path / "bin", "pg_dump", "exit 3")
@@ -339,18 +354,63 @@ def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until
         make(tools=postgresql.Tools(folder, make.tools.version))
     assert make.one.known() == first
     time.sleep(1)  # the names of the files tell the second
-    refused = make(settings={"settings.py": b"DEBUG = True"})
-    with pytest.raises(RotationError, match="stands as it was"), make.one.in_place_of(first, refused):
+    refused = make(settings=SETTINGS)
+    assert make.files() == of(first, refused), "what a run leaves that is killed now is known to the next"
+    with pytest.raises(RotationError, match="stands as it was"), make.one.proving(refused, written=False):
         raise RotationError("E_PROOF_NONE")  # the proof of it
     assert make.one.known() == first, "what was proved goes for nothing that was not"
-    assert make.files() == sorted(["r1.json", first["path"], first["settings"]["path"]])
+    assert make.files() == of(first)
     time.sleep(1)
-    second = make(settings={"settings.py": b"DEBUG = True"})
-    with make.one.in_place_of(first, second):
+    second = make(settings=SETTINGS)
+    with make.one.proving(second, written=False):
         assert make.one.known() == second
     assert second["snapshot"]["time"] > first["snapshot"]["time"]
-    assert make.files() == sorted(["r1.json", second["path"], second["settings"]["path"]])
+    assert make.files() == of(second)
     assert first["path"] != second["path"]
+
+
+def test_the_backup_of_before_the_first_write_stays_whatever_comes_after_it(make, prove):
+    first = prove(make(settings=SETTINGS))
+    time.sleep(1)  # the names of the files tell the second
+    second = make(settings=SETTINGS)
+    assert make.one.read() == first, "a restore prefers what was proved"
+    with make.one.proving(second, written=True):
+        second = prove(second)
+    assert (make.one.read(), make.files()) == (second, of(first, second))
+    time.sleep(1)
+    third = make(settings=SETTINGS)
+    with make.one.proving(third, written=True):
+        pass
+    assert make.files() == of(first, third)
+
+
+def test_a_manifest_that_names_other_files_deletes_none(make, tmp_path):
+    first = make()
+    (tmp_path / "precious").write_text("")
+    for path in ("../precious", str(tmp_path / "precious")):
+        make.one.describe({**first, "path": path})
+        with pytest.raises(RotationError, match=r"E_BACKUP_MANIFEST: .* names files that are not beside it"):
+            make.one.known()
+    Path(make.one.folder, "r2.dump").write_text("of another rotation")
+    make.one.describe({**first, "path": "r2.dump"})
+    time.sleep(1)  # the names of the files tell the second
+    second = make()
+    with make.one.proving(second, written=False):
+        pass
+    assert make.files() == sorted([*of(second), "r2.dump"])
+    assert (tmp_path / "precious").exists()
+
+
+def test_damaged_settings_are_no_known_backup_and_no_hindrance_to_a_restore(make, prove, identity):
+    described = make(settings=SETTINGS)
+    path = Path(make.one.folder, described["settings"]["path"])
+    path.write_bytes(path.read_bytes()[:-1])
+    for read in (make.one.known, partial(prove, described)):
+        with pytest.raises(RotationError) as refused:
+            read()
+        assert (refused.value.code, refused.value.where["path"]) == ("E_BACKUP_CHECKSUM", str(path))
+    with make.one.opened(described, identity) as archives:
+        assert archives[0].read(5) == b"PGDMP"
 
 
 def test_rows_and_columns_count_in_any_order(filled):
@@ -445,8 +505,26 @@ def test_a_copy_that_is_not_the_snapshot_is_no_proof(make, prove):
         prove(described)
     assert refused.value.code == "E_CONTENTS"
     assert "is not proved" in str(refused.value)
-    assert make.one.read()["proof"] is None
+    found = make.one.read()
+    assert (found["proof"], found["failed"]["code"]) == (None, "E_CONTENTS")
     assert prove.scratch() == []
+    for kind in proof.KINDS:  # of the next run
+        assert (proof.proved(found, kind), proof.needed(found, kind)) == (False, "full")
+
+
+def test_what_was_never_read_to_its_end_is_good_by_no_proof(make, prove, tmp_path):
+    described = make()
+    assert not proof.proved(described, "none")
+    real = make.tools
+    make.tools = postgresql.Tools(instead(tmp_path / "bin", "pg_restore", "exit 3"), real.version)
+    with pytest.raises(RotationError, match="E_PG_RESTORE"):
+        prove(described, "none")
+    found = make.one.known()
+    assert (proof.proved(found, "none"), proof.needed(found, "sample")) == (False, "sample")
+    make.tools = real
+    read = prove(found, "none")
+    assert [proof.proved(read, kind) for kind in proof.KINDS] == [True, False, False]
+    assert make.one.known() == read
 
 
 def test_values_that_the_stored_keys_do_not_open_are_no_proof(make, prove):

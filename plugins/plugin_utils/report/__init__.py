@@ -166,6 +166,7 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
         return kinds.get(key, "other")
 
     found = {bar["key"] for model in told["models"] for side in ("before", "after") for bar in model[f"{side}_bars"]}
+    proofs = [dump["proof"].get("kind") for dump in told["backups"] if dump.get("proof")]
     words = {"old": "keys before", "new": "new keys", "other": "other"}
     return {
         **told,
@@ -179,7 +180,7 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
         "unsigned": [str(lines) for lines in told["unsigned"]],
         "nobody_signed": lambda number: _nobody_signed(told["unsigned"], number),
         "dump_lines": lambda dump: list(_dump_lines(dump)),
-        "proof": next((dump["proof"].get("kind") for dump in told["backups"] if dump.get("proof")), None),
+        "proof": next((proof for proof in proofs if proof not in (None, "none")), None),
     }
 
 

@@ -91,3 +91,15 @@ def test_before_a_key_is_destroyed_the_folder_has_to_be_there(tmp_path):
     assert refused.value.code == "E_BACKUP_LIST"
     (tmp_path / "not mounted").mkdir()
     assert postgresql_backup_info.look(asked)["key_ids"] == []
+
+
+def test_a_whole_dump_without_a_manifest_counts_as_one_of_which_nobody_knows_what_it_needs(one):
+    os.mkdir(one.folder)
+    described = {"engine": "pg_dump", "path": "r1.dump.age", "parts": [], "settings": None}
+    one.describe({"format": backup.FORMAT, "name": "r1", **described})
+    for name in ("r1.dump.age", "r2.dump.age.partial", "r2.settings.tar.age"):
+        Path(one.folder, name).write_text("")
+    assert backup.refuse_undescribed(one.folder) is None
+    Path(one.folder, "r2.20260501T000000Z.dump").mkdir()
+    with pytest.raises(RotationError, match=r"E_BACKUP_UNDESCRIBED: \S+/r2\.20260501T000000Z\.dump has no manifest"):
+        backup.refuse_undescribed(one.folder)
