@@ -36,12 +36,15 @@ class Over:
             call()
 
 
-def all_of(works: Sequence[Callable[[Over], T]]) -> list[T]:
-    """What each returns, in their order. The first error is raised when all have ended, which they hear of by Over."""
+def all_of(works: Sequence[Callable[[Over], T]], most: int = 0) -> list[T]:
+    """What each returns, in their order; ``most`` is how many work at once, all of them without it.
+
+    The first error is raised when all have ended, which they hear of by Over.
+    """
     over = Over()
     if len(works) == 1:
         return [works[0](over)]
-    with ThreadPoolExecutor(max(len(works), 1)) as pool:
+    with ThreadPoolExecutor(most or max(len(works), 1)) as pool:
         futures = [pool.submit(work, over) for work in works]
         try:
             for future in as_completed(futures):

@@ -133,21 +133,23 @@ class Backup:
         """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
 
         ``settings`` are files to keep beside it, by name; ``jobs`` is how many dump at once, as for parts.archives. An
-        older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_AGE, E_DB or E_BACKUP_*.
+        older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or E_BACKUP_*.
         """
         connection, begun, most = database.libpq(), now(), database.size()
         stem = f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
-        archives = parts.archives(database, jobs)
-        name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
         with self._usable(), contextlib.ExitStack() as undone:
             atomic_file.private_folder(self.folder)
             self._clear()
             undone.callback(self._remove, stem)
             with contents.exported_snapshot(database) as snapshot:
-                tables = contents.take(database, lambda table: progress.tell(f"counting {table}"))
-                source = partial(postgresql.dumped, tools, connection, snapshot.name)
+                archives = parts.archives(database, jobs)
+                name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
+                holders = partial(database.holders, snapshot.tables)
+                source = partial(postgresql.dumped, tools, connection, snapshot.name, holders)
                 told = Told(lambda done: progress.tell("dumping", done, most))
+                # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
                 files = _archived(os.path.join(self.folder, name), archives, source, recipients, told)
+                tables = contents.take(database, lambda table: progress.tell(f"counting {table}"))
             described = {
                 "format": FORMAT,
                 "name": stem,

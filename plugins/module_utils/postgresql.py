@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import math
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, BinaryIO
 
-from . import at_once, parts, streams
+from . import at_once, streams
 from .at_once import Over
-from .engine.database import Libpq
+from .engine.database import FREE, Database, Libpq
 from .errors import RotationError
 
 BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -32,6 +33,9 @@ BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/p
 CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
 TRANSACTION_TIMEOUT = 17  # the first major version that has this setting (release notes of PostgreSQL 17)
+# Of what the table of contents of an archive is restored in which pass; all else in the first.
+PASSES = ((), (b"ACL ", b"DEFAULT ACL "), (b"EVENT TRIGGER ", b"MATERIALIZED VIEW DATA ", b"COMMENT - EVENT TRIGGER "))
+_ENTRY = re.compile(rb"\d+; \d+ \d+ (.*)")
 # A server's message on a line of COPY may hold the line.
 _COPY_FAILED = re.compile(r'(error: COPY failed for table "[^"]*").*')
 
@@ -153,27 +157,72 @@ def _nameless_passfile(password: str, handle: BinaryIO) -> str:
 
 
 @contextlib.contextmanager
-def dumped(tools: Tools, connection: Libpq, snapshot: str, options: Sequence[str], over: Over) -> Iterator[IO[bytes]]:
-    """What pg_dump writes in custom format, of an exported snapshot. Raises E_PG_DUMP at the end of the block."""
+def dumped(
+    tools: Tools, connection: Libpq, snapshot: str, holders: Callable[[], str], options: Sequence[str], over: Over
+) -> Iterator[IO[bytes]]:
+    """What pg_dump writes in custom format, of an exported snapshot.
+
+    ``holders`` says who keeps others from its tables. Raises E_PG_DUMP or E_DB_LOCKED at the end of the block.
+    """
+    failed = partial(_dump_failed, holders)
     argv = [tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s", *options]
     with (
         environment(connection) as (given, descriptors),
         streams.output_of(
-            [*argv, f"--snapshot={snapshot}"], _dump_failed, environment=given, descriptors=descriptors, over=over
+            [*argv, f"--snapshot={snapshot}"], failed, environment=given, descriptors=descriptors, over=over
         ) as plain,
     ):
         yield plain
 
 
-def _dump_failed(code: int, complaints: IO[bytes]) -> RotationError:
-    return RotationError("E_PG_DUMP", rc=code, reason=first_complaint(complaints))
+def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -> RotationError:
+    reason = first_complaint(complaints)
+    if b"LOCK TABLE" in complaints.read() and (found := holders()) != FREE:  # the rest is in the server's language
+        return RotationError("E_DB_LOCKED", holders=found)
+    return RotationError("E_PG_DUMP", rc=code, reason=reason)
 
 
-def restore(tools: Tools, connection: Libpq, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
-    """pg_restore into the database of ``connection``, whose name must be one of ours. Raises E_PG_RESTORE."""
+def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
+    """pg_restore into the database ``copy``, whose name must be one of ours. Raises E_PG_RESTORE.
+
+    Several archives are restored in the passes of one (its RestorePass): grants come when all rows and constraints are
+    there, since an owner may have taken its own rights away, and what needs them comes last.
+    """
+    connection, (used, limit) = copy.libpq(), copy.connections()
     argv = [tools.program("pg_restore"), "--exit-on-error", "--no-password", f"--dbname={connection.database}"]
-    for together in parts.at_once(archives):
-        at_once.all_of([partial(_restore, [*argv, *options], connection, archive) for archive in archives[together]])
+    run = partial(_restore, [*argv, *options], connection)
+    if len(archives) == 1:
+        run(archives[0], Over())
+        return
+    with _reread(archives[0]) as tables, _reread(archives[-1]) as indexes:
+        listed = {archive: _by_pass(tools, archive) for archive in (tables, indexes)}
+        for number in range(len(PASSES)):
+            run(tables, Over(), listed[tables][number])
+            if number == 0:
+                at_once.all_of([partial(run, rows) for rows in archives[1:-1]], max(1, (limit - used) // 2))
+            run(indexes, Over(), listed[indexes][number])
+
+
+@contextlib.contextmanager
+def _reread(archive: IO[bytes]) -> Iterator[IO[bytes]]:
+    """An archive that can be read several times, in a file without a name: only of one that has no rows."""
+    with tempfile.TemporaryFile() as again:
+        shutil.copyfileobj(archive, again)
+        yield again
+
+
+def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
+    """What of an archive belongs to each pass, as pg_restore --use-list takes it."""
+    archive.seek(0)
+    argv = [tools.program("pg_restore"), "--list"]
+    asked = subprocess.run(argv, stdin=archive, capture_output=True, check=False, env=clean_environment())
+    if asked.returncode:
+        raise RotationError("E_PG_RESTORE", rc=asked.returncode, reason=first_complaint(io.BytesIO(asked.stderr)))
+    found: list[list[bytes]] = [[] for _ in PASSES]
+    for line in asked.stdout.splitlines(keepends=True):
+        if entry := _ENTRY.match(line):
+            found[next((number for number, kinds in enumerate(PASSES) if entry[1].startswith(kinds)), 0)].append(line)
+    return [b"".join(lines) for lines in found]
 
 
 def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
@@ -182,12 +231,25 @@ def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
     at_once.all_of([partial(_restore, argv, Libpq("", "", "", "", ""), archive) for archive in archives])
 
 
-def _restore(argv: Sequence[str], connection: Libpq, archive: IO[bytes], over: Over) -> None:
+def _restore(
+    argv: Sequence[str], connection: Libpq, archive: IO[bytes], over: Over, listed: bytes | None = None
+) -> None:
+    """Of an archive that can be read again what is ``listed``, of another one all."""
+    if listed is not None:
+        if not listed:
+            return
+        archive.seek(0)
     with (
         environment(connection) as (given, descriptors),
+        tempfile.TemporaryFile() as use_list,
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(
-            argv, stdin=archive, stdout=subprocess.DEVNULL, stderr=complaints, env=given, pass_fds=descriptors
+            [*argv, *_use_list(use_list, listed)],
+            stdin=archive,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            env=given,
+            pass_fds=[*descriptors, use_list.fileno()],
         ) as process,
     ):
         over.then(process.kill)
@@ -198,6 +260,14 @@ def _restore(argv: Sequence[str], connection: Libpq, archive: IO[bytes], over: O
             raise
         if code:
             raise RotationError("E_PG_RESTORE", rc=code, reason=first_complaint(complaints))
+
+
+def _use_list(handle: BinaryIO, listed: bytes | None) -> list[str]:
+    if listed is None:
+        return []
+    handle.write(listed)
+    handle.seek(0)
+    return [f"--use-list=/dev/fd/{handle.fileno()}"]
 
 
 def first_complaint(complaints: IO[bytes]) -> str:

@@ -94,7 +94,7 @@ def prove(
             with copy_of(database, one.rotation_id) as (copy, where):
                 progress.tell(f"restoring a copy into {where}")
                 with one.opened(described, identity) as archives:
-                    postgresql.restore(tools, copy.libpq(), archives, OPTIONS)
+                    postgresql.restore(tools, copy, archives, OPTIONS)
                 progress.tell("comparing the copy")
                 contents.refuse_difference(described["tables"], contents.take(copy))
                 key = keyring.stages["current"].digest_key

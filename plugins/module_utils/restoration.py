@@ -90,7 +90,7 @@ class Restoration:
             beside.make(like)
             with self._as_admin(dbname=beside.copy) as copy:
                 tools = postgresql.find_tools(self._params["pg_bindir"], copy.server_major())
-                postgresql.restore(tools, copy.libpq(), archives, [])
+                postgresql.restore(tools, copy, archives, [])
         with self._as_admin(dbname=beside.copy) as copy:
             contents.refuse_difference(described["tables"], contents.take(copy))
             lease.forget(copy)  # the run that made the backup held it
@@ -168,7 +168,7 @@ class Restoration:
         """The tables of the database in use; none where the server says that it is not there."""
         try:
             with self._database(**self._direct) as used:
-                return {label for _, _, label, _ in used.rows(contents.TABLES)}
+                return {label for _, _, label, _ in contents.tables(used)}
         except RotationError as exc:
             if exc.code != "E_DB_CONNECT":
                 raise

@@ -82,7 +82,8 @@ options:
     description:
       - How many C(pg_dump) at once have the rows of a database, all in one snapshot. Above one the backup is a folder
         of archives, each encrypted by itself, with their C(SHA256SUMS); they are restored at once too.
-      - 0 is one for each core, 8 at most, where the database is of 10 GB or more, and one where it is smaller.
+      - 0 is one for each core, 8 at most and no more than leave half of the free connections to the application, where
+        the database is of 10 GB or more, and one where it is smaller.
     type: int
     default: 0
   proof:

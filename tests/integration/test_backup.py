@@ -107,7 +107,7 @@ def restored(maker: Maker, described: dict[str, Any], identity: str | None) -> d
     copy = Database("default", "test", {"dbname": "kr_copy"})
     try:
         with maker.one.opened(described, identity) as archives:
-            postgresql.restore(maker.tools, copy.libpq(), archives, [])
+            postgresql.restore(maker.tools, copy, archives, [])
         return contents.take(copy)
     finally:
         copy.close()
@@ -124,6 +124,7 @@ CREATE TABLE days_of_may PARTITION OF days FOR VALUES FROM ('2026-05-01') TO ('2
 CREATE TABLE days_of_june PARTITION OF days FOR VALUES FROM ('2026-06-01') TO ('2026-07-01');
 INSERT INTO days SELECT '2026-05-01'::date + n % 60, repeat('x', 100) FROM generate_series(1, 5000) n;
 CREATE MATERIALIZED VIEW counted AS SELECT at, count(*) FROM days GROUP BY at;
+GRANT SELECT ON days TO pg_monitor; ALTER MATERIALIZED VIEW counted OWNER TO pg_monitor;
 CREATE TABLE kept (id serial PRIMARY KEY, body text); INSERT INTO kept (body) SELECT 'y' FROM generate_series(1, 2000);
 SELECT lo_from_bytea(0, 'a large object');
 """
@@ -155,6 +156,121 @@ def test_with_a_writer_active_the_restored_copy_equals_the_snapshot(make, wide, 
     assert found["public.secrets"]["rows"] == described["tables"]["public.secrets"]["rows"]
     with pytest.raises(RotationError, match="E_CONTENTS"):  # the rows of now are others
         contents.refuse_difference(described["tables"], contents.take(make.database))
+
+
+class Teller:
+    """A progress that does something at its first word."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._acts = [act]
+
+    def tell(self, doing: str, *_: Any) -> None:
+        if doing.startswith("counting") and self._acts:
+            self._acts.pop()()
+
+
+def waiting(database: Any) -> bool:
+    return bool(database.rows("SELECT 1 FROM pg_locks WHERE locktype = 'relation' AND NOT granted"))
+
+
+@contextlib.contextmanager
+def altered(database: Any, table: str) -> Iterator[Callable[[], int]]:
+    """In the block the call begins an ALTER of the table that waits; its backend. It ends with the block."""
+    with contextlib.closing(database.another()) as other, contextlib.ExitStack() as over:
+
+        def begin() -> int:
+            thread = threading.Thread(target=lambda: other.execute(f"ALTER TABLE {table} ADD COLUMN more int"))
+            thread.start()
+            over.callback(thread.join)
+            while not waiting(database):
+                time.sleep(0.01)
+            return other.backend()
+
+        yield begin
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_an_alter_that_comes_while_rows_are_counted_waits_and_stops_nothing(make, wide, identity, jobs):
+    with contextlib.closing(make.database.another()) as looking, altered(looking, "days") as begin:
+        described = make(jobs=jobs, progress=Teller(begin))
+    assert contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
+
+
+def test_whoever_keeps_pg_dump_from_a_table_is_named(make, tmp_path):
+    go, real = tmp_path / "go", make.tools.program("pg_dump")
+    script = f'touch {go}.asked; while ! test -e {go}; do sleep 0.05; done; exec {real} "$@" --lock-wait-timeout=200'
+    tools = postgresql.Tools(instead(tmp_path / "bin", "pg_dump", script), make.tools.version)
+    with contextlib.closing(make.database.another()) as looking, altered(looking, "secrets") as begin:
+        found = []
+
+        def alter() -> None:
+            while not Path(f"{go}.asked").exists():
+                time.sleep(0.01)
+            found.append(begin())
+            go.touch()
+
+        thread = threading.Thread(target=alter)
+        thread.start()
+        with pytest.raises(RotationError) as refused:
+            make(tools=tools)
+        thread.join()
+    assert (refused.value.code, refused.value.where["holders"]) == ("E_DB_LOCKED", f"secrets by backend {found[0]}")
+    assert make.files() == []
+
+
+def test_tables_are_spread_as_the_snapshot_has_them(make, wide, identity, monkeypatch):
+    real = contents.exported_snapshot
+
+    @contextlib.contextmanager
+    def late(database: Any) -> Iterator[contents.Snapshot]:
+        database.execute("DROP TABLE days CASCADE")
+        database.execute("CREATE TABLE days AS SELECT n, repeat('z', 100) AS z FROM generate_series(1, 5000) n")
+        with real(database) as snapshot:
+            yield snapshot
+
+    monkeypatch.setattr(contents, "exported_snapshot", late)
+    described = make(jobs=3)
+    assert contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
+
+
+OWNED = """
+CREATE ROLE kr_careful LOGIN CREATEDB CONNECTION LIMIT 3;
+GRANT CREATE ON SCHEMA public TO kr_careful;
+ALTER TABLE secrets OWNER TO kr_careful; ALTER TABLE kept OWNER TO kr_careful;
+ALTER TABLE kept ADD COLUMN of int REFERENCES secrets; ALTER TABLE kept ADD EXCLUDE (id WITH =);
+CREATE MATERIALIZED VIEW owned AS SELECT count(*) FROM secrets; ALTER MATERIALIZED VIEW owned OWNER TO kr_careful;
+GRANT SELECT ON kept TO PUBLIC; REVOKE INSERT, REFERENCES ON secrets, kept FROM kr_careful;
+ALTER DEFAULT PRIVILEGES FOR ROLE kr_careful GRANT SELECT ON TABLES TO PUBLIC;
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_owner_that_may_write_no_rows_gets_them_back_all_the_same(make, wide, identity, jobs):
+    grants = "SELECT relname, relacl::text FROM pg_class WHERE relname IN ('secrets', 'kept', 'owned') ORDER BY 1"
+    more = "SELECT defaclacl::text FROM pg_default_acl"
+    for statement in filter(str.strip, OWNED.split(";")):
+        make.database.execute(statement)
+    # Only what is the role's own can be restored by it.
+    make.database.execute('DROP SCHEMA "Odd ""one"".*" CASCADE; DROP TABLE days CASCADE')
+    make.database.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+    try:
+        described = make(jobs=jobs)
+        with contextlib.closing(make.database.elsewhere(user="kr_careful")) as poor:
+            poor.execute("CREATE DATABASE kr_owned TEMPLATE template0")
+            try:
+                with contextlib.closing(poor.elsewhere(dbname="kr_owned")) as copy:
+                    with make.one.opened(described, identity) as archives:
+                        postgresql.restore(make.tools, copy, archives, [])
+                    assert [copy.rows(sql) for sql in (grants, more)] == [
+                        make.database.rows(sql) for sql in (grants, more)
+                    ]
+                    assert copy.rows("SELECT * FROM owned") == [(ROWS,)]
+            finally:
+                poor.execute("DROP DATABASE kr_owned")
+    finally:
+        make.database.execute('CREATE SCHEMA "Odd ""one"".*"; CREATE TABLE days ()')
+        make.database.execute("DROP TABLE secrets, kept CASCADE; CREATE TABLE kept ()")
+        make.database.execute("DROP OWNED BY kr_careful; DROP ROLE kr_careful")
 
 
 def test_the_manifest_says_what_it_is(make, identity):

@@ -63,13 +63,16 @@ def test_killed_and_run_again_it_ends_well_with_one_new_key(site: Site, how: str
     wait_until_gone(site)
     tokens = site.tokens()
 
-    again = site.play("rotate")
+    again = site.play("rotate", "-e", "key_rotation_backup_max_age=0")
 
     assert again.code == 0, again.text
     assert site.read_all() == plain
     versions = site.stored()["versions"]
     if how == "everything":
         assert len(versions) == 2, "the old and one new"
+        kept = [json.loads(path.read_text()) for path in (site.folder / "backups").glob("*.json")]
+        first, anew = sorted(kept, key=lambda one: one["snapshot"]["time"])
+        assert (len(first["key_ids"]), len(anew["key_ids"])) == (1, 2), "that of before the first write stays"
         assert "goes on" in again.text
         changed = [a == b for a, b in zip(tokens["customer_userprofile"], site.tokens()["customer_userprofile"])]
         assert all(changed), "what was re-encrypted before the kill is not done twice"

@@ -10,12 +10,12 @@ of the dump is for that (facts/postgresql-backup.md, 2.4).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RotationError
-from .database import Database, quote
+from .database import Database, array, quote
 
 # What the text of a value depends on.
 SETTINGS = {
@@ -29,13 +29,14 @@ SETTINGS = {
     "timezone": "UTC",
     "xmloption": "content",
 }
-# Tables whose rows pg_dump dumps: no views, no rows on other servers, none that CREATE EXTENSION brings.
+# Tables whose rows pg_dump dumps (relkind r; p are those whose rows are in partitions): no views, no rows on other
+# servers, none that CREATE EXTENSION brings.
 TABLES = r"""
 SELECT n.nspname::text, c.relname::text, format('%%I.%%I', n.nspname, c.relname),
   ARRAY(SELECT a.attname::text FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+WHERE c.relkind = ANY(%s::"char"[]) AND c.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend d
                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -49,23 +50,31 @@ Contents = Mapping[str, Mapping[str, Any]]  # {"schema.table": {"rows": int, "ha
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An exported snapshot: its name while the transaction is open, its time (UTC) and place in the WAL."""
+    """An exported snapshot: its name while the transaction is open, its time (UTC) and place in the WAL, and the tables
+    (as SQL) that are locked in it, as pg_dump locks them."""
 
     name: str
     time: str
     lsn: str
+    tables: Sequence[str]
+
+
+def tables(database: Database, kinds: str = "r") -> list[tuple[Any, ...]]:
+    """Schema, name, label and columns of each table of these kinds."""
+    return database.rows(TABLES, (array([*kinds]),))
 
 
 @contextlib.contextmanager
 def exported_snapshot(database: Database) -> Iterator[Snapshot]:
     """One view of the database for the block, which other sessions may share by its name."""
-    tables = [f"{quote(schema)}.{quote(name)}" for schema, name, _, _ in database.rows(TABLES)]
-    with database.snapshot(tables):
+    locked = [f"{quote(schema)}.{quote(name)}" for schema, name, _, _ in tables(database, "rp")]
+    with database.snapshot(locked):
         sql = (
             "SELECT pg_export_snapshot(), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
             " pg_current_wal_lsn()::text"
         )
-        yield Snapshot(*database.rows(sql)[0])
+        ((name, moment, lsn),) = database.rows(sql)
+        yield Snapshot(name, moment, lsn, locked)
 
 
 def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, dict[str, Any]]:
@@ -75,7 +84,7 @@ def take(database: Database, tell: Callable[[str], None] = lambda _table: None) 
     """
     with _fixed_settings(database):
         found = {}
-        for schema, name, label, columns in database.rows(TABLES):
+        for schema, name, label, columns in tables(database):
             tell(label)
             row = f"ROW({', '.join(f't.{quote(column)}' for column in columns)})::text"
             sql = f"SELECT count(*), {HASH.format(row)} FROM ONLY {quote(schema)}.{quote(name)} AS t"

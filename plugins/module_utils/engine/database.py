@@ -65,6 +65,18 @@ EXACT = {
 # Sessions in a database that can be told to end. The server sends autovacuum away by itself where it has to, and only a
 # superuser may.
 ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
+# Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
+# where; of what kind it is, only its own role does.
+CONNECTIONS = """
+    SELECT used, most FROM (
+      SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        FROM pg_stat_activity WHERE datid IS NOT NULL
+      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid), rolconnlimit
+        FROM pg_roles r WHERE rolname = session_user AND rolconnlimit >= 0
+      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid = d.oid), datconnlimit
+        FROM pg_database d WHERE datname = current_database() AND datconnlimit >= 0
+    ) AS limits (used, most) ORDER BY most - used LIMIT 1
+"""
 # What of Django's OPTIONS libpq takes from the environment as PG + name.
 LIBPQ_OPTIONS = (
     "sslmode",
@@ -86,6 +98,7 @@ YIELDED = {"55P03", "40P01", QUERY_CANCELED}
 # How SQLSTATEs begin of what the same row meets again: a constraint (class 23), a trigger's RAISE EXCEPTION, and
 # object_not_in_prerequisite_state.
 LASTING = ("23", "P0001", "55000")
+FREE = "it is free now"  # of what somebody had locked
 SEE_LOG = "See the server's log, then run the same command again."
 SEE_ROW = (
     "The same row would stop it again: see the server's log for the row, and for the constraint or the trigger that "
@@ -343,7 +356,7 @@ class Database:
             " WHERE l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid() ORDER BY 2",
             (array([table.replace("%%", "%") for table in tables]),),
         )
-        return ", ".join(f"{table} by backend {pid}" for table, pid in found) or "it is free now"
+        return ", ".join(f"{table} by backend {pid}" for table, pid in found) or FREE
 
     @functools.cached_property
     def _deadlock_ms(self) -> int:
@@ -518,6 +531,11 @@ class Database:
         with contextlib.suppress(RotationError):
             return str(self.rows("SELECT system_identifier FROM pg_control_system()")[0][0])
         return None
+
+    def connections(self) -> tuple[int, int]:
+        """How many there are, and how many there may be."""
+        used, most = self.rows(CONNECTIONS)[0]
+        return int(used), int(most)
 
     def size(self) -> int:
         """Bytes the database takes on the server's disk."""

@@ -40,28 +40,14 @@ SIGNERS = {
 }
 
 
-# Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
-# where; of what kind it is, only its own role does.
-CONNECTIONS = """
-    SELECT used, most FROM (
-      SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-        FROM pg_stat_activity WHERE datid IS NOT NULL
-      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid), rolconnlimit
-        FROM pg_roles r WHERE rolname = session_user AND rolconnlimit >= 0
-      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid = d.oid), datconnlimit
-        FROM pg_database d WHERE datname = current_database() AND datconnlimit >= 0
-    ) AS limits (used, most) ORDER BY most - used LIMIT 1
-"""
-
-
 def of_database(database: Database) -> dict[str, Any]:
     """Connections, archiving, replication slots, replicas and the clock of one database's server."""
-    used, limit = database.rows(CONNECTIONS)[0]
+    used, limit = database.connections()
     return {
         "alias": database.alias,
         "server": database.rows("SELECT current_setting('server_version')")[0][0].split()[0],
         "clock": float(database.rows("SELECT extract(epoch FROM clock_timestamp())::float")[0][0]),
-        "connections": {"used": int(used), "limit": int(limit)},
+        "connections": {"used": used, "limit": limit},
         "bytes": database.size(),
         "archive_fails": _or_none(
             database,

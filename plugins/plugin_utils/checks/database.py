@@ -40,8 +40,9 @@ def _dumping(seen: Seen) -> int:
     """Connections of a backup: of several at once each has one, two have what is no row, and one holds the snapshot."""
     cores = max((facts["cores"] for facts in seen.facts.values()), default=1)
     largest = max((int(database["bytes"]) for database in _databases(seen)), default=0)
-    jobs = parts.at_work(seen.options["backup_jobs"], largest, cores)
-    return jobs + 3 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
+    free = min((each["connections"]["limit"] - each["connections"]["used"] for each in _databases(seen)), default=0)
+    jobs = parts.at_work(seen.options["backup_jobs"], largest, cores, free)
+    return jobs + parts.NO_ROWS + 1 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
 
 
 def disk(seen: Seen) -> Item:
