@@ -259,6 +259,7 @@ class ActionModule(RotationAction):
                 _refuse_used(options["census"], key_id)
                 if key_id in options["needed_by_backups"]:
                     raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
+                _refuse_kept_aside(options["census"], key_id)
                 self._refuse_held(history, options)
             kept_by.update(holder.key_id for _, holder in history.listed_by(key_id))
             places.append(history.destroy(key_id, compromised=options["compromised"]).rotation_id)
@@ -371,3 +372,12 @@ def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
         if count:
             column = f"{target['table']}.{target['column']}"
             raise RotationError("E_VERSION_USED", column=column, count=count, key_id=key_id)
+
+
+def _refuse_kept_aside(census: Mapping[str, Any], key_id: str) -> None:
+    """Raise E_VERSION_NEEDED where a database that a restore has kept aside may need that version."""
+    for name, key_ids in census["kept_aside"].items():
+        if key_id in key_ids:
+            drop = "restore.yml with -e key_rotation_restore_drop=true drops it"
+            reason = f"the database {name}, which a restore kept aside, may need it; {drop}"
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=reason)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import database_facts
@@ -21,6 +21,7 @@ from .errors import RotationError
 
 NAME_BYTES = 63  # of a name in PostgreSQL (NAMEDATALEN - 1)
 VERIFIED = "tetech.key_rotation: verified copy of the dump with SHA-256 "
+KEPT = "tetech.key_rotation: kept aside by a restore; its rows may be under the versions "
 SESSION_SECONDS = 10  # for sessions that were told to end
 
 
@@ -87,14 +88,16 @@ class Beside:
                 self._allow(self.name, connections=True)
             raise
 
-    def swap(self, comment: str | None) -> None:
-        """The copy takes the name; what had it is kept aside, without connections. Raises E_RESTORE_SWAP."""
+    def swap(self, comment: str | None, key_ids: Sequence[str]) -> None:
+        """The copy takes the name; what had it is kept aside, without connections, and says which ``key_ids`` it may
+        need. Raises E_RESTORE_SWAP."""
         for name in (self.name, self.copy):
             self._end_sessions(name, None)
         try:
             with self._admin.transaction(""):
                 if self.name in self.facts():
                     self._rename(self.name, self.aside)
+                    self._comment(self.aside, KEPT + ", ".join(sorted(key_ids)))
                 self._comment(self.copy, comment)
                 self._rename(self.copy, self.name)
         except RotationError as exc:
@@ -132,6 +135,13 @@ class Beside:
             if time.monotonic() > patience:
                 raise RotationError("E_RESTORE_BUSY", database=name)
             time.sleep(0.1)
+
+
+def kept_aside(database: Database) -> dict[str, list[str]]:
+    """The databases on its server that restores have kept aside, and key ids of the versions that they may need."""
+    said = "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database"
+    found = {name: comment for name, comment in database.rows(said) if (comment or "").startswith(KEPT)}
+    return {name: comment[len(KEPT) :].split(", ") for name, comment in found.items()}
 
 
 def _fitting(name: str) -> str:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What belongs to a database itself and not to what is in it: a restore into a new one would lose it.
 
-Encoding and locale, owner, grants, connection limit, comment, ALTER DATABASE ... SET and ALTER ROLE ... IN DATABASE ...
-SET, as ``pg_restore --create`` would make them (facts/postgresql-backup.md, 2.1), under another name.
+Encoding and locale, owner, tablespace, grants, connection limit, comment, ALTER DATABASE ... SET and ALTER ROLE ... IN
+DATABASE ... SET, as ``pg_restore --create`` would make them (facts/postgresql-backup.md, 2.1), under another name.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .engine.database import Database, quote
 SQL = """
 SELECT d.datname::text, (to_jsonb(d) - 'datacl' || jsonb_build_object(
   'owner', pg_get_userbyid(d.datdba),
+  'tablespace', (SELECT t.spcname FROM pg_tablespace t WHERE t.oid = d.dattablespace),
   'encoding_name', pg_encoding_to_char(d.encoding),
   'comment', shobj_description(d.oid, 'pg_database'),
   'grants', CASE WHEN d.datacl IS NOT NULL THEN (
@@ -52,8 +53,9 @@ def of(database: Database, names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def creation(facts: Mapping[str, Any]) -> str:
-    """The options of CREATE DATABASE: owner, encoding, locale."""
-    words = ["TEMPLATE template0", f"OWNER {quote(facts['owner'])}", f"ENCODING {literal(facts['encoding_name'])}"]
+    """The options of CREATE DATABASE: owner, tablespace, encoding, locale."""
+    words = ["TEMPLATE template0", f"OWNER {quote(facts['owner'])}", f"TABLESPACE {quote(facts['tablespace'])}"]
+    words += [f"ENCODING {literal(facts['encoding_name'])}"]
     words += [f"LC_COLLATE {literal(facts['datcollate'])}", f"LC_CTYPE {literal(facts['datctype'])}"]
     provider = PROVIDERS.get(facts.get("datlocprovider") or "c", "libc")
     locale = facts.get("datlocale") or facts.get("daticulocale")
@@ -61,11 +63,13 @@ def creation(facts: Mapping[str, Any]) -> str:
         words += [f"LOCALE_PROVIDER {provider}"]
         words += [f"{'ICU_LOCALE' if provider == 'icu' else 'BUILTIN_LOCALE'} {literal(locale)}"] if locale else []
         words += [f"ICU_RULES {literal(facts['daticurules'])}"] if facts.get("daticurules") else []
-    return " ".join([*words, f"CONNECTION LIMIT {int(facts['datconnlimit'])}"])
+    return " ".join(words)
 
 
 def statements(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
-    """What gives the database ``name`` the settings and the grants of ``facts``."""
+    """What gives the database ``name`` the settings, the grants and the connection limit of ``facts``."""
+    if facts["datconnlimit"] >= 0:
+        yield f"ALTER DATABASE {quote(name)} CONNECTION LIMIT {int(facts['datconnlimit'])}"
     for entry in facts["settings"]:
         scope = f"ROLE {quote(entry['role'])} IN DATABASE {quote(name)}" if entry["role"] else f"DATABASE {quote(name)}"
         for setting in entry["settings"]:

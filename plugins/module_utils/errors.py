@@ -371,8 +371,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_VERSION_NEEDED": (
         "the version {key_id} is not to be destroyed: {reason}",
-        "Destroy a version only when no value, no list of another version, no open rotation and no backup that you "
-        "keep needs it.",
+        "Destroy a version only when no value, no list of another version, no open rotation, no backup that you keep "
+        "and no database that a restore kept aside needs it.",
     ),
     "E_VERSION_HELD": (
         "the version {key_id} is held until {until}, {days} days after the rotation that replaced it",

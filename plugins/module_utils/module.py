@@ -128,7 +128,10 @@ KEY_VERSION_OPTIONS: dict[str, Any] = {
     "operator": {"type": "str"},
     "seal_to": {"type": "str"},
 }
-BACKUP_INFO_OPTIONS: dict[str, Any] = {"backup_dir": {"type": "path", "required": True}}
+BACKUP_INFO_OPTIONS: dict[str, Any] = {
+    "backup_dir": {"type": "path", "required": True},
+    "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+}
 ENVIRONMENTS = ["demo", "staging", "production"]
 BACKUP_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,

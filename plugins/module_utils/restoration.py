@@ -113,11 +113,12 @@ class Restoration:
                 (database, survey) = application.parts[0]
                 under = _under(application.census(application.keyring.base))
                 lost = list(difference.differences(used, database, survey.found, application.keyring))
+                key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
             self._refuse_unacknowledged(beside, described, lost)
             if used:
                 used.close()
             if swap:
-                beside.swap(comment)
+                beside.swap(comment, key_ids)
         return under, lost
 
     def _refuse_unacknowledged(

@@ -106,6 +106,10 @@ migrations:
   description: Files of migrations that rotations made, by rotation.
   type: dict
   returned: with O(report_only=true)
+kept_aside:
+  description: Databases that a restore has kept aside on the same servers, with the key ids that each may need.
+  type: dict
+  returned: success
 key_ids:
   description: Key id of each key set that was tried.
   type: dict
@@ -143,12 +147,14 @@ OPTIONS: dict[str, Any] = {
 
 def take_census(module: AnsibleModule) -> dict[str, Any]:
     """Open the application, class every value, and hold it against what was expected."""
+    from ..module_utils.beside import kept_aside
     from ..module_utils.engine import migration, project, rotation
     from ..module_utils.request import request_of
 
     params = module.params
     with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
         application.refuse_unproved()
+        aside = {name: key_ids for database, _ in application.parts for name, key_ids in kept_aside(database).items()}
         tallies = application.census(params["digest_stage"])
         meanwhile: dict[str, Any] = {}
         if not params["report_only"]:
@@ -159,6 +165,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         "targets": [tally.as_result() for tally in tallies],
         "meanwhile": meanwhile,
         "unopened": _unopened(params, tallies),
+        "kept_aside": aside,
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": project.versions(),
         **({"migrations": migration.made()} if params["report_only"] else {}),

@@ -26,9 +26,9 @@ options:
         values are kept, as one that was rolled back.
       - V(destroyed) removes the values of the version O(key_id) from the store. Its key id, dates and state stay in the
         history. It refuses the current and the pending version, a version while a rotation is open, one that
-        O(census) shows in use, one of O(needed_by_backups), and one of which a version with a stage keeps a value in
-        its list (C(keep) of O(keys)). RV(kept_by) names older versions that
-        keep one, which should go too.
+        O(census) shows in use or a database that a restore kept aside may need, one of O(needed_by_backups), and one of
+        which a version with a stage keeps a value in its list (C(keep) of O(keys)). RV(kept_by) names older versions
+        that keep one, which should go too.
       - In AWS Secrets Manager V(destroyed) takes the version's labels away, and AWS deletes it later, when it likes.
       - V(agreed) fails unless the env file holds the current version.
       - V(listed) says which versions there are. Its RV(key_id) is O(key_id), or else the previous version, or empty.

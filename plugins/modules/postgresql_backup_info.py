@@ -17,6 +17,11 @@ options:
     description: Folder of the backups on the host.
     type: path
     required: true
+  absent:
+    description: With V(accept), a host that has no such folder has no backups. Else that is an error.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
 attributes:
   check_mode:
     description: Changes nothing.
@@ -76,6 +81,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils import backup
 
     folder = module.params["backup_dir"]
+    if module.params["absent"] == "accept" and not os.path.lexists(folder):
+        return {"changed": False, "backups": [], "key_ids": []}
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
         raise RotationError("E_BACKUP_LIST", path=folder, reason="it is not there")
     backup.refuse_undescribed(folder)

@@ -735,6 +735,21 @@ def test_without_right_and_without_embedded_server_it_says_what_to_grant(make, m
     assert "ALTER ROLE kr_poor CREATEDB" in str(refused.value)
 
 
+def test_without_room_for_an_embedded_copy_it_says_how_much_is_needed(make, monkeypatch):
+    monkeypatch.setattr(proof, "SPACE_FACTOR", 1e12)
+    assert proof.refuse_impossible(make.database) is None
+    make.database.execute("CREATE ROLE kr_poor LOGIN")
+    poor = make.database.elsewhere(user="kr_poor")
+    try:
+        with pytest.raises(RotationError) as refused:
+            proof.refuse_impossible(poor)
+    finally:
+        poor.close()
+        make.database.execute("DROP ROLE kr_poor")
+    assert (refused.value.code, refused.value.where["path"]) == ("E_PROOF_SPACE", tempfile.gettempdir())
+    assert refused.value.where["need"] > refused.value.where["free"] > 0
+
+
 def test_a_hostile_database_name_is_a_name(make, prove, tmp_path):
     name = "dbname=x host=evil port=1"
     make.database.execute(f'CREATE DATABASE "{name}"')

@@ -88,6 +88,19 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     stages = site.stored()["stages"]
     manifest = site.folder / "backups/spring.json"
 
+    elsewhere = site.folder / "elsewhere"
+    inventory = json.loads(site.inventory.read_text())
+    for host, folder in {"keeper": str(elsewhere), "other": "/none"}.items():
+        more = {"ansible_connection": "local", "key_rotation_backup_dir": folder}
+        inventory["application"]["hosts"][host] = more
+    site.inventory.write_text(json.dumps(inventory))
+    (site.folder / "backups").rename(elsewhere)
+    (site.folder / "backups").mkdir()
+    needed = site.play("retire")
+    assert (needed.code, needed.error()) == (2, "E_VERSION_NEEDED"), needed.text
+    (site.folder / "backups").rmdir()
+    elsewhere.rename(site.folder / "backups")
+    site.write_inventory()
     needed = site.play("retire")
     assert (needed.code, needed.error()) == (2, "E_VERSION_NEEDED")
     assert f"{manifest}: {site.database} as of" in needed.text

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import Beside
+from ansible_collections.tetech.key_rotation.plugins.module_utils import beside
+from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import KEPT, Beside, kept_aside
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 from .conftest import Outcome, Site, kill_group
@@ -143,6 +146,12 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert site.env_file.read_bytes() == env
     assert list(site.stored()["stages"]) == ["current"]
     assert databases(site) == {HOSTILE: True, f"before_spring_{HOSTILE}": False}
+    with site.admin() as cursor:
+        cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname ~ '^before_.*evil'")
+        ((kept,),) = cursor.fetchall()
+    versions = [version["key_id"] for version in site.stored()["versions"]]
+    assert kept.startswith(KEPT)
+    assert sorted(kept[len(KEPT) :].split(", ")) == sorted(versions), "what retire.yml goes by"
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(host=site.host, user="postgres", dbname=f"before_spring_{HOSTILE}")
     events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
@@ -182,6 +191,71 @@ def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(dat
     assert "may not rename engine, which it does not own" in not_owner.value.what
     assert "key_rotation_admin: {user: ..., passfile: ...}" in refused.value.todo
     Beside(database, "engine", "spring").refuse_without_rights()
+
+
+@pytest.fixture
+def pair(database: Any) -> Iterator[Beside]:
+    """A database in use, and a copy beside it."""
+    made = Beside(database, "kr_used", "spring")
+    yield made
+    for name in (made.name, made.copy, made.aside):
+        database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    database.execute("DROP TABLESPACE IF EXISTS kr_fast")
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'",
+        "ENCODING 'LATIN1' LOCALE 'C'",
+    ],
+)
+def test_a_copy_is_made_as_the_database_is(database: Any, pair: Beside, locale: str) -> None:
+    database.execute("SET allow_in_place_tablespaces = on")
+    database.execute("CREATE TABLESPACE kr_fast LOCATION ''")
+    database.execute(f"CREATE DATABASE kr_used TEMPLATE template0 TABLESPACE kr_fast {locale}")
+    database.execute("ALTER DATABASE kr_used CONNECTION LIMIT 0")  # nothing but a superuser gets in
+    like = pair.facts()[pair.name]
+    pair.make(like)
+    pair.mark(like, "a sum")
+    own = ("oid", "datname", "comment", "datfrozenxid", "datminmxid", "grants")
+    made = pair.facts()[pair.copy]
+    assert {**made, **dict.fromkeys(own)} == {**like, **dict.fromkeys(own)}
+    assert (made["tablespace"], pair.verified("a sum")) == ("kr_fast", True)
+
+
+def test_what_was_in_use_says_which_versions_it_may_need(database: Any, pair: Beside) -> None:
+    database.execute("CREATE DATABASE kr_used")
+    pair.make(pair.facts()[pair.name])
+    pair.swap("a comment", ["b", "a"])
+    assert kept_aside(database) == {pair.aside: ["a", "b"]}
+    assert pair.facts()[pair.name]["comment"] == "a comment"
+
+
+def test_a_session_that_does_not_end_is_told_and_all_stays_as_it_was(
+    database: Any, pair: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "SESSION_SECONDS", 1)
+    database.execute("CREATE DATABASE kr_used")
+    with contextlib.closing(database.elsewhere(dbname="kr_used")) as session:
+        os.kill(session.backend(), signal.SIGSTOP)  # as one that waits for a dead disk
+        try:
+            with pytest.raises(RotationError) as refused, pair.cut_off(spare=None):
+                pass
+        finally:
+            os.kill(session.backend(), signal.SIGCONT)
+    assert (refused.value.code, refused.value.where) == ("E_RESTORE_BUSY", {"database": "kr_used"})
+    assert pair.facts()["kr_used"]["datallowconn"] is True
+
+
+def test_a_swap_that_fails_leaves_both_as_they_were(database: Any, pair: Beside) -> None:
+    for name in (pair.name, pair.copy, pair.aside):
+        database.execute(f'CREATE DATABASE "{name}"')
+    before = pair.facts()
+    with pytest.raises(RotationError) as refused:
+        pair.swap("a comment", ["a"])
+    assert (refused.value.code, refused.value.where["sqlstate"]) == ("E_RESTORE_SWAP", "42P04")
+    assert pair.facts() == before
 
 
 @pytest.mark.usefixtures("encrypted")

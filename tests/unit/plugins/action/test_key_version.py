@@ -547,7 +547,7 @@ def census(history):
     def taken(**counts: int) -> dict[str, object]:
         key_ids = {stage: KeySet(values).key_id for stage, values in history().key_sets().items()}
         target = {"table": "profile", "column": "phone", "rows": sum(counts.values()), "classes": counts}
-        return {"key_ids": key_ids, "targets": [target], "changed": False}
+        return {"key_ids": key_ids, "targets": [target], "kept_aside": {}, "changed": False}
 
     return taken
 
@@ -638,6 +638,8 @@ def test_a_version_that_something_needs_is_not_destroyed(
     assert refusal(old_keys, census=census(current=6, previous=1)) == "E_VERSION_USED"
     assert refusal(old_keys) == "E_OPTION"
     assert refusal(old_keys, census=census(), needed_by_backups=[old_keys.key_id]) == "E_VERSION_NEEDED"
+    aside = {"before_r1_app": [new_keys.key_id, old_keys.key_id]}
+    assert refusal(old_keys, census={**census(), "kept_aside": aside}) == "E_VERSION_NEEDED"
     assert refusal(new_keys, census=census()) == "E_VERSION_NEEDED"
     assert refusal(old_keys, census={"key_ids": census()["key_ids"]}) == "E_OPTION"
     assert code(version("destroyed", "r2", check=check, census=census())) == "E_OPTION"

@@ -85,10 +85,13 @@ def test_a_folder_that_cannot_be_looked_into_does_not_count_as_without_backups(t
 
 
 def test_before_a_key_is_destroyed_the_folder_has_to_be_there(tmp_path):
-    asked = SimpleNamespace(params={"backup_dir": str(tmp_path / "not mounted")})
+    asked = SimpleNamespace(params={"backup_dir": str(tmp_path / "not mounted"), "absent": "refuse"})
     with pytest.raises(RotationError) as refused:
         postgresql_backup_info.look(asked)
     assert refused.value.code == "E_BACKUP_LIST"
+    asked.params["absent"] = "accept"  # on hosts that back up nothing
+    assert postgresql_backup_info.look(asked)["key_ids"] == []
+    asked.params["absent"] = "refuse"
     (tmp_path / "not mounted").mkdir()
     assert postgresql_backup_info.look(asked)["key_ids"] == []
 

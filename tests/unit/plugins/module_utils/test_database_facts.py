@@ -7,6 +7,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils import databas
 
 LIBC = {
     "owner": 'the "owner"',
+    "tablespace": "fast",
     "encoding_name": "UTF8",
     "datcollate": "C",
     "datctype": "C",
@@ -17,10 +18,10 @@ LIBC = {
 }
 
 
-def test_a_database_is_made_with_owner_encoding_and_locale():
+def test_a_database_is_made_with_owner_tablespace_encoding_and_locale():
     assert database_facts.creation(LIBC) == (
-        'TEMPLATE template0 OWNER "the ""owner""" ENCODING '
-        "E'UTF8' LC_COLLATE E'C' LC_CTYPE E'C' CONNECTION LIMIT -1"
+        'TEMPLATE template0 OWNER "the ""owner""" TABLESPACE "fast" ENCODING '
+        "E'UTF8' LC_COLLATE E'C' LC_CTYPE E'C'"
     )
 
 
