@@ -99,6 +99,7 @@ import contextlib
 import functools
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,7 +118,7 @@ def repair(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     if module.check_mode:
         return {"changed": True, "repaired": {}, "left": [], "kept": ""}
-    repaired: dict[str, int] = {}
+    repaired: Counter[str] = Counter()
     left: list[dict[str, str]] = []
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
@@ -128,7 +129,7 @@ def repair(module: AnsibleModule) -> dict[str, Any]:
                 done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared)
             repaired.update(done.values)
             left += [one._asdict() for one in done.left]
-    return {"changed": bool(repaired), "repaired": repaired, "left": left, "kept": kept.path if repaired else ""}
+    return {"changed": bool(repaired), "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
 
 
 def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
