@@ -27,7 +27,7 @@ from typing import IO, Any
 
 from . import age, at_once, atomic_file, database_facts, parts, postgresql, users
 from .at_once import Over
-from .engine import contents
+from .engine import contents, structure
 from .engine.database import Database
 from .errors import RotationError
 from .postgresql import Tools
@@ -53,8 +53,9 @@ class Backup:
     (bytes), sha256 (of the file as it lies there; of a folder, of its SHA256SUMS), parts (the files of a folder, in the
     order in which they are restored; empty where there is none), encrypted_to (age recipients, empty for a dump in
     clear), key_ids (versions of the keys without which its rows cannot be read), snapshot {time, lsn}, tables
-    {"schema.table": {rows, hash}}, settings, facts (of the database itself, see database_facts), begun, ended, proof
-    (none, or {kind, ...}), failed (none, or the {kind, ...} of a proof that it did not pass).
+    {"schema.table": {rows, hash}}, structure (see engine.structure), settings, facts (of the database itself, see
+    database_facts), begun, ended, proof (none, or {kind, ...}), failed (none, or the {kind, ...} of a proof that it did
+    not pass).
     """
 
     def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
@@ -142,6 +143,7 @@ class Backup:
             self._clear()
             undone.callback(self._remove, stem)
             with contents.exported_snapshot(database) as snapshot:
+                before = structure.places(database)
                 archives = parts.archives(database, jobs)
                 name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
                 holders = partial(database.holders, snapshot.tables)
@@ -150,6 +152,7 @@ class Backup:
                 # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
                 files = _archived(os.path.join(self.folder, name), archives, source, recipients, told)
                 tables = contents.take(database, lambda table: progress.tell(f"counting {table}"))
+                rest = structure.take(database, before)
             described = {
                 "format": FORMAT,
                 "name": stem,
@@ -167,6 +170,7 @@ class Backup:
                 "key_ids": sorted(key_ids),
                 "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
                 "tables": tables,
+                "structure": rest,
                 "settings": self._keep(settings, recipients, stem),
                 "facts": database_facts.of(database, [connection.database]).get(connection.database),
                 "begun": begun,

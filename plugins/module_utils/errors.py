@@ -667,6 +667,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{table} of the restored copy is not what the backup's snapshot had: {expected} rows then, {found} in the copy",
         "Move the backup away with its manifest, then run the same command again.",
     ),
+    "E_STRUCTURE": (
+        "the backup's snapshot and the restored copy differ: {name} is in {where} alone ({count} such differences)",
+        "Move the backup away with its manifest, then run the same command again.",
+    ),
+    "E_SEQUENCE": (
+        "sequence {sequence} is at {found} in the restored copy, and was between {low} and {high} during the backup",
+        "Move the backup away with its manifest, then run the same command again.",
+    ),
     "E_BACKUP_DIR": (
         "backup folder {path} cannot be used: {reason}",
         "Set key_rotation_backup_dir to a folder {user} may write.",

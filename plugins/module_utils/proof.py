@@ -22,7 +22,7 @@ from typing import Any
 
 from . import postgresql
 from .backup import Backup
-from .engine import census, contents
+from .engine import census, contents, structure
 from .engine.database import ENDABLE, Database, quote
 from .engine.discovery import Target
 from .engine.keyring import Keyring
@@ -97,6 +97,7 @@ def prove(
                     postgresql.restore(tools, copy, archives, OPTIONS)
                 progress.tell("comparing the copy")
                 contents.refuse_difference(described["tables"], contents.take(copy))
+                structure.refuse_difference(described["structure"], copy)
                 key = keyring.stages["current"].digest_key
                 tallies = look(copy, targets, keyring, digest_key=key, leave_alone=leave_alone, progress=progress)
                 census.refuse_unreadable(tallies)

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import backup, postgresql
 from .beside import Beside
-from .engine import census, contents, difference, lease, project, rotation
+from .engine import census, contents, difference, lease, project, rotation, structure
 from .engine.database import Database
 from .errors import RotationError
 from .request import request_of
@@ -93,6 +93,7 @@ class Restoration:
                 postgresql.restore(tools, copy, archives, [])
         with self._as_admin(dbname=beside.copy) as copy:
             contents.refuse_difference(described["tables"], contents.take(copy))
+            structure.refuse_difference(described["structure"], copy)
             lease.forget(copy)  # the run that made the backup held it
             copy.execute("ANALYZE")
         with self._opened(beside) as application:

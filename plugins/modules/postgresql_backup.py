@@ -14,7 +14,8 @@ description:
   - The dump is streamed through C(age) into a private file that gets its name only when both have ended well and all of
     it is on the disk. A manifest beside it, written last, says what it is.
   - Then the file on the disk is restored into a scratch database, every table is compared with the counts and hashes
-    of the snapshot, and the encrypted values are opened with the keys of the store. The scratch database is dropped.
+    of the snapshot, and indexes, constraints, triggers, views, functions and sequences with those that it had. The
+    encrypted values are opened with the keys of the store. The scratch database is dropped.
   - A backup of the same rotation that matches its manifest, is proved and not older than O(max_age) is kept. One that
     has failed its proof is never taken with a lesser one.
   - Copies of the settings modules go into it. The env file does not, since its values are in the store.

@@ -36,6 +36,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
     discovery,
     repair,
     schemes,
+    structure,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
@@ -98,6 +99,7 @@ def writer(filled: Any) -> Iterator[Callable[[], int]]:
             other.execute("INSERT INTO secrets VALUES (%s, 'new')", (ROWS + number,))
             other.execute("UPDATE secrets SET body = 'changed' WHERE id = %s", (number,))
             other.execute("DELETE FROM secrets WHERE id = %s", (ROWS - number,))
+            other.rows("SELECT nextval(oid) FROM pg_class WHERE relkind = 'S'")
 
     thread = threading.Thread(target=write)
     thread.start()
@@ -116,6 +118,7 @@ def restored(maker: Maker, described: dict[str, Any], identity: str | None) -> d
     try:
         with maker.one.opened(described, identity) as archives:
             postgresql.restore(maker.tools, copy, archives, [])
+        structure.refuse_difference(described["structure"], copy)
         return contents.take(copy)
     finally:
         copy.close()
@@ -130,7 +133,14 @@ INSERT INTO "Odd ""one"".*"."a.b $1 ? 9%" (of) SELECT n FROM generate_series(600
 CREATE TABLE days (at date, body text) PARTITION BY RANGE (at);
 CREATE TABLE days_of_may PARTITION OF days FOR VALUES FROM ('2026-05-01') TO ('2026-06-01');
 CREATE TABLE days_of_june PARTITION OF days FOR VALUES FROM ('2026-06-01') TO ('2026-07-01');
-INSERT INTO days SELECT '2026-05-01'::date + n % 60, repeat('x', 100) FROM generate_series(1, 5000) n;
+INSERT INTO days SELECT '2026-05-01'::date + n % 60, repeat('x', 90) || n FROM generate_series(1, 5000) n;
+ALTER TABLE days ADD PRIMARY KEY (at, body), ADD CHECK (body IN ('a', 'b') OR body > '');
+ALTER TABLE days_of_may ADD CONSTRAINT early CHECK (at > '2000-01-01') NOT VALID;
+CREATE UNIQUE INDEX ON ONLY days (body, at);
+CREATE VIEW shown AS SELECT * FROM days WHERE body IN ('a', 'b'); CREATE SEQUENCE around CYCLE; CREATE SEQUENCE unused;
+CREATE FUNCTION doubled(n int, VARIADIC more text[]) RETURNS int LANGUAGE sql RETURN n * 2;
+CREATE TRIGGER same BEFORE UPDATE ON days FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+ALTER TABLE days_of_may DISABLE TRIGGER same;
 CREATE MATERIALIZED VIEW counted AS SELECT at, count(*) FROM days GROUP BY at;
 GRANT SELECT ON days TO pg_monitor; ALTER MATERIALIZED VIEW counted OWNER TO pg_monitor;
 CREATE TABLE kept (id serial PRIMARY KEY, body text); INSERT INTO kept (body) SELECT 'y' FROM generate_series(1, 2000);
@@ -146,7 +156,7 @@ def wide(filled: Any) -> Iterator[Any]:
     ended = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'pg_dump'"
     filled.execute(ended)  # of one that was killed a session may be there for a moment
     filled.execute('DROP SCHEMA "Odd ""one"".*" CASCADE')
-    filled.execute("DROP TABLE days, kept CASCADE")
+    filled.execute("DROP TABLE days, kept CASCADE; DROP SEQUENCE around, unused; DROP FUNCTION doubled")
     filled.execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
 
 
@@ -649,6 +659,43 @@ def test_what_was_never_read_to_its_end_is_good_by_no_proof(make, prove, tmp_pat
     read = prove(found, "none")
     assert [proof.proved(read, kind) for kind in proof.KINDS] == [True, False, False]
     assert make.one.known() == read
+
+
+LESS = {
+    "constraint secrets_check of public.secrets, not validated": "ALTER TABLE secrets DROP CONSTRAINT secrets_check",
+    "function public.doubled(integer)": "DROP FUNCTION doubled",
+    "index public.by_body": "DROP INDEX by_body",
+    "sequence public.ordered": "DROP SEQUENCE ordered",
+    "trigger same of public.secrets": "DROP TRIGGER same ON secrets",
+    "view public.shown": "DROP VIEW shown",
+}
+
+
+def test_a_copy_without_something_that_is_no_row_or_with_a_sequence_elsewhere_is_no_proof(make, identity):
+    make.database.execute("ALTER TABLE secrets ADD CONSTRAINT secrets_check CHECK (id > 0) NOT VALID")
+    make.database.execute("CREATE FUNCTION doubled(n int) RETURNS int LANGUAGE sql RETURN n * 2")
+    make.database.execute("CREATE INDEX by_body ON secrets (body); CREATE VIEW shown AS SELECT id FROM secrets")
+    make.database.execute("CREATE SEQUENCE ordered; SELECT setval('ordered', 41)")
+    by = "suppress_redundant_updates_trigger()"
+    make.database.execute(f"CREATE TRIGGER same BEFORE UPDATE ON secrets FOR EACH ROW EXECUTE FUNCTION {by}")
+    try:
+        described = make()
+        assert {*LESS} < {*described["structure"]["names"]}
+        assert described["structure"]["sequences"] == {'"public"."ordered"': [41, 41]}
+        with proof.copy_of(make.database, "r1") as (copy, _):
+            with make.one.opened(described, identity) as archives:
+                postgresql.restore(make.tools, copy, archives, [])
+            structure.refuse_difference(described["structure"], copy)
+            copy.execute("SELECT nextval('ordered')")
+            with pytest.raises(RotationError, match=r'E_SEQUENCE: sequence "public"."ordered" is at 42'):
+                structure.refuse_difference(described["structure"], copy)
+            for count, (name, statement) in enumerate(sorted(LESS.items(), reverse=True), start=1):
+                copy.execute(statement)
+                with pytest.raises(RotationError) as refused:
+                    structure.refuse_difference(described["structure"], copy)
+                assert refused.value.where == {"name": name, "where": "the snapshot", "count": count}
+    finally:
+        make.database.execute("DROP VIEW shown; DROP FUNCTION doubled; DROP SEQUENCE ordered")
 
 
 def test_values_that_the_stored_keys_do_not_open_are_no_proof(make, prove):

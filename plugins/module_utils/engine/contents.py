@@ -82,7 +82,7 @@ def take(database: Database, tell: Callable[[str], None] = lambda _table: None) 
 
     ``tell`` hears of each table before it. Raises E_DB, with SQLSTATE 42501 where row-level security hides rows.
     """
-    with _fixed_settings(database):
+    with fixed_settings(database):
         found = {}
         for schema, name, label, columns in tables(database):
             tell(label)
@@ -100,7 +100,8 @@ def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _fixed_settings(database: Database) -> Iterator[None]:
+def fixed_settings(database: Database) -> Iterator[None]:
+    """What a value's text depends on is the same in every session, for the block."""
     names = list(SETTINGS)
     before = database.rows(f"SELECT {', '.join(['current_setting(%s)'] * len(names))}", names)[0]
     _set(database, SETTINGS)
