@@ -214,6 +214,16 @@ def test_an_alter_that_comes_while_rows_are_counted_waits_and_stops_nothing(make
     assert contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
 
 
+def test_a_partitioned_table_is_locked_in_the_snapshot_as_pg_dump_locks_it(wide):
+    with (
+        contextlib.closing(wide.another()) as other,
+        contents.exported_snapshot(wide),
+        pytest.raises(RotationError) as refused,
+    ):
+        other.execute("BEGIN; LOCK TABLE ONLY days IN ACCESS EXCLUSIVE MODE NOWAIT")
+    assert refused.value.where["sqlstate"] == "55P03"
+
+
 def test_whoever_keeps_pg_dump_from_a_table_is_named(make, tmp_path):
     go, real = tmp_path / "go", make.tools.program("pg_dump")
     script = f'touch {go}.asked; while ! test -e {go}; do sleep 0.05; done; exec {real} "$@" --lock-wait-timeout=200'
