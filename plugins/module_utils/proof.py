@@ -91,13 +91,7 @@ def prove(
             found: dict[str, Any] = {}
         else:
             look = census.take if kind == "full" else census.sample
-            with copy_of(database, one.rotation_id) as (copy, where):
-                progress.tell(f"restoring a copy into {where}")
-                with one.opened(described, identity) as archives:
-                    postgresql.restore(tools, copy, archives, OPTIONS)
-                progress.tell("comparing the copy")
-                contents.refuse_difference(described["tables"], contents.take(copy))
-                structure.refuse_difference(described["structure"], copy)
+            with restored(one, described, database, tools, identity=identity, progress=progress) as (copy, where):
                 key = keyring.stages["current"].digest_key
                 tallies = look(copy, targets, keyring, digest_key=key, leave_alone=leave_alone, progress=progress)
                 census.refuse_unreadable(tallies)
@@ -137,13 +131,14 @@ def restored(
     identity: str | None,
     progress: ProgressFile = SILENT,
 ) -> Iterator[tuple[Database, str]]:
-    """A copy with every row of the snapshot, and where it is. It is dropped at the end."""
+    """A copy, compared with the snapshot, and where it is. It is dropped at the end."""
     with copy_of(database, one.rotation_id) as (copy, where):
         progress.tell(f"restoring a copy into {where}")
         with one.opened(described, identity) as archives:
-            postgresql.restore(tools, copy.libpq(), archives, OPTIONS)
+            postgresql.restore(tools, copy, archives, OPTIONS)
         progress.tell("comparing the copy")
         contents.refuse_difference(described["tables"], contents.take(copy))
+        structure.refuse_difference(described["structure"], copy)
         yield copy, where
 
 

@@ -21,14 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import (
-    age,
-    backup,
-    postgresql,
-    proof,
-    restoration,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import Beside
+from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, postgresql, proof
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
     catalog,
     census,
@@ -829,34 +822,6 @@ def test_a_hostile_database_name_is_a_name(make, prove, tmp_path):
         hostile.close()
         with contextlib.closing(hostile.elsewhere(dbname="engine")) as admin:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@pytest.fixture
-def verified_copy(make: Maker, prove: Prover) -> Iterator[tuple[restoration.Restoration, Beside]]:
-    """What restores the backup, and the copy beside the database, whole and proved by an earlier run."""
-    described = make()
-    with contextlib.closing(make.database.elsewhere(dbname="postgres")) as admin:
-        beside = Beside(admin, "engine", "r1")
-        beside.make(beside.facts()["engine"])
-        beside.mark(beside.facts()["engine"], described["sha256"])
-        params = {"alias": "default", "rotation_id": "r1", "backup_dir": make.one.folder, "admin": None, "direct": {}}
-        yield restoration.Restoration(params), beside
-        beside.drop(beside.copy)
-
-
-def test_the_copy_from_which_values_are_repaired_is_dropped_however_that_ends(verified_copy):
-    work, beside = verified_copy
-    with pytest.raises(RotationError, match="E_DB_BUSY"), work.copied():
-        raise RotationError("E_DB_BUSY", table="secrets", rows=1)
-    assert beside.copy not in beside.facts()
-
-
-def test_of_a_database_that_is_gone_the_manifest_says_what_the_copy_is_to_be_like(make, verified_copy, monkeypatch):
-    work, _ = verified_copy
-    monkeypatch.setattr(work, "_name", "kr_gone")
-    make.one.describe({**make.one.read(), "facts": None})
-    with pytest.raises(RotationError, match="E_RESTORE_FACTS"), work.copied():
-        pass
 
 
 def test_a_backup_is_restored_for_a_repair_only_where_there_is_something_to_repair(make, prove):
