@@ -640,7 +640,7 @@ def destroyed_elsewhere(folder: Path) -> Play:
     """By another control node, as the store says when a later rotation ends here."""
     later = later_back(folder)
     gone = {"key_id": OLD, "destroyed": "2026-01-02T03:04:05Z"}
-    return later.step("rotate", "intent").step("rollback", "done", versions=[gone])
+    return later.step("rotate", "intent").step("rollback", "intent").step("rollback", "done", versions=[gone])
 
 
 def retiring(folder: Path) -> None:
