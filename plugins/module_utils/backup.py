@@ -345,8 +345,8 @@ def _files(described: Mapping[str, Any]) -> list[str]:
     """The names of the files that a manifest describes."""
     if described.get("engine") != "pg_dump":
         return []
-    settings = described["settings"]
-    return [described["path"], *described["parts"], *([settings["path"]] if settings else [])]
+    settings = described.get("settings")
+    return [str(described.get("path")), *described.get("parts", ()), *([settings["path"]] if settings else [])]
 
 
 def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:

@@ -97,7 +97,8 @@ def prove(
                 census.refuse_unreadable(tallies)
             found = {"where": where, **_counted(described, tallies)}
     except RotationError as exc:
-        one.describe({**described, "proof": None, "failed": {"kind": kind, "time": now(), "code": exc.code}})
+        with contextlib.suppress(OSError):  # what it was that went wrong is the news
+            one.describe({**described, "proof": None, "failed": {"kind": kind, "time": now(), "code": exc.code}})
         kept = f"The backup {one.path(described)} is kept, and is not proved."
         raise exc.with_changed(f"{kept} For another one, move it away with its manifest.") from None
     key_ids = _needed_keys(tallies, keyring) if kind == "full" else described["key_ids"]
