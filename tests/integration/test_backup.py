@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, postgresql, proof
+from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, postgresql, proof, restoration
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
     catalog,
     census,
