@@ -58,7 +58,10 @@ stories: $(CONTROL)/.dev $(TREE)
 	test -d .staging || molecule reset -s default
 	for story in $(STORIES); do molecule test -s "$$story" --destroy=never || exit 1; done
 
-test: lint sanity unit integration libraries molecule
+# The first two have one process each.
+test:
+	$(MAKE) --jobs 2 --output-sync=target lint sanity
+	$(MAKE) unit integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
 	ruff check .
