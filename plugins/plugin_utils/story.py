@@ -156,8 +156,14 @@ def _settled(events: Sequence[Event]) -> Sequence[Event]:
     starts = [index for index, event in enumerate(events) if _is(event, "rollback", "intent")]
     if not starts or not _is(_last(events), "rollback", "failed"):
         return events
-    changed = any(_is_intent(event) and event.get("event") in CHANGING for event in events[starts[-1] :])
+    changed = any(_changes(event) for event in events[starts[-1] :])
     return events if changed else events[: starts[-1]]
+
+
+def _changes(event: Event) -> bool:
+    """Whether something was about to be changed; the copy of a restore that is prepared lies beside all else."""
+    prepares = _asks(event, "state") == "prepared"
+    return _is_intent(event) and event.get("event") in CHANGING and not prepares
 
 
 def _newest(events: Sequence[Event], member: str) -> Any:
@@ -280,8 +286,12 @@ def _proof(events: Sequence[Event]) -> Event:
 
 
 def _asks_for_proof(event: Event) -> bool:
+    return bool(_asks(event, "expect_stage"))
+
+
+def _asks(event: Event, option: str) -> Any:
     asked = event.get("asked")
-    return isinstance(asked, Mapping) and bool(asked.get("expect_stage"))
+    return asked.get(option) if isinstance(asked, Mapping) else None
 
 
 def _same(proof: Event, rewriting: Sequence[Event], target: Mapping[str, Any]) -> bool:

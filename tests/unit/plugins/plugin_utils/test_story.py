@@ -363,6 +363,8 @@ def test_a_rollback_that_was_refused_leaves_a_completed_rotation_completed(play)
     ]
     (warning,) = told["warnings"]
     assert warning.endswith("stopped before it changed anything: E_LOCKED.")
+    play.step("rollback", "intent").step("postgresql_restore", "failed", asked={"state": "prepared"}, error=error)
+    assert play.step("rollback", "failed", failed_task="Restore", error=error).told()["status"] == "completed"
     play.step("rollback", "intent").step("env_file", "failed", error=error)
     assert play.step("rollback", "failed", failed_task="Switch", error=error).told()["status"] == "failed"
 
