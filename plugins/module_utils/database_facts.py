@@ -34,6 +34,7 @@ SELECT d.datname::text, (to_jsonb(d) - 'datacl' || jsonb_build_object(
 FROM pg_database d WHERE d.datname = ANY(%s)
 """
 PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
+DEFAULT_TABLESPACE = "pg_default"  # where every role may make databases as long as it does not name it
 PRIVILEGES = ("CREATE", "CONNECT", "TEMPORARY")
 # Settings that are lists of names: stored as such, and to be set so (pg_dump's own list, variable_is_guc_list_quote).
 LISTS = (
@@ -54,7 +55,9 @@ def of(database: Database, names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def creation(facts: Mapping[str, Any]) -> str:
     """The options of CREATE DATABASE: owner, tablespace, encoding, locale."""
-    words = ["TEMPLATE template0", f"OWNER {quote(facts['owner'])}", f"TABLESPACE {quote(facts['tablespace'])}"]
+    words = ["TEMPLATE template0", f"OWNER {quote(facts['owner'])}"]
+    if facts["tablespace"] != DEFAULT_TABLESPACE:
+        words += [f"TABLESPACE {quote(facts['tablespace'])}"]
     words += [f"ENCODING {literal(facts['encoding_name'])}"]
     words += [f"LC_COLLATE {literal(facts['datcollate'])}", f"LC_CTYPE {literal(facts['datctype'])}"]
     provider = PROVIDERS.get(facts.get("datlocprovider") or "c", "libc")

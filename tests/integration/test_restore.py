@@ -224,6 +224,21 @@ def test_a_copy_is_made_as_the_database_is(database: Any, pair: Beside, locale: 
     assert (made["tablespace"], pair.verified("a sum")) == ("kr_fast", True)
 
 
+def test_a_role_that_is_no_superuser_makes_a_copy_of_its_own_database(database: Any, pair: Beside) -> None:
+    database.execute("CREATE ROLE kr_maker LOGIN CREATEDB")
+    try:
+        database.execute("CREATE DATABASE kr_used OWNER kr_maker")
+        with contextlib.closing(database.elsewhere(user="kr_maker")) as maker:
+            own = Beside(maker, pair.name, "spring")
+            own.make(own.facts()[own.name])
+            own.mark(own.facts()[own.name], "a sum")
+            assert own.verified("a sum")
+    finally:
+        for name in (pair.copy, pair.name):
+            database.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        database.execute("DROP ROLE kr_maker")
+
+
 def test_what_was_in_use_says_which_versions_it_may_need(database: Any, pair: Beside) -> None:
     database.execute("CREATE DATABASE kr_used")
     pair.make(pair.facts()[pair.name])
