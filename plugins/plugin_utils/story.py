@@ -152,12 +152,12 @@ def _status(events: Sequence[Event]) -> str:
 
 
 def _settled(events: Sequence[Event]) -> Sequence[Event]:
-    """The events without a last run back that was refused before it changed anything: all is as it was before that."""
+    """The events without last runs back that were refused before they changed anything: all is as it was before."""
     starts = [index for index, event in enumerate(events) if _is(event, "rollback", "intent")]
     if not starts or not _is(_last(events), "rollback", "failed"):
         return events
     changed = any(_changes(event) for event in events[starts[-1] :])
-    return events if changed else events[: starts[-1]]
+    return events if changed else _settled(events[: starts[-1]])
 
 
 def _changes(event: Event) -> bool:
