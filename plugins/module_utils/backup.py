@@ -35,7 +35,7 @@ from .progress_file import SILENT, ProgressFile
 from .stores.history import now
 from .streams import CHUNK
 
-FORMAT = "tetech.key_rotation backup 1"
+FORMAT = "tetech.key_rotation backup 2"
 ENGINES = ("pg_dump", "pgbackrest", "snapshot")
 SUMS = "SHA256SUMS"  # as sha256sum -c reads it
 Source = Callable[[Sequence[str], Over], AbstractContextManager[IO[bytes]]]  # pg_dump with these options
