@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
+import queue
 import re
+import socket
+import threading
 import time
 import urllib.error
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from .errors import RotationError
 
@@ -20,6 +24,8 @@ POLL = 0.5
 ENOUGH = 1 << 16  # bytes of the answer that are read, so that the server sees it taken
 _NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)  # a token of RFC 9110
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HOST = re.compile(r"[!-~]+")
+_NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f]")
 
 
 def wait(
@@ -34,28 +40,45 @@ def wait(
     """The first answer of status 200 to 299, as its ``status`` and the ``seconds`` it took.
 
     ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
-    that vouch for the server. Raises E_OPTION for an address with a password, headers that HTTP cannot carry and a file
-    that is not there, and E_HEALTH after ``patience`` seconds, each single answer having had ``answer_patience``.
+    that vouch for the server. Raises E_OPTION for what is no address, or has a password, headers that HTTP cannot carry
+    and a file that is not there, and E_HEALTH after ``patience`` seconds, each single answer having had
+    ``answer_patience``: one that streams on without end is none.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise RotationError(
-            "E_OPTION",
-            name="key_rotation_health_url",
-            found="is no address that begins with http:// or https:// and has no password in it",
-            advice="Give one that answers without a login, or send what it asks for by key_rotation_health_headers.",
-        )
+    address = fit_url(url)
     sent = fit(headers, host)
     refuse_ca_file(ca_file)
     end = time.monotonic() + patience
     while True:
         begun = time.monotonic()
-        status, found = _asked(url, sent, ca_file, answer_patience)
+        status, found = _asked(address, sent, ca_file, answer_patience)
         if 200 <= status < 300:
             return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
         if time.monotonic() > end:
             raise RotationError("E_HEALTH", url=shown(url), found=found, seconds=f"{patience:.0f}")
         time.sleep(POLL)
+
+
+def fit_url(url: str) -> str:
+    """The address as HTTP carries it: a name or path in another script encoded (RFC 3987, section 3.1).
+
+    Raises E_OPTION for what is none, or has a user or password in it.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        netloc = parts.netloc.encode("idna").decode("ascii")
+    except ValueError:
+        good = False
+    if not good or _NOT_IN_ADDRESS.search(url):
+        raise RotationError(
+            "E_OPTION",
+            name="key_rotation_health_url",
+            found="is no address that begins with http:// or https:// and has no password in it",
+            advice="Write it as http://host:port/path. Give one that answers without a login, or send what it asks for "
+            "by key_rotation_health_headers.",
+        )
+    path, query = (re.sub(r"[^!-~]+", lambda found: quote(found[0]), part) for part in (parts.path, parts.query))
+    return parts._replace(netloc=netloc, path=path, query=query, fragment="").geturl()
 
 
 def shown(url: str) -> str:
@@ -74,6 +97,9 @@ def refuse_ca_file(path: str | None) -> None:
 def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
     """What is sent. Raises E_OPTION for what HTTP cannot carry, with the place of a header alone: somebody may have
     written the value as its name."""
+    if host and not _HOST.fullmatch(host):
+        advice = "Give the name alone, in one line and in ASCII: as it is in ALLOWED_HOSTS."
+        raise RotationError("E_OPTION", name="key_rotation_health_host", found="is no name of a host", advice=advice)
     sent = {str(name): str(value) for name, value in headers.items()}
     for number, (name, value) in enumerate(sent.items(), 1):
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
@@ -91,15 +117,46 @@ def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: flo
     from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
     from ansible.module_utils.urls import open_url
 
+    # Where it leads to may be another host, or a page to log in, that is well whatever this one is.
+    opened = functools.partial(
+        open_url, url, timeout=patience, use_proxy=False, headers=headers, ca_path=ca_file, follow_redirects="none"
+    )
     try:
-        # Where it leads to may be another host, or a page to log in, that is well whatever this one is.
-        answer = open_url(
-            url, timeout=patience, use_proxy=False, headers=headers, ca_path=ca_file, follow_redirects="none"
-        )
-        answer.read(ENOUGH)
+        status = whole(opened, ENOUGH, patience)
     except urllib.error.HTTPError as exc:
         return exc.code, f"status {exc.code}"
     except (OSError, http.client.HTTPException, UrlError) as exc:
         cause = getattr(exc, "reason", exc)
+        if isinstance(cause, (TimeoutError, socket.timeout)):  # two of them before Python 3.10
+            return 0, f"no whole answer within {patience:g} seconds; key_rotation_health_answer_timeout gives it longer"
         return 0, f"no answer ({type(cause).__name__})"
-    return answer.status, f"status {answer.status}"
+    return status, f"status {status}"
+
+
+def whole(opened: Callable[[], Any], most: int, seconds: float) -> int:
+    """The status of an answer of which all was read, or ``most`` bytes, within ``seconds`` in all.
+
+    A socket's own timeout is for each piece that comes, and a server may send one a second for ever. Raises
+    TimeoutError, and what ``opened`` raises.
+    """
+    outcome: queue.SimpleQueue[tuple[int, BaseException | None]] = queue.SimpleQueue()
+    threading.Thread(target=_take, args=(opened, most, time.monotonic() + seconds, outcome), daemon=True).start()
+    try:
+        status, failure = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if failure:
+        raise failure
+    return status
+
+
+def _take(opened: Callable[[], Any], most: int, end: float, outcome: queue.SimpleQueue[Any]) -> None:
+    try:
+        with opened() as answer:
+            while most > 0 and (piece := answer.read1(most)):
+                most -= len(piece)
+                if time.monotonic() > end:  # nobody waits any more
+                    return
+            outcome.put((answer.status, None))
+    except BaseException as exc:  # noqa: BLE001  # whoever waits raises it
+        outcome.put((0, exc))

@@ -31,7 +31,7 @@ options:
     type: int
     default: 60
   answer_timeout:
-    description: Seconds to wait for each single answer.
+    description: Seconds for each single answer, from its beginning to its end. One that streams on is none.
     type: int
     default: 10
 extends_documentation_fragment:

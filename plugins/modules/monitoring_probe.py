@@ -58,7 +58,7 @@ options:
     description: File on the host with the certificates that vouch for them. By default those of the system.
     type: path
   answer_timeout:
-    description: Seconds to wait for each single answer.
+    description: Seconds for each single answer, from its beginning to its end. One that streams on is none.
     type: int
     default: 10
   tries:

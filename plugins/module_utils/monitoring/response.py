@@ -8,6 +8,7 @@ many times its baseline and so many seconds above it: twice nothing is nothing.
 
 from __future__ import annotations
 
+import functools
 import http.client
 import ssl
 import statistics
@@ -18,7 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from .. import health
 from ..errors import RotationError
@@ -55,14 +55,14 @@ def of_url(
     """
     secure = urllib.request.HTTPSHandler(context=_trusting(ca_file))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Here(), secure)
-    asked = _request(url, health.fit(headers, host))
+    sent = {"User-Agent": "tetech.key_rotation", **health.fit(headers, host)}
+    asked = urllib.request.Request(health.fit_url(url), headers=sent)  # noqa: S310  # seen to be http
     seconds: list[float] = []
     errors: list[str] = []
     for _ in range(tries):
         began = time.perf_counter()
         try:
-            with opener.open(asked, timeout=answer_patience) as answer:
-                answer.read(MOST_BYTES)
+            health.whole(functools.partial(opener.open, asked, timeout=answer_patience), MOST_BYTES, answer_patience)
         except urllib.error.HTTPError as exc:
             errors.append(f"HTTP {exc.code}")
         except urllib.error.URLError as exc:
@@ -92,18 +92,6 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         raise RotationError(
             "E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Give one in PEM."
         ) from None
-
-
-def _request(url: str, headers: Mapping[str, str]) -> urllib.request.Request:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        good = False
-    if not good:
-        advice = "Write it as http://host:port/path or https://host/path, without a user."
-        raise RotationError("E_OPTION", name="key_rotation_health_url", found="is no address", advice=advice)
-    return urllib.request.Request(url, headers={"User-Agent": "tetech.key_rotation", **headers})  # noqa: S310  # seen to be http
 
 
 def of_opening(application: Any) -> dict[str, Any]:

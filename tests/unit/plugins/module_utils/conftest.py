@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +32,24 @@ def tools(tmp_path: Path):
         return Tools(str(folder), tuple(map(int, version.split("."))))
 
     return make
+
+
+@pytest.fixture
+def dripping() -> Iterator[Callable[[bytes], str]]:
+    """The address of a server that begins an answer like that, and then sends a byte every now and then for ever."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer(head: bytes) -> None:
+            with contextlib.suppress(OSError), listening.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(head)
+                while not ended.wait(0.05):
+                    connection.sendall(b".")
+
+        def begin(head: bytes) -> str:
+            threading.Thread(target=answer, args=(head,), daemon=True).start()
+            return f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+        yield begin
+        ended.set()

@@ -24,10 +24,12 @@ class Handler(BaseHTTPRequestHandler):
     answers: list[int] = []  # noqa: RUF012  # the statuses to come; the last one stays
     hosts: list[str] = []  # noqa: RUF012
     tokens: list[str | None] = []  # noqa: RUF012
+    paths: list[str] = []  # noqa: RUF012
 
     def do_GET(self) -> None:
         self.hosts.append(self.headers["Host"])
         self.tokens.append(self.headers["Authorization"])
+        self.paths.append(self.path)
         self.send_response(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
         self.end_headers()
 
@@ -66,10 +68,30 @@ def test_nobody_there_is_no_health():
         health.wait("http://127.0.0.1:9/", None, 0)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000/", "file:///etc/passwd", "http://ada:CANARY@127.0.0.1/", "http:///x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("127.0.0.1:8000/", "file:///etc/passwd", "http://ada:CANARY@127.0.0.1/", "http:///x", "http://[::1/"),
+        *("http://..org/", "http://127.0.0.1:x/", "http://127.0.0.1/a b", "http://127.0.0.1/\nX"),
+    ],
+)
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(RotationError, match="E_OPTION") as refused:
         health.wait(url, None, 0)
+    assert "CANARY" not in str(refused.value)
+
+
+def test_a_path_in_another_script_is_sent_as_http_carries_it(url):
+    Handler.answers = [200]
+    health.wait(f"{url}prüfung%2F/?wer=café", None, 0)
+    assert Handler.paths[-1] == "/health/pr%C3%BCfung%2F/?wer=caf%C3%A9"
+    assert health.fit_url("https://münchen.example:8443/") == "https://xn--mnchen-3ya.example:8443/"
+
+
+@pytest.mark.parametrize("host", ["food.example.org\nX: CANARY", "münchen.example", "a b"])
+def test_a_host_that_cannot_be_sent_is_refused(url, host):
+    with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_health_host") as refused:
+        health.wait(url, host, 0)
     assert "CANARY" not in str(refused.value)
 
 
@@ -134,6 +156,22 @@ def made_certificate(path: Path) -> Path:
 def test_each_single_answer_has_its_own_time():
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         begun = time.monotonic()
-        with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer \(\w*[Tt]ime"):
+        with pytest.raises(RotationError, match=r"E_HEALTH: .*no whole answer within 1 seconds"):
             health.wait(f"http://127.0.0.1:{deaf.getsockname()[1]}/", None, 0, answer_patience=1)
         assert time.monotonic() - begun < 8
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+
+
+@pytest.mark.parametrize("head", [HEAD + b"\r\n", HEAD + b"X: "], ids=["its body", "its head"])
+def test_an_answer_that_does_not_end_is_none(dripping, head):
+    begun = time.monotonic()
+    with pytest.raises(RotationError, match=r"E_HEALTH: .*no whole answer within 0\.5 seconds"):
+        health.wait(dripping(head), None, 0, answer_patience=0.5)
+    assert time.monotonic() - begun < 8
+
+
+def test_a_long_answer_that_is_quick_is_well(dripping, monkeypatch):
+    monkeypatch.setattr(health, "ENOUGH", 1000)
+    assert health.wait(dripping(HEAD + b"\r\n" + b"." * 1000), None, 0, answer_patience=30)["status"] == 200

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import response
 
-from ..test_health import made_certificate
+from ..test_health import HEAD, made_certificate
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -80,6 +80,11 @@ def test_an_answer_has_the_seconds_that_it_was_given(server):
     url, answers = server
     answers.seconds = 0.5
     measured = response.of_url(url, None, 1, answer_patience=0.05)
+    assert (measured["seconds"], measured["error"]) == (None, "TimeoutError")
+
+
+def test_an_answer_that_does_not_end_is_none(dripping):
+    measured = response.of_url(dripping(HEAD + b"\r\n"), None, 1, answer_patience=0.3)
     assert (measured["seconds"], measured["error"]) == (None, "TimeoutError")
 
 
