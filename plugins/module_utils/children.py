@@ -5,38 +5,88 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 
 ROUNDS = 10  # of looking for what was forked while the others were killed
+POLL = 0.1
 NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
 
 
-def ended(argv: Sequence[str], seconds: float, folder: str | None = None) -> int:
+def ended(argv: Sequence[str], seconds: float, folder: str | None = None, note: str | None = None) -> int:
     """The exit code of a command. What it leaves running outlives this process.
 
-    After ``seconds`` it is killed with all that it has started in its session, and the code is TIMED_OUT.
+    After ``seconds`` it is killed with all that it has started in its session, and the code is TIMED_OUT. In the file
+    ``note`` stands which process it is, so that whoever comes after this one was killed can wait for it.
     """
     none = subprocess.DEVNULL
+    sign = functools.partial(_sign, note) if note else None
     try:
-        process = subprocess.Popen(list(argv), cwd=folder, stdin=none, stdout=none, stderr=none, start_new_session=True)
+        process = subprocess.Popen(
+            list(argv), cwd=folder, stdin=none, stdout=none, stderr=none, start_new_session=True, preexec_fn=sign
+        )
     except OSError:
         return NOT_FOUND
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         kill_session(process.pid)
-        process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # of another user, such as root's by sudo
+            process.wait(1)
         return TIMED_OUT
+
+
+def at_work(note: str) -> dict[str, int]:
+    """The pids of the noted ``command``, and of the ``run`` that waits for it, as far as they live and are not ours."""
+    found = {}
+    with contextlib.suppress(OSError, ValueError), open(note, encoding="ascii") as handle:
+        for line in handle:
+            who, pid, born = line.split()
+            if int(born) and int(born) == _born(int(pid)) and int(pid) != os.getpid():
+                found[who] = int(pid)
+    return found
+
+
+def outlast(note: str, seconds: float) -> dict[str, int]:
+    """Wait for what is noted, and kill its command after ``seconds``, as its run would; what is there even then."""
+    left = _gone(note, seconds)
+    if "command" in left:
+        kill_session(left["command"])
+        left = _gone(note, 1)
+    return left
+
+
+def _gone(note: str, seconds: float) -> dict[str, int]:
+    end = time.monotonic() + seconds
+    while (left := at_work(note)) and time.monotonic() < end:
+        time.sleep(POLL)
+    return left
+
+
+def _sign(note: str) -> None:
+    """Between fork and exec, so that nothing is ever run that is not noted."""
+    lines = (f"{who} {pid} {_born(pid)}\n" for who, pid in (("command", os.getpid()), ("run", os.getppid())))
+    with contextlib.suppress(OSError), open(note, "w", encoding="ascii") as handle:
+        handle.writelines(lines)
+
+
+def _born(pid: int) -> int:
+    """When a process began, in clock ticks since the boot (proc(5), fields 3 and 22); 0 where it has ended."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
+        fields = handle.read().rpartition(")")[2].split()
+        return 0 if fields[0] in "ZX" else int(fields[19])
+    return 0
 
 
 def kill_session(leader: int) -> None:
     """Kill a process that leads a session, its group, and where there is a /proc every other group of that session."""
     for _ in range(ROUNDS):
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(leader, signal.SIGKILL)
         others = _session(leader)
         for pid in others:

@@ -137,6 +137,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the service {name} does not start: {found}",
         "{look}, mend that, then start what is down with the maintenance playbook and -e key_rotation_maintenance=off.",
     ),
+    "E_SERVICE_AT_WORK": (
+        "a {word} of services that an earlier run has begun on this host is at work after {seconds} seconds, and would "
+        "undo what is done now: process {pids}",
+        "Wait until it has ended, or end it, then run the same command again. Start what is down with the maintenance "
+        "playbook and -e key_rotation_maintenance=off.",
+    ),
     "E_SERVICE_HELD": (
         "operations are held by the maintenance playbook since {since}, and nobody has let them go on",
         "Once they may go on, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "

@@ -5,6 +5,9 @@
 What was up stands in a file before it is stopped, so that a run that was killed forgets nothing. It stays there until
 another rotation begins: a service that dies under new keys is one of those that its rollback is to start.
 
+A command outlives the run that was killed while it was at work, and would undo what is done meanwhile: which process it
+is stands beside that file, and it is waited for.
+
 A stop by hand, that of the maintenance playbook, holds: no rotation and no rollback starts anything until the same
 playbook was told to.
 """
@@ -18,7 +21,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from . import atomic_file, services
+from . import atomic_file, children, services
 from .errors import RotationError
 from .services import Service
 
@@ -54,6 +57,7 @@ class Maintenance:
     ) -> None:
         self.services = {service.name: service for service in offered}
         self.path = memory
+        self.notes = {word: f"{memory}.{word}" for word in ("stop", "start")}
         self.rotation_id = rotation_id
         self.flag = flag
         self.patience = patience
@@ -71,8 +75,14 @@ class Maintenance:
         """
         if self.held == "refuse" and not self.by_hand:
             self._refuse_held()
-        memory = self._remembered_by_hand() if self.by_hand else self.remembered()
         failures: list[RotationError] = []
+        if not dry:
+            if self.by_hand:  # a start that is at work goes no further
+                with contextlib.suppress(RotationError):  # which is told below
+                    self._remember(replace(self.remembered(), held=_now()))
+            with self._going_on(failures):
+                self._outlast("start")
+        memory = self._remembered_by_hand() if self.by_hand else self.remembered()
         for service in self.services.values():
             with self._going_on(failures):
                 service.refuse_unfit(list(self.services))
@@ -97,7 +107,10 @@ class Maintenance:
         try:
             for service in up:
                 with self._going_on(failures):
-                    (services.finish if service in jobs else services.stop)(service, self.patience)
+                    if service in jobs:
+                        services.finish(service, self.patience)
+                    else:
+                        services.stop(service, self.patience, self.notes["stop"])
                     down.append(service)
         except RotationError as exc:
             raise exc.with_changed(self._stopped(up, down, jobs)) from None
@@ -107,15 +120,17 @@ class Maintenance:
     def start(self, *, dry: bool) -> list[str]:
         """Start what was stopped, in the other order; the names. What was down before stays down.
 
-        Raises E_SERVICE_START, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
+        Raises E_SERVICE_START, E_SERVICE_AT_WORK, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
         """
         self._refuse_held()
+        if not dry:
+            self._outlast("stop", "start")
         memory = self.remembered()
         for name in memory.names if memory.down else ():
             if name not in self.services:
                 raise RotationError("E_SERVICE_FORGOTTEN", name=name, path=self.path)
         were_up = [self.services[name] for name in reversed(memory.names)] if memory.down else []
-        down = [service for service in were_up if not service.is_up(unknown=False)]
+        down = [service for service in were_up if service.is_to_be_started]
         started = [service.name for service in down]
         if not dry:
             if memory.held:
@@ -148,6 +163,16 @@ class Maintenance:
         """What each service is after a start, in a word or two for a person."""
         return {name: "started" if name in started else _state(service) for name, service in self.services.items()}
 
+    def _outlast(self, *words: str) -> None:
+        """Wait for what an earlier run has left at work on the services. Raises E_SERVICE_AT_WORK."""
+        for word in words:
+            if children.at_work(self.notes[word]):
+                self.warnings.append(f"A {word} that an earlier run had begun was at work still. It was waited for.")
+            left = children.outlast(self.notes[word], self.patience)
+            if left:
+                pids = ", ".join(map(str, left.values()))
+                raise RotationError("E_SERVICE_AT_WORK", word=word, pids=pids, seconds=f"{self.patience:.0f}")
+
     def _began(self, memory: Memory) -> Sequence[str]:
         """What was up when this very rotation began, whatever was stopped and started by hand since."""
         return memory.began if memory.rotation_id == self.rotation_id else ()
@@ -163,7 +188,7 @@ class Maintenance:
         for service in down:
             self._refuse_held()
             try:
-                services.start(service, self.patience)
+                services.start(service, self.patience, self.notes["start"])
                 started.append(service.name)
             except RotationError as exc:
                 failures.append(exc)

@@ -49,6 +49,11 @@ class Service:
         return self.is_up(unknown=True)
 
     @property
+    def is_to_be_started(self) -> bool:
+        """Whether it is down, or will be of itself. Raises E_SERVICE_STATUS."""
+        return not self.is_up(unknown=False)
+
+    @property
     def is_at_work(self) -> bool:
         """Whether it is a job that ends by itself, and has not yet."""
         return False
@@ -86,6 +91,10 @@ class Unit(Service):
         if self._property("ActiveState") in UP - {"activating", "deactivating"}:
             return True
         return self._property("Type") == "oneshot" and self._property("Result") == "success"
+
+    @property
+    def is_to_be_started(self) -> bool:
+        return self._property("ActiveState") not in UP - {"deactivating"}
 
     @property
     def is_at_work(self) -> bool:
@@ -163,14 +172,14 @@ def of(entry: Mapping[str, Any]) -> Service:
     return Service(name, **commands)
 
 
-def stop(service: Service, patience: float) -> None:
+def stop(service: Service, patience: float, note: str | None = None) -> None:
     """Stop it and see that it is down. Raises E_SERVICE_STOP after ``patience`` seconds."""
-    _ordered(service, service.stop, patience, "E_SERVICE_STOP", lambda: not service.is_up(unknown=False))
+    _ordered(service, service.stop, patience, note, "E_SERVICE_STOP", lambda: not service.is_up(unknown=False))
 
 
-def start(service: Service, patience: float) -> None:
+def start(service: Service, patience: float, note: str | None = None) -> None:
     """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
-    _ordered(service, service.start, patience, "E_SERVICE_START", service.is_well)
+    _ordered(service, service.start, patience, note, "E_SERVICE_START", service.is_well)
 
 
 def finish(service: Service, patience: float) -> None:
@@ -203,9 +212,11 @@ def _fallen(service: Service, found: str) -> RotationError:
     return RotationError("E_SERVICE_START", name=service.name, found=found, look=service.look)
 
 
-def _ordered(service: Service, argv: Sequence[str], patience: float, code: str, reached: Callable[[], bool]) -> None:
+def _ordered(
+    service: Service, argv: Sequence[str], patience: float, note: str | None, code: str, reached: Callable[[], bool]
+) -> None:
     begun = time.monotonic()
-    rc = children.ended(argv, patience)
+    rc = children.ended(argv, patience, note=note)
     if rc:
         raise RotationError(code, name=service.name, found=children.found(rc, patience, argv[0]), look=service.look)
     left = patience - (time.monotonic() - begun)

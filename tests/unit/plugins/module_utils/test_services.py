@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -189,8 +190,8 @@ def test_a_service_that_comes_up_and_ends_is_no_start(tmp_path, systemd, monkeyp
     kept.stop(dry=False)
     start = services.start
 
-    def fleeting(service: services.Service, patience: float) -> None:
-        start(service, patience)
+    def fleeting(*asked: object) -> None:
+        start(*asked)
         unit(systemd, "worker.service", ActiveState="activating")
 
     monkeypatch.setattr(services, "start", fleeting)
@@ -272,8 +273,8 @@ def test_a_stop_by_hand_in_the_middle_of_a_start_holds(tmp_path, systemd, monkey
     rotation.stop(dry=False)
     start = services.start
 
-    def stopped_meanwhile(service: services.Service, patience: float) -> None:
-        start(service, patience)
+    def stopped_meanwhile(*asked: object) -> None:
+        start(*asked)
         maintenance(tmp_path, *names, rotation_id="maintenance").stop(dry=False)
 
     monkeypatch.setattr(services, "start", stopped_meanwhile)
@@ -508,3 +509,88 @@ def alive(pid: str) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+KILLED = """
+import sys
+from ansible_collections.tetech.key_rotation.plugins.module_utils import services
+from ansible_collections.tetech.key_rotation.plugins.module_utils.maintenance import Maintenance
+
+entry, memory, rotation_id, act = {entry}, {memory!r}, {rotation_id!r}, {act!r}
+getattr(Maintenance([services.of(entry)], memory, rotation_id, None, 60, settle=0), act)(dry=False)
+"""
+
+
+def killed(tmp_path: Path, entry: dict[str, object], rotation_id: str, act: str, *, whole: bool = True) -> None:
+    """A run that is killed while its command is at work; or one whose process lives on, as over SSH."""
+    memory = str(tmp_path / "state/memory.json")
+    code = KILLED.format(entry=entry, memory=memory, rotation_id=rotation_id, act=act)
+    run = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    end = time.monotonic() + 20
+    while not (tmp_path / "at work").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    if whole:
+        run.kill()
+        run.wait()
+
+
+def slow(tmp_path: Path, daemon: dict[str, list[str]], word: str, seconds: str = "1") -> dict[str, object]:
+    """The same daemon with one command that takes its time before it does anything."""
+    shell = f'touch "{tmp_path}/at work"; sleep {seconds}; exec "$@"'
+    return {**daemon, word: ["/bin/sh", "-c", shell, "slow", *daemon[word]]}
+
+
+def by_hand(tmp_path: Path, entry: dict[str, object], patience: float = 20) -> Maintenance:
+    memory = str(tmp_path / "state/memory.json")
+    return Maintenance([services.of(entry)], memory, "maintenance", None, patience, settle=0)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("rotation_id", ["first", "maintenance"])
+def test_a_start_waits_for_the_stop_of_a_run_that_was_killed(tmp_path, daemon, rotation_id, whole):
+    killed(tmp_path, slow(tmp_path, daemon, "stop"), rotation_id, "stop", whole=whole)
+    hand = by_hand(tmp_path, daemon)
+    assert hand.start(dry=False) == ["worker"]
+    assert hand.warnings == ["A stop that an earlier run had begun was at work still. It was waited for."]
+    assert services.of(daemon).is_up(unknown=False)
+
+
+def test_a_stop_waits_for_the_start_of_a_run_that_was_killed(tmp_path, daemon):
+    before = by_hand(tmp_path, daemon)
+    before.stop(dry=False)
+    os.unlink(before.notes["stop"])  # the process of this test is the run that has stopped it, and lives on
+    killed(tmp_path, slow(tmp_path, daemon, "start"), "maintenance", "start")
+    assert by_hand(tmp_path, daemon).stop(dry=False) == ["worker"]
+    assert not services.of(daemon).is_up(unknown=True)
+
+
+def test_what_an_earlier_run_has_left_is_ended_as_that_run_would_have(tmp_path, daemon):
+    killed(tmp_path, slow(tmp_path, daemon, "stop", "600"), "first", "stop")
+    hand = by_hand(tmp_path, daemon, patience=0.3)
+    assert hand.start(dry=False) == []
+    assert (len(hand.warnings), children.at_work(hand.notes["stop"])) == (1, {})
+    assert services.of(daemon).is_up(unknown=False)
+
+
+def test_a_run_that_lives_on_is_told_by_its_process(tmp_path, daemon):
+    hand = by_hand(tmp_path, daemon)
+    hand.stop(dry=False)
+    hand.patience = 0.2
+    with subprocess.Popen(["sleep", "600"]) as other:
+        Path(hand.notes["start"]).write_text(f"run {other.pid} {children._born(other.pid)}\n")
+        with pytest.raises(RotationError, match=rf"E_SERVICE_AT_WORK: a start of .*: process {other.pid}\."):
+            hand.start(dry=False)
+        with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE: .*a start of services that an earlier run"):
+            hand.stop(dry=False)
+        Path(hand.notes["start"]).write_text(f"run {other.pid} 1\n")
+        hand.patience = 20
+        assert hand.start(dry=False) == ["worker"], "another process of the same number is none of ours"
+        other.kill()
+
+
+def test_a_unit_that_is_being_stopped_is_started(tmp_path, systemd):
+    kept = maintenance(tmp_path, "worker")
+    kept.stop(dry=False)
+    unit(systemd, "worker.service", ActiveState="deactivating")
+    assert kept.start(dry=False) == ["worker"]
