@@ -245,7 +245,7 @@ class Maintenance:
     def _is_up(self, service: Service, memory: Memory) -> bool:
         """Whether it is to be stopped: by hand also where nothing is known of it, which its stop will tell."""
         try:
-            return service.is_up(unknown=not memory.down or service.name not in memory.names)
+            return service.is_up(unknown=self.by_hand or not memory.down or service.name not in memory.names)
         except RotationError:
             if not self.by_hand:
                 raise

@@ -157,6 +157,21 @@ class Unit(Service):
         return shown.stdout.strip()
 
 
+def listed(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
+    """The services of ``key_rotation_services``. Raises E_OPTION."""
+    found = [of(entry) for entry in entries]
+    names = [service.name for service in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RotationError(
+            "E_OPTION",
+            name="key_rotation_services",
+            found=f"has more than one entry of the name {', '.join(twice)}",
+            advice="Give each service a name of its own: by that it is remembered what was stopped.",
+        )
+    return found
+
+
 def of(entry: Mapping[str, Any]) -> Service:
     """The service of one entry of ``key_rotation_services``. Raises E_OPTION."""
     name, commands = entry["name"], {word: entry.get(word) or [] for word in ("start", "stop", "status")}

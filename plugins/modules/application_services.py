@@ -33,7 +33,7 @@ options:
     required: true
     suboptions:
       name:
-        description: Name of the systemd unit, or of what the commands are for.
+        description: Name of the systemd unit, or of what the commands are for. No two have the same.
         type: str
         required: true
       start:
@@ -46,7 +46,8 @@ options:
         elements: str
       status:
         description:
-          - Command that ends with exit code 0 while it is up. Without it, it counts as up until it is stopped.
+          - Command that ends with exit code 0 while it is up. Without it, it counts as up until it is stopped, and a
+            stop by hand always calls its O(services[].stop).
           - 4, 124, 126 and 127 are no answer, and an error; all else says that it is down.
         type: list
         elements: str
@@ -133,11 +134,10 @@ from ..module_utils.module import SERVICES_OPTIONS, run
 
 
 def keep(module: AnsibleModule) -> dict[str, Any]:
-    """Stop or start what is to be. Raises E_SERVICE_* or E_MAINTENANCE_FILE."""
+    """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
     params = module.params
-    offered = [services.of(entry) for entry in params["services"]]
     maintenance = Maintenance(
-        offered,
+        services.listed(params["services"]),
         params["memory"],
         params["rotation_id"],
         params["flag_file"],

@@ -489,6 +489,21 @@ def test_half_an_entry_is_refused():
         services.of({"name": "worker", "start": ["true"]})
 
 
+def test_two_services_of_one_name_are_refused():
+    entries = [{"name": "web", "start": ["true"], "stop": ["true"]}, {"name": "web"}, {"name": "worker"}]
+    with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_services has more than one .* the name web\."):
+        services.listed(entries)
+    assert [service.name for service in services.listed(entries[1:])] == ["web", "worker"]
+
+
+def test_a_stop_by_hand_stops_again_what_no_status_tells_of(tmp_path, daemon):
+    hand = by_hand(tmp_path, {**daemon, "status": None})
+    assert hand.stop(dry=False) == ["worker"]
+    assert children.ended(daemon["start"], 5) == 0, "somebody starts it"
+    assert hand.stop(dry=False) == ["worker"]
+    assert not services.of(daemon).is_up(unknown=True)
+
+
 def test_nothing_that_a_command_prints_is_shown(capfd):
     assert children.ended([sys.executable, "-c", "import sys; print('CANARY'); sys.exit('CANARY')"], 5) == 1
     assert capfd.readouterr() == ("", "")
