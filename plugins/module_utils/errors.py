@@ -117,6 +117,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{name} is no unit that systemd on this host knows",
         "Correct key_rotation_services, or give that entry commands to start and stop it.",
     ),
+    "E_SERVICE_PROGRAM": (
+        "{program} {found} that {user} can run on this host, and is to {word} the service {name}",
+        "Correct key_rotation_services: a command is a list, each word by itself. Or give {user} the right to run it.",
+    ),
     "E_SERVICE_TRIGGER": (
         "{trigger} would start {name} again",
         "List {trigger} before {name} in key_rotation_services.",
@@ -408,11 +412,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_ROLLED_BACK": (
         "the last rotation, {rotation_id}, was rolled back already",
-        "To go back one more, name the rotation: -e key_rotation_id={earlier}",
+        "Services that are down still are started by the maintenance playbook and -e key_rotation_maintenance=off. To "
+        "go back one more, name the rotation: -e key_rotation_id={earlier}",
     ),
     "E_NOTHING_TO_ROLL_BACK": (
         "the store {path} has neither a pending nor a previous version",
-        "There is nothing to roll back. See the record folder for what was done.",
+        "There is nothing to roll back. Services that are down still are started by the maintenance playbook and -e "
+        "key_rotation_maintenance=off. See the record folder for what was done.",
     ),
     "E_PREVIOUS_DESTROYED": (
         "rotation {rotation_id} cannot be rolled back: the values of the version before it, {key_id}, were destroyed "

@@ -75,6 +75,8 @@ class Maintenance:
         """
         if self.held == "refuse" and not self.by_hand:
             self._refuse_held()
+            for service in self.services.values():  # later it would be the way back that does not start it
+                service.refuse_unrunnable()
         failures: list[RotationError] = []
         if not dry:
             if self.by_hand:  # a start that is at work goes no further

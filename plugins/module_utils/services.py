@@ -7,12 +7,13 @@ Commands get no input and their output is not looked at: what a program prints m
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import children
+from . import children, users
 from .children import NOT_FOUND, TIMED_OUT
 from .errors import RotationError
 
@@ -69,6 +70,17 @@ class Service:
 
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise an error where stopping it would not last."""
+
+    def refuse_unrunnable(self) -> None:
+        """Raise E_SERVICE_PROGRAM where a command of its has no program that this user can run."""
+        for word, argv in (("start", self.start), ("stop", self.stop), ("status", self.status)):
+            if argv and not shutil.which(argv[0]):
+                program = (argv[0].split() or [""])[0]  # a whole line in one word may hold a secret further on
+                found = "is no program, but a whole line" if program != argv[0] else "is no program"
+                user = users.own_name()
+                raise RotationError(
+                    "E_SERVICE_PROGRAM", name=self.name, word=word, program=program, found=found, user=user
+                )
 
     @property
     def look(self) -> str:

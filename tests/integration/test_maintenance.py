@@ -74,6 +74,27 @@ def test_a_health_check_that_fails_after_the_switch_takes_everything_back(site: 
     assert [event["asked"]["state"] for event in events(site, "application_services")] == ["stopped", "started"] * 2
 
 
+@pytest.mark.thorough
+def test_where_nothing_starts_under_any_keys_each_end_names_what_starts_it(site: Site, served: Served) -> None:
+    before = served.reads()
+    broken = [{**entry, "start": ["sh", "-c", "exit 1"]} for entry in served.entries()]
+    off = "start what is down by the maintenance playbook and -e key_rotation_maintenance=off"
+
+    failed = site.play("rotate", "-e", json.dumps({"key_rotation_services": broken}))
+    back = site.play("rollback")
+
+    assert (failed.code != 0, served.up()) == (True, [])
+    assert "there is nothing more to roll back" in " ".join(failed.text.split()), failed.text
+    assert off in " ".join(failed.text.split())
+    assert (back.code != 0, back.error()) == (True, "E_NOTHING_TO_ROLL_BACK")
+    assert "started by the maintenance playbook and -e key_rotation_maintenance=off" in " ".join(back.text.split())
+    started = site.play("maintenance", "-e", "key_rotation_maintenance=off")
+    assert started.code == 0, started.text
+    assert served.up() == ["web", "worker"]
+    served.wait()
+    assert served.reads() == before
+
+
 @pytest.mark.parametrize("wrong", [{"sleep_ratio": 3}, {"ratio": -1}, {"batch_seconds": "fast"}])
 def test_an_option_that_is_wrong_stops_no_service_and_makes_no_key(site: Site, served: Served, wrong) -> None:
     site.write_inventory(key_rotation_services=served.entries(), key_rotation_throttle=wrong)

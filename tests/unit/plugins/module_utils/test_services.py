@@ -477,16 +477,38 @@ def test_a_command_that_never_ends_is_ended(tmp_path, daemon):
         kept.stop(dry=False)
 
 
-def test_a_command_that_is_not_there_is_told(tmp_path, daemon):
+def test_a_command_that_is_not_there_any_more_is_told(tmp_path, daemon):
     entry = {**daemon, "stop": [str(tmp_path / "nothing")]}
-    kept = of(entry, tmp_path, 1)
-    with pytest.raises(RotationError, match="ended with exit code 127"):
-        kept.stop(dry=False)
+    with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE: .*ended with exit code 127"):
+        by_hand(tmp_path, entry, 1).stop(dry=False)
 
 
 def test_half_an_entry_is_refused():
     with pytest.raises(RotationError, match="E_OPTION"):
         services.of({"name": "worker", "start": ["true"]})
+
+
+@pytest.mark.parametrize("word", ["start", "stop", "status"])
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["/no/such/program"], "/no/such/program is no program that"),
+        (["/etc/passwd"], "/etc/passwd is no program that"),
+        (["svc.sh stop --token CANARY"], r"svc\.sh is no program, but a whole line that"),
+    ],
+)
+def test_a_command_without_a_program_is_told_before_anything_is_stopped(tmp_path, daemon, word, argv, told):
+    entry = {**daemon, word: argv}
+    with pytest.raises(
+        RotationError, match=rf"E_SERVICE_PROGRAM: {told} .* is to {word} the service worker\."
+    ) as raised:
+        of(entry, tmp_path).stop(dry=True)
+    assert "CANARY" not in str(raised.value)
+    assert services.of(daemon).is_up(unknown=False)
+    if word == "start":  # nothing keeps a hand from stopping it, or data from its way back
+        assert by_hand(tmp_path, entry).stop(dry=False) == ["worker"]
+        way_back = Maintenance([services.of(entry)], str(tmp_path / "m"), "first", None, 5, held="accept")
+        assert way_back.stop(dry=False) == []
 
 
 def test_two_services_of_one_name_are_refused():
