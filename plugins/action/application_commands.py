@@ -14,7 +14,7 @@ class ActionModule(RotationAction):
     spec = COMMANDS_OPTIONS
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        names = ("commands", "project_dir", "timeout", "rotation_id")
+        names = ("commands", "project_dir", "timeout", "purpose", "rotation_id")
         return self.on_host("application_commands", {name: options[name] for name in names})
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:

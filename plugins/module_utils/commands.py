@@ -9,13 +9,21 @@ import io
 import multiprocessing
 import os
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from . import children
+from . import children, users
 from .errors import RotationError
+
+RECORD = "test record"  # a purpose, and that of its removal
+REMOVAL = f"removal of the {RECORD}"
+OPTIONS = {
+    "verification": "key_rotation_verification_commands",
+    **dict.fromkeys((RECORD, REMOVAL), "key_rotation_test_record"),
+}
 
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
@@ -69,6 +77,23 @@ def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
 
 def _int(text: str) -> int:
     return int(text.replace(",", ""))
+
+
+def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpose: str) -> None:
+    """Raise E_OPTION for the first of an operator's commands that has no program which this user can run."""
+    for number, argv in enumerate(commands, 1):
+        program = str(argv[0]) if argv else ""
+        place = os.path.join(project_dir, program) if os.path.dirname(program) else program
+        if not shutil.which(place):
+            named = (
+                f"{program.split()[0]} is none that {users.own_name()} can run" if program.split() else "it is empty"
+            )
+            raise RotationError(
+                "E_OPTION",
+                name=OPTIONS.get(purpose, purpose),
+                found=f"has no program in its command {number} of {len(commands)}: {named}",
+                advice="Give each command as a list, each word by itself; a test record has create, check and remove.",
+            )
 
 
 def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> list[dict[str, Any]]:

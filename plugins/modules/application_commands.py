@@ -10,7 +10,8 @@ version_added: 0.1.0
 short_description: Run commands of an operator whose exit code counts
 description:
   - Runs each command in the folder of the project, in order, and fails at the first that does not end with 0.
-  - Nothing that they print is shown or kept, since it may hold a value. A dry run runs none.
+  - Nothing that they print is shown or kept, since it may hold a value.
+  - A dry run runs none, and sees that the program of each is there.
 options:
   commands:
     description: The commands, each a list of words. There is no shell.
@@ -60,8 +61,9 @@ from ..module_utils.module import COMMANDS_OPTIONS, run
 
 
 def run_them(module: AnsibleModule) -> dict[str, Any]:
-    """Run them. Raises E_COMMAND."""
+    """Run them. Raises E_OPTION for what is no command, and E_COMMAND."""
     params = module.params
+    commands.refuse_unrunnable(params["commands"], params["project_dir"], params["purpose"])
     asked = [] if module.check_mode else params["commands"]
     return {"changed": False, "commands": commands.run(asked, params["project_dir"], params["timeout"])}
 

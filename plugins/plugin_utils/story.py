@@ -21,7 +21,7 @@ from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
-from .summary import meanwhile, no_syslog, not_running, opening, unopened
+from .summary import left_behind, meanwhile, no_syslog, not_running, opening, unopened
 from .unsigned import Unsigned, unsigned
 
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
@@ -442,6 +442,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
             )
         if event.get("event") in DIRECTIONS and event.get("resumed"):
             found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
+    found += left_behind(events)
     refused = events[len(_settled(events)) :]
     if refused:
         why = (refused[-1].get("error") or {}).get("code") or "see its last line"

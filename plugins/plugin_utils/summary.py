@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible import context
 
+from ..module_utils.commands import REMOVAL
 from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
 from .acts import acts
@@ -45,6 +46,7 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield from _keys(done, stays)
     yield from _values([event for event in done if event["seq"] > begun["seq"]])
     yield from _backup(done)
+    yield from (f"  WARNING    {sentence}" for sentence in left_behind(events))
     yield f"  record     {record.path}"
     for told in unwatched(events) if completed else ():
         yield f"  WARNING    {told}"
@@ -73,6 +75,17 @@ def unwatched(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for item in items[-1] if items else ():
         if (item.get("status"), item.get("seen")) == ("warn", NOBODY_LOOKS):
             yield f"{item.get('name')}: {NOBODY_LOOKS}"
+
+
+def left_behind(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence where the test record could not be removed."""
+    removals = [event for event in events if (event.get("asked") or {}).get("purpose") == REMOVAL]
+    if removals and removals[-1].get("phase") == "failed":
+        why = (removals[-1].get("error") or {}).get("what", "see the record")
+        yield (
+            f"The test record is still there: {why}. Run the command remove of key_rotation_test_record by hand in the "
+            "project's folder, as the owner of the project."
+        )
 
 
 def still_stopped(events: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

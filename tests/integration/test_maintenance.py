@@ -95,12 +95,30 @@ def test_where_nothing_starts_under_any_keys_each_end_names_what_starts_it(site:
     assert served.reads() == before
 
 
-@pytest.mark.parametrize("wrong", [{"sleep_ratio": 3}, {"ratio": -1}, {"batch_seconds": "fast"}])
-def test_an_option_that_is_wrong_stops_no_service_and_makes_no_key(site: Site, served: Served, wrong) -> None:
-    site.write_inventory(key_rotation_services=served.entries(), key_rotation_throttle=wrong)
+THROTTLE, COMMANDS, PATTERNS = (
+    f"key_rotation_{name}" for name in ("throttle", "verification_commands", "log_patterns")
+)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({THROTTLE: {"sleep_ratio": 3}}, "sleep_ratio"),
+        ({THROTTLE: {"ratio": -1}}, "ratio"),
+        pytest.param({THROTTLE: {"batch_seconds": "fast"}}, "batch_seconds", marks=pytest.mark.thorough),
+        (
+            {"key_rotation_test_record": {"create": ["true"]}},
+            "E_OPTION: key_rotation_test_record has no program",
+        ),
+        pytest.param({COMMANDS: [[]]}, f"E_OPTION: {COMMANDS} has no program", marks=pytest.mark.thorough),
+        pytest.param({PATTERNS: ["["]}, f"E_OPTION: {PATTERNS}", marks=pytest.mark.thorough),
+    ],
+)
+def test_an_option_that_is_wrong_stops_no_service_and_makes_no_key(site: Site, served: Served, wrong, told) -> None:
+    site.write_inventory(key_rotation_services=served.entries(), **wrong)
     outcome = site.play("rotate")
     assert outcome.code != 0
-    assert next(iter(wrong)) in outcome.text
+    assert told in " ".join(outcome.text.split())
     assert served.up() == list(served.commands)
     assert not site.store.exists()
     assert not (site.folder / "backups").exists()

@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .conftest import Site
 
 READ = ("full_name", "phone_number", "address")
@@ -84,6 +86,16 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     assert Path(seen).exists(), "the record was there when the operator's command ran"
     assert site.sql("SELECT count(*) FROM auth_user WHERE username = 'test_rotation'") == [(0,)]
     assert outcome.text.count("CANARY") == outcome.text.count("echo CANARY"), "what a command prints is not shown"
+
+
+@pytest.mark.thorough
+def test_a_test_record_that_cannot_be_removed_takes_nothing_back_and_is_told_at_the_end(site: Site) -> None:
+    record = {"create": ["true"], "check": ["true"], "remove": ["false"]}
+    outcome = site.play("rotate", "-e", json.dumps({"key_rotation_test_record": record}))
+    assert outcome.code == 0, outcome.text
+    told = "WARNING The test record is still there: the command 1 does not end well: false ended with exit code 1. Run"
+    assert told in " ".join(outcome.text.split())
+    assert "COMPLETED" in outcome.text
 
 
 def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken_back(site: Site) -> None:

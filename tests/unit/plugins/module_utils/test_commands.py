@@ -152,3 +152,22 @@ def test_one_that_takes_too_long_is_ended_with_what_it_has_started(application, 
 def is_alive(pid: str) -> bool:
     shown = subprocess.run(["/bin/ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout
     return shown.strip() != "" and not shown.startswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        ([], "command 2 of 2: it is empty"),
+        ([""], "it is empty"),
+        (["no/such program"], "no/such is none that"),
+        (["check --token CANARY"], "check is none that"),
+    ],
+)
+def test_a_command_without_a_program_is_no_command(tmp_path, argv, told):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/check").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/check").chmod(0o700)
+    commands.refuse_unrunnable([["bin/check"], ["true"]], str(tmp_path), "verification")
+    with pytest.raises(RotationError, match=f"E_OPTION: key_rotation_test_record .*{told}") as raised:
+        commands.refuse_unrunnable([["bin/check"], argv], str(tmp_path), "test record")
+    assert "CANARY" not in str(raised.value)

@@ -170,6 +170,18 @@ def test_the_summary_of_a_rotation_tells_what_its_last_run_did_and_what_was_prov
     ]
 
 
+def test_a_test_record_that_could_not_be_removed_is_told_until_it_is(typed, record):
+    typed(args=("rotate.yml",))
+    removal = {"asked": {"purpose": "removal of the test record"}}
+    told = "  WARNING    The test record is still there: false ended with exit code 1. Run the command remove of "
+    record.append("application_commands", "intent", **removal)
+    record.append("application_commands", "failed", error={"what": "false ended with exit code 1"}, **removal)
+    record.append("rotate", "done")
+    assert [line for line in summary.lines(record, VARIABLES, completed=True) if line.startswith(told)]
+    record.append("application_commands", "done", **removal)
+    assert not [line for line in summary.lines(record, VARIABLES, completed=True) if "test record" in line]
+
+
 def test_the_summary_of_a_rollback_tells_what_it_did_itself(typed, record):
     typed(args=("rotate.yml",))
     record.append("rollback", "intent")
