@@ -11,6 +11,10 @@ from .item import OK, STOP, WARN, Item, Seen, of_result, unseen, worst
 
 SHOWN = 5
 _WAITED = "Once all is stopped, its session would be waited for, and then the rotation given up."
+_NOT_STOPPED = (
+    "Run each status command of key_rotation_services by hand: it ends with 0 while its service is up. List there what "
+    "answers, too: by what is seen now nothing would be stopped."
+)
 _WITHOUT = "What it writes under the old keys is found and rotated; what it reads under new ones it cannot open."
 
 
@@ -26,7 +30,17 @@ def stops(seen: Seen) -> Item:
         return Item("services", OK, "none are named in key_rotation_services: they are yours to stop and start")
     names = {name for result in asked for name in result.get("services") or ()}
     told = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
-    return worst("services", [of_result("services", each, "services") for each in asked], told)
+    found = worst("services", [of_result("services", each, "services") for each in asked], told)
+    served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
+    if found.status != OK or not served:
+        return found
+    contradiction = f"none is up on {', '.join(served)}, and the application answers there"
+    return Item("services", WARN, contradiction, _NOT_STOPPED)
+
+
+def _answers_without_services(results: Mapping[str, Any]) -> bool:
+    """Whether somebody answers on a host on which nothing would be stopped."""
+    return results.get("stops", {}).get("services") == [] and "answer" in results.get("health", {})
 
 
 def sessions(seen: Seen) -> Item:

@@ -285,6 +285,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "1 of 2 were started before the env file was last changed: celery (pid 7)",
     ),
     ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
+    ("services", result("stops", {"services": []}), "warn", "none is up on app2, and the application answers there"),
     ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
     ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
     (
@@ -423,6 +424,7 @@ def test_each_item_is_seen_to_stop_a_rotation():
             lambda made: (fact(secret_key={"queued": 9})(made), option(settings=[{"name": "FIELD_KEY"}])(made)),
         ),
         ("sessions", session(process={"pid": 7, "name": "worker", "units": []})),
+        ("services", lambda made: (result("stops", {"services": []})(made), result("health", ERROR)(made))),
         ("health", lambda made: (option(services=[])(made), [host.pop("health") for host in made["hosts"].values()])),
     ],
 )
