@@ -13,6 +13,7 @@ from ansible.utils.display import Display
 
 from ..module_utils import atomic_file
 from ..module_utils.errors import RotationError
+from ..module_utils.lease import alive
 from ..module_utils.module import MONITORING_OPTIONS
 from ..module_utils.monitoring import report
 from ..module_utils.stores.history import STAGES, History, later, now
@@ -36,6 +37,9 @@ class ActionModule(RotationAction):
         # The pictures of a rotation tell nobody who runs the monitor playbook: what they have seen is new to that one.
         asked["looker"] = "rotation" if options["rotation_id"] else "playbook"
         result = self.watched("monitoring_probe", asked)
+        held = result.get("picture", {}).get("at_work")
+        if held and not alive(held):  # a run of this machine, which alone can tell that it died
+            result = self.watched("monitoring_probe", {**asked, "over": held})
         if "picture" not in result:
             return result
         picture = result["picture"]
@@ -51,7 +55,7 @@ class ActionModule(RotationAction):
         """What the store and the record say of versions and dates, and the commands that a person may have to type."""
         known: dict[str, Any] = {
             "commands": {playbook: summary.command(self.variables, playbook) for playbook in COMMANDS},
-            "open": None if history.open_rotation == options["rotation_id"] else history.open_rotation,
+            "open": self._open(history, options),
             "asked": now(),
             "retirable": [],
             "retire": None,
@@ -77,6 +81,14 @@ class ActionModule(RotationAction):
         ]
         known["retire"] = max((version["held_until"] for version in known["retirable"]), default=None)
         return known
+
+    def _open(self, history: History, options: Mapping[str, Any]) -> str | None:
+        """The rotation that is open, and that neither asks nor goes on just now."""
+        try:
+            self.refuse_other_run(dict(options))
+        except RotationError:
+            return None
+        return None if history.open_rotation == options["rotation_id"] else history.open_rotation
 
     def _before(self, rotation_id: str, options: Mapping[str, Any]) -> list[Any] | None:
         """What decryption took on this host before that rotation changed anything, when, and where that is from."""

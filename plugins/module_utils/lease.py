@@ -103,8 +103,12 @@ def leased(alias: str, held: Mapping[str, Any]) -> RotationError:
 
 def alive(held: Mapping[str, Any]) -> bool:
     """Whether the run goes on. Of another control node's run nothing can be said but that."""
-    here = (held["host"], held.get("machine", _machine())) == (socket.gethostname(), _machine())
-    return not here or (_started(held["pid"]) == held["started"] != "")
+    return not is_here(held) or (_started(held["pid"]) == held["started"] != "")
+
+
+def is_here(held: Mapping[str, Any]) -> bool:
+    """Whether it is a run of this machine."""
+    return (held["host"], held.get("machine", _machine())) == (socket.gethostname(), _machine())
 
 
 def _machine() -> str:

@@ -15,6 +15,8 @@ description:
   - Says when the next rotation is due, and whether the version before may be destroyed.
   - Fails where something is wrong, naming tables and primary keys, never values, and what to type next.
   - Keeps the last picture as C(.key_rotation/PROJECT/monitoring/HOST.json) beside the inventory.
+  - While a run is at work on a database of the application, nothing is judged, and that is said. A run of another
+    machine that shows no session for a day counts as over.
   - In check mode it looks all the same, and remembers and writes nothing.
 options:
   state:
@@ -141,6 +143,9 @@ options:
     description: Filled in by the action plugin, who looks and counts from their own last look on. Not for playbooks.
     type: str
     default: playbook
+  over:
+    description: Filled in by the action plugin, a run that died and holds the lease of a database. Not for playbooks.
+    type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.logs
   - tetech.key_rotation.key_rotation.project
@@ -165,6 +170,7 @@ RETURN = r"""
 picture:
   description:
     - What was seen. V(census), V(response), V(logs), V(rotation), V(retire), V(findings) and V(warnings).
+    - In the middle of a run it says so in V(put_off), and there are no findings.
     - Each finding has C(code), C(what), C(todo) and C(next), the command to type.
   type: dict
   returned: when something could be looked at
@@ -186,6 +192,7 @@ OPTIONS: dict[str, Any] = {
     "expected": {"type": "str", "no_log": False},
     "rotation": {"type": "dict", "default": {}},
     "looker": {"type": "str", "default": "playbook"},
+    "over": {"type": "dict"},
 }
 
 

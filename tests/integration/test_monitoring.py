@@ -12,10 +12,13 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import holder
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import at_work
+from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import now
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.program import program as made_program
 
 from .conftest import ENCRYPTED, PLAYBOOKS, Outcome, Site
@@ -207,9 +210,29 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
         "UPDATE restaurant_restaurant SET _email_encrypted = overlay(_email_encrypted placing 'X' from 9) WHERE id = 3"
     )
     wrong = look()
-    assert (wrong.code, wrong.error()) == (1, "E_UNREADABLE")
+    # Another key may open it: to restore or delete it is no advice of who has the current keys alone.
+    assert (wrong.code, wrong.error()) == (1, "E_NOT_CURRENT")
+    assert "delete" not in wrong.text
     assert "restaurant_restaurant._email_encrypted:3" in wrong.text
-    assert f'key_rotation_monitoring_findings{{project="{site.project}"}} 1\n' in metrics.read_text(encoding="utf-8")
+    numbers = metrics.read_text(encoding="utf-8")
+    assert f'key_rotation_monitoring_findings{{project="{site.project}"}} 1\n' in numbers
+    assert 'column="restaurant_restaurant._email_encrypted",class="not_current"} 1\n' in numbers
+    assert 'class="unreadable"' not in numbers
+    ours, elsewhere = holder("r1", os.getpid()), {"machine": "another"}
+    site.sql("CREATE TABLE tetech_key_rotation_lease (holder text NOT NULL)")
+    for held, found in (
+        (ours, ""),
+        ({**ours, **elsewhere}, ""),
+        ({**ours, **elsewhere, "since": "2026-01-01T00:00:00Z"}, "E_NOT_CURRENT"),
+        ({**ours, "started": "1"}, "E_NOT_CURRENT"),
+    ):
+        site.sql("DELETE FROM tetech_key_rotation_lease")
+        site.sql("INSERT INTO tetech_key_rotation_lease VALUES (%s)", (json.dumps(held),))
+        amid = look()
+        assert (amid.code, amid.error()) == (1 if found else 0, found), held
+        assert ("E_MONITOR_OPEN: rotation r1 is open" in amid.text) is bool(found)
+        assert ("rotation r1 is at work, by" in amid.text) is not bool(found)
+    site.sql("DROP TABLE tetech_key_rotation_lease")
     site.set_env("SECRET_KEY", "SECRET_KEY='CANARY-of-somebody-else'\n")
     closed = look()
     assert (closed.code, closed.error()) == (1, "E_WRONG_KEY")
@@ -220,6 +243,15 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     (site.folder / "memory/seen.json").write_text("{}", encoding="utf-8")
     lost = look()
     assert (lost.code, lost.error()) == (2, "E_MONITOR_DIR")
+
+
+def test_a_run_of_another_machine_goes_on_while_it_has_a_session_or_is_young(database: Any) -> None:
+    old = {**holder("r1", os.getpid()), "machine": "another", "since": "2026-01-01T00:00:00Z"}
+    assert at_work._goes_on({**old, "since": now()}, database)
+    assert not at_work._goes_on(old, database)
+    with closing(database.another()) as session:
+        session.lock("r1")
+        assert at_work._goes_on(old, database)
 
 
 def pictures(site: Site) -> list[dict[str, Any]]:

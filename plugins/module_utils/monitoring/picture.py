@@ -18,6 +18,7 @@ from ..errors import RotationError
 from ..request import refuse_other_source, request_of
 from ..stores.history import now
 from . import metrics, response
+from .at_work import Moment
 from .logs import Watched
 from .memory import Memory
 
@@ -38,8 +39,8 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     """Look at the application as ``params`` say (the options of the module monitoring_probe).
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
-    should know besides is in ``warnings``. Raises E_OPTION, E_MONITOR_DIR or E_MONITOR_METRICS where nothing could be
-    looked at or kept.
+    should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
+    E_OPTION, E_MONITOR_DIR or E_MONITOR_METRICS where nothing could be looked at or kept.
     """
     _refuse_thresholds(params)
     memory = Memory(params["memory_dir"], params["project_dir"])
@@ -50,7 +51,11 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
         "success": params["success"],
         "census_asked": params["census"],
         "census": None,
+        "put_off": "",
     }
+    began = Moment.now(params)
+    if why := began.put_off():
+        return _put_off(params, picture, memory, began, why)
     problems: list[RotationError] = []
     tolerated: list[str] = []
     # Before the application's settings put anything into our environment, and before a census makes it slower.
@@ -83,24 +88,26 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
             measures += [opening]
         except RotationError as exc:
             problems.append(exc)
-    if picture["census"]:
-        with memory.changed(kept=kept) as seen:
-            seen["census"] = picture["census"]
     baseline = _baseline(memory.baseline(), known)
     taken = {} if params["baseline"] == "take" else baseline
     picture["response"], slow = response.compare(measures, taken, params["slower"])
+    problems += (
+        slow
+        + list(_logs(picture["logs"], params["log_errors"]))
+        + watched.problems
+        + list(_rotation(params, known, picture["time"], began.died))
+    )
+    if problems and (why := (ended := Moment.now(params)).put_off(began)):
+        return _put_off(params, picture, memory, ended, why)
+    if picture["census"]:
+        with memory.changed(kept=kept) as seen:
+            seen["census"] = picture["census"]
     if kept:
         first = {measure["what"]: measure["seconds"] for measure in measures if measure["what"] not in taken}
         measured = {
             what: [seconds, picture["time"], "a look"] for what, seconds in first.items() if seconds is not None
         }
         memory.keep_baseline({**baseline, **measured})
-    problems += (
-        slow
-        + list(_logs(picture["logs"], params["log_errors"]))
-        + watched.problems
-        + list(_rotation(params, known, picture["time"]))
-    )
     picture["findings"] = [_finding(problem, known) for problem in problems]
     picture["warnings"] = [
         *(f"tolerated: {what}" for what in tolerated),
@@ -120,6 +127,22 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     return picture
 
 
+def _put_off(
+    params: Mapping[str, Any], picture: dict[str, Any], memory: Memory, moment: Moment, why: str
+) -> dict[str, Any]:
+    """A picture in which nothing is judged. Its metrics are those of the last look, as far as they still hold, and what
+    the logs have is for the next one."""
+    with memory.changed(kept=False) as seen:
+        totals, told = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
+        picture.update(rotation=params["rotation"] or seen.get("rotation", {}), last_census=seen.get("census"))
+    picture["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
+    nothing: dict[str, list[Any]] = {"response": [], "findings": [], "warnings": [], "retire": []}
+    picture.update(nothing, put_off=why, at_work=moment.at_work, census=None, census_asked=False)
+    if picture["kept"] and params["metrics_file"]:
+        metrics.write(params["metrics_file"], picture)
+    return picture
+
+
 def _baseline(kept: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """By what was measured its seconds, when, and where that is from. Of decryption what the record of the last
     rotation has from before it, unless a newer one was taken."""
@@ -132,6 +155,8 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
     """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
+    # Who has the current keys alone cannot tell a ruined value from one that was written under other keys.
+    unopened = {name: code for name, code in census.UNOPENED.items() if params["rotation"] or name == "plaintext"}
     with rotation.opened(request_of(params, "monitoring")) as application:
         application.refuse_unproved()
         opening = response.of_opening(application)
@@ -143,16 +168,19 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         problems.append(
             RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=keys.key_id, expected=params["expected"])
         )
-    for code, is_odd in (
-        ("E_UNREADABLE", "unreadable".__eq__),
-        ("E_PLAINTEXT", "plaintext".__eq__),
-        ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *ODD)),
-    ):
+    judged = [(code, name.__eq__) for name, code in unopened.items()]
+    for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
         count, rows = census.odd(tallies, is_odd)
         if count:
             about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
             problems.append(RotationError(code, count=count, rows=rows, **about))
-    targets = [{name: value for name, value in tally.as_result().items() if name != "digest"} for tally in tallies]
+    targets = [
+        {
+            **{name: value for name, value in tally.as_result().items() if name != "digest"},
+            "classes": {_class(name, unopened): count for name, count in tally.classes.items()},
+        }
+        for tally in tallies
+    ]
     values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
     current = sum(tally.classes["current"] for tally in tallies)
     found = {
@@ -164,6 +192,11 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
     }
     return found, problems, opening
+
+
+def _class(name: str, unopened: Collection[str]) -> str:
+    """What a class of the census is called: what opens under the current keys or not, and no more is known."""
+    return "not_current" if name in census.UNOPENED and name not in unopened else name
 
 
 def _since(
@@ -201,10 +234,14 @@ def _logs(logs: Mapping[str, Any], tolerated: int) -> Iterator[RotationError]:
             )
 
 
-def _rotation(params: Mapping[str, Any], known: Mapping[str, Any], time: str) -> Iterator[RotationError]:
-    """What the store's history says is overdue or left over; the latter only where it was asked just now."""
-    if params["rotation"] and known.get("open"):
-        yield RotationError("E_MONITOR_OPEN", rotation_id=known["open"])
+def _rotation(
+    params: Mapping[str, Any], known: Mapping[str, Any], time: str, died: Mapping[str, Any] | None
+) -> Iterator[RotationError]:
+    """What the store's history says is overdue or left over, the latter only where it was asked just now; and what the
+    lease of a run that ``died`` says."""
+    open_ones = [known.get("open") if params["rotation"] else None, died["rotation_id"] if died else None]
+    for rotation_id in dict.fromkeys(filter(None, open_ones)):
+        yield RotationError("E_MONITOR_OPEN", rotation_id=rotation_id)
     if known.get("due") and known["due"] <= time:
         adopted = known.get("origin") == "adopted"
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]

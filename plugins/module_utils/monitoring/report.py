@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from ..errors import RotationError
@@ -15,7 +15,10 @@ from .response import OPENING, milliseconds
 def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
     """The report, line by line."""
     findings = picture["findings"]
-    yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(len(findings))}"
+    yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(picture, findings)}"
+    if picture["put_off"]:
+        yield f"  note        {picture['put_off']}"
+        return
     yield from _decryption(picture)
     yield from _response(picture)
     yield from _logs(picture)
@@ -29,7 +32,11 @@ def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
         yield f"  then type   {command}"
 
 
-def _verdict(count: int) -> str:
+def _verdict(picture: Mapping[str, Any], findings: Sized) -> str:
+    return "put off" if picture["put_off"] else _count(len(findings))
+
+
+def _count(count: int) -> str:
     return f"{count} findings" if count > 1 else "1 finding" if count else "all is well"
 
 
@@ -55,7 +62,7 @@ def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
     errors = sum(count for counts in picture["logs"]["new"].values() for count in counts.values())
     return (
         host,
-        _verdict(len(look["findings"])),
+        _verdict(picture, look["findings"]),
         percent(census["ratio"]) if census and census["ratio"] is not None else "-",
         f"{max(ratios)} x baseline" if ratios else "-",
         f"{errors:,}" if picture["logs"]["new"] else "-",
@@ -67,7 +74,7 @@ def wrong(findings: Sequence[Mapping[str, str]]) -> RotationError:
     commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
     return RotationError(
         "E_MONITOR",
-        count=_verdict(len(findings)),
+        count=_count(len(findings)),
         findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
         todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
         commands=" and ".join(commands),

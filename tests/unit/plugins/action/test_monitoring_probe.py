@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.monitoring_probe import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.module_utils import lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
 
 EMPTY = {
     "time": "2026-11-25T09:00:00Z",
     "kept": True,
+    "put_off": "",
     "project": "/srv/app",
     "census_asked": False,
     "census": None,
@@ -116,6 +119,27 @@ def test_an_application_that_was_never_rotated_has_no_dates(look):
     asked, result = look()
     assert (asked["expected"], asked["key_sets"], asked["rotation"]["retirable"]) == (None, {}, [])
     assert not result.get("failed")
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_run_of_this_machine_that_died_is_known_here_alone(run_action, monkeypatch, died):
+    held = {**lease.holder("r1", os.getpid()), **({"started": "1"} if died else {})}
+    asked = []
+
+    def on_host(self, module, given):
+        asked.append(given)
+        over = {"at_work": held, "put_off": "r1 is at work"} if "over" not in given else {}
+        return {"changed": False, "picture": {**EMPTY, **over}}
+
+    monkeypatch.setattr(ActionModule, "on_host", on_host)
+    result = run_action("monitoring_probe", project_dir="/srv/app")
+    assert [given.get("over") for given in asked] == [None, held][: 1 + died]
+    assert bool(result["picture"]["put_off"]) is not died
+
+
+def test_a_rotation_that_goes_on_is_not_said_to_be_left_open(look, stored, tmp_path):
+    lease.Lease(str(tmp_path / "records")).take("r1", os.getpid())  # another run than that of the task
+    assert look()[0]["rotation"]["open"] is None
 
 
 def test_what_is_wrong_fails_the_task_with_all_of_it_and_each_command_once(look, rotated):

@@ -14,6 +14,7 @@ def picture() -> dict[str, Any]:
     return {
         "time": "2026-11-25T09:00:00Z",
         "kept": True,
+        "put_off": "",
         "project": "/srv/food_ordering",
         "census_asked": True,
         "success": 1.0,

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import lease
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import picture
+from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import at_work, picture
 
 PREVIOUS = "d" * 16
 KNOWN = {
@@ -26,6 +29,11 @@ KNOWN = {
 def params(tmp_path):
     return {
         "project_dir": "/srv/app",
+        "settings_module": None,
+        "direct": {},
+        "env_file": str(tmp_path / ".env"),
+        "keys": [{"name": "SECRET_KEY"}],
+        "dialect": "dotenv",
         "memory_dir": str(tmp_path / "memory"),
         "metrics_file": None,
         "census": False,
@@ -78,6 +86,61 @@ def test_what_a_look_found_that_was_ended_in_its_census_is_found_by_the_next_one
         picture.take({**params, "census": True}, kept=True)
     assert codes(picture.take(params, kept=True)) == ["E_MONITOR_LOG_ERRORS"]
     assert codes(picture.take(params, kept=True)) == []
+
+
+HELD = {**lease.holder("r1", os.getpid()), "since": "2026-03-01T00:00:00Z"}
+
+
+def during(monkeypatch, moments):
+    """What is at work when a look asks, one time after the other."""
+    told = iter(moments)
+    monkeypatch.setattr(at_work, "_asked", lambda params: next(told))
+
+
+def test_in_the_middle_of_a_run_nothing_is_judged_and_no_log_is_read(params, tmp_path, monkeypatch):
+    log = tmp_path / "a.log"
+    log.write_text("")
+    asked = {**params, "urls": ["http://127.0.0.1:1/"], "metrics_file": str(tmp_path / "k.prom")}
+    picture.take(asked, kept=True)
+    log.write_text("InvalidToken\n")
+    during(monkeypatch, [at_work.Moment(at_work=HELD)])
+    seen = picture.take({**asked, "rotation": {**KNOWN, "open": "r1"}}, kept=True)
+    assert (seen["findings"], seen["response"], seen["at_work"]) == ([], [], HELD)
+    assert f"rotation r1 is at work, by {HELD['user']} on {HELD['host']} since 2026" in seen["put_off"]
+    written = (tmp_path / "k.prom").read_text()
+    assert 'key_rotation_monitoring_findings{project="/srv/app"} 0' in written
+    assert "answers_failed" not in written
+    during(monkeypatch, [at_work.Moment()] * 2)
+    assert codes(picture.take(asked, kept=True)) == ["E_MONITOR_ANSWER", "E_MONITOR_LOG_ERRORS"]
+
+
+@pytest.mark.parametrize("what", ["a run", "other keys"])
+def test_what_begins_while_a_look_goes_on_puts_it_off_too(params, tmp_path, monkeypatch, what):
+    env_file = tmp_path / ".env"
+    env_file.touch(mode=0o600)
+    env_file.write_text("SECRET_KEY=before\n")
+
+    def moments():
+        yield at_work.Moment()
+        env_file.write_text("SECRET_KEY=after\n" if what == "other keys" else "SECRET_KEY=before\n")
+        yield at_work.Moment(at_work=HELD if what == "a run" else None)
+
+    during(monkeypatch, moments())
+    seen = picture.take({**params, "urls": ["http://127.0.0.1:1/"]}, kept=True)
+    assert seen["put_off"]
+    assert seen["findings"] == []
+
+
+def test_a_run_that_died_is_told_by_its_lease_where_the_store_is_not_asked(params, monkeypatch):
+    during(monkeypatch, [at_work.Moment(died=HELD)] * 2)
+    assert codes(picture.take({**params, "rotation": {}, "looker": "timer"}, kept=True)) == ["E_MONITOR_OPEN"]
+    during(monkeypatch, [at_work.Moment(died=HELD)] * 2)
+    assert codes(picture.take({**params, "rotation": {**KNOWN, "open": "r1"}}, kept=True)) == ["E_MONITOR_OPEN"]
+
+
+def test_a_run_is_not_put_off_by_itself(params, monkeypatch):
+    during(monkeypatch, [])
+    assert picture.take({**params, "looker": "rotation"}, kept=True)["put_off"] == ""
 
 
 def test_a_log_that_was_not_looked_at_is_not_said_to_be_well(params, tmp_path):

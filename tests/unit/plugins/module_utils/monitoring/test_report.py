@@ -38,6 +38,15 @@ def test_a_person_reads_what_is_wrong_and_what_to_type(picture):
     assert text.count("ansible-playbook verify.yml -i production") == 1, "each command once"
 
 
+def test_in_the_middle_of_a_run_it_says_that_and_no_more(picture):
+    picture["put_off"] = "rotation r1 is at work"
+    first, second = report.lines(picture, "app1")
+    assert first.endswith(": put off")
+    assert second == "  note        rotation r1 is at work"
+    table = report.table({host: {"picture": picture, "reached": True, "findings": []} for host in ("app1", "app2")})
+    assert list(table)[1].startswith("  app1  put off  ")
+
+
 def test_where_all_is_well_it_says_so(picture):
     picture["findings"] = []
     assert next(report.lines(picture, "app1")).endswith(": all is well")

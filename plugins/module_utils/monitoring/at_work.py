@@ -1,0 +1,100 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a run works on the databases of an application: what is seen in the middle of one is no finding.
+
+The lease in the database tells (engine/lease.py). It is asked by a fork of this process: an application can be started
+once in a process for a census, and what it puts into its environment is not for what is timed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import key_files
+from ..engine import child, lease, project
+from ..engine.database import Database
+from ..engine.keysets import KeySet
+from ..errors import RotationError
+from ..lease import alive, is_here, run_name
+from .metrics import seconds
+
+PATIENCE = 60.0  # seconds for the application to start and the database to answer
+SILENT = 24 * 3600.0  # seconds for which a run of another machine may work on nothing that shows, as on a backup
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What holds at one moment of a look: who holds a lease, and goes on or is over, and the keys of the env file."""
+
+    at_work: lease.Holder | None = None
+    died: lease.Holder | None = None
+    key_id: str = ""  # empty where they cannot be read
+
+    @classmethod
+    def now(cls, params: Mapping[str, Any]) -> Moment:
+        """Nobody of a picture that a run takes of itself. What keeps us from asking is for the census to tell."""
+        if params["looker"] == "rotation":
+            return cls()
+        return replace(_asked(params), key_id=_key_id(params))
+
+    def put_off(self, before: Moment | None = None) -> str:
+        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty where
+        there is no reason."""
+        if self.at_work:
+            who = "rotation {rotation_id} is at work, by {user} on {host} since {since}".format(**self.at_work)
+            return f"{who}: nothing is judged before it has ended"
+        if before and before.key_id != self.key_id:
+            return "the keys in the env file were changed while this look went on: the next one judges"
+        return ""
+
+
+def _asked(params: Mapping[str, Any]) -> Moment:
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(theirs, params), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv() if ours.poll(PATIENCE) else Moment()
+    except EOFError:  # it had nothing to tell
+        return Moment()
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
+
+
+def _tell(pipe: Any, params: Mapping[str, Any]) -> None:
+    child.silence()
+    with contextlib.suppress(Exception):
+        pipe.send(_runs(params))
+
+
+def _runs(params: Mapping[str, Any]) -> Moment:
+    over = params.get("over")
+    project.start(params["project_dir"], params["settings_module"])
+    for alias in project.aliases():
+        with contextlib.closing(Database(alias, "monitoring", params["direct"].get(alias, {}))) as database:
+            held = None if database.is_replica() else lease.holder(database)
+            if held:
+                is_over = over and run_name(over) == run_name(held)
+                return Moment(died=held) if is_over or not _goes_on(held, database) else Moment(at_work=held)
+    return Moment()
+
+
+def _goes_on(held: lease.Holder, database: Database) -> bool:
+    """By its sessions in this database, or its process. One of another machine has the benefit of the doubt a day."""
+    young = time.time() - seconds(held["since"]) < SILENT
+    return database.other_run("") is not None or (alive(held) if is_here(held) else young)
+
+
+def _key_id(params: Mapping[str, Any]) -> str:
+    try:
+        return KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])).key_id
+    except RotationError:
+        return ""
