@@ -67,7 +67,7 @@ def text(picture: Mapping[str, Any]) -> str:
 def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
     """Every number of the picture."""
     project = {"project": picture["project"]}
-    # A look that asked for none, as before and after a rotation, repeats the last one, with its own time.
+    # Before, after and in the middle of a rotation the last one is repeated, with its own time.
     census = picture["census"] if picture["census_asked"] else picture["last_census"]
     rotation = picture["rotation"]
     yield "key_rotation_monitoring_timestamp_seconds", project, seconds(picture["time"])

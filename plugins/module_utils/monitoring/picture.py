@@ -76,7 +76,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
         picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
         picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
         known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
-        picture["last_census"] = seen.get("census")
+        picture["last_census"] = _last_census(params, seen)
     picture["rotation"] = known
     picture["logs"]["unreadable"] = len(watched.problems)
     if params["census"]:
@@ -134,13 +134,22 @@ def _put_off(
     the logs have is for the next one."""
     with memory.changed(kept=False) as seen:
         totals, told = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
-        picture.update(rotation=params["rotation"] or seen.get("rotation", {}), last_census=seen.get("census"))
+        picture.update(rotation=params["rotation"] or seen.get("rotation", {}))
+        picture["last_census"] = _last_census(params, seen)
     picture["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
     nothing: dict[str, list[Any]] = {"response": [], "findings": [], "warnings": [], "retire": []}
     picture.update(nothing, put_off=why, at_work=moment.at_work, census=None, census_asked=False)
     if picture["kept"] and params["metrics_file"]:
         metrics.write(params["metrics_file"], picture)
     return picture
+
+
+def _last_census(params: Mapping[str, Any], seen: dict[str, Any]) -> dict[str, Any] | None:
+    """What the last census of this host saw, forgotten where another one tries the values now. Before and after a
+    rotation, no host is asked for one."""
+    if not (params["census"] or params["looker"] == "rotation"):
+        seen.pop("census", None)
+    return seen.get("census")
 
 
 def _baseline(kept: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

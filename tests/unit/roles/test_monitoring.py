@@ -76,6 +76,38 @@ def test_every_query_of_the_dashboard_is_one_that_prometheus_takes(promtool, das
     assert f"{len(queries)} rules found" in promtool("check", "rules", str(rules))
 
 
+def test_of_two_hosts_that_have_tried_the_values_the_dashboard_shows_the_later_one(promtool, dashboard, tmp_path):
+    """Once b was asked, and now it is a again, who finds the value mended."""
+    series = {
+        'key_rotation_census_timestamp_seconds{instance="a",project="p"}': 900,
+        'key_rotation_decryption_success_ratio{instance="a",project="p"}': 1,
+        'key_rotation_values{instance="a",project="p",column="t.c",class="current"}': 10,
+        'key_rotation_values{instance="a",project="p",column="t.c",class="unreadable"}': 0,
+        'key_rotation_census_timestamp_seconds{instance="b",project="p"}': 300,
+        'key_rotation_decryption_success_ratio{instance="b",project="p"}': 0.9,
+        'key_rotation_values{instance="b",project="p",column="t.c",class="current"}': 9,
+        'key_rotation_values{instance="b",project="p",column="t.c",class="unreadable"}': 1,
+    }
+    shown = {
+        "Values that open under the current keys": [{"labels": "{}", "value": 1}],
+        "Values that do not open, by column": [{"labels": '{column="t.c",class="unreadable"}', "value": 0}],
+        "Values, by what opens them": [
+            {"labels": '{class="current"}', "value": 10},
+            {"labels": '{class="unreadable"}', "value": 0},
+        ],
+    }
+    queries = {panel["title"]: panel["targets"][0]["expr"] for panel in dashboard["panels"]}
+    asked = [
+        {"expr": re.sub(r"\$(project|instance)", ".*", queries[title]), "eval_time": "5m", "exp_samples": samples}
+        for title, samples in shown.items()
+    ]
+    numbers = [{"series": name, "values": f"{value}x10"} for name, value in series.items()]
+    path = tmp_path / "dashboard.test.yml"
+    test = {"interval": "1m", "input_series": numbers, "promql_expr_test": asked}
+    path.write_text(json.dumps({"evaluation_interval": "1m", "tests": [test]}), encoding="utf-8")
+    promtool("test", "rules", str(path))
+
+
 def test_rules_and_dashboard_ask_for_what_is_written_and_for_all_of_it(dashboard):
     asked_by_rules = set().union(*(metrics_of(rule["expr"]) for rule in alerts()))
     asked = asked_by_rules | set().union(*map(metrics_of, expressions(dashboard)))

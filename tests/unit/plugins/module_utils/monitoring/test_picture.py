@@ -302,6 +302,21 @@ def test_values_that_do_not_open_are_tolerated_up_to_the_rate_that_was_asked_for
     assert sum(note == "tolerated: 1 values open under no known key: t.c:7" for note in taken["warnings"]) == noted
 
 
+@pytest.mark.parametrize(("looker", "repeated"), [("playbook", False), ("timer", False), ("rotation", True)])
+def test_a_host_that_tries_the_values_no_more_has_no_numbers_of_them(params, monkeypatch, looker, repeated):
+    """Or what it saw once would alert for ever, mended or not."""
+    seen = {"time": "2026-03-01T00:00:00Z", "ratio": 0.9, "targets": [], "key_ids": {}, "values": 10, "current": 9}
+    opening = {"what": "decryption", "seconds": 0.1, "tries": 20, "errors": 0, "error": ""}
+    monkeypatch.setattr(picture, "_census", lambda params: (seen, [], opening))
+    picture.take({**params, "census": True}, kept=True)
+    during(monkeypatch, [at_work.Moment(at_work=HELD)])
+    amid = picture.take({**params, "census": True}, kept=True)
+    assert amid["last_census"] == seen, "in the middle of a run they are still what is known"
+    during(monkeypatch, [at_work.Moment()])
+    assert (picture.take({**params, "looker": looker}, kept=True)["last_census"] == seen) is repeated
+    assert (picture.take({**params, "looker": "rotation"}, kept=True)["last_census"] == seen) is repeated
+
+
 @pytest.mark.parametrize(
     ("kept", "expected"),
     [
