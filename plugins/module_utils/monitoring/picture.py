@@ -212,8 +212,12 @@ def _since(
     seen: Mapping[str, Any], looker: str, totals: dict[str, dict[str, int]], *, looked_at: Collection[str]
 ) -> dict[str, Any]:
     """Counts since the last whole look of the same looker, for the logs ``looked_at``: the timer, a person and the
-    rotations each have their own."""
-    last = seen.get("lookers", {}).get(looker, {"time": None, "totals": {}})
+    rotations each have their own. One who looks for the first time goes on where the others are, but for the rotations:
+    what these have seen is told to nobody."""
+    lookers = seen.get("lookers", {})
+    others = [last for name, last in lookers.items() if name != "rotation"]
+    first = max(others, key=lambda last: str(last["time"]), default={"time": None, "totals": {}})
+    last = lookers.get(looker, first)
     since = {
         source: {pattern: count - last["totals"].get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
         for source, counts in totals.items()

@@ -131,11 +131,10 @@ def _from(picture: Mapping[str, Any]) -> str:
 
 def _logs(picture: Mapping[str, Any]) -> Iterator[str]:
     logs = picture["logs"]
-    since = f"since {logs['since']}" if logs["since"] else f"watched from {_from(picture)}"
-    none = "none" if logs["since"] else "not looked at before,"
+    none = f"none since {logs['since']}" if logs["since"] else f"not looked at before, watched from {_from(picture)}"
     for source, counts in logs["new"].items():
         errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
-        yield f"  log errors  {source}: {errors or none} {since}"
+        yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first look'}" if errors else none)
 
 
 def _rotation(picture: Mapping[str, Any]) -> Iterator[str]:

@@ -72,6 +72,18 @@ def test_each_looker_counts_since_its_own_last_look(params, tmp_path):
     assert picture.take(params, kept=True)["logs"]["new"] == {str(log): {"InvalidToken": 3}}
 
 
+def test_who_looks_for_the_first_time_is_not_told_what_others_were(params, tmp_path):
+    log = tmp_path / "a.log"
+    log.write_text("")
+    picture.take({**params, "looker": "rotation"}, kept=True)
+    log.write_text("InvalidToken\n" * 4)
+    picture.take({**params, "looker": "rotation"}, kept=True)
+    told = picture.take(params, kept=True)
+    assert codes(told) == ["E_MONITOR_LOG_ERRORS"], "what a rotation saw was told to nobody"
+    first = picture.take({**params, "looker": "timer"}, kept=True)
+    assert (codes(first), first["logs"]["since"]) == ([], told["time"])
+
+
 def test_what_a_look_found_that_was_ended_in_its_census_is_found_by_the_next_one(params, tmp_path, monkeypatch):
     log = tmp_path / "a.log"
     log.write_text("")

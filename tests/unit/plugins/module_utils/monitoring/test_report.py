@@ -54,10 +54,15 @@ def test_where_all_is_well_it_says_so(picture):
 
 @pytest.mark.parametrize(("kept", "begins"), [(True, "now on"), (False, "the first look on that is no dry run")])
 def test_a_dry_run_does_not_say_that_it_remembers(picture, kept, begins):
-    told = {**picture, "kept": kept, "logs": {**picture["logs"], "since": None}}
-    text = "\n".join(report.lines(told, "app1"))
+    logs = {**picture["logs"], "since": None, "new": {"a.log": {"InvalidToken": 0}}}
+    text = "\n".join(report.lines({**picture, "kept": kept, "logs": logs}, "app1"))
     assert f"(the baseline from {begins})" in text
-    assert f"7 Decryption failed watched from {begins}\n" in text
+    assert f"a.log: not looked at before, watched from {begins}\n" in text
+
+
+def test_errors_before_the_first_look_of_a_looker_are_since_the_first_of_all(picture):
+    picture["logs"]["since"] = None
+    assert "security.log: 7 Decryption failed since the first look\n" in "\n".join(report.lines(picture, "app1"))
 
 
 def test_several_hosts_are_one_table_and_each_says_what_is_wrong(picture):
