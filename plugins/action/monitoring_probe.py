@@ -24,6 +24,7 @@ from ..plugin_utils.key_store import expand, state_folder
 display = Display()
 NOT_FOR_THE_HOST = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "state")
 COMMANDS = ("verify", "rotate", "monitor", "retire")
+REPAIR = ("-e", "key_rotation_prefer=repair")
 
 
 class ActionModule(RotationAction):
@@ -43,10 +44,13 @@ class ActionModule(RotationAction):
         if "picture" not in result:
             return result
         picture = result["picture"]
+        if not self._task.check_mode:
+            try:
+                result["report"] = self._written(picture)
+            except RotationError as exc:  # it hides nothing that was found
+                picture["findings"].append(report.as_finding(exc, known))
         for line in report.lines(picture, str(self.variables.get("inventory_hostname"))):
             display.display(line)
-        if not self._task.check_mode:
-            result["report"] = self._written(picture)
         if picture["findings"] and options["state"] == "watched":
             result.update(failed=True, **report.wrong(picture["findings"]).as_result())
         return result
@@ -54,7 +58,10 @@ class ActionModule(RotationAction):
     def _known(self, history: History, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the store and the record say of versions and dates, and the commands that a person may have to type."""
         known: dict[str, Any] = {
-            "commands": {playbook: summary.command(self.variables, playbook) for playbook in COMMANDS},
+            "commands": {
+                **{playbook: summary.command(self.variables, playbook) for playbook in COMMANDS},
+                "repair": summary.command(self.variables, "rollback", REPAIR),
+            },
             "open": self._open(history, options),
             "asked": now(),
             "retirable": [],

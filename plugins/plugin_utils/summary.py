@@ -371,8 +371,8 @@ def started() -> str:
     return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
 
 
-def command(variables: Mapping[str, Any], playbook: str) -> str:
-    """The command that runs another playbook of this collection the way this one was started."""
+def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] = ()) -> str:
+    """The command that runs another playbook of this collection the way this one was started, with more ``options``."""
     typed = context.CLIARGS
     words = ["ansible-playbook", _beside(started(), playbook)]
     for inventory in typed.get("inventory") or ():
@@ -386,7 +386,7 @@ def command(variables: Mapping[str, Any], playbook: str) -> str:
     words += ["--ask-vault-pass"] if typed.get("ask_vault_pass") else []
     words += ["--limit", typed["subset"]] if typed.get("subset") else []
     shown = [str(extra) for extra in typed.get("extra_vars") or () if _SAFE_EXTRA.fullmatch(str(extra))]
-    words += [word for extra in shown for word in ("-e", extra)]
+    words += [*(word for extra in shown for word in ("-e", extra)), *options]
     others = len(typed.get("extra_vars") or ()) - len(shown)
     return shlex.join(words) + (" (and your other -e options)" if others else "")
 

@@ -26,13 +26,14 @@ class Memory:
 
     def __init__(self, folder: str | None, project_dir: str) -> None:
         name = project_dir.strip("/").replace("-", "--").replace("/", "-")
+        self.unwritten: RotationError | None = None  # why what was seen is not remembered
         self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, name)))
 
     @contextlib.contextmanager
     def changed(self, *, kept: bool) -> Iterator[dict[str, Any]]:
         """``seen.json`` for the block to change, one look at a time; written where it is ``kept``.
 
-        Raises E_MONITOR_DIR.
+        Raises E_MONITOR_DIR where it cannot be read; that it cannot be written is no reason not to look.
         """
         with contextlib.ExitStack() as held:
             if kept:
@@ -78,7 +79,7 @@ class Memory:
         try:
             atomic_file.replace(os.path.join(self.folder, name), text.encode("utf-8"))
         except OSError as exc:
-            raise self._error(exc.strerror) from None
+            self.unwritten = self._error(exc.strerror)
 
     def _error(self, reason: str | None) -> RotationError:
         return RotationError("E_MONITOR_DIR", path=self.folder, reason=reason, user=users.own_name())

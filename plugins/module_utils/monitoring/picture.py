@@ -17,22 +17,13 @@ from ..engine.throttle import Throttle
 from ..errors import RotationError
 from ..request import refuse_other_source, request_of
 from ..stores.history import now
-from . import metrics, response
+from . import metrics, report, response
 from .at_work import Moment
 from .logs import Watched
 from .memory import Memory
 
 ODD = ("unreadable", "plaintext")
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
-# The playbook to run after what is wrong was mended; for all others it is monitor.
-NEXT = {
-    "E_UNREADABLE": "verify",
-    "E_PLAINTEXT": "verify",
-    "E_NOT_CURRENT": "rotate",
-    "E_ENV_NOT_SWITCHED": "rotate",
-    "E_MONITOR_OPEN": "rotate",
-    "E_MONITOR_OVERDUE": "rotate",
-}
 
 
 def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
@@ -40,7 +31,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
 
     Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
     should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
-    E_OPTION, E_MONITOR_DIR or E_MONITOR_METRICS where nothing could be looked at or kept.
+    E_OPTION or E_MONITOR_DIR where nothing could be looked at; what could not be written of it is a finding.
     """
     _refuse_thresholds(params)
     memory = Memory(params["memory_dir"], params["project_dir"])
@@ -108,7 +99,7 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
             what: [seconds, picture["time"], "a look"] for what, seconds in first.items() if seconds is not None
         }
         memory.keep_baseline({**baseline, **measured})
-    picture["findings"] = [_finding(problem, known) for problem in problems]
+    picture["findings"] = [report.as_finding(problem, known) for problem in problems]
     picture["warnings"] = [
         *(f"tolerated: {what}" for what in tolerated),
         *watched.notes,
@@ -116,15 +107,26 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
         *_warnings(params, picture, known),
     ]
     picture["retire"] = _retire(params, known, picture) if params["rotation"] and params["census"] else []
-    if kept and params["metrics_file"]:
-        metrics.write(params["metrics_file"], picture)
+    unwritten = _unwritten(params, picture)
     # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
     with memory.changed(kept=kept) as seen:
         seen.setdefault("lookers", {})[params["looker"]] = {
             "time": picture["time"],
             "totals": picture["logs"]["totals"],
         }
+    unwritten += [memory.unwritten] if memory.unwritten else []
+    picture["findings"] += [report.as_finding(problem, known) for problem in unwritten]
     return picture
+
+
+def _unwritten(params: Mapping[str, Any], picture: Mapping[str, Any]) -> list[RotationError]:
+    """Write the metrics. That this cannot be is one more finding, and hides no other."""
+    try:
+        if picture["kept"] and params["metrics_file"]:
+            metrics.write(params["metrics_file"], picture)
+    except RotationError as exc:
+        return [exc]
+    return []
 
 
 def _put_off(
@@ -139,8 +141,7 @@ def _put_off(
     picture["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
     nothing: dict[str, list[Any]] = {"response": [], "findings": [], "warnings": [], "retire": []}
     picture.update(nothing, put_off=why, at_work=moment.at_work, census=None, census_asked=False)
-    if picture["kept"] and params["metrics_file"]:
-        metrics.write(params["metrics_file"], picture)
+    _unwritten(params, picture)  # the next look tells
     return picture
 
 
@@ -216,7 +217,7 @@ def _since(
     what these have seen is told to nobody."""
     lookers = seen.get("lookers", {})
     others = [last for name, last in lookers.items() if name != "rotation"]
-    first = max(others, key=lambda last: str(last["time"]), default={"time": None, "totals": {}})
+    first: Mapping[str, Any] = max(others, key=lambda last: str(last["time"]), default={"time": None, "totals": {}})
     last = lookers.get(looker, first)
     since = {
         source: {pattern: count - last["totals"].get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
@@ -259,11 +260,6 @@ def _rotation(
         adopted = known.get("origin") == "adopted"
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
         yield RotationError("E_MONITOR_OVERDUE", key_id=known["key_id"], created=created, due=known["due"])
-
-
-def _finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]:
-    command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
-    return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
 
 
 def _refuse_thresholds(params: Mapping[str, Any]) -> None:

@@ -11,6 +11,22 @@ from typing import Any
 from ..errors import RotationError
 from .response import OPENING, milliseconds
 
+# The command to type, by which it is mended or after it was; for all others it is that of monitor.
+NEXT = {
+    "E_UNREADABLE": "repair",
+    "E_PLAINTEXT": "verify",
+    "E_NOT_CURRENT": "rotate",
+    "E_ENV_NOT_SWITCHED": "rotate",
+    "E_MONITOR_OPEN": "rotate",
+    "E_MONITOR_OVERDUE": "rotate",
+}
+
+
+def as_finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong as a picture has it, with the command to type, of those that are ``known``."""
+    command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
+    return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
+
 
 def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
     """The report, line by line."""

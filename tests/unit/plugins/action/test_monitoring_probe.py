@@ -166,6 +166,21 @@ def test_the_picture_is_kept_on_the_control_node_but_not_by_a_dry_run(look, rota
     assert result["report"] == str(folder / "web.json")
 
 
+def test_a_report_that_cannot_be_written_hides_no_finding(look, rotated, home):
+    (home / ".local").write_text("")
+    _, result = look(BAD)
+    assert [finding["code"] for finding in result["picture"]["findings"]] == [
+        *(finding["code"] for finding in BAD),
+        "E_MONITOR_REPORT",
+    ]
+
+
+def test_values_that_no_key_opens_come_back_by_the_command_that_the_error_names(look, rotated):
+    commands = look()[0]["rotation"]["commands"]
+    assert "rollback.yml" in commands["repair"]
+    assert commands["repair"].endswith("-e key_rotation_prefer=repair")
+
+
 @pytest.mark.parametrize("recorded", [True, False])
 def test_a_version_that_was_rolled_back_is_held_from_then_on(look, stored, loader, tmp_path, new_keys, recorded):
     """Not from the rotation before it, which may be long ago: a backup of that day may hold values under it."""

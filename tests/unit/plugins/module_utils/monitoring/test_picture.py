@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import resource
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import lease
@@ -275,6 +276,34 @@ def test_a_memory_that_cannot_be_made_is_refused(params, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RotationError, match="E_MONITOR_DIR"):
         picture.take({**params, "memory_dir": str(tmp_path / "file/memory")}, kept=True)
+
+
+@pytest.mark.parametrize(
+    ("metrics_file", "code"), [("none/k.prom", "E_MONITOR_METRICS"), ("key_rotation.txt", "E_OPTION")]
+)
+def test_metrics_that_cannot_be_written_are_one_more_finding_and_hide_none(params, tmp_path, metrics_file, code):
+    (tmp_path / "a.log").write_text("")
+    asked = {**params, "metrics_file": str(tmp_path / metrics_file)}
+    assert codes(picture.take(asked, kept=True)) == [code]
+    (tmp_path / "a.log").write_text("InvalidToken\n")
+    seen = picture.take(asked, kept=True)
+    assert codes(seen) == ["E_MONITOR_LOG_ERRORS", code]
+    assert seen["findings"][1]["next"] == "ansible-playbook monitor.yml"
+
+
+def test_a_full_disk_hides_no_finding(params, tmp_path):
+    (tmp_path / "a.log").write_text("")
+    asked = {**params, "metrics_file": str(tmp_path / "k.prom")}
+    picture.take(asked, kept=True)
+    (tmp_path / "a.log").write_text("InvalidToken\n")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        seen = picture.take(asked, kept=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert codes(seen) == ["E_MONITOR_LOG_ERRORS", "E_MONITOR_METRICS", "E_MONITOR_DIR"]
+    assert codes(picture.take(asked, kept=True)) == ["E_MONITOR_LOG_ERRORS"], "it was not remembered"
 
 
 def test_the_first_errors_of_a_log_that_was_not_there_before_have_a_time(params, tmp_path):
