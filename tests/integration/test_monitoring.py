@@ -219,6 +219,14 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     assert f'key_rotation_monitoring_findings{{project="{site.project}"}} 1\n' in numbers
     assert 'column="restaurant_restaurant._email_encrypted",class="not_current"} 1\n' in numbers
     assert 'class="unreadable"' not in numbers
+    # A table that no rotation could change, for it names no row, keeps no look from the others.
+    site.sql("CREATE TABLE saved AS SELECT * FROM restaurant_restaurant")
+    stray = look()
+    assert (stray.code, stray.error()) == (1, "E_TABLE_KEY")
+    assert "WRONG       E_NOT_CURRENT: 1 values" in stray.text
+    numbers = metrics.read_text(encoding="utf-8")
+    assert f'key_rotation_census_failed{{project="{site.project}"}} 1\n' in numbers
+    site.sql("DROP TABLE saved")
     ours, elsewhere = holder("r1", os.getpid()), {"machine": "another"}
     site.sql("CREATE TABLE tetech_key_rotation_lease (holder text NOT NULL)")
     for held, found in (

@@ -19,7 +19,7 @@ from ..prometheus import Sample
 METRICS: dict[str, tuple[str, str]] = {
     "key_rotation_monitoring_timestamp_seconds": ("gauge", "When the application was last looked at."),
     "key_rotation_monitoring_findings": ("gauge", "What the last look found wrong."),
-    "key_rotation_census_failed": ("gauge", "Whether the last look could not open the application's data at all."),
+    "key_rotation_census_failed": ("gauge", "Whether the last look could not try every value."),
     "key_rotation_census_timestamp_seconds": ("gauge", "When every value was last tried."),
     "key_rotation_values": ("gauge", "Values by column and by what opens them: current, previous, unreadable, ..."),
     "key_rotation_decryption_success_ratio": (
@@ -73,7 +73,7 @@ def _samples(picture: Mapping[str, Any]) -> Iterator[Sample]:
     yield "key_rotation_monitoring_timestamp_seconds", project, seconds(picture["time"])
     yield "key_rotation_monitoring_findings", project, len(picture["findings"])
     if picture["census_asked"]:
-        yield "key_rotation_census_failed", project, census is None
+        yield "key_rotation_census_failed", project, not (census and census["whole"])
     if census:
         yield "key_rotation_census_timestamp_seconds", project, seconds(census["time"])
         if census["ratio"] is not None:

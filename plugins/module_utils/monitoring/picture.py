@@ -168,12 +168,12 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
     # Who has the current keys alone cannot tell a ruined value from one that was written under other keys.
     unopened = {name: code for name, code in census.UNOPENED.items() if params["rotation"] or name == "plaintext"}
     with rotation.opened(request_of(params, "monitoring")) as application:
-        application.refuse_unproved()
+        unproved = _unproved(application)
         opening = response.of_opening(application)
         tallies = application.census("current", throttle)
         keyring = application.keyring
         keys: KeySet = refuse_other_source(params, application.started)
-    problems = []
+    problems = [*unproved]
     if params["expected"] and keys.key_id != params["expected"]:
         problems.append(
             RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=keys.key_id, expected=params["expected"])
@@ -200,8 +200,21 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         "current": current,
         "ratio": current / values if values else None,
         "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
+        "whole": not unproved,
     }
     return found, problems, opening
+
+
+def _unproved(application: rotation.Application) -> list[RotationError]:
+    """What keeps a rotation from relying on the targets keeps no look from what there is in those that were found.
+    Raises it where none was."""
+    try:
+        application.refuse_unproved()
+    except RotationError as exc:
+        if not application.targets:
+            raise
+        return [exc]
+    return []
 
 
 def _class(name: str, unopened: Collection[str]) -> str:
@@ -309,6 +322,7 @@ def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mappin
         else:
             count = _count(found, (version["stage"],))
             reasons += [f"{count:,} values are under it"] if count else []
+            reasons += [] if found["whole"] else ["not every value could be tried"]
             lost = _count(found, ODD)
             reasons += [f"{lost:,} values open under no key, and it may open backups of them"] if lost else []
         if backups is None:

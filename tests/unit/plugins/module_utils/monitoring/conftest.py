@@ -28,6 +28,7 @@ def picture() -> dict[str, Any]:
             "values": 100_000,
             "current": 99_999,
             "ratio": 0.99999,
+            "whole": True,
             "key_ids": {"current": "c" * 16, "previous": "d" * 16},
         },
         "response": [

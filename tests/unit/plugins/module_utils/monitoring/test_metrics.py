@@ -52,6 +52,13 @@ def test_a_census_that_failed_leaves_no_ratio_of_an_earlier_one(picture):
     assert "success_ratio" not in text
 
 
+def test_a_census_that_could_not_try_every_value_alerts_and_has_the_numbers_of_the_others(picture):
+    picture["census"]["whole"] = False
+    text = metrics.text(picture)
+    assert 'key_rotation_census_failed{project="/srv/food_ordering"} 1' in text
+    assert "success_ratio{" in text
+
+
 def test_the_file_is_for_all_to_read_and_replaced_in_one_step(picture, tmp_path):
     path = tmp_path / "key_rotation.prom"
     before = os.umask(0o077)

@@ -204,7 +204,7 @@ def test_a_rotation_that_is_due_soon_is_a_note_and_no_finding(params):
 
 
 def census(**classes):
-    return {"key_ids": {"current": "c" * 16, "previous": PREVIOUS}, "targets": [{"classes": classes}]}
+    return {"key_ids": {"current": "c" * 16, "previous": PREVIOUS}, "targets": [{"classes": classes}], "whole": True}
 
 
 def retire(params, known=KNOWN, found=None, time="2026-03-01T00:00:00Z"):
@@ -232,7 +232,8 @@ def test_a_version_that_nothing_needs_may_go(params):
         ({"open": "r3"}, census(current=5), "rotation r3 is open"),
         ({}, census(current=5, previous=2), "2 values are under it"),
         ({}, census(current=5, unreadable=1), "1 values open under no key"),
-        ({}, {"key_ids": {"current": "c" * 16}, "targets": []}, "no census has looked"),
+        ({}, {**census(current=5), "whole": False}, "not every value could be tried"),
+        ({}, {**census(), "key_ids": {"current": "c" * 16}}, "no census has looked"),
     ],
 )
 def test_a_version_that_something_needs_may_not_go(params, known, found, reason):
