@@ -92,7 +92,8 @@ options:
     default: keep
   log_files:
     description:
-      - Log files of the application, or globs. Read from where the last look ended, also through rotation.
+      - Log files of the application, or globs, in which C(**) is a folder and all below it.
+      - They are read from where the last look ended, also through rotation.
       - A log that was never asked for before is begun at its end.
       - A path that is not there, and a folder that may not be looked into, are findings.
       - Without it, O(usual_log_files).

@@ -167,17 +167,19 @@ def opened(path: str) -> BinaryIO:
 
 def _folders(asked: str) -> list[str]:
     """The folder from which on a glob looks, and those in which its files would be."""
-    folder = fixed = os.path.dirname(asked) or os.curdir
+    fixed = os.path.dirname(asked) or os.curdir
+    folder = asked if os.path.basename(asked) == "**" else fixed
     while glob.has_magic(fixed):
         fixed = os.path.dirname(fixed) or os.curdir
-    return [fixed, *(each for each in glob.glob(folder) if os.path.isdir(each))]
+    return [fixed, *(each for each in glob.glob(folder, recursive=True) if os.path.isdir(each))]
 
 
 def _present(asked: str, known: set[str]) -> dict[str, str]:
     """The files of a path or glob, and those beside them that rotations may have made of them, with the log of each."""
-    paths = [path for path in sorted(glob.glob(asked)) if os.path.isfile(path)]
-    # A log that was moved away and is not begun anew is still one.
-    names = {*(path for path in paths if not path.endswith(COMPRESSED)), *fnmatch.filter(known, asked)}
+    paths = [path for path in sorted(glob.glob(asked, recursive=True)) if os.path.isfile(path)]
+    # A log that was moved away and is not begun anew is still one. Here a star is for slashes too.
+    gone = {path for each in (asked, asked.replace("/**/", "/")) for path in fnmatch.filter(known, each)}
+    names = {*(path for path in paths if not path.endswith(COMPRESSED)), *gone}
     logs = [log for log in sorted(names) if not any(_made_of(log, other) for other in names)]
     found = {path: path for path in logs if path in paths}
     for log in logs:

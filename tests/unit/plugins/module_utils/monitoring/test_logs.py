@@ -74,6 +74,25 @@ def test_a_log_that_comes_later_is_read_from_its_beginning(log, look):
     assert look() == 1
 
 
+@pytest.mark.parametrize("asked", ["**/*.log", "**"])
+def test_two_stars_are_all_folders_below_and_this_one(tmp_path, look, asked):
+    logs = [tmp_path / place / "a.log" for place in (".", "one", "one/two")]
+    logs[2].parent.mkdir(parents=True)
+    for log in logs:
+        write(log, GOOD)
+    files = [f"{tmp_path}/{asked}"]
+    assert look(files) == 0
+    for log in logs:
+        write(log, BAD)
+    assert look(files) == 3
+    for log in logs:
+        write(log, BAD)
+        log.rename(f"{log}.1")  # and nothing is written anew
+    assert look(files) == 3
+    assert (look.problems, look.notes) == ([], [])
+    assert set(look.totals) == {str(log) for log in logs}
+
+
 def test_a_log_that_comes_and_is_rotated_away_between_two_looks_is_read(log, look):
     look()
     write(log, BAD)
