@@ -32,7 +32,7 @@ def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
     """The report, line by line."""
     findings = picture["findings"]
     yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(picture, findings)}"
-    if picture["put_off"]:
+    if picture.get("put_off"):
         yield f"  note        {picture['put_off']}"
         return
     yield from _decryption(picture)
@@ -49,7 +49,7 @@ def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
 
 
 def _verdict(picture: Mapping[str, Any], findings: Sized) -> str:
-    return "put off" if picture["put_off"] else _count(len(findings))
+    return "put off" if picture.get("put_off") else _count(len(findings))
 
 
 def _count(count: int) -> str:

@@ -14,7 +14,6 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store impo
 EMPTY = {
     "time": "2026-11-25T09:00:00Z",
     "kept": True,
-    "put_off": "",
     "project": "/srv/app",
     "census_asked": False,
     "census": None,

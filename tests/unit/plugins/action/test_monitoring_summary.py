@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-WELL = {"put_off": "", "census": None, "response": [], "logs": {"new": {}}, "findings": []}
+WELL = {"census": None, "response": [], "logs": {"new": {}}, "findings": []}
 BAD = {**WELL, "findings": [{"code": "E_UNREADABLE", "what": "t.c:7", "todo": "Restore.", "next": "verify it"}]}
 LOST = "Task failed: E_HOST_LOST: web cannot be reached any more. The rotation is rolled back."
 
