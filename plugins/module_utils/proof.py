@@ -163,6 +163,8 @@ def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, st
             yield copy, "a scratch database"
         return
     with _embedded(database) as server:
+        for (role,) in database.rows("SELECT rolname::text FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"):
+            server.execute(f"CREATE ROLE {quote(role)}")  # policies and user mappings name them
         encoding = database.rows("SELECT current_setting('server_encoding')")[0][0]
         locale = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
         with _scratch(server, database, rotation_id, locale) as copy:

@@ -128,7 +128,8 @@ class Restoration:
         """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
         moment, unknown = described["snapshot"]["time"], [one.table for one in lost if one.lost is None]
         count = sum(one.lost or 0 for one in lost)
-        if self._params["acknowledge"] not in ([moment] if unknown else [moment, str(count)]):
+        both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
+        if self._params["acknowledge"] not in ([moment] if unknown else [moment, str(both)]):
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
             back = f"; rows deleted since then come back: {deleted}" if deleted else ""
@@ -138,7 +139,7 @@ class Restoration:
                 count=count,
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
-                acknowledge=moment if unknown else count,
+                acknowledge=moment if unknown else both,
                 options="" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}",
                 changed=f"{beside.copy} lies beside, proved; {self._name} is as it was.",
             )

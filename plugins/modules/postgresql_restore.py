@@ -41,8 +41,8 @@ options:
     default: default
   acknowledge:
     description:
-      - How many rows will be lost, as the refusal without it says, or the time of the snapshot, as it says too. The
-        time is the only way where the rows cannot be counted.
+      - How many rows will be lost or come back, as the refusal without it says, or the time of the snapshot, as it says
+        too. The time is the only way where the rows cannot be counted.
     type: str
   admin:
     description:

@@ -775,14 +775,14 @@ def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_s
 
 
 def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove):
-    described = make()
     make.database.execute("CREATE ROLE kr_poor LOGIN")
+    make.database.execute("CREATE POLICY own ON secrets TO kr_poor USING (id > 0)")
     poor = make.database.elsewhere(user="kr_poor")
     try:
-        made = prove(described, database=poor)
+        made = prove(make(), database=poor)
     finally:
         poor.close()
-        make.database.execute("DROP ROLE kr_poor")
+        make.database.execute("DROP POLICY own ON secrets; DROP ROLE kr_poor")
     assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
     assert made["proof"]["tokens"] == TOKENS
     assert glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*")) == []

@@ -605,6 +605,18 @@ UNWRITABLE = {
 }
 
 
+def test_where_all_tables_are_published_the_lease_is_taken_and_given_back(database: Database) -> None:
+    mine = {"rotation_id": "spring", "pid": 7}
+    database.execute("CREATE PUBLICATION told FOR ALL TABLES")
+    try:
+        assert lease.take(database, mine) is None
+        assert lease.holder(database) == mine
+        assert lease.give_back(database, mine)
+    finally:
+        database.execute("DROP PUBLICATION told")
+    assert lease.holder(database) is None
+
+
 @pytest.mark.parametrize(("sql", "of_lease", "of_journal"), UNWRITABLE.values(), ids=UNWRITABLE)
 def test_only_who_may_not_make_a_table_is_told_to_be_given_the_right(
     database: Database, sql: str, of_lease: str, of_journal: str

@@ -93,7 +93,8 @@ def _write(database: Database, mine: Holder) -> None:
         return
     if not _exists(database):
         try:
-            database.execute(f"CREATE TABLE {TABLE} (holder text NOT NULL)", table=TABLE)
+            # A key: where a publication is of all tables, PostgreSQL deletes from none that lacks one.
+            database.execute(f"CREATE TABLE {TABLE} (holder text PRIMARY KEY)", table=TABLE)
         except RotationError as exc:
             if exc.where.get("sqlstate") not in FORBIDDEN:
                 raise
