@@ -42,6 +42,9 @@ def cut_off(lines: Sequence[Line], signed: int, kept: str | None, *, needed: boo
             gone = "what stood there was cut off, or another wrote it"
             yield Problem("cut", f"line {number + 1} is not signed with the key that the line before it names: {gone}")
             return
+    if kept and not lines:
+        yield Problem("cut", "all its lines were cut off: the key of the next one lies beside it")
+        return
     names = {line.event.get(NEXT_KEY) for line in lines} - {None}
     if not names or kept in names:  # a line that was written since it was looked at has another
         return

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the pages of the records were when they were made: their SHA-256, as ``sha256sum`` writes and checks them.
 
-They are in one file beside the records, signed with the store's key as the records are.
+They are in one file beside the records, signed with the store's key as the records are. The record of which a page was
+made has its sum there too: pages of before its last run cannot be put back with the sums of then.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import atomic_file, sshsig
 from .chain import Problem
 
 SUMS, SIGNATURE, NAMESPACE = "pages.sha256", "pages.sha256.sig", "tetech.key_rotation.pages"
-PAGE, INDEX = "report.html", "index.html"
+RECORD, PAGE, INDEX = "record.jsonl", "report.html", "index.html"
 PAGES = (PAGE, "report.md", "rotation.log", "reminders.ics")  # of each rotation
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
@@ -31,15 +32,31 @@ class Sums:
     of: Mapping[str, str]
     key: str | None
 
-    def problems(self, rotation_id: str, *, promised: bool) -> Iterator[Problem]:
-        """Which pages of a rotation are not what they were. ``promised`` is whether its runs have written sums down."""
+    def problems(
+        self, rotation_id: str, *, promised: bool, lines: Sequence[bytes] = (), ended: int = 0
+    ) -> Iterator[Problem]:
+        """Which pages of a rotation are not what they were. ``promised`` is whether its runs have written sums down.
+
+        ``lines`` are those of its record, of which the first ``ended`` are up to the end of its last run.
+        """
         names = [f"{rotation_id}/{name}" for name in PAGES]
         if promised and names[0] not in self.of:
             yield Problem("page", f"{SUMS} does not say what its page was: it is gone, or was begun anew")
         elif names[0] not in self.of and _sum(self.folder, names[0]):
             yield Problem("unchecked", f"nobody has written down what its page was: {SUMS} does not name it")
+        elif names[0] in self.of and not self._made_of(rotation_id, lines, ended):
+            yield Problem("page", "its page is of before the end of its last run")
         for name in names:
             yield from self.changed(name)
+
+    def _made_of(self, rotation_id: str, lines: Sequence[bytes], ended: int) -> bool:
+        """Whether the page is of these lines, or of as many as end its last run; of none, where no run has ended."""
+        digest, found = hashlib.sha256(), self.of.get(f"{rotation_id}/{RECORD}")
+        for number, line in enumerate(lines, 1):
+            digest.update(line)
+            if number >= ended and digest.hexdigest() == found:
+                return True
+        return not ended
 
     def changed(self, name: str) -> Iterator[Problem]:
         found = _sum(self.folder, name)
@@ -70,7 +87,8 @@ def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str
     with atomic_file.folder_lock(folder):
         before = look(folder)
         ours = before is None or before.key in (sshsig.public(key), *former)
-        names = [INDEX, *(f"{rotation_id}/{name}" for rotation_id in rotations for name in PAGES)]
+        of_each = (RECORD, *PAGES)
+        names = [INDEX, *(f"{rotation_id}/{name}" for rotation_id in rotations for name in of_each)]
         kept = {**(before.of if before and ours else {}), **{name: _sum(folder, name) for name in names}}
         text = "".join(f"{kept[name]}  {name}\n" for name in sorted(kept) if kept[name]).encode("utf-8")
         atomic_file.replace(os.path.join(folder, SUMS), text)

@@ -25,7 +25,7 @@ from .errors import RotationError
 from .rotation_id import checked
 from .stores.history import now
 
-FILE_NAME = "record.jsonl"
+FILE_NAME = pages.RECORD
 SIGNATURE = "record.jsonl.sig"
 NEXT = "record.jsonl.next"  # the private half of the key that signs the next line
 SIGNERS = "record_signers"  # a file of allowed signers, ssh-keygen(1)

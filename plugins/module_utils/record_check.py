@@ -72,7 +72,9 @@ class Checked:
         notes = [note.found for note in self.notes]
         if self.problems:
             return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
-        whole = [f"whole, {self.lines} lines, {self.signed} of them signed"] if self.lines else []
+        vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
+        seen = "whole" if vouched else "nothing speaks for it, and nothing against it"
+        whole = [f"{seen}, {self.lines} lines, {self.signed} of them signed"] if self.lines else []
         return f"{self.rotation_id}: {'; '.join([*whole, *notes])}"
 
 
@@ -345,13 +347,18 @@ def _pages(record: Seen, sums: pages.Sums | None) -> Iterator[Problem]:
     """Runs that have signed the record since pages have sums say so in their first line."""
     signed = [line.event for line in record.lines[: record.signed] if line.event.get("event") in RUNS]
     promised = any(event.get("pages") == pages.SUMS for event in signed)
-    yield from (sums or pages.Sums(record.folder, {}, None)).problems(record.rotation_id, promised=promised)
+    ends = (number for number, line in enumerate(record.lines, 1) if _ends(line.event))
+    lines, ended = record.record.raw().splitlines(keepends=True), max(ends, default=0)
+    known = sums or pages.Sums(record.folder, {}, None)
+    yield from known.problems(record.rotation_id, promised=promised, lines=lines, ended=ended)
 
 
 def _not_kept(record: Seen, ours: Sequence[Kept]) -> Iterator[Problem]:
     """What a cut would not show by. A record that has no chain shows nothing at all."""
     lines, kept = len(record.lines), max((each.head.seq for each in ours), default=0)
-    if not chain.chained(record.lines):
+    if not lines:
+        yield Problem("unchecked", "it has no line")
+    elif not chain.chained(record.lines):
         yield Problem("unchecked", f"{lines} lines of an earlier version that made no chain: nothing to check")
     elif kept < record.signed:
         yield Problem("unchecked", f"nothing here has seen its end: that it was cut behind line {kept} would not show")
@@ -387,6 +394,10 @@ def _goes_on(record: Seen) -> bool:
     except RotationError as exc:
         return (exc.where.get("rotation_id"), exc.where.get("host")) == (record.rotation_id, socket.gethostname())
     return False
+
+
+def _ends(event: Mapping[str, object]) -> bool:
+    return event.get("event") in RUNS and event.get("phase") in ("done", "failed")
 
 
 def _begins(event: Mapping[str, object]) -> bool:

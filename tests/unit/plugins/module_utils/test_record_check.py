@@ -615,6 +615,34 @@ def test_a_page_that_was_changed_or_is_missing_is_named(paged, tamper, rotation_
     assert paged.audited() == record_check.EXIT_CODES["page"][0]
 
 
+def test_pages_of_before_the_last_run_are_not_put_back_with_the_sums_of_then(paged):
+    before = {path: path.read_bytes() for path in paged.folder.rglob("*") if path.name in (*pages.PAGES, "index.html")}
+    before |= {paged.folder / name: (paged.folder / name).read_bytes() for name in (pages.SUMS, pages.SIGNATURE)}
+    record = Record(str(paged.folder), "r2")
+    record.append("rollback", "done")
+    paged.anchor = str(record.sign(paged.key))
+    assert paged.kinds() == {"r2": ["page"]}, "a run that was killed before it made the page"
+    paged.path("r2", "report.html").write_text("rolled back")
+    assert pages.note(str(paged.folder), ["r2"], paged.key)
+    assert paged.kinds() == {}
+    record.append("notification", "done")
+    paged.anchor = str(record.sign(paged.key))
+    assert paged.kinds() == {}, "what comes after the end is on no page"
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert paged.kinds() == {"r2": ["page"]}
+    assert "its page is of before the end of its last run" in str(paged.told()["r2"])
+
+
+def test_a_record_that_was_emptied_is_cut(kept):
+    record = Record(str(kept.folder), "refused")
+    for _ in range(3):
+        record.append("attempt", "failed")
+    assert "refused" not in kept.kinds()
+    kept.path("refused", "record.jsonl").write_text("")
+    assert kept.kinds()["refused"] == ["cut"]
+
+
 def test_sums_that_another_has_signed_are_not_signed_over(paged):
     paged.path("r2", "report.html").write_text("all is well")
     pages.note(str(paged.folder), ["r2"], sshsig.new_key())
