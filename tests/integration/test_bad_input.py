@@ -118,8 +118,9 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
 ]
 
 
-# As others, and the reader's own tests.
-MORE = {"a property that writes", "key empty", "env missing", "wrong project", "unknown key type"}
+# As others, and the tests of the env file, the record, the backup and the database.
+MORE = {"a property that writes", "key empty", "key missing", "key twice", "env missing", "env is a link", "plaintext"}
+MORE |= {"wrong project", "unknown key type", "settings that fail", "no backup folder"}
 
 
 @pytest.mark.parametrize(
@@ -254,6 +255,7 @@ def test_a_table_with_a_view_and_rows_in_a_second_database(site: Site) -> None:
             admin.execute(f'DROP DATABASE "{second}" WITH (FORCE)')
 
 
+@pytest.mark.thorough
 def test_the_wrong_store_password_is_refused(site: Site) -> None:
     assert site.play("rotate").code == 0
     tokens, env, store = site.tokens(), site.env_file.read_bytes(), site.store.read_bytes()

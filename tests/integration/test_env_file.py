@@ -226,7 +226,7 @@ def shapes(value: str) -> set[bytes]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can put its own syslog in the place of the system's")
-@pytest.mark.parametrize("verbosity", ["-v", "-vvvvv"])
+@pytest.mark.parametrize("verbosity", [pytest.param("-v", marks=pytest.mark.thorough), "-vvvvv"])
 def test_no_key_is_seen_anywhere_but_in_the_file_and_the_store(
     hosts: Hosts, service: subprocess.Popen[bytes], verbosity: str
 ) -> None:

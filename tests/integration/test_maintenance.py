@@ -104,7 +104,7 @@ THROTTLE, COMMANDS, PATTERNS = (
     ("wrong", "told"),
     [
         ({THROTTLE: {"sleep_ratio": 3}}, "sleep_ratio"),
-        ({THROTTLE: {"ratio": -1}}, "ratio"),
+        pytest.param({THROTTLE: {"ratio": -1}}, "ratio", marks=pytest.mark.thorough),
         pytest.param({THROTTLE: {"batch_seconds": "fast"}}, "batch_seconds", marks=pytest.mark.thorough),
         (
             {"key_rotation_test_record": {"create": ["true"]}},

@@ -139,6 +139,7 @@ def serve(site: Site) -> Iterator[Callable[[], str]]:
     stop()
 
 
+@pytest.mark.thorough
 def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Callable[[], str]) -> None:
     address, log = serve(), site.project / "logs/security.log"
     ((pk,),) = site.sql(f"SELECT min(id) FROM customer_userprofile WHERE {WHOLE}")

@@ -354,6 +354,7 @@ def second(site: Site) -> Iterator[str]:
             admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
 
 
+@pytest.mark.thorough
 def test_of_several_databases_the_one_in_ruins_is_restored_on_the_host_that_has_the_backups(
     site: Site, second: str, tmp_path: Path
 ) -> None:
