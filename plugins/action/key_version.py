@@ -40,6 +40,8 @@ WOULD = {
 
 UNMADE = "(made by a real run)"  # the key id that a dry run has not got
 
+OF_CENSUS = "Give the result of django_census, taken with every stage."
+
 
 class ActionModule(RotationAction):
     spec = KEY_VERSION_OPTIONS
@@ -365,7 +367,7 @@ def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
             "E_OPTION",
             name="census",
             found=f"does not say how many values are under the version {key_id}",
-            advice="Give the result of django_census, taken with every stage.",
+            advice=OF_CENSUS,
         )
     for target in (census or {})["targets"]:
         count = target["classes"].get(tried[key_id], 0)
@@ -375,7 +377,11 @@ def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
 
 
 def _refuse_kept_aside(census: Mapping[str, Any], key_id: str) -> None:
-    """Raise E_VERSION_NEEDED where a database that a restore has kept aside may need that version."""
+    """Raise E_VERSION_NEEDED where a database that a restore has kept aside may need that version, E_OPTION where the
+    census did not look."""
+    if "kept_aside" not in census:
+        found = "does not say which databases a restore has kept aside"
+        raise RotationError("E_OPTION", name="census", found=found, advice=OF_CENSUS)
     for name, key_ids in census["kept_aside"].items():
         if key_id in key_ids:
             drop = "restore.yml with -e key_rotation_restore_drop=true drops it"

@@ -1425,7 +1425,7 @@ PLAY = """
     - tetech.key_rotation.key_version:
         state: destroyed
         key_id: "{{ pending.key_id }}"
-        census: {key_ids: {pending: "{{ pending.key_id }}"}, targets: []}
+        census: {key_ids: {pending: "{{ pending.key_id }}"}, targets: [], kept_aside: {}}
         store: "{{ key_rotation_store }}"
         rotation_id: r1
         record_dir: "{{ playbook_dir }}/records"
