@@ -88,7 +88,11 @@ def _outcome(last: Event, inside: Sequence[Event]) -> str:
 
 
 def _ended(inside: Sequence[Event], how: str) -> str:
-    return STAYING[str(inside[0].get("course"))] if how == "rollback" and stays(inside) else ENDED[how]
+    if how != "rollback" or not stays(inside):
+        return ENDED[how]
+    course = str(inside[0].get("course"))
+    repaired = any((event.get("event"), event.get("phase")) == ("django_repair", "done") for event in inside)
+    return STAYING["settle" if course == "repair" and not repaired else course]
 
 
 def stays(inside: Sequence[Event]) -> bool:

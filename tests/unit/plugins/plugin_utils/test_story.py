@@ -231,6 +231,12 @@ def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, course, ended):
     told = play.step("rollback", "done").told()
     assert (told["status"], told["acts"][-1]["ended"], told["keys"]["new"]) == ("completed", ended, NEW)
 
+    play.step("rollback", "intent", course="repair").step(
+        "django_repair", "failed", error={"code": "E_BACKUP_CHECKSUM"}
+    )
+    told = play.step("rollback", "done").told()
+    assert (told["status"], told["acts"][-1]["ended"]) == ("completed", "settled"), "nothing was repaired"
+
     told = play.rolled_back(course=course).told()
     assert (told["status"], told["acts"][-1]["ended"]) == ("rolled back", "rolled back"), "after it, it was"
     told = play.step("rollback", "intent", course="settle").step("rollback", "done").told()
