@@ -8,12 +8,14 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import course
+from ..module_utils import course, record_seen
 from ..module_utils.errors import RotationError
 from ..module_utils.module import COURSE_OPTIONS
+from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
+from ..plugin_utils.acts import DIRECTIONS
 
 display = Display()
 NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK")
@@ -59,6 +61,9 @@ class ActionModule(RotationAction):
             if exc.code not in NO_ROTATION:
                 raise
             refusal, said = exc, {"rotation_id": asked or backup.get("rotation_id") or "", "destination": None}
+        later = closed_after(self._records(options), said["rotation_id"]) if not (asked or rows or refusal) else None
+        if later:
+            raise RotationError("E_ROLLED_BACK", rotation_id=later, earlier=said["rotation_id"])
         if said["destination"] is None and "rolled back" in options["files"].values():
             said["rotation_id"] = history.versions[-1].rotation_id
         found = course.Found(
@@ -71,6 +76,19 @@ class ActionModule(RotationAction):
             done=options["done"],
         )
         return found, refusal
+
+
+def closed_after(folder: str, rotation_id: str) -> str | None:
+    """The newest rotation of these records, where that is another one and a run back has ended it: it may have made no
+    key, so that the store knows nothing of it, and the same command once more is not meant for the one before."""
+    newest: tuple[str, str, bool] = ("", "", False)
+    for name in record_seen.names(folder):
+        runs = [event for event in Record(folder, name).events() if event.get("event") in DIRECTIONS]
+        began = max((str(event.get("time")) for event in runs if event.get("event") == "rotate"), default="")
+        if began:
+            back = (runs[-1].get("event"), runs[-1].get("phase")) == ("rollback", "done")
+            newest = max(newest, (began, name, back))
+    return newest[1] if newest[2] and newest[1] != rotation_id else None
 
 
 def _failed(result: dict[str, Any]) -> dict[str, Any]:

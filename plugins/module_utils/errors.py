@@ -689,7 +689,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_BACKUP_DIR": (
         "backup folder {path} cannot be used: {reason}",
-        "Set key_rotation_backup_dir to a folder {user} may write.",
+        "Set key_rotation_backup_dir to a folder with room that {user} may write.",
     ),
     "E_BACKUP_LIST": (
         "nobody knows which backups are kept: the folder {path} cannot be looked into: {reason}",

@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import closed_after
+from ansible_collections.tetech.key_rotation.plugins.module_utils import record as record_module
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+
+
+@pytest.fixture
+def at(monkeypatch, tmp_path):
+    """Write a line of a record as of a minute."""
+
+    def write(minute: int, rotation_id: str, event: str, phase: str) -> str:
+        monkeypatch.setattr(record_module, "now", lambda: f"2026-11-26T12:{minute:02d}:00Z")
+        Record(str(tmp_path), rotation_id).append(event, phase)
+        return str(tmp_path)
+
+    return write
+
+
+def test_the_command_that_closed_a_rotation_without_a_key_does_not_take_back_the_one_before(at):
+    at(1, "first", "rotate", "intent")
+    folder = at(2, "first", "rotate", "done")
+    assert closed_after(folder, "first") is None
+    at(3, "second", "rotate", "intent")
+    assert closed_after(folder, "first") is None, "it is open: there is a way back for it"
+    at(4, "second", "rollback", "intent")
+    at(5, "second", "rollback", "done")
+    assert closed_after(folder, "first") == "second"
+    assert closed_after(folder, "second") is None, "it is that one which is asked about"
+    at(6, "third", "rotate", "intent")
+    at(7, "third", "rotate", "done")
+    assert closed_after(folder, "third") is None
+
+
+def test_refused_runs_and_retirements_are_no_rotations(at):
+    folder = at(1, "first", "rotate", "done")
+    at(2, "refused", "attempt", "failed")
+    at(3, "retire-0123", "key_version", "done")
+    assert closed_after(folder, "first") is None
