@@ -77,10 +77,16 @@ def _sign(note: str) -> None:
 
 def _born(pid: int) -> int:
     """When a process began, in clock ticks since the boot (proc(5), fields 3 and 22); 0 where it has ended."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
-        fields = handle.read().rpartition(")")[2].split()
+    with contextlib.suppress(OSError):
+        fields = stat(pid)
         return 0 if fields[0] in "ZX" else int(fields[19])
     return 0
+
+
+def stat(pid: int) -> list[str]:
+    """What the kernel says of a process: proc(5)'s fields of ``stat`` from the third on. Raises OSError."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
+        return handle.read().rpartition(")")[2].split()
 
 
 def kill_session(leader: int) -> None:
@@ -100,9 +106,9 @@ def _session(leader: int) -> list[int]:
     """The living processes of its session but itself; none where there is no /proc (proc(5), fields 3 and 6)."""
     found = []
     for path in glob.glob("/proc/[0-9]*/stat"):
-        with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as handle:
-            state, _, _, session = handle.read().rpartition(")")[2].split()[:4]
+        with contextlib.suppress(OSError):
             pid = int(path.split("/")[2])
+            state, _, _, session = stat(pid)[:4]
             if int(session) == leader != pid and state not in "ZX":
                 found.append(pid)
     return found

