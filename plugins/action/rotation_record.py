@@ -347,9 +347,7 @@ class ActionModule(RotationAction):
 
 def _refuse_unopened(record: Record) -> None:
     """Raise E_UNREADABLE where the last proof has let values pass that no key opens: its end is no success."""
-    events = reversed(record.events())
-    proof: dict[str, Any] = next((event for event in events if event["event"] == "django_census"), {})
-    if left := proof.get("unopened"):
+    if left := summary.last_census(record.events()).get("unopened"):
         raise RotationError("E_UNREADABLE", changed="All else is back, and proved.", **left)
 
 

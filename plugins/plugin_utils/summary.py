@@ -8,7 +8,7 @@ import datetime
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible import context
@@ -138,9 +138,14 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
     for name, count in sorted(models.items()):
         yield f"             {name:<{width}} {count:>9,}"
     yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
-    proof: dict[str, Any] = next((event for event in reversed(done) if event["event"] == "django_census"), {})
+    proof = last_census(done)
     for sentence in (*meanwhile(proof.get("meanwhile") or {}), *unopened(proof)):
         yield f"  WARNING    {sentence}"
+
+
+def last_census(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The newest of these events that counts values by themselves: of a run that ended well, its proof."""
+    return next((event for event in reversed(events) if event["event"] == "django_census"), {})
 
 
 def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
