@@ -8,6 +8,7 @@ made has its sum there too: pages of before its last run cannot be put back with
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -62,6 +63,14 @@ class Sums:
         found = _sum(self.folder, name)
         if name in self.of and found != self.of[name]:
             yield Problem("page", f"its page {name} {'was changed since it was made' if found else 'is missing'}")
+
+    def strangers(self) -> Iterator[Problem]:
+        """Pages among ours that no run has written down. A rotation's own is told with its record."""
+        for pattern in ("*.html", "*/*.html"):
+            for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), pattern))):
+                name = os.path.relpath(path, self.folder)
+                if name not in self.of and os.path.basename(name) != PAGE:
+                    yield Problem("unchecked", f"{name} is a page that no run has made")
 
 
 def look(folder: str) -> Sums | None:

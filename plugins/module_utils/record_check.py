@@ -339,8 +339,9 @@ def _sums(place: str) -> pages.Sums | None:
 
 def _sums_themselves(sums: pages.Sums, trusted: Mapping[str, str]) -> Iterator[Checked]:
     problems = [*pages.signed_wrongly(sums, trusted), *sums.changed(pages.INDEX)]
-    if problems:
-        yield Checked(pages.SUMS, os.path.join(sums.folder, pages.SUMS), problems=problems)
+    notes = list(sums.strangers())
+    if problems or notes:
+        yield Checked(pages.SUMS, os.path.join(sums.folder, pages.SUMS), problems=problems, notes=notes)
 
 
 def _pages(record: Seen, sums: pages.Sums | None) -> Iterator[Problem]:

@@ -160,7 +160,7 @@ def _lines_of(principal: str, signers: str) -> list[str]:
     """The lines of a file of allowed signers that name this one person alone: with a pattern, or with several names,
     the one who signs could choose who that is."""
     with open(signers, encoding="utf-8", errors="replace") as handle:
-        return [line for line in handle if line.split(" ", 1)[0].casefold() == principal.casefold()]
+        return [line for line in handle if line.casefold().split(None, 1)[:1] == [principal.casefold()]]
 
 
 def _names_with_a_key_of(principal: str, signers: str) -> set[str]:

@@ -615,6 +615,13 @@ def test_a_page_that_was_changed_or_is_missing_is_named(paged, tamper, rotation_
     assert paged.audited() == record_check.EXIT_CODES["page"][0]
 
 
+def test_a_page_that_no_run_has_made_is_named_and_is_no_problem(paged):
+    paged.path("r2", "final.html").write_text("all is well")
+    assert paged.kinds() == {}
+    assert "r2/final.html is a page that no run has made" in str(paged.told()[pages.SUMS])
+    assert paged.audited() == record_check.NOT_CHECKED["unchecked"][0]
+
+
 def test_pages_of_before_the_last_run_are_not_put_back_with_the_sums_of_then(paged):
     before = {path: path.read_bytes() for path in paged.folder.rglob("*") if path.name in (*pages.PAGES, "index.html")}
     before |= {paged.folder / name: (paged.folder / name).read_bytes() for name in (pages.SUMS, pages.SIGNATURE)}

@@ -158,6 +158,12 @@ def test_without_a_plan_there_is_nothing_to_approve(desk):
     assert desk.refused().code == "E_APPROVAL_MISSING"
 
 
+def test_a_tab_divides_the_words_of_the_allowed_signers_as_it_does_for_ssh_keygen(desk):
+    desk.signers.write_text(desk.signers.read_text().replace(" ", "\t", 1))
+    desk.approve()
+    assert desk.verified().approval.principal == "ada@example.org"
+
+
 def test_without_allowed_signers_nobody_may_approve(desk):
     desk.approve()
     desk.signers.unlink()
