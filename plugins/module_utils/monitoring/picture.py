@@ -8,9 +8,10 @@ it. A picture holds names, primary keys, counts, times and key ids; never a valu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from ..beside import kept_aside
 from ..engine import census, rotation
 from ..engine.keysets import KeySet
 from ..engine.throttle import Throttle
@@ -22,7 +23,6 @@ from .at_work import Moment
 from .logs import Watched
 from .memory import Memory
 
-ODD = ("unreadable", "plaintext")
 OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
 
 
@@ -171,6 +171,7 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         unproved = _unproved(application)
         opening = response.of_opening(application)
         tallies = application.census("current", throttle)
+        aside = {name: key_ids for database, _ in application.parts for name, key_ids in kept_aside(database).items()}
         keyring = application.keyring
         keys: KeySet = refuse_other_source(params, application.started)
     problems = [*unproved]
@@ -201,6 +202,7 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         "ratio": current / values if values else None,
         "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
         "whole": not unproved,
+        "kept_aside": aside,
     }
     return found, problems, opening
 
@@ -323,16 +325,18 @@ def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mappin
             count = _count(found, (version["stage"],))
             reasons += [f"{count:,} values are under it"] if count else []
             reasons += [] if found["whole"] else ["not every value could be tried"]
-            lost = _count(found, ODD)
+            lost = _count(found, census.UNOPENED)
             reasons += [f"{lost:,} values open under no key, and it may open backups of them"] if lost else []
         if backups is None:
             refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
             reasons.append(f"which backups need it could not be seen ({refused['what']})")
+        asides = [name for name, key_ids in (found or {}).get("kept_aside", {}).items() if version["key_id"] in key_ids]
+        reasons += [f"the database {', '.join(asides)}, kept aside by a restore, may need it"] if asides else []
         needing = [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]
         reasons += [f"the backup {', '.join(needing)} needs it"] if needing else []
         answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": len(backups or ())})
     return answers
 
 
-def _count(found: Mapping[str, Any], classes: Sequence[str]) -> int:
+def _count(found: Mapping[str, Any], classes: Iterable[str]) -> int:
     return sum(target["classes"].get(name, 0) for target in found["targets"] for name in classes)

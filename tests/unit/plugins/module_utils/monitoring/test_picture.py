@@ -234,6 +234,7 @@ def test_a_version_that_nothing_needs_may_go(params):
         ({}, census(current=5, unreadable=1), "1 values open under no key"),
         ({}, {**census(current=5), "whole": False}, "not every value could be tried"),
         ({}, {**census(), "key_ids": {"current": "c" * 16}}, "no census has looked"),
+        ({}, {**census(current=5), "kept_aside": {"before_r1_food": [PREVIOUS]}}, "the database before_r1_food, kept"),
     ],
 )
 def test_a_version_that_something_needs_may_not_go(params, known, found, reason):
