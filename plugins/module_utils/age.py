@@ -83,7 +83,7 @@ def _encrypt(recipients: Sequence[str]) -> list[str]:
 
 
 def _failed(code: int, complaints: IO[bytes]) -> RotationError:
-    return RotationError("E_AGE", rc=code, reason=streams.first_line(complaints))
+    return RotationError("E_AGE", ended=streams.ended(code), reason=streams.first_line(complaints))
 
 
 @contextlib.contextmanager
@@ -94,7 +94,7 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
     """
 
     def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity
-        return RotationError("E_BACKUP_IDENTITY", found=f"does not open it (age ended with exit code {code})")
+        return RotationError("E_BACKUP_IDENTITY", found=f"does not open it (age {streams.ended(code)})")
 
     reading, writing = os.pipe()
     try:

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import sys
 import tarfile
 import threading
@@ -116,6 +117,9 @@ class Backup:
             raise self.unusable(f"{above} is no folder")
         if not os.access(above, os.W_OK | os.X_OK):
             raise self.unusable("no write permission")
+        mode = os.stat(above).st_mode
+        if above == self.folder and mode & stat.S_IWOTH:
+            raise self.unusable(f"everybody may write into it (mode {stat.S_IMODE(mode):o}): chmod o-w {above}")
         need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free
         if free < need:
             raise RotationError("E_BACKUP_SPACE", path=self.folder, free=free, need=need)

@@ -13,6 +13,8 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from . import streams
+
 ROUNDS = 10  # of looking for what was forked while the others were killed
 POLL = 0.1
 NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
@@ -116,4 +118,4 @@ def _session(leader: int) -> list[int]:
 
 def found(rc: int, seconds: float, program: str) -> str:
     """What to say of a command that did not end with 0."""
-    return f"was given {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} ended with exit code {rc}"
+    return f"was given {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {streams.ended(rc)}"

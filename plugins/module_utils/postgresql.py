@@ -179,7 +179,7 @@ def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -
     reason = first_complaint(complaints)
     if b"LOCK TABLE" in complaints.read() and (found := holders()) != FREE:  # the rest is in the server's language
         return RotationError("E_DB_LOCKED", holders=found)
-    return RotationError("E_PG_DUMP", rc=code, reason=reason)
+    return RotationError("E_PG_DUMP", ended=streams.ended(code), reason=reason)
 
 
 def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
@@ -217,7 +217,9 @@ def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
     argv = [tools.program("pg_restore"), "--list"]
     asked = subprocess.run(argv, stdin=archive, capture_output=True, check=False, env=clean_environment())
     if asked.returncode:
-        raise RotationError("E_PG_RESTORE", rc=asked.returncode, reason=first_complaint(io.BytesIO(asked.stderr)))
+        raise RotationError(
+            "E_PG_RESTORE", ended=streams.ended(asked.returncode), reason=first_complaint(io.BytesIO(asked.stderr))
+        )
     found: list[list[bytes]] = [[] for _ in PASSES]
     for line in asked.stdout.splitlines(keepends=True):
         if entry := _ENTRY.match(line):
@@ -259,7 +261,7 @@ def _restore(
             process.kill()
             raise
         if code:
-            raise RotationError("E_PG_RESTORE", rc=code, reason=first_complaint(complaints))
+            raise RotationError("E_PG_RESTORE", ended=streams.ended(code), reason=first_complaint(complaints))
 
 
 def _use_list(handle: BinaryIO, listed: bytes | None) -> list[str]:

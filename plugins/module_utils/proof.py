@@ -47,6 +47,17 @@ FROM pg_database AS d, to_jsonb(d) AS entry, coalesce(entry->>'datlocale', entry
 WHERE datname = current_database()
 """
 
+# Only a superuser makes event triggers, and extensions that are not trusted (CREATE EVENT TRIGGER, CREATE EXTENSION).
+MAY_COPY = """
+SELECT rolsuper OR rolcreatedb
+  AND NOT EXISTS (SELECT FROM pg_event_trigger e WHERE NOT EXISTS (
+    SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'))
+  AND NOT EXISTS (SELECT FROM pg_extension e JOIN pg_available_extension_versions v
+    ON (v.name, v.version) = (e.extname, e.extversion) WHERE v.superuser
+      AND NOT coalesce((to_jsonb(v)->>'trusted')::boolean, false)) -- since 13
+FROM pg_roles WHERE rolname = current_user
+"""
+
 
 def proved(described: Mapping[str, Any], kind: str) -> bool:
     """Whether a manifest has a proof of this kind or a better one."""
@@ -145,20 +156,20 @@ def restored(
 
 def refuse_impossible(database: Database) -> None:
     """Raise E_PROOF_RIGHT or E_PROOF_SPACE where no copy of the database can be made, before anything is."""
-    if not may_create(database):
+    if not may_copy(database):
         _embedded_version(database)
         _refuse_full(tempfile.gettempdir(), database)
 
 
-def may_create(database: Database) -> bool:
-    """Whether the role may make databases on its server."""
-    return bool(database.rows("SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")[0][0])
+def may_copy(database: Database) -> bool:
+    """Whether the role may make a database on its server, and in it all that there is in this one."""
+    return bool(database.rows(MAY_COPY)[0][0])
 
 
 @contextlib.contextmanager
 def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
     """A connection to a new, empty database for a copy of this one, and where that is. It is dropped at the end."""
-    if may_create(database):
+    if may_copy(database):
         with _scratch(database, database, rotation_id, _like(database)) as copy:
             yield copy, "a scratch database"
         return

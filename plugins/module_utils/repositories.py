@@ -47,7 +47,9 @@ class PgBackRest:
         info = self._info()
         found, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
         if found is None or found.get("error"):
-            raise RotationError("E_PGBACKREST", command="info", rc=0, reason="the backup is missing or has errors")
+            raise RotationError(
+                "E_PGBACKREST", command="info", ended=streams.ended(0), reason="the backup is missing or has errors"
+            )
         database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
         return _written(
             one,
@@ -67,18 +69,22 @@ class PgBackRest:
         said = [line.strip() for line in self._run("verify", "--output=text", "--verbose").splitlines()]
         if "status: ok" not in said:
             reason = "; ".join(said[1:])[: streams.LINE_CHARACTERS] or "it does not say that the status is ok"
-            raise RotationError("E_PGBACKREST", command="verify", rc=0, reason=reason)
+            raise RotationError("E_PGBACKREST", command="verify", ended=streams.ended(0), reason=reason)
 
     def _info(self) -> dict[str, Any]:
         for found in json.loads(self._run("info", "--output=json") or "[]"):
             if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
                 return dict(found)
-        raise RotationError("E_PGBACKREST", command="info", rc=0, reason=f"there is no stanza {self.stanza}")
+        raise RotationError(
+            "E_PGBACKREST", command="info", ended=streams.ended(0), reason=f"there is no stanza {self.stanza}"
+        )
 
     def _run(self, command: str, *options: str) -> str:
         program = shutil.which("pgbackrest")
         if program is None:
-            raise RotationError("E_PGBACKREST", command=command, rc=127, reason="pgbackrest was not found")
+            raise RotationError(
+                "E_PGBACKREST", command=command, ended=streams.ended(127), reason="pgbackrest was not found"
+            )
         argv = [program, f"--stanza={self.stanza}", *options, command]
         configured = {name: value for name, value in os.environ.items() if name.startswith("PGBACKREST_")}
         environment = {**clean_environment(), **configured}
@@ -86,7 +92,7 @@ class PgBackRest:
         if done.returncode:
             lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line] or ["no message"]
             reason = lines[0][: streams.LINE_CHARACTERS]
-            raise RotationError("E_PGBACKREST", command=command, rc=done.returncode, reason=reason)
+            raise RotationError("E_PGBACKREST", command=command, ended=streams.ended(done.returncode), reason=reason)
         return done.stdout
 
 
@@ -114,10 +120,10 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dic
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError as exc:
-        raise RotationError("E_SNAPSHOT", command=command[0], rc=127, reason=exc.strerror) from None
+        raise RotationError("E_SNAPSHOT", command=command[0], ended=streams.ended(127), reason=exc.strerror) from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[0][: streams.LINE_CHARACTERS]
-        raise RotationError("E_SNAPSHOT", command=command[0], rc=done.returncode, reason=reason)
+        raise RotationError("E_SNAPSHOT", command=command[0], ended=streams.ended(done.returncode), reason=reason)
     name = (done.stdout.strip().splitlines() or [""])[-1]
     return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
 

@@ -58,12 +58,19 @@ class Restoration:
             like = _like(facts.get(self._name), described.get("facts"))
             if beside.aside in facts:
                 if missing := self.missing(described):
-                    raise RotationError("E_RESTORE_AGAIN", missing=", ".join(missing), aside=beside.aside)
+                    raise RotationError(
+                        "E_RESTORE_AGAIN",
+                        missing=", ".join(missing),
+                        aside=beside.aside,
+                        rotation_id=described["rotation_id"],
+                    )
                 done: dict[str, Any] = {"database": self._name, "aside": beside.aside, "under": {}}
                 return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
             if like is None:
                 raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest_of(described))
             if dry:
+                with one.opened(described, self._params["identity"]):
+                    pass
                 return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
             beside.let_in()
             if not beside.verified(described["sha256"]):

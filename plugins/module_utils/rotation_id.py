@@ -22,7 +22,7 @@ def checked(rotation_id: object) -> str:
         raise RotationError(
             "E_OPTION",
             name="the rotation id (key_rotation_id)",
-            found="is no plain name",
+            found="is no plain name" if rotation_id else "is not set",
             advice="Use up to 64 letters, digits, dots, - and _, and begin with a letter or digit.",
         )
     return str(rotation_id)

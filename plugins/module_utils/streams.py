@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +51,14 @@ def output_of(
             raise
         if process.wait():
             raise failed(process.returncode, complaints)
+
+
+def ended(code: int) -> str:
+    """How a program ended, by the exit code that subprocess gives: it is negative after a signal."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    names = {one.value: one.name for one in signal.Signals}
+    return f"was killed ({names.get(-code, f'signal {-code}')})"
 
 
 def first_line(complaints: IO[bytes]) -> str:

@@ -116,32 +116,50 @@ def repair(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.request import request_of
 
     params = module.params
-    if module.check_mode:
-        return {"changed": True, "repaired": {}, "left": [], "kept": ""}
     repaired: Counter[str] = Counter()
     left: list[dict[str, str]] = []
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
         for database, survey in application.parts:
+            if module.check_mode:
+                if work.needed(database, survey.found, application.keyring, application.leave_alone):
+                    _refuse_unopened(params, database)
+                continue
             with contextlib.ExitStack() as stack:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
                 spared = application.leave_alone
                 done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared)
             repaired.update(done.values)
             left += [one._asdict() for one in done.left]
-    return {"changed": bool(repaired), "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
+    changed = bool(repaired) or module.check_mode
+    return {"changed": changed, "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
 
 
-def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
-    """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
-    from ..module_utils import backup, postgresql, proof
-    from ..module_utils.engine.database import Database
+def _backup(params: Mapping[str, Any], alias: str) -> tuple[Any, dict[str, Any]]:
+    """The backup of a database, and its manifest. Raises E_BACKUP_NONE, E_RESTORE_ENGINE."""
+    from ..module_utils import backup
 
-    one = backup.Backup(params["backup_dir"], params["backup"], database.alias)
+    one = backup.Backup(params["backup_dir"], params["backup"], alias)
     if (described := one.read()) is None:
         raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known="none of this database")
     if described["engine"] != "pg_dump":
         raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest, engine=described["engine"])
+    return one, described
+
+
+def _refuse_unopened(params: Mapping[str, Any], database: Any) -> None:
+    """What a dry run sees of the backup: that it is the one of its manifest, and opens."""
+    one, described = _backup(params, database.alias)
+    with one.opened(described, params["identity"]):
+        pass
+
+
+def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
+    """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
+    from ..module_utils import postgresql, proof
+    from ..module_utils.engine.database import Database
+
+    one, described = _backup(params, database.alias)
     admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
     if admin:
         direct = {**params["direct"].get(database.alias, {}), **admin}

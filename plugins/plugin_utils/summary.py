@@ -14,11 +14,12 @@ from typing import Any
 from ansible import context
 
 from ..module_utils.commands import REMOVAL
+from ..module_utils.engine.census import UNOPENED
 from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
 from .acts import acts
 
-UNDER_NO_KEY = ("empty", "unreadable", "plaintext")  # classes of the census
+UNDER_NO_KEY = ("empty", *UNOPENED)  # classes of the census
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 RULE = "─" * 78
@@ -44,13 +45,15 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield f" {TITLES[direction]} {record.rotation_id}: {run['ended'].upper()} in {seconds:.0f} s"
     yield RULE
     yield from _keys(done, stays)
-    yield from _values([event for event in done if event["seq"] > begun["seq"]])
+    run_events = [event for event in events if event["seq"] > begun["seq"]]
+    yield from _values([event for event in run_events if event["phase"] == "done"])
+    yield from _from_backups(run_events, variables)
     yield from _backup(done)
     yield from (f"  WARNING    {sentence}" for sentence in left_behind(events))
     yield f"  record     {record.path}"
     for told in unwatched(events) if completed else ():
         yield f"  WARNING    {told}"
-    if why := not_running([event for event in events if event["seq"] > begun["seq"]]):
+    if why := not_running(run_events):
         yield f"  NOT UP     {why}"
     if page:
         yield f"  report     {page}"
@@ -141,6 +144,19 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
     proof = last_census(done)
     for sentence in (*meanwhile(proof.get("meanwhile") or {}), *unopened(proof)):
         yield f"  WARNING    {sentence}"
+
+
+def _from_backups(events: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> Iterator[str]:
+    """What a run has taken from backups, or could not take."""
+    for event in events:
+        told = (event["event"], event["phase"])
+        if told == ("django_repair", "failed"):
+            error = event.get("error") or {}
+            yield f"  WARNING    Nothing was repaired from the backup: {error.get('what', 'see the record')}."
+        elif told == ("postgresql_restore", "done") and (event.get("restored") or {}).get("aside"):
+            yield from restored(event)
+            options = [f"key_rotation_id={event['backup']['rotation_id']}", "key_rotation_restore_drop=true"]
+            yield f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
 
 
 def last_census(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -322,7 +338,7 @@ def unsteady(picture: dict[str, Any] | None) -> Iterator[str]:
         )
 
 
-def restored(result: dict[str, Any]) -> Iterator[str]:
+def restored(result: Mapping[str, Any]) -> Iterator[str]:
     """What a restore has done: the names, what is under which keys, what was lost."""
     done = result.get("restored") or {}
     if done.get("copy"):
@@ -341,7 +357,7 @@ def restored(result: dict[str, Any]) -> Iterator[str]:
         yield f"  aside      {done['aside']}, without connections, until it is told to be dropped"
 
 
-def _moment(result: dict[str, Any]) -> str:
+def _moment(result: Mapping[str, Any]) -> str:
     return str(result["backup"]["snapshot"]["time"])
 
 

@@ -348,7 +348,7 @@ def test_one_of_several_that_dies_ends_the_others_and_leaves_nothing(make, wide,
     begun = time.monotonic()
     with pytest.raises(RotationError) as refused:
         make(jobs=3, tools=postgresql.Tools(folder, make.tools.version))
-    assert (refused.value.code, refused.value.where["rc"]) == ("E_PG_DUMP", -9)
+    assert (refused.value.code, refused.value.where["ended"]) == ("E_PG_DUMP", "was killed (SIGKILL)")
     assert time.monotonic() - begun < 60
     assert make.files() == []
 
@@ -390,17 +390,17 @@ def instead(folder: Path, name: str, script: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "code"),
+    ("script", "ended"),
     [
-        ('{real} "$@" | head -c 100000; kill -9 $$', -9),
-        ("{real} \"$@\" | head -c 100000; echo 'pg_dump: error: no room' >&2; exit 3", 3),
+        ('{real} "$@" | head -c 100000; kill -9 $$', "was killed (SIGKILL)"),
+        ("{real} \"$@\" | head -c 100000; echo 'pg_dump: error: no room' >&2; exit 3", "ended with exit code 3"),
     ],
 )
-def test_a_pg_dump_that_is_killed_or_fails_leaves_nothing(make, tmp_path, script, code):
+def test_a_pg_dump_that_is_killed_or_fails_leaves_nothing(make, tmp_path, script, ended):
     folder = instead(tmp_path / "bin", "pg_dump", script.format(real=make.tools.program("pg_dump")))
     with pytest.raises(RotationError) as refused:
         make(tools=postgresql.Tools(folder, make.tools.version))
-    assert (refused.value.code, refused.value.where["rc"]) == ("E_PG_DUMP", code)
+    assert (refused.value.code, refused.value.where["ended"]) == ("E_PG_DUMP", ended)
     assert make.files() == []
 
 
@@ -410,7 +410,7 @@ def test_an_age_that_is_killed_leaves_nothing(make, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     with pytest.raises(RotationError) as refused:
         make()
-    assert (refused.value.code, refused.value.where["rc"]) == ("E_AGE", -9)
+    assert (refused.value.code, refused.value.where["ended"]) == ("E_AGE", "was killed (SIGKILL)")
     assert make.files() == []
 
 
@@ -793,6 +793,21 @@ def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(m
     assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
     assert made["proof"]["tokens"] == TOKENS
     assert glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*")) == []
+
+
+def test_what_a_superuser_alone_may_make_is_proved_on_an_embedded_server(make, prove):
+    make.database.execute("CREATE ROLE kr_maker LOGIN CREATEDB")
+    make.database.execute("CREATE FUNCTION told() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'")
+    make.database.execute("CREATE EVENT TRIGGER telling ON ddl_command_end EXECUTE FUNCTION told()")
+    maker = make.database.elsewhere(user="kr_maker")
+    try:
+        made = prove(make(), database=maker)
+    finally:
+        maker.close()
+        make.database.execute("DROP EVENT TRIGGER telling")
+        make.database.execute("DROP FUNCTION told()")
+        make.database.execute("DROP ROLE kr_maker")
+    assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
 
 
 def test_without_right_and_without_embedded_server_it_says_what_to_grant(poor, monkeypatch):

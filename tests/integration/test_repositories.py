@@ -105,7 +105,7 @@ def test_a_snapshot_command_that_fails_leaves_no_manifest(tmp_path, argv, rc):
     one = backup.Backup(str(tmp_path / "backups"), "spring")
     with pytest.raises(RotationError) as refused:
         repositories.snapshot(one, argv, [])
-    assert (refused.value.code, refused.value.where["rc"]) == ("E_SNAPSHOT", rc)
+    assert (refused.value.code, refused.value.where["ended"]) == ("E_SNAPSHOT", f"ended with exit code {rc}")
     assert one.read() is None
 
 

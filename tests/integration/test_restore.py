@@ -143,6 +143,10 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
 
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=6")
     assert done.code == 0, done.text
+    box = " ".join(done.text.split(" Rollback of spring: ")[1].split())
+    assert "lost orders: rows since 3 changed, 1 deleted" in box
+    assert f"aside before_spring_{HOSTILE}" in box
+    assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true" in box
     assert belongings(site) == before
     assert site.read_all() == plain, "with the keys of then"
     assert site.env_file.read_bytes() == env
@@ -307,6 +311,30 @@ def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are
     assert site.sql(f"SELECT notes FROM customer_userprofile WHERE id = {third}") == [("kept",)], (
         "kept, as written since"
     )
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("encrypted")
+def test_a_damaged_backup_is_told_by_the_dry_run_the_box_and_the_page(site: Site) -> None:
+    assert site.play("rotate", *SPRING).code == 0
+    ruin = "UPDATE customer_userprofile SET _full_name_encrypted = overlay(_full_name_encrypted PLACING 'AAAA' FROM 40)"
+    ((first,),) = site.sql("SELECT min(id) FROM customer_userprofile WHERE _full_name_encrypted <> ''")
+    site.sql(f"{ruin} WHERE id = {first}")
+    dump = site.folder / "backups/spring.dump.age"
+    content = dump.read_bytes()
+    dump.write_bytes(content[:-100] + bytes([content[-100] ^ 1]) + content[-99:])
+
+    dry = site.play("rollback", "--check")
+    named = site.play("restore", *SPRING, "--check")
+    back = site.play("rollback")
+
+    assert "E_BACKUP_CHECKSUM" in dry.text
+    assert named.error() == "E_BACKUP_CHECKSUM"
+    assert back.error() == "E_UNREADABLE"
+    box = " ".join(back.text.split(" Rollback of spring: ")[1].split())
+    assert f"WARNING Nothing was repaired from the backup: {dump} does not match the SHA-256" in box
+    page = (site.folder / "records/spring/report.html").read_text()
+    assert "does not match the SHA-256 in its manifest" in page
 
 
 @pytest.mark.thorough

@@ -74,6 +74,15 @@ def repair(
     return done
 
 
+def needed(database: Database, targets: Sequence[Target], keyring: Keyring, leave_alone: Collection[str] = ()) -> bool:
+    """Whether a repair would ask for the copy. Raises E_DB."""
+    return any(
+        any(True for _ in _unreadable(members, page, keyring, leave_alone))
+        for table, key, members in by_table(targets)
+        for page in pages(database, table, key, members)
+    )
+
+
 def _unreadable(
     members: Sequence[Target],
     page: Sequence[tuple[RowText, tuple[Any, ...]]],

@@ -700,7 +700,8 @@ def test_a_rotation_id_that_is_no_plain_name_reaches_neither_record_nor_store(
 ):
     before = history()
     result = version("pending", rotation_id, check=check)
-    assert (code(result), "is no plain name" in result["msg"]) == ("E_OPTION", True)
+    found = "is no plain name" if rotation_id else "is not set"
+    assert (code(result), found in result["msg"]) == ("E_OPTION", True)
     assert history() == before
     assert not (tmp_path / "records").exists()
 

@@ -68,6 +68,14 @@ def test_a_folder_without_write_permission_is_refused(public_folder, as_ordinary
     assert as_ordinary_user(asked) == "E_BACKUP_DIR"
 
 
+def test_a_folder_into_which_everybody_may_write_is_refused(one):
+    os.mkdir(one.folder)
+    os.chmod(one.folder, 0o777)
+    with pytest.raises(RotationError) as refused:
+        one.refuse_unusable(1)
+    assert (refused.value.code, "chmod o-w" in refused.value.where["reason"]) == ("E_BACKUP_DIR", True)
+
+
 def test_a_folder_below_a_file_is_refused_as_that(tmp_path):
     (tmp_path / "taken").write_text("")
     below = backup.Backup(str(tmp_path / "taken" / "backups"), "r1")
