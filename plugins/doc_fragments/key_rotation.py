@@ -162,6 +162,44 @@ options:
       - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
 """
+    # Of a backup that is opened, and of the copy that is made of it.
+    RESTORING = r"""
+options:
+  admin:
+    description:
+      - The connection of a role that may create databases. Without it, the application's own.
+      - A password is in O(admin.passfile), or in that of the service, and nowhere else.
+    type: dict
+    suboptions:
+      service:
+        description: Name of a service in C(pg_service.conf) on the host, instead of the application's host and role.
+        type: str
+      host:
+        description: Host or folder of the socket.
+        type: str
+      port:
+        description: Port.
+        type: str
+      user:
+        description: Role.
+        type: str
+      passfile:
+        description: A C(.pgpass) file on the host.
+        type: path
+      dbname:
+        description: The database to connect to. It must be another one than that of the application.
+        type: str
+        default: postgres
+  identity_file:
+    description: As for M(tetech.key_rotation.postgresql_backup).
+    type: path
+  identity:
+    description: Filled in by the action plugin. Not for playbooks.
+    type: str
+  pg_bindir:
+    description: As for M(tetech.key_rotation.postgresql_backup).
+    type: path
+"""
     ATTRIBUTES = r"""
 options: {}
 attributes:

@@ -24,38 +24,6 @@ options:
     description: Folder of the backups on the host.
     type: path
     required: true
-  admin:
-    description: As for M(tetech.key_rotation.postgresql_restore).
-    type: dict
-    suboptions:
-      service:
-        description: Name of a service in C(pg_service.conf) on the host.
-        type: str
-      host:
-        description: Host or folder of the socket.
-        type: str
-      port:
-        description: Port.
-        type: str
-      user:
-        description: Role.
-        type: str
-      passfile:
-        description: A C(.pgpass) file on the host.
-        type: path
-      dbname:
-        description: The database to connect to.
-        type: str
-        default: postgres
-  identity_file:
-    description: As for M(tetech.key_rotation.postgresql_backup).
-    type: path
-  identity:
-    description: Filled in by the action plugin. Not for playbooks.
-    type: str
-  pg_bindir:
-    description: As for M(tetech.key_rotation.postgresql_backup).
-    type: path
   run:
     description: Filled in by the action plugin. Not for playbooks.
     type: str
@@ -64,6 +32,7 @@ extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.key_list
+  - tetech.key_rotation.key_rotation.restoring
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """

@@ -44,40 +44,6 @@ options:
       - How many rows will be lost or come back, as the refusal without it says, or the time of the snapshot, as it says
         too. The time is the only way where the rows cannot be counted.
     type: str
-  admin:
-    description:
-      - The connection of a role that may create databases. Without it, the application's own.
-      - A password is in O(admin.passfile), or in that of the service, and nowhere else.
-    type: dict
-    suboptions:
-      service:
-        description: Name of a service in C(pg_service.conf) on the host, instead of the application's host and role.
-        type: str
-      host:
-        description: Host or folder of the socket.
-        type: str
-      port:
-        description: Port.
-        type: str
-      user:
-        description: Role.
-        type: str
-      passfile:
-        description: A C(.pgpass) file on the host.
-        type: path
-      dbname:
-        description: The database to connect to. It must be another one than that of the application.
-        type: str
-        default: postgres
-  identity_file:
-    description: As for M(tetech.key_rotation.postgresql_backup).
-    type: path
-  identity:
-    description: Filled in by the action plugin. Not for playbooks.
-    type: str
-  pg_bindir:
-    description: As for M(tetech.key_rotation.postgresql_backup).
-    type: path
   record_dir:
     description:
       - Folder of the records on the control node.
@@ -87,6 +53,7 @@ extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.key_list
+  - tetech.key_rotation.key_rotation.restoring
   - tetech.key_rotation.key_rotation.attributes
 """
 
