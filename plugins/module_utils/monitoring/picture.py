@@ -47,20 +47,8 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     began = Moment.now(params)
     if why := began.put_off():
         return _put_off(params, picture, memory, began, why)
-    problems: list[RotationError] = []
-    tolerated: list[str] = []
     # Before the application's settings put anything into our environment, and before a census makes it slower.
-    measures = [
-        response.of_url(
-            url,
-            params["host"],
-            params["tries"],
-            headers=params["headers"],
-            ca_file=params["ca_file"],
-            answer_patience=params["answer_timeout"],
-        )
-        for url in params["urls"]
-    ]
+    measures = _answers(params)
     with memory.changed(kept=kept) as seen:
         watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
         new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
@@ -70,24 +58,16 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
         picture["last_census"] = _last_census(params, seen)
     picture["rotation"] = known
     picture["logs"]["unreadable"] = len(watched.problems)
-    if params["census"]:
-        try:
-            picture["census"], found, opening = _census(params)
-            few = (picture["census"]["ratio"] or 0.0) >= params["success"]
-            tolerated = [problem.what for problem in found if few and problem.code in OF_VALUES]
-            problems += [problem for problem in found if not few or problem.code not in OF_VALUES]
-            measures += [opening]
-        except RotationError as exc:
-            problems.append(exc)
+    problems, tolerated = _values(params, picture, measures) if params["census"] else ([], [])
     baseline = _baseline(memory.baseline(), known)
     taken = {} if params["baseline"] == "take" else baseline
     picture["response"], slow = response.compare(measures, taken, params["slower"])
-    problems += (
-        slow
-        + list(_logs(picture["logs"], params["log_errors"]))
-        + watched.problems
-        + list(_rotation(params, known, picture["time"], began.died))
-    )
+    problems += [
+        *slow,
+        *_logs(picture["logs"], params["log_errors"]),
+        *watched.problems,
+        *_rotation(params, known, picture["time"], began.died),
+    ]
     if problems and (why := (ended := Moment.now(params)).put_off(began)):
         return _put_off(params, picture, memory, ended, why)
     if picture["census"]:
@@ -117,6 +97,36 @@ def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
     unwritten += [memory.unwritten] if memory.unwritten else []
     picture["findings"] += [report.as_finding(problem, known) for problem in unwritten]
     return picture
+
+
+def _answers(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How long each address takes to answer."""
+    return [
+        response.of_url(
+            url,
+            params["host"],
+            params["tries"],
+            headers=params["headers"],
+            ca_file=params["ca_file"],
+            answer_patience=params["answer_timeout"],
+        )
+        for url in params["urls"]
+    ]
+
+
+def _values(
+    params: Mapping[str, Any], picture: dict[str, Any], measures: list[dict[str, Any]]
+) -> tuple[list[RotationError], list[str]]:
+    """What is wrong with the values, and what of it is tolerated; the census goes to ``picture``, how long a value
+    takes to open to ``measures``."""
+    try:
+        picture["census"], found, opening = _census(params)
+    except RotationError as exc:
+        return [exc], []
+    measures.append(opening)
+    few = (picture["census"]["ratio"] or 0.0) >= params["success"]
+    tolerated = [problem.what for problem in found if few and problem.code in OF_VALUES]
+    return [problem for problem in found if not few or problem.code not in OF_VALUES], tolerated
 
 
 def _unwritten(params: Mapping[str, Any], picture: Mapping[str, Any]) -> list[RotationError]:
