@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 with contextlib.suppress(ImportError):  # module.run tells it
     from cryptography.hazmat.primitives import hashes
@@ -32,7 +32,7 @@ class KeySet:
     @cached_property
     def key_id(self) -> str:
         """16 hex digits: safe to print, useless to guess from."""
-        return hashlib.pbkdf2_hmac("sha256", self._canonical(), KEY_ID_LABEL, KEY_ID_ITERATIONS, 8).hex()
+        return _key_id(self._canonical())
 
     @cached_property
     def digest_key(self) -> bytes:
@@ -41,3 +41,8 @@ class KeySet:
 
     def _canonical(self) -> bytes:
         return json.dumps(dict(self.values), sort_keys=True).encode("utf-8")
+
+
+@lru_cache  # an env file and a store mostly hold the same key sets
+def _key_id(canonical: bytes) -> str:
+    return hashlib.pbkdf2_hmac("sha256", canonical, KEY_ID_LABEL, KEY_ID_ITERATIONS, 8).hex()
