@@ -176,6 +176,7 @@ def test_a_key_that_is_exported_wins_over_the_file_and_is_refused(site: Site) ->
     assert site.env_values()["SECRET_KEY"] not in outcome.text
 
 
+@pytest.mark.thorough
 def test_an_application_that_reads_another_file_is_refused(site: Site) -> None:
     other = site.folder / "other.env"
     other.write_bytes(site.env_file.read_bytes())
@@ -306,6 +307,7 @@ def test_empty_values_and_nulls_are_kept(site: Site) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_an_empty_table_is_no_error(site: Site) -> None:
     site.sql("DELETE FROM restaurant_pendingrestaurant")
     plain = site.read_all()

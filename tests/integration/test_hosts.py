@@ -100,7 +100,7 @@ def at_work(site: Site, two: Two) -> bool:
 
 
 @pytest.mark.parametrize(
-    "end", ["killed", *(pytest.param(end, marks=pytest.mark.thorough) for end in ("none", "stopped", "cut off"))]
+    "end", [pytest.param(end, marks=pytest.mark.thorough) for end in ("killed", "none", "stopped", "cut off")]
 )
 def test_what_a_lost_host_leaves_undone_is_made_up_for(site: Site, two: Two, end: str) -> None:
     plain, tokens = site.read_all(), site.tokens()

@@ -192,7 +192,7 @@ def modules_at_work(site: Site) -> bool:
     return bool(modules(site))
 
 
-@pytest.mark.parametrize(("task", "moment", "course"), some(2, 6))
+@pytest.mark.parametrize(("task", "moment", "course"), some(6))
 def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_since(
     site: Site, served: Served, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
 ) -> None:

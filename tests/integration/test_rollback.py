@@ -94,6 +94,7 @@ def test_a_failure_after_the_first_write_rolls_back(site: Site) -> None:
     assert list(site.stored()["stages"]) == ["current"]
 
 
+@pytest.mark.thorough
 def test_the_env_file_going_away_in_the_middle_rolls_back(site: Site) -> None:
     """The switch fails, after every row was re-encrypted."""
     plain, env, tokens = site.read_all(), site.env_file.read_text(), site.tokens()["customer_userprofile"]
@@ -132,6 +133,7 @@ def test_a_dry_run_says_which_way_it_would_go_and_why_and_changes_nothing(site: 
     assert (site.files(), site.tokens()) == (before, tokens)
 
 
+@pytest.mark.thorough
 def test_an_open_rotation_may_rather_be_finished(site: Site) -> None:
     process = site.start("rotate")
     assert process.stdout is not None

@@ -157,6 +157,7 @@ def test_a_dry_run_after_a_rotation_writes_nothing(site: Site) -> None:
     assert site.tokens() == tokens
 
 
+@pytest.mark.thorough
 def test_one_machine_needs_no_inventory_file(site: Site) -> None:
     """Installed from the built archive, the one line of the README is enough."""
     plain = site.read_all()
