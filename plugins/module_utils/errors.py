@@ -822,8 +822,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_APPROVAL_MISSING": ("the plan is not approved: {what}", "{advice}"),
     "E_APPROVAL_FORMAT": (
-        "{path} is no approval of a plan",
-        "Make it again with the commands that the plan playbook shows.",
+        "{path} is no approval of a plan, or not one alone",
+        "Make it again with the commands that the plan playbook shows. One person signs, by a name of one word.",
     ),
     "E_APPROVAL_PLAN": (
         "{path} approves the plan {found}, and the plan that lies there is {expected}",

@@ -13,13 +13,14 @@ import contextlib
 import datetime
 import getpass
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from ..module_utils import users
+from ..module_utils import sshsig, users
 from ..module_utils.approval import NAMESPACE, TITLE, Approval, Evidence
 from ..module_utils.engine import plan
 from ..module_utils.errors import RotationError
@@ -30,12 +31,13 @@ BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four
 
 def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
     """What another person types to approve the plan at ``path``, where a file of that plan is, for an environment."""
-    name = f"{os.path.basename(path)}.approval"
+    name = shlex.quote(f"{os.path.basename(path)}.approval")
     form = f"{TITLE}\\nplan {plan_hash}\\nenvironment {environment}\\nprincipal %s\\ntime %s\\n"
     yield "To approve it, somebody else than who rotates reads the plan and types, with their own name and key:"
     yield f"    printf '{form}' YOUR_NAME \"$(date -u +%FT%TZ)\" > {name}"
     yield f"    ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {name}"
-    yield f"{name} and {name}.sig go beside {path}. YOUR_NAME is the one in the file of allowed signers."
+    yield f"{name} and its signature go beside {path}."
+    yield "YOUR_NAME is the one in the file of allowed signers: one word, such as an address."
 
 
 def verified(path: str, environment: str, signers: str | None, operator: str | None, max_hours: float) -> Evidence:
@@ -120,8 +122,14 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
     except FileNotFoundError:
         advice = " ".join(line.strip() for line in commands(plan_path, plan_hash, environment))
         raise RotationError("E_APPROVAL_MISSING", what=f"there is no {path}", advice=advice) from None
-    except OSError:
-        raise RotationError("E_APPROVAL_FORMAT", path=path) from None
+    except OSError as exc:
+        raise _unread(path, exc) from None
+
+
+def _unread(path: str, exc: OSError) -> RotationError:
+    """What is there and cannot be read: it may be good all the same."""
+    advice = "Let the user who rotates read it, then run again."
+    return RotationError("E_APPROVAL_MISSING", what=f"{path} cannot be read: {exc.strerror}", advice=advice)
 
 
 def _read(path: str, text: bytes) -> Approval:
@@ -141,10 +149,19 @@ def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> 
     try:
         with open(f"{path}.sig", encoding="ascii", errors="replace") as handle:
             signature = handle.read()
-    except OSError:
-        advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {path}"
+    except FileNotFoundError:
+        advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {shlex.quote(path)}"
         raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice) from None
-    lines = "".join(_lines_of(approval.principal, signers))
+    except OSError as exc:
+        raise _unread(f"{path}.sig", exc) from None
+    try:
+        sshsig.key_in(signature)  # ssh-keygen takes no notice of what stands behind a signature, such as a second one
+    except ValueError:
+        raise RotationError("E_APPROVAL_FORMAT", path=f"{path}.sig") from None
+    try:
+        lines = "".join(_lines_of(approval.principal, signers))
+    except OSError as exc:
+        raise _unread(signers, exc) from None
     try:
         evidence = Evidence(approval, text.decode("utf-8"), signature, lines)
         accepted = evidence.accepted()

@@ -94,7 +94,9 @@ def test_another_person_s_signature_over_the_plan_is_an_approval(desk):
     )
 
 
-def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path):
+@pytest.mark.parametrize("name", ["plan.yml", "plan of 'spring'.yml"])
+def test_what_is_shown_to_type_makes_an_approval(desk, tmp_path, name):
+    desk.plan = desk.plan.rename(tmp_path / name)
     lines = list(approval.commands(str(desk.plan), yaml.safe_load(desk.plan.read_text())["hash"], "demo"))
     script = "\n".join(line.strip() for line in lines if line.startswith("    "))
     script = script.replace("YOUR_NAME", "ada@example.org").replace(
@@ -142,6 +144,32 @@ def test_a_line_by_which_the_signer_could_choose_who_that_is_counts_for_nobody(d
     desk.signers.write_text(f"{names} {(desk.folder / 'eve.pub').read_text()}")
     desk.approve(key="eve")
     assert desk.refused().code == "E_APPROVAL_SIGNER"
+
+
+@pytest.mark.parametrize("behind", ["a second signature", "signed by Ada\n"])
+def test_what_stands_behind_a_signature_is_refused(desk, behind):
+    """ssh-keygen takes no notice of it, and the record could not be checked by anything else."""
+    desk.approve()
+    signature = Path(f"{desk.text}.sig")
+    made = signature.read_text()
+    signature.write_text(made + (made if behind == "a second signature" else behind))
+    refused = desk.refused()
+    assert (refused.code, refused.where["path"]) == ("E_APPROVAL_FORMAT", str(signature))
+
+
+@pytest.mark.parametrize("which", ["plan.yml.approval", "plan.yml.approval.sig", "allowed_signers"])
+def test_what_may_not_be_read_is_not_called_missing_or_wrong(desk, monkeypatch, which):
+    desk.approve()
+    opened = open
+
+    def refusing(path, *words, **options):
+        if str(path) == str(desk.folder / which):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *words, **options)
+
+    monkeypatch.setattr("builtins.open", refusing)
+    refused = desk.refused()
+    assert (refused.code, f"{which} cannot be read: Permission denied" in refused.what) == ("E_APPROVAL_MISSING", True)
 
 
 def test_without_an_approval_there_is_none(desk):
