@@ -30,7 +30,8 @@ from ansible.module_utils.urls import open_url
 
 from ..module_utils.errors import RotationError
 from . import rehearsal
-from .report import one_line, sentence
+from .report import sentence
+from .report.words import one_line
 
 STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
 SECONDS = 10  # that a server may take for each word

@@ -9,8 +9,7 @@ import datetime
 import html
 import os
 import re
-import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jinja2
@@ -24,6 +23,7 @@ from ..acts import acts
 from ..story import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
 from ..unsigned import OWN, Unsigned
 from . import calendar
+from .words import in_order, naming, one_line
 
 FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
 CALENDAR = "reminders.ics"
@@ -44,8 +44,6 @@ DUMP_LINES = {
     "snapshot": "State of",
     "manifest": "Manifest",
 }
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they show text in another order than it has
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|])")
 
 
@@ -139,25 +137,6 @@ def _render(template: str, told: Mapping[str, Any]) -> str:
     return environment.get_template(template).render(**(in_order(told) if environment.autoescape else one_line(told)))
 
 
-def one_line(value: Any) -> Any:
-    """The same without line breaks and control characters in any text: somebody's words must not look like ours."""
-    return _each(lambda text: _CONTROL.sub(" ", _BIDI.sub("", text)), value)
-
-
-def in_order(value: Any) -> Any:
-    """The same without the characters that change the order in which a text is shown."""
-    return _each(lambda text: _BIDI.sub("", text), value)
-
-
-def _each(changed: Callable[[str], str], value: Any) -> Any:
-    """The same with every text in it changed, names too."""
-    if isinstance(value, str):
-        return changed(value)
-    if isinstance(value, Mapping):
-        return {_each(changed, name): _each(changed, one) for name, one in value.items()}
-    return [_each(changed, one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
 def _shown(told: dict[str, Any]) -> dict[str, Any]:
     """The story with the words that are the pages' own."""
     kinds = {told["keys"]["old"]: "old", told["keys"]["new"]: "new"}
@@ -211,7 +190,7 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         yield _item(f"Superseded by {superseded}: what is to be done now stands on its page.", None)
     if told["status"] == COMPLETED and not told["destroyed"]:
         since = f", from {_day(told['retire'])} on" if told["retire"] else ""
-        retire = _naming(commands.get("retire"), "key_rotation_retire_key_id", old)
+        retire = naming(commands.get("retire"), "key_rotation_retire_key_id", old)
         yield _item(f"Retire the keys before ({old}) when nothing needs them any more{since}.", retire)
     if superseded:
         return
@@ -219,7 +198,7 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         if told["no_way_back"]:
             yield _item(f"It cannot be taken back: {told['no_way_back']}.", None)
         else:
-            rollback = _naming(commands.get("rollback"), *by_id)
+            rollback = naming(commands.get("rollback"), *by_id)
             yield _item("Until then you can go back, keeping what was written since:", rollback)
         if told["due"]:
             yield _item(f"Rotate again by {_day(told['due'])}.", None)
@@ -236,17 +215,9 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
     else:
         if told["failure"].get("todo"):
             yield _item(told["failure"]["todo"], None)
-        yield _item("Go on from where it stopped:", _naming(commands.get("rotate"), *by_id))
+        yield _item("Go on from where it stopped:", naming(commands.get("rotate"), *by_id))
         if told["keys"]["new"]:
-            yield _item("Or go back:", _naming(commands.get("rollback"), *by_id))
-
-
-def _naming(command: str | None, option: str, value: str | None) -> str | None:
-    """A command that names what it is of: typed later, it may else act on another rotation."""
-    if not command or not value:
-        return command
-    typed, others, rest = command.partition(" (and your other")
-    return f"{typed} -e {option}={shlex.quote(value)}{others}{rest}"
+            yield _item("Or go back:", naming(commands.get("rollback"), *by_id))
 
 
 def _item(text: str, command: str | None) -> dict[str, str | None]:

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .words import naming, one_line
+
 FOLD = 75  # octets of a line at most, RFC 5545 section 3.1
 ALARM_DAYS = 14
 _SPECIAL = re.compile(r"([\\;,])")
@@ -27,7 +29,8 @@ def reminders(told: Mapping[str, Any]) -> str | None:
     old, commands = told["keys"]["old"], told["commands"]
     first = next((one["key_id"] for one in told["versions"] if isinstance(one, Mapping) and one.get("key_id")), old)
     due = None if told["superseded_by"] else told["due"]
-    retire = (f"{old or told['rotation_id']}-retire", f"Retire the encryption keys {old}", commands.get("retire"))
+    command = naming(commands.get("retire"), "key_rotation_retire_key_id", old)  # others may have come by then
+    retire = (f"{old or told['rotation_id']}-retire", f"Retire the encryption keys {old}", command)
     entries = [
         (due, f"{first or told['rotation_id']}-due", _rotate(told), commands.get("rotate"), "CONFIRMED"),
         (told["retire"], *retire, "CONFIRMED"),
@@ -69,7 +72,7 @@ def _event(
 
 
 def _text(value: str) -> str:
-    return _SPECIAL.sub(r"\\\1", value).replace("\n", "\\n")
+    return _SPECIAL.sub(r"\\\1", one_line(value))
 
 
 def _folded(line: str) -> Iterator[str]:

@@ -760,3 +760,15 @@ def test_policy_clock_and_how_the_keys_were_made_are_on_the_page(play):
 )
 def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
     assert report.duration(seconds) == words
+
+
+def test_a_reminder_names_the_keys_to_retire_and_holds_no_line_of_somebody_else(play):
+    play.begun(reason="compromise\rEND:VEVENT\n\x1b", commands=COMMANDS).prepared().switched().proved()
+    play.step("rotate", "done").page()
+    reminders = Path(play.record.path).parent / "reminders.ics"
+    unfolded = reminders.read_bytes().decode().replace("\r\n ", "")
+    assert f"ansible-playbook retire.yml -e key_rotation_retire_key_id={OLD}\r\n" in unfolded
+    play.rolled_back(reason="x").page()
+    unfolded = reminders.read_bytes().decode().replace("\r\n ", "")
+    assert "the reason was compromise END:VEVENT )" in unfolded
+    assert all(line.isprintable() for line in unfolded.split("\r\n"))
