@@ -21,7 +21,7 @@ from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
-from .summary import left_behind, meanwhile, no_syslog, not_running, opening, unopened
+from .summary import left_behind, meanwhile, no_syslog, not_running, opening, repaired, restored, unopened
 from .unsigned import Unsigned, unsigned
 
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
@@ -108,7 +108,9 @@ def story(record: Record) -> dict[str, Any]:
         "models": _models(targets),
         "values": sum(target["after"].get("values", target["before"]["values"]) for target in targets),
         "reencrypted": sum(target["reencrypted"] for target in targets),
-        "proved": bool(targets) and all(target["proved"] for target in targets),
+        "proved": bool(targets) and all(target["proved"] for target in targets) and not _unopened(settled),
+        "unopened": _unopened(settled),
+        "restored_to": _restored_to(decided),
         "keys": keys,
         "promoted": any(_done(event, "key_version") and _current(event) == keys["new"] for event in events),
         "versions": _newest(ours, "versions") or [],
@@ -285,6 +287,41 @@ def _proof(events: Sequence[Event]) -> Event:
     return last if _counts(last) else {}
 
 
+def _unopened(events: Sequence[Event]) -> int:
+    """How many values the last proof has let pass that no key opens."""
+    found = _proof(events).get("unopened")
+    count = found.get("count") if isinstance(found, Mapping) else None
+    return count if isinstance(count, int) else 0
+
+
+def _restored_to(act: Mapping[str, Any]) -> str:
+    """Of when the backup is that an act has put in the place of a database; empty where it has not."""
+    swaps = [event for event in act.get("events", ()) if _swaps(event)]
+    with contextlib.suppress(KeyError, TypeError):
+        return str(swaps[-1]["backup"]["snapshot"]["time"]) if swaps else ""
+    return "an unknown time"
+
+
+def _swaps(event: Event) -> bool:
+    """Whether it tells of a backup that took the place of a database."""
+    found = event.get("restored")
+    return (
+        _done(event, "postgresql_restore")
+        and isinstance(found, Mapping)
+        and "aside" in found
+        and event.get("changed") is not False
+    )
+
+
+def _from_backups(events: Iterable[Event]) -> Iterator[str]:
+    """What was taken from backups, what that lost, and what was not to be had."""
+    for event in events:
+        told = restored(event) if _swaps(event) else repaired(dict(event)) if _done(event, "django_repair") else ()
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
+            lines = [" ".join(line.split()) for line in told]
+            yield from (line for line in lines if not line.startswith("values "))  # which the census has
+
+
 def _asks_for_proof(event: Event) -> bool:
     return bool(_asks(event, "expect_stage"))
 
@@ -442,10 +479,10 @@ def _warnings(events: Sequence[Event]) -> list[str]:
             )
         if event.get("event") in DIRECTIONS and event.get("resumed"):
             found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
-    found += left_behind(events)
+    found += (*left_behind(events), *_from_backups(events))
     refused = events[len(_settled(events)) :]
     if refused:
-        why = (refused[-1].get("error") or {}).get("code") or "see its last line"
+        why = failure_in(refused).get("code") or "see its last line"
         found.append(f"A rollback was tried at {refused[0].get('time')} and stopped before it changed anything: {why}.")
     left = sum(
         target.get("left_alone", 0)

@@ -32,8 +32,16 @@ SENTENCES = {
     ROLLED_BACK: "Every value, the .env files and the store are back under the keys before.",
     OPEN: "It has not ended: it is running now, or its run died. Nothing is lost: it goes on{} from there.",
 }
+# The same where the last proof has let values pass that no key opens.
+BUT_FOR = {
+    COMPLETED: "Every value is under the new keys, but for {:,} values that no key opens: see the warnings.",
+    ROLLED_BACK: "Every value, the .env files and the store are back under the keys before, but for {:,} values that "
+    "no key opens: see the warnings.",
+}
 UNTOUCHED = "stopped before any value was changed."
 TOUCHED = "stopped in the middle. Every value opens under a version in the store: it goes on, or back, from there."
+RUINED = "stopped in the middle, and not every value opens under a version in the store: see the warnings."
+OF_RUINS = ("E_UNREADABLE", "E_PLAINTEXT")  # the failures that say so
 # What is told of a dump beside its path, size and digest, and how it is called.
 DUMP_LINES = {
     "engine": "Made by",
@@ -174,12 +182,26 @@ def sentence(told: Mapping[str, Any]) -> str:
     """How it ended, in one sentence."""
     if told["status"] == FAILED:
         who = "The rollback" if told["act"].get("direction") == "rollback" else "It"
-        return f"{who} {TOUCHED if told['keys']['new'] and told['targets'] else UNTOUCHED}"
-    if told["status"] == COMPLETED and not told["proved"]:
-        return "Every value is under the new keys."
-    if told["status"] == ROLLED_BACK and told["not_running"]:
-        return f"{SENTENCES[ROLLED_BACK]} The application does not run: {told['not_running']}."
-    return SENTENCES[told["status"]].format(", or back," if told["keys"]["new"] else "")
+        touched = RUINED if told["failure"].get("code") in OF_RUINS else TOUCHED
+        return f"{who} {touched if told['keys']['new'] and told['targets'] else UNTOUCHED}"
+    if told["status"] == OPEN:
+        return SENTENCES[OPEN].format(", or back," if told["keys"]["new"] else "")
+    return " ".join(_ended(told))
+
+
+def _ended(told: Mapping[str, Any]) -> Iterator[str]:
+    """The sentences of a rotation that was completed, or taken back."""
+    status = told["status"]
+    if told["unopened"]:
+        yield BUT_FOR[status].format(told["unopened"])
+    elif status == COMPLETED and not told["proved"]:
+        yield "Every value is under the new keys."
+    else:
+        yield SENTENCES[status]
+    if told["restored_to"]:
+        yield f"The database is its backup of {told['restored_to']}: what that lost is among the warnings."
+    if status == ROLLED_BACK and told["not_running"]:
+        yield f"The application does not run: {told['not_running']}."
 
 
 def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:

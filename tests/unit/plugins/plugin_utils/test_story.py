@@ -762,6 +762,79 @@ def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
     assert report.duration(seconds) == words
 
 
+def restoring(play: Play) -> Play:
+    completed(play).step("rollback", "intent", course="restore", found="it was asked for by name")
+    asked, backup = {"state": "present"}, {"snapshot": {"time": "2026-01-02T03:04:05Z"}}
+    done = {"database": "shop", "aside": "before_r1_shop", "under": {"previous": 7}}
+    lost = [{"table": "orders", "added": 5021, "changed": 3, "deleted": 1}]
+    play.step("postgresql_restore", asked=asked, backup=backup, restored=done, lost=lost, changed=True)
+    play.step("django_reencrypt", targets=[target("current", reencrypted=7)])
+    play.step("django_census", asked={"expect_stage": "previous"}, targets=[target("previous")])
+    play.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    return play.step("rollback", "done")
+
+
+def test_that_a_backup_took_the_place_of_the_database_and_what_that_lost_is_told(play):
+    restoring(play)
+    for text in files(play):
+        for words in (
+            "shop is now the backup of 2026-01-02T03:04:05Z",
+            "lost orders: rows since 5,021 added, 3 changed, 1 deleted",
+            "aside before_r1_shop, without connections",
+        ):
+            assert words in text, words
+    said = "The database is its backup of 2026-01-02T03:04:05Z: what that lost is among the warnings."
+    assert said in report.sentence(play.told())
+    play.step("postgresql_restore", restored={"aside": 3, "under": "of another version"}, backup=4)
+    assert play.page()
+
+
+def test_what_was_repaired_from_a_backup_and_what_was_left_is_told(play):
+    completed(play).step("rollback", "intent", course="repair")
+    left = [{"value": "t.c of 9", "reason": "it is newer than the backup"}]
+    play.step("django_repair", repaired={"t.c": 2}, left=left, kept="/b/r1.replaced.jsonl").proved()
+    play.step("rollback", "done")
+    for text in files(play):
+        for words in (
+            "t.c: 2 values repaired from the backup",
+            "t.c of 9 is left: it is newer than the backup",
+            "what was overwritten is kept in /b/r1.replaced.jsonl",
+        ):
+            assert words in text, words
+
+
+def test_values_that_no_key_opens_are_not_called_proved(play):
+    left = {"count": 3, "rows": "t.c 17, 18, 19"}
+    completed(play).step("rollback", "intent", course="settle").proved(unopened=left).step("rollback", "done")
+    told = play.told()
+    assert (told["status"], told["proved"], told["unopened"]) == ("completed", False, 3)
+    assert report.sentence(told).startswith("Every value is under the new keys, but for 3 values that no key opens")
+    play.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
+    asked = {"expect_stage": "previous"}
+    play.step("django_census", asked=asked, targets=[target("previous")], unopened=left)
+    told = play.step("rollback", "done").told()
+    assert (told["status"], told["proved"]) == ("rolled back", False)
+    assert "back under the keys before, but for 3 values that no key opens" in report.sentence(told)
+    assert all("PASSED" not in text for text in files(play))
+
+
+def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play):
+    play.begun().prepared().step("django_reencrypt", targets=[target("current", reencrypted=7)])
+    assert "Every value opens" in report.sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
+    play.step("rollback", "intent").step("django_reencrypt", "failed", error={"code": "E_UNREADABLE"})
+    said = report.sentence(play.step("rollback", "failed", error={"code": "E_UNREADABLE"}).told())
+    assert "The rollback stopped in the middle, and not every value opens" in said
+
+
+def test_why_a_rollback_was_refused_is_told_where_its_last_line_does_not_say(play):
+    error = {"code": "E_RESTORE_LOSS", "what": "2 rows would be lost", "todo": "Say so"}
+    completed(play).step("rollback", "intent").step(
+        "postgresql_restore", "failed", asked={"state": "prepared"}, error=error
+    )
+    play.step("rollback", "failed")
+    assert any(warning.endswith("changed anything: E_RESTORE_LOSS.") for warning in play.told()["warnings"])
+
+
 def test_a_reminder_names_the_keys_to_retire_and_holds_no_line_of_somebody_else(play):
     play.begun(reason="compromise\rEND:VEVENT\n\x1b", commands=COMMANDS).prepared().switched().proved()
     play.step("rotate", "done").page()
