@@ -16,6 +16,7 @@ from typing import Any
 
 from ..module_utils import sshsig
 from ..module_utils.chain import head
+from ..module_utils.engine.census import UNOPENED
 from ..module_utils.errors import RotationError
 from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
@@ -47,7 +48,9 @@ STEPS = {
     "application_logs": "Logs: errors since the start",
     "env_file prepared": "Switch: rehearsed",
     "env_file": "Switch: .env",
+    "database_lease": "Lease of the databases",
     "django_reencrypt": "Re-encryption",
+    "django_repair": "Repair from the backup",
     "django_census": "Census",
     "django_census proof": "Proof: by these keys alone",
     "process_keys": "Processes",
@@ -270,6 +273,7 @@ def _targets(events: Sequence[Event]) -> list[dict[str, Any]]:
             "before": _counted(target, before),
             "after": _counted(found[_column(target)], after) if _column(target) in found else {},
             "left_alone": found.get(_column(target), target).get("left_alone", 0),
+            "unopened": _left_unopened(found.get(_column(target), {})),
             "reencrypted": sum(one.get("reencrypted", 0) for one in _of(rewriting, _column(target))),
             "proved": _same(proof, rewriting, target),
             "meanwhile": sum(_meanwhile(proof).get(str(target.get("table")), {}).values()),
@@ -292,6 +296,11 @@ def _unopened(events: Sequence[Event]) -> int:
     found = _proof(events).get("unopened")
     count = found.get("count") if isinstance(found, Mapping) else None
     return count if isinstance(count, int) else 0
+
+
+def _left_unopened(target: Mapping[str, Any]) -> int:
+    """The same of one column, as a census has it."""
+    return sum(count for name, count in (target.get("classes") or {}).items() if name in UNOPENED)
 
 
 def _restored_to(act: Mapping[str, Any]) -> str:

@@ -216,6 +216,8 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         yield _item(f"Retire the keys before ({old}) when nothing needs them any more{since}.", retire)
     if superseded:
         return
+    if told["unopened"]:
+        yield _item("Bring back or delete what no key opens: the warnings name it.", None)
     if told["status"] == COMPLETED:
         if told["no_way_back"]:
             yield _item(f"It cannot be taken back: {told['no_way_back']}.", None)
@@ -248,12 +250,16 @@ def _item(text: str, command: str | None) -> dict[str, str | None]:
 
 def _dump_lines(dump: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for name, called in DUMP_LINES.items():
-        if dump.get(name):
+        if name == "proof" and not dump.get(name):
+            yield {"name": called, "text": "none: it was not restored"}
+        elif dump.get(name):
             yield {"name": called, "text": _proved(dump[name]) if name == "proof" else _text(dump[name])}
 
 
 def _proved(proof: Mapping[str, Any]) -> str:
     """How a backup was proved, in words; what a later version says otherwise, as it says it."""
+    if proof.get("kind") == "none":
+        return "none: it was not restored, only read to its end"
     try:
         return (
             f"{proof['kind']}: restored into {proof['where']} at {proof['time']}, {proof['rows']:,} rows of "

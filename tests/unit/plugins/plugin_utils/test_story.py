@@ -815,7 +815,26 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
     told = play.step("rollback", "done").told()
     assert (told["status"], told["proved"]) == ("rolled back", False)
     assert "back under the keys before, but for 3 values that no key opens" in report.sentence(told)
+    assert "Bring back or delete what no key opens" in play.page()
     assert all("PASSED" not in text for text in files(play))
+
+
+def test_a_column_with_values_that_no_key_opens_says_so(play):
+    ruined = {**target("current"), "classes": {"current": 4, "unreadable": 3, "empty": 2}}
+    play.begun().prepared().switched().step("django_census", asked={"expect_stage": "current"}, targets=[ruined])
+    assert play.told()["targets"][0]["unopened"] == 3
+    assert "3 open under no key" in play.page()
+
+
+@pytest.mark.parametrize("proof", [None, {"kind": "none", "seconds": 0.0, "time": "2026-01-02T03:04:05Z"}])
+def test_a_backup_that_nobody_has_restored_says_so(play, proof):
+    dump = {"path": "/b/r1.dump", "size": 1234, "sha256": "ab", "proof": proof}
+    page = play.begun().step("postgresql_backup", dumps=[dump]).page()
+    assert ("not proved by a restore" in page, "none: it was not restored" in page, "kind: none" in page) == (
+        True,
+        True,
+        False,
+    )
 
 
 def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play):
