@@ -12,6 +12,7 @@ import email.message
 import email.utils
 import functools
 import html
+import itertools
 import json
 import os
 import re
@@ -52,6 +53,10 @@ Channels = Sequence[Mapping[str, Any]]
 
 class EmptyMessage(Exception):
     """A template has made nothing of what there is to tell."""
+
+
+class NotSent(Exception):
+    """What keeps us from asking the server at all; its words show no secret."""
 
 
 class PartlyRefused(Exception):
@@ -144,9 +149,9 @@ def _template_mistake(channel: Mapping[str, Any]) -> str | None:
     unknown = jinja2.meta.find_undeclared_variables(parsed) - _names()
     if unknown:
         return f"asks for what is not known: {', '.join(sorted(unknown))}"
-    for moment in moments(channel):
+    for moment, whole in itertools.product(moments(channel), (False, True)):
         try:
-            _text(channel, moment, rehearsal.told(moment))
+            _text(channel, moment, rehearsal.told(moment, whole=whole))
         except EmptyMessage:  # which it may have to say of some moment, and is told when it does
             continue
         except Exception as exc:  # noqa: BLE001  # whatever a template does
@@ -210,7 +215,7 @@ def _in_time(send: Callable[[], None]) -> None:
 
 def _reason(exc: Exception) -> str:
     """Why, without what the exception says: it may hold a hook's address or an answer. A recipient is no secret."""
-    if isinstance(exc, PartlyRefused):
+    if isinstance(exc, (PartlyRefused, NotSent)):
         return str(exc)
     if isinstance(exc, jinja2.UndefinedError):  # which names what the template names
         return f"the template asks for what is not there: {exc.message}"
@@ -277,6 +282,8 @@ def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], tex
     message["Date"], message["Message-ID"] = email.utils.formatdate(), email.utils.make_msgid(domain="key-rotation")
     message.set_content(body.strip() + "\n")
     security = channel.get("security", "starttls")
+    if channel.get("user") and security == "none" and channel["host"] not in LOOPBACK:
+        raise NotSent("a password is not sent in clear: set security to starttls or tls")
     host, port = str(channel["host"]), int(channel.get("port") or SECURITY[security])
     trusted = ssl.create_default_context(cafile=channel.get("ca_cert"))
     opened: smtplib.SMTP = (
@@ -288,8 +295,6 @@ def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], tex
         if security == "starttls":
             server.starttls(context=trusted)
         if channel.get("user"):
-            if security == "none" and host not in LOOPBACK:
-                raise ssl.SSLError("a password is not sent in clear")
             server.login(str(channel["user"]), _secret(channel, "password"))
         refused = server.send_message(message)  # which raises by itself where all are
     everybody = [address for _, address in email.utils.getaddresses([message["To"]])]
@@ -326,8 +331,8 @@ def _http(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text
 def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
     url = _secret(channel, "url")
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        raise ssl.SSLError("a hook's address is not sent in clear")
+    if not ((parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        raise NotSent("its url is no https:// address" if url else "its url_file is empty")
     open_url(
         url,
         method="POST",

@@ -326,6 +326,9 @@ def test_a_hook_that_refuses_is_said_with_its_code(hook, told):
         ("{% for one in backups %}{{ one.paht }}{% endfor %}", "that it has completed: .* has no attribute 'paht'"),
         ("{{ failure.code }}", "that it has started: .* has no attribute 'code'"),
         ("{% if failure %}{{ failure.cod }}{% endif %}", "that it has failed: .* has no attribute 'cod'"),
+        ("{% if approval %}{{ approval.principle }}{% endif %}", "that it has started: .* no attribute 'principle'"),
+        ("{% for one in backups %}{{ one.proof.kind }}{% endfor %}", "that it has completed: .* no attribute 'kind'"),
+        ("{{ approval.principal }}", "that it has started: .* no attribute 'principal'"),
         ("{{ 1 // (moment != 'rolled back') }}", "that it has rolled back: ZeroDivisionError"),
     ],
 )
@@ -349,6 +352,39 @@ def test_our_own_template_and_every_name_that_is_told_may_be_used(told, tmp_path
 def test_a_template_may_ask_for_what_was_only_not_said(told, tmp_path):
     (tmp_path / "own.j2").write_text("{{ act.authorization.ticket }}{{ failure.changed }}.")
     notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2"), "on": ["failed", "rolled back"]}])
+
+
+def test_a_template_may_ask_for_what_only_some_records_hold(tmp_path):
+    dumps = "{% for one in backups %}{{ one.engine }} {{ one.proof.kind if one.proof else 'not proved' }}{% endfor %}"
+    approved = "{% if approval %}{{ approval.principal }} {{ approval.plan_hash }}{% endif %}"
+    (tmp_path / "own.j2").write_text(f"{{{{ moment }}}} {dumps} {approved} {{{{ commands.maintenance }}}}")
+    notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2")}])
+
+
+@pytest.mark.parametrize(
+    ("channel", "found"),
+    [
+        ({"type": "slack", "url": "http://hooks.example.org/CANARY"}, "its url is no https:// address"),
+        ({"type": "slack", "url": "hooks.example.org/CANARY"}, "its url is no https:// address"),
+        ({"type": "http", "url": "ftp://127.0.0.1/CANARY"}, "its url is no https:// address"),
+        ({"type": "slack", "url_file": os.devnull}, "its url_file is empty"),
+        (
+            {
+                "type": "email",
+                "host": "h",
+                "from": "f",
+                "to": "t",
+                "security": "none",
+                "user": "u",
+                "password": "CANARY",
+            },
+            "a password is not sent in clear: set security to starttls or tls",
+        ),
+    ],
+)
+def test_what_we_do_not_send_ourselves_is_said_in_words(told, channel, found):
+    """The name of an exception says nothing of what is to be set."""
+    assert tell(told, **channel)["found"] == found
 
 
 def test_a_template_that_fails_when_people_are_told_is_said(hook, told, tmp_path):
