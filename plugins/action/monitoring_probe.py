@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,20 +12,23 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import atomic_file
+from ..module_utils import atomic_file, record_seen
 from ..module_utils.errors import RotationError
 from ..module_utils.lease import alive
 from ..module_utils.module import MONITORING_OPTIONS
 from ..module_utils.monitoring import report
+from ..module_utils.record import Record
 from ..module_utils.stores.history import STAGES, History, later, now
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, state_folder
+from ..plugin_utils.story import story
 
 display = Display()
 NOT_FOR_THE_HOST = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "state")
 COMMANDS = ("verify", "rotate", "monitor", "retire")
 REPAIR = ("-e", "key_rotation_prefer=repair")
+LAST = "9999-12-31T23:59:59Z"  # later than any date
 
 
 class ActionModule(RotationAction):
@@ -74,6 +78,9 @@ class ActionModule(RotationAction):
         if options["cryptoperiod_days"]:
             adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
             known["due"] = later(current.created, 0 if adopted else options["cryptoperiod_days"])
+        if told := self._due_now(current.key_id, options):
+            known.update(due=min(f"{told['due']:%Y-%m-%dT%H:%M:%SZ}", known.get("due", LAST)), why=told["due_why"])
+        if known.get("due"):
             known["due_soon"] = later(known["due"], -options["due_warning_days"])
         known["opening"] = self._before(current.rotation_id, options)
         names = {key_id: stage for stage, key_id in history.stages.items()}
@@ -88,6 +95,17 @@ class ActionModule(RotationAction):
         ]
         known["retire"] = max((version["held_until"] for version in known["retirable"]), default=None)
         return known
+
+    def _due_now(self, key_id: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What the newest rotation that left these keys in use tells, where its page calls them due at once: the
+        store knows nothing of a compromise."""
+        folder, found = self._records(dict(options)), []
+        for name in record_seen.names(folder):
+            with contextlib.suppress(Exception):  # whatever somebody wrote into one
+                found.append(story(Record(folder, name)))
+        ours = [one for one in found if one["rotation_id"] != options["rotation_id"] and _left(one) == key_id]
+        newest = max(ours, key=lambda one: (one["began"], one["rotation_id"]), default=None)
+        return newest if newest and newest["due_now"] and newest["due"] else None
 
     def _open(self, history: History, options: Mapping[str, Any]) -> str | None:
         """The rotation that is open, and that neither asks nor goes on just now."""
@@ -121,3 +139,9 @@ class ActionModule(RotationAction):
         except OSError as exc:
             raise RotationError("E_MONITOR_REPORT", path=path, reason=exc.strerror) from None
         return path
+
+
+def _left(told: Mapping[str, Any]) -> str | None:
+    """Which keys a rotation has left in use; None where it is not known when that was."""
+    versions = [one for one in told["versions"] if isinstance(one, Mapping) and one.get("stage") == "current"]
+    return next((one.get("key_id") for one in versions), told["keys"]["current"]) if told["began"] else None

@@ -284,6 +284,7 @@ def _rotation(
     if known.get("due") and known["due"] <= time:
         adopted = known.get("origin") == "adopted"
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
+        created = f"{created} ({known['why']})" if known.get("why") and not adopted else created
         yield RotationError("E_MONITOR_OVERDUE", key_id=known["key_id"], created=created, due=known["due"])
 
 

@@ -66,6 +66,28 @@ def rotated(stored, loader, tmp_path):
     assert Record(str(tmp_path / "records"), "r1").events()
 
 
+@pytest.mark.parametrize(
+    ("reason", "due", "told"),
+    [("compromise_known", "2026-04-01T00:00:00Z", True), ("cryptoperiod", "2027-01-01T00:00:00Z", False)],
+)
+def test_keys_that_a_compromise_left_in_use_are_due_at_once(look, rotated, new_keys, tmp_path, reason, due, told):
+    """As the page of that rotation says: it was taken back, and the store knows nothing of why it was begun."""
+    path = tmp_path / "records/r2/record.jsonl"
+    path.parent.mkdir()
+    versions = [{"key_id": new_keys.key_id, "stage": "current", "created": "2026-01-01T00:00:00Z"}]
+    about = {"rotation_id": "r2", "time": "2026-04-01T00:00:00Z"}
+    events = [
+        {"event": "rotate", "phase": "intent", "reason": reason, "cryptoperiod_days": 365},
+        {"event": "rollback", "phase": "intent"},
+        {"event": "rollback", "phase": "done", "versions": versions},
+    ]
+    path.write_text("".join(json.dumps({**about, **event}) + "\n" for event in events))
+    asked, _ = look(cryptoperiod_days=365, due_warning_days=30)
+    assert (asked["rotation"]["due"], "why" in asked["rotation"]) == (due, told)
+    asked, _ = look(cryptoperiod_days=365, due_warning_days=30, rotation_id="r2")
+    assert asked["rotation"]["due"] == "2027-01-01T00:00:00Z", "a picture of that run itself"
+
+
 def test_the_host_is_told_the_dates_that_the_store_and_the_record_give(look, rotated, old_keys, new_keys):
     asked, result = look(cryptoperiod_days=365, due_warning_days=30, hold_days=10)
     assert not result.get("failed"), result
