@@ -244,8 +244,11 @@ def _secret(channel: Mapping[str, Any], name: str) -> str:
         return str(channel[name])
     if not channel.get(f"{name}_file"):
         return ""
-    with open(channel[f"{name}_file"], encoding="utf-8") as handle:
-        return handle.readline().strip()
+    try:
+        with open(channel[f"{name}_file"], encoding="utf-8") as handle:
+            return handle.readline().strip()
+    except OSError as exc:
+        raise NotSent(f"its {name}_file cannot be read: {exc.strerror}") from None
 
 
 def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> str:

@@ -368,6 +368,11 @@ def test_a_template_may_ask_for_what_only_some_records_hold(tmp_path):
         ({"type": "slack", "url": "hooks.example.org/CANARY"}, "its url is no https:// address"),
         ({"type": "http", "url": "ftp://127.0.0.1/CANARY"}, "its url is no https:// address"),
         ({"type": "slack", "url_file": os.devnull}, "its url_file is empty"),
+        ({"type": "slack", "url_file": "/nowhere/CANARY"}, "its url_file cannot be read: No such file or directory"),
+        (
+            {"type": "http", "url": "https://127.0.0.1:1", "token_file": "/nowhere/CANARY"},
+            "its token_file cannot be read: No such file or directory",
+        ),
         (
             {
                 "type": "email",

@@ -837,6 +837,14 @@ def test_a_backup_that_nobody_has_restored_says_so(play, proof):
     )
 
 
+def test_a_backup_that_somebody_else_keeps_has_no_size_and_no_digest(play):
+    dump = {"path": "nightly-77", "engine": "snapshot", "size": 0, "sha256": None, "proof": None}
+    play.begun().step("postgresql_backup", dumps=[dump])
+    page, log, _ = files(play)
+    assert ("0 bytes" in page, "<dt>SHA-256</dt>" in page, "<b>snapshot</b>" in page) == (False, False, True)
+    assert "Backup location: nightly-77\n                 snapshot\n" in log
+
+
 def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play):
     play.begun().prepared().step("django_reencrypt", targets=[target("current", reencrypted=7)])
     assert "Every value opens" in report.sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
