@@ -52,7 +52,7 @@ DUMP_LINES = {
     "snapshot": "State of",
     "manifest": "Manifest",
 }
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]|])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]|~])")
 
 
 def write(record: Record) -> str:

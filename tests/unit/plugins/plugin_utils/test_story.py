@@ -555,6 +555,11 @@ def test_what_somebody_wrote_into_a_record_is_text_on_the_page(play):
     assert "<script" not in (Path(play.record.path).parent / "report.md").read_text()
 
 
+def test_nothing_that_somebody_wrote_is_struck_out_in_a_ticket(play):
+    play.begun(reason="~~cryptoperiod~~ a | b").page()
+    assert "\\~\\~cryptoperiod\\~\\~ a \\| b" in (Path(play.record.path).parent / "report.md").read_text()
+
+
 def test_no_text_is_shown_in_another_order_than_it_has(play):
     controls = "\u061c\u200e\u200f\u202a\u202e\u2066\u2069"
     play.begun(reason=f"a{controls}b\nc", authorization={f"w{controls}ho": f"Ada{controls}"}).prepared()
