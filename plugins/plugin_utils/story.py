@@ -562,5 +562,7 @@ def _due(told: Mapping[str, Any], period: int) -> dict[str, Any]:
         why = f"the age of the keys in use is not known: they were made by hand, and adopted on {made:%Y-%m-%d}"
         return {"due": ended, "due_now": True, "due_why": why}
     since = made or (ended if completed else None)
-    why = f"{period} days after the keys in use were made" + ("" if completed else ", which this one did not renew")
+    keys = told["keys"]
+    renewed = completed or (keys["new"] and keys["current"] == keys["new"])
+    why = f"{period} days after the keys in use were made" + ("" if renewed else ", which this one did not renew")
     return {"due": since + period * DAY if since and period else None, "due_now": False, "due_why": why}

@@ -188,6 +188,16 @@ def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
     assert reminders.count("BEGIN:VEVENT") == 1, "and there is nothing to retire"
 
 
+def test_new_keys_in_use_are_not_called_old_where_the_way_back_failed(play):
+    half_back(play).step("rollback", "intent").step("env_file", "failed", error={"code": "E_ENV"})
+    told = play.step("rollback", "failed", versions=[{**VERSION, "key_id": NEW}]).told()
+    assert (told["status"], told["keys"]["current"], told["due_why"]) == (
+        "failed",
+        NEW,
+        "365 days after the keys in use were made",
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "why"),
     [
