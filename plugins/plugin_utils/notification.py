@@ -110,10 +110,18 @@ def _mistakes(channel: Any) -> Iterator[str]:
         yield f"on lists something else than {', '.join(MOMENTS)}"
     if channel["type"] == "email" and channel.get("security", "starttls") not in SECURITY:
         yield f"security is none of {', '.join(SECURITY)}"
+    if channel["type"] == "email" and channel.get("to") and not _are_texts(channel["to"]):
+        yield "to is no address, and no list of addresses"
+    if channel.get("headers") and not isinstance(channel["headers"], Mapping):
+        yield "headers are no dictionary"
     if channel.get("port") and not _is_port(channel["port"]):
         yield "port is no number from 1 to 65535"
     if channel["type"] != "email" and not (channel.get("url") or channel.get("url_file")):
         yield "it has neither url nor url_file"
+
+
+def _are_texts(value: Any) -> bool:
+    return all(isinstance(one, str) and one for one in (value if isinstance(value, (list, tuple)) else [value]))
 
 
 def _is_port(value: Any) -> bool:
