@@ -78,6 +78,7 @@ def story(record: Record) -> dict[str, Any]:
     settled = _settled(events)
     runs, keys, targets = acts(events), _keys(events), _targets(events)
     decided: Mapping[str, Any] = next(reversed(acts(settled)), {})  # the act that made it what it is now
+    granted = _taken_back_by(acts(settled)) or decided  # which has no approval of its own
     told = {
         "rotation_id": record.rotation_id,
         "path": record.path,
@@ -95,9 +96,10 @@ def story(record: Record) -> dict[str, Any]:
         "generated": _newest(events, "generated") or [],
         "environment": _newest(ours, "environment"),
         "method": _method(events),
-        "authorization": decided.get("authorization") or {},
-        "approval": decided.get("approval"),
-        "granted_by": decided.get("granted_by") or "",
+        "authorization": granted.get("authorization") or {},
+        "approval": granted.get("approval"),
+        "granted_by": granted.get("granted_by") or "",
+        "took_itself_back": granted is not decided,
         "people": sorted({person for run in runs for person in run["people"]}) or people(events),
         "control_nodes": sorted({str(event["control_node"]) for event in events if event.get("control_node")}),
         "hosts": sorted({str(event["host"]) for event in events if event.get("host")}),
@@ -139,6 +141,16 @@ def _is(event: Event, name: str, phase: str) -> bool:
 
 def _done(event: Event, name: str) -> bool:
     return _is(event, name, "done")
+
+
+def _taken_back_by(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The act of a rotation that its own run took back, which is told with what that was approved by."""
+    if len(runs) < 2 or runs[-1]["direction"] != "rollback" or not runs[-1]["failed_task"]:
+        return None
+    before = runs[-2]
+    ended = any(event.get("event") in DIRECTIONS and event.get("phase") != "intent" for event in before["events"])
+    done = runs[-1]["outcome"] == "done"
+    return before if done and before["direction"] == "rotate" and not ended else None
 
 
 def _last(events: Sequence[Event]) -> Event:

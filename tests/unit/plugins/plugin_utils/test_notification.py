@@ -277,6 +277,15 @@ def test_only_the_moments_asked_for_are_told(hook, told):
     assert hook.got == []
 
 
+def test_of_a_rotation_that_took_itself_back_who_approved_it_is_told(hook, tmp_path):
+    record = Record(str(tmp_path / "records"), "r1")
+    record.append("rotate", "intent", approval={"principal": "ada@example.org"})
+    record.append("rollback", "intent")
+    record.append("rollback", "done", failed_task="Prove it")
+    tell(story(record), "rolled back", type="slack", url=hook.url)
+    assert "Authorized by: ada@example.org." in hook.got[0][2]["text"]
+
+
 @pytest.mark.parametrize("failed_task", ["Prove it", None])
 def test_who_asked_for_failures_hears_of_one_that_was_taken_back_by_itself(hook, tmp_path, failed_task):
     record = Record(str(tmp_path / "records"), "r1")

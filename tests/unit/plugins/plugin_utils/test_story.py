@@ -295,6 +295,21 @@ def test_a_rotation_that_failed_and_was_rolled_back_says_for_what(play):
     assert [act["ended"] for act in told["acts"]] == ["failed", "rolled back"]
 
 
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_a_rotation_that_took_itself_back_was_approved_by_whom_the_rotation_was(play, by_itself):
+    """Its way back has no approval of its own; one that somebody types later has none at all."""
+    approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
+    play.begun(approval=approval).prepared().switched()
+    play.step("application_commands", "failed", error={"code": "E_COMMAND"})
+    if not by_itself:
+        play.step("rotate", "failed", error={"code": "E_COMMAND"})
+    told = play.rolled_back().told()
+    assert (told["status"], told["granted_by"]) == ("rolled back", "ada@example.org" if by_itself else "")
+    page = play.page()
+    assert ("signed by ada@example.org" in page, ": the rollback" in page) == (by_itself, not by_itself)
+    assert [act["granted_by"] for act in told["acts"]] == ["ada@example.org", ""]
+
+
 def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
     play.begun().step("notification", "failed", about="started", channel="slack to h", found="URLError")
     (run,) = play.told()["runs"]
