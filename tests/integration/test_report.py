@@ -121,7 +121,8 @@ def test_the_longest_names_fit_phone_desktop_and_paper(tmp_path: Path) -> None:
         str(tmp_path), None, playbook="rotate.yml", operator=LONG["mail"], error={"code": "E_X", "what": LONG["words"]}
     )
     report.write_index(str(tmp_path))
-    for shown, width in ((page, 1280), (page, 390), (tmp_path / report.INDEX, 390)):
+    index = tmp_path / report.INDEX
+    for shown, width in ((page, 1280), (page, 700), (page, 390), (index, 700), (index, 390)):
         assert measured(shown, tmp_path, width) == {"width": width, "wide": [], "cut": [], "over": [], "broken": []}
     flat = "".join(printed(page, tmp_path).split())
     for words in (LONG["mail"], LONG["ticket"], LONG["hosts"][39], f"299{'l' * 60}", "h" * 200, "999,999,701"):
