@@ -34,13 +34,14 @@ SENTENCES = {
 }
 # The same where the last proof has let values pass that no key opens.
 BUT_FOR = {
-    COMPLETED: "Every value is under the new keys, but for {:,} values that no key opens: see the warnings.",
+    COMPLETED: "Every value is under the new keys, but for {:,} values that no key opens: see the warnings of its "
+    "page.",
     ROLLED_BACK: "Every value, the .env files and the store are back under the keys before, but for {:,} values that "
-    "no key opens: see the warnings.",
+    "no key opens: see the warnings of its page.",
 }
 UNTOUCHED = "stopped before any value was changed."
 TOUCHED = "stopped in the middle. Every value opens under a version in the store: it goes on, or back, from there."
-RUINED = "stopped in the middle, and not every value opens under a version in the store: see the warnings."
+RUINED = "stopped in the middle, and not every value opens under a version in the store: see the warnings of its page."
 OF_RUINS = ("E_UNREADABLE", "E_PLAINTEXT")  # the failures that say so
 # What is told of a dump beside its path, size and digest, and how it is called.
 DUMP_LINES = {
@@ -199,7 +200,7 @@ def _ended(told: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield SENTENCES[status]
     if told["restored_to"]:
-        yield f"The database is its backup of {told['restored_to']}: what that lost is among the warnings."
+        yield f"The database is its backup of {told['restored_to']}: what that lost is among the warnings of its page."
     if status == ROLLED_BACK and told["not_running"]:
         yield f"The application does not run: {told['not_running']}."
 

@@ -813,7 +813,7 @@ def test_that_a_backup_took_the_place_of_the_database_and_what_that_lost_is_told
             "aside before_r1_shop, without connections",
         ):
             assert words in text, words
-    said = "The database is its backup of 2026-01-02T03:04:05Z: what that lost is among the warnings."
+    said = "The database is its backup of 2026-01-02T03:04:05Z: what that lost is among the warnings of its page."
     assert said in report.sentence(play.told())
     play.step("postgresql_restore", restored={"aside": 3, "under": "of another version"}, backup=4)
     assert play.page()
