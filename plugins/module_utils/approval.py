@@ -43,14 +43,15 @@ class Approval:
     def read(cls, text: bytes) -> Approval:
         """The approval that ``text`` is. Raises ValueError."""
         title, *lines = text.decode("utf-8").splitlines() or [""]
-        members = dict(line.split(" ", 1) for line in lines if " " in line)
-        if title != TITLE or tuple(members) != MEMBERS:
+        found = [line.split(" ", 1) for line in lines if " " in line]
+        members = dict(found)
+        if title != TITLE or tuple(name for name, _ in found) != MEMBERS:  # each once: who signs reads the first
             raise ValueError("no approval")
         if PATTERN & set(members["principal"]):  # with which who signs could choose who that is
             raise ValueError("a pattern")
-        found = cls(*(members[name] for name in MEMBERS))
-        found.moment  # noqa: B018  # which is a time, or raises
-        return found
+        read = cls(*(members[name] for name in MEMBERS))
+        read.moment  # noqa: B018  # which is a time, or raises
+        return read
 
     @classmethod
     def recorded(cls, found: Mapping[str, Any]) -> Approval:

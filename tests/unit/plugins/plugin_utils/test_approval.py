@@ -290,6 +290,16 @@ def test_an_approval_that_is_too_old_or_of_the_future_is_refused(desk, hours_ago
     assert desk.refused().code == "E_APPROVAL_OLD"
 
 
+def test_a_text_that_names_two_plans_is_refused(desk):
+    """Who signs reads the first, and the last would count."""
+    desk.approve()
+    named = desk.text.read_text().replace("\nplan ", f"\nplan {'77' * 32}\nplan ", 1)
+    for text in (named, desk.text.read_text() + f"plan {'77' * 32}\n"):
+        desk.text.write_text(text)
+        desk.sign("ada")
+        assert desk.refused().code == "E_APPROVAL_FORMAT"
+
+
 @pytest.mark.parametrize("text", ["", "something else\n", f"{approval.TITLE}\nplan x\nprincipal y\ntime noon\n"])
 def test_a_text_of_another_form_is_refused(desk, text):
     desk.text.write_text(text)
