@@ -133,8 +133,18 @@ DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, .
 
 def keys(described: Mapping[str, Any], settings: Settings) -> list[bytes]:
     """The keys that ``described`` makes of the settings; the first one writes. Raises ValueError on a bad setting."""
-    function, sources, _, numbers = DERIVATIONS[described["derive"]]
-    given = [name for name in sources if name in described]
+    function, _, _, numbers = DERIVATIONS[described["derive"]]
     options = {name: described[name] for name in numbers if name in described}
-    choices = product(*(_listed(described["derive"], values(described[name], settings)) for name in given))
-    return [function(**dict(zip(given, choice)), **options) for choice in choices]
+    given = _given(described, settings)
+    return [function(**dict(zip(given, choice)), **options) for choice in product(*given.values())]
+
+
+def several(described: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether ``keys`` would make more than one. Nothing is derived for it."""
+    return any(len(found) > 1 for found in _given(described, settings).values())
+
+
+def _given(described: Mapping[str, Any], settings: Settings) -> dict[str, list[bytes]]:
+    """The values of each source that ``described`` names."""
+    sources = [name for name in DERIVATIONS[described["derive"]][1] if name in described]
+    return {name: _listed(described["derive"], values(described[name], settings)) for name in sources}

@@ -61,7 +61,7 @@ class Keyring:
         kept = self.schemes if self._depends(scheme) else self.fixed
         kept[scheme.name] = scheme
         self._ciphers[scheme.name] = ciphers
-        if scheme.format.authenticated and not scheme.reads_several(self.application):
+        if scheme.format.authenticated and not any(map(scheme.has_several, self._views.values())):
             self._opens_under_one.add(scheme.name)
         return True
 

@@ -109,6 +109,10 @@ class Scheme:
         described = self.described[role]
         return [name for name in derivation.DERIVATIONS[described["derive"]][1] if name in described]
 
+    def has_several(self, settings: derivation.Settings) -> bool:
+        """Whether several keys open its tokens under one set of settings, be they a list or a text with commas."""
+        return not self.functions and derivation.several(self.described[self.format.keys[0]], settings)
+
     def reads_several(self, settings: derivation.Settings) -> bool:
         """Whether the application can read several keys at once: one of the settings is a list in it."""
         return any(isinstance(settings(name), (list, tuple)) for name in self.settings)

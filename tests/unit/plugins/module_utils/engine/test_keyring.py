@@ -172,3 +172,12 @@ def test_the_value_of_a_setting_is_that_of_its_stage_or_the_application_s():
     assert keyring.secret("pending", "FIELD_KEYS") == SECOND.encode()
     assert keyring.secret("pending", "SALT") == b"s"
     assert keyring.secret("pending", "NONE") == b""
+
+
+@pytest.mark.parametrize("application", [[FIRST, SECOND], f"{FIRST},{SECOND}", None])
+def test_a_key_that_stays_in_the_list_is_that_of_before_whatever_the_last_token_was_under(application):
+    """A run goes on where the first table is done: what it finds in the second is under the old key all the same."""
+    old, new = {"FIELD_KEYS": f"{FIRST},{SECOND}"}, {"FIELD_KEYS": f"{THIRD},{FIRST}"}
+    keyring = ring({"FIELD_KEYS": application}, current=old, pending=new)
+    assert keyring.stage_of("field", token(THIRD))[0] == "pending"
+    assert keyring.stage_of("field", token(FIRST))[0] == "current"
