@@ -127,8 +127,16 @@ def setting(name: str) -> Any:
 def texts() -> dict[str, bytes]:
     """The first value of every setting of the application's own that is a text, bytes or a list of them."""
     module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
-    found = {name: members(value) for name, value in vars(module).items() if name.isupper()} if module else {}
+    found = {name: _known(value) for name, value in vars(module).items() if name.isupper()} if module else {}
     return {name: value[0] for name, value in found.items() if value}
+
+
+def _known(value: Any) -> list[bytes]:
+    """The values of any setting; none of one that cannot be read here, such as an object that is made at its use."""
+    try:
+        return members(value)
+    except Exception:
+        return []
 
 
 def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
@@ -141,7 +149,7 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
     for keys in key_sets:
         names = {part.encode("utf-8"): name for name, value in keys.items() for part in (*value.split(","), value)}
         for setting_name in filter(str.isupper, vars(module)):
-            value = members(getattr(module, setting_name))
+            value = _known(getattr(module, setting_name))
             if value and setting_name not in keys and all(member in names for member in value):
                 found[setting_name] = list(dict.fromkeys(names[member] for member in value))
     return found

@@ -190,6 +190,18 @@ def test_a_setting_is_fed_by_the_keys_that_have_its_values(application, value, n
     assert found == ({"TOKEN_KEYS": names} if names else {})
 
 
+def test_a_setting_that_cannot_be_read_is_none_of_the_keys(application):
+    """Such as Django's SimpleLazyObject of what is made in a request."""
+
+    class Lazy:
+        def __bool__(self) -> bool:
+            raise RuntimeError("there is no request")
+
+    application(TOKEN_KEY="a", TENANT=Lazy(), LISTED=[Lazy()])
+    assert project.feeds([{"KEY_A": "a"}]) == {"TOKEN_KEY": ["KEY_A"]}
+    assert project.texts() == {"TOKEN_KEY": b"a"}
+
+
 def test_a_setting_is_fed_where_any_of_the_key_sets_has_its_values(application):
     """After a switch the application runs on the pending keys."""
     application(TOKEN_KEY="new")
