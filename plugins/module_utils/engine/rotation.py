@@ -196,6 +196,8 @@ def opened(request: Request) -> Iterator[Application]:
             raise RotationError("E_LEAVE_ALONE", index=index)
     described = schemes.parse(request.schemes)
     stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
+    if request.schemes == "auto":
+        described.update(schemes.of_keys(set().union(*request.key_sets.values())))
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from ..errors import RotationError
@@ -137,6 +138,21 @@ def parse(described: Any) -> dict[str, Scheme]:
     for name, members in described.items():
         _check(name, members)
     return {str(name): Scheme(str(name), members) for name, members in described.items()}
+
+
+def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
+    """What applications do by hand with a setting of their own: Fernet under it, or under its SHA-256.
+
+    Of those that no library has already. A setting that is no such key makes none, and is no error.
+    """
+    known = list(KNOWN_SCHEMES.values())
+    made: dict[str, Scheme] = {}
+    for name, derive in product(sorted(names), ("direct", "sha256")):
+        described = {"format": "fernet", "key": {"derive": derive, "secret": name}}
+        if described not in known:
+            title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
+            made[title] = Scheme(title, described, trial=True)
+    return made
 
 
 def _check(name: str, members: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from cryptography.fernet import Fernet
 
 PROFILE = {
     "format": "fernet",
@@ -109,6 +110,18 @@ def test_a_prefix_is_put_before_each_token_and_asked_of_each():
     assert cipher.open(token.removeprefix(b"enc$")) is None
     assert cipher.open(b"enc$" + token) is None
     assert cipher.open(b"tok$" + token.removeprefix(b"enc$")) is None
+
+
+def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
+    made = schemes.of_keys(["APP_KEY", "SECRET_KEY", "FIELD_ENCRYPTION_KEY"])
+    own = ["fernet_of_APP_KEY", "sha256_of_APP_KEY"]
+    assert list(made) == [*own, "sha256_of_FIELD_ENCRYPTION_KEY", "fernet_of_SECRET_KEY"], "libraries have the others"
+    key = base64.urlsafe_b64encode(bytes(32)).decode()
+    values = {"APP_KEY": f"{key},another", "SECRET_KEY": "no base64"}
+    assert made["fernet_of_SECRET_KEY"].cipher(values.get) is None
+    assert made["fernet_of_APP_KEY"].cipher({"APP_KEY": key}.get).open(Fernet(key).encrypt(b"x")).plaintext == b"x"
+    hashed = base64.urlsafe_b64encode(hashlib.sha256(values["APP_KEY"].encode()).digest())
+    assert made["sha256_of_APP_KEY"].cipher(values.get).open(Fernet(hashed).encrypt(b"x")).plaintext == b"x"
 
 
 @pytest.mark.parametrize(
