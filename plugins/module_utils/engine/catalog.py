@@ -137,6 +137,14 @@ def tables(database: Database) -> list[Table]:
     ]
 
 
+# The type that a type is based on, be it a domain over a domain, and the modifier of the one that has it.
+_BASE = (
+    "WITH RECURSIVE based(oid, base, typmod) AS (SELECT t.oid, t.typbasetype, t.typtypmod UNION ALL"
+    " SELECT p.oid, p.typbasetype, greatest(p.typtypmod, based.typmod) FROM based JOIN pg_type p ON p.oid = based.base)"
+    " SELECT oid, typmod FROM based WHERE base = 0"
+)
+
+
 def columns(database: Database) -> dict[Table, list[Column]]:
     """Every column that may hold text, bytes or a document in every table of every schema that this role may read.
 
@@ -147,12 +155,13 @@ def columns(database: Database) -> dict[Table, list[Column]]:
     rows = database.rows(
         "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
         " row_security_active(c.oid), c.relkind = 'm', a.attname::text,"
-        " format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL),"
-        " CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('varchar'::regtype, 'bpchar'::regtype)"
-        " THEN nullif(greatest(a.atttypmod, t.typtypmod, 4) - 4, 0) END,"
+        " format_type(b.oid, NULL),"
+        " CASE WHEN b.oid IN ('varchar'::regtype, 'bpchar'::regtype)"
+        " THEN nullif(greatest(a.atttypmod, b.typmod, 4) - 4, 0) END,"
         " a.attgenerated <> ''"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
         " JOIN pg_type t ON t.oid = a.atttypid"
+        f" CROSS JOIN LATERAL ({_BASE}) AS b"
         " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
         " AND a.attnum > 0 AND NOT a.attisdropped"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
