@@ -111,17 +111,26 @@ def test_a_domain_is_what_it_is_based_on(database: Database, keyring: Keyring) -
     database.execute("DROP DOMAIN sealed CASCADE")
 
 
-@pytest.mark.parametrize("sql_type", ["jsonb[]", "xml"])
+@pytest.mark.parametrize("sql_type", ["jsonb[]", "xml", "bytea[]"])
 def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     database: Database, keyring: Keyring, sql_type: str
 ) -> None:
     sealed = token(keyring)
     value = f"<a>{sealed}</a>" if sql_type == "xml" else "{" + json.dumps(json.dumps({"a": sealed})) + "}"
+    if sql_type == "bytea[]":
+        value = '{"\\\\x' + sealed.encode().hex() + '"}'
     try:
         one(database, sql_type, value)
     except RotationError:
         pytest.skip("this PostgreSQL was built without libxml")
-    assert survey(database, keyring).unproved == [("secrets.a", 1)]
+    found = survey(database, keyring)
+    assert found.unproved == [("secrets.a", 1)]
+    with pytest.raises(
+        RotationError, match=f"E_COLUMN_TIED: secrets.a .* type {re.escape(sql_type)}, .* by a migration"
+    ):
+        discovery.refuse_unproved([found], keyring, "the test")
+    (notice,) = plan.unproved(found)
+    assert f"in the type {sql_type}," in notice["notice"]
 
 
 def test_a_generated_column_follows_by_itself(database: Database, keyring: Keyring) -> None:

@@ -152,6 +152,7 @@ _TYPES: dict[str, Kind] = {
     "json": Leaves("text", read="{}::text", write="{}::json"),
     "jsonb": Leaves("text", read="{}::text", write="{}::jsonb"),
 }
+WRITTEN = tuple(_TYPES)
 # What a text type is called where its values are JSON documents.
 IN_TEXT = {name: f"json in {name}" for name in ("text", "character varying", "character", "citext")}
 KINDS: dict[str, Kind] = {

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import RotationError
 from . import catalog, digests, fields, project
 from .catalog import Column, RowKey, Table, word
-from .cells import IN_TEXT, KINDS, Kind, is_document
+from .cells import IN_TEXT, KINDS, WRITTEN, Kind, is_document
 from .database import Database, array, quote
 from .keyring import Keyring
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
@@ -24,6 +24,7 @@ SAMPLE = 25  # values tried per column; the census tries them all
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
 _FERNETS = {FERNET, DOUBLED}
+_ANYWHERE = _FERNETS | {begin.hex().encode() for begin in _FERNETS}  # in the text of any type, bytes in hex too
 _SAYS_ENCRYPTED = re.compile(r"encrypted|ciphertext|_enc$", re.IGNORECASE)
 # Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
 _PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)
@@ -103,6 +104,9 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
             raise RotationError("E_KEY_PAIR", column=survey.paired[0])
         if survey.unproved:
             name, count = survey.unproved[0]
+            if name in survey.unwritable:
+                what, todo = of_other_type(survey.unwritable[name])
+                raise RotationError("E_COLUMN_TIED", column=name, found=what, advice=todo)
             key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
             code = "E_UNPROVED" if found else "E_WRONG_KEY"
             raise RotationError(code, column=name, tokens=count, key_ids=key_ids, source=source)
@@ -131,8 +135,9 @@ class Survey:
     """One walk over a database.
 
     ``found`` are the targets; of those a person listed, the ``missing`` ones are not here. ``unproved`` columns hold
-    what looks like tokens and opens under nothing. Columns of fields that encrypt are ``silent`` where they hold values
-    that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under settings these keys do not feed.
+    what looks like tokens and opens under nothing; those of them that are ``unwritable`` are of a type in which nothing
+    is opened. Columns of fields that encrypt are ``silent`` where they hold values that nothing opens, ``empty`` where
+    they hold none. ``fixed`` columns open under settings these keys do not feed.
     ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
     ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
     ``paired`` those under an OpenPGP key pair that is not at hand;
@@ -146,6 +151,7 @@ class Survey:
         self.tables = catalog.columns(database)
         self.found: list[Target] = []
         self.unproved: list[tuple[str, int]] = []
+        self.unwritable: dict[str, str] = {}
         self.silent: list[tuple[str, str]] = []
         alias = database.alias
         self.empty: list[tuple[str, str]] = []
@@ -175,11 +181,12 @@ class Survey:
         if column.generated:  # it follows the column that it is made of
             return
         if column.type not in KINDS:
-            samples = list(_samples(self._database, table, column, Kind("text", read="{}::text"), _FERNETS))
+            samples = list(_samples(self._database, table, column, Kind("text", read="{}::text"), _ANYWHERE))
             if samples and table.copy:
                 self.copies.append(name)
             elif samples:
                 self.unproved.append((name, len(samples)))
+                self.unwritable[name] = column.type
             return
         own = f"own key of {name}"
         found = _of_place(self._own, table, column)
@@ -284,6 +291,15 @@ class Survey:
         name = f"t.{quote(column.name)}"
         sql = f"SELECT 1 FROM {table.rows} AS t WHERE {name} IS NOT NULL AND {name}::text <> '' LIMIT %s"
         return bool(self._database.rows(sql, (1,), table=table.label))
+
+
+def of_other_type(sql_type: str) -> tuple[str, str]:
+    """What is so of a column with tokens in a type that is not written, and what to do about it."""
+    found = f"holds what looks like tokens in the type {sql_type}, in which none is opened or rewritten"
+    todo = (
+        f"Make it one of {', '.join(WRITTEN)} by a migration, or list it in key_rotation_ignore if they are not yours."
+    )
+    return found, todo
 
 
 def _qualified(table: Table) -> str:

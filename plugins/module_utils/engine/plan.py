@@ -19,7 +19,7 @@ from . import catalog, fields, project
 from .catalog import JOURNAL
 from .census import Tally
 from .database import Database, quote
-from .discovery import Survey, Target
+from .discovery import Survey, Target, of_other_type
 from .keyring import Keyring
 from .libraries import READ_SEVERAL
 from .schemes import Scheme
@@ -224,6 +224,10 @@ def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
 def unproved(survey: Survey) -> Iterator[dict[str, str]]:
     """Columns that keep a rotation from starting."""
     for column, count in survey.unproved:
+        if column in survey.unwritable:
+            what, todo = of_other_type(survey.unwritable[column])
+            yield {"column": column, "notice": what, "todo": todo}
+            continue
         yield {
             "column": column,
             "notice": f"{count} of {count} tokens looked at open under no known scheme and key",

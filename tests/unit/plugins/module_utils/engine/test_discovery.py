@@ -33,6 +33,7 @@ def survey(ring: Keyring, **found: Any) -> discovery.Survey:
     made.tables = {PROFILE: [TEXT]}
     empty: dict[str, Any] = {"found": [], "unproved": [], "silent": [], "empty": [], "fixed": [], "missed": []}
     empty.update(plain=[], missing={}, keyless=[], guarded=[], tied=[], copies=[], digests=[], kept=[], paired=[])
+    empty.update(unwritable={})
     made.__dict__.update({**empty, **found})
     return made
 
@@ -127,6 +128,7 @@ def test_no_value_is_no_proof():
         ({"missing": {0: ("profile", "phone")}}, "E_TABLE"),
         ({"missed": ["profile.phone"]}, "E_TARGET_MISSED"),
         ({"unproved": [("profile.phone", 3)]}, "E_UNPROVED"),
+        ({"unproved": [("profile.phone", 3)], "unwritable": {"profile.phone": "hstore"}}, "E_COLUMN_TIED"),
         ({"silent": [("profile.phone", "lib.EncryptedField")]}, "E_FIELD_UNPROVED"),
         ({"plain": ["profile.phone_encrypted"]}, "E_COLUMN_PLAIN"),
     ],
