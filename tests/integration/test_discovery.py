@@ -101,6 +101,41 @@ def test_a_few_tokens_behind_many_blobs_are_found(database: Database, keyring: K
     assert names(survey(database, keyring)) == {"secrets.a"}
 
 
+def test_a_few_tokens_behind_what_begins_like_another_kind_are_found(database: Database, keyring: Keyring) -> None:
+    """C1 is how a message under an OpenPGP key begins: as many of each beginning are looked at."""
+    blobs = [b"\xc1 some other bytes %d" % number for number in range(30)]
+    one(database, "bytea", *blobs, *(token(keyring, text).encode() for text in "abc"))
+    found = survey(database, keyring)
+    assert (names(found), found.paired) == ({"secrets.a"}, [])
+
+
+def test_a_few_tokens_behind_many_of_somebody_elses_are_found(database: Database, keyring: Keyring) -> None:
+    """Or a person who is told that the column is nobody's lists it in key_rotation_ignore, and loses them."""
+    strangers = [Fernet(Fernet.generate_key()).encrypt(b"x").decode() for _ in range(30)]
+    one(database, "text", *strangers, *(token(keyring, text) for text in "abc"))
+    targets = survey(database, keyring).found
+    (tally,) = census.take(database, targets, keyring, digest_key=b"k")
+    assert tally.classes == {"current": 3, "unreadable": 30}
+
+
+def test_of_a_column_that_nothing_opens_each_value_counts_once(database: Database, keyring: Keyring) -> None:
+    one(database, "text", *(Fernet(Fernet.generate_key()).encrypt(b"x").decode() for _ in range(40)))
+    assert survey(database, keyring).unproved == [("secrets.a", 40)]
+
+
+@pytest.mark.parametrize("base", ["text", "varchar(200)", "bytea"])
+def test_a_domain_over_a_domain_is_what_that_one_is_based_on(database: Database, keyring: Keyring, base: str) -> None:
+    database.execute("DROP DOMAIN IF EXISTS outer_one, inner_one")
+    database.execute(f"CREATE DOMAIN inner_one AS {base}; CREATE DOMAIN outer_one AS inner_one")
+    one(database, "outer_one", token(keyring) if base != "bytea" else token(keyring).encode())
+    targets = survey(database, keyring).found
+    assert [(target.type, target.limit) for target in targets] == [
+        (base.split("(")[0].replace("varchar", "character varying"), 200 if "200" in base else None)
+    ]
+    assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1}
+    database.execute("DROP TABLE secrets; DROP DOMAIN outer_one; DROP DOMAIN inner_one")
+
+
 def test_a_domain_is_what_it_is_based_on(database: Database, keyring: Keyring) -> None:
     database.execute("DROP DOMAIN IF EXISTS sealed CASCADE")
     database.execute("CREATE DOMAIN sealed AS text CHECK (length(value) > 10)")

@@ -21,6 +21,8 @@ from .schemes import Scheme
 from .wrappers import Armor
 
 SAMPLE = 25  # values tried per column; the census tries them all
+AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
+AT_LARGE_BYTES = 20_000  # of one such value
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
 _FERNETS = {FERNET, DOUBLED}
@@ -195,8 +197,13 @@ class Survey:
         hint = _of_place(self._unauthenticated, table, column)
         hinted = set() if hint is None else {hint, own}
         samples = self._sampled(table, column, every=bool(hinted))
-        column = _as_it_holds(column, samples)
-        scheme = _proved(samples, column, self._keyring, hinted)
+        held = _as_it_holds(column, samples)
+        scheme = _proved(samples, held, self._keyring, hinted)
+        if scheme is None and len(samples) >= SAMPLE:  # before a token may stand what only begins like one
+            samples = _distinct([*samples, *self._at_large(table, column)])
+            held = _as_it_holds(column, samples)
+            scheme = _proved(samples, held, self._keyring, hinted)
+        column = held
         pieces = [piece for value in samples for piece in _pieces(column, value)]
         looks = any(map(_looks_like_a_token, pieces))
         field = _of_place(self._encrypting, table, column)
@@ -226,13 +233,23 @@ class Survey:
 
     def _sampled(self, table: Table, column: Column, *, every: bool) -> list[Any]:
         """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
-        kind, binary = KINDS[column.type], column.type == "bytea"
-        schemes = [scheme for scheme in self._keyring.tried if scheme.format.authenticated or scheme.marker]
-        begins = {scheme.marker for scheme in schemes if binary or scheme.text} | ({PAIR_BEGIN} if binary else set())
-        samples = list(_samples(self._database, table, column, kind, _FERNETS | begins - {b""}))
+        kind, begins = KINDS[column.type], self._begins(column)
+        samples = list(_samples(self._database, table, column, kind, begins - {b""}))
         if every or b"" in begins:
             samples += _samples(self._database, table, column, kind, set())
         return samples
+
+    def _at_large(self, table: Table, column: Column) -> Iterator[Any]:
+        """More values that begin as tokens do, from all over the column, and as many of each beginning."""
+        for begin in sorted(self._begins(column) - {b""}):
+            yield from _samples(self._database, table, column, KINDS[column.type], {begin}, at_large=True)
+
+    def _begins(self, column: Column) -> set[bytes]:
+        """How values of the column begin that may be tokens; an empty text where those of a scheme begin anyhow."""
+        binary = column.type == "bytea"
+        schemes = [scheme for scheme in self._keyring.tried if scheme.format.authenticated or scheme.marker]
+        markers = {scheme.marker for scheme in schemes if binary or scheme.text}
+        return _FERNETS | markers | ({PAIR_BEGIN} if binary else set())
 
     def look_around(self) -> None:
         """What stands about the targets in the database's catalogue."""
@@ -327,8 +344,13 @@ def _looks_like_a_token(piece: bytes) -> bool:
     return bool(_AROUND.match(piece) or _WORD.search(piece)) or piece.startswith(Armor.HEAD)
 
 
-def _samples(database: Database, table: Table, column: Column, kind: Kind, begins: set[bytes]) -> Iterator[Any]:
-    """Some values of a column: those in which one of ``begins`` is; without any, those that are not empty."""
+def _samples(
+    database: Database, table: Table, column: Column, kind: Kind, begins: set[bytes], *, at_large: bool = False
+) -> Iterator[Any]:
+    """Some values of a column: those in which one of ``begins`` is; without any, those that are not empty.
+
+    The first ones that are met; ``at_large`` more of them, wherever they are, and the same ones in any order of rows.
+    """
     read = kind.read.format(f"t.{quote(column.name)}")
     if begins:
         sql_type = "bytea" if column.type == "bytea" else "text"
@@ -336,9 +358,16 @@ def _samples(database: Database, table: Table, column: Column, kind: Kind, begin
         params = [array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in sorted(begins)]))]
     else:
         where, params = f"octet_length({read}) > 0", []
-    sql = f"SELECT {read} FROM {table.rows} AS t WHERE {where} LIMIT %s"
-    for (value,) in database.rows(sql, (*params, SAMPLE), table=table.label):
+    order, most = "", SAMPLE
+    if at_large:
+        where, order, most = f"{where} AND octet_length({read}) <= {AT_LARGE_BYTES}", f"ORDER BY md5({read})", AT_LARGE
+    sql = f"SELECT {read} FROM {table.rows} AS t WHERE {where} {order} LIMIT %s"
+    for (value,) in database.rows(sql, (*params, most), table=table.label):
         yield value
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return list({value if isinstance(value, str) else bytes(value): value for value in values}.values())
 
 
 def _containing(begin: bytes, sql_type: str) -> Any:
@@ -362,7 +391,7 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     pieces = [piece for value in samples for piece in _pieces(column, value)]
     for scheme in keyring.tried:
         may = not scheme.functions and (scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker))
-        if may and any(keyring.stage_of(scheme.name, piece) for piece in pieces):
+        if may and any(keyring.stages_of(scheme.name, pieces)):
             return scheme.name
     around = [found for piece in dict.fromkeys(pieces) if (found := _around(piece)) is not None]
     if len(set(around)) != 1:  # what stands before one token alone is a part of that value, and nobody's business
@@ -371,7 +400,7 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     if (prefix or doubled) and _PREFIX.fullmatch(prefix) and (len(around) > 1 or _SAYS_TOKEN.search(prefix)):
         for scheme in filter(_is_bare_fernet, keyring.tried):
             dressed = scheme.around(prefix, doubled)
-            if keyring.add(dressed) and any(keyring.stage_of(dressed.name, piece) for piece in pieces):
+            if keyring.add(dressed) and any(keyring.stages_of(dressed.name, pieces)):
                 return dressed.name
             keyring.remove(dressed)
     return None
