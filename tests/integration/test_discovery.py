@@ -675,6 +675,24 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
     database.execute(f"DROP TABLE {catalog.JOURNAL}")
 
 
+def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Database) -> None:
+    """Its tokens have another look than Fernet's: nothing else would tell of them in a table without a model."""
+    own = {"own": {"format": "fernet", "key": {"derive": "raw", "secret": "SECRET_KEY"}}}
+    keys = {"current": KeySet({"SECRET_KEY": "a" * 32}), "pending": KeySet({"SECRET_KEY": "b" * 32})}
+    ring = Keyring(schemes.tried(own, ["SECRET_KEY"]), keys, lambda name: None)
+    made = {name: ring.cipher(name, "current").seal(Opened(b"x", 5)) for name in ("own", "django_cryptography")}
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b bytea)")
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (made["own"].decode(), made["django_cryptography"]))
+    found = survey(database, ring)
+    expected = {"secrets.a": "own", "secrets.b": "django_cryptography"}
+    assert {target.name: target.scheme for target in found.found} == expected
+    listed = discovery.find(database, [{"table": "secrets", "column": "a"}], (), ring)
+    with pytest.raises(RotationError, match=r"E_TARGET_MISSED: secrets\.b"):
+        discovery.refuse_unproved([listed], ring, "the test")
+    both = [{"table": "secrets", "column": "a"}, {"table": "secrets", "column": "b", "scheme": "django_cryptography"}]
+    discovery.refuse_unproved([discovery.find(database, both, (), ring)], ring, "the test")
+
+
 def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Database) -> None:
     key = {"derive": "sha256", "secret": "SECRET_KEY"}
     described = {"gcm": {"format": "aes_gcm_nonce_first", "key": key}, "fernet": {"format": "fernet", "key": key}}

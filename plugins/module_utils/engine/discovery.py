@@ -287,7 +287,8 @@ class Survey:
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
             raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
-        scheme = entry.get("scheme") or (next(iter(keyring.schemes)) if len(keyring.schemes) == 1 else "")
+        own = [name for name, each in keyring.schemes.items() if not each.trial] or list(keyring.schemes)
+        scheme = entry.get("scheme") or (own[0] if len(own) == 1 else "")
         if scheme not in keyring.schemes:
             raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():

@@ -194,10 +194,8 @@ def opened(request: Request) -> Iterator[Application]:
     for index, entry in enumerate(request.leave_alone):
         if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
             raise RotationError("E_LEAVE_ALONE", index=index)
-    described = schemes.parse(request.schemes)
+    described = schemes.tried(request.schemes, set().union(*request.key_sets.values()))
     stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
-    if request.schemes == "auto":
-        described.update(schemes.of_keys(set().union(*request.key_sets.values())))
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)

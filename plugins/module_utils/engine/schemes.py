@@ -140,6 +140,19 @@ def parse(described: Any) -> dict[str, Scheme]:
     return {str(name): Scheme(str(name), members) for name, members in described.items()}
 
 
+def tried(described: Any, names: Iterable[str]) -> dict[str, Scheme]:
+    """What a person described, and after it all that is known besides: a column of a library must not be passed over in
+    silence since another one's scheme was described. ``names`` are those of the keys. Raises E_SCHEME.
+    """
+    own = {} if described == "auto" else parse(described)
+    same = [scheme.described for scheme in own.values()]
+    known = {**parse("auto"), **of_keys(names)}
+    return {
+        **own,
+        **{name: scheme for name, scheme in known.items() if name not in own and scheme.described not in same},
+    }
+
+
 def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
     """What applications do by hand with a setting of their own: Fernet under it, or under its SHA-256.
 

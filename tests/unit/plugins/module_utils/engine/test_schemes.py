@@ -112,6 +112,17 @@ def test_a_prefix_is_put_before_each_token_and_asked_of_each():
     assert cipher.open(b"tok$" + token.removeprefix(b"enc$")) is None
 
 
+def test_what_is_known_is_tried_after_what_a_person_described():
+    known = [*schemes.parse("auto"), *schemes.of_keys(["APP_KEY"])]
+    assert list(schemes.tried("auto", ["APP_KEY"])) == known
+    made = schemes.tried({"own": DIRECT, "pulpcore": PROFILE}, ["APP_KEY"])
+    same = "encryption_manager"  # is described as PROFILE is
+    assert list(made) == ["own", "pulpcore", *(name for name in known if name not in ("pulpcore", same))]
+    assert {name for name, scheme in made.items() if not scheme.trial} == {"own", "pulpcore"}
+    with pytest.raises(RotationError, match="E_SCHEME"):
+        schemes.tried({"own": "fernet"}, [])
+
+
 def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
     made = schemes.of_keys(["APP_KEY", "SECRET_KEY", "FIELD_ENCRYPTION_KEY"])
     own = ["fernet_of_APP_KEY", "sha256_of_APP_KEY"]
