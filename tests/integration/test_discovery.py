@@ -118,6 +118,18 @@ def test_a_few_tokens_behind_many_of_somebody_elses_are_found(database: Database
     assert tally.classes == {"current": 3, "unreadable": 30}
 
 
+def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a_token text, b_token text)")
+    stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), stranger))
+    found = discovery.find(database, "auto", ["secrets.a_token", "secrets.b_token"], keyring)
+    told = {notice["column"]: notice for notice in [*plan.left_out(database, found), *plan.secret_names(found)]}
+    assert "under the keys that are to be rotated" in told["secrets.a_token"]["notice"]
+    assert "cannot read it after the rotation" in told["secrets.a_token"]["todo"]
+    assert told["secrets.b_token"]["notice"] == "in key_rotation_ignore"
+    assert not found.found
+
+
 def test_of_a_column_that_nothing_opens_each_value_counts_once(database: Database, keyring: Keyring) -> None:
     one(database, "text", *(Fernet(Fernet.generate_key()).encrypt(b"x").decode() for _ in range(40)))
     assert survey(database, keyring).unproved == [("secrets.a", 40)]

@@ -81,7 +81,10 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
     listed = {target.name for target in survey.found}
     for table, columns in survey.tables.items():
         for column in columns:
-            if table.label_of(column.name) not in {*ignore, *listed}:
+            name = table.label_of(column.name)
+            if name in ignore and name not in listed:
+                survey.leave(table, column)
+            elif name not in listed:
                 survey.look(table, column)
     if described != "auto":
         survey.missed = [target.name for target in survey.found if target.name not in listed]
@@ -138,8 +141,9 @@ class Survey:
 
     ``found`` are the targets; of those a person listed, the ``missing`` ones are not here. ``unproved`` columns hold
     what looks like tokens and opens under nothing; those of them that are ``unwritable`` are of a type in which nothing
-    is opened. Columns of fields that encrypt are ``silent`` where they hold values that nothing opens, ``empty`` where
-    they hold none. ``fixed`` columns open under settings these keys do not feed.
+    is opened. Of the ``ignored`` ones it is said whether they open all the same. Columns of fields that encrypt are
+    ``silent`` where they hold values that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under
+    settings these keys do not feed.
     ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
     ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
     ``paired`` those under an OpenPGP key pair that is not at hand;
@@ -154,6 +158,7 @@ class Survey:
         self.found: list[Target] = []
         self.unproved: list[tuple[str, int]] = []
         self.unwritable: dict[str, str] = {}
+        self.ignored: dict[str, bool] = {}
         self.silent: list[tuple[str, str]] = []
         alias = database.alias
         self.empty: list[tuple[str, str]] = []
@@ -222,6 +227,14 @@ class Survey:
             blank.append((name, field))
         elif _SAYS_ENCRYPTED.search(column.name) and self._holds_values(table, column):
             self.plain.append(name)
+
+    def leave(self, table: Table, column: Column) -> None:
+        """Leave a column alone, as a person said, and see whether the keys that are to be rotated open it."""
+        scheme = None
+        if column.type in KINDS and not column.generated:
+            samples = self._sampled(table, column, every=False)
+            scheme = _proved(samples, _as_it_holds(column, samples), self._keyring, ())
+        self.ignored[table.label_of(column.name)] = scheme in self._keyring.schemes
 
     def _found(self, table: Table, column: Column, scheme: str) -> None:
         try:

@@ -264,8 +264,21 @@ def unproved(survey: Survey) -> Iterator[dict[str, str]]:
         }
 
 
+_IGNORED = (
+    "in key_rotation_ignore",
+    "It stays as it is: see that nothing in it is under the keys that are to be rotated.",
+)
+_OPENS_ALL_THE_SAME = (
+    "in key_rotation_ignore, and under the keys that are to be rotated",
+    "The application cannot read it after the rotation: see that nothing does, or take it out of key_rotation_ignore.",
+)
+
+
 def left_out(database: Database, survey: Survey) -> Iterator[dict[str, str]]:
     """What a rotation does not touch and a person must see to."""
+    for column, opens in survey.ignored.items():
+        notice, todo = _OPENS_ALL_THE_SAME if opens else _IGNORED
+        yield {"column": column, "notice": notice, "todo": todo}
     for column in survey.copies:
         yield {
             "column": column,
@@ -305,6 +318,7 @@ def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
         *survey.plain,
         *survey.copies,
         *survey.paired,
+        *survey.ignored,
         *(name for name, _ in (*survey.keyless, *survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
     }
     for table, columns in survey.tables.items():

@@ -33,7 +33,7 @@ def survey(ring: Keyring, **found: Any) -> discovery.Survey:
     made.tables = {PROFILE: [TEXT]}
     empty: dict[str, Any] = {"found": [], "unproved": [], "silent": [], "empty": [], "fixed": [], "missed": []}
     empty.update(plain=[], missing={}, keyless=[], guarded=[], tied=[], copies=[], digests=[], kept=[], paired=[])
-    empty.update(unwritable={})
+    empty.update(unwritable={}, ignored={})
     made.__dict__.update({**empty, **found})
     return made
 
