@@ -13,6 +13,7 @@ import contextlib
 import functools
 import hashlib
 import importlib
+import inspect
 import io
 import json
 import os
@@ -77,6 +78,8 @@ class Opener:
             function = find(path)
         except (ImportError, AttributeError):
             return "refused", "is not there"
+        if not takes_one(function):
+            return "refused", "does not take one value alone, as a method does that is named without its object"
         try:
             if verb == "open":
                 return "done", self._open(path, function, argument)
@@ -146,6 +149,19 @@ def find(path: str) -> Callable[[Any], Any]:
             continue
         return functools.reduce(getattr, words[count:], found)
     raise ImportError
+
+
+def takes_one(function: Callable[..., Any]) -> bool:
+    """Whether the function can be called with one value. Or none would be read, and all of them be told to be lost."""
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)  # a decorator may give it the others
+    except (TypeError, ValueError):  # of what is not written in Python nothing may be known
+        return True
+    try:
+        signature.bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def silence() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -59,6 +60,49 @@ def test_what_is_read_is_told_from_the_text_for_what_is_not(token, expected):
     opener = child.Opener()
     opener._open("path", Reader.decrypt, "tok:long enough to be damaged!")
     assert opener._open("path", Reader.decrypt, token) == expected
+
+
+class Signed:
+    """Functions that take more or less than a value."""
+
+    def decrypt(self, token):
+        return token
+
+    @classmethod
+    def of_class(cls, token):
+        return token
+
+    def __call__(self, token, *, key="x"):
+        return token
+
+
+@pytest.mark.parametrize(
+    ("function", "whether"),
+    [
+        (Signed.decrypt, False),
+        (Signed().decrypt, True),
+        (Signed.of_class, True),
+        (Signed(), True),
+        (Reader.decrypt, True),
+        (lambda token, key: token, False),
+        (lambda token, key=None: token, True),
+        (lambda *values: values, True),
+        (lambda token, *, key: token, False),
+        (lambda: None, False),
+        (str, True),
+        (dict.get, False),
+        (functools.wraps(dict.get)(lambda *values: values), True),
+    ],
+)
+def test_a_function_is_asked_for_one_value_alone(function, whether):
+    assert child.takes_one(function) is whether
+
+
+@pytest.mark.parametrize("verb", ["open", "seal"])
+def test_a_method_without_its_object_is_refused_and_no_value_told_to_be_lost(verb):
+    answer = child.Opener().answer(verb, f"{__name__}.Signed.decrypt", b"sx")
+    assert answer[0] == "refused"
+    assert "one value" in answer[1]
 
 
 def test_a_function_is_found_in_a_module_a_class_and_an_object():
