@@ -32,6 +32,11 @@ def table_of(model: Any) -> str:
     return model._meta.db_table.replace('"."', ".").strip('"')
 
 
+def column_of(field: Any) -> str:
+    """A field's column; a name that is in quotes already Django leaves as it is."""
+    return str(field.column).removeprefix('"').removesuffix('"')
+
+
 def own_schemes(aliases: Collection[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Schemes of fields that may have been given a key of their own (``key=``), by table and column.
 
@@ -42,10 +47,14 @@ def own_schemes(aliases: Collection[str]) -> dict[tuple[str, str], dict[str, Any
         known = _unauthenticated(field)
         if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl"):
             signing_key = {"derive": "raw", "secret": "SECRET_KEY"}
-            found[table, field.column] = {"format": "aes_cbc_hmac", "key": _own(field.key), "signing_key": signing_key}
+            found[table, column_of(field)] = {
+                "format": "aes_cbc_hmac",
+                "key": _own(field.key),
+                "signing_key": signing_key,
+            }
         elif known is not None:
             name, key = known
-            found[table, field.column] = {**KNOWN_SCHEMES[name], "key": _own(key)}
+            found[table, column_of(field)] = {**KNOWN_SCHEMES[name], "key": _own(key)}
     return found
 
 
@@ -55,7 +64,7 @@ def _own(key: bytes) -> dict[str, Any]:
 
 def unauthenticated(aliases: Collection[str]) -> dict[tuple[str, str], str]:
     """The scheme of each field whose values prove nothing, by table and column: only the model tells what they are."""
-    known = {(table, field.column): _unauthenticated(field) for table, field in of_models(aliases)}
+    known = {(table, column_of(field)): _unauthenticated(field) for table, field in of_models(aliases)}
     return {place: found[0] for place, found in known.items() if found is not None}
 
 
@@ -81,8 +90,8 @@ def search_columns(aliases: Collection[str], salts: Mapping[str, str]) -> dict[t
             continue
         name = next((name for name, value in salts.items() if value == _salt(field)), None)
         if name is not None:
-            token = field.model._meta.get_field(field.encrypted_field_name).column
-            found.setdefault((table, token), []).append(Derived(field.column, prefix, name))
+            token = column_of(field.model._meta.get_field(field.encrypted_field_name))
+            found.setdefault((table, token), []).append(Derived(column_of(field), prefix, name))
     return found
 
 
@@ -100,7 +109,7 @@ def _is_hash(field: Any) -> bool:
 
 def hash_columns(aliases: Collection[str]) -> dict[tuple[str, str], bool]:
     """Columns of which the model says what they hash, by table and column."""
-    return {(table, field.column): True for table, field in of_models(aliases) if _is_hash(field)}
+    return {(table, column_of(field)): True for table, field in of_models(aliases) if _is_hash(field)}
 
 
 def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:
@@ -112,6 +121,6 @@ def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:
                 f"{ancestor.__module__} {ancestor.__name__}"
             ):
                 if not _is_hash(field):
-                    found[(table, field.column)] = f"{type(field).__module__}.{type(field).__name__}"
+                    found[(table, column_of(field))] = f"{type(field).__module__}.{type(field).__name__}"
                 break
     return found

@@ -23,7 +23,7 @@ from typing import Any
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
 from .discovery import Target
-from .fields import table_of
+from .fields import column_of, table_of
 from .keyring import Keyring
 
 TEXT = "key rotation"  # what goes through the application's own encryption and back
@@ -248,7 +248,7 @@ def _by_model(targets: Sequence[Target], digest_key: bytes) -> Iterator[tuple[An
             Reader(target, model, column.attname, name, hmac.new(digest_key, digestmod=hashlib.sha256))
             for target in targets
             for column in model._meta.local_concrete_fields
-            if (target.table.modelled, target.column) == (table_of(model), column.column)
+            if (target.table.modelled, target.column) == (table_of(model), column_of(column))
             for name in _names(model, column.attname)
         ]
         for alias in dict.fromkeys(reader.target.table.alias for reader in readers):

@@ -42,6 +42,14 @@ def models(monkeypatch):
 DJANGO = ("django.db.models.fields", "TextField")
 
 
+@pytest.mark.parametrize("column", ["a.b", "Name"])
+def test_a_column_that_the_model_has_in_quotes_is_the_one_without(models, column):
+    models(has(f'"{column}"', ("encrypted_fields.fields", "EncryptedCharField")))
+    assert list(fields.encrypting("default")) == [("profile", column)]
+    models(has(f'"{column}"', DJANGO, crypto=SimpleNamespace(cipher=type("ECBCipher", (), {"key": b"k"})())))
+    assert fields.unauthenticated("default") == {("profile", column): "django_mirage_field_ecb"}
+
+
 @pytest.mark.parametrize(
     ("classes", "name"),
     [
