@@ -434,7 +434,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_SETTINGS_MODULE": ("{path} names no DJANGO_SETTINGS_MODULE", "Set key_rotation_settings_module."),
     "E_DJANGO_SETUP": (
         "the application does not start: {error} at {where}",
-        "Run manage.py check with the same user and Python, mend that, then run again.",
+        "Run manage.py check with the same user and Python, and mend that. Where it goes well, manage.py itself sets "
+        "what the settings need, such as the env file: load that in the settings, where every process has "
+        "it. Then run again.",
     ),
     "E_PYTHON_PACKAGE": (
         "{package} is missing in {python}",
