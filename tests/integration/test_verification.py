@@ -35,6 +35,29 @@ CHANGING = """
 """
 
 
+LOGGING = """
+
+    @property
+    def seen(self) -> str:
+        from django.db import connections
+        with connections["audit"].cursor() as cursor:
+            cursor.execute("INSERT INTO seen VALUES ('read')")
+        return self._full_name_encrypted and self.full_name
+
+    @property
+    def kept(self) -> str:
+        return self._full_name_encrypted and self.full_name
+
+    @kept.setter
+    def kept(self, value: str) -> None:
+        from django.db import connections
+        for connection in connections.all():
+            with connection.cursor() as cursor:
+                cursor.execute("INSERT INTO seen VALUES ('written')")
+        self.full_name = value
+"""
+
+
 def events(site: Site, name: str) -> list[dict[str, Any]]:
     (path,) = (site.folder / "records").glob("*/record.jsonl")
     return [event for event in map(json.loads, path.open()) if event["event"] == name and event["phase"] != "intent"]
@@ -86,6 +109,24 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     assert Path(seen).exists(), "the record was there when the operator's command ran"
     assert site.sql("SELECT count(*) FROM auth_user WHERE username = 'test_rotation'") == [(0,)]
     assert outcome.text.count("CANARY") == outcome.text.count("echo CANARY"), "what a command prints is not shown"
+
+
+def test_what_the_application_logs_of_reading_and_writing_is_written_by_no_look_at_it(site: Site) -> None:
+    """Into another database too: here the same one by another connection."""
+    site.sql("CREATE TABLE seen (what text)")
+    models = site.project / "customer/models.py"
+    models.write_text(models.read_text().replace('or ""\n', f'or ""\n{LOGGING}', 1))
+    with (site.project / "food_ordering/settings.py").open("a") as settings:
+        settings.write('\nDATABASES["audit"] = dict(DATABASES["default"])\n')
+    ignore = {"key_rotation_application_ignore": ["customer.UserProfile.seen"]}
+
+    named = site.play("rotate", "--check")
+    left_out = site.play("rotate", "--check", "-e", json.dumps(ignore))
+
+    assert (named.code != 0, named.error()) == (True, "E_APPLICATION_WRITES"), named.text
+    assert "reading customer.UserProfile.seen in a transaction" in " ".join(named.text.split())
+    assert left_out.code == 0, left_out.text
+    assert site.sql("SELECT * FROM seen") == []
 
 
 @pytest.mark.thorough

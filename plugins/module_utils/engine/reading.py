@@ -280,29 +280,45 @@ def _made_from(member: Any, attribute: str) -> bool:
 
 
 def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFile) -> int:
-    """Every row once, in a transaction that cannot write, so that no property can. How many there are.
+    """Every row once, in transactions that cannot write, so that no property can. How many there are.
 
     Raises E_APPLICATION_MODEL where its table is not as the model says, and E_APPLICATION_WRITES where an attribute has
     the server end the transaction, whether it passes that error on or not.
     """
-    from django.db import connections, transaction
-
     alias = readers[0].target.table.alias
-    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), transaction.atomic(using=alias):
-        with connections[alias].cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), _read_only(alias) as held:
         query = model._base_manager.using(alias).order_by("pk")
         query = query[:rows] if rows else query
         most = query.count()
         for done, instance in enumerate(query.iterator(chunk_size=CHUNK)):
             for reader in readers:
                 reader.take(instance)
-                if connections[alias].connection.info.transaction_status == IN_ERROR:
+                if any(each.connection.info.transaction_status == IN_ERROR for each in held):
                     raise RotationError(
                         "E_APPLICATION_WRITES", name=reader.full_name, advice=_leave_out([reader.full_name])
                     )
             progress.tell(f"reading {model._meta.label} as the application does", done, most, "rows")
     return int(most)
+
+
+@contextlib.contextmanager
+def _read_only(alias: str) -> Iterator[list[Any]]:
+    """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
+    where an attribute may keep a log of who has read. The connections."""
+    from django.db import DatabaseError, connections, transaction
+
+    with contextlib.ExitStack() as stack:
+        held = []
+        for each in [alias, *(name for name in connections if name != alias)]:
+            if connections[each].vendor != "postgresql":
+                continue
+            with contextlib.suppress(*([] if each == alias else [DatabaseError])):
+                stack.enter_context(transaction.atomic(using=each))
+                with connections[each].cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # others have nothing to do
+                held.append(connections[each])
+        yield held
 
 
 @contextlib.contextmanager
@@ -320,12 +336,13 @@ def _refusals(model: Any) -> Iterator[None]:
 def _round_trip(reader: Reader, keyring: Keyring) -> str:
     """Text through the application's own encryption and back: ``well``, ``not tried``, or what is wrong.
 
-    Nothing is saved: a property sets the column of an instance that no table has, a field makes what it would store.
+    Nothing is saved: a property sets the column of an instance that no table has, a field makes what it would store,
+    and what one of them would write besides is refused.
     """
     if not isinstance(reader.sample, str):
         return "not tried"
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), _read_only(reader.target.table.alias):
             stored, back = _by_field(reader) if reader.name == reader.column else _by_attribute(reader)
     except Exception:
         return "not tried"
