@@ -28,8 +28,11 @@ OPTIONS = {
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
 _NUMBER = r"(\d[\d,]*)"
-_ERRORS = re.compile(
-    rf"{_NUMBER}\s+(?:\w+\s+)?{_WRONG}\b|\b{_WRONG}(?:\s+\w+)?[\"']?\s*[:=]\s*{_NUMBER}", re.IGNORECASE
+_GAP = r"[^\S\n]+"  # within a line: what ends one counts nothing of the next
+_AFTER = rf"(?:{_GAP}\w+)?[\"']?\s*[:=]\s*\d"
+_ERRORS = re.compile(  # of "Passed: 95 Failed: 5" the number behind the word, not what has passed
+    rf"{_NUMBER}{_GAP}(?:\w+{_GAP})?{_WRONG}\b(?!{_AFTER})|\b{_WRONG}(?:{_GAP}\w+)?[\"']?\s*[:=]\s*{_NUMBER}",
+    re.IGNORECASE,
 )
 _FAILED = re.compile(
     r"\b(?:FAIL(?:ED|URE)?|ERROR|InvalidToken|decrypt_failed)\b|"

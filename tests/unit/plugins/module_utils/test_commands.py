@@ -74,6 +74,10 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
         ("1,234 errors, 5 corrupted", "errors", 1239),
         ('{"errors": 5, "checked": 100}', "errors", 5),
         ("1,000/1,200 records verified", "records not passed", 200),
+        ("Total: 100 Passed: 95 Failed: 5", "errors", 5),
+        ("Passed: 0, Failed records: 100", "errors", 100),
+        ("Checked: 100\nPassed: 95\nFailed: 5", "errors", 5),
+        ("Checked: 100\nErrors: none", "errors", 0),
     ],
 )
 def test_what_such_commands_say_in_other_words_counts_too(line, member, count):
