@@ -157,6 +157,8 @@ def _take(opened: Callable[[], Any], most: int, end: float, outcome: queue.Simpl
                 most -= len(piece)
                 if time.monotonic() > end:  # nobody waits any more
                     return
+            if most > 0 and answer.length:  # read1 does not tell that bytes are missing, as of a worker that died
+                raise http.client.IncompleteRead(b"", answer.length)
             outcome.put((answer.status, None))
     except BaseException as exc:  # noqa: BLE001  # whoever waits raises it
         outcome.put((0, exc))

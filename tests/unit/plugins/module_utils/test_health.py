@@ -172,6 +172,21 @@ def test_an_answer_that_does_not_end_is_none(dripping, head):
     assert time.monotonic() - begun < 8
 
 
+def test_an_answer_that_breaks_off_is_none():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_break_off, args=(server, head), daemon=True).start()
+        with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer \(IncompleteRead\)"):
+            health.wait(f"http://127.0.0.1:{server.getsockname()[1]}/", None, 0)
+
+
+def _break_off(server: socket.socket, head: bytes) -> None:
+    asked, _ = server.accept()
+    with asked:
+        asked.recv(1 << 16)
+        asked.sendall(head)
+
+
 def test_a_long_answer_that_is_quick_is_well(dripping, monkeypatch):
     monkeypatch.setattr(health, "ENOUGH", 1000)
     assert health.wait(dripping(HEAD + b"\r\n" + b"." * 1000), None, 0, answer_patience=30)["status"] == 200
