@@ -296,6 +296,7 @@ def _refuse_thresholds(params: Mapping[str, Any]) -> None:
             "It is a ratio: 1.0 for every value, 0.999 for all but one in a thousand.",
         ),
         ("slower", params["slower"] >= 1, "It is how many times the baseline is too slow, such as 2.0."),
+        ("tries", params["tries"] > 0, "It is how many times each address is asked, such as 10."),
         ("log_errors", params["log_errors"] >= 0, "It is the number of lines that are tolerated, such as 0."),
     ):
         if not good:

@@ -326,7 +326,9 @@ def test_as_many_lines_as_are_tolerated_are_no_finding(params, tmp_path):
     assert codes(picture.take({**params, "log_errors": 2}, kept=True)) == ["E_MONITOR_LOG_ERRORS"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("success", 99.9), ("success", 0), ("slower", 0.5), ("log_errors", -1)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("success", 99.9), ("success", 0), ("slower", 0.5), ("log_errors", -1), ("tries", 0)]
+)
 def test_a_limit_that_is_none_is_refused(params, name, value):
     with pytest.raises(RotationError, match=f"E_OPTION: key_rotation_monitoring_{name} "):
         picture.take({**params, name: value}, kept=False)
