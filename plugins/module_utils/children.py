@@ -116,6 +116,11 @@ def _session(leader: int) -> list[int]:
     return found
 
 
+def program(argv: Sequence[str]) -> str:
+    """What a command is called by: a whole line in one word may hold a secret further on."""
+    return (argv[0].split() or [""])[0]
+
+
 def found(rc: int, seconds: float, program: str) -> str:
     """What to say of a command that did not end with 0."""
     return f"was given {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {streams.ended(rc)}"

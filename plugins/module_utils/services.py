@@ -75,7 +75,7 @@ class Service:
         """Raise E_SERVICE_PROGRAM where a command of its has no program that this user can run."""
         for word, argv in (("start", self.start), ("stop", self.stop), ("status", self.status)):
             if argv and not shutil.which(argv[0]):
-                program = (argv[0].split() or [""])[0]  # a whole line in one word may hold a secret further on
+                program = children.program(argv)
                 found = "is no program, but a whole line" if program != argv[0] else "is no program"
                 user = users.own_name()
                 raise RotationError(
@@ -245,7 +245,9 @@ def _ordered(
     begun = time.monotonic()
     rc = children.ended(argv, patience, note=note)
     if rc:
-        raise RotationError(code, name=service.name, found=children.found(rc, patience, argv[0]), look=service.look)
+        raise RotationError(
+            code, name=service.name, found=children.found(rc, patience, children.program(argv)), look=service.look
+        )
     left = patience - (time.monotonic() - begun)
     _reached(service, left, code, f"was given {patience:.0f} seconds", reached)
 

@@ -483,6 +483,16 @@ def test_a_command_that_is_not_there_any_more_is_told(tmp_path, daemon):
         by_hand(tmp_path, entry, 1).stop(dry=False)
 
 
+@pytest.mark.parametrize("act", ["stop", "start"])
+def test_of_a_whole_line_that_a_hand_cannot_run_no_more_than_its_program_is_told(tmp_path, daemon, act):
+    if act == "start":
+        by_hand(tmp_path, daemon).stop(dry=False)
+    hand = by_hand(tmp_path, {**daemon, act: ["svc.sh --token CANARY"]}, 1)
+    with pytest.raises(RotationError, match=r": svc\.sh ended with exit code 127") as raised:
+        getattr(hand, act)(dry=False)
+    assert "CANARY" not in str(raised.value)
+
+
 def test_half_an_entry_is_refused():
     with pytest.raises(RotationError, match="E_OPTION"):
         services.of({"name": "worker", "start": ["true"]})
