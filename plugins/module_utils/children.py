@@ -43,27 +43,27 @@ def ended(argv: Sequence[str], seconds: float, folder: str | None = None, note: 
         return TIMED_OUT
 
 
-def at_work(note: str) -> dict[str, int]:
-    """The pids of the noted ``command``, and of the ``run`` that waits for it, as far as they live and are not ours."""
+def at_work(note: str) -> dict[int, str]:
+    """By pid each noted ``command``, and each ``run`` that waits for one, as far as they live and are not ours."""
     found = {}
     with contextlib.suppress(OSError, ValueError), open(note, encoding="ascii") as handle:
         for line in handle:
             who, pid, born = line.split()
             if int(born) and int(born) == _born(int(pid)) and int(pid) != os.getpid():
-                found[who] = int(pid)
+                found[int(pid)] = who
     return found
 
 
-def outlast(note: str, seconds: float) -> dict[str, int]:
-    """Wait for what is noted, and kill its command after ``seconds``, as its run would; what is there even then."""
+def outlast(note: str, seconds: float) -> dict[int, str]:
+    """Wait for what is noted, and kill its commands after ``seconds``, as their runs would; what is there even then."""
     left = _gone(note, seconds)
-    if "command" in left:
-        kill_session(left["command"])
-        left = _gone(note, 1)
-    return left
+    commands = [pid for pid, who in left.items() if who == "command"]
+    for pid in commands:
+        kill_session(pid)
+    return _gone(note, 1) if commands else left
 
 
-def _gone(note: str, seconds: float) -> dict[str, int]:
+def _gone(note: str, seconds: float) -> dict[int, str]:
     end = time.monotonic() + seconds
     while (left := at_work(note)) and time.monotonic() < end:
         time.sleep(POLL)
@@ -71,10 +71,11 @@ def _gone(note: str, seconds: float) -> dict[str, int]:
 
 
 def _sign(note: str) -> None:
-    """Between fork and exec, so that nothing is ever run that is not noted."""
-    lines = (f"{who} {pid} {_born(pid)}\n" for who, pid in (("command", os.getpid()), ("run", os.getppid())))
+    """Between fork and exec, so that nothing is ever run that is not noted. What an earlier run has left stays so."""
+    noted = {**at_work(note), os.getpid(): "command", os.getppid(): "run"}
+    text = "".join(f"{who} {pid} {_born(pid)}\n" for pid, who in noted.items())
     with contextlib.suppress(OSError), open(note, "w", encoding="ascii") as handle:
-        handle.writelines(lines)
+        handle.write(text)
 
 
 def _born(pid: int) -> int:

@@ -172,7 +172,7 @@ class Maintenance:
                 self.warnings.append(f"A {word} that an earlier run had begun was at work still. It was waited for.")
             left = children.outlast(self.notes[word], self.patience)
             if left:
-                pids = ", ".join(map(str, left.values()))
+                pids = ", ".join(map(str, left))
                 raise RotationError("E_SERVICE_AT_WORK", word=word, pids=pids, seconds=f"{self.patience:.0f}")
 
     def _began(self, memory: Memory) -> Sequence[str]:

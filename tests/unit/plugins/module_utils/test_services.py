@@ -636,6 +636,17 @@ def test_a_run_that_lives_on_is_told_by_its_process(tmp_path, daemon):
         other.kill()
 
 
+def test_a_command_at_work_is_waited_for_though_others_were_run_after_it(tmp_path):
+    """A stop that the next run finds no use for, since its service is down, may end long after that run's own."""
+    note = str(tmp_path / "note")
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as earlier:
+        Path(note).write_text(f"command {earlier.pid} {children._born(earlier.pid)}\n")
+        assert [children.ended(["true"], 5, note=note) for _ in range(2)] == [0, 0]
+        assert children.at_work(note) == {earlier.pid: "command"}
+        assert children.outlast(note, 0.2) == {}
+        assert earlier.wait(5) < 0
+
+
 def test_a_unit_that_is_being_stopped_is_started(tmp_path, systemd):
     kept = maintenance(tmp_path, "worker")
     kept.stop(dry=False)
