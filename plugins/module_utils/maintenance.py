@@ -78,12 +78,13 @@ class Maintenance:
             for service in self.services.values():  # later it would be the way back that does not start it
                 service.refuse_unrunnable()
         failures: list[RotationError] = []
-        if not dry:
-            if self.by_hand:  # a start that is at work goes no further
-                with contextlib.suppress(RotationError):  # which is told below
-                    self._remember(replace(self.remembered(), held=_now()))
-            with self._going_on(failures):
-                self._outlast("start")
+        starting = False
+        if not dry and self.by_hand:  # a start that is at work goes no further
+            with contextlib.suppress(RotationError):  # which is told below
+                self._remember(replace(self.remembered(), held=_now()))
+            starting = bool(children.at_work(self.notes["start"]))
+        elif not dry:
+            self._outlast("start")
         memory = self._remembered_by_hand() if self.by_hand else self.remembered()
         for service in self.services.values():
             with self._going_on(failures):
@@ -116,8 +117,26 @@ class Maintenance:
                     down.append(service)
         except RotationError as exc:
             raise exc.with_changed(self._stopped(up, down, jobs)) from None
+        if starting:  # nothing else stays up as long as that takes
+            late = self._stop_late(memory, failures)
+            up = [service for service in self.services.values() if service in up or service.name in late]
+            down = [service for service in up if late.get(service.name, service in down)]
+            stopped = [service.name for service in up if service not in jobs]
         self._tell(failures, self._stopped(up, down, jobs))
         return stopped
+
+    def _stop_late(self, memory: Memory, failures: list[RotationError]) -> dict[str, bool]:
+        """By name of what a start that was at work has brought up, whether it is stopped now."""
+        with self._going_on(failures):
+            self._outlast("start")
+        late = {}
+        for service in self.services.values():
+            if self._is_up(service, memory):
+                late[service.name] = False
+                with self._going_on(failures):
+                    services.stop(service, self.patience, self.notes["stop"])
+                    late[service.name] = True
+        return late
 
     def start(self, *, dry: bool) -> list[str]:
         """Start what was stopped, in the other order; the names. What was down before stays down.

@@ -612,6 +612,22 @@ def test_a_stop_waits_for_the_start_of_a_run_that_was_killed(tmp_path, daemon):
     assert not services.of(daemon).is_up(unknown=True)
 
 
+def test_a_stop_by_hand_stops_the_others_before_it_waits_for_a_start(tmp_path, daemon):
+    """Nothing stays up in an emergency because something else takes long to come up."""
+    before = by_hand(tmp_path, daemon)
+    before.stop(dry=False)
+    os.unlink(before.notes["stop"])
+    killed(tmp_path, slow(tmp_path, daemon, "start", "5"), "maintenance", "start")
+    gone = tmp_path / "other is down"
+    other = {"name": "other", "start": ["true"], "stop": ["touch", str(gone)], "status": ["test", "!", "-e", str(gone)]}
+    hand = by_hand(tmp_path, daemon)
+    hand.services["other"] = services.of(other)
+    assert hand.stop(dry=False) == ["worker", "other"]
+    assert not services.of(daemon).is_up(unknown=True)
+    assert gone.stat().st_mtime < (tmp_path / "pid").stat().st_mtime, "which the start writes in the end"
+    assert hand.start(dry=True) == ["other", "worker"]
+
+
 def test_what_an_earlier_run_has_left_is_ended_as_that_run_would_have(tmp_path, daemon):
     killed(tmp_path, slow(tmp_path, daemon, "stop", "600"), "first", "stop")
     hand = by_hand(tmp_path, daemon, patience=0.3)
