@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import secrets
@@ -15,6 +16,7 @@ from ansible.utils.display import Display
 from ..module_utils import pages, record_check, record_seen, sshsig
 from ..module_utils.approval import Approval
 from ..module_utils.errors import RotationError
+from ..module_utils.maintenance import BY_HAND
 from ..module_utils.module import RECORD_OPTIONS
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
@@ -234,11 +236,17 @@ class ActionModule(RotationAction):
             self._tell(record, notification.FAILED, options)
         page = self._page(record, store)
         display.display(f"  report     {page}" if page else "")
-        for host, services in summary.still_stopped(record.events()).items():
+        for host, services in summary.still_stopped(record.events(), self._by_hand(options)).items():
             display.display(
                 f"  STOPPED    {', '.join(services)} on {host}, until the rotate or rollback playbook ends well"
             )
         return {"changed": False, "record": record.path, "report": page}
+
+    def _by_hand(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+        """What the maintenance playbook has done."""
+        with contextlib.suppress(RotationError):
+            return Record(self._records(options), BY_HAND).events()
+        return []
 
     def _refused(self, options: dict[str, Any]) -> dict[str, Any]:
         """A run that was refused before it had a record: who has tried what is not lost."""

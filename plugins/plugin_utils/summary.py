@@ -91,10 +91,14 @@ def left_behind(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def still_stopped(events: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """By host, the services that were stopped and that nothing has started since."""
+def still_stopped(
+    events: Iterable[Mapping[str, Any]], by_hand: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, list[str]]:
+    """By host, the services that were stopped and that nothing has started since; of what was done ``by_hand``, in a
+    record of its own, the starts count."""
     stopped: dict[str, list[str]] = {}
-    for event in events:
+    starts = [event for event in by_hand if (event.get("asked") or {}).get("state") == "started"]
+    for event in sorted([*events, *starts], key=lambda event: str(event.get("time", ""))):
         if event.get("event") == "application_services" and event.get("phase") == "done":
             host, services = str(event.get("host")), event.get("services") or []
             if (event.get("asked") or {}).get("state") == "started":

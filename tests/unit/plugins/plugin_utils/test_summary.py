@@ -265,6 +265,10 @@ def test_services_that_nothing_has_started_since_are_told_by_host():
     started = services("app2", "started", {"web": "started"})
     assert summary.still_stopped([*began, again, failed, started]) == {"app1": ["worker", "web"]}
     assert summary.still_stopped([*began, started, services("app1", "started", {})]) == {}
+    at = {hour: {"time": f"2026-12-01T{hour}:00:00Z"} for hour in (10, 11, 12)}
+    by_hand = [{**services("app2", "stopped", ["web"]), **at[10]}, {**started, **at[11]}]
+    assert summary.still_stopped([{**began[1], **at[10]}], by_hand) == {}
+    assert summary.still_stopped([{**began[1], **at[12]}], by_hand) == {"app2": ["web"]}
 
 
 def test_values_that_no_key_opens_are_told_and_not_counted_as_under_the_current_keys():
