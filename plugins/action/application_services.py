@@ -22,9 +22,6 @@ class ActionModule(RotationAction):
         if args.get("state") != "stopped":
             super().refuse_other_run(args)
 
-    def is_emergency(self, args: dict[str, Any]) -> bool:
-        return (args.get("state"), args.get("rotation_id")) == ("stopped", BY_HAND)
-
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         verb = "stop" if args["state"] == "stopped" else "start"
         return f"{verb} {', '.join(result['services']) or 'no service'}"

@@ -20,9 +20,6 @@ class ActionModule(RotationAction):
         if args.get("rotation_id") != BY_HAND:  # who stops all in an emergency may see who is left, whatever runs
             super().refuse_other_run(args)
 
-    def is_emergency(self, args: dict[str, Any]) -> bool:
-        return args.get("rotation_id") == BY_HAND
-
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         result = self.on_host("application_sessions", asked)

@@ -128,13 +128,7 @@ class RotationAction(ActionBase, abc.ABC):
         record = self.record(args)
         event = self._task.action.rsplit(".", 1)[-1]
         about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
-        try:
-            record.append(event, "intent", **about, **self.before(record, args))
-        except RotationError as exc:
-            if not self.is_emergency(args):
-                raise
-            display.warning(f"It is done all the same, and stands in no record: {exc.what}.")
-            return self._acted(options)
+        record.append(event, "intent", **about, **self.before(record, args))
         try:
             result = self._acted(options)
         except RotationError as exc:
@@ -201,10 +195,6 @@ class RotationAction(ActionBase, abc.ABC):
     def refuse_other_run(self, args: dict[str, Any]) -> None:
         """Raise E_RUNNING where another run works on this application."""
         self.lease(args).refuse_other(os.getppid())
-
-    def is_emergency(self, args: dict[str, Any]) -> bool:
-        """Whether it is done also where no record can be written."""
-        return False
 
     def _told(self, args: dict[str, Any]) -> dict[str, Any]:
         result = self.act(args)

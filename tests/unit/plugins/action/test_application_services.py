@@ -97,18 +97,3 @@ def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_told(by_han
     (tmp_path / "up").unlink()
     by_hand("started")
     assert capsys.readouterr().out == "  web: down, and left so\n"
-
-
-@pytest.mark.parametrize("damage", ["garbage\n", None])
-def test_a_stop_by_hand_is_made_where_no_record_can_be_written(by_hand, tmp_path, damage):
-    folder = tmp_path / "records/maintenance"
-    folder.parent.mkdir()
-    if damage is None:
-        folder.write_text("a file where the folder is to be")
-    else:
-        folder.mkdir()
-        (folder / "record.jsonl").write_text(damage)
-    assert by_hand("stopped")["services"] == ["web"]
-    assert not (tmp_path / "up").exists()
-    started = by_hand("started")
-    assert (started["failed"], started["error"]["code"]) == (True, "E_RECORD_WRITE")
