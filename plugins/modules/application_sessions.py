@@ -33,7 +33,8 @@ options:
   left:
     description:
       - What to do where somebody is still connected in the end.
-      - V(accept) is for the way back, which must not depend on it, and names them all the same.
+      - V(accept) is for the way back, which must not depend on it, and names them all the same. A database that gives
+        no connection is left out then, since it may be gone, and is to be restored.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -70,6 +71,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.errors import RotationError
 from ..module_utils.module import SESSIONS_OPTIONS, run
 
 
@@ -84,7 +86,12 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         databases = []
         for alias in project.aliases():
-            database = Database(alias, "sessions", params["direct"].get(alias, {}))
+            try:
+                database = Database(alias, "sessions", params["direct"].get(alias, {}))
+            except RotationError as exc:  # one that is to be restored may be gone, or shut
+                if (exc.code, params["left"]) != ("E_DB_CONNECT", "accept"):
+                    raise
+                continue
             databases.append(stack.enter_context(contextlib.closing(database)))
         patience = 0 if module.check_mode else params["timeout"]
         left = sessions.wait_until_gone(databases, params["allowed"], patience)

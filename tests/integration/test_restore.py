@@ -365,6 +365,28 @@ def test_a_database_that_has_lost_a_table_is_to_be_restored(site: Site) -> None:
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
+def test_a_database_that_is_gone_comes_back_where_services_hold_it(site: Site, tmp_path: Path) -> None:
+    plain, down = site.read_all(), tmp_path / "down"
+    commands = {"stop": f"touch {down}", "start": f"rm {down}", "status": f"test ! -e {down}"}
+    site.write_inventory(
+        key_rotation_services_settle=1,
+        key_rotation_services=[{"name": "gunicorn", **{name: ["sh", "-c", words] for name, words in commands.items()}}],
+    )
+    assert site.play("rotate", *SPRING).code == 0
+    with site.admin() as cursor:
+        cursor.execute(f'DROP DATABASE "{site.database}" WITH (FORCE)')
+
+    dry = site.play("rollback", "--check")
+    assert dry.code == 0, dry.text
+    assert "would put the backup of" in dry.text
+    moment = json.loads((site.folder / "backups/spring.json").read_text())["snapshot"]["time"]
+    done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={moment}")
+    assert done.code == 0, done.text
+    assert f"{site.database} is now the backup of {moment}" in done.text.split(" Rollback of spring: ROLLED BACK")[1]
+    assert (site.read_all(), down.exists()) == (plain, False)
+
+
 @pytest.fixture
 def second(site: Site) -> Iterator[str]:
     """A second database of the application with the same rows; its name."""
