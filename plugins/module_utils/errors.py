@@ -738,8 +738,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_RESTORE_AGAIN": (
         "the database has lost {missing} after this backup had been restored already, and {aside} lies aside from then",
-        "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id} -e "
-        "key_rotation_restore_drop=true, which drops what lies aside.",
+        "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id}"
+        "{options} -e key_rotation_restore_drop=true, which drops what lies aside.",
     ),
     "E_RESTORE_BUSY": (
         "sessions in {database} do not end",

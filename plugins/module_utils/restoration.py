@@ -63,8 +63,9 @@ class Restoration:
                         missing=", ".join(missing),
                         aside=beside.aside,
                         rotation_id=described["rotation_id"],
+                        options=self._options(),
                     )
-                done: dict[str, Any] = {"database": self._name, "aside": beside.aside, "under": {}}
+                done: dict[str, Any] = {**self._names, "aside": beside.aside, "under": {}}
                 return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
             if like is None:
                 raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest_of(described))
@@ -77,7 +78,7 @@ class Restoration:
                 self._make(beside, one, described, like)
             under, lost = self._swap(beside, described, like.get("comment"), swap=swap)
         names = {"aside": beside.aside if self._name in facts else None} if swap else {"copy": beside.copy}
-        done = {"database": self._name, **names, "under": under}
+        done = {**self._names, **names, "under": under}
         return {"changed": True, "backup": _shown(described), "restored": done, "lost": [asdict(one) for one in lost]}
 
     def dropped(self, *, dry: bool) -> dict[str, Any]:
@@ -147,9 +148,17 @@ class Restoration:
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
                 acknowledge=moment if unknown else both,
-                options="" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}",
+                options=self._options(),
                 changed=f"{beside.copy} lies beside, proved; {self._name} is as it was.",
             )
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {"database": self._name, "alias": self._alias}
+
+    def _options(self) -> str:
+        """What of the command that is typed next says which database."""
+        return "" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}"
 
     def _backup(self) -> backup.Backup:
         if not self._params["rotation_id"]:

@@ -157,10 +157,22 @@ def _from_backups(events: Sequence[Mapping[str, Any]], variables: Mapping[str, A
         if told == ("django_repair", "failed"):
             error = event.get("error") or {}
             yield f"  WARNING    Nothing was repaired from the backup: {error.get('what', 'see the record')}."
-        elif told == ("postgresql_restore", "done") and (event.get("restored") or {}).get("aside"):
-            yield from restored(event)
-            options = [f"key_rotation_id={event['backup']['rotation_id']}", "key_rotation_restore_drop=true"]
-            yield f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
+        elif told == ("postgresql_restore", "done"):
+            yield from _swapped(event, variables)
+
+
+def _swapped(event: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
+    """What a restore has put in the place of a database, and the command that drops what it has kept aside."""
+    done = event.get("restored") or {}
+    if done.get("copy"):
+        return
+    yield from restored(event)
+    if done.get("aside"):
+        alias = done.get("alias", "default")
+        options = [f"key_rotation_id={event['backup']['rotation_id']}"]
+        options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
+        options.append("key_rotation_restore_drop=true")
+        yield f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
 
 
 def last_census(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -288,3 +288,38 @@ def test_that_nobody_has_looked_at_the_keys_of_processes_is_told_in_the_end():
     assert list(summary.unwatched([checked("warn")])) == [f"processes: {summary.NOBODY_LOOKS}"]
     assert list(summary.unwatched([checked("warn", "2 of 7 are older than the file")])) == []
     assert list(summary.unwatched([checked("warn"), checked("ok")])) == list(summary.unwatched([])) == []
+
+
+@pytest.mark.parametrize(("alias", "named"), [("default", ""), ("second", "-e key_rotation_restore_alias=second ")])
+def test_the_command_that_drops_what_lies_aside_names_the_database(typed, alias, named):
+    typed(args=("restore.yml",))
+    event = {
+        "event": "postgresql_restore",
+        "phase": "done",
+        "changed": True,
+        "backup": {"rotation_id": "spring", "snapshot": {"time": "2026-11-26T12:00:00Z"}},
+        "restored": {"database": "orders", "alias": alias, "aside": "before_spring_orders", "under": {"current": 1}},
+        "lost": [],
+    }
+    *_, told = summary._from_backups([event], VARIABLES)
+    options = f"-e key_rotation_id=spring {named}-e key_rotation_restore_drop=true"
+    assert told.strip() == f"ansible-playbook restore.yml {options}"
+
+
+def test_the_box_tells_of_a_restore_that_had_nothing_to_keep_aside_and_not_of_a_copy_alone(typed):
+    typed(args=("rollback.yml",))
+    event = {
+        "event": "postgresql_restore",
+        "phase": "done",
+        "changed": True,
+        "backup": {"rotation_id": "spring", "snapshot": {"time": "2026-11-26T12:00:00Z"}},
+        "lost": [{"table": "a", "added": None, "changed": None, "deleted": None}],
+    }
+    copy = {**event, "restored": {"database": "orders", "copy": "key_rotation_1", "under": {"current": 1}}}
+    swapped = {**event, "restored": {"database": "orders", "aside": None, "under": {"current": 1}}}
+    told = [" ".join(line.split()) for line in summary._from_backups([copy, swapped], VARIABLES)]
+    assert told == [
+        "orders is now the backup of 2026-11-26T12:00:00Z",
+        "values 1 current",
+        "lost a: rows since not to be counted",
+    ]
