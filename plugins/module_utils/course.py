@@ -98,7 +98,7 @@ def _to_settle(found: Found) -> bool:
     if found.destination is None:
         return bool(found.done) or found.prefer == "repair"
     back = set(found.values) <= {found.destination, "empty", UNREADABLE}  # the data has gone back already
-    return not found.open and not back and (found.prefer == "repair" or "restore" in found.done)
+    return not found.open and not back and found.prefer in ("repair", "restore")
 
 
 def _restorable(found: Found) -> bool:

@@ -433,6 +433,10 @@ def test_of_several_databases_the_one_in_ruins_is_restored_on_the_host_that_has_
     assert "app -> keeper" in refused.text
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={acknowledged(refused)}")
     assert done.code == 0, done.text
+    assert " Rollback of spring: ROLLED BACK" in done.text, "it is a rollback that had to restore one of them"
+    assert f"before_spring_{second}, without connections" in done.text.split(" Rollback of spring: ROLLED BACK")[1]
+    drop = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
+    assert drop in done.text
     assert stopped.exists()
     assert site.sql("SELECT count(*) FROM restaurant_pendingrestaurant") == [(3,)]
     with site.admin() as admin:

@@ -56,6 +56,7 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**COMPLETED, **RESTORED, "values": {"previous": 9}, "files": SINCE}, "backwards", "the keys of app1"),
         ({**COMPLETED, **RESTORED, "values": {"current": 9}, "files": SINCE}, "settle", ""),
         ({**COMPLETED, **RESTORED, "values": {"older-1": 9}, "files": SINCE}, "settle", ""),
+        ({**COMPLETED, "done": ["restore"], "values": {"current": 5, "previous": 4}}, "backwards", "5 values"),
         ({**PENDING, **RESTORED, "values": BEFORE, "files": HERE}, "discard", ""),
         ({**PENDING, **RESTORED, "lost": LOST, "values": BEFORE, "files": HERE}, "discard", ""),
         ({"rotation_id": "r2", "destination": None, "begun": True}, "nothing", "before it made a key"),
