@@ -32,8 +32,10 @@ class ActionModule(RotationAction):
             return _failed(options["census"])
         if refusal and chosen.name not in ("restore", "repair", "settle"):
             raise refusal
-        if chosen.name == "restore" and not found.backup and "msg" in options["backup"]:
-            return _failed(options["backup"])
+        if not found.backup and "msg" in options["backup"]:
+            if chosen.name == "restore" or (found.prefer == "repair" and not found.done):
+                return _failed(options["backup"])
+            display.warning(f"Nobody knows what a backup has of these values: {options['backup']['msg']}")
         rotate = summary.command(self.variables, "rotate")
         does = course.DOES[chosen.name].format(rotation_id=found.rotation_id, rotate=rotate)
         will = "Would" if self._task.check_mode else "Will"
