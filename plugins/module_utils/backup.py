@@ -67,15 +67,28 @@ class Backup:
         self.manifest = os.path.join(self.folder, f"{self.name}.json")
 
     def all(self) -> list[dict[str, Any]]:
-        """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST."""
+        """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, and E_OPTION for that of another backup."""
         begin = os.path.join(self.folder, self.name)
         paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
         found = [described for path in paths if (described := _read(path))]
+        for other in found:  # second of spring, and the default one of spring.second
+            if (other["rotation_id"], other["alias"]) != (self.rotation_id, self.alias):
+                path, of = self.manifest_of(other), f"{other['rotation_id']} for DATABASES[{other['alias']}]"
+                raise RotationError(
+                    "E_OPTION",
+                    name="the rotation id (key_rotation_id)",
+                    found=f"is {self.rotation_id}, and {path} is the backup of {of}",
+                    advice="Choose another one.",
+                )
         return sorted(found, key=lambda one: str(one["snapshot"]["time"]))
 
     def read(self) -> dict[str, Any] | None:
         """The manifest of the best; None where there is none. Raises E_BACKUP_MANIFEST."""
         return max(self.all(), key=worth, default=None)
+
+    def new_name(self, begun: str) -> str:
+        """The name of a manifest that overwrites none: the first one of a rotation is of before its first write."""
+        return f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
 
     def path(self, described: Mapping[str, Any]) -> str:
         """Where the dump is that a manifest describes."""
@@ -141,7 +154,7 @@ class Backup:
         older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or E_BACKUP_*.
         """
         connection, begun, most = database.libpq(), now(), database.size()
-        stem = f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
+        stem = self.new_name(begun)
         with self._usable(), contextlib.ExitStack() as undone:
             atomic_file.private_folder(self.folder)
             self._clear()

@@ -128,12 +128,12 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dic
     return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
 
 
-def _written(one: Backup, **known: Any) -> dict[str, Any]:
+def _written(one: Backup, begun: str, **known: Any) -> dict[str, Any]:
     """The manifest with all members that a dump's has."""
     ended = now()
     described = {
         "format": FORMAT,
-        "name": one.name,
+        "name": one.new_name(begun),
         "rotation_id": one.rotation_id,
         "alias": one.alias,
         "database": "the whole cluster",
@@ -147,6 +147,7 @@ def _written(one: Backup, **known: Any) -> dict[str, Any]:
         "snapshot": {"time": ended, "lsn": None},
         "tables": {},
         "settings": None,
+        "begun": begun,
         "ended": ended,
         "proof": None,
         "failed": None,

@@ -109,6 +109,24 @@ def test_a_snapshot_command_that_fails_leaves_no_manifest(tmp_path, argv, rc):
     assert one.read() is None
 
 
+def test_a_backup_that_is_made_anew_leaves_that_of_before_the_first_write_known(tmp_path):
+    one = backup.Backup(str(tmp_path / "backups"), "spring")
+    first = repositories.snapshot(one, ["echo", "before"], ["a"])
+    assert (one.known(), os.listdir(one.folder)) == (first, ["spring.json"])
+    repositories.snapshot(one, ["echo", "of mixed rows"], ["a", "b"])
+    assert {made["path"] for made in one.all()} == {"before", "of mixed rows"}
+
+
+def test_the_backup_of_another_database_is_not_that_of_a_rotation_of_the_same_name(tmp_path):
+    folder = str(tmp_path / "backups")
+    repositories.snapshot(backup.Backup(folder, "spring", "second"), ["true"], ["a"])
+    assert backup.Backup(folder, "spring").all() == []
+    with pytest.raises(RotationError) as refused:
+        backup.Backup(folder, "spring.second").known()
+    assert refused.value.code == "E_OPTION"
+    assert "spring.second.json is the backup of spring for DATABASES[second]" in str(refused.value)
+
+
 def test_rotate_has_a_snapshot_made_on_the_database_s_host_and_looks_at_the_window_again(site: Site) -> None:
     window = site.folder / "window.json"
     window.write_text(json.dumps({"start": "2026-01-01T00:00:00Z", "end": "2999-01-01T00:00:00Z"}))
