@@ -157,6 +157,8 @@ def _from_backups(events: Sequence[Mapping[str, Any]], variables: Mapping[str, A
         if told == ("django_repair", "failed"):
             error = event.get("error") or {}
             yield f"  WARNING    Nothing was repaired from the backup: {error.get('what', 'see the record')}."
+        elif told == ("django_repair", "done"):
+            yield from repaired({**event, "left": []})  # which the end names with E_UNREADABLE
         elif told == ("postgresql_restore", "done"):
             yield from _swapped(event, variables)
 

@@ -323,3 +323,17 @@ def test_the_box_tells_of_a_restore_that_had_nothing_to_keep_aside_and_not_of_a_
         "values 1 current",
         "lost a: rows since not to be counted",
     ]
+
+
+def test_the_box_tells_what_was_repaired_and_where_the_values_before_are():
+    event = {
+        "event": "django_repair",
+        "phase": "done",
+        "repaired": {"t.c": 2},
+        "left": [{"value": "t.c:1"}],
+        "kept": "/b",
+    }
+    assert list(summary._from_backups([event], VARIABLES)) == [
+        "  t.c: 2 values repaired from the backup",
+        "  what was overwritten is kept in /b",
+    ]
