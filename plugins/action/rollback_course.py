@@ -28,6 +28,8 @@ class ActionModule(RotationAction):
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         found, refusal = self._found(options)
         chosen = course.choose(found)
+        if (options["backup"].get("error") or {}).get("code") == "E_RESTORE_SHUT":
+            return _failed(options["backup"])
         if "targets" not in options["census"] and chosen.name != "restore":
             return _failed(options["census"])
         if refusal and chosen.name not in ("restore", "repair", "settle"):

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import database_facts
 from .database_facts import literal
-from .engine.database import ENDABLE, Database, quote
+from .engine.database import APPLICATION_NAME, ENDABLE, Database, quote
 from .errors import RotationError
 
 NAME_BYTES = 63  # of a name in PostgreSQL (NAMEDATALEN - 1)
@@ -104,6 +104,13 @@ class Beside:
             raise RotationError(
                 "E_RESTORE_SWAP", database=self.name, sqlstate=exc.where.get("sqlstate", "none"), copy=self.copy
             ) from None
+
+    def left_shut(self, label: str) -> bool:
+        """Whether a restore that is no longer at work (its sessions have this ``label``) has left nobody in."""
+        facts, name = self.facts(), (APPLICATION_NAME + label)[:NAME_BYTES]
+        sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
+        shut = self.copy in facts and self.name in facts and not facts[self.name]["datallowconn"]
+        return shut and not self._admin.rows(sql, (name,))
 
     def let_in(self) -> None:
         """Sessions may come again, where a run died after it had shut them out."""

@@ -741,6 +741,15 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id}"
         "{options} -e key_rotation_restore_drop=true, which drops what lies aside.",
     ),
+    "E_RESTORE_KEYS": (
+        "the backup of {time} needs versions of the keys that are not in the store any more: {key_ids}",
+        "None of their values can be read again. Put an older copy of the store in its place, or name another backup "
+        "with -e key_rotation_id=...",
+    ),
+    "E_RESTORE_SHUT": (
+        "{database} lets nobody in: a restore was ended after it had shut it, and before it had put the backup there",
+        "Nothing is lost. Run the same command without --check: it lets everybody in again first, and chooses then.",
+    ),
     "E_RESTORE_BUSY": (
         "sessions in {database} do not end",
         "Stop the application, see pg_stat_activity, then run the same command again.",

@@ -17,7 +17,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from . import postgresql
@@ -144,14 +145,47 @@ def restored(
     progress: ProgressFile = SILENT,
 ) -> Iterator[tuple[Database, str]]:
     """A copy, compared with the snapshot, and where it is. It is dropped at the end."""
-    with copy_of(database, one.rotation_id) as (copy, where):
-        progress.tell(f"restoring a copy into {where}")
-        with one.opened(described, identity) as archives:
-            postgresql.restore(tools, copy, archives, OPTIONS)
+    with contextlib.ExitStack() as stack:
+        try:
+            copy, where = _filled(stack, copy_of, one, described, database, tools, identity, progress)
+        except RotationError as exc:  # a superuser alone may make something in it: on the embedded server we are one
+            if exc.code != "E_PG_RESTORE" or not _embedded_helps(database):
+                raise
+            copy, where = _filled(stack, _embedded_copy, one, described, database, tools, identity, progress)
         progress.tell("comparing the copy")
         contents.refuse_difference(described["tables"], contents.take(copy))
         structure.refuse_difference(described["structure"], copy)
         yield copy, where
+
+
+def _filled(
+    stack: contextlib.ExitStack,
+    made: Callable[[Database, str], AbstractContextManager[tuple[Database, str]]],
+    one: Backup,
+    described: Mapping[str, Any],
+    database: Database,
+    tools: Tools,
+    identity: str | None,
+    progress: ProgressFile,
+) -> tuple[Database, str]:
+    """A copy that was ``made``, with what is in the backup; it stays as long as ``stack``. Raises E_PG_RESTORE."""
+    with contextlib.ExitStack() as undone:
+        copy, where = undone.enter_context(made(database, one.rotation_id))
+        progress.tell(f"restoring a copy into {where}")
+        with one.opened(described, identity) as archives:
+            postgresql.restore(tools, copy, archives, OPTIONS)
+        stack.push(undone.pop_all())
+    return copy, where
+
+
+def _embedded_helps(database: Database) -> bool:
+    """Whether a copy on the server was made by a role that is no superuser, and the embedded one is at hand."""
+    if not may_copy(database) or database.rows("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")[0][0]:
+        return False
+    with contextlib.suppress(RotationError):
+        _embedded_version(database)
+        return True
+    return False
 
 
 def refuse_impossible(database: Database) -> None:
@@ -173,6 +207,13 @@ def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, st
         with _scratch(database, database, rotation_id, _like(database)) as copy:
             yield copy, "a scratch database"
         return
+    with _embedded_copy(database, rotation_id) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
+    """The same on a server of our own."""
     with _embedded(database) as server:
         for (role,) in database.rows("SELECT rolname::text FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"):
             server.execute(f"CREATE ROLE {quote(role)}")  # policies and user mappings name them

@@ -13,6 +13,7 @@ from . import backup, postgresql
 from .beside import Beside
 from .engine import census, contents, difference, lease, project, rotation, structure
 from .engine.database import Database
+from .engine.keysets import KeySet
 from .errors import RotationError
 from .request import request_of
 
@@ -40,6 +41,26 @@ class Restoration:
         needed = _of_models()
         return sorted(table for table in missing if table.partition(".")[2].strip('"') in needed)
 
+    def let_in(self, *, dry: bool) -> None:
+        """Let everybody in again where a restore of ours was ended between the shutting out and the swap."""
+        described = self.described()
+        if not described or self._answers():
+            return
+        with self._database(**self._admin) as admin:
+            beside = Beside(admin, self._name, described["rotation_id"])
+            if not beside.left_shut(f"restore of {described['rotation_id']}"):
+                return
+            if dry:
+                raise RotationError("E_RESTORE_SHUT", database=self._name)
+            beside.let_in()
+
+    def _answers(self) -> bool:
+        try:
+            with self._database(**self._direct):
+                return True
+        except RotationError:  # it is gone, or shut, or the server is down
+            return False
+
     def prepared(self, *, dry: bool) -> dict[str, Any]:
         """All of ``present`` that disturbs nobody: the copy, proved, and the word on what would be lost."""
         return self._restored(dry=dry, swap=False)
@@ -51,6 +72,7 @@ class Restoration:
     def _restored(self, *, dry: bool, swap: bool) -> dict[str, Any]:
         one = self._backup()
         described = self._described(one)
+        self._refuse_without_keys(described)
         with self._as_admin() as admin:
             beside = Beside(admin, self._name, described["rotation_id"])
             beside.refuse_without_rights()
@@ -113,7 +135,7 @@ class Restoration:
         self, beside: Beside, described: Mapping[str, Any], comment: str | None, *, swap: bool
     ) -> tuple[dict[str, int], list[difference.Difference]]:
         """Count what will be lost; without a word on it refuse, else swap where that is asked for."""
-        acknowledged = self._params["acknowledge"] if swap else None
+        acknowledged = self._given(own=True) if swap else []
         with contextlib.ExitStack() as used_for:
             used = self._used(used_for) if self._name in beside.facts() else None
             if acknowledged:  # only then is anybody disturbed
@@ -137,7 +159,8 @@ class Restoration:
         moment, unknown = described["snapshot"]["time"], [one.table for one in lost if one.lost is None]
         count = sum(one.lost or 0 for one in lost)
         both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
-        if self._params["acknowledge"] not in ([moment] if unknown else [moment, str(both)]):
+        accepted = [moment] if unknown else [moment, str(both)]
+        if not {self._worded(word) for word in accepted} & set(self._given(own=True)):
             by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
             back = f"; rows deleted since then come back: {deleted}" if deleted else ""
@@ -147,7 +170,7 @@ class Restoration:
                 count=count,
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
-                acknowledge=moment if unknown else both,
+                acknowledge=",".join([*self._given(own=False), self._worded(accepted[-1])]),
                 options=self._options(),
                 changed=f"{beside.copy} lies beside, proved; {self._name} is as it was.",
             )
@@ -159,6 +182,24 @@ class Restoration:
     def _options(self) -> str:
         """What of the command that is typed next says which database."""
         return "" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}"
+
+    def _refuse_without_keys(self, described: Mapping[str, Any]) -> None:
+        """Raise E_RESTORE_KEYS where a version was destroyed that the backup's rows need."""
+        kept = {KeySet(values).key_id for values in self._params["key_sets"].values()}
+        if gone := sorted(set(described["key_ids"]) - kept):
+            raise RotationError("E_RESTORE_KEYS", time=described["snapshot"]["time"], key_ids=", ".join(gone))
+
+    def _worded(self, word: str) -> str:
+        """A word of an acknowledgement, with the alias before that of another database than the default one."""
+        return word if self._alias == "default" else f"{self._alias}:{word}"
+
+    def _given(self, *, own: bool) -> list[str]:
+        """What was acknowledged of this database (``own``), or of the others."""
+        words = [word.strip() for word in (self._params["acknowledge"] or "").split(",") if word.strip()]
+        others = tuple(f"{alias}:" for alias in project.aliases() if alias != self._alias)
+        mine = [word for word in words if not word.startswith(others)]
+        mine = mine if self._alias == "default" else [word for word in mine if word.startswith(self._worded(""))]
+        return mine if own else [word for word in words if word not in mine]
 
     def _backup(self) -> backup.Backup:
         if not self._params["rotation_id"]:
@@ -236,9 +277,13 @@ class Restoration:
         return {"dbname": "postgres", **self._direct, **given}
 
 
-def examined(params: Mapping[str, Any]) -> dict[str, Any]:
+def examined(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
     """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
-    where none is asked for."""
+    where none is asked for.
+
+    A restore that died after it had shut everybody out is no loss: they are let in again. Raises E_RESTORE_SHUT where
+    that is to stay so.
+    """
     works = {alias: Restoration({**params, "alias": alias}) for alias in project.aliases()}
     found = [described for work in works.values() if (described := work.described())]
     newest = max(found, key=backup.worth, default=None)
@@ -246,6 +291,8 @@ def examined(params: Mapping[str, Any]) -> dict[str, Any]:
         return {"changed": False, "backup": {}, "missing": {}}
     of_one = {**params, "rotation_id": newest["rotation_id"]}
     works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
+    for work in works.values():
+        work.let_in(dry=dry)
     missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
     return {
         "changed": False,

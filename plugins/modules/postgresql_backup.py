@@ -219,6 +219,8 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:
         raise RotationError("E_OPTION", name=name, found="is not set", advice=f"Set key_rotation_{name}.")
+    if changed:
+        one.refuse_unusable(0)  # its manifest alone lies there
     if changed and params["engine"] == "pgbackrest":
         stanza = repositories.PgBackRest(params["stanza"])
         if stanza.cipher() == "none":

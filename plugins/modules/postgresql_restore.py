@@ -43,6 +43,7 @@ options:
     description:
       - How many rows will be lost or come back, as the refusal without it says, or the time of the snapshot, as it says
         too. The time is the only way where the rows cannot be counted.
+      - Of another database than the default one with its alias before it (C(second:17)); of several, with commas.
     type: str
   record_dir:
     description:
@@ -103,7 +104,7 @@ def restore(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     project.start(params["project_dir"], params["settings_module"])
     if params["state"] == "examined":
-        return restoration.examined(params)
+        return restoration.examined(params, dry=module.check_mode)
     work = restoration.Restoration(params)
     states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
     return states[params["state"]](dry=module.check_mode)

@@ -11,15 +11,19 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import beside
 from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import KEPT, Beside, kept_aside
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils.restoration import Restoration
 
 from .conftest import Outcome, Site, kill_group
 from .test_rollback import NEW_PROFILE
@@ -253,6 +257,56 @@ def test_what_was_in_use_says_which_versions_it_may_need(database: Any, pair: Be
     assert pair.facts()[pair.name]["comment"] == "a comment"
 
 
+def sessions_of(database: Any, label: str) -> list[tuple[Any, ...]]:
+    return database.rows("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE %s", (f"%{label}",))
+
+
+def test_a_restore_that_is_at_work_is_none_that_left_everybody_shut_out(database: Any, pair: Beside) -> None:
+    database.execute("CREATE DATABASE kr_used")
+    pair.make(pair.facts()[pair.name])
+    assert not pair.left_shut("restore of spring"), "nobody is shut out"
+    database.execute("ALTER DATABASE kr_used ALLOW_CONNECTIONS false")
+    with contextlib.closing(type(database)("default", "restore of spring")):
+        assert not pair.left_shut("restore of spring")
+    while sessions_of(database, "restore of spring"):
+        time.sleep(0.01)
+    assert pair.left_shut("restore of spring")
+    pair.let_in()
+    assert not pair.left_shut("restore of spring")
+
+
+def test_a_backup_whose_keys_were_destroyed_is_not_restored() -> None:
+    kept = KeySet({"SECRET_KEY": "a"})
+    asked = SimpleNamespace(_params={"key_sets": {"current": dict(kept.values)}})
+    described = {"snapshot": {"time": "2026-03-20T01:00:07Z"}, "key_ids": [kept.key_id]}
+    assert Restoration._refuse_without_keys(asked, described) is None
+    with pytest.raises(RotationError) as refused:
+        Restoration._refuse_without_keys(asked, {**described, "key_ids": ["f" * 16]})
+    assert (refused.value.code, refused.value.where["key_ids"]) == ("E_RESTORE_KEYS", "f" * 16)
+
+
+@pytest.mark.thorough
+def test_a_restore_that_died_with_everybody_shut_out_is_no_loss(site: Site) -> None:
+    plain = site.read_all()
+    assert site.play("rotate", *SPRING).code == 0
+    process = site.start("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=0")
+    with site.admin() as cursor:
+        while True:
+            cursor.execute("SELECT datallowconn FROM pg_database WHERE datname = %s", (site.database,))
+            if cursor.fetchone() == (False,):
+                break
+            assert process.poll() is None, process.communicate()[0]
+    kill_group(process)
+
+    dry = site.play("rollback", "--check")
+    assert (dry.code != 0, dry.error()) == (True, "E_RESTORE_SHUT"), dry.text
+    back = site.play("rollback")
+
+    assert back.code == 0, back.text
+    assert "Course backwards: " in back.text
+    assert site.read_all() == plain
+
+
 def test_a_session_that_does_not_end_is_told_and_all_stays_as_it_was(
     database: Any, pair: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,6 +456,30 @@ def second(site: Site) -> Iterator[str]:
         admin.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"%{name}",))
         for (left,) in admin.fetchall():
             admin.execute(f'DROP DATABASE "{left}" WITH (FORCE)')
+
+
+@pytest.mark.thorough
+def test_of_two_databases_in_ruins_each_has_its_own_acknowledgement(site: Site, second: str) -> None:
+    assert site.play("rotate", *SPRING).code == 0
+    default, known = site.database, []
+    for name in (default, second):
+        site.database = name
+        site.sql("DROP TABLE restaurant_pendingrestaurant CASCADE")
+
+    words: list[str] = []
+    for count in (1, 2):
+        refused = site.play("rollback", *words)
+        assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
+        known = acknowledged(refused).split(",")
+        assert len(known) == count
+        words = ["-e", f"key_rotation_restore_acknowledge={','.join(known)}"]
+    done = site.play("rollback", *words)
+
+    assert done.code == 0, done.text
+    assert known[1].startswith("second:")
+    for name in (default, second):
+        site.database = name
+        assert site.sql("SELECT count(*) FROM restaurant_pendingrestaurant") == [(3,)]
 
 
 @pytest.mark.thorough
