@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.utils.display import Display
@@ -74,12 +75,31 @@ class ActionModule(RotationAction):
             **said,
             **course.of_census(options["census"], said["rotation_id"]),
             files=options["files"],
-            lost=options["backup"].get("missing") or {},
+            lost=self._lost_tables(options, said["rotation_id"]),
             backup=backup["snapshot"]["time"] if backup else "",
             prefer=options["prefer"],
             done=options["done"],
         )
         return found, refusal
+
+    def _lost_tables(self, options: dict[str, Any], rotation_id: str) -> dict[str, list[str]]:
+        """By alias, tables that the backup has and the database has not; also without such a backup, those in which
+        the record of the rotation has counted values."""
+        held = with_values(Record(self._records(options), rotation_id).events()) if rotation_id else set()
+        gone = options["backup"].get("gone") or {}
+        known = {alias: [table for table in tables if table in held] for alias, tables in gone.items()}
+        return {**{alias: tables for alias, tables in known.items() if tables}, **options["backup"].get("missing", {})}
+
+
+def with_values(events: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The tables in which the newest count of a record has found values."""
+    with_counts = (event["targets"] for event in reversed(events) if event.get("targets"))
+    counted: Sequence[Mapping[str, Any]] = next(with_counts, [])
+    return {
+        str(target["table"])
+        for target in counted
+        if any(count for name, count in target["classes"].items() if name != "empty")
+    }
 
 
 def closed_after(folder: str, rotation_id: str) -> str | None:

@@ -13,6 +13,7 @@ from . import backup, postgresql
 from .beside import Beside
 from .engine import census, contents, difference, lease, project, rotation, structure
 from .engine.database import Database
+from .engine.fields import table_of
 from .engine.keysets import KeySet
 from .errors import RotationError
 from .request import request_of
@@ -40,6 +41,16 @@ class Restoration:
         missing = set(described["tables"]) - {contents.LARGE_OBJECTS} - self._tables()
         needed = _of_models()
         return sorted(table for table in missing if table.partition(".")[2].strip('"') in needed)
+
+    def gone(self) -> list[str]:
+        """Tables that models are to have, and the database in use has not, whatever backup there is."""
+        from django.apps import apps
+        from django.db import router
+
+        there = {label.partition(".")[2].strip('"') for label in self._tables()}
+        models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+        needed = {table_of(model) for model in models if router.allow_migrate_model(self._alias, model)}
+        return sorted(needed - there)
 
     def let_in(self, *, dry: bool) -> None:
         """Let everybody in again where a restore of ours was ended between the shutting out and the swap."""
@@ -287,17 +298,19 @@ def examined(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
     works = {alias: Restoration({**params, "alias": alias}) for alias in project.aliases()}
     found = [described for work in works.values() if (described := work.described())]
     newest = max(found, key=backup.worth, default=None)
-    if newest is None:
-        return {"changed": False, "backup": {}, "missing": {}}
-    of_one = {**params, "rotation_id": newest["rotation_id"]}
-    works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
     for work in works.values():
         work.let_in(dry=dry)
+    gone = {alias: tables for alias, work in works.items() if (tables := work.gone())}
+    if newest is None:
+        return {"changed": False, "backup": {}, "missing": {}, "gone": gone}
+    of_one = {**params, "rotation_id": newest["rotation_id"]}
+    works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
     missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
     return {
         "changed": False,
         "backup": _shown(newest),
         "missing": {alias: tables for alias, tables in missing.items() if tables},
+        "gone": gone,
     }
 
 

@@ -74,6 +74,11 @@ backup:
   description: The rotation, database, snapshot and path of the backup. Empty where there is none.
   type: dict
   returned: success
+gone:
+  description: >-
+    With O(state=examined), by alias, tables that models are to have and that the database in use has not.
+  type: dict
+  returned: success
 missing:
   description: Tables of the application's models that the backup has and the database in use has not, by C(DATABASES).
   type: dict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import closed_after
+from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import closed_after, with_values
 from ansible_collections.tetech.key_rotation.plugins.module_utils import record as record_module
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
@@ -33,6 +33,14 @@ def test_the_command_that_closed_a_rotation_without_a_key_does_not_take_back_the
     at(6, "third", "rotate", "intent")
     at(7, "third", "rotate", "done")
     assert closed_after(folder, "third") is None
+
+
+def test_what_a_rotation_has_counted_is_known_to_have_been_there():
+    assert with_values([]) == set()
+    counted = [{"table": "full", "classes": {"current": 2}}, {"table": "bare", "classes": {"empty": 3, "previous": 0}}]
+    assert with_values([{"targets": [{"table": "old", "classes": {"current": 1}}]}, {"targets": counted}, {}]) == {
+        "full"
+    }
 
 
 def test_refused_runs_and_retirements_are_no_rotations(at):
