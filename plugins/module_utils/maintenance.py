@@ -54,6 +54,7 @@ class Maintenance:
         settle: float = 5,
         jobs: str = "wait",
         held: str = "refuse",
+        wrong: Sequence[RotationError] = (),
     ) -> None:
         self.services = {service.name: service for service in offered}
         self.path = memory
@@ -64,6 +65,7 @@ class Maintenance:
         self.settle = settle
         self.jobs = jobs
         self.held = held
+        self.wrong = wrong  # with entries that are none of the services, which a stop by hand tells in the end
         self.by_hand = rotation_id == BY_HAND
         self.warnings: list[str] = []
 
@@ -77,7 +79,7 @@ class Maintenance:
             self._refuse_held()
             for service in self.services.values():  # later it would be the way back that does not start it
                 service.refuse_unrunnable()
-        failures: list[RotationError] = []
+        failures = list(self.wrong)
         starting = False
         if not dry and self.by_hand:  # a start that is at work goes no further
             with contextlib.suppress(RotationError):  # which is told below

@@ -171,17 +171,35 @@ class Unit(Service):
 
 def listed(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
     """The services of ``key_rotation_services``. Raises E_OPTION."""
-    found = [of(entry) for entry in entries]
-    names = [service.name for service in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise RotationError(
-            "E_OPTION",
-            name="key_rotation_services",
-            found=f"has more than one entry of the name {', '.join(twice)}",
-            advice="Give each service a name of its own: by that it is remembered what was stopped.",
-        )
+    found, wrong = stoppable(entries)
+    if wrong:
+        raise wrong[0]
     return found
+
+
+def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list[RotationError]]:
+    """Those of them that can be stopped, and what is wrong with the entries."""
+    found: dict[str, Service] = {}
+    wrong: list[RotationError] = []
+    for entry in entries:
+        try:
+            service = of(entry)
+        except RotationError as exc:
+            wrong.append(exc)
+            if not entry.get("stop"):
+                continue
+            service = Service(entry["name"], [], entry["stop"], entry.get("status") or [])
+        if service.name in found:
+            wrong.append(
+                RotationError(
+                    "E_OPTION",
+                    name="key_rotation_services",
+                    found=f"has more than one entry of the name {service.name}",
+                    advice="Give each service a name of its own: by that it is remembered what was stopped.",
+                )
+            )
+        found.setdefault(service.name, service)
+    return list(found.values()), wrong
 
 
 def of(entry: Mapping[str, Any]) -> Service:

@@ -129,15 +129,18 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import services
-from ..module_utils.maintenance import Maintenance
+from ..module_utils.maintenance import BY_HAND, Maintenance
 from ..module_utils.module import SERVICES_OPTIONS, run
 
 
 def keep(module: AnsibleModule) -> dict[str, Any]:
     """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
     params = module.params
+    offered, wrong = services.stoppable(params["services"])
+    if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):
+        raise wrong[0]
     maintenance = Maintenance(
-        services.listed(params["services"]),
+        offered,
         params["memory"],
         params["rotation_id"],
         params["flag_file"],
@@ -145,6 +148,7 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
         settle=params["settle"],
         jobs=params["jobs"],
         held=params["held"],
+        wrong=wrong,
     )
     acts = {"stopped": maintenance.stop, "started": maintenance.start, "released": maintenance.release}
     try:

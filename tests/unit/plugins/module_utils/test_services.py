@@ -528,6 +528,19 @@ def test_two_services_of_one_name_are_refused():
     assert [service.name for service in services.listed(entries[1:])] == ["web", "worker"]
 
 
+def test_a_wrong_entry_keeps_no_stop_by_hand_from_the_others(tmp_path, daemon):
+    half = {"name": "half", "stop": ["touch", str(tmp_path / "stopped")]}
+    entries = [half, {"name": "lone", "start": ["true"]}, daemon, {**daemon, "stop": ["false"]}]
+    offered, wrong = services.stoppable(entries)
+    hand = Maintenance(offered, str(tmp_path / "memory.json"), "maintenance", None, 5, wrong=wrong)
+    with pytest.raises(RotationError, match=r"E_STOP_INCOMPLETE.*only one of start and stop for half") as raised:
+        hand.stop(dry=False)
+    for told in ("only one of start and stop for lone", "more than one entry of the name worker", "half, worker was"):
+        assert told in str(raised.value)
+    assert (tmp_path / "stopped").exists()
+    assert not services.of(daemon).is_up(unknown=False)
+
+
 def test_a_stop_by_hand_stops_again_what_no_status_tells_of(tmp_path, daemon):
     hand = by_hand(tmp_path, {**daemon, "status": None})
     assert hand.stop(dry=False) == ["worker"]
