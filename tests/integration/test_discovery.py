@@ -29,7 +29,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 from cryptography.fernet import Fernet
 
 from .conftest import CHECKOUT, rewrite
-from .test_engine import NEW, OLD, SCHEME, keyring  # noqa: F401  # a fixture
+from .test_engine import NEW, OLD, SCHEME, SCHEMES, keyring  # noqa: F401  # a fixture
 
 
 def token(ring: Keyring, text: str = "a value of some length") -> str:
@@ -93,6 +93,43 @@ def test_a_leaf_that_looks_like_a_token_and_is_none_is_found_out(
     assert sum(count for name, count in tally.classes.items() if name in ("unreadable", "plaintext")) == 1
     with pytest.raises(RotationError, match=r"E_UNREADABLE|E_PLAINTEXT"):
         rewrite(database, survey(database, keyring).found, keyring, "pending")
+
+
+@pytest.mark.parametrize("sql_type", ["jsonb", "text"])
+def test_tokens_in_named_members_of_documents_are_rewritten_and_nothing_else_is_one(
+    database: Database, sql_type: str
+) -> None:
+    """A format whose tokens have no look: without the names, every leaf would be one."""
+    key = {"derive": "sha256", "secret": "SECRET_KEY"}
+    described = {"own": {"format": "aes_gcm_nonce_first", "key": key, "json_members": ["password"]}}
+    ring = Keyring(schemes.parse(described), {"current": OLD, "pending": NEW}, lambda name: None)
+    sealed = [ring.cipher("own", "current").seal(Opened(f"pin {number}".encode())).decode() for number in range(3)]
+    documents = [{"user": "bob", "password": each, "note": sealed[0]} for each in sealed]
+    one(database, sql_type, *map(json.dumps, documents), json.dumps({"user": "eve", "password": ""}))
+    found = survey(database, ring)
+    assert [(target.name, target.members) for target in found.found] == [("secrets.a", ("password",))]
+    (tally,) = census.take(database, found.found, ring, digest_key=b"k")
+    assert tally.classes["current"] == 3
+    assert not tally.classes["unreadable"] + tally.classes["plaintext"]
+
+    rewrite(database, found.found, ring, "pending")
+
+    now = [json.loads(text) for (text,) in database.rows("SELECT a::text FROM secrets ORDER BY id")]
+    assert [{**each, "password": ""} for each in now] == [
+        *({**each, "password": ""} for each in documents),
+        {"user": "eve", "password": ""},
+    ]
+    opened = [ring.cipher("own", "pending").open(each["password"].encode()).plaintext for each in now[:3]]
+    assert opened == [b"pin 0", b"pin 1", b"pin 2"]
+
+
+def test_members_of_documents_are_in_no_other_column(database: Database, keyring: Keyring) -> None:
+    described = {**SCHEMES[SCHEME].described, "json_members": ["password"]}
+    ring = Keyring(schemes.parse({"own": described}), {"current": OLD}, lambda name: None)
+    one(database, "text", token(keyring))
+    assert survey(database, ring).unproved == [("secrets.a", 1)]
+    with pytest.raises(RotationError, match=r"E_SCHEME.*json_members, and secrets\.a holds no JSON"):
+        discovery.find(database, [{"table": "secrets", "column": "a", "scheme": "own"}], (), ring)
 
 
 def test_a_few_tokens_behind_many_blobs_are_found(database: Database, keyring: Keyring) -> None:

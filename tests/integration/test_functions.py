@@ -152,6 +152,22 @@ def test_a_key_kept_since_import_json_values_and_bytes(odd: Site) -> None:
     assert read(odd, "raw", "cached.decrypt") == before
 
 
+@pytest.mark.thorough
+def test_a_member_of_a_document_beside_what_is_no_token(odd: Site) -> None:
+    fill(odd, "value", """odd.json.dumps({"user": f"bob {number}", "password": odd.encrypt(f'pin "{number}"')})""")
+    functions = {"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}
+    own = {"own": {"application": functions, "json_members": ["password"]}}
+    listed = [{"table": "odd", "column": "value", "scheme": "own"}]
+    before = rows(odd)
+
+    rotated = odd.play("rotate", "-e", json.dumps({"key_rotation_schemes": own, "key_rotation_targets": listed}))
+
+    assert rotated.code == 0, rotated.text
+    now = rows(odd)
+    assert [json.loads(row[1])["user"] for row in now] == [f"bob {number}" for number in range(20)]
+    assert not {row[1] for row in before} & {row[1] for row in now}
+
+
 REFUSED = [
     ("a value no key opens", "decrypt", "encrypt", "odd.encrypt('x')", "E_UNREADABLE", "open under no known key"),
     ("a constant key", "decrypt_constant", "encrypt_constant", "odd.encrypt_constant('x')", "E_FUNCTION", "other keys"),

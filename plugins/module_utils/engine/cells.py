@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,23 +86,45 @@ class Bytes(Kind):
         return new[0]
 
 
+@dataclass(frozen=True)
 class Leaves(Kind):
-    """Tokens are leaves of a JSON document. They are replaced in its text: every other byte stays."""
+    """Tokens are leaves of a JSON document. They are replaced in its text: every other byte stays.
 
+    With ``names``, all strings in the members of these names are tokens, and nothing else is.
+    """
+
+    names: tuple[str, ...] = ()
     whole = False
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        if self.names:
+            return [_plain(found["text"]).encode("utf-8") for found in self._leaves(value) if found["text"]]
         begin = marker.decode("utf-8")
-        leaves = (found["text"] for found in _STRING.finditer(value) if not found["name"])
+        leaves = (found["text"] for found in self._leaves(value))
         return [leaf.encode("utf-8") for leaf in leaves if leaf.startswith(begin) or _LOOKS.search(_plain(leaf))]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
+        parts, end = [], 0
+        for found in self._leaves(value):
+            after = fresh.get(_plain(found["text"]) if self.names else found["text"])
+            if after is not None:
+                written = json.dumps(after, ensure_ascii=False) if self.names else f'"{after}"'
+                parts += [value[end : found.start()], written]
+                end = found.end()
+        return "".join([*parts, value[end:]])
 
-        def leaf(found: re.Match[str]) -> str:
-            return found[0] if found["name"] else f'"{fresh.get(found["text"], found["text"])}"'
-
-        return _STRING.sub(leaf, value)
+    def _leaves(self, value: str) -> Iterator[re.Match[str]]:
+        """The strings that are no names of members; with ``names``, those of these members, also in their arrays."""
+        name, end = "", 0
+        for found in _STRING.finditer(value):
+            if self.names and "}" in value[end : found.start()]:
+                name = ""
+            if found["name"]:
+                name = _plain(found["text"])
+            elif not self.names or name in self.names:
+                yield found
+            end = found.end()
 
 
 class Documents(Leaves):

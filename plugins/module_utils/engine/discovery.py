@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import RotationError
 from . import catalog, digests, fields, project
 from .catalog import Column, RowKey, Table, word
-from .cells import IN_TEXT, KINDS, WRITTEN, Kind, is_document
+from .cells import IN_TEXT, KINDS, WRITTEN, Kind, Leaves, is_document
 from .database import Database, array, quote
 from .keyring import Keyring
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
@@ -53,15 +53,17 @@ class Target:
     key: RowKey
     limit: int | None
     derived: tuple[digests.Derived, ...] = ()
+    members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
 
     @cached_property
     def name(self) -> str:
         return self.table.label_of(self.column)
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """How its values are read and written."""
-        return KINDS[self.type]
+        kind = KINDS[self.type]
+        return replace(kind, names=self.members) if isinstance(kind, Leaves) and self.members else kind
 
 
 def find(database: Database, described: Any, ignore: Collection[str], keyring: Keyring) -> Survey:
@@ -202,11 +204,11 @@ class Survey:
         hint = _of_place(self._unauthenticated, table, column)
         hinted = set() if hint is None else {hint, own}
         samples = self._sampled(table, column, every=bool(hinted))
-        held = _as_it_holds(column, samples)
+        held = _as_it_holds(column, samples, named=self._named)
         scheme = _proved(samples, held, self._keyring, hinted)
         if scheme is None and len(samples) >= SAMPLE:  # before a token may stand what only begins like one
             samples = _distinct([*samples, *self._at_large(table, column)])
-            held = _as_it_holds(column, samples)
+            held = _as_it_holds(column, samples, named=self._named)
             scheme = _proved(samples, held, self._keyring, hinted)
         column = held
         pieces = [piece for value in samples for piece in _pieces(column, value)]
@@ -233,7 +235,7 @@ class Survey:
         scheme = None
         if column.type in KINDS and not column.generated:
             samples = self._sampled(table, column, every=False)
-            scheme = _proved(samples, _as_it_holds(column, samples), self._keyring, ())
+            scheme = _proved(samples, _as_it_holds(column, samples, named=self._named), self._keyring, ())
         self.ignored[table.label_of(column.name)] = scheme in self._keyring.schemes
 
     def _found(self, table: Table, column: Column, scheme: str) -> None:
@@ -256,6 +258,11 @@ class Survey:
         """More values that begin as tokens do, from all over the column, and as many of each beginning."""
         for begin in sorted(self._begins(column) - {b""}):
             yield from _samples(self._database, table, column, KINDS[column.type], {begin}, at_large=True)
+
+    @property
+    def _named(self) -> bool:
+        """Whether a scheme has its tokens in members of documents."""
+        return any(scheme.json_members for scheme in self._keyring.tried)
 
     def _begins(self, column: Column) -> set[bytes]:
         """How values of the column begin that may be tokens; an empty text where those of a scheme begin anyhow."""
@@ -307,7 +314,8 @@ class Survey:
         for table, columns in self.tables.items():
             for column in () if table.copy else columns:
                 if (entry["table"], entry["column"]) in ((table.label, column.name), (_qualified(table), column.name)):
-                    held = _as_it_holds(column, self._sampled(table, column, every=False))
+                    named = bool(keyring.schemes[scheme].json_members)
+                    held = _as_it_holds(column, self._sampled(table, column, every=named), named=named)
                     self.found.append(self._target(table, held, scheme))
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
@@ -316,7 +324,11 @@ class Survey:
         model = _of_place(self._models, table) or table.label
         derived = tuple(_of_place(self._derived, table, column) or ())
         key = catalog.row_key(self._database, table)
-        return Target(table, column.name, column.type, scheme, model, key, column.limit, derived)
+        members = self._keyring.schemes[scheme].json_members
+        if members and not isinstance(KINDS[column.type], Leaves):
+            found = f"has json_members, and {table.label_of(column.name)} holds no JSON"
+            raise RotationError("E_SCHEME", scheme=scheme, found=found)
+        return Target(table, column.name, column.type, scheme, model, key, column.limit, derived, members)
 
     def _holds_values(self, table: Table, column: Column) -> bool:
         name = f"t.{quote(column.name)}"
@@ -346,12 +358,13 @@ def _of_place(known: Mapping[Any, Any], table: Table, column: Column | None = No
     return None
 
 
-def _as_it_holds(column: Column, samples: Sequence[Any]) -> Column:
-    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such."""
+def _as_it_holds(column: Column, samples: Sequence[Any], *, named: bool) -> Column:
+    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such; where
+    members of documents are ``named``, any document."""
     documents = [value for value in samples if column.type in IN_TEXT and is_document(value)]
     seen = replace(column, type=IN_TEXT.get(column.type, column.type))
     leaves = [leaf for document in documents for leaf in _pieces(seen, document)]
-    return seen if any(map(_looks_like_a_token, leaves)) else column
+    return seen if (named and documents) or any(map(_looks_like_a_token, leaves)) else column
 
 
 def _looks_like_a_token(piece: bytes) -> bool:
@@ -404,8 +417,9 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     """
     pieces = [piece for value in samples for piece in _pieces(column, value)]
     for scheme in keyring.tried:
-        may = not scheme.functions and (scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker))
-        if may and any(keyring.stages_of(scheme.name, pieces)):
+        fits = not scheme.json_members or isinstance(KINDS[column.type], Leaves)
+        tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
+        if fits and tells and not scheme.functions and any(keyring.stages_of(scheme.name, pieces)):
             return scheme.name
     around = [found for piece in dict.fromkeys(pieces) if (found := _around(piece)) is not None]
     if len(set(around)) != 1:  # what stands before one token alone is a part of that value, and nobody's business

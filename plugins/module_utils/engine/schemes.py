@@ -23,7 +23,8 @@ ROLES = ("key", "signing_key", "public_key", "iv")
 AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
 # Of what the application's own functions make it is not known what a wrong key would do.
 UNKNOWN = Format(Cipher, keys=(), authenticated=False)
-MEMBERS = {"format", *ROLES, *AROUND, "hash_salt"}
+IN_DOCUMENTS = "json_members"  # names of the members of JSON documents in which its tokens are
+MEMBERS = {"format", *ROLES, *AROUND, "hash_salt", IN_DOCUMENTS}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Scheme:
         if self.described.get("armor"):
             bare = Armor.HEAD
         return self.described.get("prefix", "").encode() + bare
+
+    @property
+    def json_members(self) -> tuple[str, ...]:
+        """The members of JSON documents in which its tokens are; none where any leaf may be one."""
+        return tuple(self.described.get(IN_DOCUMENTS, ()))
 
     @property
     def text(self) -> bool:
@@ -174,6 +180,9 @@ def _check(name: str, members: Any) -> None:
 
     if not isinstance(members, Mapping):
         raise refuse("is not a mapping")
+    names = members.get(IN_DOCUMENTS, [])
+    if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
+        raise refuse(f"has {IN_DOCUMENTS} that are no list of names")
     if "application" in members:
         _check_functions(members, refuse)
         return
@@ -196,7 +205,7 @@ def _check(name: str, members: Any) -> None:
 
 def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
     described = members["application"]
-    if set(members) != {"application"} or not isinstance(described, Mapping):
+    if set(members) - {IN_DOCUMENTS} != {"application"} or not isinstance(described, Mapping):
         raise refuse("has something beside application, or no mapping there")
     if not {"decrypt", "encrypt"} <= set(described) <= {"decrypt", "encrypt", "binary"}:
         raise refuse("has other members in application than decrypt, encrypt and binary")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.cells import IN_TEXT, KINDS
@@ -110,6 +111,24 @@ def test_the_tokens_of_an_array_are_its_members_and_every_other_byte_stays(name,
 @pytest.mark.parametrize("name", ["json", "jsonb"])
 def test_the_tokens_of_a_document_are_its_leaves(name, text, tokens):
     assert KINDS[name].tokens(text, MARKER) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "expected"),
+    [
+        ('{"user": "bob", "password": "old"}', [b"old"], '{"user": "bob", "password": "new \\"1\\""}'),
+        ('{"password":"old","note":"old"}', [b"old"], '{"password":"new \\"1\\"","note":"old"}'),
+        ('{"password": ["old", 1, ""], "b": "old"}', [b"old"], '{"password": ["new \\"1\\"", 1, ""], "b": "old"}'),
+        ('[{"password": "\\u006fld"}, "old"]', [b"old"], '[{"password": "new \\"1\\""}, "old"]'),
+        ('[{"password": {"is": "old"}}, "old", "old"]', [], '[{"password": {"is": "old"}}, "old", "old"]'),
+        ('{"is": "password", "other": "old"}', [], '{"is": "password", "other": "old"}'),
+    ],
+)
+def test_with_names_the_strings_in_these_members_are_tokens_and_nothing_else(text, tokens, expected):
+    kind = replace(JSON, names=("password",))
+    assert kind.tokens(text, MARKER) == tokens
+    assert kind.put(text, [b"old"] * len(tokens), [b'new "1"'] * len(tokens)) == expected
+    assert json.loads(expected) is not None
 
 
 def test_without_a_marker_every_leaf_may_be_a_token():

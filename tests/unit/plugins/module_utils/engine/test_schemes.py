@@ -156,6 +156,8 @@ def test_a_key_that_an_application_uses_by_hand_is_fernet_s_own_or_its_sha256():
         ({"profile": changed(PROFILE, secret=None)}, "has no key.secret"),
         ({"profile": changed(PROFILE, iterations=None)}, "has no key.iterations"),
         ({"own": {**OWN, "prefix": "enc$"}}, "has something beside application"),
+        ({"own": {**OWN, "json_members": "password"}}, "has json_members that are no list of names"),
+        ({"profile": {**PROFILE, "json_members": [""]}}, "has json_members that are no list of names"),
         ({"own": {"application": "core.decrypt"}}, "has something beside application, or no mapping there"),
         ({"own": {"application": {"decrypt": "core.decrypt"}}}, "other members in application"),
         ({"own": functions(key="core.key")}, "other members in application"),
