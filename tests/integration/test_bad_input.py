@@ -315,6 +315,7 @@ def test_an_empty_table_is_no_error(site: Site) -> None:
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_a_listed_row_is_left_alone_and_the_rest_is_rotated(site: Site) -> None:
     _unreadable(site)
     row = "restaurant_restaurant._email_encrypted:7"
@@ -330,6 +331,7 @@ def test_a_listed_row_is_left_alone_and_the_rest_is_rotated(site: Site) -> None:
     assert all(a[2] != b[2] for place, (a, b) in enumerate(zip(tokens, now)) if place != 6)
 
 
+@pytest.mark.thorough
 def test_verify_names_what_is_not_current(site: Site) -> None:
     assert site.play("rotate").code == 0
     assert site.play("verify").code == 0

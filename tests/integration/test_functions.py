@@ -126,6 +126,7 @@ def test_the_runbooks_application_by_its_own_functions_and_back(site: Site) -> N
         assert value not in rotated.text + back.text
 
 
+@pytest.mark.thorough
 def test_errors_swallowed_sentinels_a_key_per_call_and_from_the_environment(odd: Site) -> None:
     fill(odd, "value", 'odd.encrypt(f"  value {number} ž")', rows=15)
     own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
@@ -178,7 +179,7 @@ REFUSED = [
 ]
 
 
-MORE = ("a constant key", "it raises")
+MORE = ("a constant key", "it raises", "a type", "not there")
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,7 @@ def test_when_the_only_host_is_lost_people_are_told_all_the_same(site: Site, two
         assert words in page.read_text()
 
 
+@pytest.mark.thorough
 def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
     two.inventory["key_rotation_worker_hosts"] = {"hosts": {"two": {}}}
     two.write()

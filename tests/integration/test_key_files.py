@@ -57,6 +57,7 @@ def variables(key_file: Path) -> str:
     return json.dumps({"key_rotation_keys": keys, "key_rotation_plan": str(key_file.parent.parent / "plan.yml")})
 
 
+@pytest.mark.thorough
 def test_a_key_file_is_rotated_and_taken_back(site: Site, key_file: Path) -> None:
     before, keys, plain = site.read_all(), key_file.read_text(), opened(site, key_file)
     planned = site.play("plan", "-e", variables(key_file))

@@ -127,6 +127,7 @@ def test_the_backup_of_another_database_is_not_that_of_a_rotation_of_the_same_na
     assert "spring.second.json is the backup of spring for DATABASES[second]" in str(refused.value)
 
 
+@pytest.mark.thorough
 def test_rotate_has_a_snapshot_made_on_the_database_s_host_and_looks_at_the_window_again(site: Site) -> None:
     window = site.folder / "window.json"
     window.write_text(json.dumps({"start": "2026-01-01T00:00:00Z", "end": "2999-01-01T00:00:00Z"}))

@@ -109,6 +109,7 @@ def looks_up_its_keys(site: Site) -> None:
     assert site.env_values()["SECRET_KEY"] in shown.stdout
 
 
+@pytest.mark.thorough
 def test_a_rotation_leaves_its_backup_and_its_keys_in_the_store_and_again_it_changes_nothing(site: Site) -> None:
     before = site.tokens()
     assert site.play("rotate", "-e", "key_rotation_id=spring").code == 0
