@@ -86,7 +86,7 @@ sanity: $(CONTROL)/.dev $(TREE)
 	  --skip-test pylint --skip-test shellcheck --skip-test pslint --skip-test no-smart-quotes
 
 unit: $(CONTROL)/.dev $(TREE)
-	cd $(TREE) && python -m pytest -n 2 tests/unit
+	cd $(TREE) && python -m pytest -n 4 tests/unit
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/integration
@@ -96,7 +96,7 @@ thorough: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m thorough tests/integration
 
 libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 2 tests/libraries
+	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 tests/libraries
 
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s demo

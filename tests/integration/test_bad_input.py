@@ -286,6 +286,7 @@ def test_keys_that_are_damaged_in_the_store_are_not_rotated_away(site: Site) -> 
     assert site.stored()["versions"] == damaged["versions"]
 
 
+@pytest.mark.thorough
 def test_a_key_changed_by_hand_is_noticed(site: Site) -> None:
     assert site.play("rotate").code == 0
     tokens, versions = site.tokens(), site.stored()["versions"]

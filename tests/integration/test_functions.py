@@ -210,6 +210,7 @@ def test_functions_without_columns_are_refused(odd: Site) -> None:
     assert "E_TARGET" in refused.text
 
 
+@pytest.mark.thorough
 def test_no_process_has_the_keys_in_its_environment_or_arguments(odd: Site) -> None:
     """While functions run in their processes, /proc shows nobody's keys."""
     fill(odd, "value", '"enc$" + odd.AT_IMPORT.encrypt(f"value {number}".encode()).decode()', rows=400)

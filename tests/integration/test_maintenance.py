@@ -21,6 +21,7 @@ def events(site: Site, name: str) -> list[dict[str, Any]]:
     return [event for event in map(json.loads, path.open()) if event["event"] == name and event["phase"] != "intent"]
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, served: Served) -> None:
     before = served.reads()
     served.order("stop", "web")

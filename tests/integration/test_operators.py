@@ -86,6 +86,7 @@ def test_while_one_is_at_work_the_other_is_refused_and_touches_nothing(site: Sit
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_between_two_steps_and_after_its_death_a_run_still_holds_the_database(site: Site) -> None:
     plain, other = site.read_all(), Elsewhere(site)
     with stopped_half_way(site) as (process, blocker):

@@ -63,6 +63,7 @@ def events(site: Site, name: str) -> list[dict[str, Any]]:
     return [event for event in map(json.loads, path.open()) if event["event"] == name and event["phase"] != "intent"]
 
 
+@pytest.mark.thorough
 def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test_record_is_gone(site: Site) -> None:
     manage = [str(site.project / ".venv/bin/python"), "manage.py", "test_record"]
     seen, page = site.folder / "seen", site.folder / "maintenance.on"
