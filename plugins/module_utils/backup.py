@@ -257,6 +257,11 @@ class Backup:
             else:
                 yield handles
 
+    def refuse_unopened(self, described: Mapping[str, Any], identity: str | None) -> None:
+        """What a dry run sees of a backup: that it is the one of its manifest, and opens. Raises as ``opened``."""
+        with self.opened(described, identity):
+            pass
+
     def read_through(self, described: Mapping[str, Any], tools: Tools, identity: str | None) -> None:
         """Read the archives to their end, as far as they can be opened. Raises as ``opened``, and E_PG_RESTORE."""
         if identity or not described["encrypted_to"]:

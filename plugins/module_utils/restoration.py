@@ -103,8 +103,7 @@ class Restoration:
             if like is None:
                 raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest_of(described))
             if dry:
-                with one.opened(described, self._params["identity"]):
-                    pass
+                one.refuse_unopened(described, self._params["identity"])
                 return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
             beside.let_in()
             if not beside.verified(described["sha256"]):

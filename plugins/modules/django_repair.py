@@ -92,7 +92,8 @@ def repair(module: AnsibleModule) -> dict[str, Any]:
         for database, survey in application.parts:
             if module.check_mode:
                 if work.needed(database, survey.found, application.keyring, application.leave_alone):
-                    _refuse_unopened(params, database)
+                    one, described = _backup(params, database.alias)
+                    one.refuse_unopened(described, params["identity"])
                 continue
             with contextlib.ExitStack() as stack:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
@@ -114,13 +115,6 @@ def _backup(params: Mapping[str, Any], alias: str) -> tuple[Any, dict[str, Any]]
     if described["engine"] != "pg_dump":
         raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest, engine=described["engine"])
     return one, described
-
-
-def _refuse_unopened(params: Mapping[str, Any], database: Any) -> None:
-    """What a dry run sees of the backup: that it is the one of its manifest, and opens."""
-    one, described = _backup(params, database.alias)
-    with one.opened(described, params["identity"]):
-        pass
 
 
 def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
