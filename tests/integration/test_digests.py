@@ -33,6 +33,13 @@ FOLLOW: dict[str, tuple[str, Callable[[str, str], str]]] = {
     "base64 after a prefix": ("text", lambda secret, value: "v1:" + base64.b64encode(mac(secret, value)).decode()),
     "raw bytes": ("bytea", lambda secret, value: "\\x" + mac(secret, value).hex()),
     "salted": ("text", lambda secret, value: "xx" + hashlib.sha256((value + secret).encode()).hexdigest()),
+    "salted, in SHA-1": ("char(40)", lambda secret, value: hashlib.sha1((secret + value).encode()).hexdigest()),
+    "in MD5 and base64": (
+        "text",
+        lambda secret, value: base64.b64encode(hmac.digest(secret.encode(), value.encode(), "md5")).decode(),
+    ),
+    "cut": ("varchar(12)", lambda secret, value: mac(secret, value).hex().upper()[:12]),
+    "raw bytes that are cut": ("bytea", lambda secret, value: "\\x" + mac(secret, value).hex()[:8]),
     "under the key's SHA-256": (
         "text",
         lambda secret, value: hmac.digest(hashlib.sha256(secret.encode()).digest(), value.encode(), "sha256").hex(),
@@ -102,6 +109,28 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     discovery.refuse_unproved([found], keyring, "the test")
     rewrite(database, found.found, keyring, "pending")
     assert searched(database) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "computed", "named"),
+    [
+        ("phone_bidx", lambda value: base64.b64encode(mac("elsewhere", value)).decode(), True),
+        ("name_hash", lambda value: mac("elsewhere", value).hex()[:12], True),
+        ("reference", lambda value: mac("elsewhere", value).hex()[:32], False),  # an id, as many tables have
+        ("search_name", lambda value: "plain text", False),
+    ],
+)
+def test_a_hash_of_unusual_length_is_named_where_its_column_is_called_so(
+    database: Database, keyring: Keyring, name: str, computed: Callable[[str], str], named: bool
+) -> None:
+    fill(database, keyring, "text", computed)
+    database.execute(f"ALTER TABLE secrets RENAME searched TO {name}")
+    assert survey(database, keyring).digests == [f"secrets.{name}"] * named
+
+
+def test_the_beginning_of_a_digest_that_is_there_once_may_be_chance(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, "text", lambda value: mac("old-secret" if value == VALUES[0] else "x", value).hex()[:8])
+    assert not any(target.derived for target in survey(database, keyring).found)
 
 
 def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme(

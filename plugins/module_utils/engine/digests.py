@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,29 @@ TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
+SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
+
+
+def _algorithms() -> Iterator[str]:
+    """Those that are known here: MD5 is not where FIPS is in force."""
+    for name in ("sha256", "sha512", "sha1", "md5"):
+        with contextlib.suppress(ValueError):
+            hmac.digest(b"key", b"", name)
+            yield name
+
+
+def _hash(name: str, text: bytes) -> bytes:
+    return hashlib.new(name, text, usedforsecurity=False).digest()
+
+
 # What is hashed with which key.
+WAYS: dict[str, Callable[[str, bytes, bytes], bytes]] = {
+    "{}_value_salt": lambda name, value, key: _hash(name, value + key),
+    "{}_salt_value": lambda name, value, key: _hash(name, key + value),
+    "hmac_{}": lambda name, value, key: hmac.digest(key, value, name),
+}
 HASHES: dict[str, Callable[[bytes, bytes], bytes]] = {
-    "sha256_value_salt": lambda value, key: hashlib.sha256(value + key).digest(),
-    "sha256_salt_value": lambda value, key: hashlib.sha256(key + value).digest(),
-    "hmac_sha256": lambda value, key: hmac.digest(key, value, "sha256"),
-    "hmac_sha512": lambda value, key: hmac.digest(key, value, "sha512"),
-    "hmac_sha1": lambda value, key: hmac.digest(key, value, "sha1"),
+    way.format(name): partial(WAYS[way], name) for name, way in product(_algorithms(), WAYS)
 }
 # How the key is made of the setting.
 KEYS: dict[str, Callable[[bytes], bytes]] = {
@@ -62,8 +79,12 @@ WRITTEN: dict[str, Callable[[bytes], str]] = {
 # How many characters each is.
 LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for name, written in product(HASHES, WRITTEN)}
 PREFIX = 8  # characters that may stand before it
-_MAY_BE = re.compile(r"[!-~]{27,}")  # from SHA-1 in base64 on
+_MAY_BE = re.compile(r"[!-~]{22,}")  # from MD5 in base64 on
+_MAY_BE_CUT = re.compile(r"(?:\\x)?(?:[\da-f]{8,}|[\dA-F]{8,})")
 _SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
+# Of other lengths it is one only where the column's name says so.
+_NAMED = re.compile(r"hash|digest|bidx|blind|hmac|finger_?print|search|lookup", re.IGNORECASE)
+_LIKELY = re.compile(r"(?=.*\d)[\w+/=:$-]{8,}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -78,15 +99,17 @@ class Derived:
     value: str = "as_it_is"
     written: str = "hex"
     type: str = "text"
+    length: int = 0  # of the digest as it is written, where that is cut
 
     def of(self, plaintext: bytes, secret: bytes) -> str:
         """What the column holds for a plaintext. Raises ValueError on a secret that makes no key."""
         digest = HASHES[self.hash](VALUES[self.value](plaintext), KEYS[self.key](secret))
-        return self.prefix + WRITTEN[self.written](digest)
+        return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
 
     def __str__(self) -> str:
         words = [f"{self.column} as {self.hash} under {self.secret}"]
         words += [f"key {self.key}"] * (self.key != "raw") + [f"value {self.value}"] * (self.value != "as_it_is")
+        words += [f"cut to {self.length} characters"] * (self.length > 0)
         return ", ".join([*words, self.written])
 
 
@@ -118,10 +141,15 @@ def beside(
     rows = _sample(database, table, targets, columns)
     opened = [_opened(targets, row, keyring) for row in rows]
     for place, column in enumerate(columns, start=len(targets)):
-        stored = [(row[place], each) for row, each in zip(rows, opened) if row[place] and _MAY_BE.fullmatch(row[place])]
+        stored = [(row[place], each) for row, each in zip(rows, opened) if row[place]]
+        cut = _cut([text for text, _ in stored])
         for number, target in enumerate(targets):
-            pairs = [(*inside, text) for text, each in stored if (inside := each[number]) is not None]
-            recipe = _recognised(column, pairs, keyring)
+            pairs = [
+                (*inside, text)
+                for text, each in stored
+                if (cut or _MAY_BE.fullmatch(text)) and (inside := each[number]) is not None
+            ]
+            recipe = _recognised(column, pairs, keyring, cut)
             if recipe is not None and recipe.secret in keyring.names:
                 found.made.setdefault(target.column, []).append(recipe)
             elif recipe is not None:
@@ -129,9 +157,17 @@ def beside(
             if recipe is not None:
                 break
         else:
-            if any(_SURELY.fullmatch(text) for text, _ in stored):
+            sign = _LIKELY if _NAMED.search(column.name) else _SURELY
+            if any(sign.fullmatch(text) for text, _ in stored):
                 found.unknown.append(column.name)
     return found
+
+
+def _cut(texts: Sequence[str]) -> int:
+    """How many characters all have, where all are hex, as digests that are cut are; 0 where they are not."""
+    lengths = {len(text.removeprefix("\\x")) if _MAY_BE_CUT.fullmatch(text) else 0 for text in texts}
+    letters = any(re.search("[a-fA-F]", text) for text in texts)  # else they are numbers
+    return lengths.pop() if len(lengths) == 1 and letters else 0
 
 
 def _sample(database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column]) -> list[Any]:
@@ -159,13 +195,18 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _recognised(column: Column, pairs: Sequence[tuple[str, bytes, str]], keyring: Keyring) -> Derived | None:
-    """The recipe that makes most of the stored values, of (stage, plaintext, stored); None where none does."""
+def _recognised(column: Column, pairs: Sequence[tuple[str, bytes, str]], keyring: Keyring, cut: int) -> Derived | None:
+    """The recipe that makes most of the stored values, of (stage, plaintext, stored); None where none does.
+
+    ``cut`` is how many characters all of them have, where they may be the beginnings of digests: one alone could be
+    what it is by chance.
+    """
     matches: Counter[Derived] = Counter()
     keys = {stage: _keys(keyring.secrets(stage)) for stage in {stage for stage, _, _ in pairs}}
     for stage, plaintext, stored in pairs:
-        matches.update(_recipes(column, plaintext, stored, keys[stage]))
-    return max(matches, key=lambda recipe: matches[recipe], default=None)  # of equals, the first that was tried
+        matches.update(_recipes(column, plaintext, stored, keys[stage], cut))
+    proved = [recipe for recipe in matches if matches[recipe] > 1 or not recipe.length]
+    return max(proved, key=lambda recipe: matches[recipe], default=None)  # of equals, the first that was tried
 
 
 def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
@@ -178,22 +219,32 @@ def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
 
 
 def _recipes(
-    column: Column, plaintext: bytes, stored: str, keys: Sequence[tuple[str, str, bytes]]
+    column: Column, plaintext: bytes, stored: str, keys: Sequence[tuple[str, str, bytes]], cut: int
 ) -> Iterator[Derived]:
-    """The recipes that make what is stored of the plaintext."""
+    """The recipes that make what is stored of the plaintext, or of which that is the beginning."""
     texts: dict[bytes, list[str]] = {}
     for value, make in VALUES.items():
         texts.setdefault(make(plaintext), []).append(value)
     fitting = [
         (name, written)
         for (name, written), length in LENGTHS.items()
-        if 0 <= len(stored) - length <= PREFIX and (column.type != "bytea" or written == "hex")
+        if (0 <= len(stored) - length <= PREFIX or (cut and cut < length and "hex" in written))
+        and (column.type != "bytea" or written == "hex")
     ]
     for (secret, key, made), name, text in product(keys, dict.fromkeys(name for name, _ in fitting), texts):
         digest = HASHES[name](text, made)
         for written in (written for hashed, written in fitting if hashed == name):
-            if stored.endswith(WRITTEN[written](digest)):
-                before = stored[: len(stored) - LENGTHS[name, written]]
+            before, length = _split(stored, WRITTEN[written](digest), cut)
+            if before is not None:
                 for value in texts[text]:
-                    yield Derived(column.name, before, secret, name, key, value, written, column.type)
+                    yield Derived(column.name, before, secret, name, key, value, written, column.type, length)
                 break
+
+
+def _split(stored: str, digest: str, cut: int) -> tuple[str | None, int]:
+    """What stands before a digest that is stored, and to how many characters that is cut; None where it is not it."""
+    if stored.endswith(digest):
+        return stored[: len(stored) - len(digest)], 0
+    if cut and cut < len(digest) and stored.endswith(digest[:cut]):
+        return stored[: len(stored) - cut], cut
+    return None, 0

@@ -442,8 +442,8 @@ def compare_and_set(
     fresh = [f"d{place}" for place in range(len(search))]
     types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(search)
     assign = [  # where the application keeps no hash, none is put
-        f"{quote(name)} = CASE WHEN t.{quote(name)}::text <> '' THEN coalesce(v.{value}::{each.type}, t.{quote(name)})"
-        f" ELSE t.{quote(name)} END"
+        f"{quote(name)} = (CASE WHEN t.{quote(name)}::text <> '' THEN coalesce(v.{value}, t.{quote(name)}::text)"
+        f" ELSE t.{quote(name)}::text END){'::bytea' if each.type == 'bytea' else ''}"
         for name, value, each in zip(search, fresh, derived)
     ]
     same, kept = [], []
