@@ -93,6 +93,8 @@ def _read(path: str) -> dict[str, Any] | None:
 
 
 def _refuse_other(path: str, approved: dict[str, Any], made: dict[str, Any]) -> None:
+    lines = plan.difference(approved, made)
     if not approved.get("hash") == plan.plan_hash(approved) == made["hash"]:
-        lines = plan.difference(approved, made) or ["its hash is not that of its text"]
+        lines = lines or ["its hash is not that of its text"]
+    if lines:
         raise RotationError("E_PLAN_CHANGED", path=path, difference="; ".join(lines))

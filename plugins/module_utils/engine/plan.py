@@ -25,7 +25,8 @@ from .libraries import READ_SEVERAL
 from .schemes import Scheme
 
 FORMAT = 1
-PARTS = ("targets", "under_other_keys", "empty_fields")
+COMPARED = ("targets", "under_other_keys", "empty_fields")
+PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "empty")  # shown though there are none
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
@@ -98,7 +99,9 @@ def _shown(described: Any) -> Any:
 def plan_hash(made: Mapping[str, Any]) -> str:
     """SHA-256 over what was planned, without the counts."""
     targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
-    text = json.dumps([made["format"], targets, *(made[part] for part in PARTS[1:]), made["schemes"]], sort_keys=True)
+    text = json.dumps(
+        [made["format"], targets, *(made[part] for part in COMPARED[1:]), made["schemes"]], sort_keys=True
+    )
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
@@ -110,12 +113,17 @@ def check(found: Any) -> None:
     for part in PARTS:
         if not all(isinstance(entry, Mapping) and isinstance(entry.get("column"), str) for entry in found[part]):
             raise ValueError("entries without a column")
+    if not all(isinstance(entry.get("notice"), str) for entry in found["notices"]):
+        raise ValueError("notices that say nothing")
 
 
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
-    """What is in one plan and not in the other, in words a person reads."""
+    """What is in one plan and not in the other, in words a person reads.
+
+    Of notices, those that nobody has read: a trigger that is disabled for the rotation is no longer told of.
+    """
     lines = []
-    for part in PARTS:
+    for part in COMPARED:
         before = {entry["column"]: entry for entry in approved[part]}
         after = {entry["column"]: entry for entry in made[part]}
         lines += [f"{column} is new" for column in sorted(after.keys() - before.keys())]
@@ -129,7 +137,14 @@ def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
     for scheme in sorted({*approved["schemes"], *made["schemes"]}):
         if approved["schemes"].get(scheme) != made["schemes"].get(scheme):
             lines.append(f"scheme {scheme} is described otherwise")
-    return lines
+    known = {(notice["column"], _kind(notice)) for notice in approved["notices"]}
+    told = {(notice["column"], _kind(notice)) for notice in made["notices"]}
+    return lines + [f"{column}: {kind} is new" for column, kind in sorted(told - known)]
+
+
+def _kind(notice: Mapping[str, str]) -> str:
+    """What a notice is of, without the numbers of today."""
+    return notice["notice"].partition(":")[0]
 
 
 # What the catalogue says of a target's table or column, and what a person should do about it.

@@ -176,6 +176,14 @@ def test_everything_else_is_in_the_hash(made, change):
         (lambda made: None, []),
         (lambda made: made["targets"][0].update(rows=99, classes={"current": 99}), []),
         (lambda made: made["notices"].clear(), []),
+        (
+            lambda made: made["notices"].append({"column": "profile.name", "notice": "update trigger", "todo": ""}),
+            ["profile.name: update trigger is new"],
+        ),
+        (
+            lambda made: made["notices"].append({"column": "a.b", "notice": "too short: it holds 9", "todo": ""}),
+            ["a.b: too short is new"],
+        ),
         (lambda made: made["targets"].pop(0), ["archive.card.number is gone"]),
         (
             lambda made: made["targets"].append({**made["targets"][0], "column": "profile.new"}),
@@ -228,13 +236,22 @@ def test_a_difference_is_told_in_words(made, change, lines):
         lambda found: found["targets"].append("text"),
         lambda found: found["targets"][0].pop("column"),
         lambda found: found.update(format=2),
+        lambda found: found.pop("notices"),
+        lambda found: found["notices"].append({"column": "profile.name"}),
     ],
 )
 def test_a_document_with_parts_missing_is_no_plan(made, change):
     plan.check(made)
     change(made)
-    with pytest.raises(ValueError, match=r"parts missing|without a column"):
+    with pytest.raises(ValueError, match=r"parts missing|without a column|say nothing"):
         plan.check(made)
+
+
+def test_the_numbers_in_a_notice_make_no_difference(made):
+    before, now = (
+        {**made, "notices": [{"column": "a.b", "notice": f"too short: it holds {size}", "todo": ""}]} for size in (1, 2)
+    )
+    assert plan.difference(before, now) == []
 
 
 def test_what_is_gone_is_told(made):
