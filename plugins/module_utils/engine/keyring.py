@@ -10,7 +10,7 @@ from typing import Any
 from .derivation import Settings, members
 from .digests import NOTHING
 from .functions import FunctionCipher, Process
-from .keysets import KeySet
+from .keysets import KeySet, listed
 from .schemes import Scheme
 from .tokens import Cipher, Opened
 
@@ -98,7 +98,8 @@ class Keyring:
             if not isinstance(own, (list, tuple)):
                 return keys.values[sources[0]]
             # A setting that the application has as a list is a comma list in its .env, or several variables.
-            return [value for source in sources for value in keys.values[source].split(",")]
+            blanks = any(member != member.strip() for member in members(own))  # left there by the application
+            return [part for name in sources for part in listed(keys.values[name], blanks=blanks)]
 
         return settings
 

@@ -43,6 +43,12 @@ class KeySet:
         return json.dumps(dict(self.values), sort_keys=True).encode("utf-8")
 
 
+def listed(value: str, *, blanks: bool = False) -> list[str]:
+    """The members of a comma list; with the ``blanks`` about them where an application leaves them there."""
+    parts = value.split(",")
+    return parts if blanks else [part.strip() for part in parts if part.strip()]
+
+
 @lru_cache  # an env file and a store mostly hold the same key sets
 def _key_id(canonical: bytes) -> str:
     return hashlib.pbkdf2_hmac("sha256", canonical, KEY_ID_LABEL, KEY_ID_ITERATIONS, 8).hex()

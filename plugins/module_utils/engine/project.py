@@ -18,6 +18,7 @@ from typing import Any
 from .. import users
 from ..errors import RotationError
 from .derivation import members
+from .keysets import listed
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"](?P<module>[\w.]+)['"]""")
 
@@ -91,7 +92,8 @@ class Started:
         for name, path in files.items():
             value = keys[name]
             own = members(setting(name))
-            if own and name not in fed and own not in (members(value), members(value.split(",")), members(path)):
+            known = (members(value), members(value.split(",")), members(listed(value)), members(path))
+            if own and name not in fed and own not in known:
                 raise RotationError("E_ENV_NOT_LIVE", name=name, path=path)
 
 
@@ -147,7 +149,11 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
     module = sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]]
     found: dict[str, list[str]] = {}
     for keys in key_sets:
-        names = {part.encode("utf-8"): name for name, value in keys.items() for part in (*value.split(","), value)}
+        names = {
+            part.encode("utf-8"): name
+            for name, value in keys.items()
+            for part in (*value.split(","), *listed(value), value)
+        }
         for setting_name in filter(str.isupper, vars(module)):
             value = _known(getattr(module, setting_name))
             if value and setting_name not in keys and all(member in names for member in value):

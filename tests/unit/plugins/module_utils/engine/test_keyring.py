@@ -138,6 +138,15 @@ def test_a_key_that_the_application_has_as_a_list_is_a_comma_list():
     assert FernetToken(base64.urlsafe_b64decode(FIRST)).open(sealed) == INSIDE
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_blanks_in_a_comma_list_are_in_the_keys_only_where_the_application_leaves_them(blank):
+    application = {"OTHER_KEY": ["before", f"{blank}more"]}
+    stages = {"current": KeySet({"OTHER_KEY": "one, two"})}
+    keyring = Keyring(schemes.parse({"other": OTHER}), stages, application.get)
+    sealed = FernetToken(derivation.sha256(f"{blank}two".encode())).seal(INSIDE)
+    assert keyring.stage_of("other", sealed)[0] == "current"
+
+
 def test_a_key_that_the_application_has_as_one_text_is_one_key():
     application = {"OTHER_KEY": "a,b"}
     keyring = Keyring(schemes.parse({"other": OTHER}), {"current": KeySet({"OTHER_KEY": "a,b"})}, application.get)

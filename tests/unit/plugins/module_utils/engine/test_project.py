@@ -272,6 +272,8 @@ def refused(call, *args) -> str | None:
         ({"SECRET_KEY": "CANARY"}, {"SECRET_KEY": "CANARY"}, None),
         ({}, {"SECRET_KEY": "CANARY"}, None),
         ({"KEYS": ["CANARY", "b"]}, {"KEYS": "CANARY,b"}, None),
+        ({"KEYS": ["CANARY", "b"]}, {"KEYS": "CANARY, b"}, None),
+        ({"KEYS": ["CANARY", " b"]}, {"KEYS": "CANARY, b"}, None),
         ({"SECRET_KEY": "other"}, {"SECRET_KEY": "CANARY"}, "E_ENV_NOT_LIVE"),
         ({"KEYS": ["CANARY"]}, {"KEYS": "CANARY,b"}, "E_ENV_NOT_LIVE"),
         ({}, {"PATH": "CANARY"}, "E_ENV_EXPORTED"),
