@@ -100,10 +100,7 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
     ``source`` says where the keys are from.
     """
     found = [target for survey in surveys for target in survey.found]
-    nowhere = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
-    if nowhere:
-        table, column = surveys[0].missing[min(nowhere)]
-        raise RotationError("E_TABLE", table=table, column=column, types=", ".join(KINDS))
+    refuse_nowhere(surveys)
     for survey in surveys:
         if survey.missed:
             raise RotationError("E_TARGET_MISSED", column=survey.missed[0])
@@ -136,6 +133,14 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
     if not found:
         tables = sum(len(survey.tables) for survey in surveys)
         raise RotationError("E_NO_TARGETS", tables=tables, schemes=", ".join(keyring.schemes))
+
+
+def refuse_nowhere(surveys: Sequence[Survey]) -> None:
+    """Raise E_TABLE for the first target a person listed that is in no database."""
+    nowhere = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
+    if nowhere:
+        table, column = surveys[0].missing[min(nowhere)]
+        raise RotationError("E_TABLE", table=table, column=column, types=", ".join(KINDS))
 
 
 class Survey:

@@ -175,8 +175,12 @@ class Application:
         discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
 
     def plan(self, *, counted: bool) -> dict[str, Any]:
-        """The plan of a rotation, with or without the counts of a census. Raises E_WRONG_KEY or E_NO_TARGETS."""
+        """The plan of a rotation, with or without the counts of a census.
+
+        Raises E_TABLE, E_WRONG_KEY or E_NO_TARGETS.
+        """
         surveys = [survey for _, survey in self.parts]
+        discovery.refuse_nowhere(surveys)
         if not any(survey.found or survey.fixed for survey in surveys):
             self.refuse_unproved()
         notices = list(plan.other_databases())

@@ -267,13 +267,14 @@ def test_what_is_gone_is_told(made):
 
 def test_what_keeps_a_rotation_from_starting_is_a_notice(ring):
     looked = survey(
-        ring, unproved=[("a.b", 3)], silent=[("a.c", "lib.EncryptedField")], plain=["a.d_encrypted"]
+        ring, unproved=[("a.b", 3)], silent=[("a.c", "lib.EncryptedField")], plain=["a.d_encrypted"], missed=["a.e"]
     )  # fmt: skip
     found = {notice["column"]: notice for notice in plan.unproved(looked)}
-    assert list(found) == ["a.b", "a.d_encrypted", "a.c"]
+    assert list(found) == ["a.b", "a.e", "a.d_encrypted", "a.c"]
+    assert "key_rotation_targets" in found["a.e"]["notice"]
     assert found["a.b"]["notice"].startswith("3 of 3 tokens")
     assert "lib.EncryptedField" in found["a.c"]["notice"]
-    assert all("key_rotation_ignore" in notice["todo"] for notice in found.values())
+    assert all("key_rotation_ignore" in found[name]["todo"] for name in ("a.b", "a.c", "a.d_encrypted"))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class Part:
         self.alias = "default"
         self.found = found.get("found", [])
         self.fixed = found.get("fixed", [])
+        self.missing = found.get("missing", {})
 
 
 def test_the_targets_of_all_databases_are_one_list(target):
