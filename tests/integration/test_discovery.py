@@ -547,6 +547,23 @@ def test_old_tokens_that_a_trigger_copies_into_the_same_table_are_rotated_or_it_
 
 
 @pytest.mark.parametrize(
+    ("column", "plain"),
+    [
+        ("is_encrypted char(1)", False),
+        ("encrypted varchar(3)", False),
+        ("encrypted_name varchar(40)", True),
+        ("name_enc text", True),
+    ],
+)
+def test_a_column_named_as_encrypted_that_can_hold_a_token_and_holds_none_is_told(
+    database: Database, keyring: Keyring, column: str, plain: bool
+) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, {column})")
+    database.execute("INSERT INTO secrets VALUES (1, 'y')")
+    assert survey(database, keyring).plain == [f"secrets.{column.split()[0]}"] * plain
+
+
+@pytest.mark.parametrize(
     "key", ["a text PRIMARY KEY, id int", "id int, a text, PRIMARY KEY (id, a)", "id int, a text NOT NULL UNIQUE"]
 )
 def test_a_token_that_names_its_row_stops_the_rotation(database: Database, keyring: Keyring, key: str) -> None:

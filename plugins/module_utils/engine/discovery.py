@@ -23,6 +23,7 @@ from .wrappers import Armor
 SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
 AT_LARGE_BYTES = 20_000  # of one such value
+SHORTEST = 24  # characters of any token: 16 bytes in base64
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
 _FERNETS = {FERNET, DOUBLED}
@@ -232,7 +233,7 @@ class Survey:
         elif field is not None:
             blank = self.silent if self._holds_values(table, column) else self.empty
             blank.append((name, field))
-        elif _SAYS_ENCRYPTED.search(column.name) and self._holds_values(table, column):
+        elif _may_be_plain(column) and self._holds_values(table, column):
             self.plain.append(name)
 
     def leave(self, table: Table, column: Column) -> None:
@@ -339,6 +340,11 @@ class Survey:
         name = f"t.{quote(column.name)}"
         sql = f"SELECT 1 FROM {table.rows} AS t WHERE {name} IS NOT NULL AND {name}::text <> '' LIMIT %s"
         return bool(self._database.rows(sql, (1,), table=table.label))
+
+
+def _may_be_plain(column: Column) -> bool:
+    """Whether a column is named as encrypted, and is no flag or code such as ``is_encrypted char(1)``."""
+    return bool(_SAYS_ENCRYPTED.search(column.name)) and (column.limit or SHORTEST) >= SHORTEST
 
 
 def of_other_type(sql_type: str) -> tuple[str, str]:
