@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where tokens lie in a column: a text or bytea value is one token, a JSON document holds them among its leaves."""
+"""Where tokens lie in a column: a text or bytea value is one token, a JSON document holds them among its strings."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Bytes(Kind):
 
 @dataclass(frozen=True)
 class Leaves(Kind):
-    """Tokens are leaves of a JSON document. They are replaced in its text: every other byte stays.
+    """Tokens are leaves of a JSON document, or its members' names. They are replaced in its text: all else stays.
 
     With ``names``, all strings in the members of these names are tokens, and nothing else is.
     """
@@ -109,19 +109,22 @@ class Leaves(Kind):
         for found in self._leaves(value):
             after = fresh.get(_plain(found["text"]) if self.names else found["text"])
             if after is not None:
-                written = json.dumps(after, ensure_ascii=False) if self.names else f'"{after}"'
-                parts += [value[end : found.start()], written]
-                end = found.end()
+                written = json.dumps(after, ensure_ascii=False)[1:-1] if self.names else after
+                parts += [value[end : found.start("text")], written]
+                end = found.end("text")
         return "".join([*parts, value[end:]])
 
     def _leaves(self, value: str) -> Iterator[re.Match[str]]:
-        """The strings that are no names of members; with ``names``, those of these members, also in their arrays."""
+        """The strings that are no names of members, and names that look like tokens; with ``names``, the strings of
+        these members, also in their arrays."""
         name, end = "", 0
         for found in _STRING.finditer(value):
             if self.names and "}" in value[end : found.start()]:
                 name = ""
             if found["name"]:
                 name = _plain(found["text"])
+                if not self.names and _LOOKS.search(name):
+                    yield found
             elif not self.names or name in self.names:
                 yield found
             end = found.end()

@@ -160,6 +160,15 @@ def test_only_the_leaf_is_replaced_and_every_other_byte_stays(text, expected):
     assert json.loads(expected) is not None
 
 
+def test_a_token_may_be_the_name_of_a_member():
+    old, new = (b"gAAAAA" + letter * 94 for letter in (b"o", b"n"))
+    text = '{"%s" : {"%s":1}, "b": "%s"}'
+    before, after = (text % ((each.decode(),) * 3) for each in (old, new))
+    assert JSON.tokens(before, MARKER) == JSON.tokens(before, b"")[:3] == [old] * 3
+    assert JSON.put(before, [old] * 3, [new] * 3) == after
+    assert not replace(JSON, names=("b",)).tokens(before, MARKER)[1:]
+
+
 def test_each_token_goes_to_its_own_place():
     text = '{"a": ["gAAAAAold-_==", {"b": "gAAAAAother=="}], "c": "gAAAAAold-_=="}'
     replaced = JSON.put(text, [OLD, OTHER, OLD], [NEW, NEWER, NEW])
