@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 VECTORS = HERE / "vectors"
 LIBRARIES = os.environ.get("KEY_ROTATION_LIBRARIES", "")
 TREE = HERE.parents[1] / ".ansible/tree"
+BYTE_CODE = TREE.parent / "byte_code"  # several processes for each test, and none is to compile all again
 # vector: what pip installs
 CASES = {
     "django_fernet_fields_v2__secret_key": "django-fernet-fields-v2",
@@ -60,7 +61,7 @@ def work(what: str, database: tuple[str, str], which: str, vector: str, package:
     library = Path(LIBRARIES) / package
     done = subprocess.run(
         [sys.executable, str(HERE / "worker.py"), what, *database, which, str(VECTORS / f"{vector}.json")],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{library}:{TREE}", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{library}:{TREE}", "PYTHONPYCACHEPREFIX": str(BYTE_CODE)},
         capture_output=True,
         text=True,
         check=False,
