@@ -19,7 +19,7 @@ from ..module_utils.module import MONITORING_OPTIONS
 from ..module_utils.monitoring import report
 from ..module_utils.record import Record
 from ..module_utils.stores.history import STAGES, History, later, now
-from ..plugin_utils import summary
+from ..plugin_utils import succession, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import expand, state_folder
 from ..plugin_utils.story import story
@@ -96,16 +96,14 @@ class ActionModule(RotationAction):
         known["retire"] = max((version["held_until"] for version in known["retirable"]), default=None)
         return known
 
-    def _due_now(self, key_id: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
-        """What the newest rotation that left these keys in use tells, where its page calls them due at once: the
-        store knows nothing of a compromise."""
+    def _due_now(self, key_id: str, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What the newest rotation tells that left these keys in use, and whose page calls them due at once: the store
+        knows nothing of a compromise."""
         folder, found = self._records(dict(options)), []
         for name in record_seen.names(folder):
             with contextlib.suppress(Exception):  # whatever somebody wrote into one
                 found.append(story(Record(folder, name)))
-        ours = [one for one in found if one["rotation_id"] != options["rotation_id"] and _left(one) == key_id]
-        newest = max(ours, key=lambda one: (one["began"], one["rotation_id"]), default=None)
-        return newest if newest and newest["due_now"] and newest["due"] else None
+        return succession.due_now(key_id, [one for one in found if one["rotation_id"] != options["rotation_id"]])
 
     def _open(self, history: History, options: Mapping[str, Any]) -> str | None:
         """The rotation that is open, and that neither asks nor goes on just now."""
@@ -139,9 +137,3 @@ class ActionModule(RotationAction):
         except OSError as exc:
             raise RotationError("E_MONITOR_REPORT", path=path, reason=exc.strerror) from None
         return path
-
-
-def _left(told: Mapping[str, Any]) -> str | None:
-    """Which keys a rotation has left in use; None where it is not known when that was."""
-    versions = [one for one in told["versions"] if isinstance(one, Mapping) and one.get("stage") == "current"]
-    return next((one.get("key_id") for one in versions), told["keys"]["current"]) if told["began"] else None

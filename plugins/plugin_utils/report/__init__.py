@@ -76,6 +76,7 @@ def write_earlier(record: Record) -> list[str]:
 def _write(told: dict[str, Any], others: list[dict[str, Any]]) -> str:
     told = {
         **told,
+        **succession.dates(told, others),
         "superseded_by": succession.superseded_by(told, others),
         "destroyed": succession.destroyed(told, others),
         "no_way_back": succession.no_way_back(told, others),
@@ -106,7 +107,8 @@ def write_index(folder: str) -> None:
             told[name] = story(record)
             refused += attempts.refused(record)
     rotations = [one for one in told.values() if one["runs"]]  # and not what retire.yml has destroyed
-    stories = sorted(rotations, key=lambda one: str(one["began"]), reverse=True)
+    dated = [{**one, **succession.dates(one, rotations)} for one in rotations]
+    stories = sorted(dated, key=lambda one: str(one["began"]), reverse=True)
     due = next((one for one in stories if one["due"]), None)
     unreadable = [name for name in names if name not in told]
     about = {"stories": stories, "unreadable": unreadable, "folder": folder, "due": due, "refused": refused}

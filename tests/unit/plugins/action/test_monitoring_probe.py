@@ -84,6 +84,12 @@ def test_keys_that_a_compromise_left_in_use_are_due_at_once(look, rotated, new_k
     path.write_text("".join(json.dumps({**about, **event}) + "\n" for event in events))
     asked, _ = look(cryptoperiod_days=365, due_warning_days=30)
     assert (asked["rotation"]["due"], "why" in asked["rotation"]) == (due, told)
+    later = tmp_path / "records/r3/record.jsonl"
+    later.parent.mkdir()
+    begun = {**events[0], "reason": "cryptoperiod", "time": "2026-05-01T00:00:00Z"}
+    later.write_text("".join(json.dumps({**about, **event}) + "\n" for event in (begun, *events[1:])))
+    asked, _ = look(cryptoperiod_days=365, due_warning_days=30)
+    assert (asked["rotation"]["due"], "why" in asked["rotation"]) == (due, told), "the next try replaced them neither"
     asked, _ = look(cryptoperiod_days=365, due_warning_days=30, rotation_id="r2")
     assert asked["rotation"]["due"] == "2027-01-01T00:00:00Z", "a picture of that run itself"
 

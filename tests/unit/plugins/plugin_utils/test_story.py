@@ -227,6 +227,29 @@ def test_keys_of_unknown_age_and_compromised_ones_are_due_now(play, fields, reas
     assert play.told()["due_now"] is False
 
 
+def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neither(tmp_path):
+    """Its page, the calendar and the index said that the keys were due in a year."""
+    versions = [{**VERSION, "origin": "generated"}]
+    first = Play(tmp_path, "r1").begun(reason="compromise_known").prepared().switched().rolled_back()
+    first.step("rollback", "done", versions=versions)
+    later = Play(tmp_path, "r2").begun(reason="cryptoperiod").prepared().switched().rolled_back()
+    later.step("rollback", "done", versions=versions)
+    for text in files(later):
+        assert "the reason was compromise_known of r1" in text.replace("\\", "")
+        assert "365 days" not in text
+    assert "then begin a new one now: " in later.page()
+    reminders = (Path(later.record.path).parent / "reminders.ics").read_bytes().decode().replace("\r\n ", "")
+    assert "SUMMARY:Rotate the encryption keys now (" in reminders
+    report.write_index(str(tmp_path))
+    assert "is due <b>now</b>: " in (tmp_path / "index.html").read_text()
+
+    later.begun(resumed=True).switched().proved()
+    later.step("rotate", "done", versions=[{**versions[0], "key_id": NEW}])
+    assert "365 days after the keys in use were made" in later.page()
+    report.write_index(str(tmp_path))
+    assert "is due <b>now</b>: " not in (tmp_path / "index.html").read_text()
+
+
 def files(play: Play) -> list[str]:
     play.page()
     return [(Path(play.record.path).parent / name).read_text().replace("\\", "") for name in report.FILES.values()]
