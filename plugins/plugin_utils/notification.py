@@ -47,6 +47,7 @@ MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "http": ((), ("url", "url_file", "headers", "token", "token_file")),
 }
 SECURITY = {"starttls": 587, "tls": 465, "none": 25}
+TEXTS = ("host", "from", "url")
 PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
 Channels = Sequence[Mapping[str, Any]]
 
@@ -108,7 +109,8 @@ def _mistakes(channel: Any) -> Iterator[str]:
     asked = channel.get("on", ())
     if not isinstance(asked, (list, tuple)) or any(moment not in MOMENTS for moment in asked):
         yield f"on lists something else than {', '.join(MOMENTS)}"
-    if channel["type"] == "email" and channel.get("security", "starttls") not in SECURITY:
+    yield from (f"{name} is no text" for name in TEXTS if channel.get(name) and not _are_texts(channel[name], one=True))
+    if channel["type"] == "email" and str(channel.get("security", "starttls")) not in SECURITY:
         yield f"security is none of {', '.join(SECURITY)}"
     if channel["type"] == "email" and channel.get("to") and not _are_texts(channel["to"]):
         yield "to is no address, and no list of addresses"
@@ -120,8 +122,10 @@ def _mistakes(channel: Any) -> Iterator[str]:
         yield "it has neither url nor url_file"
 
 
-def _are_texts(value: Any) -> bool:
-    return all(isinstance(one, str) and one for one in (value if isinstance(value, (list, tuple)) else [value]))
+def _are_texts(value: Any, *, one: bool = False) -> bool:
+    """Whether it is a text that says something, or a list of such, where it need not be ``one``."""
+    texts = value if isinstance(value, (list, tuple)) and not one else [value]
+    return all(isinstance(text, str) and text.strip() for text in texts)
 
 
 def _is_port(value: Any) -> bool:
@@ -198,6 +202,8 @@ def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[d
 
 def _send(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], result: dict[str, Any]) -> None:
     result["channel"] = _place(channel)
+    if channel.get("ca_cert") and not os.path.exists(channel["ca_cert"]):
+        raise NotSent("its ca_cert is not there")
     to = SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
     result.update({"to": to} if to else {})
 
