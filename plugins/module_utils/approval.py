@@ -43,9 +43,9 @@ class Approval:
     def read(cls, text: bytes) -> Approval:
         """The approval that ``text`` is. Raises ValueError."""
         title, *lines = text.decode("utf-8").splitlines() or [""]
-        found = [line.split(" ", 1) for line in lines if " " in line]
-        members = dict(found)
-        if title != TITLE or tuple(name for name, _ in found) != MEMBERS:  # each once: who signs reads the first
+        found = [line.partition(" ") for line in lines if line.strip()]
+        members = {name: value for name, _, value in found}
+        if title != TITLE or tuple(name for name, _, _ in found) != MEMBERS:  # each once: who signs reads the first
             raise ValueError("no approval")
         if PATTERN & set(members["principal"]):  # with which who signs could choose who that is
             raise ValueError("a pattern")

@@ -300,6 +300,14 @@ def test_a_text_that_names_two_plans_is_refused(desk):
         assert desk.refused().code == "E_APPROVAL_FORMAT"
 
 
+@pytest.mark.parametrize("word", ["REJECTED", "\x0bREJECTED", "not for production"])
+def test_a_text_that_says_more_than_an_approval_is_none(desk, word):
+    desk.approve()
+    desk.text.write_text(f"{desk.text.read_text()}\n{word}\n")
+    desk.sign("ada")
+    assert desk.refused().code == "E_APPROVAL_FORMAT"
+
+
 @pytest.mark.parametrize("text", ["", "something else\n", f"{approval.TITLE}\nplan x\nprincipal y\ntime noon\n"])
 def test_a_text_of_another_form_is_refused(desk, text):
     desk.text.write_text(text)
