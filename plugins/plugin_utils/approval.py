@@ -185,7 +185,7 @@ def _names_with_a_key_of(principal: str, signers: str) -> set[str]:
     keys = {word for line in _lines_of(principal, signers) for word in line.split() if word.startswith(BLOB)}
     with open(signers, encoding="utf-8", errors="replace") as handle:
         shared = [line.split() for line in handle if keys & set(line.split())]
-    return {name for words in shared for name in words[0].split(",")}
+    return {name for words in shared for name in words[0].strip('"').split(",")}  # ssh-keygen takes names in quotes
 
 
 def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> None:

@@ -252,11 +252,12 @@ def test_a_name_that_is_a_pattern_is_nobody(desk, principal):
     assert desk.refused(operator="eve").code == "E_APPROVAL_FORMAT"
 
 
-def test_who_rotates_does_not_approve_under_a_second_name(desk):
+@pytest.mark.parametrize("second", ["bob@example.org", '"bob@example.org"', '"carl,bob"'])
+def test_who_rotates_does_not_approve_under_a_second_name(desk, second):
     desk.approve()
     key = (desk.folder / "ada.pub").read_text()
     with desk.signers.open("a") as signers:
-        signers.write(f"bob@example.org {key}")
+        signers.write(f"{second} {key}")
     assert desk.refused(operator="bob").code == "E_APPROVAL_SELF"
 
 
