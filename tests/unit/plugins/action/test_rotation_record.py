@@ -710,6 +710,16 @@ def test_no_run_signs_what_another_has_made_of_the_record(run_action, begun, lea
     assert events("r1")[-1]["unsigned_before"] == 1
 
 
+def test_lines_that_nobody_signed_yet_of_a_run_that_takes_itself_back_are_its_own(run_action, begun, tmp_path, events):
+    """Its page said at the top that somebody else may have written them."""
+    Record(str(tmp_path / "records"), "r1").append("notification", "done")
+    course = {"rotation_id": "r1", "course": "backwards", "reason": "asked", "destination": "current"}
+    given = {"state": "opened", "environment": "demo", "direction": "rollback", "course": course}
+    assert not run_action("rotation_record", **given).get("failed")
+    assert (events("r1")[-1]["event"], "unsigned_before" in events("r1")[-1]) == ("rollback", False)
+    assert "nobody had signed" not in (tmp_path / "records/r1/report.html").read_text()
+
+
 def test_what_was_signed_by_a_key_that_nobody_has_named_is_not_signed_over(run_action, begun, lease, tmp_path):
     lease.give_back()
     given = {"state": "opened", "environment": "demo", "rotation_id": "r1"}
