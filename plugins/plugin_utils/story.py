@@ -78,7 +78,9 @@ def story(record: Record) -> dict[str, Any]:
     settled = _settled(events)
     runs, keys, targets = acts(events), _keys(events), _targets(events)
     decided: Mapping[str, Any] = next(reversed(acts(settled)), {})  # the act that made it what it is now
-    granted = _taken_back_by(acts(settled)) or decided  # which has no approval of its own
+    deciding = _but_for_rows(acts(settled))
+    ending = deciding[-1] if deciding else decided
+    granted = _taken_back_by(deciding) or ending  # which has no approval of its own
     told = {
         "rotation_id": record.rotation_id,
         "path": record.path,
@@ -89,7 +91,7 @@ def story(record: Record) -> dict[str, Any]:
         "act": runs[-1] if runs else {},
         "acts": [*runs, *_retirements(record, keys)],
         "refused": len(settled) < len(events),
-        "reason": decided.get("reason"),
+        "reason": ending.get("reason"),
         "policy": _newest(ours, "policy_ref"),
         "clock": _newest(ours, "clock"),
         "retain_until": _newest(ours, "retain_until"),
@@ -99,7 +101,7 @@ def story(record: Record) -> dict[str, Any]:
         "authorization": granted.get("authorization") or {},
         "approval": granted.get("approval"),
         "granted_by": granted.get("granted_by") or "",
-        "took_itself_back": granted is not decided,
+        "took_itself_back": granted is not ending,
         "people": sorted({person for run in runs for person in run["people"]}) or people(events),
         "control_nodes": sorted({str(event["control_node"]) for event in events if event.get("control_node")}),
         "hosts": sorted({str(event["host"]) for event in events if event.get("host")}),
@@ -141,6 +143,12 @@ def _is(event: Event, name: str, phase: str) -> bool:
 
 def _done(event: Event, name: str) -> bool:
     return _is(event, name, "done")
+
+
+def _but_for_rows(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The acts without what was repaired or restored last: by whose word that was is told where the acts are."""
+    stays = bool(runs) and runs[-1]["stays"] and runs[-1]["outcome"] == "done"
+    return _but_for_rows(runs[:-1]) if stays else runs
 
 
 def _taken_back_by(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -567,14 +575,17 @@ def _due(told: Mapping[str, Any], period: int) -> dict[str, Any]:
     current: Event = next((one for one in versions if one.get("stage") == "current"), {})
     made = moment({"time": current.get("created")})
     reason = next((run["reason"] for run in reversed(told["runs"]) if run["direction"] == "rotate"), None)
+    keys = told["keys"]
+    in_use = bool(keys["new"]) and keys["current"] == keys["new"]
     if not completed and str(reason).startswith("compromise"):
-        why = f"the keys in use are those before, and the reason was {reason}"
+        stays = "it has not ended, though new keys are in use," if in_use else "the keys in use are those before,"
+        why = f"{stays} and the reason was {reason}"
         return {"due": ended, "due_now": True, "due_why": why}
     if period and made and current.get("origin") == "adopted":
         why = f"the age of the keys in use is not known: they were made by hand, and adopted on {made:%Y-%m-%d}"
         return {"due": ended, "due_now": True, "due_why": why}
     since = made or (ended if completed else None)
-    keys = told["keys"]
-    renewed = completed or (keys["new"] and keys["current"] == keys["new"])
-    why = f"{period} days after the keys in use were made" + ("" if renewed else ", which this one did not renew")
+    why = f"{period} days after the keys in use were made" + (
+        "" if completed or in_use else ", which this one did not renew"
+    )
     return {"due": since + period * DAY if since and period else None, "due_now": False, "due_why": why}

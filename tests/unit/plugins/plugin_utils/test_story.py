@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, rehearsal, report
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, notification, rehearsal, report
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.acts import people
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.story import story
 
@@ -93,8 +93,8 @@ def play(tmp_path: Path) -> Play:
     return Play(tmp_path)
 
 
-def completed(play: Play) -> Play:
-    return play.begun().prepared().switched().proved().step("rotate", "done")
+def completed(play: Play, **fields: Any) -> Play:
+    return play.begun(**fields).prepared().switched().proved().step("rotate", "done")
 
 
 def failed(play: Play) -> Play:
@@ -104,17 +104,17 @@ def failed(play: Play) -> Play:
     return play.step("rotate", "failed", failed_task="Bring every value under the new keys", error=error)
 
 
-def rolled_back(play: Play) -> Play:
-    return play.begun().prepared().switched().rolled_back()
+def rolled_back(play: Play, **fields: Any) -> Play:
+    return play.begun(**fields).prepared().switched().rolled_back()
 
 
 def died(play: Play) -> Play:
     return play.begun().prepared()
 
 
-def half_back(play: Play) -> Play:
+def half_back(play: Play, **fields: Any) -> Play:
     """The health check fails after a proof, and the way back stops in the middle."""
-    play.begun().prepared().switched().proved().step("rollback", "intent")
+    play.begun(**fields).prepared().switched().proved().step("rollback", "intent")
     return play.step("django_reencrypt", "failed", error={"code": "E_DB"}).step("rollback", "failed")
 
 
@@ -188,13 +188,20 @@ def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
     assert reminders.count("BEGIN:VEVENT") == 1, "and there is nothing to retire"
 
 
-def test_new_keys_in_use_are_not_called_old_where_the_way_back_failed(play):
-    half_back(play).step("rollback", "intent").step("env_file", "failed", error={"code": "E_ENV"})
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("cryptoperiod", "365 days after the keys in use were made"),
+        ("compromise_known", "it has not ended, though new keys are in use, and the reason was compromise_known"),
+    ],
+)
+def test_new_keys_in_use_are_not_called_old_where_the_way_back_failed(play, reason, why):
+    half_back(play, reason=reason).step("rollback", "intent").step("env_file", "failed", error={"code": "E_ENV"})
     told = play.step("rollback", "failed", versions=[{**VERSION, "key_id": NEW}]).told()
     assert (told["status"], told["keys"]["current"], told["due_why"]) == (
         "failed",
         NEW,
-        "365 days after the keys in use were made",
+        why,
     )
 
 
@@ -331,6 +338,25 @@ def test_a_rotation_that_took_itself_back_was_approved_by_whom_the_rotation_was(
     page = play.page()
     assert ("signed by ada@example.org" in page, ": the rollback" in page) == (by_itself, not by_itself)
     assert [act["granted_by"] for act in told["acts"]] == ["ada@example.org", ""]
+
+
+@pytest.mark.parametrize("written", [completed, rolled_back])
+def test_what_is_repaired_later_leaves_the_approval_and_the_reason_of_the_rotation_on_its_page(play, written):
+    """Who signed, and the plan, were on no page any more."""
+    approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
+    written(play, approval=approval, reason="cryptoperiod")
+    play.step("rollback", "intent", course="repair", authorization={"who": "Zed"}, reason="rows in ruins")
+    told = play.step("django_repair", repaired={"t.c": 1}).proved().step("rollback", "done").told()
+    assert told["granted_by"] == "ada@example.org"
+    assert told["reason"] == ("cryptoperiod" if written is completed else None), "that of the way back"
+    assert "signed by ada@example.org" in play.page()
+    assert [act["granted_by"] for act in told["acts"]][-1] == "Zed"
+    text = notified(told)
+    assert ("Authorized by: Zed" in text, "ada@example.org" in text) == (True, False), "a message is of its own run"
+
+
+def notified(told: dict[str, Any]) -> str:
+    return notification._text({"type": "slack"}, "completed", told)
 
 
 def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
