@@ -108,8 +108,8 @@ def write_index(folder: str) -> None:
             refused += attempts.refused(record)
     rotations = [one for one in told.values() if one["runs"]]  # and not what retire.yml has destroyed
     dated = [{**one, **succession.dates(one, rotations)} for one in rotations]
-    stories = sorted(dated, key=lambda one: str(one["began"]), reverse=True)
-    due = next((one for one in stories if one["due"]), None)
+    stories = sorted(dated, key=lambda one: (str(one["began"]), one["rotation_id"]), reverse=True)
+    due = next((one for one in stories if one["due"] and not succession.superseded_by(one, stories)), None)
     unreadable = [name for name in names if name not in told]
     about = {"stories": stories, "unreadable": unreadable, "folder": folder, "due": due, "refused": refused}
     _put(os.path.join(folder, INDEX), _render("index.html.j2", about))

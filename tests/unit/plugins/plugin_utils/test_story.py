@@ -257,6 +257,13 @@ def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neithe
     assert "is due <b>now</b>: " not in (tmp_path / "index.html").read_text()
 
 
+def test_what_a_later_rotation_has_superseded_is_not_due_on_the_index(tmp_path):
+    rolled_back(Play(tmp_path, "r1"), reason="compromise_known").page()
+    completed(Play(tmp_path, "r2"), cryptoperiod_days=0).page()
+    report.write_index(str(tmp_path))
+    assert "is due" not in (tmp_path / "index.html").read_text()
+
+
 def files(play: Play) -> list[str]:
     play.page()
     return [(Path(play.record.path).parent / name).read_text().replace("\\", "") for name in report.FILES.values()]
