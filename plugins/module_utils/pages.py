@@ -69,7 +69,8 @@ class Sums:
         for pattern in ("*.html", "*/*.html"):
             for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), pattern))):
                 name = os.path.relpath(path, self.folder)
-                if name not in self.of and os.path.basename(name) != PAGE:
+                beside_record = os.path.lexists(os.path.join(os.path.dirname(path), RECORD))
+                if name not in self.of and not (os.path.basename(name) == PAGE and beside_record):
                     yield Problem("unchecked", f"{name} is a page that no run has made")
 
 

@@ -622,6 +622,14 @@ def test_a_page_that_no_run_has_made_is_named_and_is_no_problem(paged):
     assert paged.audited() == record_check.NOT_CHECKED["unchecked"][0]
 
 
+@pytest.mark.parametrize("name", ["report.html", "2026-final/report.html"])
+def test_a_page_of_the_name_of_ours_beside_no_record_is_named_too(paged, name):
+    made = paged.folder / name
+    made.parent.mkdir(exist_ok=True)
+    made.write_text("all is well")
+    assert f"{name} is a page that no run has made" in str(paged.told()[pages.SUMS])
+
+
 def test_pages_of_before_the_last_run_are_not_put_back_with_the_sums_of_then(paged):
     before = {path: path.read_bytes() for path in paged.folder.rglob("*") if path.name in (*pages.PAGES, "index.html")}
     before |= {paged.folder / name: (paged.folder / name).read_bytes() for name in (pages.SUMS, pages.SIGNATURE)}
