@@ -179,7 +179,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_CHECKLIST": (
         "{count} of {total} items of the checklist stop the rotation: {stops}",
-        "Do what the table above says below each of them, then run the same command again.",
+        "Do what the checklist says below each of them, then run the same command again.",
     ),
     "E_WINDOW": (
         "the maintenance window does not hold what is left: {seen}",

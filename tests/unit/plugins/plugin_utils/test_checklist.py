@@ -546,6 +546,7 @@ def test_all_that_stops_is_said_at_once():
     ) as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)
+    assert refused.value.todo.startswith("Do what the checklist says"), "the page has no table above that"
     accepted = checklist.judged(seen(change), ["rehearsal", "wal"])
     checklist.refuse(accepted)
     assert [each.status for each in accepted].count("warn") == 2
