@@ -77,7 +77,7 @@ class ActionModule(RotationAction):
                 record.events()  # the whole of it: later steps look at the last line alone
                 found = refuse_changed(record, store, _public_keys(options["former_signers"]))
                 takes_itself_back = lease.of_run(os.getppid()) == rotation_id  # those lines are its own
-                about.update({} if takes_itself_back else found)
+                about.update({"takes_itself_back": True} if takes_itself_back else found)
                 lease.take(rotation_id, os.getppid())
                 about.update(follows(store))
                 about.update(attempts.followed(self._records(options)))

@@ -157,8 +157,8 @@ def _taken_back_by(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | Non
         return None
     before = runs[-2]
     ended = any(event.get("event") in DIRECTIONS and event.get("phase") != "intent" for event in before["events"])
-    done = runs[-1]["outcome"] == "done"
-    return before if done and before["direction"] == "rotate" and not ended else None
+    back = runs[-1]["outcome"] == "done" or bool(runs[-1]["events"][0].get("takes_itself_back"))
+    return before if back and before["direction"] == "rotate" and not ended else None
 
 
 def _last(events: Sequence[Event]) -> Event:

@@ -716,7 +716,8 @@ def test_lines_that_nobody_signed_yet_of_a_run_that_takes_itself_back_are_its_ow
     course = {"rotation_id": "r1", "course": "backwards", "reason": "asked", "destination": "current"}
     given = {"state": "opened", "environment": "demo", "direction": "rollback", "course": course}
     assert not run_action("rotation_record", **given).get("failed")
-    assert (events("r1")[-1]["event"], "unsigned_before" in events("r1")[-1]) == ("rollback", False)
+    last = events("r1")[-1]
+    assert (last["event"], last["takes_itself_back"], "unsigned_before" in last) == ("rollback", True, False)
     assert "nobody had signed" not in (tmp_path / "records/r1/report.html").read_text()
 
 

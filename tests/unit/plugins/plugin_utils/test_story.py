@@ -347,6 +347,17 @@ def test_a_rotation_that_took_itself_back_was_approved_by_whom_the_rotation_was(
     assert [act["granted_by"] for act in told["acts"]] == ["ada@example.org", ""]
 
 
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_a_way_back_that_failed_in_the_same_run_was_approved_by_whom_the_rotation_was(play, by_itself):
+    approval = {"principal": "ada@example.org", "time": "2026-01-02T03:04:05Z", "plan_hash": "ab"}
+    play.begun(approval=approval).prepared().switched()
+    play.step("application_commands", "failed", error={"code": "E_COMMAND"})
+    play.step("rollback", "intent", **({"takes_itself_back": True} if by_itself else {})).step("env_file", "failed")
+    told = play.step("rollback", "failed", failed_task="Switch").told()
+    assert (told["status"], told["granted_by"]) == ("failed", "ada@example.org" if by_itself else "")
+    assert ("signed by ada@example.org" in play.page()) is by_itself
+
+
 @pytest.mark.parametrize("written", [completed, rolled_back])
 def test_what_is_repaired_later_leaves_the_approval_and_the_reason_of_the_rotation_on_its_page(play, written):
     """Who signed, and the plan, were on no page any more."""
