@@ -796,7 +796,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_MONITOR_OPEN": ("rotation {rotation_id} is open", "Go on with it, or roll it back."),
     "E_MONITOR_OVERDUE": (
         "the keys {key_id} of {created} were to be rotated by {due}",
-        "Rotate, or set key_rotation_cryptoperiod_days to what your policy says.",
+        "{advice}",
     ),
     "E_MONITOR_DIR": (
         "the folder {path}, in which monitoring remembers, cannot be used: {reason}",

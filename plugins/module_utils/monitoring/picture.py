@@ -285,7 +285,10 @@ def _rotation(
         adopted = known.get("origin") == "adopted"
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
         created = f"{created} ({known['why']})" if known.get("why") and not adopted else created
-        yield RotationError("E_MONITOR_OVERDUE", key_id=known["key_id"], created=created, due=known["due"])
+        longer = ", or set key_rotation_cryptoperiod_days to what your policy says"
+        longer = "" if known.get("why") and not adopted else longer  # a compromise is over with its keys alone
+        where = {"key_id": known["key_id"], "created": created, "due": known["due"]}
+        yield RotationError("E_MONITOR_OVERDUE", **where, advice=f"Rotate{longer}.")
 
 
 def _refuse_thresholds(params: Mapping[str, Any]) -> None:

@@ -195,6 +195,14 @@ def test_what_the_store_said_is_remembered_for_the_timer(params):
     assert seen["retire"] == [], "whether a version may go is asked where the store is"
 
 
+@pytest.mark.parametrize("why", ["the reason was compromise_known", None])
+def test_a_longer_cryptoperiod_is_no_answer_to_a_compromise(params, why):
+    overdue = {**KNOWN, "due": "2026-01-02T00:00:00Z", **({"why": why} if why else {})}
+    (found,) = picture.take({**params, "rotation": overdue}, kept=True)["findings"]
+    assert found["todo"].startswith("Rotate")
+    assert ("key_rotation_cryptoperiod_days" in found["todo"]) is (why is None)
+
+
 def test_a_rotation_that_is_due_soon_is_a_note_and_no_finding(params):
     seen = picture.take({**params, "rotation": {**KNOWN, "due_soon": "2026-01-02T00:00:00Z"}}, kept=True)
     assert codes(seen) == []
