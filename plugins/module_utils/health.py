@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import urllib.error
+import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -125,7 +126,7 @@ def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: flo
         status = whole(opened, ENOUGH, patience)
     except urllib.error.HTTPError as exc:
         return exc.code, f"status {exc.code}"
-    except (OSError, http.client.HTTPException, UrlError) as exc:
+    except (OSError, EOFError, zlib.error, http.client.HTTPException, UrlError) as exc:  # some zip unasked
         cause = getattr(exc, "reason", exc)
         if isinstance(cause, (TimeoutError, socket.timeout)):  # two of them before Python 3.10
             return 0, f"no whole answer within {patience:g} seconds; key_rotation_health_answer_timeout gives it longer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import ipaddress
 import socket
 import ssl
@@ -172,11 +173,20 @@ def test_an_answer_that_does_not_end_is_none(dripping, head):
     assert time.monotonic() - begun < 8
 
 
-def test_an_answer_that_breaks_off_is_none():
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this"
+ZIPPED = b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(range(256)) * 2)
+SPOILT = ZIPPED[:40] + b"\xff\xff\xff" + ZIPPED[43:]
+
+
+@pytest.mark.parametrize(
+    ("rest", "found"),
+    [(b"\r\nonly this", "IncompleteRead"), (ZIPPED[:-20], "EOFError"), (SPOILT, "error")],
+    ids=["as it is", "of gzip, unasked", "of gzip, and wrong"],
+)
+def test_an_answer_that_breaks_off_is_none(rest, found):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" + rest
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_break_off, args=(server, head), daemon=True).start()
-        with pytest.raises(RotationError, match=r"E_HEALTH: .*no answer \(IncompleteRead\)"):
+        with pytest.raises(RotationError, match=rf"E_HEALTH: .*no answer \({found}\)"):
             health.wait(f"http://127.0.0.1:{server.getsockname()[1]}/", None, 0)
 
 
