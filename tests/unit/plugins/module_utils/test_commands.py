@@ -78,6 +78,10 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
         ("Passed: 0, Failed records: 100", "errors", 100),
         ("Checked: 100\nPassed: 95\nFailed: 5", "errors", 5),
         ("Checked: 100\nErrors: none", "errors", 0),
+        ("Found 5 errors: 3 in users, 2 in orders", "errors", 5),
+        ("Found 5 errors:\n1. User 12\n2. User 7", "errors", 5),
+        ("5 of 100 records failed, 2 out of 1,000 values invalid", "errors", 7),
+        ("0 of 100 failed", "errors", 0),
     ],
 )
 def test_what_such_commands_say_in_other_words_counts_too(line, member, count):
