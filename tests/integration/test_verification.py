@@ -45,6 +45,15 @@ LOGGING = """
         return self._full_name_encrypted and self.full_name
 
     @property
+    def noted(self) -> str:
+        from django.db import connections, transaction
+        def note() -> None:
+            with connections["audit"].cursor() as cursor:
+                cursor.execute("INSERT INTO seen VALUES ('noted')")
+        transaction.on_commit(note)
+        return self._full_name_encrypted and self.full_name
+
+    @property
     def kept(self) -> str:
         return self._full_name_encrypted and self.full_name
 

@@ -318,7 +318,11 @@ def _read_only(alias: str) -> Iterator[list[Any]]:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                     cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # others have nothing to do
                 held.append(connections[each])
-        yield held
+        try:
+            yield held
+        finally:
+            for connection in held:  # a commit would run what an attribute has put off until one, outside of it
+                connection.set_rollback(True)
 
 
 @contextlib.contextmanager
