@@ -36,6 +36,11 @@ class Service:
         self.stop = list(stop)
         self.status = list(status)
 
+    @property
+    def entries(self) -> list[Service]:
+        """What is stopped where it is."""
+        return [self]
+
     def is_up(self, *, unknown: bool) -> bool:
         """Whether it runs; ``unknown`` where nothing can say. Raises E_SERVICE_STATUS."""
         if not self.status:
@@ -86,6 +91,25 @@ class Service:
     def look(self) -> str:
         """What to type to see why it does not come or go."""
         return "Run its commands by hand as the same user"
+
+
+class Several(Service):
+    """Entries of one name, which nothing can tell apart: a stop by hand stops them all."""
+
+    def __init__(self, entries: Sequence[Service]) -> None:
+        super().__init__(entries[0].name, [], [])
+        self._entries = list(entries)
+
+    @property
+    def entries(self) -> list[Service]:
+        return self._entries
+
+    def is_up(self, *, unknown: bool) -> bool:
+        return any(each.is_up(unknown=unknown) for each in self._entries)
+
+    def refuse_unfit(self, names: Sequence[str]) -> None:
+        for each in self._entries:
+            each.refuse_unfit(names)
 
 
 class Unit(Service):
@@ -186,9 +210,7 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
             service = of(entry)
         except RotationError as exc:
             wrong.append(exc)
-            if not entry.get("stop"):
-                continue
-            service = Service(entry["name"], [], entry["stop"], entry.get("status") or [])
+            service = Service(entry["name"], [], entry.get("stop") or [], entry.get("status") or [])
         if service.name in found:
             wrong.append(
                 RotationError(
@@ -198,7 +220,8 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
                     advice="Give each service a name of its own: by that it is remembered what was stopped.",
                 )
             )
-        found.setdefault(service.name, service)
+            service = Several([*found[service.name].entries, service])
+        found[service.name] = service
     return list(found.values()), wrong
 
 
@@ -219,6 +242,18 @@ def of(entry: Mapping[str, Any]) -> Service:
 
 def stop(service: Service, patience: float, note: str | None = None) -> None:
     """Stop it and see that it is down. Raises E_SERVICE_STOP after ``patience`` seconds."""
+    failures = []
+    for each in service.entries:
+        try:
+            if each is service or each.is_up(unknown=True):
+                _stop(each, patience, note)
+        except RotationError as exc:
+            failures.append(exc)
+    if failures:
+        raise failures[0]
+
+
+def _stop(service: Service, patience: float, note: str | None) -> None:
     _ordered(service, service.stop, patience, note, "E_SERVICE_STOP", lambda: not service.is_up(unknown=False))
 
 
@@ -260,6 +295,8 @@ def _fallen(service: Service, found: str) -> RotationError:
 def _ordered(
     service: Service, argv: Sequence[str], patience: float, note: str | None, code: str, reached: Callable[[], bool]
 ) -> None:
+    if not argv:
+        raise RotationError(code, name=service.name, found="no command is given for that", look=service.look)
     begun = time.monotonic()
     rc = children.ended(argv, patience, note=note)
     if rc:

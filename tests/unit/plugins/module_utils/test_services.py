@@ -541,6 +541,19 @@ def test_a_wrong_entry_keeps_no_stop_by_hand_from_the_others(tmp_path, daemon):
     assert not services.of(daemon).is_up(unknown=False)
 
 
+def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_is_called_up(tmp_path, daemon):
+    other = tmp_path / "other"
+    other.touch()
+    second = {"name": "worker", "start": ["true"], "stop": ["rm", str(other)], "status": ["test", "-e", str(other)]}
+    lone = {"name": "lone", "start": ["true"], "status": ["true"]}
+    offered, wrong = services.stoppable([daemon, second, daemon, lone, {**lone, "name": "rest", "status": ["false"]}])
+    hand = Maintenance(offered, str(tmp_path / "memory.json"), "maintenance", None, 5, wrong=wrong)
+    with pytest.raises(RotationError, match=r"worker was stopped\. Up still, or not known to be down: lone\."):
+        hand.stop(dry=False)
+    assert not services.of(daemon).is_up(unknown=False)
+    assert not other.exists()
+
+
 def test_a_stop_by_hand_stops_again_what_no_status_tells_of(tmp_path, daemon):
     hand = by_hand(tmp_path, {**daemon, "status": None})
     assert hand.stop(dry=False) == ["worker"]
