@@ -100,14 +100,7 @@ class Maintenance:
         before = {*(memory.names if memory.down else ()), *self._began(memory)}
         names = [name for name in self.services if name in stopped or name in before]
         known = replace(memory, names=names, down=True)
-        with self._going_on(failures):
-            if self.by_hand:
-                self._remember(replace(known, held=_now()))
-            else:
-                self._remember(replace(known, rotation_id=self.rotation_id, began=names))
-        with self._going_on(failures):
-            if self.flag:
-                self._write(self.flag, b"", mode=0o644)
+        self._note_down(known, failures)
         down: list[Service] = []
         try:
             for service in up:
@@ -120,12 +113,24 @@ class Maintenance:
         except RotationError as exc:
             raise exc.with_changed(self._stopped(up, down, jobs)) from None
         if starting:  # nothing else stays up as long as that takes
-            late = self._stop_late(memory, failures)
+            late = self._stop_late(memory, failures)  # and has written what it left
+            self._note_down(replace(known, names=[name for name in self.services if name in {*names, *late}]), failures)
             up = [service for service in self.services.values() if service in up or service.name in late]
             down = [service for service in up if late.get(service.name, service in down)]
             stopped = [service.name for service in up if service not in jobs]
         self._tell(failures, self._stopped(up, down, jobs))
         return stopped
+
+    def _note_down(self, memory: Memory, failures: list[RotationError]) -> None:
+        """Write down what is to be started again, and show a web server that it is down."""
+        with self._going_on(failures):
+            if self.by_hand:
+                self._remember(replace(memory, held=_now()))
+            else:
+                self._remember(replace(memory, rotation_id=self.rotation_id, began=memory.names))
+        with self._going_on(failures):
+            if self.flag:
+                self._write(self.flag, b"", mode=0o644)
 
     def _stop_late(self, memory: Memory, failures: list[RotationError]) -> dict[str, bool]:
         """By name of what a start that was at work has brought up, whether it is stopped now."""
@@ -163,12 +168,12 @@ class Maintenance:
                 self._start(down)
                 services.refuse_fallen(were_up or self._running(memory), self.settle)
             except RotationError:
-                self._refuse_held()
+                self._refuse_held(meanwhile=True)
                 if not memory.down:  # the next start tries what has died since
                     self._remember(replace(memory, names=memory.began, down=True))
                 raise
             finally:
-                self._refuse_held()  # what somebody stops in the middle of this does not stay up
+                self._refuse_held(meanwhile=True)  # what somebody stops in the middle of this does not stay up
             if memory.down:
                 self._remember(replace(memory, down=False))
             if self.flag:
@@ -209,7 +214,7 @@ class Maintenance:
         started: list[str] = []
         failures = []
         for service in down:
-            self._refuse_held()
+            self._refuse_held(meanwhile=True)
             try:
                 services.start(service, self.patience, self.notes["start"])
                 started.append(service.name)
@@ -242,9 +247,10 @@ class Maintenance:
             )
             return Memory()
 
-    def _refuse_held(self) -> None:
+    def _refuse_held(self, *, meanwhile: bool = False) -> None:
+        """Raise E_SERVICE_HELD; for a start by hand only where somebody has stopped all ``meanwhile``."""
         since = self.remembered().held
-        if since and not self.by_hand:
+        if since and (meanwhile or not self.by_hand):
             raise RotationError("E_SERVICE_HELD", since=since)
 
     def _remember(self, memory: Memory) -> None:

@@ -654,6 +654,25 @@ def test_a_stop_by_hand_stops_the_others_before_it_waits_for_a_start(tmp_path, d
     assert hand.start(dry=True) == ["other", "worker"]
 
 
+def test_a_stop_by_hand_outlasts_a_start_by_hand_that_is_at_work(tmp_path, daemon):
+    """The start, which has let all go on when it began, goes no further, and forgets nothing of what is stopped."""
+    before = by_hand(tmp_path, daemon)
+    before.stop(dry=False)
+    os.unlink(before.notes["stop"])
+    killed(tmp_path, slow(tmp_path, daemon, "start"), "maintenance", "start", whole=False)
+    assert by_hand(tmp_path, daemon).stop(dry=False) == ["worker"]
+    assert not services.of(daemon).is_up(unknown=True)
+    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+        of_state(tmp_path, daemon).start(dry=False)
+    os.unlink(before.notes["stop"])
+    assert by_hand(tmp_path, daemon).start(dry=False) == ["worker"]
+
+
+def of_state(tmp_path: Path, entry: dict[str, object]) -> Maintenance:
+    """A rotation's, with the memory of what is done by hand."""
+    return Maintenance([services.of(entry)], str(tmp_path / "state/memory.json"), "first", None, 20, settle=0)
+
+
 def test_what_an_earlier_run_has_left_is_ended_as_that_run_would_have(tmp_path, daemon):
     killed(tmp_path, slow(tmp_path, daemon, "stop", "600"), "first", "stop")
     hand = by_hand(tmp_path, daemon, patience=0.3)
