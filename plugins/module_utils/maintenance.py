@@ -77,6 +77,7 @@ class Maintenance:
         """
         if self.held == "refuse" and not self.by_hand:
             self._refuse_held()
+            self._refuse_no_time()
             for service in self.services.values():  # later it would be the way back that does not start it
                 service.refuse_unrunnable()
         failures = list(self.wrong)
@@ -252,6 +253,16 @@ class Maintenance:
         since = self.remembered().held
         if since and (meanwhile or not self.by_hand):
             raise RotationError("E_SERVICE_HELD", since=since)
+
+    def _refuse_no_time(self) -> None:
+        """Raise E_OPTION where each command would be ended at once, that of the way back too."""
+        if self.services and self.patience <= 0:
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_services_timeout",
+                found=f"is {self.patience:.0f}",
+                advice="It is how many seconds each service may take to stop or to start, such as 300.",
+            )
 
     def _remember(self, memory: Memory) -> None:
         self._write(self.path, json.dumps(asdict(memory)).encode("utf-8"))

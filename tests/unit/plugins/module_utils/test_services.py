@@ -521,6 +521,14 @@ def test_a_command_without_a_program_is_told_before_anything_is_stopped(tmp_path
         assert way_back.stop(dry=False) == []
 
 
+def test_no_time_to_stop_and_start_is_refused_before_anything_is_stopped(tmp_path, daemon):
+    with pytest.raises(RotationError, match="E_OPTION: key_rotation_services_timeout is 0"):
+        of(daemon, tmp_path, patience=0).stop(dry=True)
+    assert services.of(daemon).is_up(unknown=False)
+    way_back = Maintenance([services.of(daemon)], str(tmp_path / "m"), "first", None, 0, held="accept")
+    assert way_back.stop(dry=True) == ["worker"]
+
+
 def test_two_services_of_one_name_are_refused():
     entries = [{"name": "web", "start": ["true"], "stop": ["true"]}, {"name": "web"}, {"name": "worker"}]
     with pytest.raises(RotationError, match=r"E_OPTION: key_rotation_services has more than one .* the name web\."):
