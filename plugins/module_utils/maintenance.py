@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from . import atomic_file, children, services
-from .errors import RotationError
+from .errors import NOTHING_CHANGED, RotationError
 from .services import Service
 
 BY_HAND = "maintenance"  # the rotation id of a stop that belongs to no rotation
@@ -151,7 +151,7 @@ class Maintenance:
 
         Raises E_SERVICE_START, E_SERVICE_AT_WORK, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
         """
-        self._refuse_held()
+        self._refuse_held("No service was started.")
         if not dry:
             self._outlast("stop", "start")
         memory = self.remembered()
@@ -248,11 +248,12 @@ class Maintenance:
             )
             return Memory()
 
-    def _refuse_held(self, *, meanwhile: bool = False) -> None:
+    def _refuse_held(self, changed: str = NOTHING_CHANGED, *, meanwhile: bool = False) -> None:
         """Raise E_SERVICE_HELD; for a start by hand only where somebody has stopped all ``meanwhile``."""
         since = self.remembered().held
         if since and (meanwhile or not self.by_hand):
-            raise RotationError("E_SERVICE_HELD", since=since)
+            changed = "No other service was started." if meanwhile else changed
+            raise RotationError("E_SERVICE_HELD", changed=changed, since=since)
 
     def _refuse_no_time(self) -> None:
         """Raise E_OPTION where each command would be ended at once, that of the way back too."""

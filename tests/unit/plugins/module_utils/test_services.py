@@ -258,7 +258,7 @@ def test_what_was_stopped_by_hand_is_started_by_hand_alone(tmp_path, systemd):
                 act(dry=dry)
     way_back = maintenance(tmp_path, "worker", flag=str(flag), held="accept")
     assert way_back.stop(dry=False) == []
-    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+    with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .*\. No service was started\."):
         way_back.start(dry=False)
     assert flag.exists()
     assert not any(order.startswith("start") for order in orders(systemd))
@@ -278,7 +278,7 @@ def test_a_stop_by_hand_in_the_middle_of_a_start_holds(tmp_path, systemd, monkey
         maintenance(tmp_path, *names, rotation_id="maintenance").stop(dry=False)
 
     monkeypatch.setattr(services, "start", stopped_meanwhile)
-    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+    with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .*\. No other service was started\."):
         rotation.start(dry=False)
     assert orders(systemd)[-2:] == ["start web.socket", "stop web.socket"]
     kept = rotation.remembered()
