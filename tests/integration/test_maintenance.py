@@ -111,6 +111,12 @@ THROTTLE, COMMANDS, PATTERNS = (
             {"key_rotation_test_record": {"create": ["true"]}},
             "E_OPTION: key_rotation_test_record has no program",
         ),
+        ({"key_rotation_application_rows": -1}, "key_rotation_application_rows is -1"),
+        pytest.param(
+            {"key_rotation_verification_timeout": 0},
+            "key_rotation_verification_timeout is 0",
+            marks=pytest.mark.thorough,
+        ),
         pytest.param({COMMANDS: [[]]}, f"E_OPTION: {COMMANDS} has no program", marks=pytest.mark.thorough),
         pytest.param({PATTERNS: ["["]}, f"E_OPTION: {PATTERNS}", marks=pytest.mark.thorough),
     ],
