@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible.utils.display import Display
 
 from ..module_utils import course, record_seen
+from ..module_utils.engine.catalog import word
 from ..module_utils.errors import RotationError
 from ..module_utils.module import COURSE_OPTIONS
 from ..module_utils.record import Record
@@ -86,9 +87,17 @@ class ActionModule(RotationAction):
         """By alias, tables that the backup has and the database has not; also without such a backup, those in which
         the record of the rotation has counted values."""
         held = with_values(Record(self._records(options), rotation_id).events()) if rotation_id else set()
-        gone = options["backup"].get("gone") or {}
-        known = {alias: [table for table in tables if table in held] for alias, tables in gone.items()}
-        return {**{alias: tables for alias, tables in known.items() if tables}, **options["backup"].get("missing", {})}
+        return {**counted_once(options["backup"].get("gone") or {}, held), **options["backup"].get("missing", {})}
+
+
+def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:
+    """Of the tables that are gone, by alias, those which a record has counted values in, as it calls them: one of the
+    same name in another database is another table, which may never have been there."""
+    known = {
+        alias: [table for table in tables if ("" if alias == "default" else f"{word(alias)}:") + word(table) in held]
+        for alias, tables in gone.items()
+    }
+    return {alias: tables for alias, tables in known.items() if tables}
 
 
 def with_values(events: Sequence[Mapping[str, Any]]) -> set[str]:

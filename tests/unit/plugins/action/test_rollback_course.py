@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import closed_after, with_values
+from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import (
+    closed_after,
+    counted_once,
+    with_values,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils import record as record_module
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
@@ -41,6 +45,13 @@ def test_what_a_rotation_has_counted_is_known_to_have_been_there():
     assert with_values([{"targets": [{"table": "old", "classes": {"current": 1}}]}, {"targets": counted}, {}]) == {
         "full"
     }
+
+
+def test_a_table_that_another_database_has_is_not_lost_by_one_that_never_had_it():
+    gone = {"default": ["orders"], "second": ["orders", "guests"], "read.only": ["orders"]}
+    assert counted_once(gone, {"orders", "second:guests"}) == {"default": ["orders"], "second": ["guests"]}
+    assert counted_once(gone, {'"read.only":orders'}) == {"read.only": ["orders"]}
+    assert counted_once(gone, set()) == {}
 
 
 def test_refused_runs_and_retirements_are_no_rotations(at):
