@@ -111,6 +111,21 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
         os.close(reading)
 
 
+class _Opens(Exception):
+    """A beginning was read: no more of it is needed."""
+
+
+def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
+    """Raise E_BACKUP_IDENTITY where ``identity`` does not open it; after that it is at its beginning again.
+
+    A program that reads of a pipe to which age has written nothing complains first, and of something else.
+    """
+    with contextlib.suppress(_Opens), decrypted(sealed, identity) as plain:
+        if plain.read(1):
+            raise _Opens
+    sealed.seek(0)
+
+
 def try_out(recipients: Sequence[str], identity: str) -> None:
     """A kilobyte there and back. Raises E_AGE, E_BACKUP_IDENTITY."""
     trial = secrets.token_bytes(TRIAL_BYTES)

@@ -253,6 +253,8 @@ class Backup:
             if described["encrypted_to"]:
                 if not identity:
                     raise RotationError("E_BACKUP_IDENTITY", found="is not given, and the backup is encrypted")
+                for handle in handles:
+                    age.refuse_unopened(handle, identity)
                 yield [stack.enter_context(age.decrypted(handle, identity)) for handle in handles]
             else:
                 yield handles

@@ -381,6 +381,17 @@ def test_a_damaged_dump_is_refused_before_it_is_read(make, wide, identity, jobs,
         assert (refused.value.code, refused.value.where["path"]) == ("E_BACKUP_CHECKSUM", str(path))
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_identity_that_does_not_open_it_is_told_before_anybody_reads(make, wide, identity, tmp_path, jobs):
+    """Also where the one who reads would complain first: pg_restore of an input that is too short."""
+    described, wrong = make(jobs=jobs), tmp_path / "wrong"
+    subprocess.run(["age-keygen", "-o", str(wrong)], capture_output=True, check=True)
+    with pytest.raises(RotationError) as refused:
+        restored(make, described, wrong.read_text())
+    assert (refused.value.code, "does not open it" in str(refused.value)) == ("E_BACKUP_IDENTITY", True)
+    assert restored(make, described, identity) == described["tables"]
+
+
 def instead(folder: Path, name: str, script: str) -> str:
     """A program of this name that does something else first."""
     folder.mkdir(exist_ok=True)
