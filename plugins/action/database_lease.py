@@ -18,6 +18,8 @@ display = Display()
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         self.refuse_other_run(args)
+        if args["state"] == "returned" and self._task.check_mode:
+            return {"changed": False}  # a dry run has taken none
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         asked["holder"] = lease.holder(str(args["rotation_id"]), os.getppid())  # the process of ansible-playbook
         result = self.on_host("database_lease", asked)

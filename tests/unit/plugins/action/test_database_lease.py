@@ -41,3 +41,10 @@ def test_of_another_control_node_nobody_knows_that_it_is_dead(run_action, hosts,
     assert refused["error"]["code"] == "E_LEASED"
     assert DEAD["since"] in refused["error"]["what"]
     assert len(asked) == 1
+
+
+def test_a_dry_run_gives_nothing_back_that_it_has_not_taken(run_action, hosts):
+    """A database that is gone would warn of a lease in it."""
+    _, asked = hosts
+    assert run_action("database_lease", check=True, state="returned", rotation_id="r1")["changed"] is False
+    assert asked == []
