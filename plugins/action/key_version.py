@@ -384,6 +384,7 @@ def _refuse_kept_aside(census: Mapping[str, Any], key_id: str) -> None:
         raise RotationError("E_OPTION", name="census", found=found, advice=OF_CENSUS)
     for name, key_ids in census["kept_aside"].items():
         if key_id in key_ids:
-            drop = "restore.yml with -e key_rotation_id=... (see its name) -e key_rotation_restore_drop=true drops it"
-            reason = f"the database {name}, which a restore kept aside, may need it; {drop}"
+            alias = "and -e key_rotation_restore_alias=... where it is of another database than the default one"
+            drop = f"restore.yml with -e key_rotation_id=... (see its name) -e key_rotation_restore_drop=true, {alias}"
+            reason = f"the database {name}, which a restore kept aside, may need it; {drop}, drops it"
             raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=reason)
