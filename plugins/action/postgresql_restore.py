@@ -33,6 +33,7 @@ class ActionModule(RotationAction):
         asked.update(key_sets=history.key_sets(), base=history.base)
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         result = self.watched("postgresql_restore", asked)
-        for line in summary.restored(result):
+        told = summary.dropped if args.get("state") == "dropped" else summary.restored
+        for line in told(result) if not (self._task.check_mode and result.get("dropped")) else ():
             display.display(line)
         return result

@@ -122,7 +122,7 @@ class Restoration:
                 beside.let_in()
                 for name in there:
                     beside.drop(name)
-        return {"changed": bool(there), "backup": {}, "dropped": there}
+        return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [beside.aside, beside.copy]}
 
     def _make(self, beside: Beside, one: backup.Backup, described: Mapping[str, Any], like: Mapping[str, Any]) -> None:
         """The copy, proved: all rows of the snapshot, and every value opens."""

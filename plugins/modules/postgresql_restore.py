@@ -92,6 +92,16 @@ lost:
   type: list
   elements: dict
   returned: with O(state=prepared) and O(state=present)
+dropped:
+  description: What of a restore was dropped.
+  type: list
+  elements: str
+  returned: with O(state=dropped)
+sought:
+  description: The names that were looked for, what a restore keeps aside and its copy.
+  type: list
+  elements: str
+  returned: with O(state=dropped)
 """
 
 from typing import Any

@@ -69,6 +69,7 @@ RECORDED = (
     "repaired",
     "left",
     "kept",
+    "kept_aside",
     "kept_by",
     "changed",
 )
@@ -211,7 +212,7 @@ class RotationAction(ActionBase, abc.ABC):
         """What of the arguments goes into the record."""
         words = ("state", "stage", "destination", "expect_stage")
         found = {name: word(args[name]) for name in words if name in args}
-        return {**found, **{name: args[name] for name in ("key_id", "path", "env_file") if name in args}}
+        return {**found, **{name: args[name] for name in ("key_id", "path", "env_file", "alias") if name in args}}
 
     def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
         """What else the line has by which an act begins. Raises where it may not begin."""

@@ -42,12 +42,14 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield RULE
     run = acts(events)[-1]
     stays = completed or run["stays"]
+    back = stays and _to_take_back(done)
     yield f" {TITLES[direction]} {record.rotation_id}: {run['ended'].upper()} in {seconds:.0f} s"
     yield RULE
     yield from _keys(done, stays)
     run_events = [event for event in events if event["seq"] > begun["seq"]]
     yield from _values([event for event in run_events if event["phase"] == "done"])
     yield from _from_backups(run_events, variables)
+    yield from _swapped_and_killed(record.rotation_id, events, variables)
     yield from _backup(done)
     yield from (f"  WARNING    {sentence}" for sentence in left_behind(events))
     yield f"  record     {record.path}"
@@ -59,7 +61,7 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
         yield f"  report     {page}"
     for sentence in no_syslog(events):
         yield f"  WARNING    {sentence}"
-    yield f"  {'roll back ' if stays else 'again     '} {command(variables, 'rollback' if stays else 'rotate')}"
+    yield f"  {'roll back ' if back else 'again     '} {command(variables, 'rollback' if back else 'rotate')}"
     yield RULE
 
 
@@ -122,10 +124,17 @@ def no_syslog(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _keys(done: list[dict[str, Any]], stays: bool) -> Iterator[str]:
     for stages in [event["stages"] for event in done if event["event"] == "key_version"][-1:]:
-        if stays:
+        if stays and "previous" not in stages:
+            yield f"  keys       {stages.get('current')} (current)"
+        elif stays:
             yield f"  keys       {stages.get('previous')} (previous) -> {stages.get('current')} (current)"
         else:
             yield f"  keys       {stages.get('current')} (current again)"
+
+
+def _to_take_back(done: list[dict[str, Any]]) -> bool:
+    """Whether the store has more than the current keys, so far as the record knows."""
+    return all(len(event["stages"]) > 1 for event in [one for one in done if one["event"] == "key_version"][-1:])
 
 
 def _values(done: list[dict[str, Any]]) -> Iterator[str]:
@@ -170,11 +179,36 @@ def _swapped(event: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator
         return
     yield from restored(event)
     if done.get("aside"):
-        alias = done.get("alias", "default")
-        options = [f"key_rotation_id={event['backup']['rotation_id']}"]
-        options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
-        options.append("key_rotation_restore_drop=true")
-        yield f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
+        yield _drop(event["backup"]["rotation_id"], done.get("alias", "default"), variables)
+
+
+def _swapped_and_killed(
+    rotation_id: str, events: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
+) -> Iterator[str]:
+    """The same of a restore whose run was ended directly behind the swap: it has told nobody. By what lies aside."""
+    tried = [index for index, event in enumerate(events) if _asks_to_swap(event)]
+    if not tried or events[tried[-1]]["phase"] != "intent":
+        return
+    alias = events[tried[-1]]["asked"].get("alias", "default")
+    known = {(event.get("restored") or {}).get("aside") for event in events}  # of another database
+    for name in last_census(events[tried[-1] :]).get("kept_aside") or {}:
+        if name.startswith(f"before_{rotation_id}_") and name not in known:
+            backup = f"DATABASES[{alias}] is now the backup of {rotation_id}"
+            yield f"  restored   {backup}: an earlier run was ended directly behind the swap"
+            yield _aside(name)
+            yield _drop(rotation_id, alias, variables)
+
+
+def _asks_to_swap(event: Mapping[str, Any]) -> bool:
+    return event["event"] == "postgresql_restore" and (event.get("asked") or {}).get("state") == "present"
+
+
+def _drop(rotation_id: str, alias: str, variables: Mapping[str, Any]) -> str:
+    """The command that drops what a restore has kept aside."""
+    options = [f"key_rotation_id={rotation_id}"]
+    options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
+    options.append("key_rotation_restore_drop=true")
+    return f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
 
 
 def last_census(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -361,9 +395,10 @@ def restored(result: Mapping[str, Any]) -> Iterator[str]:
     done = result.get("restored") or {}
     if done.get("copy"):
         yield f"  {done['copy']} lies beside {done['database']}, proved: the backup of {_moment(result)}"
-    elif done.get("under"):
+    elif "under" in done and result["changed"]:
         yield f"  {done['database']} is now the backup of {_moment(result)}"
-        yield f"  values     {', '.join(f'{count:,} {name}' for name, count in sorted(done['under'].items()))}"
+        under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
+        yield f"  values     {under or 'none under the keys'}"
         for one in result["lost"]:
             rows = {name: one[name] for name in ("added", "changed", "deleted")}
             told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
@@ -372,7 +407,18 @@ def restored(result: Mapping[str, Any]) -> Iterator[str]:
         yield "  NOTHING WAS RESTORED NOW: this backup has taken the database's place at an earlier time. To restore it"
         yield "  once more, drop first what is kept aside: -e key_rotation_restore_drop=true"
     if done.get("aside"):
-        yield f"  aside      {done['aside']}, without connections, until it is told to be dropped"
+        yield _aside(done["aside"])
+
+
+def _aside(name: str) -> str:
+    return f"  aside      {name}, without connections, until it is told to be dropped"
+
+
+def dropped(result: Mapping[str, Any]) -> Iterator[str]:
+    """What of a restore was dropped; where nothing was, which names were looked for."""
+    yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
+    if not result.get("dropped") and result.get("sought"):
+        yield f"  nothing to drop: there is no database {', and none '.join(result['sought'])}"
 
 
 def _moment(result: Mapping[str, Any]) -> str:

@@ -323,6 +323,50 @@ def test_the_box_tells_of_a_restore_that_had_nothing_to_keep_aside_and_not_of_a_
         "values 1 current",
         "lost a: rows since not to be counted",
     ]
+    bare = {**event, "lost": [], "restored": {"database": "orders", "aside": None, "under": {}}}
+    told = [" ".join(line.split()) for line in summary._from_backups([bare], VARIABLES)]
+    assert told == ["orders is now the backup of 2026-11-26T12:00:00Z", "values none under the keys"]
+
+
+@pytest.mark.parametrize(
+    ("end", "kept", "told"),
+    [
+        ([], ["before_spring_orders", "before_summer_orders"], True),
+        ([], [], False),
+        ([{"event": "postgresql_restore", "phase": "done", "asked": {"state": "present"}}], ["before_spring_a"], False),
+    ],
+)
+def test_the_box_tells_of_a_restore_that_was_ended_directly_behind_the_swap(typed, end, kept, told):
+    typed(args=("rollback.yml",))
+    events = [
+        {"event": "postgresql_restore", "phase": "intent", "asked": {"state": "present", "alias": "second"}},
+        *end,
+        {"event": "django_census", "phase": "done", "kept_aside": {name: [] for name in kept}},
+    ]
+    lines = [line.strip() for line in summary._swapped_and_killed("spring", events, VARIABLES)]
+    options = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
+    expected = [
+        "restored   DATABASES[second] is now the backup of spring: an earlier run was ended directly behind the swap",
+        "aside      before_spring_orders, without connections, until it is told to be dropped",
+        f"ansible-playbook restore.yml {options}",
+    ]
+    assert lines == (expected if told else [])
+
+
+def test_where_the_store_has_the_current_keys_alone_nothing_is_called_previous():
+    back = [{"event": "key_version", "stages": {"previous": "a", "current": "b"}}]
+    alone = [*back, {"event": "key_version", "stages": {"current": "a"}}]
+    assert list(summary._keys(alone, stays=True)) == ["  keys       a (current)"]
+    assert list(summary._keys(back, stays=True)) == ["  keys       a (previous) -> b (current)"]
+    assert [summary._to_take_back(done) for done in ([], back, alone)] == [True, True, False]
+
+
+def test_what_was_dropped_is_told_and_what_was_looked_for_where_nothing_was():
+    sought = ["before_spring_orders", "key_rotation_1_spring"]
+    assert list(summary.dropped({"dropped": sought[:1], "sought": sought})) == ["  dropped    before_spring_orders"]
+    told = "  nothing to drop: there is no database before_spring_orders, and none key_rotation_1_spring"
+    assert list(summary.dropped({"dropped": [], "sought": sought})) == [told]
+    assert list(summary.dropped({"failed": True})) == []
 
 
 def test_the_box_tells_what_was_repaired_and_where_the_values_before_are():
