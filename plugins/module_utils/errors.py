@@ -734,7 +734,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_RESTORE_LOSS": (
         "{count} rows written since the backup of {time} would be lost ({tables})",
-        "If that is to be, run the restore playbook with{options} -e key_rotation_restore_acknowledge={acknowledge}",
+        "Run the restore playbook with -e key_rotation_id={rotation_id}{options} -e key_rotation_restore_drop=true, "
+        "which drops the copy; or, if that loss is to be, with -e key_rotation_id={rotation_id}{options} -e "
+        "key_rotation_restore_acknowledge={acknowledge}",
     ),
     "E_RESTORE_AGAIN": (
         "the database has lost {missing} after this backup had been restored already, and {aside} lies aside from then",

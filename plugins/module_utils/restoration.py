@@ -166,6 +166,7 @@ class Restoration:
         self, beside: Beside, described: Mapping[str, Any], lost: list[difference.Difference]
     ) -> None:
         """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
+        there = self._name in beside.facts()
         moment, unknown = described["snapshot"]["time"], [one.table for one in lost if one.lost is None]
         count = sum(one.lost or 0 for one in lost)
         both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
@@ -181,8 +182,9 @@ class Restoration:
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
                 acknowledge=",".join([*self._given(own=False), self._worded(accepted[-1])]),
+                rotation_id=described["rotation_id"],
                 options=self._options(),
-                changed=f"{beside.copy} lies beside, proved; {self._name} is as it was.",
+                changed=f"{beside.copy} lies beside, proved; {self._name} is {'as it was' if there else 'still gone'}.",
             )
 
     @property
