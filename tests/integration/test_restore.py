@@ -472,6 +472,41 @@ def test_a_lost_table_is_noticed_also_where_no_backup_of_ours_has_it(site: Site)
 
 
 @pytest.mark.thorough
+def test_a_database_that_never_had_the_tables_is_not_in_ruins_and_comes_back_without_a_value(
+    site: Site, second: str
+) -> None:
+    plain, default = site.read_all(), site.database
+    site.database = second
+    site.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE legacy AS SELECT generate_series(1, 3) n")
+    site.database = default
+    assert site.play("rotate", *SPRING).code == 0
+    site.database = second
+    site.sql("DELETE FROM legacy WHERE n = 1")
+    site.database = default
+
+    back = site.play("rollback")
+
+    assert (back.code, "Course backwards: " in back.text) == (0, True), back.text
+    assert site.read_all() == plain
+    asked = (*SPRING, "-e", "key_rotation_restore_alias=second")
+    refused = site.play("restore", *asked)
+    assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
+    word = ("-e", "key_rotation_restore_acknowledge=second:1")
+    said, typed = " ".join(refused.text.split()), " ".join([*asked, *word])
+    assert "second -e key_rotation_restore_drop=true, which drops the copy; or, if that loss is to be, with" in said
+    assert typed in said, "of another backup the number would be of other rows"
+    done = site.play("restore", *asked, *word)
+    assert (done.code, f"{second} is now the backup of" in done.text) == (0, True), done.text
+    assert ("(previous)" in done.text, "roll back  ansible" in done.text) == (False, False), "it is rolled back already"
+    site.database = second
+    assert site.sql("SELECT count(*) FROM legacy") == [(3,)]
+    site.database = default
+    assert site.read_all() == plain
+    dropped = site.play("restore", *asked, "-e", "key_rotation_restore_drop=true")
+    assert (dropped.code, f"dropped    before_spring_{second}" in dropped.text) == (0, True), dropped.text
+
+
+@pytest.mark.thorough
 def test_of_two_databases_in_ruins_each_has_its_own_acknowledgement(site: Site, second: str) -> None:
     assert site.play("rotate", *SPRING).code == 0
     default, known = site.database, []
