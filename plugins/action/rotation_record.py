@@ -32,7 +32,7 @@ from ..plugin_utils.tool import tool
 
 display = Display()
 NAMES = {"rotate": "rotation", "rollback": "rollback"}
-COMMANDS = ("rotate", "rollback", "retire", "verify", "maintenance")  # what the report says to type next
+COMMANDS = ("rotate", "rollback", "restore", "retire", "verify", "maintenance")  # what the report says to type next
 ASKED_FOR = ("environment", "reason", "authorization", "operator")
 
 

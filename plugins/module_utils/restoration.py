@@ -322,7 +322,7 @@ def _refuse_unproved(application: rotation.Application) -> None:
     try:
         application.refuse_unproved()
     except RotationError as exc:
-        if exc.code not in NO_VALUES:
+        if exc.code not in NO_VALUES or len(project.aliases()) == 1:
             raise
 
 

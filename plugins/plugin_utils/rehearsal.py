@@ -24,7 +24,8 @@ SAID = {
     "environment": "staging",
     "policy_ref": "P",
     "commands": {
-        name: f"ansible-playbook {name}.yml" for name in ("rotate", "rollback", "retire", "verify", "maintenance")
+        name: f"ansible-playbook {name}.yml"
+        for name in ("rotate", "rollback", "restore", "retire", "verify", "maintenance")
     },
     "tool": {"collection": "0.1.0", "sha256": "ab", "ansible_core": "2.19", "python": "3.11"},
     "clock": {"synced": True, "offset_ms": 1},

@@ -118,6 +118,7 @@ def story(record: Record) -> dict[str, Any]:
         "proved": bool(targets) and all(target["proved"] for target in targets) and not _unopened(settled),
         "unopened": _unopened(settled),
         "restored_to": _restored_to(decided),
+        "kept_aside": _kept_aside(events),
         "keys": keys,
         "promoted": any(_done(event, "key_version") and _current(event) == keys["new"] for event in events),
         "versions": _newest(ours, "versions") or [],
@@ -329,6 +330,20 @@ def _restored_to(act: Mapping[str, Any]) -> str:
     with contextlib.suppress(KeyError, TypeError):
         return str(swaps[-1]["backup"]["snapshot"]["time"]) if swaps else ""
     return "an unknown time"
+
+
+def _kept_aside(events: Iterable[Event]) -> list[dict[str, str]]:
+    """The databases that restores have kept aside and nobody has dropped: name, alias, and whose backup took the
+    place."""
+    found: dict[str, dict[str, str]] = {}
+    for event in events:
+        with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
+            for name in event.get("dropped") or ():
+                found.pop(name, None)
+            if _swaps(event) and event["restored"]["aside"]:
+                name, alias = event["restored"]["aside"], event["restored"].get("alias", "default")
+                found[name] = {"name": name, "alias": alias, "backup": event["backup"]["rotation_id"]}
+    return list(found.values())
 
 
 def _swaps(event: Event) -> bool:

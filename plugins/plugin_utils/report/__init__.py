@@ -217,6 +217,7 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         since = f", from {_day(told['retire'])} on" if told["retire"] else ""
         retire = naming(commands.get("retire"), "key_rotation_retire_key_id", old)
         yield _item(f"Retire the keys before ({old}) when nothing needs them any more{since}.", retire)
+    yield from (_drop(one, commands.get("restore")) for one in told["kept_aside"])
     if superseded:
         return
     if told["unopened"]:
@@ -245,6 +246,13 @@ def _todo(told: Mapping[str, Any]) -> Iterator[dict[str, str | None]]:
         yield _item("Go on from where it stopped:", naming(commands.get("rotate"), *by_id))
         if told["keys"]["new"]:
             yield _item("Or go back:", naming(commands.get("rollback"), *by_id))
+
+
+def _drop(aside: Mapping[str, str], restore: str | None) -> dict[str, str | None]:
+    alias = aside["alias"] if aside["alias"] != "default" else None
+    typed = naming(naming(restore, "key_rotation_id", aside["backup"]), "key_rotation_restore_alias", alias)
+    text = f"Drop {aside['name']}, the database as it was before the restore, when nothing in it is missed:"
+    return _item(text, naming(typed, "key_rotation_restore_drop", "true"))
 
 
 def _item(text: str, command: str | None) -> dict[str, str | None]:

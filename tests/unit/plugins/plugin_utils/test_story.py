@@ -687,7 +687,7 @@ def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
 
 NEWER, COMMANDS = (
     "0000000000000003",
-    {name: f"ansible-playbook {name}.yml" for name in ("rotate", "rollback", "retire")},
+    {name: f"ansible-playbook {name}.yml" for name in ("rotate", "rollback", "retire", "restore")},
 )
 
 
@@ -884,6 +884,21 @@ def test_that_a_backup_took_the_place_of_the_database_and_what_that_lost_is_told
     assert said in report.sentence(play.told())
     play.step("postgresql_restore", restored={"aside": 3, "under": "of another version"}, backup=4)
     assert play.page()
+
+
+@pytest.mark.parametrize("alias", ["default", "second"])
+def test_what_a_restore_keeps_aside_is_to_be_dropped_until_it_is(play, alias):
+    done = {"database": "shop", "alias": alias, "aside": "before_r1_shop", "under": {"previous": 7}}
+    backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
+    completed(play).step("rollback", "intent", course="restore", commands=COMMANDS)
+    play.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
+    play.page()
+    (item,) = [item for item in todo(play) if "Drop before_r1_shop" in item]
+    of_alias = "" if alias == "default" else f" -e key_rotation_restore_alias={alias}"
+    assert f"-e key_rotation_id=spring{of_alias} -e key_rotation_restore_drop=true</code>" in item
+    play.step("restore", "intent").step("postgresql_restore", dropped=["before_r1_shop"], backup={})
+    play.page()
+    assert not [item for item in todo(play) if "Drop before_r1_shop" in item]
 
 
 def test_what_was_repaired_from_a_backup_and_what_was_left_is_told(play):
