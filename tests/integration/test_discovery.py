@@ -205,6 +205,21 @@ def test_tokens_that_are_names_of_members_are_rotated(database: Database, keyrin
     assert json.loads(text)["b"].startswith("gAAAAA")
 
 
+@pytest.mark.parametrize("sql_type", ["jsonb", "json", "text"])
+def test_members_that_move_under_their_new_names_hold_what_they_held(
+    database: Database, keyring: Keyring, sql_type: str
+) -> None:
+    held = {token(keyring, f"name {number}"): token(keyring, f"value {number}") for number in range(9)}
+    one(database, sql_type, json.dumps(held))
+    targets = survey(database, keyring).found
+    before, after = [], []
+    for tallies in (before, after):
+        tallies += [tally.as_result() for tally in census.take(database, targets, keyring, digest_key=b"key")]
+        rewrite(database, targets, keyring, "pending")
+    assert after[0]["classes"] == {"pending": 18}
+    assert after[0]["digest"] == before[0]["digest"]
+
+
 @pytest.mark.parametrize("sql_type", ["jsonb[]", "xml", "bytea[]"])
 def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     database: Database, keyring: Keyring, sql_type: str

@@ -14,6 +14,8 @@ from typing import Any
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
 # A Fernet token, or its base64, anywhere in a leaf: one that does not open is to be found out, not passed over.
 _LOOKS = re.compile(r"(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
+# One in the name of a member: jsonb has its members in the order of their names, so a new name may stand elsewhere.
+_NAMES = re.compile(r'(?:gAAAAA|Z0FBQUFB)[^"\\]{60,}"\s*:')
 # A member of an array's text.
 _MEMBER = re.compile(r'[^{},"\\]+')
 
@@ -102,6 +104,11 @@ class Leaves(Kind):
         begin = marker.decode("utf-8")
         leaves = (found["text"] for found in self._leaves(value))
         return [leaf.encode("utf-8") for leaf in leaves if leaf.startswith(begin) or _LOOKS.search(_plain(leaf))]
+
+    def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
+        found = super().find(values, marker)
+        moving = {row for row in {row for row, _, _ in found} if not self.names and _NAMES.search(values[row])}
+        return [(row, 0 if row in moving else place, token) for row, place, token in found]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
