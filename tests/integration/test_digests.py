@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, plan, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import digests, discovery, plan, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 
@@ -131,6 +131,23 @@ def test_a_hash_of_unusual_length_is_named_where_its_column_is_called_so(
 def test_the_beginning_of_a_digest_that_is_there_once_may_be_chance(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret" if value == VALUES[0] else "x", value).hex()[:8])
     assert not any(target.derived for target in survey(database, keyring).found)
+
+
+def test_what_is_in_a_token_is_hashed_once_for_all_columns(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = []
+    for name, make in digests.HASHES.items():
+        monkeypatch.setitem(digests.HASHES, name, lambda value, key, make=make: hashed.append(1) or make(value, key))
+    fill(database, keyring, "char(32)", lambda value: mac("elsewhere", value).hex()[:32])
+    survey(database, keyring)
+    once = len(hashed)
+    for number in range(4):
+        database.execute(f"ALTER TABLE secrets ADD id_{number} char(32)")
+        database.execute(f"UPDATE secrets SET id_{number} = md5(searched || {number})")
+    hashed.clear()
+    survey(database, keyring)
+    assert len(hashed) == once > 0
 
 
 def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme(

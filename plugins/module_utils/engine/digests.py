@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table
-TRIED = 12  # of them, on which every recipe is tried; on all others, those that are known by then
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
 SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
 
@@ -140,17 +139,20 @@ def beside(
     if not targets or not columns:
         return found
     rows = _sample(database, table, targets, columns)
-    opened = [_opened(targets, row, keyring) for row in rows]
-    for place, column in enumerate(columns, start=len(targets)):
-        stored = [(row[place], each) for row, each in zip(rows, opened) if row[place]]
-        cut = _cut([text for text, _ in stored])
-        for number, target in enumerate(targets):
-            pairs = [
-                (*inside, text)
-                for text, each in stored
-                if (cut or _MAY_BE.fullmatch(text)) and (inside := each[number]) is not None
-            ]
-            recipe = _recognised(column, pairs, keyring, cut)
+    stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(targets))}
+    cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
+    keys = {stage: _keys(keyring.secrets(stage)) for stage in keyring.stages}
+    matches: dict[tuple[Column, str], Counter[Derived]] = {}
+    for number, row in enumerate(rows):
+        for target, value in zip(targets, row):
+            inside = _inside(target, value, keyring, keys)
+            for column, texts in stored.items() if inside else ():
+                text, cut = texts[number] or "", cuts[column]
+                if inside and (cut or _MAY_BE.fullmatch(text)):
+                    matches.setdefault((column, target.column), Counter()).update(_recipes(column, inside, text, cut))
+    for column, texts in stored.items():
+        for target in targets:
+            recipe = _most_proved(matches.get((column, target.column), Counter()))
             if recipe is not None and recipe.secret in keyring.names:
                 found.made.setdefault(target.column, []).append(recipe)
             elif recipe is not None:
@@ -159,7 +161,7 @@ def beside(
                 break
         else:
             sign = _LIKELY if _NAMED.search(column.name) else _SURELY
-            if any(sign.fullmatch(text) for text, _ in stored):
+            if any(sign.fullmatch(text) for text in texts if text):
                 found.unknown.append(column.name)
     return found
 
@@ -182,45 +184,57 @@ def _sample(database: Database, table: Table, targets: Sequence[Any], columns: S
     return database.rows(sql, (SAMPLE,), table=table.label)
 
 
-def _opened(targets: Sequence[Any], row: Sequence[Any], keyring: Keyring) -> list[tuple[str, bytes] | None]:
-    """For each target of a row the stage of its token and its plaintext; None where there is none."""
-    found: list[tuple[str, bytes] | None] = []
-    for target, value in zip(targets, row):
-        tokens = target.kind.tokens(value, b"") if value else []
-        inside = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
-        found.append(inside and (inside[0], keyring.schemes[target.scheme].text_of(inside[1])))
-    return found
+class _Inside:
+    """A plaintext and all that is computed from it: once, for whichever columns may hold it."""
+
+    def __init__(self, plaintext: bytes, keys: Sequence[tuple[str, str, bytes]]) -> None:
+        self._keys = keys
+        self._values: dict[bytes, list[str]] = {}
+        for value, make in VALUES.items():
+            self._values.setdefault(make(plaintext), []).append(value)
+        self._digests: dict[str, list[tuple[bytes, tuple[str, str, bytes]]]] = {}
+        self._written: dict[tuple[str, str, int], dict[str, list[tuple[str, str, bytes]]]] = {}
+
+    def recipes(self, stored: str, hashed: str, written: str, length: int) -> Iterator[tuple[str, str, str]]:
+        """The secret, the key and the value that make what ends so, where digests are written so and so long."""
+        made = self._written.get((hashed, written, length))
+        if made is None:
+            made = self._written[hashed, written, length] = {}
+            for digest, how in self._made(hashed):
+                made.setdefault(WRITTEN[written](digest)[:length], []).append(how)
+        for secret, key, text in made.get(stored[-length:], ()):
+            for value in self._values[text]:
+                yield secret, key, value
+
+    def _made(self, hashed: str) -> list[tuple[bytes, tuple[str, str, bytes]]]:
+        if hashed not in self._digests:
+            self._digests[hashed] = [
+                (HASHES[hashed](text, made), (secret, key, text))
+                for (secret, key, made), text in product(self._keys, self._values)
+            ]
+        return self._digests[hashed]
+
+
+def _inside(
+    target: Any, value: Any, keyring: Keyring, keys: Mapping[str, Sequence[tuple[str, str, bytes]]]
+) -> _Inside | None:
+    """What is in the token of a row; None where there is none. ``keys`` are those of each stage."""
+    tokens = target.kind.tokens(value, b"") if value else []
+    found = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
+    return found and _Inside(keyring.schemes[target.scheme].text_of(found[1]), keys[found[0]])
 
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _recognised(column: Column, pairs: Sequence[tuple[str, bytes, str]], keyring: Keyring, cut: int) -> Derived | None:
-    """The recipe that makes most of the stored values, of (stage, plaintext, stored); None where none does.
+def _most_proved(matches: Counter[Derived]) -> Derived | None:
+    """The recipe that makes most of the stored values; None where none does.
 
-    ``cut`` is how many characters all of them have, where they may be the beginnings of digests: one alone could be
-    what it is by chance.
+    The beginning of a digest proves none alone: it could be what it is by chance.
     """
-    matches: Counter[Derived] = Counter()
-    secrets = {stage: keyring.secrets(stage) for stage in {stage for stage, _, _ in pairs}}
-    keys = {stage: _keys(found) for stage, found in secrets.items()}
-    tried = 0
-    for stage, plaintext, stored in pairs:
-        again = [recipe for recipe in matches if _makes(recipe, plaintext, stored, secrets[stage])]
-        if not again and tried < TRIED:
-            tried += 1
-            again = list(_recipes(column, plaintext, stored, keys[stage], cut))
-        matches.update(again)
     proved = [recipe for recipe in matches if matches[recipe] > 1 or not recipe.length]
     return max(proved, key=lambda recipe: matches[recipe], default=None)  # of equals, the first that was tried
-
-
-def _makes(recipe: Derived, plaintext: bytes, stored: str, secrets: Mapping[str, bytes]) -> bool:
-    try:
-        return recipe.of(plaintext, secrets[recipe.secret]) == stored
-    except (KeyError, ValueError):  # the setting is not there, or makes no key
-        return False
 
 
 def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
@@ -232,33 +246,15 @@ def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
     return found
 
 
-def _recipes(
-    column: Column, plaintext: bytes, stored: str, keys: Sequence[tuple[str, str, bytes]], cut: int
-) -> Iterator[Derived]:
+def _recipes(column: Column, inside: _Inside, stored: str, cut: int) -> Iterator[Derived]:
     """The recipes that make what is stored of the plaintext, or of which that is the beginning."""
-    texts: dict[bytes, list[str]] = {}
-    for value, make in VALUES.items():
-        texts.setdefault(make(plaintext), []).append(value)
-    fitting = [
-        (name, written)
-        for (name, written), length in LENGTHS.items()
-        if (0 <= len(stored) - length <= PREFIX or (cut and cut < length and "hex" in written))
-        and (column.type != "bytea" or written == "hex")
-    ]
-    for (secret, key, made), name, text in product(keys, dict.fromkeys(name for name, _ in fitting), texts):
-        digest = HASHES[name](text, made)
-        for written in (written for hashed, written in fitting if hashed == name):
-            before, length = _split(stored, WRITTEN[written](digest), cut)
-            if before is not None:
-                for value in texts[text]:
-                    yield Derived(column.name, before, secret, name, key, value, written, column.type, length)
-                break
-
-
-def _split(stored: str, digest: str, cut: int) -> tuple[str | None, int]:
-    """What stands before a digest that is stored, and to how many characters that is cut; None where it is not it."""
-    if stored.endswith(digest):
-        return stored[: len(stored) - len(digest)], 0
-    if cut and cut < len(digest) and stored.endswith(digest[:cut]):
-        return stored[: len(stored) - cut], cut
-    return None, 0
+    for (name, written), full in LENGTHS.items():
+        if column.type == "bytea" and written != "hex":
+            continue
+        whole = 0 <= len(stored) - full <= PREFIX
+        for length in [full] * whole + [cut] * (0 < cut < full and "hex" in written):
+            before = stored[: len(stored) - length]
+            for secret, key, value in inside.recipes(stored, name, written, length):
+                yield Derived(
+                    column.name, before, secret, name, key, value, written, column.type, length if length < full else 0
+                )
