@@ -133,6 +133,35 @@ def test_the_beginning_of_a_digest_that_is_there_once_may_be_chance(database: Da
     assert not any(target.derived for target in survey(database, keyring).found)
 
 
+@pytest.mark.parametrize("called", ["research_topic", "hashtag"])
+def test_a_word_with_a_number_in_a_column_called_like_a_hash_is_no_new_notice(
+    database: Database, keyring: Keyring, called: str
+) -> None:
+    topics = {"v0": "measles and mumps", "v1": "covid_19_of_2020", "v2": "tuberculosis", VALUES[0]: "chickenpox"}
+    fill(database, keyring, "text", lambda value: topics.get(value, "influenza_of_1918"))
+    database.execute(f"ALTER TABLE secrets RENAME searched TO {called}")
+    database.execute("UPDATE secrets SET id = 20 WHERE id = 9")
+    for number in range(3):
+        database.execute(
+            "INSERT INTO secrets VALUES (%s, %s, %s)", (9 + number, token(keyring, "v"), topics[f"v{number}"])
+        )
+    assert not survey(database, keyring).digests
+
+
+@pytest.mark.parametrize("length", [12, 64])
+def test_what_stands_among_digests_and_is_none_stays_and_hides_none(
+    database: Database, keyring: Keyring, length: int
+) -> None:
+    fill(
+        database,
+        keyring,
+        "text",
+        lambda value: "n/a" if value == VALUES[0] else mac("old-secret", value).hex()[:length],
+    )
+    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    assert searched(database) == ["n/a", *(mac("new-secret", value).hex()[:length] for value in VALUES[1:]), None]
+
+
 def test_what_is_in_a_token_is_hashed_once_for_all_columns(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

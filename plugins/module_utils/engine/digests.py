@@ -76,15 +76,23 @@ WRITTEN: dict[str, Callable[[bytes], str]] = {
     "urlsafe_base64": lambda digest: base64.urlsafe_b64encode(digest).decode(),
     "urlsafe_base64_bare": lambda digest: base64.urlsafe_b64encode(digest).decode().rstrip("="),
 }
+# The characters of each.
+ALPHABETS = {
+    "hex": "[0-9a-f]",
+    "upper_hex": "[0-9A-F]",
+    "base64": "[A-Za-z0-9+/=]",
+    "urlsafe_base64": "[A-Za-z0-9_=-]",
+    "urlsafe_base64_bare": "[A-Za-z0-9_-]",
+}
 # How many characters each is.
 LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for name, written in product(HASHES, WRITTEN)}
 PREFIX = 8  # characters that may stand before it
 _MAY_BE = re.compile(r"[!-~]{22,}")  # from MD5 in base64 on
-_MAY_BE_CUT = re.compile(r"(?:\\x)?(?:[\da-f]{8,}|[\dA-F]{8,})")
+_MAY_BE_CUT = re.compile(r"[\da-f]{8,}|[\dA-F]{8,}")
 _SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
 # Of other lengths it is one only where the column's name says so.
 _NAMED = re.compile(r"hash|digest|bidx|blind|hmac|finger_?print|search|lookup", re.IGNORECASE)
-_LIKELY = re.compile(r"(?=.*\d)[\w+/=:$-]{8,}", re.ASCII)
+_LIKELY = re.compile(r"[\w+/=:$-]{8,}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,12 @@ class Derived:
         """What the column holds for a plaintext. Raises ValueError on a secret that makes no key."""
         digest = HASHES[self.hash](VALUES[self.value](plaintext), KEYS[self.key](secret))
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
+
+    @property
+    def looks(self) -> str:
+        """The pattern of what it replaces: in rows in which the column holds something else, that stays."""
+        length = self.length or LENGTHS[self.hash, self.written]
+        return f"^{re.escape(self.prefix)}{ALPHABETS[self.written]}{{{length}}}$"
 
     def __str__(self) -> str:
         words = [f"{self.column} as {self.hash} under {self.secret}"]
@@ -160,17 +174,30 @@ def beside(
             if recipe is not None:
                 break
         else:
-            sign = _LIKELY if _NAMED.search(column.name) else _SURELY
-            if any(sign.fullmatch(text) for text in texts if text):
+            if _may_be_digests(column, list(filter(None, texts))):
                 found.unknown.append(column.name)
     return found
 
 
+def _may_be_digests(column: Column, texts: Sequence[str]) -> bool:
+    """Whether a column holds what is surely a digest; or is called so, and most of it could be one."""
+    likely = _of_one_length(_LIKELY, texts) if _NAMED.search(column.name) else []
+    return any(map(_SURELY.fullmatch, texts)) or any(re.search("[0-9]", text) for text in likely)
+
+
 def _cut(texts: Sequence[str]) -> int:
-    """How many characters all have, where all are hex, as digests that are cut are; 0 where they are not."""
-    lengths = {len(text.removeprefix("\\x")) if _MAY_BE_CUT.fullmatch(text) else 0 for text in texts}
-    letters = any(re.search("[a-fA-F]", text) for text in texts)  # else they are numbers
-    return lengths.pop() if len(lengths) == 1 and letters else 0
+    """How many characters most have, where these are hex, as digests that are cut are; 0 where they are not."""
+    bare = _of_one_length(_MAY_BE_CUT, [text.removeprefix("\\x") for text in texts])
+    return len(bare[0]) if any(re.search("[a-fA-F]", text) for text in bare) else 0  # else they are numbers
+
+
+def _of_one_length(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
+    """Those that match and have the same length, where that is more than half of all."""
+    alike: dict[int, list[str]] = {}
+    for text in filter(pattern.fullmatch, texts):
+        alike.setdefault(len(text), []).append(text)
+    most = max(alike.values(), key=len, default=[])
+    return most if 2 * len(most) > len(texts) else []
 
 
 def _sample(database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column]) -> list[Any]:

@@ -427,12 +427,19 @@ def lock_free(database: Database, table: Table, key: RowKey, changes: Sequence[C
 
 
 def compare_and_set(
-    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
+    database: Database,
+    table: Table,
+    key: RowKey,
+    members: Sequence[Target],
+    changes: Sequence[Change],
+    *,
+    digests_alone: bool = True,
 ) -> tuple[set[RowText], list[str], list[str]]:
     """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
 
     The keys of the rows that changed, and the id of the transaction: among the first where it did what it was to do,
     else among the second. A trigger may put an old value back, and such a row has to be looked at again.
+    Search columns change where they hold what looks like a digest; without ``digests_alone``, where they hold anything.
     """
     keys = key.names
     old = [f"o{place}" for place in range(len(members))]
@@ -442,7 +449,7 @@ def compare_and_set(
     fresh = [f"d{place}" for place in range(len(search))]
     types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(search)
     assign = [  # where the application keeps no hash, none is put
-        f"{quote(name)} = (CASE WHEN t.{quote(name)}::text <> '' THEN coalesce(v.{value}, t.{quote(name)}::text)"
+        f"{quote(name)} = (CASE WHEN t.{quote(name)}::text ~ %s THEN coalesce(v.{value}, t.{quote(name)}::text)"
         f" ELSE t.{quote(name)}::text END){'::bytea' if each.type == 'bytea' else ''}"
         for name, value, each in zip(search, fresh, derived)
     ]
@@ -464,7 +471,8 @@ def compare_and_set(
         for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
             columns.append(target.kind.elements(values))
     columns += [tuple(change.derived.get(name) for change in changes) for name in search]
-    rows = database.rows(sql, [array(values) for values in columns], table=table.label)
+    params = [each.looks if digests_alone else "." for each in derived] + [array(values) for values in columns]
+    rows = database.rows(sql, params, table=table.label)
     written = {row[2:] for row in rows if not row[1]}
     transaction = [row[0] for row in rows[:1]]
     return (written, transaction, []) if len(written) == len(rows) else (written, [], transaction)

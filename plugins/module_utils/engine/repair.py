@@ -187,7 +187,7 @@ def _write(
     for _attempt in range(TRIES):
         try:
             with database.batch():
-                return compare_and_set(database, table, key, members, changes)[0]
+                return compare_and_set(database, table, key, members, changes, digests_alone=False)[0]
         except Yielded:
             continue
     raise RotationError("E_DB_BUSY", table=table.label, rows=len(changes))
