@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import digests, discovery, plan, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 from .conftest import rewrite
 from .test_discovery import survey, token
@@ -177,6 +178,21 @@ def test_what_is_in_a_token_is_hashed_once_for_all_columns(
     hashed.clear()
     survey(database, keyring)
     assert len(hashed) == once > 0
+
+
+def test_a_blind_index_that_cannot_be_rewritten_stops_the_rotation_before_its_first_write(
+    database: Database, keyring: Keyring
+) -> None:
+    fill(database, keyring, "text UNIQUE", lambda value: mac("old-secret", value).hex())
+    database.execute("CREATE TABLE searches (of text REFERENCES secrets (searched))")
+    try:
+        with pytest.raises(
+            RotationError, match=r"secrets\.searched is bound to another column by a foreign key"
+        ) as refused:
+            discovery.refuse_unproved([survey(database, keyring)], keyring, "the test")
+        assert refused.value.code == "E_COLUMN_TIED"
+    finally:
+        database.execute("DROP TABLE searches")
 
 
 def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme(

@@ -279,11 +279,12 @@ class Survey:
 
     def look_around(self) -> None:
         """What stands about the targets in the database's catalogue."""
-        for target in self.found:
-            for what, todo in catalog.obstacles(self._database, target.table, target.column):
-                self.tied.append((target.name, what, todo))
         for table in dict.fromkeys(target.table for target in self.found):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
+        for target in self.found:
+            for column in (target.column, *(each.column for each in target.derived)):
+                for what, todo in catalog.obstacles(self._database, target.table, column):
+                    self.tied.append((target.table.label_of(column), what, todo))
         for target in self.found:
             if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
                 self.tied.append((target.name, *_IN_THE_KEY))
