@@ -220,6 +220,20 @@ def test_members_that_move_under_their_new_names_hold_what_they_held(
     assert after[0]["digest"] == before[0]["digest"]
 
 
+def test_names_that_are_tokens_of_a_described_scheme_are_rotated_too(database: Database) -> None:
+    key = {"derive": "sha256", "secret": "SECRET_KEY"}
+    described = schemes.parse({"gcm": {"format": "aes_gcm", "key": key, "prefix": "sealed:", "base64": True}})
+    ring = Keyring(described, {"current": OLD, "pending": NEW}, lambda name: None)
+    name, value, other = (ring.cipher("gcm", "current").seal(Opened(text)).decode() for text in (b"n", b"v", b"o"))
+    one(database, "jsonb", json.dumps({name: value, "plain": name, other: {"sealed:by": "x"}}))
+    targets = survey(database, ring).found
+    (before,) = census.take(database, targets, ring, digest_key=b"key")
+    rewrite(database, targets, ring, "pending")
+    (after,) = census.take(database, targets, ring, digest_key=b"key")
+    assert (before.classes, after.classes) == ({"current": 4}, {"pending": 4})
+    assert after.as_result()["digest"] == before.as_result()["digest"]
+
+
 @pytest.mark.parametrize("sql_type", ["jsonb[]", "xml", "bytea[]"])
 def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     database: Database, keyring: Keyring, sql_type: str

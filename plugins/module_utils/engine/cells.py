@@ -12,10 +12,10 @@ from typing import Any
 
 # A string of a JSON text, and the colon where it is a member's name. All strings are matched, so that none is cut.
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
+SHORTEST = 24  # characters of any token: 16 bytes in base64
+_FERNETS = ("gAAAAA", "Z0FBQUFB")
 # A Fernet token, or its base64, anywhere in a leaf: one that does not open is to be found out, not passed over.
-_LOOKS = re.compile(r"(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
-# One in the name of a member: jsonb has its members in the order of their names, so a new name may stand elsewhere.
-_NAMES = re.compile(r'(?:gAAAAA|Z0FBQUFB)[^"\\]{60,}"\s*:')
+_LOOKS = re.compile(rf"(?:{'|'.join(_FERNETS)})[\w=-]{{60,}}", re.ASCII)
 # A member of an array's text.
 _MEMBER = re.compile(r'[^{},"\\]+')
 
@@ -23,6 +23,11 @@ _MEMBER = re.compile(r'[^{},"\\]+')
 def _plain(leaf: str) -> str:
     """A string of a JSON text without its escapes."""
     return str(json.loads(f'"{leaf}"')) if "\\" in leaf else leaf
+
+
+def _begins(name: str, begin: str) -> bool:
+    """Whether a name may be a token that begins so: after ``enc_`` the name ``enc_address`` is none."""
+    return name.startswith(begin) and len(name) >= len(begin) + SHORTEST
 
 
 @dataclass(frozen=True)
@@ -99,21 +104,24 @@ class Leaves(Kind):
     whole = False
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
-        if self.names:
-            return [_plain(found["text"]).encode("utf-8") for found in self._leaves(value) if found["text"]]
         begin = marker.decode("utf-8")
-        leaves = (found["text"] for found in self._leaves(value))
-        return [leaf.encode("utf-8") for leaf in leaves if leaf.startswith(begin) or _LOOKS.search(_plain(leaf))]
+        if self.names:
+            return [_plain(found["text"]).encode("utf-8") for found in self._strings(value, begin) if found["text"]]
+        texts = (found["text"] for found in self._strings(value, begin))
+        return [text.encode("utf-8") for text in texts if text.startswith(begin) or _LOOKS.search(_plain(text))]
 
     def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
+        """The places of a jsonb's members go by their names: where these are tokens none lasts, and all are one."""
         found = super().find(values, marker)
-        moving = {row for row in {row for row, _, _ in found} if not self.names and _NAMES.search(values[row])}
+        begins = [*_FERNETS, *([f'"{re.escape(marker.decode("utf-8"))}'] if marker else [])]
+        names = re.compile(rf'(?:{"|".join(begins)})[^"\\]*"\s*:')
+        moving = {row for row in {row for row, _, _ in found} if not self.names and names.search(values[row])}
         return [(row, 0 if row in moving else place, token) for row, place, token in found]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
         parts, end = [], 0
-        for found in self._leaves(value):
+        for found in self._strings(value, None):
             after = fresh.get(_plain(found["text"]) if self.names else found["text"])
             if after is not None:
                 written = json.dumps(after, ensure_ascii=False)[1:-1] if self.names else after
@@ -121,16 +129,17 @@ class Leaves(Kind):
                 end = found.end("text")
         return "".join([*parts, value[end:]])
 
-    def _leaves(self, value: str) -> Iterator[re.Match[str]]:
-        """The strings that are no names of members, and names that look like tokens; with ``names``, the strings of
-        these members, also in their arrays."""
+    def _strings(self, value: str, begin: str | None) -> Iterator[re.Match[str]]:
+        """The strings that are no names of members, and names that look like tokens: as Fernet's do, or beginning with
+        ``begin`` (None: anyhow). With ``names``, the strings of these members, also in their arrays."""
         name, end = "", 0
         for found in _STRING.finditer(value):
             if self.names and "}" in value[end : found.start()]:
                 name = ""
             if found["name"]:
                 name = _plain(found["text"])
-                if not self.names and _LOOKS.search(name):
+                begins = begin is None or (begin and _begins(name, begin))
+                if not self.names and (_LOOKS.search(name) or (begins and not name.startswith(_FERNETS))):
                     yield found
             elif not self.names or name in self.names:
                 yield found

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import RotationError
 from . import catalog, digests, fields, project
 from .catalog import Column, RowKey, Table, word
-from .cells import IN_TEXT, KINDS, WRITTEN, Kind, Leaves, is_document
+from .cells import IN_TEXT, KINDS, SHORTEST, WRITTEN, Kind, Leaves, is_document
 from .database import Database, array, quote
 from .keyring import Keyring
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
@@ -23,7 +23,6 @@ from .wrappers import Armor
 SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
 AT_LARGE_BYTES = 20_000  # of one such value
-SHORTEST = 24  # characters of any token: 16 bytes in base64
 PREFIX = 40  # characters that an application may put before its tokens
 FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
 _FERNETS = {FERNET, DOUBLED}
