@@ -195,6 +195,19 @@ def test_a_blind_index_that_cannot_be_rewritten_stops_the_rotation_before_its_fi
         database.execute("DROP TABLE searches")
 
 
+def test_a_blind_index_in_a_table_of_its_own_is_named(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, "text", lambda value: "")
+    found = [mac("old-secret", value).hex() for value in VALUES]
+    try:
+        for table, points in (("searching", "REFERENCES secrets"), ("elsewhere", "")):
+            database.execute(f"CREATE TABLE {table} (of int {points}, found text, note text)")
+            for number, digest in enumerate(found):
+                database.execute(f"INSERT INTO {table} VALUES (%s, %s, 'a note')", (number, digest))
+        assert survey(database, keyring).digests == ["searching.found"]
+    finally:
+        database.execute("DROP TABLE searching; DROP TABLE elsewhere")
+
+
 def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

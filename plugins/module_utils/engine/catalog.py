@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import RotationError
@@ -237,6 +237,16 @@ UNVALIDATED = (
     " AND contype IN ('c', 'n') AND NOT convalidated"
     " AND to_jsonb(c) -> 'conenforced' IS DISTINCT FROM 'false'"  # PostgreSQL 18: NOT ENFORCED is not valid either
 )
+
+
+def pointing_at(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
+    """Schema and name of the tables with a foreign key to one of these."""
+    sql = (
+        "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE o.contype = 'f' AND o.confrelid = ANY(SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)"
+    )
+    return {(schema, name) for schema, name in database.rows(sql, ([table.regclass for table in tables],))}
 
 
 def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:

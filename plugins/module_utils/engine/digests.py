@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table
+TRIED = 8  # of them, on which every recipe is tried; on all others, those that are known by then
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
 SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
 
@@ -155,15 +156,27 @@ def beside(
     rows = _sample(database, table, targets, columns)
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(targets))}
     cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
-    keys = {stage: _keys(keyring.secrets(stage)) for stage in keyring.stages}
+    secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
+    keys = {stage: _keys(found) for stage, found in secrets.items()}
     matches: dict[tuple[Column, str], Counter[Derived]] = {}
+    tried: Counter[tuple[Column, str]] = Counter()
     for number, row in enumerate(rows):
         for target, value in zip(targets, row):
-            inside = _inside(target, value, keyring, keys)
-            for column, texts in stored.items() if inside else ():
-                text, cut = texts[number] or "", cuts[column]
-                if inside and (cut or _MAY_BE.fullmatch(text)):
-                    matches.setdefault((column, target.column), Counter()).update(_recipes(column, inside, text, cut))
+            opened = _opened(target, value, keyring)
+            if opened is None:
+                continue
+            stage, plaintext = opened
+            inside = _Inside(plaintext, keys[stage])
+            for column, texts in stored.items():
+                pair, text, cut = (column, target.column), texts[number] or "", cuts[column]
+                if not (cut or _MAY_BE.fullmatch(text)):
+                    continue
+                known = matches.setdefault(pair, Counter())
+                again = [recipe for recipe in known if _makes(recipe, plaintext, text, secrets[stage])]
+                if not again and tried[pair] < TRIED:
+                    tried[pair] += 1
+                    again = list(_recipes(column, inside, text, cut))
+                known.update(again)
     for column, texts in stored.items():
         for target in targets:
             recipe = _most_proved(matches.get((column, target.column), Counter()))
@@ -177,6 +190,14 @@ def beside(
             if _may_be_digests(column, list(filter(None, texts))):
                 found.unknown.append(column.name)
     return found
+
+
+def apart(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
+    """The columns of a table without tokens that may hold digests; of what, is not computed."""
+    columns = [column for column in columns if column.type in TYPES and not column.generated]
+    rows = _sample(database, table, (), columns) if columns else []
+    stored = [(column, [row[place] for row in rows if row[place]]) for place, column in enumerate(columns)]
+    return [column.name for column, texts in stored if _may_be_digests(column, texts)]
 
 
 def _may_be_digests(column: Column, texts: Sequence[str]) -> bool:
@@ -206,7 +227,7 @@ def _sample(database: Database, table: Table, targets: Sequence[Any], columns: S
         f"CASE WHEN octet_length(t.{name}) <= {LONGEST} THEN t.{name}::text END"
         for name in (quote(column.name) for column in columns)
     ]
-    some = " OR ".join(f"octet_length({token}) > 0" for token in tokens)
+    some = " OR ".join(f"octet_length({token}) > 0" for token in tokens) or "true"
     sql = f"SELECT {', '.join(tokens + short)} FROM {table.rows} AS t WHERE {some} LIMIT %s"
     return database.rows(sql, (SAMPLE,), table=table.label)
 
@@ -242,13 +263,18 @@ class _Inside:
         return self._digests[hashed]
 
 
-def _inside(
-    target: Any, value: Any, keyring: Keyring, keys: Mapping[str, Sequence[tuple[str, str, bytes]]]
-) -> _Inside | None:
-    """What is in the token of a row; None where there is none. ``keys`` are those of each stage."""
+def _opened(target: Any, value: Any, keyring: Keyring) -> tuple[str, bytes] | None:
+    """The stage of the token in a value, and its plaintext; None where there is none."""
     tokens = target.kind.tokens(value, b"") if value else []
     found = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
-    return found and _Inside(keyring.schemes[target.scheme].text_of(found[1]), keys[found[0]])
+    return found and (found[0], keyring.schemes[target.scheme].text_of(found[1]))
+
+
+def _makes(recipe: Derived, plaintext: bytes, stored: str, secrets: Mapping[str, bytes]) -> bool:
+    try:
+        return recipe.of(plaintext, secrets[recipe.secret]) == stored
+    except (KeyError, ValueError):  # the setting is not there, or makes no key
+        return False
 
 
 def _text(value: bytes) -> str:

@@ -280,6 +280,7 @@ class Survey:
         """What stands about the targets in the database's catalogue."""
         for table in dict.fromkeys(target.table for target in self.found):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
+        self._look_for_digests_apart({target.table for target in self.found})
         for target in self.found:
             for column in (target.column, *(each.column for each in target.derived)):
                 for what, todo in catalog.obstacles(self._database, target.table, column):
@@ -307,6 +308,14 @@ class Survey:
         for target in targets:
             derived = (*target.derived, *found.made.get(target.column, ()))
             self.found[self.found.index(target)] = replace(target, derived=derived)
+
+    def _look_for_digests_apart(self, tables: Collection[Table]) -> None:
+        """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own."""
+        pointing = catalog.pointing_at(self._database, tables) if tables else set()
+        for table in self.tables:
+            if (table.schema, table.name) in pointing and table not in tables and not table.copy:
+                columns = [column for column in self.tables[table] if not _of_place(self._hashes, table, column)]
+                self.digests += map(table.label_of, digests.apart(self._database, table, columns))
 
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""

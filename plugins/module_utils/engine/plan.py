@@ -309,7 +309,7 @@ def left_out(database: Database, survey: Survey) -> Iterator[dict[str, str]]:
     for column in survey.digests:
         yield {
             "column": column,
-            "notice": "a hash beside tokens, and of what and under which key is not known: it is left as it is",
+            "notice": "a hash beside tokens or of their rows, and nobody knows of what and under which key: it stays",
             "todo": "Find out what makes it. If a key does that is rotated, make it anew through the application "
             "after the rotation, or searches by it find nothing.",
         }
