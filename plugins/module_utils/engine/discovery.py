@@ -402,6 +402,8 @@ def _samples(
     if begins:
         sql_type = "bytea" if column.type == "bytea" else "text"
         where = f"{read} LIKE ANY(%s::{sql_type}[])"
+        if kind.read == "{}":  # what is no token for its length need not be searched
+            where = f"octet_length({read}) >= {SHORTEST} AND {where}"
         params = [array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in sorted(begins)]))]
     else:
         where, params = f"octet_length({read}) > 0", []
