@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table
-TRIED = 8  # of them, on which every recipe is tried; on all others, those that are known by then
+TRIED = 4  # of them, on which every recipe is tried; on all others, those that are known by then
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
 SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
 
