@@ -404,7 +404,9 @@ def _samples(
         where = f"{read} LIKE ANY(%s::{sql_type}[])"
         if kind.read == "{}":  # what is no token for its length need not be searched
             where = f"octet_length({read}) >= {SHORTEST} AND {where}"
-        params = [array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in sorted(begins)]))]
+        params = [
+            array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in _needed(begins, sql_type)]))
+        ]
     else:
         where, params = f"octet_length({read}) > 0", []
     order, most = "", SAMPLE
@@ -419,10 +421,21 @@ def _distinct(values: Sequence[Any]) -> list[Any]:
     return list({value if isinstance(value, str) else bytes(value): value for value in values}.values())
 
 
+def _needed(begins: Collection[bytes], sql_type: str) -> list[bytes]:
+    """Those that none of the others finds anyway."""
+    found_in = {begin: [o for o in begins if o != begin and o in begin and _anywhere(o, sql_type)] for begin in begins}
+    return [begin for begin in sorted(begins) if not found_in[begin]]
+
+
+def _anywhere(begin: bytes, sql_type: str) -> bool:
+    """Raw bytes are looked for at the beginning of a value alone: a token in text may have a prefix."""
+    return sql_type == "text" or (begin.isascii() and begin.isalnum())
+
+
 def _containing(begin: bytes, sql_type: str) -> Any:
-    """A pattern for LIKE. Raw bytes are looked for at the beginning alone: a token in text may have a prefix."""
+    """A pattern for LIKE."""
     pattern = re.sub(rb"([\\%_])", rb"\\\1", begin) + b"%"
-    if (begin.isascii() and begin.isalnum()) or sql_type == "text":
+    if _anywhere(begin, sql_type):
         pattern = b"%" + pattern
     return pattern if sql_type == "bytea" else pattern.decode("utf-8")
 
