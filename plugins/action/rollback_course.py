@@ -36,6 +36,7 @@ class ActionModule(RotationAction):
             return _failed(options["census"])
         if refusal and chosen.name not in ("restore", "repair", "settle"):
             raise refusal
+        refuse_vain_repair(found, options["backup"])
         if not found.backup and "msg" in options["backup"]:
             if chosen.name == "restore" or (found.prefer == "repair" and not found.done):
                 return _failed(options["backup"])
@@ -88,6 +89,12 @@ class ActionModule(RotationAction):
         the record of the rotation has counted values."""
         held = with_values(Record(self._records(options), rotation_id).events()) if rotation_id else set()
         return {**counted_once(options["backup"].get("gone") or {}, held), **options["backup"].get("missing", {})}
+
+
+def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any]) -> None:
+    """Raise E_REPAIR_BACKUP where a repair was asked for by name, and the look found no backup for it."""
+    if found.prefer == "repair" and found.unreadable and not found.done and not found.backup and "msg" not in backup:
+        raise RotationError("E_REPAIR_BACKUP")
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:

@@ -718,6 +718,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the backup {manifest} was made by {engine}",
         "Restore it with {engine}'s own command, then run the rollback playbook: it goes by what it finds.",
     ),
+    "E_REPAIR_BACKUP": (
+        "there is no backup by pg_dump, from which single rows could be repaired",
+        "Bring back what your backup has for those rows with its own command, or delete them, then run the rollback "
+        "playbook without key_rotation_prefer. If one by pg_dump is elsewhere, set key_rotation_backup_dir.",
+    ),
     "E_RESTORE_RIGHTS": (
         "the role {user} may not {what}",
         "Name a connection that may: key_rotation_admin: {{user: ..., passfile: ...}}, or {{service: ...}} of "

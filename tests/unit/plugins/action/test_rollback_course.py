@@ -6,9 +6,12 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import (
     closed_after,
     counted_once,
+    refuse_vain_repair,
     with_values,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils import course
 from ansible_collections.tetech.key_rotation.plugins.module_utils import record as record_module
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
 
@@ -52,6 +55,26 @@ def test_a_table_that_another_database_has_is_not_lost_by_one_that_never_had_it(
     assert counted_once(gone, {"orders", "second:guests"}) == {"default": ["orders"], "second": ["guests"]}
     assert counted_once(gone, {'"read.only":orders'}) == {"read.only": ["orders"]}
     assert counted_once(gone, set()) == {}
+
+
+@pytest.mark.parametrize(
+    ("prefer", "values", "backup", "done", "looked", "refused"),
+    [
+        ("repair", {"unreadable": 1}, "", [], {}, True),  # such as where the backup is pgBackRest's
+        ("repair", {"unreadable": 1}, "2026-11-26T12:00:00Z", [], {}, False),
+        ("repair", {"current": 1}, "", [], {}, False),
+        ("repair", {"unreadable": 1}, "", ["repair"], {}, False),
+        ("repair", {"unreadable": 1}, "", [], {"msg": "the look failed"}, False),  # which is told as that
+        ("", {"unreadable": 1}, "", [], {}, False),
+    ],
+)
+def test_a_repair_that_no_backup_can_serve_is_refused(prefer, values, backup, done, looked, refused):
+    found = course.Found("r1", None, values=values, backup=backup, prefer=prefer, done=done, files={})
+    if refused:
+        with pytest.raises(RotationError, match="E_REPAIR_BACKUP"):
+            refuse_vain_repair(found, looked)
+    else:
+        refuse_vain_repair(found, looked)
 
 
 def test_refused_runs_and_retirements_are_no_rotations(at):
