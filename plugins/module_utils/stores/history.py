@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..approval import Approval
-from ..engine.keysets import KeySet
+from ..engine.keysets import KeySet, listed
 from ..errors import RotationError, word
 from ..rotation_id import checked
 
@@ -207,9 +207,9 @@ class History:
 
         Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
         """
-        new = {value.split(",")[0] for value in keys.values.values()}
+        new = {value.split(",")[0].strip() for value in keys.values.values()}
         for version in self.versions:
-            used = {part for value in version.values.values() for part in (value, *value.split(","))}
+            used = {part for value in version.values.values() for part in (value, *listed(value))}
             if version.key_id == keys.key_id or new & used:
                 raise RotationError("E_KEY_REUSED", key_id=version.key_id)
 
@@ -268,9 +268,9 @@ class History:
         """
         version, found = self.version(key_id), []
         for other in self.versions:
-            kept = {part for value in other.values.values() for part in value.split(",")} - {""}
+            kept = {part for value in other.values.values() for part in listed(value)}
             for name, value in version.values.items():
-                if other is not version and value.split(",")[0] in kept:
+                if other is not version and value.split(",")[0].strip() in kept:
                     found.append((name, other))
         return found
 

@@ -143,10 +143,12 @@ def test_one_value_used_again_under_any_name_is_refused_and_nothing_is_added(his
     assert history.as_document() == before
 
 
-def test_of_a_list_only_the_first_is_new(history):
+@pytest.mark.parametrize("comma", [",", ", "])
+def test_of_a_list_only_the_first_is_new(history, comma):
     history.promote()
     history.close("r1")
-    lists = [KeySet({"FERNET_KEYS": keys}) for keys in ("second,first", "third,second", "first,third")]
+    orders = (("second", "first"), ("third", "second"), ("first", "third"))
+    lists = [KeySet({"FERNET_KEYS": comma.join(order)}) for order in orders]
     history.add_pending(lists[0], "r2")
     history.promote()
     history.close("r2")
