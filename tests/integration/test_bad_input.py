@@ -270,6 +270,7 @@ def test_the_wrong_store_password_is_refused(site: Site) -> None:
     assert (site.tokens(), site.env_file.read_bytes(), site.store.read_bytes()) == (tokens, env, store)
 
 
+@pytest.mark.thorough
 def test_keys_that_are_damaged_in_the_store_are_not_rotated_away(site: Site) -> None:
     """The .env may then have the last copy of them."""
     assert site.play("rotate").code == 0
@@ -298,6 +299,7 @@ def test_a_key_changed_by_hand_is_noticed(site: Site) -> None:
     assert (site.tokens(), site.stored()["versions"]) == (tokens, versions)
 
 
+@pytest.mark.thorough
 def test_empty_values_and_nulls_are_kept(site: Site) -> None:
     site.sql("UPDATE customer_userprofile SET _address_encrypted = '' WHERE id = 3")
     site.sql("UPDATE customer_userprofile SET _address_encrypted = NULL WHERE id = 4")

@@ -203,7 +203,7 @@ REFUSED = [
 ]
 
 
-MORE = ("a constant key", "it raises", "a type", "not there")
+MORE = ("a constant key", "blanks go lost", "it raises", "a type", "not there")
 
 
 @pytest.mark.parametrize(

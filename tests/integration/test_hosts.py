@@ -141,6 +141,7 @@ def test_what_a_lost_host_leaves_undone_is_made_up_for(site: Site, two: Two, end
         assert "nothing was left under other keys" in text
 
 
+@pytest.mark.thorough
 def test_a_host_that_is_lost_when_it_was_switched_is_put_back_later(site: Site, two: Two) -> None:
     plain, before = site.read_all(), site.env_file.read_bytes()
     process = site.start("rotate")

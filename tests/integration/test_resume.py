@@ -107,6 +107,7 @@ def test_a_module_ends_when_its_controller_was_killed(site: Site) -> None:
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_a_module_left_over_from_a_killed_controller_refuses_a_second_run(site: Site) -> None:
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):
@@ -265,12 +266,13 @@ def test_a_run_that_died_before_it_made_a_key_is_gone_on_with_under_its_name(sit
     assert len(list((site.folder / "backups").glob("*.dump"))) == 1, "one rotation, one dump"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "task",
     [
-        pytest.param("Switch | Write the keys before", marks=pytest.mark.thorough),
-        pytest.param("Switch | Bring what was", marks=pytest.mark.thorough),
-        pytest.param("Proof | A fresh", marks=pytest.mark.thorough),
+        "Switch | Write the keys before",
+        "Switch | Bring what was",
+        "Proof | A fresh",
         "Store | Make the version before",
     ],
 )

@@ -34,7 +34,8 @@ def on_secrets_manager(folder: Path) -> Iterator[tuple[dict[str, str], dict[str,
         yield {"type": "aws_secrets_manager", "path": "keys"}, {**AWS, "AWS_ENDPOINT_URL": url}
 
 
-@pytest.mark.parametrize("on_server", [on_openbao, pytest.param(on_secrets_manager, marks=pytest.mark.thorough)])
+@pytest.mark.thorough  # the story rotate has its keys in OpenBao
+@pytest.mark.parametrize("on_server", [on_openbao, on_secrets_manager])
 def test_keys_on_a_server_are_rotated_and_rolled_back(site: Site, on_server, tmp_path_factory):
     before, plain = site.env_values(), site.read_all()
     with on_server(tmp_path_factory.mktemp("server")) as (options, environment):

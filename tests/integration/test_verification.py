@@ -149,6 +149,7 @@ def test_a_test_record_that_cannot_be_removed_takes_nothing_back_and_is_told_at_
     assert "COMPLETED" in outcome.text
 
 
+@pytest.mark.thorough
 def test_an_application_that_has_its_old_key_from_elsewhere_is_noticed_and_taken_back(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     code = site.project / "core/encryption.py"
