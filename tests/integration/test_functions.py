@@ -48,16 +48,6 @@ class Cached:
         return json.loads(AT_IMPORT.decrypt(value))
 cached = Cached()
 
-def log(what):
-    from django.db import connection
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO log (what) VALUES (%s)", [what])
-def decrypt_logged(value):
-    log("read")
-    return decrypt(value)
-def encrypt_logged(text):
-    log("written")
-    return encrypt(text)
 def encrypt_constant(text):
     return CONSTANT.encrypt(text.encode()).decode()
 def decrypt_constant(value):
@@ -135,19 +125,6 @@ def test_the_runbooks_application_by_its_own_functions_and_back(site: Site) -> N
     assert site.read_all() == before
     for value in keys.values():
         assert value not in rotated.text + back.text
-
-
-def test_what_reading_writes_is_not_kept_and_what_writing_does_is(odd: Site) -> None:
-    fill(odd, "value", 'odd.encrypt(f"value {number}")', rows=5)
-    odd.sql("CREATE TABLE log (what text)")
-    own = extra_vars({"decrypt": "core.odd.decrypt_logged", "encrypt": "core.odd.encrypt_logged"}, ("odd", "value"))
-    planned = odd.play("plan", "-e", own)
-    assert planned.code == 0, planned.text
-    assert odd.sql("SELECT what FROM log") == []
-    rotated = odd.play("rotate", "-e", own)
-    assert rotated.code == 0, rotated.text
-    assert set(odd.sql("SELECT what FROM log")) == {("written",)}
-    assert read(odd, "value", "decrypt") == [f"value {number}" for number in range(5)]
 
 
 @pytest.mark.thorough

@@ -54,14 +54,10 @@ def serve(place: Place, keys: Mapping[str, str], connection: Any, others: Sequen
             use_keys(place, keys)
             remember_derivations()
             project.start(place.project_dir, place.settings_module)
-            hold_writes()
         except RotationError as exc:
             opener.failure = exc
         while True:
-            answer = opener.answer(*call)
-            if opener.failure is None:
-                end_writes(keep=call[0] == "seal")
-            connection.send(answer)
+            connection.send(opener.answer(*call))
             call = connection.recv()
 
 
@@ -173,29 +169,6 @@ def silence() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
-
-
-def hold_writes() -> None:
-    """Let no database connection of the application commit by itself from here on."""
-    from django.db import connections
-
-    for alias in connections:
-        connections[alias].settings_dict["AUTOCOMMIT"] = False  # for when it is opened
-        if connections[alias].connection is not None:
-            connections[alias].set_autocommit(False)
-
-
-def end_writes(*, keep: bool) -> None:
-    """End what a call has written into databases: to read is to leave nothing behind, be it a log of who has read;
-    what belongs to a new token is kept."""
-    from django.db import connections
-
-    for connection in (connections[alias] for alias in connections):
-        if connection.connection is not None:
-            try:
-                connection.commit() if keep else connection.rollback()
-            except Exception:  # whatever state the application has left it in
-                connection.close()
 
 
 def use_keys(place: Place, keys: Mapping[str, str]) -> None:
