@@ -129,6 +129,40 @@ def test_a_hash_of_unusual_length_is_named_where_its_column_is_called_so(
     assert survey(database, keyring).digests == [f"secrets.{name}"] * named
 
 
+@pytest.mark.parametrize("first", ["", "n/a", "ab" * 32])
+def test_rows_older_than_the_column_hide_no_recipe(database: Database, keyring: Keyring, first: str) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, searched text)")
+    for number in range(20):
+        value = f"value {number}"
+        stored = first if number < 8 else mac("old-secret", value).hex()
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring, value), stored))
+    (target,) = survey(database, keyring).found
+    assert [each.column for each in target.derived] == ["searched"]
+
+
+def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
+    before = searched(database)
+    found = discovery.find(database, "auto", ["secrets.searched"], keyring)
+    assert not found.found[0].derived
+    assert list(found.ignored) == ["secrets.searched"]
+    rewrite(database, found.found, keyring, "pending")
+    assert searched(database) == before
+
+
+def test_a_search_column_may_have_a_collation_of_its_own(database: Database, keyring: Keyring) -> None:
+    try:
+        database.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
+    except RotationError:
+        pytest.skip("this PostgreSQL was built without ICU")
+    try:
+        fill(database, keyring, "text COLLATE anycase", lambda value: mac("old-secret", value).hex())
+        rewrite(database, survey(database, keyring).found, keyring, "pending")
+        assert searched(database) == [*(mac("new-secret", value).hex() for value in VALUES), None]
+    finally:
+        database.execute("DROP TABLE secrets; DROP COLLATION anycase")
+
+
 def test_the_beginning_of_a_digest_that_is_there_once_may_be_chance(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret" if value == VALUES[0] else "x", value).hex()[:8])
     assert not any(target.derived for target in survey(database, keyring).found)

@@ -25,9 +25,14 @@ def _plain(leaf: str) -> str:
     return str(json.loads(f'"{leaf}"')) if "\\" in leaf else leaf
 
 
+# A name of words, as a person gives it: a token has capitals, or is hex.
+_WORDS = re.compile(r"(?=.*[g-z])[a-z0-9_. -]*")
+
+
 def _begins(name: str, begin: str) -> bool:
-    """Whether a name may be a token that begins so: after ``enc_`` the name ``enc_address`` is none."""
-    return name.startswith(begin) and len(name) >= len(begin) + SHORTEST
+    """Whether a name may be a token that begins so: after ``enc_`` ``enc_preferred_contact_channel`` is none."""
+    rest = name[len(begin) :]
+    return name.startswith(begin) and len(rest) >= SHORTEST and not _WORDS.fullmatch(rest)
 
 
 @dataclass(frozen=True)
@@ -113,10 +118,13 @@ class Leaves(Kind):
     def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
         """The places of a jsonb's members go by their names: where these are tokens none lasts, and all are one."""
         found = super().find(values, marker)
-        begins = [*_FERNETS, *([f'"{re.escape(marker.decode("utf-8"))}'] if marker else [])]
-        names = re.compile(rf'(?:{"|".join(begins)})[^"\\]*"\s*:')
-        moving = {row for row in {row for row, _, _ in found} if not self.names and names.search(values[row])}
+        moving = {row for row in {row for row, _, _ in found} if self.moves(values[row], marker)}
         return [(row, 0 if row in moving else place, token) for row, place, token in found]
+
+    def moves(self, value: str, marker: bytes) -> bool:
+        """Whether names of members may be tokens."""
+        begins = [*_FERNETS, *([f'"{re.escape(marker.decode("utf-8"))}'] if marker else [])]
+        return not self.names and bool(re.search(rf'(?:{"|".join(begins)})[^"\\]*"\s*:', value))
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
@@ -154,6 +162,9 @@ class Documents(Leaves):
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         return super().put(value, old, new) if is_document(value) else new[0].decode("utf-8")
+
+    def moves(self, value: str, marker: bytes) -> bool:
+        return is_document(value) and super().moves(value, marker)
 
 
 def is_document(text: str) -> bool:

@@ -7,12 +7,15 @@ Values of the targets are compared by what is inside, so that a rotation that ca
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RotationError
 from .catalog import Table, row_key, tables
+from .cells import Leaves
 from .census import look
 from .database import Database, quote
 from .discovery import Target
@@ -132,7 +135,15 @@ def inside(target: Target, values: Sequence[Any], keyring: Keyring) -> list[Any]
     for token in look(target, [""] * len(values), values, keyring, {}):
         found.setdefault(token.row, []).append(b"=" + token.opened[1].plaintext if token.opened else token.token)
     return [
-        (target.kind.put(value, tokens, [b"?"] * len(tokens)), found[row]) if row in found else value or None
-        for row, value in enumerate(values)
-        for tokens in [target.kind.tokens(value, marker) if value else []]
+        _alike(target, value, found[row], marker) if row in found else value or None for row, value in enumerate(values)
     ]
+
+
+def _alike(target: Target, value: Any, plaintexts: Sequence[bytes], marker: bytes) -> tuple[Any, Sequence[bytes]]:
+    """What is around the tokens, and what is in them; of a document that is sorted by tokens, in a lasting order."""
+    kind, tokens = target.kind, target.kind.tokens(value, marker)
+    if not isinstance(kind, Leaves) or not kind.moves(value, marker):
+        return kind.put(value, tokens, [b"?"] * len(tokens)), plaintexts
+    told = [hashlib.sha256(plaintext).hexdigest().encode("utf-8") for plaintext in plaintexts]
+    document = json.loads(kind.put(value, tokens, told), parse_float=str, parse_int=str)
+    return json.dumps(document, sort_keys=True), sorted(plaintexts)

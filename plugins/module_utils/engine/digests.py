@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table
-TRIED = 4  # of them, on which every recipe is tried; on all others, those that are known by then
+TRIED = 4  # of them, the first on which every recipe is tried; on most others, those that are known by then
+EVERY = 12  # of these others, the one on which every recipe is tried: the first ones may be older than the column
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
 SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
 
@@ -159,7 +160,7 @@ def beside(
     secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
     keys = {stage: _keys(found) for stage, found in secrets.items()}
     matches: dict[tuple[Column, str], Counter[Derived]] = {}
-    tried: Counter[tuple[Column, str]] = Counter()
+    met: Counter[tuple[Column, str]] = Counter()
     for number, row in enumerate(rows):
         for target, value in zip(targets, row):
             opened = _opened(target, value, keyring)
@@ -169,13 +170,13 @@ def beside(
             inside = _Inside(plaintext, keys[stage])
             for column, texts in stored.items():
                 pair, text, cut = (column, target.column), texts[number] or "", cuts[column]
-                if not (cut or _MAY_BE.fullmatch(text)):
+                if not (_MAY_BE.fullmatch(text) or 0 < cut <= len(text)):
                     continue
                 known = matches.setdefault(pair, Counter())
                 again = [recipe for recipe in known if _makes(recipe, plaintext, text, secrets[stage])]
-                if not again and tried[pair] < TRIED:
-                    tried[pair] += 1
+                if not again and (met[pair] < TRIED or met[pair] % EVERY == 0):
                     again = list(_recipes(column, inside, text, cut))
+                met[pair] += 1
                 known.update(again)
     for column, texts in stored.items():
         for target in targets:

@@ -278,6 +278,9 @@ class Survey:
 
     def look_around(self) -> None:
         """What stands about the targets in the database's catalogue."""
+        for place, target in enumerate(self.found):
+            kept = tuple(each for each in target.derived if target.table.label_of(each.column) not in self.ignored)
+            self.found[place] = replace(target, derived=kept)
         for table in dict.fromkeys(target.table for target in self.found):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
         self._look_for_digests_apart({target.table for target in self.found})
@@ -298,7 +301,7 @@ class Survey:
         columns = [
             column
             for column in self.tables[table]
-            if not (column.generated or column.name in taken or _of_place(self._hashes, table, column))
+            if not (column.generated or column.name in taken or self._is_explained(table, column))
         ]
         found = digests.beside(self._database, table, targets, columns, self._keyring)
         self.digests += [table.label_of(column) for column in found.unknown]
@@ -309,12 +312,16 @@ class Survey:
             derived = (*target.derived, *found.made.get(target.column, ()))
             self.found[self.found.index(target)] = replace(target, derived=derived)
 
+    def _is_explained(self, table: Table, column: Column) -> bool:
+        """Whether the models say what a column hashes, or a person said to leave it alone."""
+        return table.label_of(column.name) in self.ignored or bool(_of_place(self._hashes, table, column))
+
     def _look_for_digests_apart(self, tables: Collection[Table]) -> None:
         """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own."""
         pointing = catalog.pointing_at(self._database, tables) if tables else set()
         for table in self.tables:
             if (table.schema, table.name) in pointing and table not in tables and not table.copy:
-                columns = [column for column in self.tables[table] if not _of_place(self._hashes, table, column)]
+                columns = [column for column in self.tables[table] if not self._is_explained(table, column)]
                 self.digests += map(table.label_of, digests.apart(self._database, table, columns))
 
     def take(self, entry: Any, index: int) -> None:
@@ -401,8 +408,9 @@ def _samples(
     read = kind.read.format(f"t.{quote(column.name)}")
     if begins:
         sql_type = "bytea" if column.type == "bytea" else "text"
-        where = f"{read} LIKE ANY(%s::{sql_type}[])"
-        if kind.read == "{}":  # what is no token for its length need not be searched
+        collation = "" if sql_type == "bytea" else 'COLLATE "C" '  # of some others PostgreSQL knows no LIKE
+        where = f"{read} {collation}LIKE ANY(%s::{sql_type}[])"
+        if kind.read == "{}" and sql_type == "text":  # what is no token for its length need not be searched
             where = f"octet_length({read}) >= {SHORTEST} AND {where}"
         params = [
             array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in _needed(begins, sql_type)]))
@@ -454,7 +462,9 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     for scheme in keyring.tried:
         fits = not scheme.json_members or isinstance(KINDS[column.type], Leaves)
         tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
-        if fits and tells and not scheme.functions and any(keyring.stages_of(scheme.name, pieces)):
+        if not fits or not tells or scheme.functions:
+            continue
+        if any(keyring.stages_of(scheme.name, [*pieces, *_names(samples, column, scheme)])):
             return scheme.name
     around = [found for piece in dict.fromkeys(pieces) if (found := _around(piece)) is not None]
     if len(set(around)) != 1:  # what stands before one token alone is a part of that value, and nobody's business
@@ -467,6 +477,14 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
                 return dressed.name
             keyring.remove(dressed)
     return None
+
+
+def _names(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes]:
+    """What may be tokens of a scheme that has a mark of its own, the names of members among it."""
+    kind = KINDS[column.type]
+    if not isinstance(kind, Leaves) or not scheme.text or scheme.marker in _FERNETS | {b""}:
+        return []
+    return [token for value in samples for token in kind.tokens(value, scheme.marker)]
 
 
 def _around(piece: bytes) -> tuple[str, bool] | None:

@@ -120,7 +120,8 @@ def check(found: Any) -> None:
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """What is in one plan and not in the other, in words a person reads.
 
-    Of notices, those that nobody has read: a trigger that is disabled for the rotation is no longer told of.
+    Of notices, those of the catalogue that nobody has read: a trigger that is disabled for the rotation is no longer
+    told of, and others go by which rows are met.
     """
     lines = []
     for part in COMPARED:
@@ -137,14 +138,11 @@ def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
     for scheme in sorted({*approved["schemes"], *made["schemes"]}):
         if approved["schemes"].get(scheme) != made["schemes"].get(scheme):
             lines.append(f"scheme {scheme} is described otherwise")
-    known = {(notice["column"], _kind(notice)) for notice in approved["notices"]}
-    told = {(notice["column"], _kind(notice)) for notice in made["notices"]}
-    return lines + [f"{column}: {kind} is new" for column, kind in sorted(told - known)]
-
-
-def _kind(notice: Mapping[str, str]) -> str:
-    """What a notice is of, without the numbers of today."""
-    return notice["notice"].partition(":")[0]
+    known, told = (
+        {(notice["column"], notice["notice"]) for notice in plan["notices"] if notice["notice"] in OF_CATALOGUE}
+        for plan in (approved, made)
+    )
+    return lines + [f"{column}: {notice} is new" for column, notice in sorted(told - known)]
 
 
 # What the catalogue says of a target's table or column, and what a person should do about it.
@@ -194,6 +192,9 @@ _NOTICES = (
         "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s IS NOT NULL AND relkind = 'p'",
     ),
 )
+
+
+OF_CATALOGUE = {notice for notice, _, _ in _NOTICES}
 
 
 def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[dict[str, str]]:

@@ -449,9 +449,10 @@ def compare_and_set(
     fresh = [f"d{place}" for place in range(len(search))]
     types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(search)
     assign = [  # where the application keeps no hash, none is put
-        f"{quote(name)} = (CASE WHEN t.{quote(name)}::text ~ %s THEN coalesce(v.{value}, t.{quote(name)}::text)"
-        f" ELSE t.{quote(name)}::text END){'::bytea' if each.type == 'bytea' else ''}"
+        f"{quote(name)} = (CASE WHEN {held} ~ %s THEN coalesce(v.{value}, {held}) ELSE {held} END)"
+        f"{'::bytea' if each.type == 'bytea' else ''}"
         for name, value, each in zip(search, fresh, derived)
+        for held in [f't.{quote(name)}::text COLLATE "C"']  # with some others PostgreSQL matches nothing
     ]
     same, kept = [], []
     for target, before, after in zip(members, old, new):

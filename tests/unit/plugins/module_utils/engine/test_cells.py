@@ -169,6 +169,19 @@ def test_a_token_may_be_the_name_of_a_member():
     assert not replace(JSON, names=("b",)).tokens(before, MARKER)[1:]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("enc_" + "Ab3" * 12, True),
+        ("enc_" + "0a1b" * 9, True),
+        ("enc_preferred_contact_channel", False),
+        ("enc_" + "Ab3" * 7, False),
+    ],
+)
+def test_a_name_after_a_marker_is_a_token_where_it_is_no_words(name, told):
+    assert JSON.tokens(f'{{"{name}": 1}}', b"enc_") == [name.encode()] * told
+
+
 def test_each_token_goes_to_its_own_place():
     text = '{"a": ["gAAAAAold-_==", {"b": "gAAAAAother=="}], "c": "gAAAAAold-_=="}'
     replaced = JSON.put(text, [OLD, OTHER, OLD], [NEW, NEWER, NEW])
