@@ -41,7 +41,13 @@ class ActionModule(RotationAction):
     recorded = False  # it writes the record itself
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        steps = {"opened": self._opened, "failed": self._failed, "verified": self._verified, "reported": self._reported}
+        steps = {
+            "opened": self._opened,
+            "failed": self._failed,
+            "added": self._added,
+            "verified": self._verified,
+            "reported": self._reported,
+        }
         return steps.get(options["state"], self._closed)(options)
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -226,8 +232,7 @@ class ActionModule(RotationAction):
             return {"changed": False, "record": record.path}
         history = store.load()
         if begun[-1]["phase"] != "intent":
-            if history.versions and goes_on_here(record, store):
-                try_to_seal(record, store)  # with what came after its end
+            self._seal_added(record, store)
             return {"changed": False, "record": record.path}
         about = {"failed_task": options["failed_task"], "error": options["error"] or None}
         about |= {"versions": _versions(history), "retain_until": _retained()}
@@ -243,6 +248,19 @@ class ActionModule(RotationAction):
                 f"  STOPPED    {', '.join(services)} on {host}, until the rotate or rollback playbook ends well"
             )
         return {"changed": False, "record": record.path, "report": page}
+
+    def _added(self, options: dict[str, Any]) -> dict[str, Any]:
+        """What was done for a rotation after its last run had ended belongs to its record."""
+        record, store = self.record(options), self.store(options)
+        begun = [event for event in record.events() if event["event"] in summary.TITLES]
+        if self._task.check_mode or not begun or begun[-1]["phase"] == "intent":
+            return {"changed": False}
+        self._seal_added(record, store)
+        return {"changed": False, "record": record.path, "report": self._page(record, store)}
+
+    def _seal_added(self, record: Record, store: Store) -> None:
+        if store.load().versions and goes_on_here(record, store):
+            try_to_seal(record, store)
 
     def _by_hand(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         """What the maintenance playbook has done."""

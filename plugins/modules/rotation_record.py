@@ -19,11 +19,13 @@ options:
   state:
     description:
       - V(opened) at the start of a run, V(completed), V(rolled_back) or V(failed) at its end.
+      - V(added) after something was done for a rotation whose run had ended, such as the drop of what a restore kept
+        aside. It is signed too, and the page made anew.
       - V(verified) checks all records against what the store keeps of them, or the one of O(rotation_id).
       - V(reported) makes the pages of all records anew, or of the one of O(rotation_id). At each end they are made too.
     type: str
     required: true
-    choices: [opened, completed, rolled_back, failed, verified, reported]
+    choices: [opened, completed, rolled_back, failed, added, verified, reported]
   direction:
     description: With O(state=opened), what the run is for.
     type: str

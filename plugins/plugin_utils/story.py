@@ -340,7 +340,7 @@ def _kept_aside(events: Iterable[Event]) -> list[dict[str, str]]:
         with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
             for name in event.get("dropped") or ():
                 found.pop(name, None)
-            if _swaps(event) and event["restored"]["aside"]:
+            if _done(event, "postgresql_restore") and event["restored"].get("aside"):
                 name, alias = event["restored"]["aside"], event["restored"].get("alias", "default")
                 found[name] = {"name": name, "alias": alias, "backup": event["backup"]["rotation_id"]}
     return list(found.values())

@@ -509,6 +509,9 @@ def test_a_database_that_never_had_the_tables_is_not_in_ruins_and_comes_back_wit
     assert site.read_all() == plain
     dropped = site.play("restore", *asked, "-e", "key_rotation_restore_drop=true")
     assert (dropped.code, f"dropped    before_spring_{second}" in dropped.text) == (0, True), dropped.text
+    verified = site.play("verify", "--tags", "record")
+    assert verified.code == 0, verified.text
+    assert "Drop before_spring" not in (site.folder / "records/spring/report.html").read_text()
 
 
 @pytest.mark.thorough
