@@ -36,7 +36,7 @@ class ActionModule(RotationAction):
             return _failed(options["census"])
         if refusal and chosen.name not in ("restore", "repair", "settle"):
             raise refusal
-        refuse_vain_repair(found, options["backup"])
+        refuse_vain_repair(found, options["backup"], options["rotation_id"])
         if not found.backup and "msg" in options["backup"]:
             if chosen.name == "restore" or (found.prefer == "repair" and not found.done):
                 return _failed(options["backup"])
@@ -91,10 +91,14 @@ class ActionModule(RotationAction):
         return {**counted_once(options["backup"].get("gone") or {}, held), **options["backup"].get("missing", {})}
 
 
-def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any]) -> None:
-    """Raise E_REPAIR_BACKUP where a repair was asked for by name, and the look found no backup for it."""
+def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any], asked: str | None) -> None:
+    """Raise E_REPAIR_BACKUP where a repair was asked for by name, and the look found no backup for it, or none of the
+    rotation that was ``asked`` for."""
     if found.prefer == "repair" and found.unreadable and not found.done and not found.backup and "msg" not in backup:
-        raise RotationError("E_REPAIR_BACKUP")
+        other = "Leave key_rotation_id out: the backup of another rotation may have them."
+        elsewhere = "If there is one elsewhere, set key_rotation_backup_dir."
+        of = f" of rotation {asked}" if asked else ""
+        raise RotationError("E_REPAIR_BACKUP", of=of, advice=other if asked else elsewhere)
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:

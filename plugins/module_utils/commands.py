@@ -27,11 +27,14 @@ OPTIONS = {
 
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
+_BLANKS = re.compile(r"[^\S\n]+")  # columns are aligned by them
 _NUMBER = r"(\d[\d,]*)"
 _GAP = r"[^\S\n]+"  # within a line: what ends one counts nothing of the next
 _AFTER = rf"(?:{_GAP}\w+)?[\"']?[^\S\n]*[:=][^\S\n]*\d"
 _OWN = r"(?<![\d,:=])(?<![:=][^\S\n])"  # a number that is none of a word before it
-_ERRORS = re.compile(  # of "Passed: 95 Failed: 5" and of "5 errors: 3 in users" the 5
+_WELL = r"(?:passed|verified|decrypted|succeeded|successful)"  # what a number after it counts
+_ERRORS = re.compile(  # of "Passed 95 Failed: 5" and of "5 errors: 3 in users" the 5
+    rf"\b{_WELL}[^\S\n]*[:=]?[^\S\n]*\d[\d,]*(?![\d,])(?={_GAP}(?:\w+{_GAP})?{_WRONG}{_AFTER})|"
     rf"{_NUMBER}{_GAP}(?:out{_GAP})?of{_GAP}\d[\d,]*{_GAP}(?:\w+{_GAP})?{_WRONG}\b|"  # of "5 of 100 failed" the 5
     rf"{_OWN}{_NUMBER}{_GAP}(?:\w+{_GAP})?{_WRONG}\b|{_NUMBER}{_GAP}(?:\w+{_GAP})?{_WRONG}\b(?!{_AFTER})|"
     rf"\b{_WRONG}(?:{_GAP}\w+)?[\"']?\s*[:=]\s*{_NUMBER}",
@@ -72,7 +75,7 @@ def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
     """What is kept of that command's exit code and output."""
     return {
         "exit code": rc,
-        "errors": sum(_int("".join(numbers)) for numbers in _ERRORS.findall(text)),
+        "errors": sum(_int("".join(numbers) or "0") for numbers in _ERRORS.findall(_BLANKS.sub(" ", text))),
         "words of failure": len(_FAILED.findall(text)),
         "records not passed": sum(
             max(_int(all_before or all_after) - _int(before or after), 0)

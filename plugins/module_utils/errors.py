@@ -719,9 +719,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Restore it with {engine}'s own command, then run the rollback playbook: it goes by what it finds.",
     ),
     "E_REPAIR_BACKUP": (
-        "there is no backup by pg_dump, from which single rows could be repaired",
-        "Bring back what your backup has for those rows with its own command, or delete them, then run the rollback "
-        "playbook without key_rotation_prefer. If one by pg_dump is elsewhere, set key_rotation_backup_dir.",
+        "there is no backup by pg_dump{of}, from which single rows could be repaired",
+        "{advice} Else bring back what your backup has for these rows with its own command, delete them, or list them "
+        "in key_rotation_leave_alone; then see with the verify playbook that all is well.",
     ),
     "E_RESTORE_RIGHTS": (
         "the role {user} may not {what}",

@@ -152,9 +152,12 @@ class Maintenance:
         Raises E_SERVICE_START, E_SERVICE_AT_WORK, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
         """
         self._refuse_held("No service was started.")
+        held = self.remembered().held
         if not dry:
             self._outlast("stop", "start")
         memory = self.remembered()
+        if memory.held != held:  # somebody has stopped all while this waited
+            self._refuse_held(meanwhile=True)
         for name in memory.names if memory.down else ():
             if name not in self.services:
                 raise RotationError("E_SERVICE_FORGOTTEN", name=name, path=self.path)

@@ -217,7 +217,8 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
                     "E_OPTION",
                     name="key_rotation_services",
                     found=f"has more than one entry of the name {service.name}",
-                    advice="Give each service a name of its own: by that it is remembered what was stopped.",
+                    advice="Give each service a name of its own, by which it is remembered what was stopped: what has "
+                    "another name then is to be started by hand once.",
                 )
             )
             service = Several([*found[service.name].entries, service])
@@ -245,12 +246,19 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
     failures = []
     for each in service.entries:
         try:
-            if each is service or each.is_up(unknown=True):
+            if each is service or _may_be_up(each):
                 _stop(each, patience, note)
         except RotationError as exc:
             failures.append(exc)
     if failures:
         raise failures[0]
+
+
+def _may_be_up(service: Service) -> bool:
+    try:
+        return service.is_up(unknown=True)
+    except RotationError:  # what cannot tell is stopped
+        return True
 
 
 def _stop(service: Service, patience: float, note: str | None) -> None:

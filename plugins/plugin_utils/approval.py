@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import fnmatch
 import getpass
 import os
 import shlex
@@ -184,8 +185,14 @@ def _names_with_a_key_of(principal: str, signers: str) -> set[str]:
     """Everybody for whom the file of allowed signers has a key that it has for this one too."""
     keys = {word for line in _lines_of(principal, signers) for word in line.split() if word.startswith(BLOB)}
     with open(signers, encoding="utf-8", errors="replace") as handle:
-        shared = [line.split() for line in handle if keys & set(line.split())]
-    return {name for words in shared for name in words[0].strip('"').split(",")}  # ssh-keygen takes names in quotes
+        shared = [line for line in handle if keys & set(line.split())]
+    return {name.strip() for line in shared for name in _principals(line).split(",")}
+
+
+def _principals(line: str) -> str:
+    """The names of a line of allowed signers: its first word, or what stands in quotes (ssh-keygen(1))."""
+    line = line.lstrip()
+    return line[1:].partition('"')[0] if line.startswith('"') else line.split(None, 1)[0]
 
 
 def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> None:
@@ -196,7 +203,7 @@ def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> No
         advice = "Say who rotates with key_rotation_operator: the account is only known as root."
         raise RotationError("E_APPROVAL_SELF", operator="root", principal=approval.principal, advice=advice)
     for name in {*known, *accounts} - {"root"}:
-        if _person(name) in map(_person, {approval.principal, *names}):
+        if any(fnmatch.fnmatchcase(_person(name), _person(other)) for other in (approval.principal, *names)):
             advice = "Let somebody else read the plan and sign it."
             raise RotationError("E_APPROVAL_SELF", operator=name, principal=approval.principal, advice=advice)
 

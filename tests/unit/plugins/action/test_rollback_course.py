@@ -71,10 +71,12 @@ def test_a_table_that_another_database_has_is_not_lost_by_one_that_never_had_it(
 def test_a_repair_that_no_backup_can_serve_is_refused(prefer, values, backup, done, looked, refused):
     found = course.Found("r1", None, values=values, backup=backup, prefer=prefer, done=done, files={})
     if refused:
-        with pytest.raises(RotationError, match="E_REPAIR_BACKUP"):
-            refuse_vain_repair(found, looked)
+        with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* pg_dump, .* key_rotation_backup_dir"):
+            refuse_vain_repair(found, looked, None)
+        with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* of rotation r1, .* Leave key_rotation_id out"):
+            refuse_vain_repair(found, looked, "r1")
     else:
-        refuse_vain_repair(found, looked)
+        refuse_vain_repair(found, looked, None)
 
 
 def test_refused_runs_and_retirements_are_no_rotations(at):

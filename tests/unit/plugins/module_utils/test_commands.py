@@ -82,6 +82,10 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
         ("Found 5 errors:\n1. User 12\n2. User 7", "errors", 5),
         ("5 of 100 records failed, 2 out of 1,000 values invalid", "errors", 7),
         ("0 of 100 failed", "errors", 0),
+        ("Passed:  95 Failed:   5", "errors", 5),
+        ("Verified 95 failed: 5", "errors", 5),
+        ("Passed 95 Failed: 5", "errors", 5),
+        ("Decrypted: 5 errors", "errors", 5),
     ],
 )
 def test_what_such_commands_say_in_other_words_counts_too(line, member, count):

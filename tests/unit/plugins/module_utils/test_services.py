@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -554,12 +555,31 @@ def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_i
     other.touch()
     second = {"name": "worker", "start": ["true"], "stop": ["rm", str(other)], "status": ["test", "-e", str(other)]}
     lone = {"name": "lone", "start": ["true"], "status": ["true"]}
-    offered, wrong = services.stoppable([daemon, second, daemon, lone, {**lone, "name": "rest", "status": ["false"]}])
+    mute = tmp_path / "mute"
+    mute.touch()
+    third = {"name": "worker", "start": ["true"], "stop": ["rm", str(mute)], "status": ["/nowhere/status"]}
+    rest = {**lone, "name": "rest", "status": ["false"]}
+    offered, wrong = services.stoppable([daemon, second, third, daemon, lone, rest])
     hand = Maintenance(offered, str(tmp_path / "memory.json"), "maintenance", None, 5, wrong=wrong)
-    with pytest.raises(RotationError, match=r"worker was stopped\. Up still, or not known to be down: lone\."):
+    with pytest.raises(RotationError, match=r"Up still, or not known to be down: .*lone"):
         hand.stop(dry=False)
     assert not services.of(daemon).is_up(unknown=False)
     assert not other.exists()
+    assert not mute.exists(), "what cannot tell is stopped"
+
+
+def test_a_start_by_hand_that_waited_holds_what_was_stopped_meanwhile(tmp_path, daemon, monkeypatch):
+    by_hand(tmp_path, daemon).stop(dry=False)
+    late = by_hand(tmp_path, daemon)
+
+    def waits(*words):
+        late._remember(replace(late.remembered(), held="2030-01-01T00:00:00Z"))
+
+    monkeypatch.setattr(late, "_outlast", waits)
+    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+        late.start(dry=False)
+    assert late.remembered().held == "2030-01-01T00:00:00Z"
+    assert not services.of(daemon).is_up(unknown=False)
 
 
 def test_a_stop_by_hand_stops_again_what_no_status_tells_of(tmp_path, daemon):

@@ -252,7 +252,9 @@ def test_a_name_that_is_a_pattern_is_nobody(desk, principal):
     assert desk.refused(operator="eve").code == "E_APPROVAL_FORMAT"
 
 
-@pytest.mark.parametrize("second", ["bob@example.org", '"bob@example.org"', '"carl,bob"'])
+@pytest.mark.parametrize(
+    "second", ["bob@example.org", '"bob@example.org"', '"carl,bob"', '"carl x,bob"', "b*@example.org"]
+)
 def test_who_rotates_does_not_approve_under_a_second_name(desk, second):
     desk.approve()
     key = (desk.folder / "ada.pub").read_text()
