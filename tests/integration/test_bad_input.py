@@ -169,6 +169,7 @@ def unwritable(path: Path) -> Iterator[None]:
         path.chmod(0o600)
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_exported_wins_over_the_file_and_is_refused(site: Site) -> None:
     outcome = site.play("rotate", SECRET_KEY=site.env_values()["SECRET_KEY"])
     assert outcome.code != 0
@@ -192,6 +193,7 @@ def test_an_application_that_reads_another_file_is_refused(site: Site) -> None:
     assert site.play("rotate").code == 0
 
 
+@pytest.mark.thorough
 def test_listing_too_few_targets_is_refused(site: Site) -> None:
     tokens = site.tokens()
     site.write_inventory(
@@ -205,6 +207,7 @@ def test_listing_too_few_targets_is_refused(site: Site) -> None:
     assert site.tokens() == tokens
 
 
+@pytest.mark.thorough
 def test_a_column_of_nothing_but_plaintext_is_refused(site: Site) -> None:
     site.sql("UPDATE restaurant_pendingrestaurant SET _email_encrypted = 'joe@example.org'")
     outcome = site.play("rotate")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils.checklist import CHECKS
 
 from .conftest import Site
@@ -43,6 +44,7 @@ def test_a_dry_run_in_production_shows_all_that_is_in_the_way_and_changes_nothin
     assert not site.store.exists()
 
 
+@pytest.mark.thorough
 def test_the_list_goes_into_the_record_and_beside_it(site: Site) -> None:
     outcome = site.play("rotate")
 

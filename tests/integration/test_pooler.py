@@ -57,6 +57,7 @@ def pooled(site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.thorough
 def test_a_pooler_is_refused_with_what_to_set_and_that_works(pooled: Site) -> None:
     before, tokens = pooled.read_all(), pooled.tokens()
     refused = pooled.play("rotate")

@@ -100,9 +100,8 @@ def waiting(site: Site) -> bool:
     return bool(states) and all(state == "idle" for (state,) in states)
 
 
-@pytest.mark.parametrize(
-    "ending", ["removed", *(pytest.param(end, marks=pytest.mark.thorough) for end in ("stopped", "unheard"))]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("ending", ["removed", "stopped", "unheard"])
 def test_a_pause_file_holds_the_work_until_it_goes(site: Site, ending: str) -> None:
     before, pause = site.read_all(), site.folder / "pause"
     tokens = site.tokens()
