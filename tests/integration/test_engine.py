@@ -621,7 +621,8 @@ def test_where_all_tables_are_published_the_lease_is_taken_and_given_back(databa
 def test_only_who_may_not_make_a_table_is_told_to_be_given_the_right(
     database: Database, sql: str, of_lease: str, of_journal: str
 ) -> None:
-    database.execute("CREATE ROLE plain; REVOKE CREATE ON SCHEMA public FROM public")
+    database.execute(f"DROP TABLE IF EXISTS {catalog.JOURNAL}; REVOKE CREATE ON SCHEMA public FROM public")
+    database.execute("CREATE ROLE plain")
     targets = [discovery.Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
     try:
         with contextlib.closing(database.another()) as ours:
