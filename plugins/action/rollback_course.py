@@ -10,7 +10,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils import course, record_seen
-from ..module_utils.engine.catalog import word
+from ..module_utils.engine.catalog import Table
 from ..module_utils.errors import RotationError
 from ..module_utils.module import COURSE_OPTIONS
 from ..module_utils.record import Record
@@ -105,7 +105,7 @@ def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> di
     """Of the tables that are gone, by alias, those which a record has counted values in, as it calls them: one of the
     same name in another database is another table, which may never have been there."""
     known = {
-        alias: [table for table in tables if ("" if alias == "default" else f"{word(alias)}:") + word(table) in held]
+        alias: [table for table in tables if Table("public", table, visible=True, alias=alias).label in held]
         for alias, tables in gone.items()
     }
     return {alias: tables for alias, tables in known.items() if tables}

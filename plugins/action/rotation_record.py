@@ -232,7 +232,7 @@ class ActionModule(RotationAction):
             return {"changed": False, "record": record.path}
         history = store.load()
         if begun[-1]["phase"] != "intent":
-            self._seal_added(record, store)
+            _seal_added(record, store, history)
             return {"changed": False, "record": record.path}
         about = {"failed_task": options["failed_task"], "error": options["error"] or None}
         about |= {"versions": _versions(history), "retain_until": _retained()}
@@ -255,12 +255,8 @@ class ActionModule(RotationAction):
         begun = [event for event in record.events() if event["event"] in summary.TITLES]
         if self._task.check_mode or not begun or begun[-1]["phase"] == "intent":
             return {"changed": False}
-        self._seal_added(record, store)
+        _seal_added(record, store, store.load())
         return {"changed": False, "record": record.path, "report": self._page(record, store)}
-
-    def _seal_added(self, record: Record, store: Store) -> None:
-        if store.load().versions and goes_on_here(record, store):
-            try_to_seal(record, store)
 
     def _by_hand(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         """What the maintenance playbook has done."""
@@ -371,6 +367,11 @@ class ActionModule(RotationAction):
         if away:
             raise RotationError("E_RECORD_ELSEWHERE", found="; ".join(map(str, away)), node=away[0].elsewhere)
         return {"changed": False, "records": [asdict(each) for each in checked]}
+
+
+def _seal_added(record: Record, store: Store, history: History) -> None:
+    if history.versions and goes_on_here(record, store):
+        try_to_seal(record, store)
 
 
 def _refuse_unopened(record: Record) -> None:

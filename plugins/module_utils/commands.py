@@ -27,9 +27,9 @@ OPTIONS = {
 
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
-_BLANKS = re.compile(r"[^\S\n]+")  # columns are aligned by them
 _NUMBER = r"(\d[\d,]*)"
 _GAP = r"[^\S\n]+"  # within a line: what ends one counts nothing of the next
+_BLANKS = re.compile(_GAP)  # columns are aligned by them
 _AFTER = rf"(?:{_GAP}\w+)?[\"']?[^\S\n]*[:=][^\S\n]*\d"
 _OWN = r"(?<![\d,:=])(?<![:=][^\S\n])"  # a number that is none of a word before it
 _WELL = r"(?:passed|verified|decrypted|succeeded|successful)"  # what a number after it counts

@@ -168,7 +168,6 @@ class Restoration:
         self, beside: Beside, described: Mapping[str, Any], lost: list[difference.Difference]
     ) -> None:
         """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
-        there = self._name in beside.facts()
         moment, unknown = described["snapshot"]["time"], [one.table for one in lost if one.lost is None]
         count = sum(one.lost or 0 for one in lost)
         both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
@@ -178,6 +177,7 @@ class Restoration:
             deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
             back = f"; rows deleted since then come back: {deleted}" if deleted else ""
             uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
+            state = "as it was" if self._name in beside.facts() else "still gone"
             raise RotationError(
                 "E_RESTORE_LOSS",
                 count=count,
@@ -186,7 +186,7 @@ class Restoration:
                 acknowledge=",".join([*self._given(own=False), self._worded(accepted[-1])]),
                 rotation_id=described["rotation_id"],
                 options=self._options(),
-                changed=f"{beside.copy} lies beside, proved; {self._name} is {'as it was' if there else 'still gone'}.",
+                changed=f"{beside.copy} lies beside, proved; {self._name} is {state}.",
             )
 
     @property

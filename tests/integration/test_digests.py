@@ -153,7 +153,9 @@ def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) ->
 def test_a_search_column_may_have_a_collation_of_its_own(database: Database, keyring: Keyring) -> None:
     try:
         database.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
-    except RotationError:
+    except RotationError as exc:
+        if "SQLSTATE 0A000" not in str(exc):  # feature_not_supported
+            raise
         pytest.skip("this PostgreSQL was built without ICU")
     try:
         fill(database, keyring, "text COLLATE anycase", lambda value: mac("old-secret", value).hex())

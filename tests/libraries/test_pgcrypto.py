@@ -188,3 +188,15 @@ def test_the_library_reads_its_rows_after_the_rotation(fields: tuple[str, str]) 
     assert rotated["targets"] == {"name": "django_pgcrypto_fields", "n": "django_pgcrypto_fields"}
     assert rotated["classes"] == {"name": {"pending": 2}, "n": {"pending": 1, "empty": 1}}
     assert work("read", fields, "new", vector, package) == before
+
+
+def test_text_of_a_collation_that_has_no_like_keeps_nothing_from_being_found(fields: tuple[str, str]) -> None:
+    """Django's ``db_collation``; of a nondeterministic one PostgreSQL before 18 knows no LIKE."""
+    vector, package = "django_pgcrypto_fields", "django-pgcrypto-fields"
+    connection = psycopg2.connect(host=fields[0], user="postgres", dbname=fields[1])
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE COLLATION anycase (provider=icu, locale='und-u-ks-level2', deterministic=false)")
+        cursor.execute("CREATE TABLE noted AS SELECT 1 AS id, 'a note' COLLATE anycase AS note")
+    connection.close()
+    work("table", fields, "old", vector, package)
+    assert set(work("rotate", fields, "old", vector, package)["targets"]) == {"name", "n"}

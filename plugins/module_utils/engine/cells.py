@@ -8,14 +8,15 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 # A string of a JSON text, and the colon where it is a member's name. All strings are matched, so that none is cut.
 _STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
 SHORTEST = 24  # characters of any token: 16 bytes in base64
-_FERNETS = ("gAAAAA", "Z0FBQUFB")
+FERNETS = ("gAAAAA", "Z0FBQUFB")  # how a Fernet token begins, and its base64
 # A Fernet token, or its base64, anywhere in a leaf: one that does not open is to be found out, not passed over.
-_LOOKS = re.compile(rf"(?:{'|'.join(_FERNETS)})[\w=-]{{60,}}", re.ASCII)
+_LOOKS = re.compile(rf"(?:{'|'.join(FERNETS)})[\w=-]{{60,}}", re.ASCII)
 # A member of an array's text.
 _MEMBER = re.compile(r'[^{},"\\]+')
 
@@ -33,6 +34,13 @@ def _begins(name: str, begin: str) -> bool:
     """Whether a name may be a token that begins so: after ``enc_`` ``enc_preferred_contact_channel`` is none."""
     rest = name[len(begin) :]
     return name.startswith(begin) and len(rest) >= SHORTEST and not _WORDS.fullmatch(rest)
+
+
+@lru_cache  # of every page, and of each document in it
+def _names_of(marker: bytes) -> re.Pattern[str]:
+    """What is in a document where names of its members may be tokens."""
+    begins = [*FERNETS, *([f'"{re.escape(marker.decode("utf-8"))}'] if marker else [])]
+    return re.compile(rf'(?:{"|".join(begins)})[^"\\]*"\s*:')
 
 
 @dataclass(frozen=True)
@@ -123,8 +131,7 @@ class Leaves(Kind):
 
     def moves(self, value: str, marker: bytes) -> bool:
         """Whether names of members may be tokens."""
-        begins = [*_FERNETS, *([f'"{re.escape(marker.decode("utf-8"))}'] if marker else [])]
-        return not self.names and bool(re.search(rf'(?:{"|".join(begins)})[^"\\]*"\s*:', value))
+        return not self.names and bool(_names_of(marker).search(value))
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
@@ -147,7 +154,7 @@ class Leaves(Kind):
             if found["name"]:
                 name = _plain(found["text"])
                 begins = begin is None or (begin and _begins(name, begin))
-                if not self.names and (_LOOKS.search(name) or (begins and not name.startswith(_FERNETS))):
+                if not self.names and (_LOOKS.search(name) or (begins and not name.startswith(FERNETS))):
                     yield found
             elif not self.names or name in self.names:
                 yield found
@@ -164,7 +171,7 @@ class Documents(Leaves):
         return super().put(value, old, new) if is_document(value) else new[0].decode("utf-8")
 
     def moves(self, value: str, marker: bytes) -> bool:
-        return is_document(value) and super().moves(value, marker)
+        return super().moves(value, marker) and is_document(value)
 
 
 def is_document(text: str) -> bool:

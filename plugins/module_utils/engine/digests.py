@@ -90,11 +90,11 @@ ALPHABETS = {
 LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for name, written in product(HASHES, WRITTEN)}
 PREFIX = 8  # characters that may stand before it
 _MAY_BE = re.compile(r"[!-~]{22,}")  # from MD5 in base64 on
-_MAY_BE_CUT = re.compile(r"[\da-f]{8,}|[\dA-F]{8,}")
+_MAY_BE_CUT = re.compile(rf"[\da-f]{{{SHORTEST},}}|[\dA-F]{{{SHORTEST},}}")
 _SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
 # Of other lengths it is one only where the column's name says so.
 _NAMED = re.compile(r"hash|digest|bidx|blind|hmac|finger_?print|search|lookup", re.IGNORECASE)
-_LIKELY = re.compile(r"[\w+/=:$-]{8,}", re.ASCII)
+_LIKELY = re.compile(rf"[\w+/=:$-]{{{SHORTEST},}}", re.ASCII)
 
 
 @dataclass(frozen=True)

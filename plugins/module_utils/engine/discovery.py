@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import RotationError
 from . import catalog, digests, fields, project
 from .catalog import Column, RowKey, Table, word
-from .cells import IN_TEXT, KINDS, SHORTEST, WRITTEN, Kind, Leaves, is_document
+from .cells import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, Kind, Leaves, is_document
 from .database import Database, array, quote
 from .keyring import Keyring
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
@@ -24,7 +24,7 @@ SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
 AT_LARGE_BYTES = 20_000  # of one such value
 PREFIX = 40  # characters that an application may put before its tokens
-FERNET, DOUBLED = b"gAAAAA", b"Z0FBQUFB"  # how a Fernet token begins, and its base64
+FERNET, DOUBLED = (begin.encode("utf-8") for begin in FERNETS)
 _FERNETS = {FERNET, DOUBLED}
 _ANYWHERE = _FERNETS | {begin.hex().encode() for begin in _FERNETS}  # in the text of any type, bytes in hex too
 _SAYS_ENCRYPTED = re.compile(r"encrypted|ciphertext|_enc$", re.IGNORECASE)
