@@ -20,6 +20,7 @@ DELETED = "//deleted"  # what ends the root of a mount whose file is gone (show_
 DEAD = (b"Z", b"X")  # states of proc_pid_stat(5)
 PF_FORKNOEXEC = 0x00000040  # include/linux/sched.h; an exec takes it away
 PF_KTHREAD = 0x00200000  # the same; a command line may be empty without it, as in the middle of an exec
+EXEC = 1.0  # seconds at most that an exec is waited for: it shows neither command line nor environment before its end
 
 
 @dataclass(frozen=True)
@@ -72,20 +73,41 @@ def snapshot() -> dict[int, Process]:
 
 
 def _process(pid: int, booted: float) -> Process | None:
-    head, _, rest = _read(pid, "stat").rpartition(b")")  # a name may hold blanks and brackets
-    fields = rest.split()  # from field 3 of proc_pid_stat(5) on
+    name, fields = _stat(pid)
     if fields[3 - 3] in DEAD or int(fields[9 - 3]) & PF_KTHREAD:
         return None
+    command = _laid_out(pid, "cmdline") or b""
     return Process(
         pid=pid,
-        name=head.partition(b"(")[2].decode("utf-8", "replace"),
+        name=name,
         parent=int(fields[4 - 3]),
         forked=bool(int(fields[9 - 3]) & PF_FORKNOEXEC),
         started=booted + int(fields[22 - 3]) / os.sysconf("SC_CLK_TCK"),
         layout=(int(fields[26 - 3]), int(fields[28 - 3])),  # start of code, start of stack
         control_group=_control_group(_read(pid, "cgroup").decode("utf-8", "replace")),
-        command=_read(pid, "cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip(),
+        command=command.replace(b"\0", b" ").decode("utf-8", "replace").strip(),
     )
+
+
+def _stat(pid: int) -> tuple[str, list[bytes]]:
+    """The name, and the fields from field 3 of proc_pid_stat(5) on."""
+    head, _, rest = _read(pid, "stat").rpartition(b")")  # a name may hold blanks and brackets
+    return head.partition(b"(")[2].decode("utf-8", "replace"), rest.split()
+
+
+def _laid_out(pid: int, name: str) -> bytes | None:
+    """That file of a process, ``cmdline`` or ``environ``; None where it is still in the middle of an exec.
+
+    The new program's memory is there before what lies in it is (begin_new_exec in fs/exec.c, create_elf_tables).
+    """
+    until, settled = time.monotonic() + EXEC, False
+    while time.monotonic() < until:
+        if (text := _read(pid, name)) or settled:
+            return text
+        fields = _stat(pid)[1]
+        settled = fields[3 - 3] in DEAD or int(fields[51 - 3]) > 0  # env_end, the last that is set; not shown to others
+        time.sleep(0.001)
+    return None
 
 
 def _control_group(text: str) -> str:
@@ -157,9 +179,13 @@ def exported(process: Process, names: Iterable[str]) -> tuple[dict[str, str], bo
     """The variables among ``names`` that the process was started with, and whether it has overwritten some since.
 
     Programs that set their title do (setproctitle, in gunicorn and celery): the room is taken from the environment,
-    and what is left of it are empty entries. Raises PermissionError, or one of GONE.
+    and what is left of it are empty entries. One in the middle of a long exec has them hidden too. Raises
+    PermissionError, or one of GONE.
     """
-    entries = [entry.partition(b"=") for entry in _read(process.pid, "environ").split(b"\0")[:-1]]
+    text = _laid_out(process.pid, "environ")
+    if text is None:
+        return {}, True
+    entries = [entry.partition(b"=") for entry in text.split(b"\0")[:-1]]
     first_wins = reversed(entries)  # as in getenv(3) and in Python
     found = {os.fsdecode(name): os.fsdecode(value) for name, sign, value in first_wins if sign}
     return {name: found[name] for name in names if name in found}, any(not sign for _, sign, _ in entries)

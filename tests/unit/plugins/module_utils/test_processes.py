@@ -214,6 +214,33 @@ def test_of_two_variables_of_one_name_the_first_counts_as_it_does_in_python(monk
     assert processes.exported(process(), ["SECRET_KEY"]) == ({"SECRET_KEY": "first"}, False)
 
 
+STAT = "7 (python) S 1 {}".format(" ".join(["0"] * 46))  # without env_end, field 51 of proc_pid_stat(5)
+
+
+@pytest.mark.parametrize("exported", [{"SECRET_KEY": "old"}, {}])
+def test_a_process_in_the_middle_of_an_exec_is_waited_for(monkeypatch, tmp_path, exported):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/environ").touch()
+    (tmp_path / "7/stat").write_text(f"{STAT} 0")
+
+    def end_the_exec(seconds: float) -> None:
+        (tmp_path / "7/environ").write_text("".join(f"{name}={value}\0" for name, value in exported.items()))
+        (tmp_path / "7/stat").write_text(f"{STAT} 140720")
+
+    monkeypatch.setattr(processes, "PROC", str(tmp_path))
+    monkeypatch.setattr(processes.time, "sleep", end_the_exec)
+    assert processes.exported(process(), ["SECRET_KEY"]) == (exported, False)
+
+
+def test_of_one_whose_exec_does_not_end_nothing_is_taken_for_known(monkeypatch, tmp_path):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/environ").touch()
+    (tmp_path / "7/stat").write_text(f"{STAT} 0")
+    monkeypatch.setattr(processes, "PROC", str(tmp_path))
+    monkeypatch.setattr(processes, "EXEC", 0.01)
+    assert processes.exported(process(), ["SECRET_KEY"]) == ({}, True)
+
+
 def test_an_environment_that_was_overwritten_is_told(start, tell):
     child = start(SECRET_KEY="a", OTHER="b")
     tell(child, "hide")
