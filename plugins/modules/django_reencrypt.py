@@ -159,6 +159,11 @@ others:
       C(ours), and which C(rows) of each table were found written by others, and were re-encrypted.
   type: dict
   returned: success
+stale:
+  description:
+    - By search column, how many of its digests no known recipe had made of their row. They stay as they were.
+  type: dict
+  returned: success
 lost_workers:
   description: How many worker processes were killed, whose work others have done.
   type: int
@@ -263,6 +268,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "key_id": application.keyring.key_id(destination),
         "work": done,
         "others": others.as_result(),
+        "stale": dict(work.stale),
         "unwritten": progress.unwritten,
         "lost_workers": work.lost,
         "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
@@ -284,6 +290,7 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
         census.refuse_unreadable(tallies)
     if known and not reverse:
         application.refuse_made_of_keys(destination)
+        application.refuse_keyless_digests(destination)
     if known:
         application.rehearse(destination, stop_at_unreadable=not reverse)
     return [tally.as_result() for tally in tallies]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import re
@@ -155,7 +156,7 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
         yield f"             {name:<{width}} {count:>9,}"
     yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
     proof = last_census(done)
-    for sentence in (*meanwhile(proof.get("meanwhile") or {}), *unopened(proof)):
+    for sentence in (*meanwhile(proof.get("meanwhile") or {}), *unopened(proof), *stale(done)):
         yield f"  WARNING    {sentence}"
 
 
@@ -189,14 +190,30 @@ def _swapped_and_killed(
     tried = [index for index, event in enumerate(events) if _asks_to_swap(event)]
     if not tried or events[tried[-1]]["phase"] != "intent":
         return
-    alias = events[tried[-1]]["asked"].get("alias", "default")
-    known = {(event.get("restored") or {}).get("aside") for event in events}  # of another database
+    asked = events[tried[-1]]["asked"]
+    alias, rotation_id = asked.get("alias", "default"), asked.get("backup_of", rotation_id)
+    known = {name for name, _, _ in kept_aside(events)}  # of another database
     for name in last_census(events[tried[-1] :]).get("kept_aside") or {}:
         if name.startswith(f"before_{rotation_id}_") and name not in known:
             backup = f"DATABASES[{alias}] is now the backup of {rotation_id}"
             yield f"  restored   {backup}: an earlier run was ended directly behind the swap"
             yield _aside(name)
             yield _drop(rotation_id, alias, variables)
+
+
+def kept_aside(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """The databases that restores have kept aside and nobody has dropped: name, alias, and whose backup took the
+    place."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for event in events:
+        with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
+            for name in (*(event.get("dropped") or ()), *(event.get("sought") or ())):  # none of which is there now
+                found.pop(name, None)
+            restored = event.get("restored") or {}
+            if event["phase"] == "done" and restored.get("aside"):
+                name = restored["aside"]
+                found[name] = (name, restored.get("alias", "default"), event["backup"]["rotation_id"])
+    return list(found.values())
 
 
 def _asks_to_swap(event: Mapping[str, Any]) -> bool:
@@ -220,6 +237,19 @@ def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
     """One sentence where a census has let values pass that no key opens."""
     if left := proof.get("unopened"):
         yield f"{left.get('count', 0):,} values open under no known key, and are as they were: {left.get('rows')}"
+
+
+def stale(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence for each search column of which digests were met that nothing explains."""
+    counts: dict[str, int] = {}
+    for event in events:
+        for column, count in (event.get("stale") or {}).items():
+            counts[column] = counts.get(column, 0) + count
+    for column, count in sorted(counts.items()):
+        yield (
+            f"{count:,} digests in {column} stay: none of the ways in which others there are computed had made them of "
+            "their row. Have the application make them anew, or searches by them may find nothing."
+        )
 
 
 def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

@@ -10,10 +10,18 @@ import hmac
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import digests, discovery, plan, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    digests,
+    discovery,
+    plan,
+    rotation,
+    schemes,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from cryptography.fernet import Fernet
 
 from .conftest import rewrite
 from .test_discovery import survey, token
@@ -72,7 +80,7 @@ def test_what_is_computed_under_a_rotated_key_follows_its_token_and_goes_back(
 ) -> None:
     fill(database, keyring, sql_type, lambda value: computed("old-secret", value))
     found = survey(database, keyring)
-    assert [derived.column for target in found.found for derived in target.derived] == ["searched"]
+    assert {derived.column for target in found.found for derived in target.derived} == {"searched"}
     assert not found.digests
 
     rewrite(database, found.found, keyring, "pending")
@@ -137,7 +145,7 @@ def test_rows_older_than_the_column_hide_no_recipe(database: Database, keyring: 
         stored = first if number < 8 else mac("old-secret", value).hex()
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring, value), stored))
     (target,) = survey(database, keyring).found
-    assert [each.column for each in target.derived] == ["searched"]
+    assert {each.column for each in target.derived} == {"searched"}
 
 
 def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) -> None:
@@ -254,3 +262,118 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
     assert not found.silent
     database.execute("UPDATE secrets SET searched = md5(searched)")
     assert survey(database, keyring).silent == [("secrets.searched", "a_fernet_library.BlindIndexField")]
+
+
+def several(database: Database, ring: Keyring, sql_type: str, rows: list[tuple[str, str, str]]) -> None:
+    """Rows of two tokens each and what is searched."""
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, b text, searched {sql_type})")
+    for number, (a, b, stored) in enumerate(rows):
+        values = (number, token(ring, a), token(ring, b), stored)
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s)", values)
+
+
+def test_a_row_in_which_two_columns_hold_the_same_takes_no_index_from_the_other(
+    database: Database, keyring: Keyring
+) -> None:
+    names = [("same", "same"), *((f"name {number}", f"mail {number}") for number in range(6))]
+    several(database, keyring, "text", [(a, b, mac("old-secret", b).hex()) for a, b in names])
+    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    assert searched(database) == [mac("new-secret", b).hex() for _, b in names]
+
+
+def test_rows_that_no_known_recipe_explains_stay_and_are_counted(database: Database, keyring: Keyring) -> None:
+    """An index of the digits of a phone number: some are written as digits alone."""
+    phones = ["+49 30 1", "5550001", "5550002", *(f"+49 (30) {number}" for number in range(10))]
+    digits = ["".join(filter(str.isdigit, phone)) for phone in phones]
+    stored = [mac("old-secret", digit).hex() for digit in digits]
+    several(database, keyring, "text", [(phone, "b", digest) for phone, digest in zip(phones, stored)])
+    found = survey(database, keyring)
+    assert found.digests == ["secrets.searched"]
+    work = rewrite(database, found.found, keyring, "pending")
+    follow = [mac("new-secret", digit).hex() if digit == phone else None for digit, phone in zip(digits, phones)]
+    assert searched(database) == [after or before for after, before in zip(follow, stored)]
+    assert work.stale == {"secrets.searched": len(phones) - 2}
+
+
+def test_which_rows_are_met_decides_nothing(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an index of small letters, capitals may be in none of them."""
+    monkeypatch.setattr(digests, "SAMPLE", 2)
+    names = ["ann", "bo", "Cy"]
+    several(database, keyring, "text", [(name, "b", mac("old-secret", name.lower()).hex()) for name in names])
+    found = survey(database, keyring).found
+    (described,) = {str(derived) for target in found for derived in target.derived}
+    assert described == "searched as hmac_sha256 under SECRET_KEY, hex"
+    work = rewrite(database, found, keyring, "pending")
+    assert searched(database) == [mac("new-secret", name.lower()).hex() for name in names]
+    assert not work.stale
+
+
+@pytest.mark.parametrize("prefixes", [2, 8])
+def test_a_prefix_that_differs_from_row_to_row_is_known_or_named(
+    database: Database, keyring: Keyring, prefixes: int
+) -> None:
+    def stored(secret: str, number: int) -> str:
+        return f"v{number % prefixes}:{mac(secret, f'value {number}').hex()}"
+
+    several(database, keyring, "text", [(f"value {number}", "b", stored("old-secret", number)) for number in range(8)])
+    found = survey(database, keyring)
+    assert found.digests == ["secrets.searched"] * (prefixes == 8)
+    rewrite(database, found.found, keyring, "pending")
+    secret = "old-secret" if prefixes == 8 else "new-secret"
+    assert searched(database) == [stored(secret, number) for number in range(8)]
+
+
+def test_a_word_in_half_of_the_rows_hides_no_index_that_is_cut(database: Database, keyring: Keyring) -> None:
+    stored = [mac("old-secret", f"value {number}").hex()[:12] if number % 2 else "unknown" for number in range(8)]
+    several(database, keyring, "char(200)", [(f"value {number}", "b", text) for number, text in enumerate(stored)])
+    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    fresh = [mac("new-secret", f"value {number}").hex()[:12] if number % 2 else "unknown" for number in range(8)]
+    assert searched(database) == fresh
+
+
+def test_a_hash_beside_tokens_in_documents_is_named(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a jsonb, searched text)")
+    document = f'{{"mail": "{token(keyring, "ann")}"}}'
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (document, mac("old-secret", "ann").hex()))
+    assert survey(database, keyring).digests == ["secrets.searched"]
+
+
+def test_a_hash_in_the_table_that_the_tokens_belong_to_is_named(database: Database, keyring: Keyring) -> None:
+    """As of multi-table inheritance: the index is in the parent's table."""
+    try:
+        database.execute("CREATE TABLE parents (id int PRIMARY KEY, searched text)")
+        database.execute("CREATE TABLE secrets (id int PRIMARY KEY REFERENCES parents, a text)")
+        database.execute("INSERT INTO parents VALUES (1, %s)", (mac("old-secret", "ann").hex(),))
+        database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring, "ann"),))
+        assert survey(database, keyring).digests == ["parents.searched"]
+    finally:
+        database.execute("DROP TABLE secrets; DROP TABLE parents")
+
+
+def test_a_hash_beside_tokens_under_other_keys_is_named(database: Database) -> None:
+    other = Fernet.generate_key()
+    settings = {"FIELD_ENCRYPTION_KEY": other.decode()}
+    ring = Keyring(schemes.parse("auto"), {"current": OLD, "pending": NEW}, settings.get)
+    try:
+        database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text)")
+        database.execute("CREATE TABLE users (id int PRIMARY KEY, mail text, searched text)")
+        database.execute("INSERT INTO secrets VALUES (1, %s)", (token(ring),))
+        theirs = (Fernet(other).encrypt(b"ann").decode(), mac("old-secret", "ann").hex())
+        database.execute("INSERT INTO users VALUES (1, %s, %s)", theirs)
+        found = survey(database, ring)
+        assert [name for name, _ in found.fixed] == ["users.mail"]
+        assert found.digests == ["users.searched"]
+    finally:
+        database.execute("DROP TABLE users")
+
+
+def test_a_key_that_the_new_value_cannot_make_stops_the_rotation_before_its_first_write(database: Database) -> None:
+    old, new = (KeySet({**keys.values, "INDEX_KEY": value}) for keys, value in ((OLD, "ab" * 32), (NEW, "?")))
+    ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, lambda name: None)
+    fill(database, ring, "text", lambda value: hmac.digest(bytes.fromhex("ab" * 32), value.encode(), "sha256").hex())
+    found = rotation.Application([(database, survey(database, ring))], ring, [], "", None, {})  # type: ignore[arg-type]
+    with pytest.raises(RotationError, match=r"secrets\.searched is computed with a key that is hex of INDEX_KEY"):
+        found.refuse_keyless_digests("pending")
+    found.refuse_keyless_digests("current")

@@ -103,6 +103,7 @@ def odd_settings(database: Database) -> Iterator[None]:
     settings = {
         "extra_float_digits": "0",
         "array_nulls": "off",
+        "bytea_output": "escape",
         "datestyle": "SQL, DMY",
         "intervalstyle": "sql_standard",
         "default_transaction_isolation": "serializable",

@@ -239,12 +239,13 @@ UNVALIDATED = (
 )
 
 
-def pointing_at(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
-    """Schema and name of the tables with a foreign key to one of these."""
+def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
+    """Schema and name of the tables that have a foreign key to one of these, or to which one of these has."""
     sql = (
-        "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE o.contype = 'f' AND o.confrelid = ANY(SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)"
+        "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_constraint o"
+        " CROSS JOIN LATERAL (VALUES (conrelid, confrelid), (confrelid, conrelid)) AS ends (one, other)"
+        " JOIN pg_class c ON c.oid = one JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE o.contype = 'f' AND other = ANY(SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)"
     )
     return {(schema, name) for schema, name in database.rows(sql, ([table.regclass for table in tables],))}
 

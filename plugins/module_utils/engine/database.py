@@ -56,6 +56,7 @@ CLIENT_KEEPALIVE = {
 EXACT = {
     "extra_float_digits": "1",
     "array_nulls": "on",
+    "bytea_output": "hex",
     "datestyle": "ISO, YMD",
     "intervalstyle": "postgres",
     "default_transaction_isolation": "read committed",

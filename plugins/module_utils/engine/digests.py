@@ -13,8 +13,8 @@ import hashlib
 import hmac
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table
-TRIED = 4  # of them, the first on which every recipe is tried; on most others, those that are known by then
+TRIED = 4  # of them, the first and the last on which every recipe is tried; on most others, those known by then
 EVERY = 12  # of these others, the one on which every recipe is tried: the first ones may be older than the column
+LARGEST = 20_000  # bytes of a token that is opened for this
+MOST = 4  # ways by which one column is computed: with more, such as a prefix for each tenant, nobody knows the rest
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
 SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
 
@@ -99,7 +101,7 @@ _LIKELY = re.compile(rf"[\w+/=:$-]{{{SHORTEST},}}", re.ASCII)
 
 @dataclass(frozen=True)
 class Derived:
-    """One such column: ``prefix`` and a digest of a plaintext under the setting ``secret``."""
+    """How such a column is computed: ``prefix`` and a digest of a plaintext under the setting ``secret``."""
 
     column: str
     prefix: str
@@ -118,15 +120,20 @@ class Derived:
 
     @property
     def looks(self) -> str:
-        """The pattern of what it replaces: in rows in which the column holds something else, that stays."""
+        """The pattern of what it makes."""
         length = self.length or LENGTHS[self.hash, self.written]
         return f"^{re.escape(self.prefix)}{ALPHABETS[self.written]}{{{length}}}$"
 
     def __str__(self) -> str:
+        """Without ``value``: which ones fit goes by the rows that are met."""
         words = [f"{self.column} as {self.hash} under {self.secret}"]
-        words += [f"key {self.key}"] * (self.key != "raw") + [f"value {self.value}"] * (self.value != "as_it_is")
+        words += [f"key {self.key}"] * (self.key != "raw")
         words += [f"cut to {self.length} characters"] * (self.length > 0)
         return ", ".join([*words, self.written])
+
+
+# The rows that a recipe explains, by the column of the token and the recipe.
+Matches = dict[tuple[str, Derived], set[int]]
 
 
 @dataclass(frozen=True)
@@ -149,20 +156,19 @@ def beside(
     database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column], keyring: Keyring
 ) -> Beside:
     """What of a table's columns is computed from the plaintexts of its targets."""
-    targets = [target for target in targets if target.kind.whole]
     columns = [column for column in columns if column.type in TYPES]
-    found = Beside()
-    if not targets or not columns:
-        return found
-    rows = _sample(database, table, targets, columns)
-    stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(targets))}
+    whole = [target for target in targets if target.kind.whole]
+    if not whole or not columns:
+        return Beside(unknown=apart(database, table, columns))
+    rows = _sample(database, table, whole, columns)
+    stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
     cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
     secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
-    keys = {stage: _keys(found) for stage, found in secrets.items()}
-    matches: dict[tuple[Column, str], Counter[Derived]] = {}
+    keys = {stage: _keys(values) for stage, values in secrets.items()}
+    matches: dict[Column, Matches] = {column: {} for column in columns}
     met: Counter[tuple[Column, str]] = Counter()
     for number, row in enumerate(rows):
-        for target, value in zip(targets, row):
+        for target, value in zip(whole, row):
             opened = _opened(target, value, keyring)
             if opened is None:
                 continue
@@ -172,29 +178,41 @@ def beside(
                 pair, text, cut = (column, target.column), texts[number] or "", cuts[column]
                 if not (_MAY_BE.fullmatch(text) or 0 < cut <= len(text)):
                     continue
-                known = matches.setdefault(pair, Counter())
+                known = [recipe for name, recipe in matches[column] if name == target.column]
                 again = [recipe for recipe in known if _makes(recipe, plaintext, text, secrets[stage])]
-                if not again and (met[pair] < TRIED or met[pair] % EVERY == 0):
+                if not again and (met[pair] < TRIED or met[pair] % EVERY == 0 or number >= len(rows) - TRIED):
                     again = list(_recipes(column, inside, text, cut))
                 met[pair] += 1
-                known.update(again)
+                for recipe in again:
+                    matches[column].setdefault((target.column, recipe), set()).add(number)
+    found = Beside()
     for column, texts in stored.items():
-        for target in targets:
-            recipe = _most_proved(matches.get((column, target.column), Counter()))
-            if recipe is not None and recipe.secret in keyring.names:
-                found.made.setdefault(target.column, []).append(recipe)
-            elif recipe is not None:
-                found.kept.append((column.name, recipe.secret))
-            if recipe is not None:
-                break
-        else:
-            if _may_be_digests(column, list(filter(None, texts))):
-                found.unknown.append(column.name)
+        _conclude(found, column, texts, _proved(matches[column]), keyring.names)
     return found
 
 
+def _conclude(
+    found: Beside, column: Column, texts: Sequence[str | None], ways: Sequence[Matches], names: Collection[str]
+) -> None:
+    """Put down what is known of one column by the ways in which its values are computed."""
+    for name, recipe in [each for way in ways for each in way] if len(ways) <= MOST else []:
+        if recipe.secret in names:
+            found.made.setdefault(name, []).append(recipe)
+        elif (column.name, recipe.secret) not in found.kept:
+            found.kept.append((column.name, recipe.secret))
+    if not ways:
+        unknown = _may_be_digests(column, list(filter(None, texts)))
+    else:
+        looks = re.compile("|".join({recipe.looks for way in ways for _, recipe in way}))
+        alike = [text for text in texts if text and looks.match(text)]
+        explained = set().union(*(rows for way in ways for rows in way.values()))
+        unknown = len(ways) > MOST or 2 * len(explained) < len(alike)
+    if unknown:
+        found.unknown.append(column.name)
+
+
 def apart(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
-    """The columns of a table without tokens that may hold digests; of what, is not computed."""
+    """The columns that may hold digests of what lies elsewhere; of what, is not computed."""
     columns = [column for column in columns if column.type in TYPES and not column.generated]
     rows = _sample(database, table, (), columns) if columns else []
     stored = [(column, [row[place] for row in rows if row[place]]) for place, column in enumerate(columns)]
@@ -208,9 +226,10 @@ def _may_be_digests(column: Column, texts: Sequence[str]) -> bool:
 
 
 def _cut(texts: Sequence[str]) -> int:
-    """How many characters most have, where these are hex, as digests that are cut are; 0 where they are not."""
-    bare = _of_one_length(_MAY_BE_CUT, [text.removeprefix("\\x") for text in texts])
-    return len(bare[0]) if any(re.search("[a-fA-F]", text) for text in bare) else 0  # else they are numbers
+    """How many characters most of those have that are hex, as digests that are cut are; 0 where they are numbers."""
+    hexes = list(filter(_MAY_BE_CUT.fullmatch, [text.removeprefix("\\x") for text in texts]))
+    bare = _of_one_length(_MAY_BE_CUT, hexes)
+    return len(bare[0]) if any(re.search("[a-fA-F]", text) for text in bare) else 0
 
 
 def _of_one_length(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
@@ -224,12 +243,13 @@ def _of_one_length(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
 
 def _sample(database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column]) -> list[Any]:
     tokens = [target.kind.read.format(f"t.{quote(target.column)}") for target in targets]
-    short = [
-        f"CASE WHEN octet_length(t.{name}) <= {LONGEST} THEN t.{name}::text END"
-        for name in (quote(column.name) for column in columns)
-    ]
-    some = " OR ".join(f"octet_length({token}) > 0" for token in tokens) or "true"
-    sql = f"SELECT {', '.join(tokens + short)} FROM {table.rows} AS t WHERE {some} LIMIT %s"
+    fit = [f"octet_length({token}) BETWEEN 1 AND {LARGEST}" for token in tokens]
+    chosen = [f"CASE WHEN {fits} THEN {token} END" for fits, token in zip(fit, tokens)]
+    for column in columns:
+        held = f"t.{quote(column.name)}"
+        length = f"octet_length({held}{'::text' if column.type == 'character' else ''})"  # without what fills it up
+        chosen.append(f"CASE WHEN {length} <= {LONGEST} THEN {held}::text END")
+    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t WHERE {' OR '.join(fit) or 'true'} LIMIT %s"
     return database.rows(sql, (SAMPLE,), table=table.label)
 
 
@@ -282,13 +302,23 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
-def _most_proved(matches: Counter[Derived]) -> Derived | None:
-    """The recipe that makes most of the stored values; None where none does.
+def _proved(matches: Matches) -> list[Matches]:
+    """The ways in which stored values are computed, that of most rows first: of each, what differs in the plaintext's
+    making alone, since rows that are met may not tell which one it is.
 
-    The beginning of a digest proves none alone: it could be what it is by chance.
+    The beginning of a digest proves none alone: it could be what it is by chance. A way that explains no row besides
+    another's is chance too, as where two columns hold the same.
     """
-    proved = [recipe for recipe in matches if matches[recipe] > 1 or not recipe.length]
-    return max(proved, key=lambda recipe: matches[recipe], default=None)  # of equals, the first that was tried
+    ways: dict[tuple[str, Derived], Matches] = {}
+    for (name, recipe), rows in matches.items():
+        ways.setdefault((name, replace(recipe, value="as_it_is")), {})[name, recipe] = rows
+    found: list[tuple[str, set[int], Matches]] = []
+    whole = {way: set().union(*of.values()) for way, of in ways.items()}
+    for (name, recipe), rows in sorted(whole.items(), key=lambda one: -len(one[1])):  # of equals, what was tried first
+        proved = len(rows) > 1 or not recipe.length
+        if proved and not any(rows < more or (rows == more and name == other) for other, more, _ in found):
+            found.append((name, rows, ways[name, recipe]))
+    return [way for _, _, way in found]
 
 
 def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:

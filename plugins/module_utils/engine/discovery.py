@@ -154,8 +154,8 @@ class Survey:
     ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
     ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
     ``paired`` those under an OpenPGP key pair that is not at hand;
-    ``digests`` are columns beside targets that hold hashes of it is not known what, ``kept`` those under settings that
-    the keys do not feed.
+    ``digests`` are columns beside targets, or of their rows in other tables, that hold hashes of it is not known what;
+    ``kept`` those under settings that the keys do not feed.
     """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
@@ -209,11 +209,11 @@ class Survey:
         hint = _of_place(self._unauthenticated, table, column)
         hinted = set() if hint is None else {hint, own}
         samples = self._sampled(table, column, every=bool(hinted))
-        held = _as_it_holds(column, samples, named=self._named)
+        held = self._as_it_holds(column, samples)
         scheme = _proved(samples, held, self._keyring, hinted)
         if scheme is None and len(samples) >= SAMPLE:  # before a token may stand what only begins like one
             samples = _distinct([*samples, *self._at_large(table, column)])
-            held = _as_it_holds(column, samples, named=self._named)
+            held = self._as_it_holds(column, samples)
             scheme = _proved(samples, held, self._keyring, hinted)
         column = held
         pieces = [piece for value in samples for piece in _pieces(column, value)]
@@ -240,7 +240,7 @@ class Survey:
         scheme = None
         if column.type in KINDS and not column.generated:
             samples = self._sampled(table, column, every=False)
-            scheme = _proved(samples, _as_it_holds(column, samples, named=self._named), self._keyring, ())
+            scheme = _proved(samples, self._as_it_holds(column, samples), self._keyring, ())
         self.ignored[table.label_of(column.name)] = scheme in self._keyring.schemes
 
     def _found(self, table: Table, column: Column, scheme: str) -> None:
@@ -264,10 +264,9 @@ class Survey:
         for begin in sorted(self._begins(column) - {b""}):
             yield from _samples(self._database, table, column, KINDS[column.type], {begin}, at_large=True)
 
-    @property
-    def _named(self) -> bool:
-        """Whether a scheme has its tokens in members of documents."""
-        return any(scheme.json_members for scheme in self._keyring.tried)
+    def _as_it_holds(self, column: Column, samples: Sequence[Any]) -> Column:
+        named = any(scheme.json_members for scheme in self._keyring.tried)
+        return _as_it_holds(column, samples, named=named, markers=self._begins(column) - _FERNETS - {b""})
 
     def _begins(self, column: Column) -> set[bytes]:
         """How values of the column begin that may be tokens; an empty text where those of a scheme begin anyhow."""
@@ -283,7 +282,7 @@ class Survey:
             self.found[place] = replace(target, derived=kept)
         for table in dict.fromkeys(target.table for target in self.found):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
-        self._look_for_digests_apart({target.table for target in self.found})
+        self._look_for_digests_apart()
         for target in self.found:
             for column in (target.column, *(each.column for each in target.derived)):
                 for what, todo in catalog.obstacles(self._database, target.table, column):
@@ -316,13 +315,19 @@ class Survey:
         """Whether the models say what a column hashes, or a person said to leave it alone."""
         return table.label_of(column.name) in self.ignored or bool(_of_place(self._hashes, table, column))
 
-    def _look_for_digests_apart(self, tables: Collection[Table]) -> None:
-        """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own."""
-        pointing = catalog.pointing_at(self._database, tables) if tables else set()
-        for table in self.tables:
-            if (table.schema, table.name) in pointing and table not in tables and not table.copy:
+    def _look_for_digests_apart(self) -> None:
+        """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
+        beside tokens under other keys."""
+        tables, fixed = {target.table for target in self.found}, {name for name, _ in self.fixed}
+        linked = catalog.linked(self._database, tables) if tables else set()
+        for table in self.tables if tables else ():
+            near = (table.schema, table.name) in linked or fixed & {*map(table.label_of, self._names(table))}
+            if near and table not in tables and not table.copy:
                 columns = [column for column in self.tables[table] if not self._is_explained(table, column)]
                 self.digests += map(table.label_of, digests.apart(self._database, table, columns))
+
+    def _names(self, table: Table) -> list[str]:
+        return [column.name for column in self.tables[table]]
 
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
@@ -337,7 +342,9 @@ class Survey:
             for column in () if table.copy else columns:
                 if (entry["table"], entry["column"]) in ((table.label, column.name), (_qualified(table), column.name)):
                     named = bool(keyring.schemes[scheme].json_members)
-                    held = _as_it_holds(column, self._sampled(table, column, every=named), named=named)
+                    markers = {keyring.schemes[scheme].marker} - {b""}
+                    samples = self._sampled(table, column, every=named)
+                    held = _as_it_holds(column, samples, named=named, markers=markers)
                     self.found.append(self._target(table, held, scheme))
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
@@ -349,6 +356,9 @@ class Survey:
         members = self._keyring.schemes[scheme].json_members
         if members and not isinstance(KINDS[column.type], Leaves):
             found = f"has json_members, and {table.label_of(column.name)} holds no JSON"
+            raise RotationError("E_SCHEME", scheme=scheme, found=found)
+        if not self._keyring.schemes[scheme].text and column.type != "bytea":
+            found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
             raise RotationError("E_SCHEME", scheme=scheme, found=found)
         return Target(table, column.name, column.type, scheme, model, key, column.limit, derived, members)
 
@@ -385,13 +395,14 @@ def _of_place(known: Mapping[Any, Any], table: Table, column: Column | None = No
     return None
 
 
-def _as_it_holds(column: Column, samples: Sequence[Any], *, named: bool) -> Column:
-    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such; where
-    members of documents are ``named``, any document."""
+def _as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers: Collection[bytes]) -> Column:
+    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such, also
+    those that begin with one of ``markers``; where members of documents are ``named``, any document."""
     documents = [value for value in samples if column.type in IN_TEXT and is_document(value)]
     seen = replace(column, type=IN_TEXT.get(column.type, column.type))
     leaves = [leaf for document in documents for leaf in _pieces(seen, document)]
-    return seen if (named and documents) or any(map(_looks_like_a_token, leaves)) else column
+    begins = any(leaf.startswith(tuple(markers)) for leaf in leaves)
+    return seen if (named and documents) or begins or any(map(_looks_like_a_token, leaves)) else column
 
 
 def _looks_like_a_token(piece: bytes) -> bool:

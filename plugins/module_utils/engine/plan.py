@@ -71,7 +71,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         "key": list(target.key.columns),
     }
     if target.derived:
-        described["recomputed"] = sorted(map(str, target.derived))
+        described["recomputed"] = sorted({*map(str, target.derived)})
     if tally is None:
         return described
     return {
@@ -139,7 +139,7 @@ def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
         if approved["schemes"].get(scheme) != made["schemes"].get(scheme):
             lines.append(f"scheme {scheme} is described otherwise")
     known, told = (
-        {(notice["column"], notice["notice"]) for notice in plan["notices"] if notice["notice"] in OF_CATALOGUE}
+        {(notice["column"], notice["notice"]) for notice in plan["notices"] if notice["notice"] in _TO_BE_READ}
         for plan in (approved, made)
     )
     return lines + [f"{column}: {notice} is new" for column, notice in sorted(told - known)]
@@ -194,7 +194,7 @@ _NOTICES = (
 )
 
 
-OF_CATALOGUE = {notice for notice, _, _ in _NOTICES}
+_TO_BE_READ = {notice for notice, todo, _ in _NOTICES if not todo.endswith("Nothing to do.")}
 
 
 def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[dict[str, str]]:
@@ -341,6 +341,9 @@ def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
         *survey.copies,
         *survey.paired,
         *survey.ignored,
+        *survey.digests,
+        *(name for name, _ in survey.kept),
+        *(target.table.label_of(each.column) for target in survey.found for each in target.derived),
         *(name for name, _ in (*survey.keyless, *survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
     }
     for table, columns in survey.tables.items():

@@ -12,13 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from ..errors import RotationError
 from . import catalog, census
 from .catalog import RowKey, Table, row_name
 from .census import WHOLE, Span
 from .database import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
+from .digests import Derived
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
@@ -34,6 +35,8 @@ LOOK_SECONDS = 0.2  # between two looks at a wish to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
 UNTHROTTLED = Throttle()
 RowText = tuple[str, ...]
+# By column, what takes the place of which value; of None, of whatever is there.
+Derivations = dict[str, dict[Union[str, None], str]]
 
 
 class Change(NamedTuple):
@@ -43,7 +46,7 @@ class Change(NamedTuple):
     old: tuple[Any, ...]
     new: tuple[Any, ...]
     tokens: tuple[int, ...]  # how many are re-encrypted, by column
-    derived: dict[str, str]  # values of search columns, by column
+    derived: Derivations  # values of search columns, by column
 
 
 class Share(NamedTuple):
@@ -73,6 +76,7 @@ class Batch:
     yielded: int = 0  # stayed locked
     transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
     kept: list[str] = field(default_factory=list)  # the same, where a trigger put an old value back
+    stale: Counter[str] = field(default_factory=Counter)  # digests beside them that stay, by column
     others: list[str] = field(default_factory=list)  # rows to rewrite that another process has written, by name
     waits_for: str = ""  # nothing was done, since something has to be waited for
     portions: dict[str, float] = field(default_factory=dict)  # nothing was done yet: this host's part, by target
@@ -93,10 +97,12 @@ class Page(NamedTuple):
 class Work:
     """What was done in all: tokens re-encrypted by target, rows that changed under us, passes.
 
+    ``stale`` is how many digests of a search column no known recipe had made of its row: they stay as they were.
     ``dead`` is how many old versions of rows every table still holds: rewritten, and not vacuumed since.
     """
 
     values: Counter[str] = field(default_factory=Counter)
+    stale: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
     passes: int = 0
@@ -105,6 +111,7 @@ class Work:
 
     def add(self, batch: Batch) -> None:
         self.values.update(batch.values)
+        self.stale.update(batch.stale)
         self.dead[batch.table] += batch.rewritten
         self.conflicts += batch.conflicts
         self.report(batch)
@@ -211,8 +218,8 @@ class Rewriting:
                 if not changes:
                     batch.yielded += asked
                     return
-            written, transaction, kept = compare_and_set(database, table, key, members, changes)
-            done = [change for change in changes if change.key in written]
+            written = compare_and_set(database, table, key, members, changes)
+            done = [change for change in changes if change.key in written.keys]
             entries = (entry for change in done for entry in _entries(members, change))
             journal.write(self._keyring.key_id(self._destination), entries)
         batch.yielded += asked - len(changes)
@@ -222,8 +229,9 @@ class Rewriting:
                 batch.values[target.name] += count
         batch.rewritten += len(done)
         batch.conflicts += len(changes) - len(done)
-        batch.transactions += transaction
-        batch.kept += kept
+        batch.transactions += written.transactions
+        batch.kept += written.kept
+        batch.stale.update(written.stale)
 
     def changes(
         self,
@@ -235,7 +243,7 @@ class Rewriting:
         rows = [row_name(key) for key, _ in page]
         columns: list[dict[int, Any]] = []  # new values, by the row's place in the page
         counts: list[Counter[int]] = []
-        derived: dict[int, dict[str, str]] = {}
+        derived: dict[int, Derivations] = {}
         for place, target in enumerate(members):
             values = [values[place] for _, values in page]
             sealed = self._sealed(target, rows, values, known)
@@ -243,7 +251,7 @@ class Rewriting:
             counts.append(Counter([token.row for token, _ in sealed]))
             if target.derived:
                 for token, _ in sealed:
-                    derived.setdefault(token.row, {}).update(self._derived(target, token))
+                    self._derive(target, token, derived.setdefault(token.row, {}))
         changes = []
         for row in sorted(set().union(*columns)):
             key, old = page[row]
@@ -279,14 +287,16 @@ class Rewriting:
                     raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(value))
         return new
 
-    def _derived(self, target: Target, token: census.Found) -> dict[str, str]:
-        """The values of the search columns of one token, by column."""
-        scheme = self._keyring.schemes[target.scheme]
-        plaintext = b"" if token.opened is None else scheme.text_of(token.opened[1])
-        return {
-            derived.column: derived.of(plaintext, self._keyring.secret(self._destination, derived.secret))
-            for derived in target.derived
-        }
+    def _derive(self, target: Target, token: census.Found, derived: Derivations) -> None:
+        """Put down what takes the place of what in the search columns of one token."""
+        if token.opened is not None:
+            stage, inside = token.opened
+            plaintext = self._keyring.schemes[target.scheme].text_of(inside)
+            for each in target.derived:
+                before, after = (
+                    each.of(plaintext, self._keyring.secret(at, each.secret)) for at in (stage, self._destination)
+                )
+                derived.setdefault(each.column, {}).setdefault(before, after)
 
     def _refuse_unless_listed(self, target: Target, row: str, token: bytes) -> None:
         """A value under no key set is never overwritten, and stops the work unless its row was listed."""
@@ -426,34 +436,44 @@ def lock_free(database: Database, table: Table, key: RowKey, changes: Sequence[C
     return set(database.rows(sql, columns, table=table.label))
 
 
+class Written(NamedTuple):
+    """What one UPDATE has done."""
+
+    keys: set[RowText]  # of the rows that are now as they should be
+    transactions: list[str]  # its id, where all rows are
+    kept: list[str]  # its id, where a trigger put an old value back
+    stale: Counter[str]  # digests that stay, by column
+
+
 def compare_and_set(
-    database: Database,
-    table: Table,
-    key: RowKey,
-    members: Sequence[Target],
-    changes: Sequence[Change],
-    *,
-    digests_alone: bool = True,
-) -> tuple[set[RowText], list[str], list[str]]:
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
+) -> Written:
     """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
 
-    The keys of the rows that changed, and the id of the transaction: among the first where it did what it was to do,
-    else among the second. A trigger may put an old value back, and such a row has to be looked at again.
-    Search columns change where they hold what looks like a digest; without ``digests_alone``, where they hold anything.
+    A trigger may put an old value back, and such a row has to be looked at again. A search column changes in those rows
+    in which it holds what a recipe made of this very token; another digest there is stale.
     """
     keys = key.names
     old = [f"o{place}" for place in range(len(members))]
     new = [f"n{place}" for place in range(len(members))]
-    derived = [derived for target in members for derived in target.derived]
-    search = [each.column for each in derived]
-    fresh = [f"d{place}" for place in range(len(search))]
-    types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(search)
-    assign = [  # where the application keeps no hash, none is put
-        f"{quote(name)} = (CASE WHEN {held} ~ %s THEN coalesce(v.{value}, {held}) ELSE {held} END)"
-        f"{'::bytea' if each.type == 'bytea' else ''}"
-        for name, value, each in zip(search, fresh, derived)
-        for held in [f't.{quote(name)}::text COLLATE "C"']  # with some others PostgreSQL matches nothing
-    ]
+    search = _searched(members, changes)
+    pairs = [f"{side}{place}" for place in range(sum(each.ways for each in search)) for side in "bd"]
+    types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(pairs)
+    assign, stale, place = [], [], 0
+    for each in search:
+        held = f't.{quote(each.column)}::text COLLATE "C"'  # with some others PostgreSQL matches nothing
+        fresh = [f"v.d{number}" for number in range(place, place + each.ways)]
+        cases = [  # where the application keeps no hash, none is put
+            f"WHEN {after} IS NOT NULL AND coalesce({held} = v.b{number}, {held} <> '') THEN {after}"
+            for number, after in enumerate(fresh, place)
+        ]
+        cast = "::bytea" if each.type == "bytea" else ""
+        assign.append(f"{quote(each.column)} = (CASE {' '.join(cases)} ELSE {held} END){cast}")
+        stale.append(
+            f"coalesce({', '.join(fresh)}) IS NOT NULL AND {held} ~ %s"
+            f" AND {held} <> ALL(array_remove(ARRAY[{', '.join(fresh)}], NULL))"
+        )
+        place += each.ways
     same, kept = [], []
     for target, before, after in zip(members, old, new):
         column = quote(target.column)
@@ -461,22 +481,55 @@ def compare_and_set(
         same.append(f"{target.kind.read.format(f't.{column}')} IS NOT DISTINCT FROM v.{before}")
         kept.append(f"v.{before} IS DISTINCT FROM v.{after} AND {same[-1]}")
     same += key.same
+    told = ["pg_current_xact_id()::xid::text", " OR ".join(kept), *(f"v.{name}" for name in keys), *stale]
     sql = (
         f"UPDATE {table.rows} AS t SET {', '.join(assign)}"
-        f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join(keys + old + new + fresh)})"
-        f" WHERE {' AND '.join(same)}"
-        f" RETURNING pg_current_xact_id()::xid::text, {' OR '.join(kept)}, {', '.join(f'v.{name}' for name in keys)}"
+        f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join([*keys, *old, *new, *pairs])})"
+        f" WHERE {' AND '.join(same)} RETURNING {', '.join(told)}"
     )
     columns: list[Sequence[str | None]] = [*zip(*(change.key for change in changes))]
     for side in ("old", "new"):
         for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
             columns.append(target.kind.elements(values))
-    columns += [tuple(change.derived.get(name) for change in changes) for name in search]
-    params = [each.looks if digests_alone else "." for each in derived] + [array(values) for values in columns]
+    for each in search:
+        columns += each.arrays(changes)
+    params = [array(values) for values in columns] + [each.looks for each in search]
     rows = database.rows(sql, params, table=table.label)
-    written = {row[2:] for row in rows if not row[1]}
+    width = 2 + len(keys)
+    written = {row[2:width] for row in rows if not row[1]}
     transaction = [row[0] for row in rows[:1]]
-    return (written, transaction, []) if len(written) == len(rows) else (written, [], transaction)
+    whole = len(written) == len(rows)
+    left = {table.label_of(each.column): sum(map(bool, flags)) for each, flags in zip(search, [*zip(*rows)][width:])}
+    return Written(written, transaction if whole else [], [] if whole else transaction, +Counter(left))
+
+
+class _Searched(NamedTuple):
+    """A search column, and in how many ways values of these rows were made."""
+
+    column: str
+    type: str
+    looks: str
+    ways: int
+
+    def arrays(self, changes: Sequence[Change]) -> Iterator[Sequence[str | None]]:
+        """For each way, of every row what is replaced and what takes its place."""
+        pairs = [list(change.derived.get(self.column, {}).items()) for change in changes]
+        for place in range(self.ways):
+            for side in (0, 1):
+                yield [each[place][side] if place < len(each) else None for each in pairs]
+
+
+def _searched(members: Sequence[Target], changes: Sequence[Change]) -> list[_Searched]:
+    """The search columns of which there is something to change."""
+    recipes: dict[str, list[Derived]] = {}
+    for each in [derived for target in members for derived in target.derived]:
+        recipes.setdefault(each.column, []).append(each)
+    ways = {column: max(len(change.derived.get(column, {})) for change in changes) for column in recipes}
+    return [
+        _Searched(column, known[0].type, "|".join(dict.fromkeys(each.looks for each in known)), ways[column])
+        for column, known in recipes.items()
+        if ways[column]
+    ]
 
 
 def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:

@@ -169,16 +169,23 @@ def _around(target: Target, value: Any, keyring: Keyring) -> Any:
 
 
 def _change(members: Sequence[Target], key: RowText, row: _Row, then: _Row, bad: Collection[int]) -> Change:
-    names = [(place, column.column) for place, target in enumerate(members) for column in target.derived]
+    names = [(place, column) for place, target in enumerate(members) for column in _searched(target)]
     return Change(
         key=key,
         old=row.values,
         new=tuple(then.values[place] if place in bad else value for place, value in enumerate(row.values)),
         tokens=tuple(int(place in bad) for place in range(len(members))),
         derived={
-            name: value for (place, name), value in zip(names, then.derived) if place in bad and value is not None
+            name: {None: value}
+            for (place, name), value in zip(names, then.derived)
+            if place in bad and value is not None
         },
     )
+
+
+def _searched(target: Target) -> list[str]:
+    """The search columns of a target, each once."""
+    return list(dict.fromkeys(each.column for each in target.derived))
 
 
 def _write(
@@ -187,7 +194,7 @@ def _write(
     for _attempt in range(TRIES):
         try:
             with database.batch():
-                return compare_and_set(database, table, key, members, changes, digests_alone=False)[0]
+                return compare_and_set(database, table, key, members, changes).keys
         except Yielded:
             continue
     raise RotationError("E_DB_BUSY", table=table.label, rows=len(changes))
@@ -198,7 +205,7 @@ def _rows(
 ) -> Mapping[RowText, _Row]:
     """The rows of these keys that are there."""
     names = key.names
-    search = [column.column for target in members for column in target.derived]
+    search = [column for target in members for column in _searched(target)]
     chosen = [f"v.{name}" for name in names] + [rest_of(members)]
     chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
     chosen += [f"t.{quote(name)}::text" for name in search]

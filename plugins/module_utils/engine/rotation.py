@@ -170,6 +170,18 @@ class Application:
             if before != after:
                 raise RotationError("E_MADE_OF_KEYS", column=column, setting=name)
 
+    def refuse_keyless_digests(self, destination: str) -> None:
+        """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys."""
+        recipes = {(target.table, each) for target in self.targets for each in target.derived}
+        for table, each in sorted(recipes, key=str):
+            try:
+                each.of(b"", self.keyring.secret(destination, each.secret))
+            except ValueError:
+                found = f"is computed with a key that is {each.key} of {each.secret}, and the new value makes none"
+                advice = f"Roll back, give {each.secret} a type that makes one in key_rotation_keys, and rotate anew."
+                column = table.label_of(each.column)
+                raise RotationError("E_COLUMN_TIED", column=column, found=found, advice=advice) from None
+
     def refuse_unproved(self) -> None:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
         discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)

@@ -181,6 +181,7 @@ def test_everything_else_is_in_the_hash(made, change):
             ["profile.name: update trigger is new"],
         ),
         (lambda made: made["notices"].append({"column": "a.b", "notice": "too short: it holds 9", "todo": ""}), []),
+        (lambda made: made["notices"].append({"column": "profile.name", "notice": "index", "todo": ""}), []),
         (lambda made: made["targets"].pop(0), ["archive.card.number is gone"]),
         (
             lambda made: made["targets"].append({**made["targets"][0], "column": "profile.new"}),
@@ -295,6 +296,8 @@ def test_a_column_that_is_named_like_a_secret_is_a_notice(ring, column, told):
         ("profile", {"silent": [("profile.secret", "x")]}),
         ("profile", {"unproved": [("profile.secret", 3)]}),
         ("profile", {"plain": ["profile.secret"]}),
+        ("profile", {"digests": ["profile.secret"]}),
+        ("profile", {"kept": [("profile.secret", "OTHER_KEY")]}),
     ],
 )
 def test_what_is_known_otherwise_is_no_such_notice(ring, table, found):
