@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import multiprocessing
 import os
 import re
@@ -28,16 +29,16 @@ OPTIONS = {
 _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Django's "System check framework"
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
 _NUMBER = r"(\d[\d,]*)"
-_GAP = r"[^\S\n]+"  # within a line: what ends one counts nothing of the next
-_BLANKS = re.compile(_GAP)  # columns are aligned by them
-_AFTER = rf"(?:{_GAP}\w+)?[\"']?[^\S\n]*[:=][^\S\n]*\d"
-_OWN = r"(?<![\d,:=])(?<![:=][^\S\n])"  # a number that is none of a word before it
+_BLANKS = re.compile(r"[^\S\n]+")  # by which columns are aligned; each is one blank in what is searched
+_AFTER = r"(?: \w+)?[\"']? ?[:=] ?\d"
+# A number after it is the count, unless it is a part of one before it: of "5 errors: 3 in users" the 5 is.
+_COUNTED_AFTER = rf"{_AFTER}[\d,]*(?![\d,])(?! (?:in|on|at|for|from) [^\d\s])"
 _WELL = r"(?:passed|verified|decrypted|succeeded|successful)"  # what a number after it counts
-_ERRORS = re.compile(  # of "Passed 95 Failed: 5" and of "5 errors: 3 in users" the 5
-    rf"\b{_WELL}[^\S\n]*[:=]?[^\S\n]*\d[\d,]*(?![\d,])(?={_GAP}(?:\w+{_GAP})?{_WRONG}{_AFTER})|"
-    rf"{_NUMBER}{_GAP}(?:out{_GAP})?of{_GAP}\d[\d,]*{_GAP}(?:\w+{_GAP})?{_WRONG}\b|"  # of "5 of 100 failed" the 5
-    rf"{_OWN}{_NUMBER}{_GAP}(?:\w+{_GAP})?{_WRONG}\b|{_NUMBER}{_GAP}(?:\w+{_GAP})?{_WRONG}\b(?!{_AFTER})|"
-    rf"\b{_WRONG}(?:{_GAP}\w+)?[\"']?\s*[:=]\s*{_NUMBER}",
+_ERRORS = re.compile(
+    rf"\b{_WELL} ?[:=]? ?\d[\d,]*(?![\d,])(?= (?:\w+ )?{_WRONG}{_AFTER})|"
+    rf"{_NUMBER} (?:out )?of \d[\d,]* (?:\w+ )?{_WRONG}\b(?!{_COUNTED_AFTER})|"  # of "5 of 100 failed" the 5
+    rf"{_NUMBER} (?:\w+ )?{_WRONG}\b(?!{_COUNTED_AFTER})|"
+    rf"\b{_WRONG}(?: \w+)?[\"']?\s*[:=]\s*{_NUMBER}",
     re.IGNORECASE,
 )
 _FAILED = re.compile(
@@ -154,6 +155,7 @@ def _called(name: str, options: dict[str, Any]) -> tuple[int, str]:
     from django.core.management import CommandError, call_command
 
     said, rc = io.StringIO(), 0
+    logging.getLogger().addHandler(logging.StreamHandler(said))  # others write where stderr was when they were made
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
             call_command(name, stdout=said, stderr=said, no_color=True, **options)

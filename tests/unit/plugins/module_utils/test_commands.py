@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -86,6 +87,15 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
         ("Verified 95 failed: 5", "errors", 5),
         ("Passed 95 Failed: 5", "errors", 5),
         ("Decrypted: 5 errors", "errors", 5),
+        ("Checked 100 Errors: 5", "errors", 5),
+        ("Total 100 failed: 5, passed: 95", "errors", 5),
+        ("Checked 100 failed: 5 records in 2 s", "errors", 5),
+        ("Users 100 invalid: 5\nOrders 7 invalid: 0", "errors", 5),
+        ("Batch 3 of 3 errors: 7", "errors", 7),
+        ("checked 1,000 of 1,000 errors: 7", "errors", 7),
+        ("Took 12 errors: 0", "errors", 0),
+        ("Verified 100 failed: 0 in 2.3 s", "errors", 0),
+        ("Passed 95 Failed: 5 in users", "errors", 5),
     ],
 )
 def test_what_such_commands_say_in_other_words_counts_too(line, member, count):
@@ -139,6 +149,14 @@ def test_a_command_of_the_application_is_counted_by_what_it_says(application, ca
     assert commands.check(10) == {"security.W004": 1, "security.W008": 1, "security.E001": 1, "exit code": 1}
     assert commands.verify_encryption(10)["exit code"] == 3
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_command_logs_is_counted_too(application):
+    def command(*words: str, **options: Any) -> None:
+        logging.getLogger("users.management").error("3 errors: %s", "CANARY")
+
+    application(command)
+    assert commands.verify_encryption(10)["errors"] == 3
 
 
 def test_one_that_ends_the_process_is_no_answer(application):
