@@ -78,7 +78,7 @@ class ActionModule(RotationAction):
         if options["cryptoperiod_days"]:
             adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
             known["due"] = later(current.created, 0 if adopted else options["cryptoperiod_days"])
-        if told := self._due_now(current.key_id, options):
+        if told := self._compromised(current.key_id, options):
             known.update(due=min(f"{told['due']:%Y-%m-%dT%H:%M:%SZ}", known.get("due", LAST)), why=told["due_why"])
         if known.get("due"):
             known["due_soon"] = later(known["due"], -options["due_warning_days"])
@@ -96,14 +96,13 @@ class ActionModule(RotationAction):
         known["retire"] = max((version["held_until"] for version in known["retirable"]), default=None)
         return known
 
-    def _due_now(self, key_id: str, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """What the newest rotation tells that left these keys in use, and whose page calls them due at once: the store
-        knows nothing of a compromise."""
+    def _compromised(self, key_id: str, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """What the newest rotation for a compromise tells that left these keys in use: the store knows of none."""
         folder, found = self._records(dict(options)), []
         for name in record_seen.names(folder):
             with contextlib.suppress(Exception):  # whatever somebody wrote into one
                 found.append(story(Record(folder, name)))
-        return succession.due_now(key_id, [one for one in found if one["rotation_id"] != options["rotation_id"]])
+        return succession.compromised(key_id, [one for one in found if one["rotation_id"] != options["rotation_id"]])
 
     def _open(self, history: History, options: Mapping[str, Any]) -> str | None:
         """The rotation that is open, and that neither asks nor goes on just now."""

@@ -8,12 +8,14 @@ from typing import Any
 
 from ansible.utils.display import Display
 
+from ..module_utils.record import Record
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import read_identity
+from ..plugin_utils.seal import goes_on_here, refuse_changed
 
 display = Display()
-OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
+OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on the control node
 
 
 class ActionModule(RotationAction):
@@ -21,6 +23,20 @@ class ActionModule(RotationAction):
     def recorded(self) -> bool:  # type: ignore[override]
         """A look belongs to no rotation yet."""
         return self._task.args.get("state") != "examined"
+
+    def record(self, args: dict[str, Any]) -> Record:
+        """That of the run which restores: its own rotation may be another than the one whose backup it takes."""
+        return super().record({**args, "rotation_id": args.get("recorded_in") or args["rotation_id"]})
+
+    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+        return {**super().asked(args), "backup_of": args["rotation_id"]}
+
+    def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
+        """A drop is a run of its own, and looks at its record as every run does."""
+        if args.get("state") == "dropped" and record.events():
+            store = self.store(args)
+            return refuse_changed(record, store) if goes_on_here(record, store) else {}
+        return {}
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         if args.get("state") == "dropped":

@@ -402,13 +402,13 @@ def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]
     """A file that has this SHA-256, open at its beginning. Raises E_BACKUP_CHECKSUM."""
     try:
         handle = stack.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
-    except OSError:
-        raise RotationError("E_BACKUP_CHECKSUM", path=path) from None
+    except OSError as exc:
+        raise RotationError("E_BACKUP_CHECKSUM", path=path, found=f"cannot be read: {exc.strerror}") from None
     digest = hashlib.sha256()
     while chunk := handle.read(CHUNK):
         digest.update(chunk)
     if digest.hexdigest() != expected:
-        raise RotationError("E_BACKUP_CHECKSUM", path=path)
+        raise RotationError("E_BACKUP_CHECKSUM", path=path, found="does not match the SHA-256 in its manifest")
     handle.seek(0)
     return handle
 

@@ -658,8 +658,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Move it away with what it describes, then run the same command again.",
     ),
     "E_BACKUP_CHECKSUM": (
-        "{path} does not match the SHA-256 in its manifest",
-        "Move it away with its manifest, then run the same command again.",
+        "{path} {found}",
+        "Put it back as it was, where it is kept elsewhere too. Else move it away with its manifest, then run the same "
+        "command again.",
     ),
     "E_PROOF_NONE": (
         "key_rotation_backup_proof is none, and the environment is production",
@@ -744,7 +745,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "key_rotation_restore_acknowledge={acknowledge}",
     ),
     "E_RESTORE_AGAIN": (
-        "the database has lost {missing} after this backup had been restored already, and {aside} lies aside from then",
+        "the database {database} has lost {missing} after this backup had been restored already, and {aside} lies "
+        "aside from then",
         "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id}"
         "{options} -e key_rotation_restore_drop=true, which drops what lies aside.",
     ),

@@ -311,6 +311,7 @@ RESTORE_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     "rotation_id": {"type": "str"},
+    "recorded_in": {"type": "str"},
     "record_dir": {"type": "path"},
     "state": {"type": "str", "choices": ["examined", "prepared", "present", "dropped"], "default": "present"},
     "backup_dir": {"type": "path", "required": True},

@@ -95,6 +95,7 @@ class Restoration:
                 if missing := self.missing(described):
                     raise RotationError(
                         "E_RESTORE_AGAIN",
+                        database=self._name,
                         missing=", ".join(missing),
                         aside=beside.aside,
                         rotation_id=described["rotation_id"],

@@ -45,6 +45,9 @@ options:
         too. The time is the only way where the rows cannot be counted.
       - Of another database than the default one with its alias before it (C(second:17)); of several, with commas.
     type: str
+  recorded_in:
+    description: The rotation in whose record this is written, where that is another than O(rotation_id).
+    type: str
   record_dir:
     description:
       - Folder of the records on the control node.

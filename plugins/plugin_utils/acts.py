@@ -8,6 +8,7 @@ An act is one run of a playbook that changes something: a rotation, one that goe
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -52,6 +53,7 @@ def _cut(events: Sequence[Event], begins: Callable[[Event], bool]) -> list[Seque
 
 def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: Iterable[str]) -> dict[str, Any]:
     """One act. ``given`` holds what its operator was asked for, ``ends`` the events that say how it ended."""
+    inside = _up_to_its_end(inside, ends)
     first = inside[0]
     direction = str(first.get("event")) if first.get("event") in DIRECTIONS else "retire"
     last: Event = next((event for event in reversed(inside) if str(event.get("event")) in ends), {})
@@ -78,6 +80,15 @@ def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: Iterable[str])
         "failure": failure(inside),
         "events": inside,
     }
+
+
+def _up_to_its_end(inside: Sequence[Event], ends: Iterable[str]) -> Sequence[Event]:
+    """Without what came after it, such as the drop of what a restore has kept aside: that may be of another day."""
+    ended = [i for i, event in enumerate(inside) if str(event.get("event")) in ends and event.get("phase") != "intent"]
+    if not ended:
+        return inside
+    told = itertools.takewhile(lambda event: event.get("event") == "notification", inside[ended[-1] + 1 :])
+    return [*inside[: ended[-1] + 1], *told]
 
 
 def _outcome(last: Event, inside: Sequence[Event]) -> str:

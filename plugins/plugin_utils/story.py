@@ -22,7 +22,18 @@ from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
-from .summary import left_behind, meanwhile, no_syslog, not_running, opening, repaired, restored, unopened
+from .summary import (
+    kept_aside,
+    left_behind,
+    meanwhile,
+    no_syslog,
+    not_running,
+    opening,
+    repaired,
+    restored,
+    stale,
+    unopened,
+)
 from .unsigned import Unsigned, unsigned
 
 COMPLETED, FAILED, ROLLED_BACK, OPEN = "completed", "failed", "rolled back", "open"
@@ -86,8 +97,8 @@ def story(record: Record) -> dict[str, Any]:
         "path": record.path,
         "status": _status(settled),
         "began": moment(events[0]) if events else None,
-        "ended": moment(settled[-1]) if settled else None,
-        "seconds": seconds(events[0], events[-1]) if events else 0,
+        "ended": moment(decided["events"][-1]) if decided else None,
+        "seconds": seconds(events[0], runs[-1]["events"][-1]) if runs else 0,
         "act": runs[-1] if runs else {},
         "acts": [*runs, *_retirements(record, keys)],
         "refused": len(settled) < len(events),
@@ -118,7 +129,7 @@ def story(record: Record) -> dict[str, Any]:
         "proved": bool(targets) and all(target["proved"] for target in targets) and not _unopened(settled),
         "unopened": _unopened(settled),
         "restored_to": _restored_to(decided),
-        "kept_aside": _kept_aside(events),
+        "kept_aside": _kept_aside(record, events),
         "keys": keys,
         "promoted": any(_done(event, "key_version") and _current(event) == keys["new"] for event in events),
         "versions": _newest(ours, "versions") or [],
@@ -187,9 +198,9 @@ def _settled(events: Sequence[Event]) -> Sequence[Event]:
 
 
 def _changes(event: Event) -> bool:
-    """Whether something was about to be changed; the copy of a restore that is prepared lies beside all else."""
-    prepares = _asks(event, "state") == "prepared"
-    return _is_intent(event) and event.get("event") in CHANGING and not prepares
+    """Whether something was about to be changed; a restore's copy, and what it keeps aside, lie beside all else."""
+    beside = _asks(event, "state") in ("prepared", "dropped")
+    return _is_intent(event) and event.get("event") in CHANGING and not beside
 
 
 def _newest(events: Sequence[Event], member: str) -> Any:
@@ -332,18 +343,18 @@ def _restored_to(act: Mapping[str, Any]) -> str:
     return "an unknown time"
 
 
-def _kept_aside(events: Iterable[Event]) -> list[dict[str, str]]:
-    """The databases that restores have kept aside and nobody has dropped: name, alias, and whose backup took the
-    place."""
-    found: dict[str, dict[str, str]] = {}
-    for event in events:
-        with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
-            for name in event.get("dropped") or ():
-                found.pop(name, None)
-            if _done(event, "postgresql_restore") and event["restored"].get("aside"):
-                name, alias = event["restored"]["aside"], event["restored"].get("alias", "default")
-                found[name] = {"name": name, "alias": alias, "backup": event["backup"]["rotation_id"]}
-    return list(found.values())
+def _kept_aside(record: Record, events: Iterable[Event]) -> list[dict[str, str]]:
+    """The databases that restores have kept aside and nobody has dropped: name, alias, and whose backup took the place,
+    in whose record the drop is."""
+    found = []
+    for name, alias, backup in kept_aside(events):
+        theirs: Sequence[Event] = ()
+        if backup != record.rotation_id:
+            with contextlib.suppress(RotationError):
+                theirs = Record(os.path.dirname(os.path.dirname(record.path)), backup).events()
+        if not any(name in (event.get("sought") or ()) for event in theirs):
+            found.append({"name": name, "alias": alias, "backup": backup})
+    return found
 
 
 def _swaps(event: Event) -> bool:
@@ -523,7 +534,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
             )
         if event.get("event") in DIRECTIONS and event.get("resumed"):
             found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
-    found += (*left_behind(events), *_from_backups(events))
+    found += (*stale(events), *left_behind(events), *_from_backups(events))
     refused = events[len(_settled(events)) :]
     if refused:
         why = failure_in(refused).get("code") or "see its last line"
@@ -571,6 +582,7 @@ def _dates(told: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "cryptoperiod_days": period,
         "hold_days": hold,
+        "compromised": False,
         **_due(told, period),
         "retired": retired,
         "retire": ended + hold * DAY if ended and hold is not None and held else None,
@@ -595,7 +607,7 @@ def _due(told: Mapping[str, Any], period: int) -> dict[str, Any]:
     if not completed and str(reason).startswith("compromise"):
         stays = "it has not ended, though new keys are in use," if in_use else "the keys in use are those before,"
         why = f"{stays} and the reason was {reason}"
-        return {"due": ended, "due_now": True, "due_why": why}
+        return {"due": ended, "due_now": True, "due_why": why, "compromised": True}
     if period and made and current.get("origin") == "adopted":
         why = f"the age of the keys in use is not known: they were made by hand, and adopted on {made:%Y-%m-%d}"
         return {"due": ended, "due_now": True, "due_why": why}

@@ -49,20 +49,22 @@ def left(told: Told) -> str | None:
     return next((one.get("key_id") for one in versions), told["keys"]["current"]) if told["began"] else None
 
 
-def due_now(key_id: str | None, others: Sequence[Told]) -> Told | None:
-    """The newest rotation that left these keys in use and calls them due at once. A compromise is over with its keys:
-    a later rotation that did not replace them either, for whatever reason it was begun, changes nothing of that."""
-    ours = [one for one in others if key_id and left(one) == key_id and one["due_now"] and one["due"]]
+def compromised(key_id: str | None, others: Sequence[Told]) -> Told | None:
+    """The newest rotation for a compromise that left these keys in use. That is over with its keys: a later rotation
+    that did not replace them either, for whatever reason it was begun, changes nothing of that."""
+    ours = [one for one in others if key_id and left(one) == key_id and one["compromised"] and one["due"]]
     return max(ours, key=lambda one: (one["began"], one["rotation_id"]), default=None)
 
 
 def dates(told: Told, others: Sequence[Told]) -> dict[str, Any]:
     """When the next rotation is due and why, where that is said by one before this one and not by this one itself."""
-    before = None if told["due_now"] else due_now(left(told), [one for one in others if _after(told, one)])
+    before = None
+    if told["ended"] and not told["compromised"]:
+        before = compromised(left(told), [one for one in others if _after(told, one)])
     if before is None:
         return {}
-    why = f"{before['due_why']} of {before['rotation_id']}"
-    return {"due": before["due"], "due_now": True, "due_why": why}
+    why = f"{before['due_why']}, as {before['rotation_id']} says"
+    return {"due": before["due"], "due_now": True, "due_why": why, "compromised": True}
 
 
 def earlier(told: Told, others: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

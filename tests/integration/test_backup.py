@@ -379,6 +379,7 @@ def test_a_damaged_dump_is_refused_before_it_is_read(make, wide, identity, jobs,
         with pytest.raises(RotationError) as refused:
             read()
         assert (refused.value.code, refused.value.where["path"]) == ("E_BACKUP_CHECKSUM", str(path))
+        assert ("No such file" in str(refused.value)) is (damage == "gone")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -282,11 +282,11 @@ def _rotation(
     for rotation_id in dict.fromkeys(filter(None, open_ones)):
         yield RotationError("E_MONITOR_OPEN", rotation_id=rotation_id)
     if known.get("due") and known["due"] <= time:
-        adopted = known.get("origin") == "adopted"
+        adopted, compromise = known.get("origin") == "adopted", known.get("why")
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
-        created = f"{created} ({known['why']})" if known.get("why") and not adopted else created
+        created = f"{created} ({compromise})" if compromise else created
         longer = ", or set key_rotation_cryptoperiod_days to what your policy says"
-        longer = "" if known.get("why") and not adopted else longer  # a compromise is over with its keys alone
+        longer = "" if compromise else longer  # that is over with its keys alone
         where = {"key_id": known["key_id"], "created": created, "due": known["due"]}
         yield RotationError("E_MONITOR_OVERDUE", **where, advice=f"Rotate{longer}.")
 

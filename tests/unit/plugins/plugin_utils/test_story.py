@@ -242,7 +242,7 @@ def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neithe
     later = Play(tmp_path, "r2").begun(reason="cryptoperiod").prepared().switched().rolled_back()
     later.step("rollback", "done", versions=versions)
     for text in files(later):
-        assert "the reason was compromise_known of r1" in text.replace("\\", "")
+        assert "the reason was compromise_known, as r1 says" in text.replace("\\", "")
         assert "365 days" not in text
     assert "then begin a new one now: " in later.page()
     reminders = (Path(later.record.path).parent / "reminders.ics").read_bytes().decode().replace("\r\n ", "")
@@ -899,6 +899,38 @@ def test_what_a_restore_keeps_aside_is_to_be_dropped_until_it_is(play, alias):
     play.step("restore", "intent").step("postgresql_restore", dropped=["before_r1_shop"], backup={})
     play.page()
     assert not [item for item in todo(play) if "Drop before_r1_shop" in item]
+
+
+@pytest.mark.parametrize("phase", ["done", "failed"])
+def test_a_drop_days_later_changes_nothing_of_how_the_rotation_ended(play, phase):
+    completed(play).step("rollback", "intent", course="restore")
+    refused = {"code": "E_RESTORE_LOSS", "what": "17 rows would be lost", "changed": "A copy lies beside."}
+    play.step("postgresql_restore", "failed", asked={"state": "prepared"}, error=refused)
+    play.step("rollback", "failed")
+    before = play.told()
+    assert before["status"] == "completed"
+    play.step("postgresql_restore", phase, asked={"state": "dropped"}, error={"code": "E_RESTORE_BUSY", "what": "busy"})
+    told = play.told()
+    for member in ("status", "ended", "retire", "failure", "seconds", "people"):
+        assert told[member] == before[member], member
+    assert [run["seconds"] for run in told["runs"]] == [run["seconds"] for run in before["runs"]]
+
+
+def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
+    done = {"database": "shop", "aside": "before_spring_shop", "under": {"previous": 7}}
+    spring, autumn = completed(Play(tmp_path, "spring")), completed(Play(tmp_path, "autumn"))
+    autumn.step("rollback", "intent", course="restore", commands=COMMANDS)
+    backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
+    autumn.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
+    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring_shop"]
+    spring.step("postgresql_restore", dropped=[], sought=["before_spring_shop"], asked={"state": "dropped"})
+    assert not autumn.told()["kept_aside"], "whoever dropped it"
+
+
+def test_digests_that_nothing_explains_are_told_on_the_page(play):
+    completed(play).step("django_reencrypt", targets=[], stale={"shop_customer.name_bidx": 1234})
+    for text in files(play):
+        assert "1,234 digests in shop_customer.name_bidx stay" in text
 
 
 def test_what_was_repaired_from_a_backup_and_what_was_left_is_told(play):
