@@ -96,7 +96,7 @@ thorough: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m thorough tests/integration
 
 libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 tests/libraries
+	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 --dist worksteal tests/libraries
 
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s demo

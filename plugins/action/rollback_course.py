@@ -98,7 +98,9 @@ def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any], asked: st
         other = "Leave key_rotation_id out: the backup of another rotation may have them."
         elsewhere = "If there is one elsewhere, set key_rotation_backup_dir."
         of = f" of rotation {asked}" if asked else ""
-        raise RotationError("E_REPAIR_BACKUP", of=of, advice=other if asked else elsewhere)
+        goes_back = " A rotation that stands half way goes back by the same command without key_rotation_prefer."
+        advice = (other if asked else elsewhere) + goes_back * found.open
+        raise RotationError("E_REPAIR_BACKUP", of=of, advice=advice)
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:

@@ -151,7 +151,13 @@ class Maintenance:
 
         Raises E_SERVICE_START, E_SERVICE_AT_WORK, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
         """
-        self._refuse_held("No service was started.")
+        try:
+            return self._started(dry=dry)
+        except RotationError as exc:  # much may have been put back before it
+            raise exc.with_changed("No service was started.") if exc.changed == NOTHING_CHANGED else exc from None
+
+    def _started(self, *, dry: bool) -> list[str]:
+        self._refuse_held()
         held = self.remembered().held
         if not dry:
             self._outlast("stop", "start")
@@ -171,10 +177,12 @@ class Maintenance:
             try:
                 self._start(down)
                 services.refuse_fallen(were_up or self._running(memory), self.settle)
-            except RotationError:
+            except RotationError as exc:
                 self._refuse_held(meanwhile=True)
                 if not memory.down:  # the next start tries what has died since
                     self._remember(replace(memory, names=memory.began, down=True))
+                if started and exc.changed == NOTHING_CHANGED:
+                    raise exc.with_changed(f"{', '.join(started)} was started.") from None
                 raise
             finally:
                 self._refuse_held(meanwhile=True)  # what somebody stops in the middle of this does not stay up
@@ -251,11 +259,11 @@ class Maintenance:
             )
             return Memory()
 
-    def _refuse_held(self, changed: str = NOTHING_CHANGED, *, meanwhile: bool = False) -> None:
+    def _refuse_held(self, *, meanwhile: bool = False) -> None:
         """Raise E_SERVICE_HELD; for a start by hand only where somebody has stopped all ``meanwhile``."""
         since = self.remembered().held
         if since and (meanwhile or not self.by_hand):
-            changed = "No other service was started." if meanwhile else changed
+            changed = "No other service was started." if meanwhile else NOTHING_CHANGED
             raise RotationError("E_SERVICE_HELD", changed=changed, since=since)
 
     def _refuse_no_time(self) -> None:

@@ -251,7 +251,9 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
         except RotationError as exc:
             failures.append(exc)
     if failures:
-        raise failures[0]
+        found = "; ".join(dict.fromkeys(str(exc.where["found"]) for exc in failures if "found" in exc.where))
+        where: dict[str, Any] = {**failures[0].where, "found": found}
+        raise RotationError(failures[0].code, **where) if found else failures[0]
 
 
 def _may_be_up(service: Service) -> bool:

@@ -203,7 +203,7 @@ def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> No
         advice = "Say who rotates with key_rotation_operator: the account is only known as root."
         raise RotationError("E_APPROVAL_SELF", operator="root", principal=approval.principal, advice=advice)
     for name in {*known, *accounts} - {"root"}:
-        if any(fnmatch.fnmatchcase(_person(name), _person(other)) for other in (approval.principal, *names)):
+        if any(_may_be(name, other) for other in (approval.principal, *names)):
             advice = "Let somebody else read the plan and sign it."
             raise RotationError("E_APPROVAL_SELF", operator=name, principal=approval.principal, advice=advice)
 
@@ -212,6 +212,15 @@ def _accounts() -> set[str]:
     """The accounts of who runs this, before and after they became another user, whatever the environment says."""
     names = {getpass.getuser(), os.environ.get("SUDO_USER"), users.name_of(os.getuid()), users.login()}
     return {name for name in names if name}
+
+
+def _may_be(name: str, other: str) -> bool:
+    """Whether an account is, or may be, whom a line of the allowed signers names: by a name, or by a pattern of ssh's,
+    which knows * and ? alone."""
+    pattern = other.casefold().replace("[", "[[]")
+    if pattern.startswith("*@"):  # whoever is of that domain, which a bare name does not say
+        return fnmatch.fnmatchcase(name.casefold(), pattern)
+    return fnmatch.fnmatchcase(_person(name), pattern.partition("@")[0])
 
 
 def _person(name: str) -> str:

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import (
     closed_after,
@@ -75,6 +77,8 @@ def test_a_repair_that_no_backup_can_serve_is_refused(prefer, values, backup, do
             refuse_vain_repair(found, looked, None)
         with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* of rotation r1, .* Leave key_rotation_id out"):
             refuse_vain_repair(found, looked, "r1")
+        with pytest.raises(RotationError, match="half way goes back by the same command without key_rotation_prefer"):
+            refuse_vain_repair(dataclasses.replace(found, open=True), looked, None)
     else:
         refuse_vain_repair(found, looked, None)
 

@@ -263,6 +263,21 @@ def test_who_rotates_does_not_approve_under_a_second_name(desk, second):
     assert desk.refused(operator="bob").code == "E_APPROVAL_SELF"
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "may_be"),
+    [
+        ("ops[1]", "ops[1]@example.org", True),  # ssh's patterns know no brackets
+        ("bob", "*@example.org", False),  # a line for all of a domain names nobody
+        ("bob@example.org", "*@example.org", True),
+        ("bob", "b*@example.org", True),
+        ("bob", "B?B", True),
+        ("bob", "bobby@example.org", False),
+    ],
+)
+def test_whom_a_line_of_the_allowed_signers_may_name(name, other, may_be):
+    assert approval._may_be(name, other) is may_be
+
+
 def test_who_rotates_is_told_by_the_account_whatever_they_say(desk, monkeypatch):
     desk.approve()
     monkeypatch.setenv("SUDO_USER", "ada")
