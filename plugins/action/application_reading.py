@@ -31,12 +31,14 @@ class ActionModule(RotationAction):
                 found=f"is {options['rotation_id']}, and the store has no version of it",
                 advice="Make its keys first.",
             )
+        current = history.stage("current")
         asked = {name: value for name, value in options.items() if name not in ("store", "record_dir")}
         result = self.watched(
             "application_reading",
             {
                 **asked,
-                "key_sets": {"current": dict(history.stage("current").values)},
+                "key_sets": {"current": dict(current.values)},
+                "key_set_ids": {"current": current.key_id},
                 "base": "current",
                 "digest_key": version.keys.digest_key.hex(),
             },

@@ -17,7 +17,7 @@ class ActionModule(RotationAction):
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         history = self.store(options).load()
         asked = {name: value for name, value in options.items() if name != "store"}
-        result = self.on_host("checklist_facts", {**asked, "key_sets": history.key_sets(), "base": history.base})
+        result = self.on_host("checklist_facts", {**asked, **history.for_host()})
         if "facts" in result:
             here = time.time()
             result["facts"]["skew"] = result["facts"]["clock"] - here

@@ -20,12 +20,10 @@ class ActionModule(RotationAction):
         if args.get("report_only"):  # for what is done next: beside another run it would say nothing
             self.lease(args).refuse_other(os.getppid())
             args["run"] = self.run_name()
-        history = self.store(args).load()
-        key_sets = history.key_sets()
-        stages = args.get("stages")
-        chosen = {stage: values for stage, values in key_sets.items() if not stages or stage in stages}
+        known, stages = self.store(args).load().for_host(), args.get("stages")
+        chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir", "rotation_id")}
-        result = self.watched("django_census", {**asked, "key_sets": chosen, "base": history.base})
+        result = self.watched("django_census", {**asked, **known, "key_sets": chosen})
         for line in summary.census(result.get("targets", [])):
             display.display(line)
         for sentence in (*summary.meanwhile(result.get("meanwhile", {})), *summary.unopened(result)):

@@ -38,7 +38,7 @@ class ActionModule(RotationAction):
             }
         asked = {name: value for name, value in args.items() if name not in OWN}
         history = self.store(args).load()
-        result = self.watched("django_plan", {**asked, "key_sets": history.key_sets(), "base": history.base})
+        result = self.watched("django_plan", {**asked, **history.for_host()})
         if result.get("failed"):
             return result
         made = result["plan"]

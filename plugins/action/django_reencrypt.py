@@ -36,7 +36,7 @@ class ActionModule(RotationAction):
             args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
-        asked.update(key_sets=history.key_sets(), base=history.base)
+        asked.update(history.for_host())
         if self._task.check_mode:
             return self.watched("django_reencrypt", asked)
         history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts

@@ -23,7 +23,7 @@ class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in OURS}
-        asked.update(key_sets=history.key_sets(), base=history.base)
+        asked.update(history.for_host())
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         asked["run"] = self.run_name()
         result = self.on_host("django_repair", asked)

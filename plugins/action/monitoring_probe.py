@@ -38,7 +38,7 @@ class ActionModule(RotationAction):
         history = self.store(options).load()
         asked = {name: value for name, value in options.items() if name not in NOT_FOR_THE_HOST}
         known = self._known(history, options)
-        asked.update(key_sets=history.key_sets(), base=history.base, rotation=known, expected=known.get("key_id"))
+        asked.update(history.for_host(), rotation=known, expected=known.get("key_id"))
         # The pictures of a rotation tell nobody who runs the monitor playbook: what they have seen is new to that one.
         asked["looker"] = "rotation" if options["rotation_id"] else "playbook"
         result = self.watched("monitoring_probe", asked)

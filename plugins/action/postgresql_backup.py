@@ -39,7 +39,7 @@ class ActionModule(RotationAction):
         if args.get("engine", "pg_dump") != "pg_dump":
             return self._by_another(args, history)
         asked = {name: value for name, value in args.items() if name not in OURS}
-        asked.update(key_sets=history.key_sets(), base=history.base)
+        asked.update(history.for_host())
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         if self._task.check_mode:
             return self.on_host("postgresql_backup", asked)

@@ -111,6 +111,10 @@ options:
     description: Filled in by the action plugin from the store, by pipe. Not for playbooks.
     type: dict
     default: {}
+  key_set_ids:
+    description: Filled in by the action plugin, the key ids of O(key_sets). Not for playbooks.
+    type: dict
+    default: {}
   base:
     description:
       - Filled in by the action plugin, the stage everything was under when the open rotation began. Not for playbooks.

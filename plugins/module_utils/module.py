@@ -45,6 +45,7 @@ KEY_OPTIONS: dict[str, Any] = {
     "store": {"type": "dict", "default": {}, "no_log": True},
     # set by the action plugin from the store; never by a playbook
     "key_sets": {"type": "dict", "default": {}, "no_log": True},
+    "key_set_ids": {"type": "dict", "default": {}, "no_log": False},
     "base": {"type": "str", "default": "current"},
 }
 ROTATION_OPTIONS: dict[str, Any] = {

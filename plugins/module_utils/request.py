@@ -40,6 +40,7 @@ def request_of(
         project_dir=params["project_dir"],
         settings_module=params["settings_module"],
         key_sets=key_sets,
+        key_ids=params["key_set_ids"],
         schemes=params["schemes"],
         targets=params["targets"],
         leave_alone=params["leave_alone"],

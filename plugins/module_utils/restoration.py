@@ -14,7 +14,6 @@ from .beside import Beside
 from .engine import census, contents, difference, lease, project, rotation, structure
 from .engine.database import Database
 from .engine.fields import table_of
-from .engine.keysets import KeySet
 from .errors import RotationError
 from .request import request_of
 
@@ -200,8 +199,7 @@ class Restoration:
 
     def _refuse_without_keys(self, described: Mapping[str, Any]) -> None:
         """Raise E_RESTORE_KEYS where a version was destroyed that the backup's rows need."""
-        kept = {KeySet(values).key_id for values in self._params["key_sets"].values()}
-        if gone := sorted(set(described["key_ids"]) - kept):
+        if gone := sorted(set(described["key_ids"]) - set(self._params["key_set_ids"].values())):
             raise RotationError("E_RESTORE_KEYS", time=described["snapshot"]["time"], key_ids=", ".join(gone))
 
     def _worded(self, word: str) -> str:

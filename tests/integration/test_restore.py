@@ -277,7 +277,7 @@ def test_a_restore_that_is_at_work_is_none_that_left_everybody_shut_out(database
 
 def test_a_backup_whose_keys_were_destroyed_is_not_restored() -> None:
     kept = KeySet({"SECRET_KEY": "a"})
-    asked = SimpleNamespace(_params={"key_sets": {"current": dict(kept.values)}})
+    asked = SimpleNamespace(_params={"key_set_ids": {"current": kept.key_id}})
     described = {"snapshot": {"time": "2026-03-20T01:00:07Z"}, "key_ids": [kept.key_id]}
     assert Restoration._refuse_without_keys(asked, described) is None
     with pytest.raises(RotationError) as refused:

@@ -211,7 +211,7 @@ def test_a_rotation_is_promoted_closed_and_followed_by_another(place, begin):
     change(place.open(), lambda history: history.add_pending(THIRD, "r2"))
     change(place.open(), History.promote)
     history = place.open().load()
-    assert history.key_sets() == {
+    assert history.for_host()["key_sets"] == {
         "current": THIRD.values,
         "previous": NEW.values,
         f"older-{OLD.key_id}": OLD.values,
@@ -307,7 +307,7 @@ def test_a_destroyed_version_is_remembered_and_its_values_are_gone(place, begin,
     assert (kept.values, kept.outcome, kept.origin) == ({}, "completed", "adopted")
     assert kept.state == ("destroyed compromised" if compromised else "destroyed")
     assert history.stages == {"current": NEW.key_id}
-    assert history.key_sets() == {"current": NEW.values}
+    assert history.for_host()["key_sets"] == {"current": NEW.values}
     change(place.open(), lambda history: history.add_pending(THIRD, "r2"))
     assert place.open().load().stage("pending").values == THIRD.values
 

@@ -25,14 +25,15 @@ DIGEST_LABEL = b"tetech.key_rotation plaintext digest v1"
 
 @dataclass(frozen=True)
 class KeySet:
-    """Settings by name. The values never show in a repr."""
+    """Settings by name. The values never show in a repr. ``named`` is the key id, where a store has said it already."""
 
     values: Mapping[str, str] = field(repr=False)
+    named: str = field(default="", compare=False)
 
     @cached_property
     def key_id(self) -> str:
         """16 hex digits: safe to print, useless to guess from."""
-        return _key_id(self._canonical())
+        return self.named or _key_id(self._canonical())
 
     @cached_property
     def digest_key(self) -> bytes:

@@ -30,6 +30,7 @@ class Request:
     project_dir: str
     settings_module: str | None
     key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)  # stage: {name: value}
+    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key id, of those from a store
     schemes: Any = "auto"
     targets: Any = "auto"
     leave_alone: Sequence[str] = ()
@@ -211,7 +212,7 @@ def opened(request: Request) -> Iterator[Application]:
         if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
             raise RotationError("E_LEAVE_ALONE", index=index)
     described = schemes.tried(request.schemes, set().union(*request.key_sets.values()))
-    stages = {stage: KeySet(values) for stage, values in request.key_sets.items()}
+    stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(functions.processes(request.place, stages))
         started = project.start(request.project_dir, request.settings_module)

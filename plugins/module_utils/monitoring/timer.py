@@ -19,6 +19,7 @@ from ..errors import RotationError, internal
 # What the module gets from the control node, and a timer does not.
 WITHOUT_STORE: dict[str, Any] = {
     "key_sets": {},
+    "key_set_ids": {},
     "progress": None,
     "base": "current",
     "expected": None,

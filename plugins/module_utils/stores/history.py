@@ -317,12 +317,18 @@ class History:
             )
         return last
 
-    def key_sets(self) -> dict[str, dict[str, str]]:
-        """The values of every version that has any by its stage, those without one as ``older-`` and their key id."""
+    def for_host(self) -> dict[str, Any]:
+        """What a host's side is given: the values of every version that has any by its stage, those without one as
+        ``older-`` and their key id; their key ids; and the stage that everything was under."""
         names = {key_id: stage for stage, key_id in self.stages.items()}
         kept = [version for version in self.versions if not version.destroyed]
         ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
-        return {names.get(version.key_id, f"older-{version.key_id}"): dict(version.values) for version in ordered}
+        named = {names.get(version.key_id, f"older-{version.key_id}"): version for version in ordered}
+        return {
+            "key_sets": {stage: dict(version.values) for stage, version in named.items()},
+            "key_set_ids": {stage: version.key_id for stage, version in named.items()},
+            "base": self.base,
+        }
 
 
 def are_values(found: Any) -> bool:

@@ -545,7 +545,7 @@ def census(history):
     """What django_census found: so many values of a column under each version."""
 
     def taken(**counts: int) -> dict[str, object]:
-        key_ids = {stage: KeySet(values).key_id for stage, values in history().key_sets().items()}
+        key_ids = {stage: KeySet(values).key_id for stage, values in history().for_host()["key_sets"].items()}
         target = {"table": "profile", "column": "phone", "rows": sum(counts.values()), "classes": counts}
         return {"key_ids": key_ids, "targets": [target], "kept_aside": {}, "changed": False}
 

@@ -26,6 +26,7 @@ def params(tmp_path) -> dict[str, Any]:
         "env_file": str(tmp_path / ".env"),
         "dialect": "dotenv",
         "key_sets": {},
+        "key_set_ids": {},
         "base": "current",
         "direct": {"default": {"port": 5432}},
         "progress": None,

@@ -172,7 +172,7 @@ def test_a_destroyed_version_is_remembered_without_its_values(third, old_keys, c
     version = third.destroy(old_keys.key_id, compromised=compromised)
     assert (version.state, version.values, version.outcome) == (state, {}, "completed")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", version.destroyed)
-    assert list(third.key_sets()) == ["current", "previous"]
+    assert list(third.for_host()["key_sets"]) == ["current", "previous"]
     assert not any(value in str(third.as_document()) for value in old_keys.values.values())
     assert History.from_document("/store", third.as_document()) == third
     assert code(third.add_pending, old_keys, "r3") == "E_KEY_REUSED"
@@ -290,7 +290,10 @@ def test_key_sets_are_all_versions_by_stage_with_the_current_first(at, third_key
     history = at("completed")
     history.add_pending(third_keys, "r2")
     history.promote()
-    found = history.key_sets()
+    given = history.for_host()
+    assert given["key_set_ids"] == {stage: KeySet(values).key_id for stage, values in given["key_sets"].items()}
+    assert given["base"] == history.base
+    found = given["key_sets"]
     assert found == {
         "current": third_keys.values,
         "previous": new_keys.values,
