@@ -121,6 +121,7 @@ CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
 # As others, and the tests of the env file, the record, the backup and the database.
 MORE = {"a property that writes", "key empty", "key missing", "key twice", "env missing", "env is a link", "plaintext"}
 MORE |= {"wrong project", "unknown key type", "settings that fail", "no backup folder"}
+MORE |= {"no token anywhere", "a migration that was not run", "database down"}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +225,7 @@ def test_the_python_that_is_not_there_is_named(site: Site) -> None:
     assert "no Python at /nonexistent/python" in outcome.text
 
 
+@pytest.mark.thorough
 def test_a_table_with_a_view_and_rows_in_a_second_database(site: Site) -> None:
     """Every database of the application is rotated; a view is only a look at a table."""
     site.sql("CREATE VIEW customers AS SELECT * FROM customer_userprofile")

@@ -104,12 +104,13 @@ THROTTLE, COMMANDS, PATTERNS = (
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({THROTTLE: {"sleep_ratio": 3}}, "sleep_ratio"),
+        pytest.param({THROTTLE: {"sleep_ratio": 3}}, "sleep_ratio", marks=pytest.mark.thorough),
         pytest.param({THROTTLE: {"ratio": -1}}, "ratio", marks=pytest.mark.thorough),
         pytest.param({THROTTLE: {"batch_seconds": "fast"}}, "batch_seconds", marks=pytest.mark.thorough),
-        (
+        pytest.param(
             {"key_rotation_test_record": {"create": ["true"]}},
             "E_OPTION: key_rotation_test_record has no program",
+            marks=pytest.mark.thorough,
         ),
         ({"key_rotation_application_rows": -1}, "key_rotation_application_rows is -1"),
         pytest.param(
@@ -131,6 +132,7 @@ def test_an_option_that_is_wrong_stops_no_service_and_makes_no_key(site: Site, s
     assert not (site.folder / "backups").exists()
 
 
+@pytest.mark.thorough
 def test_whoever_stays_connected_is_named_and_the_services_are_started_again(site: Site, served: Served) -> None:
     before = site.tokens()
     with site.connection() as connection, connection.cursor() as cursor:

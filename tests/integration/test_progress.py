@@ -38,6 +38,7 @@ def left_behind(site: Site) -> list[Path]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_line_moves_on_a_terminal_and_a_table_follows(site: Site) -> None:
     site.sql("DELETE FROM restaurant_restaurant WHERE id > 3")  # each row takes as long
     site.sql(SLOW.format(seconds=4, table="restaurant_restaurant"))

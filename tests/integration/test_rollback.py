@@ -119,6 +119,7 @@ def test_the_env_file_going_away_in_the_middle_rolls_back(site: Site) -> None:
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_a_dry_run_says_which_way_it_would_go_and_why_and_changes_nothing(site: Site) -> None:
     assert site.play("rotate").code == 0
     before, tokens = site.files(), site.tokens()
