@@ -12,7 +12,7 @@ from ..module_utils.record import Record
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.key_store import read_identity
-from ..plugin_utils.seal import goes_on_here, refuse_changed
+from ..plugin_utils.seal import follows, goes_on_here, refuse_changed
 
 display = Display()
 OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on the control node
@@ -32,10 +32,11 @@ class ActionModule(RotationAction):
         return {**super().asked(args), "backup_of": args["rotation_id"]}
 
     def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
-        """A drop is a run of its own, and looks at its record as every run does."""
+        """A drop is a run of its own: it looks at its record as every run does, and holds the head that its own
+        replaces in the store, which may be of a later rotation."""
         if args.get("state") == "dropped" and record.events():
             store = self.store(args)
-            return refuse_changed(record, store) if goes_on_here(record, store) else {}
+            return {**refuse_changed(record, store), **follows(store)} if goes_on_here(record, store) else {}
         return {}
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:

@@ -710,6 +710,21 @@ def test_no_run_signs_what_another_has_made_of_the_record(run_action, begun, lea
     assert events("r1")[-1]["unsigned_before"] == 1
 
 
+def test_what_is_dropped_in_an_earlier_record_loses_no_later_one_s_end(run_action, begun, lease, tmp_path, events):
+    """Nothing had seen the later rotation's end any more: cut off, with the signature of then, it was whole."""
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    lease.give_back()
+    run_action("rotation_record", state="opened", environment="demo", rotation_id="r2")
+    run_action("rotation_record", state="failed", rotation_id="r2")
+    lease.give_back()
+    drop = {"state": "dropped", "rotation_id": "r1", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
+    assert run_action("postgresql_restore", **drop).get("failed"), "there is no project"
+    assert not run_action("rotation_record", state="added", rotation_id="r1").get("failed")
+    assert events("r1")[-2]["follows"].startswith("r2 "), events("r1")
+    checked = run_action("rotation_record", state="verified")["records"]
+    assert not [note for one in checked for note in one["notes"] if note["kind"] == "unchecked"]
+
+
 def test_lines_that_nobody_signed_yet_of_a_run_that_takes_itself_back_are_its_own(run_action, begun, tmp_path, events):
     """Its page said at the top that somebody else may have written them."""
     Record(str(tmp_path / "records"), "r1").append("notification", "done")
