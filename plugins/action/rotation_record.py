@@ -290,9 +290,9 @@ class ActionModule(RotationAction):
         page = self._page_alone(record)
         made, folder = [record.rotation_id], os.path.dirname(os.path.dirname(record.path))
         try:
-            made += report.write_earlier(record)
+            made += report.write_changed(record)
         except Exception as exc:  # noqa: BLE001
-            display.warning(f"The reports of earlier rotations could not be made anew: {type(exc).__name__}.")
+            display.warning(f"The reports of other rotations could not be made anew: {type(exc).__name__}.")
         self._index(folder, made, store)
         return page
 

@@ -347,12 +347,13 @@ def _kept_aside(record: Record, events: Iterable[Event]) -> list[dict[str, str]]
     """The databases that restores have kept aside and nobody has dropped: name, alias, and whose backup took the place,
     in whose record the drop is."""
     found = []
-    for name, alias, backup in kept_aside(events):
+    for name, alias, backup, since in kept_aside(events):
         theirs: Sequence[Event] = ()
         if backup != record.rotation_id:
             with contextlib.suppress(RotationError):
                 theirs = Record(os.path.dirname(os.path.dirname(record.path)), backup).events()
-        if not any(name in (event.get("sought") or ()) for event in theirs):
+        dropped = (event for event in theirs if name in (event.get("sought") or ()))
+        if not any(str(event.get("time")) >= since for event in dropped):  # an earlier restore may have had one too
             found.append({"name": name, "alias": alias, "backup": backup})
     return found
 

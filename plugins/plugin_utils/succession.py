@@ -67,9 +67,10 @@ def dates(told: Told, others: Sequence[Told]) -> dict[str, Any]:
     return {"due": before["due"], "due_now": True, "due_why": why, "compromised": True}
 
 
-def earlier(told: Told, others: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rotations of the same keys whose pages this one changes, by being completed or by going back."""
-    return (one for one in others if _after(told, one) and _same_keys(one, told))
+def changed(told: Told, others: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rotations whose pages this one changes: the earlier ones of the same keys, by being completed or by going
+    back; those that restored its backup, since what they kept aside is dropped in its record."""
+    return (one for one in others if (_after(told, one) and _same_keys(one, told)) or _restored(one, told))
 
 
 def others(record: Record) -> list[dict[str, Any]]:
@@ -81,6 +82,12 @@ def others(record: Record) -> list[dict[str, Any]]:
             with contextlib.suppress(Exception):  # whatever somebody wrote into one
                 found.append(story(Record(folder, name)))
     return [one for one in found if one["runs"]]
+
+
+def _restored(one: Told, of: Told) -> bool:
+    """Whether a run of one rotation has put the backup of another in the place of a database."""
+    backups = (event.get("backup") for event in one["events"] if event.get("event") == "postgresql_restore")
+    return any(isinstance(backup, Mapping) and backup.get("rotation_id") == of["rotation_id"] for backup in backups)
 
 
 def _after(one: Told, other: Told) -> bool:

@@ -192,7 +192,7 @@ def _swapped_and_killed(
         return
     asked = events[tried[-1]]["asked"]
     alias, rotation_id = asked.get("alias", "default"), asked.get("backup_of", rotation_id)
-    known = {name for name, _, _ in kept_aside(events)}  # of another database
+    known = {name for name, *_ in kept_aside(events)}  # of another database
     for name in last_census(events[tried[-1] :]).get("kept_aside") or {}:
         if name.startswith(f"before_{rotation_id}_") and name not in known:
             backup = f"DATABASES[{alias}] is now the backup of {rotation_id}"
@@ -201,10 +201,10 @@ def _swapped_and_killed(
             yield _drop(rotation_id, alias, variables)
 
 
-def kept_aside(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """The databases that restores have kept aside and nobody has dropped: name, alias, and whose backup took the
-    place."""
-    found: dict[str, tuple[str, str, str]] = {}
+def kept_aside(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """The databases that restores have kept aside and nobody has dropped: name, alias, whose backup took the place,
+    and when."""
+    found: dict[str, tuple[str, str, str, str]] = {}
     for event in events:
         with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
             for name in (*(event.get("dropped") or ()), *(event.get("sought") or ())):  # none of which is there now
@@ -212,7 +212,8 @@ def kept_aside(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]
             restored = event.get("restored") or {}
             if event["phase"] == "done" and restored.get("aside"):
                 name = restored["aside"]
-                found[name] = (name, restored.get("alias", "default"), event["backup"]["rotation_id"])
+                told = (restored.get("alias", "default"), event["backup"]["rotation_id"], str(event.get("time")))
+                found[name] = (name, *told)
     return list(found.values())
 
 

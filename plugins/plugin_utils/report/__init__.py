@@ -61,16 +61,16 @@ def write(record: Record) -> str:
     return _write(story(record), succession.others(record))
 
 
-def write_earlier(record: Record) -> list[str]:
-    """Write anew the pages of the rotations before it, of which it may say that they are superseded, or no longer.
+def write_changed(record: Record) -> list[str]:
+    """Write anew the pages of the other rotations of which it says something, such as that they are superseded.
 
     Their ids.
     """
     told, others = story(record), succession.others(record)
-    earlier = list(succession.earlier(told, others))
-    for one in earlier:
+    changed = list(succession.changed(told, others))
+    for one in changed:
         _write(one, [told, *(other for other in others if other is not one)])
-    return [one["rotation_id"] for one in earlier]
+    return [one["rotation_id"] for one in changed]
 
 
 def _write(told: dict[str, Any], others: list[dict[str, Any]]) -> str:

@@ -703,10 +703,10 @@ def test_what_was_superseded_says_so_and_sends_nobody_to_act_on_another_rotation
     assert not any("Superseded" in item for item in todo(play))
     later = Play(tmp_path, "r2").begun()
     later.step("key_version", asked={"state": "pending"}, stages={"current": OLD, "pending": NEWER})
-    report.write_earlier(later.record)
+    report.write_changed(later.record)
     assert not any("Superseded" in item for item in todo(play)), "it is not completed yet"
     later.step("rotate", "done").page()
-    report.write_earlier(later.record)
+    report.write_changed(later.record)
     first, *others = todo(play)
     assert first == "Superseded by r2: what is to be done now stands on its page."
     assert [item.split(" (")[0] for item in others] == (["Retire the keys before"] if written is completed else [])
@@ -717,7 +717,7 @@ def test_what_was_superseded_says_so_and_sends_nobody_to_act_on_another_rotation
     if written is completed:
         assert "-due@" not in (page.parent / "reminders.ics").read_text()
     later.step("rollback", "intent").step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
-    report.write_earlier(later.step("rollback", "done").record)
+    report.write_changed(later.step("rollback", "done").record)
     assert not any("Superseded" in item for item in todo(play)), "what came after was taken back"
 
 
@@ -923,8 +923,15 @@ def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
     backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
     autumn.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
     assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring_shop"]
+    autumn.page()
+    assert [item for item in todo(autumn) if "Drop before_spring_shop" in item]
     spring.step("postgresql_restore", dropped=[], sought=["before_spring_shop"], asked={"state": "dropped"})
     assert not autumn.told()["kept_aside"], "whoever dropped it"
+    assert report.write_changed(spring.record) == ["autumn"]
+    assert not [item for item in todo(autumn) if "Drop before_spring_shop" in item]
+    again = {"restored": done, "backup": backup, "lost": [], "changed": True, "time": "2099-01-02T03:04:05Z"}
+    autumn.step("rollback", "intent", course="restore").step("postgresql_restore", **again).step("rollback", "done")
+    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring_shop"], "restored again since"
 
 
 def test_digests_that_nothing_explains_are_told_on_the_page(play):
