@@ -370,7 +370,16 @@ class ActionModule(RotationAction):
 
 
 def _seal_added(record: Record, store: Store, history: History) -> None:
-    if history.versions and goes_on_here(record, store):
+    """Sign what came after the end of a run, where something did: nothing else is signed over, or takes the place of
+    another record's head in the store."""
+    if not history.versions or not goes_on_here(record, store):
+        return
+    try:
+        added = refuse_changed(record, store)
+    except RotationError as exc:
+        display.warning(f"The record {record.path} was not signed. {exc}")
+        return
+    if added:
         try_to_seal(record, store)
 
 

@@ -710,6 +710,30 @@ def test_no_run_signs_what_another_has_made_of_the_record(run_action, begun, lea
     assert events("r1")[-1]["unsigned_before"] == 1
 
 
+def test_a_drop_that_a_changed_record_refuses_does_not_sign_it(run_action, begun, lease, tmp_path, capsys):
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    lease.give_back()
+    path, signature = tmp_path / "records/r1/record.jsonl", tmp_path / "records/r1/record.jsonl.sig"
+    path.write_bytes(path.read_bytes().replace(b'"environment":"demo"', b'"environment":"test"'))
+    before = signature.read_bytes()
+    drop = {"state": "dropped", "rotation_id": "r1", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
+    assert run_action("postgresql_restore", **drop)["error"]["code"] == "E_RECORD_CHANGED"
+    run_action("rotation_record", state="added", rotation_id="r1")
+    assert signature.read_bytes() == before
+    assert "was not signed. E_RECORD_CHANGED" in " ".join(capsys.readouterr().err.split())
+    assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_BROKEN"
+
+
+def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, store_now):
+    """The head of a later rotation was gone from the store with a drop that another run kept off."""
+    run_action("rotation_record", state="failed", rotation_id="r1")
+    lease.give_back()
+    run_action("rotation_record", state="opened", environment="demo", rotation_id="r2")
+    before = store_now.anchor()
+    run_action("rotation_record", state="added", rotation_id="r1")
+    assert store_now.anchor() == before
+
+
 def test_what_is_dropped_in_an_earlier_record_loses_no_later_one_s_end(run_action, begun, lease, tmp_path, events):
     """Nothing had seen the later rotation's end any more: cut off, with the signature of then, it was whole."""
     run_action("rotation_record", state="failed", rotation_id="r1")
