@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -63,7 +64,9 @@ class ActionModule(RotationAction):
         refusal = None
         history = self.store(options).load()
         try:
-            said = course.of_store(history, None if rows else asked, self.lease(options).left_over())
+            lease = self.lease(options)
+            ours = lease.of_run(os.getppid()) if options["done"] else None  # maybe without a version
+            said = course.of_store(history, None if rows else asked, ours or lease.left_over())
         except RotationError as exc:
             if exc.code not in NO_ROTATION:
                 raise
