@@ -59,6 +59,16 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
         ({**COMPLETED, "done": ["restore"], "values": {"current": 5, "previous": 4}}, "backwards", "5 values"),
         ({**PENDING, **RESTORED, "values": BEFORE, "files": HERE}, "discard", ""),
         ({**PENDING, **RESTORED, "lost": LOST, "values": BEFORE, "files": HERE}, "discard", ""),
+        (
+            {**PENDING, **RESTORED, "values": {"older-1": 9}, "files": HERE},
+            "backwards",
+            "9 values are under older keys",
+        ),
+        (
+            {**PENDING, "values": {"previous": 9}, "files": HERE},
+            "backwards",
+            "9 values are under older keys than those",
+        ),
         ({"rotation_id": "r2", "destination": None, "begun": True}, "nothing", "before it made a key"),
         ({"rotation_id": "r1", "destination": None, "rolled_back": True}, "nothing", "all but the end of its record"),
     ],
