@@ -275,7 +275,8 @@ def _signature(record: Seen, known: bool, trusted: Mapping[str, str]) -> Iterato
 
 def _unsigned_ends(record: Seen) -> Iterator[Problem]:
     """How a run ended is signed in the same step that writes it: a line that says so without was added by another. So
-    was a step of a rotation after the end of the last run, and before the beginning of another."""
+    was a step of a rotation after the end of the last run, and before the beginning of another; but for a drop of what
+    a restore has kept, which is a run of its own, and may have been killed."""
     ended = False
     for line in record.lines:
         name, phase = line.event.get("event"), line.event.get("phase")
@@ -285,8 +286,13 @@ def _unsigned_ends(record: Seen) -> Iterator[Problem]:
             continue
         if name in ENDS and phase == "done":
             yield Problem("signature", f"line {line.number} says that the {name} is done, and nobody signed it")
-        elif ended and name and name not in (*RUNS, *AFTER_END):
+        elif ended and name and name not in (*RUNS, *AFTER_END) and not _drops(line.event):
             yield Problem("signature", f"line {line.number}, {name}, was added after the end of the run")
+
+
+def _drops(event: Mapping[str, Any]) -> bool:
+    asked = event.get("asked")
+    return event.get("event") == "postgresql_restore" and isinstance(asked, Mapping) and asked.get("state") == "dropped"
 
 
 def _planted(record: Seen, first: str) -> Iterator[Problem]:

@@ -309,6 +309,20 @@ def test_a_step_that_was_added_after_the_end_of_a_run_is_found(kept, event):
     assert kept.exit_code("--anchor", kept.anchor) == record_check.EXIT_CODES["signature"][0]
 
 
+@pytest.mark.parametrize("state", ["dropped", "present"])
+def test_a_drop_that_was_killed_is_a_run_that_has_not_ended_and_no_tampering(kept, state):
+    Record(str(kept.folder), "r2").append("postgresql_restore", "intent", asked={"state": state})
+    second = kept.told()["r2"]
+    if state == "present":
+        assert [problem.kind for problem in second.problems] == ["signature"], "a restore has a run around it"
+        return
+    assert [problem.kind for problem in second.problems] == ["unsigned"]
+    assert "a run that has not ended" in str(second)
+    assert "postgresql_restore by " in str(second)
+    Record(str(kept.folder), "r2").append("postgresql_restore", "done", asked={"state": state}, dropped=["before_r2"])
+    assert kept.audited() == 13
+
+
 def test_the_steps_of_a_run_that_goes_on_are_no_problem(kept):
     record = Record(str(kept.folder), "r2")
     Lease(str(kept.folder)).take("r2", os.getpid())
