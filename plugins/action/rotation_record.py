@@ -255,8 +255,8 @@ class ActionModule(RotationAction):
         begun = [event for event in record.events() if event["event"] in summary.TITLES]
         if self._task.check_mode or not begun or begun[-1]["phase"] == "intent":
             return {"changed": False}
-        _seal_added(record, store, store.load())
-        return {"changed": False, "record": record.path, "report": self._page(record, store)}
+        whole = _seal_added(record, store, store.load())
+        return {"changed": False, "record": record.path, "report": self._page(record, store) if whole else None}
 
     def _by_hand(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         """What the maintenance playbook has done."""
@@ -369,18 +369,19 @@ class ActionModule(RotationAction):
         return {"changed": False, "records": [asdict(each) for each in checked]}
 
 
-def _seal_added(record: Record, store: Store, history: History) -> None:
+def _seal_added(record: Record, store: Store, history: History) -> bool:
     """Sign what came after the end of a run, where something did: nothing else is signed over, or takes the place of
-    another record's head in the store."""
+    another record's head in the store. False where the record is not as it was written."""
     if not history.versions or not goes_on_here(record, store):
-        return
+        return True
     try:
         added = refuse_changed(record, store)
     except RotationError as exc:
         display.warning(f"The record {record.path} was not signed. {exc}")
-        return
+        return False
     if added:
         try_to_seal(record, store)
+    return True
 
 
 def _refuse_unopened(record: Record) -> None:

@@ -47,6 +47,7 @@ STEPS = {
     "postgresql_backup": "Backup",
     "postgresql_restore": "Restore",
     "postgresql_restore prepared": "Restore: the copy",
+    "postgresql_restore dropped": "Restore: the drop",
     "key_version": "Keys",
     "key_version adopted": "Keys: those in use",
     "key_version pending": "Keys: the new ones",
@@ -538,7 +539,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
     found += (*stale(events), *left_behind(events), *_from_backups(events))
     refused = events[len(_settled(events)) :]
     if refused:
-        why = failure_in(refused).get("code") or "see its last line"
+        why = acts(refused)[-1]["failure"].get("code") or "see its last line"
         found.append(f"A rollback was tried at {refused[0].get('time')} and stopped before it changed anything: {why}.")
     left = sum(
         target.get("left_alone", 0)

@@ -150,6 +150,23 @@ def test_the_first_rollback_s_version_is_kept_and_the_second_has_none_before(two
     assert refused.value.code == "E_NOTHING_TO_ROLL_BACK"
 
 
+@pytest.mark.parametrize("done", ["restore", "repair"])
+def test_after_a_restore_or_repair_for_a_rotation_without_a_key_the_one_before_is_not_taken_back(
+    run_action, stored, store_path, loader, tmp_path, done
+):
+    """Its run holds the lease by then, so that it was none that had died: r1 went back, in its own closed record."""
+    with open_store({"path": store_path}, {}, loader).change() as history:
+        history.promote()
+        history.close("r1")
+    Lease(str(tmp_path / "records")).take("r2", os.getppid())
+    census = {"targets": [{"table": "t", "column": "c", "classes": {"previous": 9}}]}
+    chosen = run_action("rollback_course", census=census, files={"web": "current"}, backup={}, done=[done])
+    assert (chosen.get("course"), chosen.get("rotation_id")) == ("settle", "r2"), chosen
+    Lease(str(tmp_path / "records")).take("r1", os.getppid())
+    chosen = run_action("rollback_course", census=census, files={"web": "current"}, backup={}, done=[done])
+    assert (chosen.get("course"), chosen.get("rotation_id")) == ("backwards", "r1"), chosen
+
+
 def test_two_new_rotations_have_two_names():
     assert len({rotation_record._new_id() for _ in range(20)}) > 1
 
@@ -718,8 +735,10 @@ def test_a_drop_that_a_changed_record_refuses_does_not_sign_it(run_action, begun
     before = signature.read_bytes()
     drop = {"state": "dropped", "rotation_id": "r1", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
     assert run_action("postgresql_restore", **drop)["error"]["code"] == "E_RECORD_CHANGED"
+    page = (tmp_path / "records/r1/report.html").read_bytes()
     run_action("rotation_record", state="added", rotation_id="r1")
     assert signature.read_bytes() == before
+    assert (tmp_path / "records/r1/report.html").read_bytes() == page, "none of what another has made of it"
     assert "was not signed. E_RECORD_CHANGED" in " ".join(capsys.readouterr().err.split())
     assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_BROKEN"
 

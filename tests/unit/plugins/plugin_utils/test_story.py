@@ -914,6 +914,9 @@ def test_a_drop_days_later_changes_nothing_of_how_the_rotation_ended(play, phase
     for member in ("status", "ended", "retire", "failure", "seconds", "people"):
         assert told[member] == before[member], member
     assert [run["seconds"] for run in told["runs"]] == [run["seconds"] for run in before["runs"]]
+    (tried,) = [warning for warning in told["warnings"] if warning.startswith("A rollback was tried at ")]
+    assert tried.endswith(": E_RESTORE_LOSS.")
+    assert ("Restore: the drop: E_RESTORE_BUSY: busy" in told["warnings"]) is (phase == "failed")
 
 
 def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
