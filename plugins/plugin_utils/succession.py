@@ -57,14 +57,12 @@ def compromised(key_id: str | None, others: Sequence[Told]) -> Told | None:
 
 
 def dates(told: Told, others: Sequence[Told]) -> dict[str, Any]:
-    """When the next rotation is due and why, where that is said by one before this one and not by this one itself."""
-    before = None
-    if told["ended"] and not told["compromised"]:
-        before = compromised(left(told), [one for one in others if _after(told, one)])
-    if before is None:
+    """When the next rotation is due and why, where that is said by another one and not by this one itself."""
+    other = compromised(left(told), others) if told["ended"] and not told["compromised"] else None
+    if other is None:
         return {}
-    why = f"{before['due_why']}, as {before['rotation_id']} says"
-    return {"due": before["due"], "due_now": True, "due_why": why, "compromised": True}
+    why = f"{other['due_why']}, as {other['rotation_id']} says"
+    return {"due": other["due"], "due_now": True, "due_why": why, "compromised": True}
 
 
 def changed(told: Told, others: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

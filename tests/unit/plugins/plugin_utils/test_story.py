@@ -257,6 +257,18 @@ def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neithe
     assert "is due <b>now</b>: " not in (tmp_path / "index.html").read_text()
 
 
+def test_the_page_of_the_rotation_that_made_the_keys_knows_of_their_compromise(tmp_path):
+    made = Play(tmp_path, "spring").begun().prepared().switched().proved()
+    made.step("rotate", "done", versions=[{**VERSION, "key_id": NEW, "origin": "generated"}])
+    later = Play(tmp_path, "summer").begun(reason="compromise_known")
+    later.step("rotate", "failed", versions=[{**VERSION, "key_id": NEW, "origin": "generated"}])
+    report.write(later.record)
+    assert report.write_changed(later.record) == ["spring"]
+    assert (
+        "the reason was compromise_known, as summer says" in (Path(made.record.path).parent / "report.html").read_text()
+    )
+
+
 def test_what_a_later_rotation_has_superseded_is_not_due_on_the_index(tmp_path):
     rolled_back(Play(tmp_path, "r1"), reason="compromise_known").page()
     completed(Play(tmp_path, "r2"), cryptoperiod_days=0).page()
