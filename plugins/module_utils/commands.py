@@ -30,6 +30,7 @@ _ID = re.compile(r"\(([\w.]+\.[CEIW]\d+)\)")  # of a system check message, Djang
 _WRONG = r"(?:errors?|failures?|failed|invalid|unreadable|undecryptable|corrupt(?:ed)?|broken)"
 _NUMBER = r"(\d[\d,]*)"
 _BLANKS = re.compile(r"[^\S\n]+")  # by which columns are aligned; each is one blank in what is searched
+_TIME = re.compile(r"\b\d\d?:\d\d:\d\d(?:[.,]\d+)?\b")  # "22:04:11 ERROR" tells of no 11 errors
 _AFTER = r"(?: \w+)?[\"']? ?[:=] ?\d"
 # A number after it is the count, unless it is a part of one before it: of "5 errors: 3 in users" the 5 is.
 _COUNTED_AFTER = rf"{_AFTER}[\d,]*(?![\d,])(?! (?:in|on|at|for|from) [^\d\s])"
@@ -74,9 +75,10 @@ def verify_encryption(seconds: float) -> dict[str, int]:
 
 def of_verify_encryption(rc: int, text: str) -> dict[str, int]:
     """What is kept of that command's exit code and output."""
+    searched = _BLANKS.sub(" ", _TIME.sub("", text))
     return {
         "exit code": rc,
-        "errors": sum(_int("".join(numbers) or "0") for numbers in _ERRORS.findall(_BLANKS.sub(" ", text))),
+        "errors": sum(_int("".join(numbers) or "0") for numbers in _ERRORS.findall(searched)),
         "words of failure": len(_FAILED.findall(text)),
         "records not passed": sum(
             max(_int(all_before or all_after) - _int(before or after), 0)
@@ -155,7 +157,7 @@ def _called(name: str, options: dict[str, Any]) -> tuple[int, str]:
     from django.core.management import CommandError, call_command
 
     said, rc = io.StringIO(), 0
-    logging.getLogger().addHandler(logging.StreamHandler(said))  # others write where stderr was when they were made
+    _hear_logs(said)
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
             call_command(name, stdout=said, stderr=said, no_color=True, **options)
@@ -167,3 +169,26 @@ def _called(name: str, options: dict[str, Any]) -> tuple[int, str]:
         except Exception:  # noqa: BLE001 - whatever the application raises; its text could hold a value
             rc = 1
     return rc, said.getvalue()
+
+
+def _hear_logs(said: io.StringIO) -> None:
+    """Have level and message of what this process logs in ``said``, once, whichever handlers there are or will be.
+
+    A console gets none of it: it was opened where stderr was, and its format puts numbers before the message, such as
+    those of the time and of the process. No handler is added, since logging.basicConfig() does nothing where one is.
+    """
+    make, emit = logging.getLogRecordFactory(), logging.StreamHandler.emit
+
+    def made(*args: Any, **options: Any) -> logging.LogRecord:
+        record = make(*args, **options)
+        if record.levelno >= logging.INFO:
+            with contextlib.suppress(Exception):  # as logging does with a message that its arguments do not fit
+                said.write(f"{record.levelname}\n{record.getMessage()}\n")
+        return record
+
+    def emitted(handler: logging.StreamHandler[Any], record: logging.LogRecord) -> None:
+        if isinstance(handler, logging.FileHandler):
+            emit(handler, record)
+
+    logging.setLogRecordFactory(made)
+    logging.StreamHandler.emit = emitted  # type: ignore[method-assign, assignment]

@@ -96,6 +96,7 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
         ("Took 12 errors: 0", "errors", 0),
         ("Verified 100 failed: 0 in 2.3 s", "errors", 0),
         ("Passed 95 Failed: 5 in users", "errors", 5),
+        ("22:04:11 ERROR users\n22:04:11,123 failed: 2", "errors", 2),
     ],
 )
 def test_what_such_commands_say_in_other_words_counts_too(line, member, count):
@@ -151,12 +152,34 @@ def test_a_command_of_the_application_is_counted_by_what_it_says(application, ca
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_a_command_logs_is_counted_too(application):
+@pytest.mark.parametrize("configured", [{}, {"level": "INFO", "format": "%(process)d %(asctime)s %(message)s"}])
+def test_what_a_command_logs_is_counted_too(application, monkeypatch, configured):
     def command(*words: str, **options: Any) -> None:
-        logging.getLogger("users.management").error("3 errors: %s", "CANARY")
+        if configured:
+            logging.basicConfig(**configured)
+        logging.getLogger("users.management").log(20 if configured else 40, "failed to open: 3 errors: %s", "CANARY")
 
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     application(command)
     assert commands.verify_encryption(10)["errors"] == 3
+
+
+def test_what_goes_to_a_console_alone_is_counted_once_and_not_shown(application, monkeypatch, capfd, tmp_path):
+    console = logging.StreamHandler(os.fdopen(os.dup(2), "w"))
+    console.setFormatter(logging.Formatter("%(process)d %(message)s"))
+    logger = logging.Logger("users")  # which hands nothing on
+    logger.addHandler(console)
+    logger.addHandler(logging.FileHandler(tmp_path / "users.log"))
+
+    application(lambda *words, **options: logger.error("failed: 3 CANARY"))
+    assert commands.verify_encryption(10) == {
+        "exit code": 0,
+        "errors": 3,
+        "words of failure": 1,
+        "records not passed": 0,
+    }
+    assert capfd.readouterr() == ("", "")
+    assert (tmp_path / "users.log").read_text() == "failed: 3 CANARY\n", "it is the application's own"
 
 
 def test_one_that_ends_the_process_is_no_answer(application):
