@@ -123,15 +123,32 @@ class Maintenance:
         return stopped
 
     def _note_down(self, memory: Memory, failures: list[RotationError]) -> None:
-        """Write down what is to be started again, and show a web server that it is down."""
+        """Write down what is to be started again, and show a web server that it is down.
+
+        Another run may have stopped some, or all by hand, since the memory was read: asking each service takes time.
+        """
         with self._going_on(failures):
+            newest = self._newest(memory)
+            known = {*memory.names, *(newest.names if newest.down else ())}
+            names = [name for name in self.services if name in known]
             if self.by_hand:
-                self._remember(replace(memory, held=_now()))
+                self._remember(replace(newest, names=names, down=True, held=_now()))
             else:
-                self._remember(replace(memory, rotation_id=self.rotation_id, began=memory.names))
+                if self.held == "refuse":
+                    self._refuse_held()
+                self._remember(replace(newest, rotation_id=self.rotation_id, names=names, down=True, began=names))
         with self._going_on(failures):
             if self.flag:
                 self._write(self.flag, b"", mode=0o644)
+
+    def _newest(self, memory: Memory) -> Memory:
+        """What stands there now; by hand ``memory`` where it is damaged, which was told."""
+        try:
+            return self.remembered()
+        except RotationError:
+            if not self.by_hand:
+                raise
+            return memory
 
     def _stop_late(self, memory: Memory, failures: list[RotationError]) -> dict[str, bool]:
         """By name of what a start that was at work has brought up, whether it is stopped now."""
@@ -171,6 +188,8 @@ class Maintenance:
         down = [service for service in were_up if service.is_to_be_started]
         started = [service.name for service in down]
         if not dry:
+            if self.remembered().held != held:  # or while each was asked whether it is up
+                self._refuse_held(meanwhile=True)
             if memory.held:
                 memory = replace(memory, held="")
                 self._remember(memory)
@@ -181,15 +200,16 @@ class Maintenance:
                 self._refuse_held(meanwhile=True)
                 if not memory.down:  # the next start tries what has died since
                     self._remember(replace(memory, names=memory.began, down=True))
-                if started and exc.changed == NOTHING_CHANGED:
-                    raise exc.with_changed(f"{', '.join(started)} was started.") from None
-                raise
+                raise _told(exc, started) from None
             finally:
                 self._refuse_held(meanwhile=True)  # what somebody stops in the middle of this does not stay up
-            if memory.down:
-                self._remember(replace(memory, down=False))
-            if self.flag:
-                self._remove(self.flag)
+            try:
+                if memory.down:
+                    self._remember(replace(memory, down=False))
+                if self.flag:
+                    self._remove(self.flag)
+            except RotationError as exc:
+                raise _told(exc, started) from None
         return started
 
     def release(self, *, dry: bool) -> list[str]:
@@ -344,6 +364,13 @@ class Maintenance:
             pass
         except OSError as exc:
             raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+
+
+def _told(failure: RotationError, started: Sequence[str]) -> RotationError:
+    """The same of a start that had started some."""
+    if started and failure.changed == NOTHING_CHANGED:
+        return failure.with_changed(f"{', '.join(started)} was started.")
+    return failure
 
 
 def _state(service: Service) -> str:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -580,6 +581,63 @@ def test_a_start_by_hand_that_waited_holds_what_was_stopped_meanwhile(tmp_path, 
         late.start(dry=False)
     assert late.remembered().held == "2030-01-01T00:00:00Z"
     assert not services.of(daemon).is_up(unknown=False)
+
+
+def while_asked(monkeypatch: pytest.MonkeyPatch, kept: Maintenance, act: Callable[[], object]) -> None:
+    """Have that happen once, while a run asks each of its services whether it is up."""
+    *_, last = kept.services.values()
+    plain, done = type(last)._property, []
+
+    def asked(unit: services.Unit, name: str) -> str:
+        if unit is last and name == "ActiveState" and not done:
+            done.append(act)
+            act()
+        return plain(unit, name)
+
+    monkeypatch.setattr(type(last), "_property", asked)
+
+
+def test_what_a_rotation_stops_while_a_stop_by_hand_asks_is_started_by_hand(tmp_path, systemd, monkeypatch):
+    hand = maintenance(tmp_path, "web", "worker", "web.socket", rotation_id="maintenance")
+    rotation = maintenance(tmp_path, "web", "worker", "web.socket", held="accept")
+    while_asked(monkeypatch, hand, lambda: rotation.stop(dry=False))
+    hand.stop(dry=False)
+    assert hand.remembered().held
+    assert hand.start(dry=False) == ["web.socket", "worker", "web"], "all, where none was remembered"
+    assert hand.remembered().rotation_id == "first"
+
+
+def test_a_stop_by_hand_while_a_rotation_asks_holds(tmp_path, systemd, monkeypatch):
+    hand = maintenance(tmp_path, "worker", rotation_id="maintenance")
+    rotation = maintenance(tmp_path, "worker")
+    while_asked(monkeypatch, rotation, lambda: hand.stop(dry=False))
+    with pytest.raises(RotationError, match=r"E_SERVICE_HELD: .* Nothing was changed\."):
+        rotation.stop(dry=False)
+    assert hand.remembered().held
+    assert hand.start(dry=False) == ["worker"]
+
+
+def test_a_stop_by_hand_while_a_start_by_hand_asks_holds(tmp_path, systemd, monkeypatch):
+    late, hand = (maintenance(tmp_path, "worker", rotation_id="maintenance") for _ in range(2))
+    hand.stop(dry=False)
+    hand._remember(replace(hand.remembered(), held="long ago"))
+    while_asked(monkeypatch, late, lambda: hand.stop(dry=False))
+    with pytest.raises(RotationError, match="E_SERVICE_HELD"):
+        late.start(dry=False)
+    assert orders(systemd) == ["stop worker.service"]
+    assert hand.remembered().held not in ("", "long ago")
+
+
+def test_a_start_whose_flag_stays_says_what_it_has_started(tmp_path, systemd):
+    flag = tmp_path / "flag"
+    kept = maintenance(tmp_path, "web.socket", "web", flag=str(flag))
+    kept.stop(dry=False)
+    flag.unlink()
+    flag.mkdir()
+    with pytest.raises(RotationError, match=r"E_MAINTENANCE_FILE: .* web, web.socket was started\."):
+        kept.start(dry=False)
+    with pytest.raises(RotationError, match=r"E_MAINTENANCE_FILE: .* No service was started\."):
+        kept.start(dry=False)
 
 
 def test_a_stop_by_hand_stops_again_what_no_status_tells_of(tmp_path, daemon):
