@@ -96,6 +96,11 @@ def test_a_verification_that_ends_with_0_is_taken_by_what_it_says():
         ("Took 12 errors: 0", "errors", 0),
         ("Verified 100 failed: 0 in 2.3 s", "errors", 0),
         ("Passed 95 Failed: 5 in users", "errors", 5),
+        ("Passed  95  Failed  5", "errors", 5),
+        ("OK 95 errors 5\nok 7 errors 0", "errors", 5),
+        ("passed 95, 5 failed; 1,007 total, 5 errors", "errors", 10),
+        ("5/100 failed, 2 / 1,000 records invalid", "errors", 7),
+        ("0/100 failed", "errors", 0),
         ("22:04:11 ERROR users\n22:04:11,123 failed: 2", "errors", 2),
     ],
 )
