@@ -15,4 +15,8 @@ class ActionModule(RotationAction):
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
-        return self.on_host("application_health", asked)
+        result = self.on_host("application_health", asked)
+        started = (self.variables.get("__maintenance_started") or {}).get("services")
+        if started and "rotation_reencrypted" not in self.variables:  # of a rotation there is more to say
+            self.retell(result, f"{', '.join(started)} was started before.")
+        return result

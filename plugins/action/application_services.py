@@ -37,9 +37,17 @@ class ActionModule(RotationAction):
         result = self.on_host("application_services", asked)
         for name, state in result.get("states", {}).items():
             display.display(f"  {name}: {state}")
-        if args["state"] == "stopped" and result.get("services") and not self._task.check_mode:
-            display.display(f"  stopped: {', '.join(result['services'])}")
+        if args["state"] == "stopped" and not result.get("failed") and not self._task.check_mode:
+            self._tell_stopped(args, result["services"])
         return result
+
+    def _tell_stopped(self, args: dict[str, Any], stopped: list[str]) -> None:
+        by_hand = args.get("rotation_id") == BY_HAND
+        if stopped or (by_hand and args["services"]):
+            display.display(f"  stopped: {', '.join(stopped) or 'nothing, since none was up'}")
+        if by_hand:
+            off = summary.command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
+            display.display(f"  held: no rotation starts anything until you type {off}")
 
     def _half_way(self, args: dict[str, Any]) -> str | None:
         """The rotation for which nothing is to be started by hand; None for none, or where that is accepted."""

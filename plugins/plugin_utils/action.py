@@ -158,12 +158,18 @@ class RotationAction(ActionBase, abc.ABC):
             result = self.act(options)
         except RotationError as exc:
             raise exc.with_changed(NOT_BY_THIS) if rotated and exc.changed == NOTHING_CHANGED else exc from None
-        error = result.get("error") or {}
-        if rotated and error.get("changed") == NOTHING_CHANGED:
-            told = str(result["msg"]).replace(NOTHING_CHANGED, NOT_BY_THIS)
-            result.update(msg=told, error={**error, "changed": NOT_BY_THIS})
-            result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
+        if rotated:
+            self.retell(result, NOT_BY_THIS)
         return result
+
+    @staticmethod
+    def retell(result: dict[str, Any], changed: str) -> None:
+        """Have a failure of the host's side, which has changed nothing itself, say what was ``changed`` before it."""
+        error = result.get("error") or {}
+        if error.get("changed") == NOTHING_CHANGED:
+            told = str(result["msg"]).replace(NOTHING_CHANGED, changed)
+            result.update(msg=told, error={**error, "changed": changed})
+            result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
 
     def _lost(self) -> RotationError:
         unknown = "What this step has done there is not known."

@@ -52,7 +52,8 @@ def run_action(loader: DataLoader, tmp_path: Path, store_path: str, python: str)
     ) -> dict[str, Any]:
         task = Task()
         task.action = f"tetech.key_rotation.{name}"
-        task.args = {"store": {"path": store_path}, "record_dir": str(tmp_path / "records"), **args}
+        given = {"store": {"path": store_path}, "record_dir": str(tmp_path / "records"), **args}
+        task.args = {option: value for option, value in given.items() if (option, value) != ("store", None)}
         task.check_mode = check
         task.diff = diff
         variables = {

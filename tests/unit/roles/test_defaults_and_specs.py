@@ -240,3 +240,17 @@ def entries(tasks: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """The role and its entry point of each task that imports one."""
     roles = [task["ansible.builtin.import_role"] for task in tasks if "block" not in task]
     return [(role["name"].rsplit(".", 1)[-1], role.get("tasks_from", "main")) for role in roles]
+
+
+@pytest.mark.parametrize(
+    ("typed", "on"),
+    [({}, "True"), ({"key_rotation_maintenance": None}, "True"), ({"key_rotation_maintenance": "off"}, "off")],
+)
+def test_an_emergency_stop_is_none_only_where_somebody_says_so(typed, on):
+    assert Environment().from_string(read("maintenance", "defaults/main.yml")["maintenance_on"]).render(typed) == on
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_services_or_an_address_with_nothing_behind_the_colon_are_none(role):
+    text = (CHECKOUT / "roles" / role / "defaults/main.yml").read_text(encoding="utf-8")
+    assert re.findall(r"key_rotation_(?:services|health_url)\b(?! \| default\((?:\[\]|''), true\)).*", text) == []

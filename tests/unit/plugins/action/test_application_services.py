@@ -97,3 +97,32 @@ def test_without_an_open_rotation_all_is_started_by_hand_and_each_is_told(by_han
     (tmp_path / "up").unlink()
     by_hand("started")
     assert capsys.readouterr().out == "  web: down, and left so\n"
+
+
+def test_a_stop_by_hand_says_that_it_holds_and_what_ends_that(by_hand, capsys):
+    for stopped in ("web", "nothing, since none was up"):
+        by_hand("stopped")
+        first, second, *more = capsys.readouterr().out.splitlines()
+        assert (first, more) == (f"  stopped: {stopped}", [])
+        assert second.startswith("  held: no rotation starts anything until you type ansible-playbook ")
+        assert second.endswith(" -e key_rotation_maintenance=off")
+    by_hand("stopped", check=True)
+    assert "held" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ({}, "Nothing was changed."),
+        ({"__maintenance_started": {"services": ["web", "worker"]}}, "web, worker was started before."),
+        ({"__maintenance_started": {"services": []}}, "Nothing was changed."),
+        ({"__maintenance_started": {"services": ["web"]}, "rotation_reencrypted": {}}, "This step changed nothing; "),
+    ],
+)
+def test_an_application_that_does_not_answer_after_its_start_was_started(run_action, known, told):
+    result = run_action(
+        "application_health", url="http://127.0.0.1:1/", timeout=0, rotation_id="maintenance", store=None, known=known
+    )
+    assert result["msg"].startswith("E_HEALTH")
+    assert told in result["msg"]
+    assert result["error"]["changed"].startswith(told)
