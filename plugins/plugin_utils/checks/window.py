@@ -78,7 +78,8 @@ WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which n
 
 
 def down_for(events: Sequence[Mapping[str, Any]]) -> float | None:
-    """Seconds from the first stop of a completed rotation's services to their last start; None where there was none."""
+    """Seconds from the first stop of a completed rotation's services to their last start, without those in which no run
+    was at work, one having been killed and the next not begun; None where there was none."""
     if not any((event.get("event"), event.get("phase")) == ("rotate", "done") for event in events):
         return None
     acts = [event for event in events if event.get("event") == "application_services"]
@@ -86,7 +87,13 @@ def down_for(events: Sequence[Mapping[str, Any]]) -> float | None:
     starts = [event for event in acts if event.get("phase") == "done" and event["asked"].get("state") == "started"]
     if not stops or not starts:
         return None
-    return (when(starts[-1]["time"]) - when(stops[0]["time"])).total_seconds()
+    begun, ended = when(stops[0]["time"]), when(starts[-1]["time"])
+    idle = [
+        when(event["time"]) - when(before["time"])
+        for before, event in zip(events, events[1:])
+        if (event.get("event"), event.get("phase")) == ("rotate", "intent") and begun < when(event["time"]) < ended
+    ]
+    return (ended - begun - sum(idle, datetime.timedelta())).total_seconds()
 
 
 def _values(seen: Seen) -> float | None:

@@ -472,6 +472,19 @@ def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_
     assert window.down_for([events[3], {"event": "rotate", "phase": "done"}]) is None
 
 
+def test_the_night_between_a_run_that_was_killed_and_the_next_is_no_part_of_how_long_a_rotation_takes():
+    events = [
+        {"event": "rotate", "phase": "intent", "time": "2026-12-01T21:00:00Z"},
+        service("intent", "stopped", "2026-12-01T22:00:00Z"),
+        service("done", "stopped", "2026-12-01T22:00:20Z"),
+        {"event": "rotate", "phase": "intent", "time": "2026-12-02T08:00:00Z"},
+        service("intent", "stopped", "2026-12-02T08:00:10Z"),
+        service("done", "started", "2026-12-02T08:01:00Z"),
+        {"event": "rotate", "phase": "done", "time": "2026-12-02T08:01:10Z"},
+    ]
+    assert window.down_for(events) == 20 + 60
+
+
 def test_outside_of_the_window_an_application_that_an_earlier_run_has_stopped_is_started_again():
     def change(made: dict[str, Any]) -> None:
         option(window={"start": "2026-12-03T23:00:00Z", "end": "2026-12-04T01:00:00Z"})(made)
