@@ -60,7 +60,12 @@ def sessions(seen: Seen) -> Item:
     if _stay(unknown, seen):
         todo = "Stop it or list it there; what holds no key is named in key_rotation_sessions_allowed. "
         return Item("who holds keys", STOP, found, f"{todo}{_WAITED}")
-    return Item("who holds keys", WARN, found, f"Stop it before, or list it there. {_WITHOUT}")
+    commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
+    todo = "Stop it before, or list it there."
+    if commanded:  # nobody knows which processes are theirs
+        theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped all the same."
+        todo = f"{theirs} What is of none, stop before, or list there."
+    return Item("who holds keys", WARN, found, f"{todo} {_WITHOUT}")
 
 
 def health(seen: Seen) -> Item:

@@ -460,6 +460,12 @@ def service(phase: str, state: str, time: str) -> dict[str, Any]:
     return {"event": "application_services", "phase": phase, "asked": {"state": state}, "time": time}
 
 
+def test_a_session_that_may_be_of_a_service_with_commands_is_not_told_to_be_listed():
+    change = both(session(process=None), option(services=COMMANDS))
+    assert f"It may be of {COMMANDS[0]['name']}: by commands" in item("sessions", change).todo
+    assert item("sessions", session(process=None)).todo.startswith("Stop it before, or list it there.")
+
+
 def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_its_last_start():
     events = [
         service("intent", "stopped", "2026-12-01T22:00:00Z"),
