@@ -250,10 +250,11 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
                 _stop(each, patience, note)
         except RotationError as exc:
             failures.append(exc)
+    if len(failures) > 1:
+        found = "; ".join(dict.fromkeys(str(exc.where.get("found", exc.what)) for exc in failures))
+        raise RotationError("E_SERVICE_STOP", name=service.name, found=found, look=service.look)
     if failures:
-        found = "; ".join(dict.fromkeys(str(exc.where["found"]) for exc in failures if "found" in exc.where))
-        where: dict[str, Any] = {**failures[0].where, "found": found}
-        raise RotationError(failures[0].code, **where) if found else failures[0]
+        raise failures[0]
 
 
 def _may_be_up(service: Service) -> bool:

@@ -569,6 +569,17 @@ def test_entries_of_one_name_are_all_stopped_by_hand_and_what_nothing_can_stop_i
     assert not mute.exists(), "what cannot tell is stopped"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_entries_of_one_name_every_failed_stop_is_told(tmp_path, daemon, order):
+    mute = {"name": "worker", "start": ["true"], "stop": ["true"], "status": ["/nowhere/status"]}
+    stays = {**mute, "stop": ["sh", "-c", "exit 7"], "status": ["true"]}
+    offered, _ = services.stoppable([mute, stays][::order])
+    with pytest.raises(RotationError, match="E_SERVICE_STOP: the service worker does not stop: ") as told:
+        services.stop(offered[0], 1)
+    assert "sh ended with exit code 7" in str(told.value)
+    assert "the status command of the service worker does not say whether it is up" in str(told.value)
+
+
 def test_a_start_by_hand_that_waited_holds_what_was_stopped_meanwhile(tmp_path, daemon, monkeypatch):
     by_hand(tmp_path, daemon).stop(dry=False)
     late = by_hand(tmp_path, daemon)
