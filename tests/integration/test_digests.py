@@ -20,12 +20,13 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from cryptography.fernet import Fernet
 
 from .conftest import rewrite
 from .test_discovery import survey, token
-from .test_engine import NEW, OLD
+from .test_engine import NEW, OLD, SCHEME
 
 VALUES = ["Ann@Example.org ", " bo@example.org", "CY@EXAMPLE.ORG"]
 OTHER = b"a setting that is not rotated"
@@ -325,6 +326,48 @@ def test_a_prefix_that_differs_from_row_to_row_is_known_or_named(
     assert searched(database) == [stored(secret, number) for number in range(8)]
 
 
+# By when a row was made, in what way an application has computed its index.
+HISTORY: dict[str, Callable[[str, str, bool], str]] = {
+    "another prefix": lambda secret, value, late: f"v{1 + late}:{mac(secret, value).hex()}",
+    "another hash": lambda secret, value, late: hmac.digest(
+        secret.encode(), value.encode(), "sha256" if late else "sha1"
+    ).hex(),
+    "capitals": lambda secret, value, late: mac(secret, value.lower() if late else value).hex(),
+}
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("stored", HISTORY.values(), ids=HISTORY)
+def test_an_application_that_changed_its_way_with_the_years_has_all_its_indexes_made_anew(
+    database: Database, keyring: Keyring, stored: Callable[[str, str, bool], str], mixed: bool
+) -> None:
+    """Also where its last rows alone are of the second, and where that is met here and there."""
+    rows = [(f"Value {number}", number % 12 == 7 if mixed else number >= 100) for number in range(105)]
+    several(database, keyring, "text", [(value, "b", stored("old-secret", value, late)) for value, late in rows])
+    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    assert searched(database) == [stored("new-secret", value, late) for value, late in rows]
+    assert not work.stale
+
+
+def test_a_digest_of_another_look_than_those_that_are_explained_is_counted(
+    database: Database, keyring: Keyring
+) -> None:
+    elsewhere = hmac.digest(b"elsewhere", b"value 3", "sha512").hex()
+    stored = [elsewhere if number == 3 else mac("old-secret", f"value {number}").hex() for number in range(8)]
+    several(database, keyring, "text", [(f"value {number}", "b", text) for number, text in enumerate(stored)])
+    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    assert searched(database)[3] == elsewhere
+    assert work.stale == {"secrets.searched": 1}
+
+
+def test_an_index_of_documents_that_are_large_follows_them(database: Database, keyring: Keyring) -> None:
+    documents = [f"{number}" * digests.LARGEST for number in range(9)]
+    rows = [(document, document, mac("old-secret", document).hex()) for document in documents]
+    several(database, keyring, "text", rows)
+    rewrite(database, survey(database, keyring).found, keyring, "pending")
+    assert searched(database) == [mac("new-secret", document).hex() for document in documents]
+
+
 def test_a_word_in_half_of_the_rows_hides_no_index_that_is_cut(database: Database, keyring: Keyring) -> None:
     stored = [mac("old-secret", f"value {number}").hex()[:12] if number % 2 else "unknown" for number in range(8)]
     several(database, keyring, "char(200)", [(f"value {number}", "b", text) for number, text in enumerate(stored)])
@@ -377,3 +420,23 @@ def test_a_key_that_the_new_value_cannot_make_stops_the_rotation_before_its_firs
     with pytest.raises(RotationError, match=r"secrets\.searched is computed with a key that is hex of INDEX_KEY"):
         found.refuse_keyless_digests("pending")
     found.refuse_keyless_digests("current")
+
+
+def test_an_index_beside_a_token_under_older_keys_that_cannot_have_made_it_stays(database: Database) -> None:
+    older = KeySet({name: f"older {value}" for name, value in OLD.values.items()})
+    versions = {"previous": (older, "?"), "current": (OLD, "ab" * 32), "pending": (NEW, "cd" * 32)}
+    stages = {stage: KeySet({**keys.values, "INDEX_KEY": value}) for stage, (keys, value) in versions.items()}
+    ring = Keyring(schemes.parse("auto"), stages, lambda name: None)
+
+    def stored(key: str, value: str) -> str:
+        return hmac.digest(bytes.fromhex(key), value.encode(), "sha256").hex()
+
+    several(
+        database, ring, "text", [(f"value {number}", "b", stored("ab" * 32, f"value {number}")) for number in range(4)]
+    )
+    for column in "ab":
+        sealed = ring.cipher(SCHEME, "previous").seal(Opened(b"value 2", 1_700_000_000)).decode()
+        database.execute(f"UPDATE secrets SET {column} = %s WHERE id = 2", (sealed,))
+    work = rewrite(database, survey(database, ring).found, ring, "pending")
+    assert searched(database) == [stored(("ab" if n == 2 else "cd") * 32, f"value {n}") for n in range(4)]
+    assert work.stale == {"secrets.searched": 1}

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
-SAMPLE = 50  # rows of a table
-TRIED = 4  # of them, the first and the last on which every recipe is tried; on most others, those known by then
-EVERY = 12  # of these others, the one on which every recipe is tried: the first ones may be older than the column
+SAMPLE = 50  # rows of a table: half of them the first that are met, half the last by the table's key
+TRIED = 4  # of them, the first and the last that no known recipe explains, on which every recipe is tried
+EVERY = 12  # of the others, the one on which every recipe is tried: the first ones may be older than the column
 LARGEST = 20_000  # bytes of a token that is opened for this
 MOST = 4  # ways by which one column is computed: with more, such as a prefix for each tenant, nobody knows the rest
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
@@ -91,7 +92,8 @@ ALPHABETS = {
 # How many characters each is.
 LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for name, written in product(HASHES, WRITTEN)}
 PREFIX = 8  # characters that may stand before it
-_MAY_BE = re.compile(r"[!-~]{22,}")  # from MD5 in base64 on
+MAY_BE = "^[!-~]{22,}$"  # from MD5 in base64 on
+_MAY_BE = re.compile(MAY_BE)
 _MAY_BE_CUT = re.compile(rf"[\da-f]{{{SHORTEST},}}|[\dA-F]{{{SHORTEST},}}")
 _SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
 # Of other lengths it is one only where the column's name says so.
@@ -160,13 +162,14 @@ def beside(
     whole = [target for target in targets if target.kind.whole]
     if not whole or not columns:
         return Beside(unknown=apart(database, table, columns))
-    rows = _sample(database, table, whole, columns)
+    rows = _sample(database, table, whole, columns) or _sample(database, table, whole, columns, TRIED, sys.maxsize)
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
     cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
     secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
     keys = {stage: _keys(values) for stage, values in secrets.items()}
     matches: dict[Column, Matches] = {column: {} for column in columns}
     met: Counter[tuple[Column, str]] = Counter()
+    tried: Counter[tuple[Column, str]] = Counter()
     for number, row in enumerate(rows):
         for target, value in zip(whole, row):
             opened = _opened(target, value, keyring)
@@ -180,8 +183,9 @@ def beside(
                     continue
                 known = [recipe for name, recipe in matches[column] if name == target.column]
                 again = [recipe for recipe in known if _makes(recipe, plaintext, text, secrets[stage])]
-                if not again and (met[pair] < TRIED or met[pair] % EVERY == 0 or number >= len(rows) - TRIED):
+                if not again and (tried[pair] < TRIED or met[pair] % EVERY == 0 or number >= len(rows) - TRIED):
                     again = list(_recipes(column, inside, text, cut))
+                    tried[pair] += 1
                 met[pair] += 1
                 for recipe in again:
                     matches[column].setdefault((target.column, recipe), set()).add(number)
@@ -197,7 +201,8 @@ def _conclude(
     """Put down what is known of one column by the ways in which its values are computed."""
     for name, recipe in [each for way in ways for each in way] if len(ways) <= MOST else []:
         if recipe.secret in names:
-            found.made.setdefault(name, []).append(recipe)
+            made = found.made.setdefault(name, [])
+            made += [each for value in VALUES if (each := replace(recipe, value=value)) not in made]
         elif (column.name, recipe.secret) not in found.kept:
             found.kept.append((column.name, recipe.secret))
     if not ways:
@@ -241,16 +246,33 @@ def _of_one_length(pattern: re.Pattern[str], texts: Sequence[str]) -> list[str]:
     return most if 2 * len(most) > len(texts) else []
 
 
-def _sample(database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column]) -> list[Any]:
+def _sample(
+    database: Database,
+    table: Table,
+    targets: Sequence[Any],
+    columns: Sequence[Column],
+    most: int = SAMPLE,
+    largest: int = LARGEST,
+) -> list[Any]:
+    """Some rows with tokens of at most so many bytes, the oldest first, as far as the table's key tells their age: an
+    application may have changed its way with the years."""
     tokens = [target.kind.read.format(f"t.{quote(target.column)}") for target in targets]
-    fit = [f"octet_length({token}) BETWEEN 1 AND {LARGEST}" for token in tokens]
-    chosen = [f"CASE WHEN {fits} THEN {token} END" for fits, token in zip(fit, tokens)]
+    fit = [f"octet_length({token}) BETWEEN 1 AND {largest}" for token in tokens]
+    names = [f"t.{quote(name)}" for target in targets[:1] for name in target.key.columns]
+    chosen = [f"{name}::text" for name in names]
+    chosen += [f"CASE WHEN {fits} THEN {token} END" for fits, token in zip(fit, tokens)]
     for column in columns:
         held = f"t.{quote(column.name)}"
         length = f"octet_length({held}{'::text' if column.type == 'character' else ''})"  # without what fills it up
         chosen.append(f"CASE WHEN {length} <= {LONGEST} THEN {held}::text END")
-    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t WHERE {' OR '.join(fit) or 'true'} LIMIT %s"
-    return database.rows(sql, (SAMPLE,), table=table.label)
+    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t WHERE {' OR '.join(fit) or 'true'}"
+    rows = database.rows(f"{sql} LIMIT %s", (most,), table=table.label)
+    if names and len(rows) == most:
+        last = f"{sql} ORDER BY {', '.join(f'{name} DESC' for name in names)} LIMIT %s"
+        half = most // 2
+        rows = [*rows[: most - half], *reversed(database.rows(last, (half,), table=table.label))]
+        rows = list({row[: len(names)]: row for row in rows}.values())
+    return [row[len(names) :] for row in rows]
 
 
 class _Inside:

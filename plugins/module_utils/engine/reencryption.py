@@ -19,7 +19,7 @@ from . import catalog, census
 from .catalog import RowKey, Table, row_name
 from .census import WHOLE, Span
 from .database import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
-from .digests import Derived
+from .digests import MAY_BE, Derived
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
@@ -293,9 +293,11 @@ class Rewriting:
             stage, inside = token.opened
             plaintext = self._keyring.schemes[target.scheme].text_of(inside)
             for each in target.derived:
-                before, after = (
-                    each.of(plaintext, self._keyring.secret(at, each.secret)) for at in (stage, self._destination)
-                )
+                after = each.of(plaintext, self._keyring.secret(self._destination, each.secret))
+                try:
+                    before = each.of(plaintext, self._keyring.secret(stage, each.secret))
+                except ValueError:  # these keys make none, and nothing was computed by it
+                    before = after
                 derived.setdefault(each.column, {}).setdefault(before, after)
 
     def _refuse_unless_listed(self, target: Target, row: str, token: bytes) -> None:
@@ -526,7 +528,9 @@ def _searched(members: Sequence[Target], changes: Sequence[Change]) -> list[_Sea
         recipes.setdefault(each.column, []).append(each)
     ways = {column: max(len(change.derived.get(column, {})) for change in changes) for column in recipes}
     return [
-        _Searched(column, known[0].type, "|".join(dict.fromkeys(each.looks for each in known)), ways[column])
+        _Searched(
+            column, known[0].type, "|".join(dict.fromkeys([MAY_BE, *(each.looks for each in known)])), ways[column]
+        )
         for column, known in recipes.items()
         if ways[column]
     ]
