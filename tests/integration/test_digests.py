@@ -440,3 +440,41 @@ def test_an_index_beside_a_token_under_older_keys_that_cannot_have_made_it_stays
     work = rewrite(database, survey(database, ring).found, ring, "pending")
     assert searched(database) == [stored(("ab" if n == 2 else "cd") * 32, f"value {n}") for n in range(4)]
     assert work.stale == {"secrets.searched": 1}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "refused"),
+    [
+        (50, 86, "raw", ""),
+        (50, 86, "sha256", "make it no longer than 64"),
+        (50, 64, "sha256", ""),
+        (86, 86, "sha256", ""),
+        (86, 50, "raw", "make it longer than 64"),
+        (86, 50, "sha256", "make it longer than 64"),
+    ],
+)
+def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_before_its_first_write(
+    database: Database, old: int, new: int, key: str, refused: str
+) -> None:
+    secrets = {"current": "k" * old, "pending": "n" * new}
+    stages = {
+        stage: KeySet({**keys.values, "SECRET_KEY": secrets[stage]})
+        for stage, keys in (("current", OLD), ("pending", NEW))
+    }
+    ring = Keyring(schemes.parse("auto"), stages, lambda name: None)
+
+    def stored(stage: str, value: str) -> str:
+        made = digests.KEYS[key](secrets[stage].encode())
+        return hmac.digest(made, value.encode(), "sha256").hex()
+
+    several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
+    found = survey(database, ring)
+    application = rotation.Application([(database, found)], ring, [], "", None, {})  # type: ignore[arg-type]
+    if refused:
+        with pytest.raises(RotationError, match=refused):
+            application.refuse_keyless_digests("pending")
+        return
+    application.refuse_keyless_digests("pending")
+    for stage in ("pending", "current"):
+        rewrite(database, survey(database, ring).found, ring, stage)
+        assert searched(database) == [stored(stage, value) for value in VALUES]

@@ -34,6 +34,7 @@ TRIED = 4  # of them, the first and the last that no known recipe explains, on w
 EVERY = 12  # of the others, the one on which every recipe is tried: the first ones may be older than the column
 LARGEST = 20_000  # bytes of a token that is opened for this
 MOST = 4  # ways by which one column is computed: with more, such as a prefix for each tenant, nobody knows the rest
+BLOCK = 64  # bytes of SHA-256
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
 SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
 
@@ -119,6 +120,10 @@ class Derived:
         """What the column holds for a plaintext. Raises ValueError on a secret that makes no key."""
         digest = HASHES[self.hash](VALUES[self.value](plaintext), KEYS[self.key](secret))
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
+
+    def is_ambiguous(self, secret: bytes) -> bool:
+        """Whether the setting itself as the key makes the same as its SHA-256: HMAC hashes a key that is long."""
+        return self.hash == "hmac_sha256" and self.key in ("raw", "sha256") and len(secret) > BLOCK
 
     @property
     def looks(self) -> str:

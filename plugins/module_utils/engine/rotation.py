@@ -13,6 +13,7 @@ from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
 from . import census, child, discovery, functions, lease, plan, project, schemes
 from .database import Database
+from .digests import BLOCK
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
@@ -172,16 +173,29 @@ class Application:
                 raise RotationError("E_MADE_OF_KEYS", column=column, setting=name)
 
     def refuse_keyless_digests(self, destination: str) -> None:
-        """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys."""
+        """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
+        of which it could not be told, now or on a way back, how it is made."""
         recipes = {(target.table, each) for target in self.targets for each in target.derived}
         for table, each in sorted(recipes, key=str):
+            before, after = (self.keyring.secret(stage, each.secret) for stage in (self.keyring.base, destination))
+            found, made = "", "a type that makes one"
             try:
-                each.of(b"", self.keyring.secret(destination, each.secret))
+                each.of(b"", after)
             except ValueError:
                 found = f"is computed with a key that is {each.key} of {each.secret}, and the new value makes none"
-                advice = f"Roll back, give {each.secret} a type that makes one in key_rotation_keys, and rotate anew."
+            unclear = each.is_ambiguous(before), each.is_ambiguous(after)
+            if unclear == (True, False):
+                found = (
+                    f"is computed with {each.secret} or its SHA-256: which, a value of over {BLOCK} bytes does not tell"
+                )
+                made = f"a type and bytes that make it longer than {BLOCK}"
+            elif unclear == (False, True) and each.key != "raw":
+                found = f"is computed with the SHA-256 of {each.secret}: of over {BLOCK} bytes, no rollback could tell"
+                made = f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
+            if found:
+                advice = f"Roll back, give {each.secret} {made} in key_rotation_keys, and rotate anew."
                 column = table.label_of(each.column)
-                raise RotationError("E_COLUMN_TIED", column=column, found=found, advice=advice) from None
+                raise RotationError("E_COLUMN_TIED", column=column, found=found, advice=advice)
 
     def refuse_unproved(self) -> None:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
