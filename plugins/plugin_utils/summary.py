@@ -241,9 +241,13 @@ def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
 
 
 def stale(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """One sentence for each search column of which digests were met that nothing explains."""
+    """One sentence for each search column of which digests were met that nothing explains: on the last way that was
+    gone, since each meets the same ones."""
     counts: dict[str, int] = {}
+    under = None
     for event in events:
+        if event.get("stale") is not None and event.get("key_id") != under:
+            counts, under = {}, event.get("key_id")
         for column, count in (event.get("stale") or {}).items():
             counts[column] = counts.get(column, 0) + count
     for column, count in sorted(counts.items()):

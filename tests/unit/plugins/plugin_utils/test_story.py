@@ -955,6 +955,16 @@ def test_digests_that_nothing_explains_are_told_on_the_page(play):
         assert "1,234 digests in shop_customer.name_bidx stay" in text
 
 
+def test_digests_that_were_met_on_the_way_back_again_are_told_once(play):
+    column = "shop_customer.name_bidx"
+    completed(play)
+    for key_id, counts in ((NEW, (1000, 234)), (OLD, (1100, 134, None))):  # by two hosts, and by a step with none
+        for count in counts:
+            play.step("django_reencrypt", targets=[], key_id=key_id, stale={column: count} if count else {})
+    for text in files(play):
+        assert f"1,234 digests in {column} stay" in text
+
+
 def test_what_was_repaired_from_a_backup_and_what_was_left_is_told(play):
     completed(play).step("rollback", "intent", course="repair")
     left = [{"value": "t.c of 9", "reason": "it is newer than the backup"}]
