@@ -478,3 +478,21 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
     for stage in ("pending", "current"):
         rewrite(database, survey(database, ring).found, ring, stage)
         assert searched(database) == [stored(stage, value) for value in VALUES]
+
+
+def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where tokens are in old rows alone, and names have what SQL with parameters and Python take for theirs."""
+    monkeypatch.setattr(digests, "LAST", 5)
+    named = '"the {id}" text, "%%" int, "a {0}" text, "%%s" text'
+    database.execute(f'CREATE TABLE secrets ({named}, PRIMARY KEY ("the {{id}}", "%%"))')
+    for number in range(80):
+        value = f"value {number}"
+        held = (token(keyring, value), mac("old-secret", value).hex()) if number < 70 else (None, None)
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s)", (f"{number:02}", number, *held))
+    (target,) = survey(database, keyring).found
+    assert {each.column for each in target.derived} == {"%s"}
+    rewrite(database, [target], keyring, "pending")
+    found = database.rows('SELECT "%%s" FROM secrets WHERE "%%" = 69')
+    assert found == [(mac("new-secret", "value 69").hex(),)]

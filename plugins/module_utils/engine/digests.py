@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TYPES = ("text", "character varying", "character", "citext", "bytea")
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table: half of them the first that are met, half the last by the table's key
+LAST = 1000  # rows of the end of a table among which those are
 TRIED = 4  # of them, the first and the last that no known recipe explains, on which every recipe is tried
 EVERY = 12  # of the others, the one on which every recipe is tried: the first ones may be older than the column
 LARGEST = 20_000  # bytes of a token that is opened for this
@@ -270,14 +271,15 @@ def _sample(
         held = f"t.{quote(column.name)}"
         length = f"octet_length({held}{'::text' if column.type == 'character' else ''})"  # without what fills it up
         chosen.append(f"CASE WHEN {length} <= {LONGEST} THEN {held}::text END")
-    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t WHERE {' OR '.join(fit) or 'true'}"
-    rows = database.rows(f"{sql} LIMIT %s", (most,), table=table.label)
+    sql, where = f"SELECT {', '.join(chosen)} FROM", f"AS t WHERE {' OR '.join(fit) or 'true'}"
+    rows = database.rows(f"{sql} {table.rows} {where} LIMIT %s", (most,), table=table.label)
     if names and len(rows) == most:
-        last = f"{sql} ORDER BY {', '.join(f'{name} DESC' for name in names)} LIMIT %s"
-        half = most // 2
-        rows = [*rows[: most - half], *reversed(database.rows(last, (half,), table=table.label))]
-        rows = list({row[: len(names)]: row for row in rows}.values())
-    return [row[len(names) :] for row in rows]
+        order = ", ".join(f"{name} DESC" for name in names)
+        needed = {*names, *(f"t.{quote(each)}" for each in (*(t.column for t in targets), *(c.name for c in columns)))}
+        last = f"(SELECT {', '.join(sorted(needed))} FROM {table.rows} AS t ORDER BY {order} LIMIT {LAST})"
+        newest = database.rows(f"{sql} {last} {where} ORDER BY {order} LIMIT %s", (most // 2,), table=table.label)
+        rows = [*rows[: most - len(newest)], *reversed(newest)]
+    return [row[len(names) :] for row in {row[: len(names)]: row for row in rows}.values()] if names else rows
 
 
 class _Inside:
