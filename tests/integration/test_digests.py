@@ -496,3 +496,13 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
     rewrite(database, [target], keyring, "pending")
     found = database.rows('SELECT "%%s" FROM secrets WHERE "%%" = 69')
     assert found == [(mac("new-secret", "value 69").hex(),)]
+
+
+@pytest.mark.parametrize(("sql_type", "written"), [("text[]", "{{{0},{0}}}"), ("jsonb", '{{"parts": ["{0}"]}}')])
+def test_an_index_of_parts_of_a_value_is_named(
+    database: Database, keyring: Keyring, sql_type: str, written: str
+) -> None:
+    parts = {number: mac("old-secret", f"{number}").hex() for number in range(3)}
+    several(database, keyring, sql_type, [("ann", "b", written.format(part)) for part in parts.values()])
+    database.execute(f"ALTER TABLE secrets ADD note {sql_type}")
+    assert survey(database, keyring).digests == ["secrets.searched"]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .keyring import Keyring
 
 TYPES = ("text", "character varying", "character", "citext", "bytea")
+MANY = ("text[]", "character varying[]", "json", "jsonb")  # of values that may hold digests among others
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table: half of them the first that are met, half the last by the table's key
 LAST = 1000  # rows of the end of a table among which those are
@@ -98,6 +99,7 @@ MAY_BE = "^[!-~]{22,}$"  # from MD5 in base64 on
 _MAY_BE = re.compile(MAY_BE)
 _MAY_BE_CUT = re.compile(rf"[\da-f]{{{SHORTEST},}}|[\dA-F]{{{SHORTEST},}}")
 _SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
+_AMONG = re.compile(r"(?<![\da-fA-F])(?:[\da-fA-F]{64}|[\da-fA-F]{128})(?![\da-fA-F])")
 # Of other lengths it is one only where the column's name says so.
 _NAMED = re.compile(r"hash|digest|bidx|blind|hmac|finger_?print|search|lookup", re.IGNORECASE)
 _LIKELY = re.compile(rf"[\w+/=:$-]{{{SHORTEST},}}", re.ASCII)
@@ -164,10 +166,11 @@ def beside(
     database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column], keyring: Keyring
 ) -> Beside:
     """What of a table's columns is computed from the plaintexts of its targets."""
+    many = _among(database, table, [column for column in columns if column.type in MANY])
     columns = [column for column in columns if column.type in TYPES]
     whole = [target for target in targets if target.kind.whole]
     if not whole or not columns:
-        return Beside(unknown=apart(database, table, columns))
+        return Beside(unknown=apart(database, table, columns) + many)
     rows = _sample(database, table, whole, columns) or _sample(database, table, whole, columns, TRIED, sys.maxsize)
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
     cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
@@ -195,7 +198,7 @@ def beside(
                 met[pair] += 1
                 for recipe in again:
                     matches[column].setdefault((target.column, recipe), set()).add(number)
-    found = Beside()
+    found = Beside(unknown=many)
     for column, texts in stored.items():
         _conclude(found, column, texts, _proved(matches[column]), keyring.names)
     return found
@@ -228,6 +231,14 @@ def apart(database: Database, table: Table, columns: Sequence[Column]) -> list[s
     rows = _sample(database, table, (), columns) if columns else []
     stored = [(column, [row[place] for row in rows if row[place]]) for place, column in enumerate(columns)]
     return [column.name for column, texts in stored if _may_be_digests(column, texts)]
+
+
+def _among(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
+    """The columns of arrays and documents that hold digests, as indexes of the parts of a value are."""
+    chosen = [f"left(t.{quote(column.name)}::text, {LARGEST})" for column in columns]
+    sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t LIMIT %s"
+    rows = database.rows(sql, (SAMPLE,), table=table.label) if columns else []
+    return [column.name for place, column in enumerate(columns) if any(_AMONG.search(row[place] or "") for row in rows)]
 
 
 def _may_be_digests(column: Column, texts: Sequence[str]) -> bool:
