@@ -506,3 +506,17 @@ def test_an_index_of_parts_of_a_value_is_named(
     several(database, keyring, sql_type, [("ann", "b", written.format(part)) for part in parts.values()])
     database.execute(f"ALTER TABLE secrets ADD note {sql_type}")
     assert survey(database, keyring).digests == ["secrets.searched"]
+
+
+def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_it(database: Database) -> None:
+    old, new = (
+        KeySet({**OLD.values, "INDEX_KEY": OLD.values["SECRET_KEY"]}),
+        KeySet({**NEW.values, "INDEX_KEY": "other"}),
+    )
+    ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, lambda name: None)
+    fill(database, ring, "text", lambda value: mac("old-secret", value).hex())
+    application = rotation.Application([(database, survey(database, ring))], ring, [], "", None, {})  # type: ignore[arg-type]
+    with pytest.raises(
+        RotationError, match=r"secrets\.searched is computed with the value of INDEX_KEY and SECRET_KEY"
+    ):
+        application.refuse_keyless_digests("pending")

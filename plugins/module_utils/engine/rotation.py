@@ -192,8 +192,16 @@ class Application:
             elif unclear == (False, True) and each.key != "raw":
                 found = f"is computed with the SHA-256 of {each.secret}: of over {BLOCK} bytes, no rollback could tell"
                 made = f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
+            advice = f"Roll back, give {each.secret} {made} in key_rotation_keys, and rotate anew."
+            alike = [name for name in self.keyring.names if self.keyring.secret(self.keyring.base, name) == before]
+            if len(alike) > 1:
+                found = (
+                    f"is computed with the value of {' and '.join(sorted(alike))}: with which of them, it does not tell"
+                )
+                advice = (
+                    "Roll back, list it in key_rotation_ignore, rotate, and have the application make it anew then."
+                )
             if found:
-                advice = f"Roll back, give {each.secret} {made} in key_rotation_keys, and rotate anew."
                 column = table.label_of(each.column)
                 raise RotationError("E_COLUMN_TIED", column=column, found=found, advice=advice)
 
