@@ -520,3 +520,22 @@ def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_
         RotationError, match=r"secrets\.searched is computed with the value of INDEX_KEY and SECRET_KEY"
     ):
         application.refuse_keyless_digests("pending")
+
+
+@pytest.mark.parametrize("setting", ["INDEX_KEY", digests.NOTHING])
+def test_what_is_under_a_key_that_stays_among_others_stays_and_is_not_called_unexplained(
+    database: Database, keyring: Keyring, setting: str
+) -> None:
+    others = {"INDEX_KEY": lambda value: hmac.digest(OTHER, value, "sha256").hex()}
+    other = others.get(setting, lambda value: hashlib.sha256(value).hexdigest())
+    values = [f"value {number}" for number in range(12)]
+    stored = [mac("old-secret", value).hex() if value < "value 5" else other(value.encode()) for value in values]
+    several(database, keyring, "text", [(value, "b", text) for value, text in zip(values, stored)])
+    found = survey(database, keyring)
+    assert found.kept == [("secrets.searched", setting)] * bool(setting)
+    described = plan.document([found], [], keyring, [])["targets"]
+    assert [each.get("recomputed") for each in described] == [["searched as hmac_sha256 under SECRET_KEY, hex"], None]
+    work = rewrite(database, found.found, keyring, "pending")
+    fresh = [mac("new-secret", value).hex() if value < "value 5" else text for value, text in zip(values, stored)]
+    assert searched(database) == fresh
+    assert not work.stale

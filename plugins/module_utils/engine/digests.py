@@ -207,12 +207,16 @@ def beside(
 def _conclude(
     found: Beside, column: Column, texts: Sequence[str | None], ways: Sequence[Matches], names: Collection[str]
 ) -> None:
-    """Put down what is known of one column by the ways in which its values are computed."""
+    """Put down what is known of one column by the ways in which its values are computed.
+
+    Where some are under a key of the key set and others are not, these are known too, as what stays.
+    """
+    mixed = any(recipe.secret in names for way in ways for _, recipe in way)
     for name, recipe in [each for way in ways for each in way] if len(ways) <= MOST else []:
-        if recipe.secret in names:
+        if mixed or recipe.secret in names:
             made = found.made.setdefault(name, [])
             made += [each for value in VALUES if (each := replace(recipe, value=value)) not in made]
-        elif (column.name, recipe.secret) not in found.kept:
+        if not (recipe.secret in names or (column.name, recipe.secret) in found.kept):
             found.kept.append((column.name, recipe.secret))
     if not ways:
         unknown = _may_be_digests(column, list(filter(None, texts)))

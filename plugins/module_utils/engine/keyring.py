@@ -104,7 +104,10 @@ class Keyring:
         return settings
 
     def secret(self, stage: str, name: str) -> bytes:
-        """The value of a setting under the key set of one stage; of a list the first, with which is written."""
+        """The value of a setting under the key set of one stage; of a list the first, with which is written. Of
+        ``NOTHING`` it is empty."""
+        if name == NOTHING or (name in self._texts and name not in {*self.stages[stage].values, *self._feeds}):
+            return self._texts.get(name, b"")
         return next(iter(members(self._views[stage](name))), b"")
 
     @property

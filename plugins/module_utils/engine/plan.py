@@ -70,8 +70,9 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         "reads_several_keys": _reads_several(scheme, keyring),
         "key": list(target.key.columns),
     }
-    if target.derived:
-        described["recomputed"] = sorted({*map(str, target.derived)})
+    recomputed = {str(each) for each in target.derived if each.secret in keyring.names}
+    if recomputed:
+        described["recomputed"] = sorted(recomputed)
     if tally is None:
         return described
     return {
