@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, Union
 
 from ..errors import RotationError
@@ -140,6 +141,7 @@ class Rewriting:
         self._destination = destination
         self._leave_alone = leave_alone
         self._stop = stop_at_unreadable
+        self._secret = lru_cache(maxsize=None)(keyring.secret)  # asked for with every row
 
     def batches(
         self, database: Database, number: int, span: Span = WHOLE, besides: Sequence[str] = ()
@@ -293,9 +295,9 @@ class Rewriting:
             stage, inside = token.opened
             plaintext = self._keyring.schemes[target.scheme].text_of(inside)
             for each in target.derived:
-                after = each.of(plaintext, self._keyring.secret(self._destination, each.secret))
+                after = each.of(plaintext, self._secret(self._destination, each.secret))
                 try:
-                    before = each.of(plaintext, self._keyring.secret(stage, each.secret))
+                    before = each.of(plaintext, self._secret(stage, each.secret))
                 except ValueError:  # these keys make none, and nothing was computed by it
                     before = after
                 derived.setdefault(each.column, {}).setdefault(before, after)
