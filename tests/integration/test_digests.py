@@ -470,6 +470,8 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
     several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
     found = survey(database, ring)
     application = rotation.Application([(database, found)], ring, [], "", None, {})  # type: ignore[arg-type]
+    told = [one["notice"] for one in plan.notices(database, found.found, ring) if one["column"] == "secrets.searched"]
+    assert [" 64 bytes" in notice for notice in told] == [True] * ((old, key) != (50, "raw"))
     if refused:
         with pytest.raises(RotationError, match=refused):
             application.refuse_keyless_digests("pending")
@@ -520,6 +522,27 @@ def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_
         RotationError, match=r"secrets\.searched is computed with the value of INDEX_KEY and SECRET_KEY"
     ):
         application.refuse_keyless_digests("pending")
+
+
+def test_two_names_of_one_key_keep_no_index_from_being_made_anew(database: Database) -> None:
+    """As of a variable that was renamed: older versions have it under its name of then."""
+    versions = {
+        stage: KeySet({**keys.values, "OLD_NAME": keys.values["SECRET_KEY"]})
+        for stage, keys in (("current", OLD), ("pending", NEW))
+    }
+    ring = Keyring(schemes.parse("auto"), versions, lambda name: None)
+    fill(database, ring, "text", lambda value: mac("old-secret", value).hex())
+    application = rotation.Application([(database, survey(database, ring))], ring, [], "", None, {})  # type: ignore[arg-type]
+    application.refuse_keyless_digests("pending")
+
+
+@pytest.mark.parametrize("size", [30_000, 300_000])
+def test_an_index_of_large_tokens_alone_is_known_or_named(database: Database, keyring: Keyring, size: int) -> None:
+    large = [f"{number} " * (size // 2) for number in range(2)]
+    several(database, keyring, "text", [(value, value, mac("old-secret", value).hex()) for value in large])
+    found = survey(database, keyring)
+    assert found.digests == ["secrets.searched"] * (size == 300_000)
+    assert bool(found.found[0].derived) is (size == 30_000)
 
 
 @pytest.mark.parametrize("setting", ["INDEX_KEY", digests.NOTHING])

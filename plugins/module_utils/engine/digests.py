@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import hmac
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +34,7 @@ LAST = 1000  # rows of the end of a table among which those are
 TRIED = 4  # of them, the first and the last that no known recipe explains, on which every recipe is tried
 EVERY = 12  # of the others, the one on which every recipe is tried: the first ones may be older than the column
 LARGEST = 20_000  # bytes of a token that is opened for this
+LARGEST_OF_ALL = 200_000  # the same of a table that has none so small
 MOST = 4  # ways by which one column is computed: with more, such as a prefix for each tenant, nobody knows the rest
 BLOCK = 64  # bytes of SHA-256
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
@@ -124,6 +124,29 @@ class Derived:
         digest = HASHES[self.hash](VALUES[self.value](plaintext), KEYS[self.key](secret))
         return self.prefix + WRITTEN[self.written](digest)[: self.length or None]
 
+    def tied(self, before: bytes, after: bytes) -> tuple[str, str] | None:
+        """Why it cannot go from one value of its setting to another and back, and which could; None where it can."""
+        try:
+            self.of(b"", after)
+        except ValueError:
+            return f"a key that is {self.key} of {self.secret}, and the new value makes none", "a type that makes one"
+        unclear = self.is_ambiguous(before), self.is_ambiguous(after)
+        if unclear == (True, False):
+            found = f"{self.secret} or its SHA-256: which, a value of over {BLOCK} bytes does not tell"
+            return found, f"a type and bytes that make it longer than {BLOCK}"
+        if unclear == (False, True) and self.key != "raw":
+            found = f"the SHA-256 of {self.secret}: of over {BLOCK} bytes, no rollback could tell"
+            return found, f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
+        return None
+
+    def asks(self, before: bytes) -> str:
+        """What the next value of its setting has to be, so far as that is known before it is made; mostly nothing."""
+        if self.is_ambiguous(before):
+            return f"longer than {BLOCK} bytes, as that of now: by that it does not tell whether its SHA-256 is the key"
+        if self.hash == "hmac_sha256" and self.key == "sha256":
+            return f"of {BLOCK} bytes at most: its SHA-256 is the key. token_urlsafe makes that of 48 bytes (bytes: 48)"
+        return ""
+
     def is_ambiguous(self, secret: bytes) -> bool:
         """Whether the setting itself as the key makes the same as its SHA-256: HMAC hashes a key that is long."""
         return self.hash == "hmac_sha256" and self.key in ("raw", "sha256") and len(secret) > BLOCK
@@ -171,7 +194,9 @@ def beside(
     whole = [target for target in targets if target.kind.whole]
     if not whole or not columns:
         return Beside(unknown=apart(database, table, columns) + many)
-    rows = _sample(database, table, whole, columns) or _sample(database, table, whole, columns, TRIED, sys.maxsize)
+    rows = _sample(database, table, whole, columns) or _sample(database, table, whole, columns, TRIED, LARGEST_OF_ALL)
+    if not rows:
+        return Beside(unknown=apart(database, table, columns) + many)
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
     cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
     secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}

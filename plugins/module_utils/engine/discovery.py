@@ -280,16 +280,21 @@ class Survey:
         for place, target in enumerate(self.found):
             kept = tuple(each for each in target.derived if target.table.label_of(each.column) not in self.ignored)
             self.found[place] = replace(target, derived=kept)
-        for table in dict.fromkeys(target.table for target in self.found):
+        tied = {target.table for target in self.found if self._is_tied(target.table, target.column)}
+        for table in dict.fromkeys(target.table for target in self.found if target.table not in tied):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
         self._look_for_digests_apart()
-        for target in self.found:
-            for column in (target.column, *(each.column for each in target.derived)):
-                for what, todo in catalog.obstacles(self._database, target.table, column):
-                    self.tied.append((target.table.label_of(column), what, todo))
+        for table, column in {(target.table, each.column) for target in self.found for each in target.derived}:
+            self._is_tied(table, column)
         for target in self.found:
             if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
                 self.tied.append((target.name, *_IN_THE_KEY))
+
+    def _is_tied(self, table: Table, column: str) -> bool:
+        """Whether something keeps a column from being rewritten, which is put down."""
+        found = catalog.obstacles(self._database, table, column)
+        self.tied += [(table.label_of(column), what, todo) for what, todo in found]
+        return bool(found)
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Columns that are computed from the plaintexts of a table's targets."""

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import RotationError
@@ -211,6 +212,13 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
                 "notice": f"too short: it holds {target.limit} characters, and a new token needs {needed}",
                 "todo": "Widen the column, by a migration of the application, before the rotation.",
             }
+        for each in dict.fromkeys(replace(each, value="") for each in target.derived if each.secret in keyring.names):
+            if asks := each.asks(keyring.secret(keyring.base, each.secret)):
+                yield {
+                    "column": target.table.label_of(each.column),
+                    "notice": f"computed with {each.secret}, whose next value must be {asks.partition(':')[0]}",
+                    "todo": f"Give it such a type and bytes in key_rotation_keys: it must be {asks}.",
+                }
         if not keyring.schemes[target.scheme].format.authenticated:
             yield {
                 "column": target.name,

@@ -295,12 +295,16 @@ class Rewriting:
             stage, inside = token.opened
             plaintext = self._keyring.schemes[target.scheme].text_of(inside)
             for each in target.derived:
-                after = each.of(plaintext, self._secret(self._destination, each.secret))
+                values = derived.setdefault(each.column, {})
+                try:
+                    after = each.of(plaintext, self._secret(self._destination, each.secret))
+                except ValueError:  # on a way back: what these keys cannot make stays
+                    continue
                 try:
                     before = each.of(plaintext, self._secret(stage, each.secret))
                 except ValueError:  # these keys make none, and nothing was computed by it
                     before = after
-                derived.setdefault(each.column, {}).setdefault(before, after)
+                values.setdefault(before, after)
 
     def _refuse_unless_listed(self, target: Target, row: str, token: bytes) -> None:
         """A value under no key set is never overwritten, and stops the work unless its row was listed."""

@@ -13,7 +13,6 @@ from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
 from . import census, child, discovery, functions, lease, plan, project, schemes
 from .database import Database
-from .digests import BLOCK
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
@@ -177,33 +176,28 @@ class Application:
         of which it could not be told, now or on a way back, how it is made."""
         recipes = {(target.table, each) for target in self.targets for each in target.derived}
         for table, each in sorted(recipes, key=str):
-            before, after = (self.keyring.secret(stage, each.secret) for stage in (self.keyring.base, destination))
-            found, made = "", "a type that makes one"
-            try:
-                each.of(b"", after)
-            except ValueError:
-                found = f"is computed with a key that is {each.key} of {each.secret}, and the new value makes none"
-            unclear = each.is_ambiguous(before), each.is_ambiguous(after)
-            if unclear == (True, False):
-                found = (
-                    f"is computed with {each.secret} or its SHA-256: which, a value of over {BLOCK} bytes does not tell"
-                )
-                made = f"a type and bytes that make it longer than {BLOCK}"
-            elif unclear == (False, True) and each.key != "raw":
-                found = f"is computed with the SHA-256 of {each.secret}: of over {BLOCK} bytes, no rollback could tell"
-                made = f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
+            stages = (self.keyring.base, destination)
+            found, made = each.tied(*(self.keyring.secret(stage, each.secret) for stage in stages)) or ("", "")
             advice = f"Roll back, give {each.secret} {made} in key_rotation_keys, and rotate anew."
-            alike = [name for name in self.keyring.names if self.keyring.secret(self.keyring.base, name) == before]
-            if len(alike) > 1:
-                found = (
-                    f"is computed with the value of {' and '.join(sorted(alike))}: with which of them, it does not tell"
-                )
+            if twins := self._twins(each.secret, destination):
+                found = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
                 advice = (
                     "Roll back, list it in key_rotation_ignore, rotate, and have the application make it anew then."
                 )
             if found:
-                column = table.label_of(each.column)
+                column, found = table.label_of(each.column), f"is computed with {found}"
                 raise RotationError("E_COLUMN_TIED", column=column, found=found, advice=advice)
+
+    def _twins(self, name: str, destination: str) -> list[str]:
+        """The keys that have one value with this one, and not under the destination too; with it, where there are."""
+        if name not in self.keyring.names:
+            return []
+        before, after = (
+            {each: self.keyring.secret(stage, each) for each in self.keyring.names}
+            for stage in (self.keyring.base, destination)
+        )
+        parted = [each for each in before if before[each] == before[name] and after[each] != after[name]]
+        return sorted([name, *parted]) if parted else []
 
     def refuse_unproved(self) -> None:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
