@@ -76,22 +76,18 @@ class ActionModule(RotationAction):
             raise RotationError("E_ROLLED_BACK", rotation_id=later, earlier=said["rotation_id"])
         if said["destination"] is None and "rolled back" in options["files"].values():
             said["rotation_id"] = history.versions[-1].rotation_id
+        events = Record(self._records(options), said["rotation_id"]).events() if said["rotation_id"] else []
         found = course.Found(
             **said,
             **course.of_census(options["census"], said["rotation_id"]),
             files=options["files"],
-            lost=self._lost_tables(options, said["rotation_id"]),
+            lost=_lost_tables(options, events),
+            restored=was_restored(events),
             backup=backup["snapshot"]["time"] if backup else "",
             prefer=options["prefer"],
             done=options["done"],
         )
         return found, refusal
-
-    def _lost_tables(self, options: dict[str, Any], rotation_id: str) -> dict[str, list[str]]:
-        """By alias, tables that the backup has and the database has not; also without such a backup, those in which
-        the record of the rotation has counted values."""
-        held = with_values(Record(self._records(options), rotation_id).events()) if rotation_id else set()
-        return {**counted_once(options["backup"].get("gone") or {}, held), **options["backup"].get("missing", {})}
 
 
 def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any], asked: str | None) -> None:
@@ -104,6 +100,23 @@ def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any], asked: st
         goes_back = " A rotation that stands half way goes back by the same command without key_rotation_prefer."
         advice = (other if asked else elsewhere) + goes_back * found.open
         raise RotationError("E_REPAIR_BACKUP", of=of, advice=advice)
+
+
+def _lost_tables(options: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """By alias, tables that the backup has and the database has not; also without such a backup, those in which the
+    record of the rotation has counted values."""
+    gone = counted_once(options["backup"].get("gone") or {}, with_values(events))
+    return {**gone, **options["backup"].get("missing", {})}
+
+
+def was_restored(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a backup was put in the place of a database, or may have been by a run that was killed."""
+    phases = [
+        event["phase"]
+        for event in events
+        if event["event"] == "postgresql_restore" and (event.get("asked") or {}).get("state") == "present"
+    ]
+    return "done" in phases or phases[-1:] == ["intent"]
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:

@@ -45,6 +45,7 @@ class Found:
     backup: str = ""  # the snapshot's time; empty where there is none
     prefer: str = ""
     done: Sequence[str] = ()  # courses that this run has gone already
+    restored: bool = False  # a database by its backup, as the record of the rotation tells
 
     @property
     def unreadable(self) -> int:
@@ -72,7 +73,10 @@ class Found:
 
     @property
     def older(self) -> int:
-        """Values under older keys than those to go back to, as a backup of long ago brings them: no host has these."""
+        """Values under older keys than those to go back to, as a backup of long ago brings them: no host has these.
+        Without one they were there before the rotation, and stay."""
+        if not (self.restored or "restore" in self.done):
+            return 0
         known = (self.destination, self.taken_back)
         stages = [stage for stage in self.values if stage == "previous" or stage.startswith("older-")]
         return sum(self.values[stage] for stage in stages if stage not in known)

@@ -9,6 +9,7 @@ from ansible_collections.tetech.key_rotation.plugins.action.rollback_course impo
     closed_after,
     counted_once,
     refuse_vain_repair,
+    was_restored,
     with_values,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils import course
@@ -57,6 +58,22 @@ def test_a_table_that_another_database_has_is_not_lost_by_one_that_never_had_it(
     assert counted_once(gone, {"orders", "second:guests"}) == {"default": ["orders"], "second": ["guests"]}
     assert counted_once(gone, {'"read.only":orders'}) == {"read.only": ["orders"]}
     assert counted_once(gone, set()) == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "restored"),
+    [
+        ([], False),
+        ([("prepared", "intent"), ("prepared", "done")], False),
+        ([("present", "intent"), ("present", "failed")], False),
+        ([("present", "intent")], True),  # killed, maybe behind the swap
+        ([("present", "intent"), ("present", "done"), ("present", "intent"), ("present", "failed")], True),
+        ([("present", "intent"), ("present", "done"), ("dropped", "done")], True),
+    ],
+)
+def test_whether_a_database_was_restored_is_told_by_the_record(told, restored):
+    events = [{"event": "postgresql_restore", "phase": phase, "asked": {"state": state}} for state, phase in told]
+    assert was_restored([{"event": "rotate", "phase": "intent"}, *events]) is restored
 
 
 @pytest.mark.parametrize(

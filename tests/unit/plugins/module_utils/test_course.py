@@ -65,10 +65,11 @@ RESTORED = {"prefer": "restore", "done": ["restore"]}
             "9 values are under older keys",
         ),
         (
-            {**PENDING, "values": {"previous": 9}, "files": HERE},
+            {**PENDING, "values": {"previous": 9}, "files": HERE, "restored": True},
             "backwards",
             "9 values are under older keys than those",
         ),
+        ({**PENDING, "values": {"current": 5, "previous": 3}, "files": HERE}, "discard", ""),  # rows of a late worker
         ({"rotation_id": "r2", "destination": None, "begun": True}, "nothing", "before it made a key"),
         ({"rotation_id": "r1", "destination": None, "rolled_back": True}, "nothing", "all but the end of its record"),
     ],
