@@ -32,14 +32,17 @@ _N = r"\d+(?:,\d+)*"  # no comma at its end: of "100, 5 failed" the 5
 _NUMBER = rf"({_N})"
 _WORD = r"(?:[^\W\d]\w* )?"
 _BLANKS = re.compile(r"[^\S\n]+")  # by which columns are aligned; each is one blank in what is searched
-_TIME = re.compile(r"\b\d\d?:\d\d:\d\d(?:[.,]\d+)?\b")  # "22:04:11 ERROR" tells of no 11 errors
+_TIME = re.compile(  # "22:04:11 ERROR" tells of no 11 errors
+    r"(?:\b\d{4}-\d\d-\d\d[T ])?(?<!\d)\d\d?:\d\d:\d\d(?:[.,]\d+)?(?:Z\b|[+-]\d\d:?\d\d\b)?"
+)
 _AFTER = r"(?: \w+)?[\"']? ?[:=] ?\d"
 # A number after it is the count, unless it is a part of one before it: of "5 errors: 3 in users" the 5 is.
 _COUNTED_AFTER = rf"{_AFTER}[\d,]*(?![\d,])(?! (?:in|on|at|for|from) [^\d\s])"
 _WELL = r"(?:passed|ok|valid|verified|decrypted|succeeded|successful)"  # what a number after it counts
 _ERRORS = re.compile(
-    rf"\b{_WELL} ?[:=]? ?{_N}(?![\d,])(?= {_WORD}{_WRONG}{_AFTER})|"
-    rf"\b{_WELL} {_N} {_WRONG} {_NUMBER}|"  # so are all numbers of that line
+    rf"(?<!\d )\b{_WELL} ?[:=]? ?{_N}(?![\d,])(?= {_WORD}{_WRONG}{_AFTER})|"
+    rf"(?<!\d )\b{_WELL} {_N} {_WRONG} {_NUMBER}|"  # so are all numbers of that line
+    rf"\b{_WELL} {_N} {_WRONG} {_NUMBER}(?=[^\w\n]*(?:\n|$))|"
     rf"{_NUMBER} ?(?:/|(?:out )?of) ?{_N} {_WORD}{_WRONG}\b(?!{_COUNTED_AFTER})|"  # of "5 of 100 failed" the 5
     rf"{_NUMBER} {_WORD}{_WRONG}\b(?!{_COUNTED_AFTER})|"
     rf"\b{_WRONG}(?: \w+)?[\"']?\s*[:=]\s*{_NUMBER}",
