@@ -21,10 +21,15 @@ def is_half_way(events: Iterable[Mapping[str, Any]]) -> bool:
         writes = name in WRITES and asked.get("state") not in ("prepared", "examined", "dropped")
         if writes and phase == "intent":
             open_acts += 1
-        elif writes and phase == "failed" and (event.get("error") or {}).get("changed") == NOTHING_CHANGED:
+        elif writes and phase == "failed" and _changed_nothing(event.get("error") or {}):
             open_acts -= 1
         elif phase == "done" and (
             name in ("rotate", "rollback") or (name == "key_version" and asked.get("state") in TOGETHER)
         ):
             open_acts = 0
     return open_acts > 0
+
+
+def _changed_nothing(error: Mapping[str, Any]) -> bool:
+    """Nothing at all, or but for a copy that lies beside."""
+    return error.get("changed") == NOTHING_CHANGED or error.get("code") == "E_RESTORE_LOSS"

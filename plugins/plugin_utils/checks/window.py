@@ -80,8 +80,9 @@ WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which n
 def down_for(events: Sequence[Mapping[str, Any]]) -> float | None:
     """Seconds from the first stop of a completed rotation's services to their last start, without those in which no run
     was at work, one having been killed and the next not begun; None where there was none."""
-    if not any((event.get("event"), event.get("phase")) == ("rotate", "done") for event in events):
-        return None
+    told = [(event.get("event"), event.get("phase")) for event in events]
+    ends = [place for place, what in enumerate(told) if what == ("rotate", "done")]
+    events = events[: ends[-1] + 1] if ends else []  # a rollback may have come days later
     acts = [event for event in events if event.get("event") == "application_services"]
     stops = [event for event in acts if event.get("phase") == "intent" and event["asked"].get("state") == "stopped"]
     starts = [event for event in acts if event.get("phase") == "done" and event["asked"].get("state") == "started"]

@@ -13,6 +13,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import L
 from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
 
 UNCHANGED = {"error": {"code": "E_UNREADABLE", "changed": "Nothing was changed."}}
+SWAP = {"asked": {"state": "present"}}
+LOSS = {"error": {"code": "E_RESTORE_LOSS", "changed": "A copy lies beside, proved."}}
 WRITTEN = {"error": {"code": "E_STOPPED", "changed": "7 values were written."}}
 BEGUN = [("rotate", "intent", {}), ("env_file", "intent", {"asked": {"state": "prepared"}})]
 KILLED = [*BEGUN, ("django_reencrypt", "intent", {})]
@@ -66,6 +68,8 @@ def ended(tmp_path):
         ([*TOGETHER, ("rollback", "intent", {}), ("django_reencrypt", "intent", {})], True),
         (BEGUN, False),
         ([*KILLED, ("django_reencrypt", "failed", UNCHANGED)], False),
+        ([("postgresql_restore", "intent", SWAP), ("postgresql_restore", "failed", {**SWAP, **LOSS})], False),
+        ([("postgresql_restore", "intent", SWAP)], True),
         (TOGETHER, False),
         ([*KILLED, ("rollback", "intent", {}), ("rollback", "done", {})], False),
     ],

@@ -474,7 +474,14 @@ def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_
         service("done", "started", "2026-12-01T22:01:13Z"),
     ]
     assert window.down_for(events) is None, "it was not completed"
-    assert window.down_for([*events, {"event": "rotate", "phase": "done"}]) == 73
+    done = [*events, {"event": "rotate", "phase": "done"}]
+    assert window.down_for(done) == 73
+    back = [
+        {"event": "rollback", "phase": "intent", "time": "2026-12-03T22:00:00Z"},
+        service("intent", "stopped", "2026-12-03T22:00:10Z"),
+        service("done", "started", "2026-12-03T22:01:00Z"),
+    ]
+    assert window.down_for([*done, *back]) == 73, "taken back days later"
     assert window.down_for([events[3], {"event": "rotate", "phase": "done"}]) is None
 
 
