@@ -80,6 +80,7 @@ def cluster() -> Iterator[Cluster]:
     shutil.rmtree(made.folder)
 
 
+@pytest.mark.thorough
 def test_after_a_crash_of_the_server_the_same_command_ends_well(site: Site, cluster: Cluster) -> None:
     shared = site.host
     cluster.take_over(site)

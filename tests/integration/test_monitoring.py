@@ -187,6 +187,7 @@ def test_a_server_that_was_not_restarted_shows_in_its_log(site: Site, serve: Cal
     assert f"ansible-playbook retire.yml -i {inventory}" in text
 
 
+@pytest.mark.thorough
 def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     metrics, program, configuration = (site.folder / name for name in ("k.prom", "monitor.pyz", "monitor.json"))
     program.write_bytes(made_program())

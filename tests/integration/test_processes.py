@@ -78,6 +78,7 @@ def test_an_application_that_is_stopped_for_the_rotation_is_seen_to_be(site: Sit
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_exported_to_a_process_is_named_before_anything_is_changed(site: Site, serve) -> None:
     process = serve(**site.env_values())
     files, tokens = site.files(), site.tokens()

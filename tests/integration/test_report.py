@@ -115,6 +115,7 @@ def large(folder: Path) -> Record:
     return record
 
 
+@pytest.mark.thorough
 def test_the_longest_names_fit_phone_desktop_and_paper(tmp_path: Path) -> None:
     page = Path(report.write(large(tmp_path)))
     attempts.note(

@@ -121,6 +121,7 @@ def test_the_application_reads_and_writes_the_same_after_a_rotation_and_the_test
     assert outcome.text.count("CANARY") == outcome.text.count("echo CANARY"), "what a command prints is not shown"
 
 
+@pytest.mark.thorough
 def test_what_the_application_logs_of_reading_and_writing_is_written_by_no_look_at_it(site: Site) -> None:
     """Into another database too: here the same one by another connection."""
     site.sql("CREATE TABLE seen (what text)")
