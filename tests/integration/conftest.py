@@ -26,17 +26,6 @@ from ansible.plugins.loader import init_plugin_loader
 
 from .served import Served
 
-LONG = (
-    "restore resume maintenance migration destroyed processes rotate rollback other_writers functions operators report"
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those of most seconds first: what begins last would be waited for by itself."""
-    long = tuple(f"test_{name}.py" for name in LONG.split())
-    items.sort(key=lambda item: item.path.name not in long)
-
-
 CHECKOUT = Path(__file__).resolve().parents[2]
 init_plugin_loader([str(CHECKOUT / ".ansible/tree")])  # stores take their options as the lookup does
 PLAYBOOKS = CHECKOUT / "playbooks"
