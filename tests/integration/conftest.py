@@ -306,7 +306,7 @@ def database(django: Any) -> Iterator[Any]:
 
     opened = Database("default", "test")
     yield opened
-    opened.execute("DROP TABLE IF EXISTS secrets")
+    opened.execute("DROP TABLE IF EXISTS secrets, key_rotation_journal")
     opened.close()
 
 
