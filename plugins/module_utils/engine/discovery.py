@@ -280,18 +280,18 @@ class Survey:
         for place, target in enumerate(self.found):
             kept = tuple(each for each in target.derived if target.table.label_of(each.column) not in self.ignored)
             self.found[place] = replace(target, derived=kept)
-        tied = {target.table for target in self.found if self._is_tied(target.table, target.column)}
+        tied = {target.table for target in self.found if self._put_down_obstacles(target.table, target.column)}
         for table in dict.fromkeys(target.table for target in self.found if target.table not in tied):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
         self._look_for_digests_apart()
-        for table, column in {(target.table, each.column) for target in self.found for each in target.derived}:
-            self._is_tied(table, column)
+        for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
+            self._put_down_obstacles(table, column)
         for target in self.found:
             if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
                 self.tied.append((target.name, *_IN_THE_KEY))
 
-    def _is_tied(self, table: Table, column: str) -> bool:
-        """Whether something keeps a column from being rewritten, which is put down."""
+    def _put_down_obstacles(self, table: Table, column: str) -> bool:
+        """Put down what keeps a column from being rewritten; whether there is anything."""
         found = catalog.obstacles(self._database, table, column)
         self.tied += [(table.label_of(column), what, todo) for what, todo in found]
         return bool(found)
@@ -326,13 +326,10 @@ class Survey:
         tables, fixed = {target.table for target in self.found}, {name for name, _ in self.fixed}
         linked = catalog.linked(self._database, tables) if tables else set()
         for table in self.tables if tables else ():
-            near = (table.schema, table.name) in linked or fixed & {*map(table.label_of, self._names(table))}
-            if near and table not in tables and not table.copy:
+            beside = any(table.label_of(column.name) in fixed for column in self.tables[table])
+            if (beside or (table.schema, table.name) in linked) and table not in tables and not table.copy:
                 columns = [column for column in self.tables[table] if not self._is_explained(table, column)]
                 self.digests += map(table.label_of, digests.apart(self._database, table, columns))
-
-    def _names(self, table: Table) -> list[str]:
-        return [column.name for column in self.tables[table]]
 
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
