@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -50,6 +51,11 @@ FOLLOW: dict[str, tuple[str, Callable[[str, str], str]]] = {
     ),
     "cut": ("varchar(12)", lambda secret, value: mac(secret, value).hex().upper()[:12]),
     "raw bytes that are cut": ("bytea", lambda secret, value: "\\x" + mac(secret, value).hex()[:8]),
+    "the beginning as a UUID": ("uuid", lambda secret, value: str(uuid.UUID(bytes=mac(secret, value)[:16]))),
+    "as a UUID that says version 5": (
+        "text",
+        lambda secret, value: str(uuid.UUID(bytes=mac(secret, value)[:16], version=5)),
+    ),
     "under the key's SHA-256": (
         "text",
         lambda secret, value: hmac.digest(hashlib.sha256(secret.encode()).digest(), value.encode(), "sha256").hex(),
@@ -500,14 +506,51 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
     assert found == [(mac("new-secret", "value 69").hex(),)]
 
 
-@pytest.mark.parametrize(("sql_type", "written"), [("text[]", "{{{0},{0}}}"), ("jsonb", '{{"parts": ["{0}"]}}')])
-def test_an_index_of_parts_of_a_value_is_named(
-    database: Database, keyring: Keyring, sql_type: str, written: str
+def in_hex(value: str) -> str:
+    return mac("old-secret", value).hex()
+
+
+@pytest.mark.parametrize(
+    ("name", "sql_type", "written", "named"),
+    [
+        ("parts", "text[]", lambda value: f"{{{in_hex(value)},{in_hex(value)}}}", True),
+        ("parts", "jsonb", lambda value: f'{{"parts": ["{in_hex(value)}"]}}', True),
+        ("search_parts", "text[]", lambda value: f"{{{in_hex(value)[:12]},{in_hex(value)[12:24]}}}", True),
+        ("parts", "text[]", lambda value: f"{{{in_hex(value)[:12]},{in_hex(value)[12:24]}}}", False),
+        ("parts", "jsonb", lambda value: f'{{"name_bidx": ["{in_hex(value)[:12]}"], "note": "a note"}}', True),
+        ("parts", "jsonb", lambda value: f'{{"name": "{in_hex(value)[:12]}", "bidx_note": "a long note"}}', False),
+        ("parts", "uuid[]", lambda value: f"{{{uuid.UUID(in_hex(value)[:32])}}}", True),
+        ("parts", "uuid[]", lambda value: f"{{{uuid.uuid4()},{uuid.uuid4()}}}", False),
+        ("part", "uuid", lambda value: str(uuid.UUID(mac("elsewhere", value).hex()[:32])), True),
+        ("secret_id", "uuid", lambda value: str(uuid.uuid4()), False),
+        ("number", "uuid", lambda value: f"00000000-0000-0000-0000-00000000000{value}", False),
+    ],
+)
+def test_an_index_of_parts_of_a_value_or_as_a_uuid_is_named(
+    database: Database, keyring: Keyring, name: str, sql_type: str, written: Callable[[str], str], named: bool
 ) -> None:
-    parts = {number: mac("old-secret", f"{number}").hex() for number in range(3)}
-    several(database, keyring, sql_type, [("ann", "b", written.format(part)) for part in parts.values()])
-    database.execute(f"ALTER TABLE secrets ADD note {sql_type}")
-    assert survey(database, keyring).digests == ["secrets.searched"]
+    several(database, keyring, sql_type, [("ann", "b", written(f"{number}")) for number in range(5)])
+    database.execute(f"ALTER TABLE secrets RENAME searched TO {name}; ALTER TABLE secrets ADD note {sql_type}")
+    found = survey(database, keyring)
+    assert found.digests == [f"secrets.{name}"] * named
+    assert not list(plan.secret_names(found))
+    assert discovery.find(database, "auto", [f"secrets.{name}"], keyring).digests == []
+
+
+def test_a_hash_in_the_document_that_holds_the_token_is_named(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a jsonb, b jsonb)")
+    found = f'{{"mail": "{token(keyring, "ann")}", "mail_hash": "{in_hex("ann")[:16]}"}}'
+    alone = f'{{"mail": "{token(keyring, "ann")}", "hash_of_it": "{token(keyring, "bob")}"}}'
+    database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (found, alone))
+    assert survey(database, keyring).digests == ["secrets.a"]
+
+
+def test_a_list_of_targets_names_no_column_of_a_type_without_text(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, "uuid", lambda value: str(uuid.uuid4()))
+    listed = [{"table": "secrets", "column": "searched", "scheme": "encryption_manager"}]
+    with pytest.raises(RotationError, match="searched") as refused:
+        discovery.refuse_nowhere([discovery.find(database, listed, (), keyring)])
+    assert refused.value.code == "E_TABLE"
 
 
 def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_it(database: Database) -> None:

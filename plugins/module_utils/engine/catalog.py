@@ -14,8 +14,6 @@ from .database import Database, quote
 
 # Types of PostgreSQL's own categories U and A that hold no text of an application's.
 OPAQUE = (
-    "uuid",
-    "uuid[]",
     "integer[]",
     "bigint[]",
     "smallint[]",
@@ -25,6 +23,7 @@ OPAQUE = (
     "date[]",
     "oid",
 )
+UUIDS = ("uuid", "uuid[]")  # they hold no token; a digest they may hold
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
 
 _BETWEEN = re.compile(r'[.:"]')  # what stands between the words of a label
@@ -146,7 +145,8 @@ _BASE = (
 
 
 def columns(database: Database) -> dict[Table, list[Column]]:
-    """Every column that may hold text, bytes or a document in every table of every schema that this role may read.
+    """Every column that may hold text, bytes, a document or a digest in every table of every schema that this role may
+    read.
 
     System schemas aside. A domain is told by the type it is based on. A partition is left out: its rows are those of
     the partitioned table. So is a foreign table: its rows are another server's.

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 import re
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,8 +27,8 @@ from .derivation import direct, from_hex
 if TYPE_CHECKING:
     from .keyring import Keyring
 
-TYPES = ("text", "character varying", "character", "citext", "bytea")
-MANY = ("text[]", "character varying[]", "json", "jsonb")  # of values that may hold digests among others
+TYPES = ("text", "character varying", "character", "citext", "bytea", "uuid")
+MANY = ("text[]", "character varying[]", "uuid[]", "json", "jsonb")  # of values that may hold digests among others
 NOTHING = ""  # in place of a setting's name: a digest without a key
 SAMPLE = 50  # rows of a table: half of them the first that are met, half the last by the table's key
 LAST = 1000  # rows of the end of a table among which those are
@@ -38,6 +39,7 @@ LARGEST_OF_ALL = 200_000  # the same of a table that has none so small
 MOST = 4  # ways by which one column is computed: with more, such as a prefix for each tenant, nobody knows the rest
 BLOCK = 64  # bytes of SHA-256
 LONGEST = 140  # characters of a stored digest: SHA-512 in hex, and a prefix
+LONGEST_WORD = 88  # of one that is not in hex: SHA-512 in base64; tokens are longer
 SHORTEST = 8  # characters of a digest that is cut, as blind indexes are: the first ones of its hex
 
 
@@ -83,7 +85,12 @@ WRITTEN: dict[str, Callable[[bytes], str]] = {
     "base64": lambda digest: base64.b64encode(digest).decode(),
     "urlsafe_base64": lambda digest: base64.urlsafe_b64encode(digest).decode(),
     "urlsafe_base64_bare": lambda digest: base64.urlsafe_b64encode(digest).decode().rstrip("="),
+    "uuid": lambda digest: str(uuid.UUID(bytes=digest[:16])),
+    "uuid_version_4": lambda digest: str(uuid.UUID(bytes=digest[:16], version=4)),
+    "uuid_version_5": lambda digest: str(uuid.UUID(bytes=digest[:16], version=5)),
 }
+# In these types a digest is written in some of them alone; PostgreSQL takes no text for them without a cast.
+WRITTEN_IN = {"bytea": ("hex",), "uuid": ("uuid", "uuid_version_4", "uuid_version_5")}
 # The characters of each.
 ALPHABETS = {
     "hex": "[0-9a-f]",
@@ -91,6 +98,7 @@ ALPHABETS = {
     "base64": "[A-Za-z0-9+/=]",
     "urlsafe_base64": "[A-Za-z0-9_=-]",
     "urlsafe_base64_bare": "[A-Za-z0-9_-]",
+    **dict.fromkeys(WRITTEN_IN["uuid"], "[0-9a-f-]"),
 }
 # How many characters each is.
 LENGTHS = {(name, written): len(WRITTEN[written](HASHES[name](b"", b""))) for name, written in product(HASHES, WRITTEN)}
@@ -100,9 +108,15 @@ _MAY_BE = re.compile(MAY_BE)
 _MAY_BE_CUT = re.compile(rf"[\da-f]{{{SHORTEST},}}|[\dA-F]{{{SHORTEST},}}")
 _SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
 _AMONG = re.compile(r"(?<![\da-fA-F])(?:[\da-fA-F]{64}|[\da-fA-F]{128})(?![\da-fA-F])")
-# Of other lengths it is one only where the column's name says so.
-_NAMED = re.compile(r"hash|digest|bidx|blind|hmac|finger_?print|search|lookup", re.IGNORECASE)
+# A UUID that nobody made as one: without version and variant (RFC 9562, 4.1), and no number of zeros.
+_UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b")
+_NO_VERSION = re.compile(r"(?!0{8})[\da-f]{8}-[\da-f]{4}-(?![1-8][\da-f]{3}-[89ab])[\da-f]{4}-[\da-f]{4}-[\da-f]{12}")
+# Of other lengths it is one only where the name of its column, or of its member in a document, says so.
+_SAYS_DIGEST = "hash|digest|bidx|blind|hmac|finger_?print|search|lookup"
+_NAMED = re.compile(_SAYS_DIGEST, re.IGNORECASE)
 _LIKELY = re.compile(rf"[\w+/=:$-]{{{SHORTEST},}}", re.ASCII)
+_MEMBER = re.compile(r'"[^"]*"\s*:')
+_NAMED_MEMBER = re.compile(rf'"[^"]*(?:{_SAYS_DIGEST})[^"]*"\s*:\s*(\[[^\]]*\]|"[^"]*")', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -189,14 +203,13 @@ def beside(
     database: Database, table: Table, targets: Sequence[Any], columns: Sequence[Column], keyring: Keyring
 ) -> Beside:
     """What of a table's columns is computed from the plaintexts of its targets."""
-    many = _among(database, table, [column for column in columns if column.type in MANY])
+    many = among(database, table, [column for column in columns if column.type in MANY])
     columns = [column for column in columns if column.type in TYPES]
     whole = [target for target in targets if target.kind.whole]
-    if not whole or not columns:
-        return Beside(unknown=apart(database, table, columns) + many)
-    rows = _sample(database, table, whole, columns) or _sample(database, table, whole, columns, TRIED, LARGEST_OF_ALL)
+    sample = partial(_sample, database, table, whole, columns)
+    rows = (sample() or sample(TRIED, LARGEST_OF_ALL)) if whole and columns else []
     if not rows:
-        return Beside(unknown=apart(database, table, columns) + many)
+        return Beside(unknown=_alone(database, table, columns) + many)
     stored = {column: [row[place] for row in rows] for place, column in enumerate(columns, start=len(whole))}
     cuts = {column: _cut(list(filter(None, texts))) for column, texts in stored.items()}
     secrets = {stage: keyring.secrets(stage) for stage in keyring.stages}
@@ -256,24 +269,48 @@ def _conclude(
 
 def apart(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
     """The columns that may hold digests of what lies elsewhere; of what, is not computed."""
-    columns = [column for column in columns if column.type in TYPES and not column.generated]
+    columns = [column for column in columns if not column.generated]
+    return [
+        *_alone(database, table, [column for column in columns if column.type in TYPES]),
+        *among(database, table, [column for column in columns if column.type in MANY]),
+    ]
+
+
+def _alone(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
     rows = _sample(database, table, (), columns) if columns else []
     stored = [(column, [row[place] for row in rows if row[place]]) for place, column in enumerate(columns)]
     return [column.name for column, texts in stored if _may_be_digests(column, texts)]
 
 
-def _among(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
+def among(database: Database, table: Table, columns: Sequence[Column]) -> list[str]:
     """The columns of arrays and documents that hold digests, as indexes of the parts of a value are."""
     chosen = [f"left(t.{quote(column.name)}::text, {LARGEST})" for column in columns]
     sql = f"SELECT {', '.join(chosen)} FROM {table.rows} AS t LIMIT %s"
     rows = database.rows(sql, (SAMPLE,), table=table.label) if columns else []
-    return [column.name for place, column in enumerate(columns) if any(_AMONG.search(row[place] or "") for row in rows)]
+    stored = [(column, [row[place] for row in rows if row[place]]) for place, column in enumerate(columns)]
+    return [column.name for column, texts in stored if _may_hold_digests(column, texts)]
+
+
+def _may_hold_digests(column: Column, texts: Sequence[str]) -> bool:
+    """Whether arrays or documents hold what is surely a digest; or words of one length, where a name says so."""
+    named = texts if _NAMED.search(column.name) else [held for text in texts for held in _NAMED_MEMBER.findall(text)]
+    words = [word for text in named for word in _LIKELY.findall(_MEMBER.sub("", text)) if len(word) <= LONGEST_WORD]
+    ids = [each for text in texts for each in _UUID.findall(text)]
+    return any(map(_AMONG.search, texts)) or _are_no_uuids(ids) or _have_a_digit(_of_one_length(_LIKELY, words))
 
 
 def _may_be_digests(column: Column, texts: Sequence[str]) -> bool:
     """Whether a column holds what is surely a digest; or is called so, and most of it could be one."""
     likely = _of_one_length(_LIKELY, texts) if _NAMED.search(column.name) else []
-    return any(map(_SURELY.fullmatch, texts)) or any(re.search("[0-9]", text) for text in likely)
+    return any(map(_SURELY.fullmatch, texts)) or _are_no_uuids(texts) or _have_a_digit(likely)
+
+
+def _are_no_uuids(texts: Sequence[str]) -> bool:
+    return bool(_of_one_length(_NO_VERSION, texts))
+
+
+def _have_a_digit(texts: Sequence[str]) -> bool:
+    return any(re.search("[0-9]", text) for text in texts)
 
 
 def _cut(texts: Sequence[str]) -> int:
@@ -309,7 +346,8 @@ def _sample(
     chosen += [f"CASE WHEN {fits} THEN {token} END" for fits, token in zip(fit, tokens)]
     for column in columns:
         held = f"t.{quote(column.name)}"
-        length = f"octet_length({held}{'::text' if column.type == 'character' else ''})"  # without what fills it up
+        measured = f"{held}::text" if column.type in ("character", "uuid") else held  # without what fills it up
+        length = f"octet_length({measured})"
         chosen.append(f"CASE WHEN {length} <= {LONGEST} THEN {held}::text END")
     sql, where = f"SELECT {', '.join(chosen)} FROM", f"AS t WHERE {' OR '.join(fit) or 'true'}"
     rows = database.rows(f"{sql} {table.rows} {where} LIMIT %s", (most,), table=table.label)
@@ -402,7 +440,7 @@ def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:
 def _recipes(column: Column, inside: _Inside, stored: str, cut: int) -> Iterator[Derived]:
     """The recipes that make what is stored of the plaintext, or of which that is the beginning."""
     for (name, written), full in LENGTHS.items():
-        if column.type == "bytea" and written != "hex":
+        if written not in WRITTEN_IN.get(column.type, WRITTEN):
             continue
         whole = 0 <= len(stored) - full <= PREFIX
         for length in [full] * whole + [cut] * (0 < cut < full and "hex" in written):

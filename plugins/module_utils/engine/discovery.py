@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import RotationError
 from . import catalog, digests, fields, project
-from .catalog import Column, RowKey, Table, word
+from .catalog import UUIDS, Column, RowKey, Table, word
 from .cells import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, Kind, Leaves, is_document
 from .database import Database, array, quote
 from .keyring import Keyring
@@ -192,7 +192,7 @@ class Survey:
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
         name = table.label_of(column.name)
-        if column.generated:  # it follows the column that it is made of
+        if column.generated or column.type in UUIDS:  # the first follows the column that it is made of
             return
         if column.type not in KINDS:
             samples = list(_samples(self._database, table, column, Kind("text", read="{}::text"), _ANYWHERE))
@@ -308,7 +308,10 @@ class Survey:
             if not (column.generated or column.name in taken or self._is_explained(table, column))
         ]
         found = digests.beside(self._database, table, targets, columns, self._keyring)
-        self.digests += [table.label_of(column) for column in found.unknown]
+        documents = {target.column for target in targets if isinstance(target.kind, Leaves)}
+        inside = [column for column in self.tables[table] if column.name in documents]
+        unknown = [*found.unknown, *digests.among(self._database, table, inside)]
+        self.digests += [table.label_of(column) for column in unknown]
         self.kept += [(table.label_of(column), setting) for column, setting in found.kept if setting]
         explained = {table.label_of(column) for column in found.explained}
         self.silent = [(name, field) for name, field in self.silent if name not in explained]
@@ -341,7 +344,7 @@ class Survey:
         if scheme not in keyring.schemes:
             raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
-            for column in () if table.copy else columns:
+            for column in () if table.copy else [each for each in columns if each.type in KINDS]:
                 if (entry["table"], entry["column"]) in ((table.label, column.name), (_qualified(table), column.name)):
                     named = bool(keyring.schemes[scheme].json_members)
                     markers = {keyring.schemes[scheme].marker} - {b""}

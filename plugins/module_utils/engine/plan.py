@@ -358,7 +358,8 @@ def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
     for table, columns in survey.tables.items():
         for column in columns:
             name = table.label_of(column.name)
-            if _SECRET_NAME.search(column.name) and name not in known and table.name not in _DJANGO_TABLES:
+            secret = _SECRET_NAME.search(column.name) and column.type not in catalog.UUIDS
+            if secret and name not in known and table.name not in _DJANGO_TABLES:
                 yield {
                     "column": name,
                     "notice": "named like a secret, and nothing in it is a token of a known scheme",

@@ -20,7 +20,7 @@ from . import catalog, census
 from .catalog import RowKey, Table, row_name
 from .census import WHOLE, Span
 from .database import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
-from .digests import MAY_BE, Derived
+from .digests import MAY_BE, WRITTEN_IN, Derived
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
@@ -475,7 +475,7 @@ def compare_and_set(
             f"WHEN {after} IS NOT NULL AND coalesce({held} = v.b{number}, {held} <> '') THEN {after}"
             for number, after in enumerate(fresh, place)
         ]
-        cast = "::bytea" if each.type == "bytea" else ""
+        cast = f"::{each.type}" if each.type in WRITTEN_IN else ""
         assign.append(f"{quote(each.column)} = (CASE {' '.join(cases)} ELSE {held} END){cast}")
         stale.append(
             f"coalesce({', '.join(fresh)}) IS NOT NULL AND {held} ~ %s"
