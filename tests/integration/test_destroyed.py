@@ -83,6 +83,7 @@ def test_a_pending_version_that_no_value_is_under_is_discarded(site, tmp_path_fa
     assert site.play("rotate").code == 0
 
 
+@pytest.mark.thorough
 def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     assert site.play("rotate", "-e", "key_rotation_id=spring").code == 0
     stages = site.stored()["stages"]

@@ -108,6 +108,7 @@ def rows(site: Site) -> list[tuple[object, ...]]:
     return site.sql("SELECT id, value, raw FROM odd ORDER BY id")
 
 
+@pytest.mark.thorough
 def test_the_runbooks_application_by_its_own_functions_and_back(site: Site) -> None:
     before, keys = site.read_all(), site.env_values()
     columns = [(table, column) for table, names in ENCRYPTED.items() for column in names]

@@ -99,9 +99,8 @@ def at_work(site: Site, two: Two) -> bool:
     return bool(two.modules() and site.sql(waiting))
 
 
-@pytest.mark.parametrize(
-    "end", [pytest.param(end, marks=pytest.mark.thorough) for end in ("killed", "none", "stopped", "cut off")]
-)
+@pytest.mark.thorough  # the story stale_host
+@pytest.mark.parametrize("end", ["killed", "none", "stopped", "cut off"])
 def test_what_a_lost_host_leaves_undone_is_made_up_for(site: Site, two: Two, end: str) -> None:
     plain, tokens = site.read_all(), site.tokens()
     with site.connection() as blocker, blocker.cursor() as cursor:

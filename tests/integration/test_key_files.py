@@ -150,14 +150,8 @@ def test_a_key_file_that_the_application_reads_as_it_stands(site: Site) -> None:
     assert site.read_all() == before
 
 
-@pytest.mark.parametrize(
-    ("first", "then"),
-    [
-        pytest.param("rotate", "rollback", marks=pytest.mark.thorough),
-        pytest.param("rotate", "rotate", marks=pytest.mark.thorough),
-        pytest.param("rollback", "rollback", marks=pytest.mark.thorough),
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize(("first", "then"), [("rotate", "rollback"), ("rotate", "rotate"), ("rollback", "rollback")])
 def test_a_switch_that_died_between_two_files_is_finished_or_taken_back(
     site: Site, key_file: Path, first: str, then: str
 ) -> None:

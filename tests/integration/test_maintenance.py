@@ -54,6 +54,7 @@ def test_a_run_that_was_killed_has_its_services_started_by_the_next(site: Site, 
     assert ended[-2:] == [("stopped", []), ("started", ["worker"])]
 
 
+@pytest.mark.thorough  # the story rollback
 def test_a_health_check_that_fails_after_the_switch_takes_everything_back(site: Site, served: Served) -> None:
     before, env = served.reads(), site.env_file.read_bytes()
     # an application that starts under new keys, and then answers nobody
@@ -154,6 +155,7 @@ def stop_all(site: Site) -> Callable[..., Any]:
     return lambda *options: (site.play("maintenance", "-e", f"key_rotation_maintenance_file={flag}", *options), flag)
 
 
+@pytest.mark.thorough
 def test_all_operations_are_stopped_by_one_command_and_started_by_another(site: Site, served: Served, stop_all) -> None:
     looked = site.play("rotate", "--check")
     assert looked.code == 0, looked.text

@@ -30,6 +30,7 @@ def migrations(site: Site) -> list[str]:
     return sorted(path.name for path in (site.project / "core/migrations").glob("0*.py"))
 
 
+@pytest.mark.thorough  # the story migration_method
 def test_it_rotates_and_its_reverse_restores(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
 

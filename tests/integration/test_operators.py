@@ -128,6 +128,7 @@ def test_who_comes_late_leaves_the_work_of_who_was_first(site: Site) -> None:
     assert site.play("verify").code == 0
 
 
+@pytest.mark.thorough  # the story second_operator
 def test_of_two_that_start_at_once_exactly_one_runs(site: Site) -> None:
     plain, other = site.read_all(), Elsewhere(site)
     both = [site.start("rotate"), other.start()]

@@ -43,6 +43,7 @@ def processes(**about: object) -> str:
     return json.dumps({"key_rotation_processes": about})
 
 
+@pytest.mark.thorough
 def test_a_process_that_runs_on_under_the_old_keys_takes_the_rotation_back(site: Site, serve) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     process = serve()

@@ -108,13 +108,18 @@ def acknowledged(refused: Outcome) -> str:
     return re.search(r"key_rotation_restore_acknowledge=(\S+Z)", refused.text)[1]
 
 
-def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) -> None:
-    site, plain, env, before = hostile, hostile.read_all(), hostile.env_file.read_bytes(), belongings(hostile)
+def rotated_and_written_since(site: Site) -> dict[str, list[list[object]]]:
+    """The values after a rotation and what was written behind it: five rows and a deletion."""
     assert site.play("rotate", *SPRING, "-e", "key_rotation_backup_jobs=2").code == 0
     assert site.manage("shell", "--verbosity=0", "--command", NEW_PROFILE).code == 0
     site.sql("UPDATE orders SET note = 'late' WHERE id <= 3; DELETE FROM orders WHERE id = 5")
-    used = site.read_all()
+    return site.read_all()
 
+
+@pytest.mark.thorough
+def test_a_restore_that_is_refused_killed_or_a_dry_run_touches_nothing(hostile: Site) -> None:
+    site, plain, before = hostile, hostile.read_all(), belongings(hostile)
+    used = rotated_and_written_since(site)
     dump = site.folder / "backups/spring.dump/rows-1.dump.age"
     content = dump.read_bytes()
     dump.write_bytes(content[:-100] + bytes([content[-100] ^ 1]) + content[-99:])
@@ -128,6 +133,27 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
         assert process.poll() is None, process.communicate()[0]
     kill_group(process)
 
+    dry = site.play("restore", *SPRING, "--check")
+    assert dry.code == 0, dry.text
+    assert "Course restore: it was asked for by name" in dry.text
+    assert site.read_all() == used
+    assert databases(site)[HOSTILE]
+
+    with site.admin() as cursor:  # as somebody does who wants to help
+        cursor.execute(f'DROP DATABASE "{HOSTILE}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{HOSTILE}"')
+    late = site.play("restore", *SPRING)
+    assert (late.code != 0, late.error()) == (True, "E_RESTORE_LOSS"), late.text
+    done = site.play("restore", *SPRING, "-e", f"key_rotation_restore_acknowledge={acknowledged(late)}")
+    assert done.code == 0, done.text
+    assert belongings(site) == before
+    assert site.read_all() == plain
+
+
+def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) -> None:
+    site, plain, env, before = hostile, hostile.read_all(), hostile.env_file.read_bytes(), belongings(hostile)
+    used = rotated_and_written_since(site)
+
     refused = site.play("restore", *SPRING)
     assert (refused.code != 0, refused.error()) == (True, "E_RESTORE_LOSS"), refused.text
     said = " ".join(refused.text.split())
@@ -137,12 +163,6 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert "rows deleted since then come back: orders 1" in said
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
-
-    dry = site.play("restore", *SPRING, "--check")
-    assert dry.code == 0, dry.text
-    assert "Course restore: it was asked for by name" in dry.text
-    assert site.read_all() == used
-
     assert "key_rotation_restore_acknowledge=6" in said, "the row that comes back is one of them"
 
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=6")
@@ -170,16 +190,6 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert sum(one["added"] + one["changed"] for one in restored["lost"]) == 5
     assert site.play("restore", *SPRING, "-e", "key_rotation_restore_drop=true").code == 0
     assert databases(site) == {HOSTILE: True}
-
-    with site.admin() as cursor:  # as somebody does who wants to help
-        cursor.execute(f'DROP DATABASE "{HOSTILE}"')
-        cursor.execute(f'CREATE DATABASE "{HOSTILE}"')
-    late = site.play("restore", *SPRING)
-    assert (late.code != 0, late.error()) == (True, "E_RESTORE_LOSS"), late.text
-    done = site.play("restore", *SPRING, "-e", f"key_rotation_restore_acknowledge={acknowledged(late)}")
-    assert done.code == 0, done.text
-    assert belongings(site) == before
-    assert site.read_all() == plain
 
 
 def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(database: Any) -> None:
@@ -333,6 +343,7 @@ def test_a_swap_that_fails_leaves_both_as_they_were(database: Any, pair: Beside)
     assert pair.facts() == before
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("encrypted")
 def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are_the_same(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()

@@ -50,7 +50,8 @@ def wait_until_gone(site: Site) -> None:
         assert time.monotonic() < deadline
 
 
-@pytest.mark.parametrize("how", ["everything", pytest.param("the module", marks=pytest.mark.thorough)])
+@pytest.mark.thorough  # the story resume
+@pytest.mark.parametrize("how", ["everything", "the module"])
 def test_killed_and_run_again_it_ends_well_with_one_new_key(site: Site, how: str) -> None:
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):
@@ -93,6 +94,7 @@ def _kill_module(site: Site) -> None:
         os.kill(process, signal.SIGKILL)
 
 
+@pytest.mark.thorough
 def test_a_module_ends_when_its_controller_was_killed(site: Site) -> None:
     plain = site.read_all()
     with stopped_half_way(site) as (process, blocker):
