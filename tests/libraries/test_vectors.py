@@ -89,6 +89,20 @@ def test_the_library_reads_its_rows_after_the_rotation(vector: str, database: tu
         assert _column(database, vector, column) == stored, "search hashes under a new salt are made anew"
 
 
+@pytest.mark.parametrize("vector", ["django_searchable_encrypted_fields", "django_encrypted_json_fields"])
+def test_search_hashes_go_back_with_their_tokens_where_the_application_has_the_new_keys(
+    vector: str, database: tuple[str, str]
+) -> None:
+    """As after the switch of its .env."""
+    package = CASES[vector]
+    work("table", database, "old", vector, package)
+    before = {column: _column(database, vector, column) for column in _search_columns(vector)}
+    for settings in ("old", "new"):
+        work("rotate", database, settings, vector, package)
+    assert before
+    assert {column: _column(database, vector, column) for column in before} == before
+
+
 @pytest.mark.parametrize("vector", ["django_mirage_field__ecb", "django_mirage_field__cbc"])
 def test_a_json_field_that_encrypts_twice_is_rotated_inside_and_out(vector: str, database: tuple[str, str]) -> None:
     package = CASES[vector]

@@ -137,8 +137,9 @@ def shown(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else str(value)
 
 
-def rotate(vector: dict[str, Any]) -> dict[str, Any]:
-    """The engine, with zero configuration: it finds the targets and their schemes by itself."""
+def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
+    """The engine, with zero configuration: it finds the targets and their schemes by itself. An application that has
+    the new settings already is on its way back."""
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, discovery, schemes
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
     from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.journal import Journal
@@ -157,7 +158,8 @@ def rotate(vector: dict[str, Any]) -> dict[str, Any]:
         KeySet({name: text(vector[which][name]) for name in names if name in vector[which]})
         for which in ("settings_old", "settings_new")
     )
-    keyring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, vector["settings_old"].get)
+    keyring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, vector[f"settings_{which}"].get)
+    destination = {"old": "pending", "new": "current"}[which]
     database = Database("default", "vector")
     survey = discovery.find(database, "auto", (), keyring)
     discovery.refuse_unproved([survey], keyring, "the vector")
@@ -165,9 +167,9 @@ def rotate(vector: dict[str, Any]) -> dict[str, Any]:
     census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
     work = Work()
     Journal(database, keyring, targets).prepare()
-    rewriting = Rewriting(targets, keyring, "pending")
+    rewriting = Rewriting(targets, keyring, destination)
     crew = Crew(1, rewriting.batches, database.another, Stop())
-    reencrypt(database, rewriting, crew, work, new.key_id)
+    reencrypt(database, rewriting, crew, work, keyring.key_id(destination))
     after = census.take(database, targets, keyring, digest_key=b"k")
     return {
         "targets": {target.column: target.scheme for target in targets},
@@ -196,7 +198,7 @@ def main() -> None:
     elif what == "read":
         result = read(models)
     else:
-        result = rotate(vector)
+        result = rotate(vector, which)
     print("RESULT" + json.dumps(result))
 
 

@@ -185,9 +185,8 @@ class Survey:
         self._own = fields.own_schemes(aliases)
         self._unauthenticated = fields.unauthenticated(aliases)
         self._encrypting = fields.encrypting(aliases)
-        salts = next(iter(keyring.stages.values())).values
-        self._derived = fields.search_columns(aliases, salts)
-        self._hashes = fields.hash_columns(aliases)
+        keys = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
+        self._hashes = fields.hash_columns(aliases, keys)
 
     def look(self, table: Table, column: Column) -> None:
         """Decide on one column by a sample of its values."""
@@ -277,9 +276,6 @@ class Survey:
 
     def look_around(self) -> None:
         """What stands about the targets in the database's catalogue."""
-        for place, target in enumerate(self.found):
-            kept = tuple(each for each in target.derived if target.table.label_of(each.column) not in self.ignored)
-            self.found[place] = replace(target, derived=kept)
         tied = {target.table for target in self.found if self._put_down_obstacles(target.table, target.column)}
         for table in dict.fromkeys(target.table for target in self.found if target.table not in tied):
             self._look_for_digests(table, [target for target in self.found if target.table == table])
@@ -298,25 +294,22 @@ class Survey:
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Columns that are computed from the plaintexts of a table's targets."""
-        taken = {
-            *(target.column for target in targets),
-            *(column.column for each in targets for column in each.derived),
-        }
-        columns = [
-            column
+        taken = {target.column for target in targets}
+        columns = {
+            column.name: column
             for column in self.tables[table]
-            if not (column.generated or column.name in taken or self._is_explained(table, column))
-        ]
-        found = digests.beside(self._database, table, targets, columns, self._keyring)
+            if not (column.generated or column.name in taken or table.label_of(column.name) in self.ignored)
+        }
+        found = digests.beside(self._database, table, targets, list(columns.values()), self._keyring)
+        unknown = [name for name in found.unknown if not self._is_explained(table, columns[name])]
         documents = {target.column for target in targets if isinstance(target.kind, Leaves)}
         inside = [column for column in self.tables[table] if column.name in documents]
-        unknown = [*found.unknown, *digests.among(self._database, table, inside)]
-        self.digests += [table.label_of(column) for column in unknown]
+        self.digests += map(table.label_of, [*unknown, *digests.among(self._database, table, inside)])
         self.kept += [(table.label_of(column), setting) for column, setting in found.kept if setting]
         explained = {table.label_of(column) for column in found.explained}
         self.silent = [(name, field) for name, field in self.silent if name not in explained]
         for target in targets:
-            derived = (*target.derived, *found.made.get(target.column, ()))
+            derived = tuple(found.made.get(target.column, ()))
             self.found[self.found.index(target)] = replace(target, derived=derived)
 
     def _is_explained(self, table: Table, column: Column) -> bool:
@@ -356,7 +349,6 @@ class Survey:
 
     def _target(self, table: Table, column: Column, scheme: str) -> Target:
         model = _of_place(self._models, table) or table.label
-        derived = tuple(_of_place(self._derived, table, column) or ())
         key = catalog.row_key(self._database, table)
         members = self._keyring.schemes[scheme].json_members
         if members and not isinstance(KINDS[column.type], Leaves):
@@ -365,7 +357,7 @@ class Survey:
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
             raise RotationError("E_SCHEME", scheme=scheme, found=found)
-        return Target(table, column.name, column.type, scheme, model, key, column.limit, derived, members)
+        return Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
 
     def _holds_values(self, table: Table, column: Column) -> bool:
         name = f"t.{quote(column.name)}"

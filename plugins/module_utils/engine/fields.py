@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from .digests import Derived
 from .libraries import KNOWN_SCHEMES
 
 # Classes of encrypting fields, in any library: no such column may be passed over in silence.
@@ -78,38 +76,24 @@ def _unauthenticated(field: Any) -> tuple[str, bytes] | None:
     return None
 
 
-def search_columns(aliases: Collection[str], salts: Mapping[str, str]) -> dict[tuple[str, str], list[Derived]]:
-    """Search columns by the table and column of their token, where their salt is one of ``salts`` (name: value).
-
-    As django-searchable-encrypted-fields and django-encrypted-json-fields have them (facts, section 2).
-    """
-    found: dict[tuple[str, str], list[Derived]] = {}
-    for table, field in of_models(aliases):
-        prefix = getattr(sys.modules[type(field).__module__], "SEARCH_HASH_PREFIX", None)
-        if prefix is None or not hasattr(field, "encrypted_field_name"):
-            continue
-        name = next((name for name, value in salts.items() if value == _salt(field)), None)
-        if name is not None:
-            token = column_of(field.model._meta.get_field(field.encrypted_field_name))
-            found.setdefault((table, token), []).append(Derived(column_of(field), prefix, name))
-    return found
-
-
 def _salt(field: Any) -> Any:
     from django.conf import settings
 
-    salt = getattr(field, "hash_key", None) or getattr(settings, "SEARCH_FIELD_SALT", None)
+    own = getattr(field, "hash_key", None) or getattr(field, "salt", None)
+    salt = own or getattr(settings, "SEARCH_FIELD_SALT", None)
     return salt() if callable(salt) else salt
 
 
 def _is_hash(field: Any) -> bool:
-    """Search columns, and the digests of django-pgcrypto-fields: neither depends on a key (facts, section 2)."""
+    """Search columns of django-searchable-encrypted-fields and django-encrypted-json-fields, which have a salt of their
+    own, and the digests of django-pgcrypto-fields, which depend on no key (facts, section 2)."""
     return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
 
 
-def hash_columns(aliases: Collection[str]) -> dict[tuple[str, str], bool]:
-    """Columns of which the model says what they hash, by table and column."""
-    return {(table, column_of(field)): True for table, field in of_models(aliases) if _is_hash(field)}
+def hash_columns(aliases: Collection[str], keys: Collection[str]) -> dict[tuple[str, str], bool]:
+    """Columns of which the model says what they hash, and with none of these keys, by table and column."""
+    known = ((table, field) for table, field in of_models(aliases) if _is_hash(field))
+    return {(table, column_of(field)): True for table, field in known if _salt(field) not in keys}
 
 
 def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import fields, schemes
-
-LIBRARY = "a_library"
-
-
-@pytest.fixture
-def library(monkeypatch) -> ModuleType:
-    made = ModuleType(LIBRARY)
-    monkeypatch.setitem(sys.modules, LIBRARY, made)
-    return made
 
 
 def has(column: str, *classes: tuple[str, str], **attributes: Any) -> Any:
@@ -88,37 +79,37 @@ def test_a_key_in_the_code_is_a_scheme_of_its_own(models):
 
 
 @pytest.fixture
-def searched(models, library, monkeypatch):
-    """A search column whose salt is this; one in the settings is SEARCH_FIELD_SALT."""
+def hashes(models, monkeypatch):
+    """Columns that hash something under no key, of a search column with this salt; settings have SEARCH_FIELD_SALT."""
     settings = SimpleNamespace(SEARCH_FIELD_SALT="of the settings")
     monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
-    library.SEARCH_HASH_PREFIX = "xx"
-    meta = SimpleNamespace(get_field=lambda name: SimpleNamespace(column=f"{name}_column"))
 
-    def search(salt: Any, module: str = LIBRARY) -> Any:
-        model = SimpleNamespace(_meta=meta)
-        one = has("search", (module, "SearchField"), encrypted_field_name="_name", hash_key=salt, model=model)
+    def asked(**salt: Any) -> Any:
+        one = has("search", ("encrypted_fields.fields", "SearchField"), encrypted_field_name="_name", **salt)
         models(one, has("name", ("json", "TextField")))
-        return fields.search_columns("default", {"SECRET_KEY": "s", "SALT": "of the key set", "S": "of the settings"})
+        return fields.hash_columns("default", {"of the key set", "of the settings"})
 
-    return search
+    return asked
 
 
 @pytest.mark.parametrize(
-    ("salt", "name"),
-    [("of the key set", "SALT"), (lambda: "of the key set", "SALT"), (None, "S"), ("", "S")],
-    ids=["value", "callable", "settings", "empty"],
+    "salt",
+    [
+        {"hash_key": "of the key set"},
+        {"hash_key": lambda: "of the key set"},
+        {"salt": "of the key set"},
+        {"salt": ""},
+        {},
+    ],
+    ids=["searchable", "callable", "json", "empty", "settings"],
 )
-def test_a_search_column_is_known_by_its_salt_and_named_by_its_token(searched, salt, name):
-    assert searched(salt) == {("profile", "_name_column"): [fields.Derived("search", "xx", name)]}
+def test_a_search_column_under_a_key_is_not_taken_at_its_model_s_word(hashes, salt):
+    assert hashes(**salt) == {}
 
 
-def test_a_search_column_whose_salt_is_no_key_stays_as_it_is(searched):
-    assert searched("somebody else's") == {}
-
-
-def test_a_field_of_a_library_without_a_prefix_is_no_search_column(searched):
-    assert searched("of the key set", module="sys") == {}
+@pytest.mark.parametrize("salt", [{"hash_key": "somebody else's"}, {"salt": lambda: "somebody else's"}])
+def test_a_search_column_whose_salt_is_no_key_is_no_riddle(hashes, salt):
+    assert hashes(**salt) == {("profile", "search"): True}
 
 
 @pytest.mark.parametrize(
