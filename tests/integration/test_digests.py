@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
@@ -271,7 +271,7 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
     assert survey(database, keyring).silent == [("secrets.searched", "a_fernet_library.BlindIndexField")]
 
 
-def several(database: Database, ring: Keyring, sql_type: str, rows: list[tuple[str, str, str]]) -> None:
+def several(database: Database, ring: Keyring, sql_type: str, rows: Sequence[tuple[str, str, str | None]]) -> None:
     """Rows of two tokens each and what is searched."""
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, b text, searched {sql_type})")
     for number, (a, b, stored) in enumerate(rows):
@@ -364,6 +364,22 @@ def test_a_digest_of_another_look_than_those_that_are_explained_is_counted(
     work = rewrite(database, survey(database, keyring).found, keyring, "pending")
     assert searched(database)[3] == elsewhere
     assert work.stale == {"secrets.searched": 1}
+
+
+def test_an_index_that_few_rows_have_follows_them(database: Database, keyring: Keyring) -> None:
+    """Also where others have other columns filled, and neither the first rows nor the last ones have any."""
+
+    def stored(secret: str, number: int) -> str | None:
+        return mac(secret, f"value {number}").hex() if 200 <= number < 203 else None
+
+    several(
+        database, keyring, "text", [(f"value {number}", "b", stored("old-secret", number)) for number in range(300)]
+    )
+    database.execute("ALTER TABLE secrets ADD note text, ADD code text")
+    database.execute("UPDATE secrets SET note = 'a note of some words' WHERE id BETWEEN 30 AND 250")
+    work = rewrite(database, survey(database, keyring).found, keyring, "pending")
+    assert searched(database) == [stored("new-secret", number) for number in range(300)]
+    assert not work.stale
 
 
 def test_an_index_of_documents_that_are_large_follows_them(database: Database, keyring: Keyring) -> None:

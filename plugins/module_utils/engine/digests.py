@@ -338,18 +338,15 @@ def _sample(
     largest: int = LARGEST,
 ) -> list[Any]:
     """Some rows with tokens of at most so many bytes, the oldest first, as far as the table's key tells their age: an
-    application may have changed its way with the years."""
+    application may have changed its way with the years. Before them, those of columns that hold few values."""
     tokens = [target.kind.read.format(f"t.{quote(target.column)}") for target in targets]
     fit = [f"octet_length({token}) BETWEEN 1 AND {largest}" for token in tokens]
     names = [f"t.{quote(name)}" for target in targets[:1] for name in target.key.columns]
     chosen = [f"{name}::text" for name in names]
     chosen += [f"CASE WHEN {fits} THEN {token} END" for fits, token in zip(fit, tokens)]
     for column in columns:
-        held = f"t.{quote(column.name)}"
-        measured = f"{held}::text" if column.type in ("character", "uuid") else held  # without what fills it up
-        length = f"octet_length({measured})"
-        chosen.append(f"CASE WHEN {length} <= {LONGEST} THEN {held}::text END")
-    sql, where = f"SELECT {', '.join(chosen)} FROM", f"AS t WHERE {' OR '.join(fit) or 'true'}"
+        chosen.append(f"CASE WHEN {_bytes(column)} <= {LONGEST} THEN t.{quote(column.name)}::text END")
+    sql, where = f"SELECT {', '.join(chosen)} FROM", f"AS t WHERE ({' OR '.join(fit) or 'true'})"
     rows = database.rows(f"{sql} {table.rows} {where} LIMIT %s", (most,), table=table.label)
     if names and len(rows) == most:
         order = ", ".join(f"{name} DESC" for name in names)
@@ -357,7 +354,35 @@ def _sample(
         last = f"(SELECT {', '.join(sorted(needed))} FROM {table.rows} AS t ORDER BY {order} LIMIT {LAST})"
         newest = database.rows(f"{sql} {last} {where} ORDER BY {order} LIMIT %s", (most // 2,), table=table.label)
         rows = [*rows[: most - len(newest)], *reversed(newest)]
+        rows = [*_scarce(database, table, f"{sql} {table.rows} {where}", columns, rows), *rows]
     return [row[len(names) :] for row in {row[: len(names)]: row for row in rows}.values()] if names else rows
+
+
+def _scarce(database: Database, table: Table, sql: str, columns: Sequence[Column], rows: Sequence[Any]) -> list[Any]:
+    """More rows, with values of those columns of which ``rows`` have few that may be digests: an index may be of some
+    rows alone. The columns are the last of a row."""
+    found: list[Any] = []
+    left = {column: place - len(columns) for place, column in enumerate(columns)}
+    for _ in columns:
+        left = {each: place for each, place in left.items() if sum(_is_long(row[place]) for row in rows) < TRIED}
+        if not left:
+            break
+        shortest = {column: SHORTEST // 2 if column.type == "bytea" else SHORTEST for column in left}
+        there = " OR ".join(f"{_bytes(column)} BETWEEN {least} AND {LONGEST}" for column, least in shortest.items())
+        rows = database.rows(f"{sql} AND ({there}) LIMIT %s", (TRIED * len(left),), table=table.label)
+        found += rows
+        if len(rows) < TRIED * len(left):  # there are no others
+            break
+    return found
+
+
+def _bytes(column: Column) -> str:
+    """SQL for how many a value has, without what fills it up."""
+    return f"octet_length(t.{quote(column.name)}{'::text' if column.type in ('character', 'uuid') else ''})"
+
+
+def _is_long(text: str | None) -> bool:
+    return len(text or "") >= SHORTEST
 
 
 class _Inside:
