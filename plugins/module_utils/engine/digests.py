@@ -172,11 +172,11 @@ class Derived:
         return f"^{re.escape(self.prefix)}{ALPHABETS[self.written]}{{{length}}}$"
 
     def __str__(self) -> str:
-        """Without ``value``: which ones fit goes by the rows that are met."""
+        """Without ``value`` and the alphabet of base64: which ones fit goes by the rows that are met."""
         words = [f"{self.column} as {self.hash} under {self.secret}"]
         words += [f"key {self.key}"] * (self.key != "raw")
         words += [f"cut to {self.length} characters"] * (self.length > 0)
-        return ", ".join([*words, self.written])
+        return ", ".join([*words, self.written.removeprefix("urlsafe_")])
 
 
 # The rows that a recipe explains, by the column of the token and the recipe.
@@ -439,18 +439,23 @@ def _proved(matches: Matches) -> list[Matches]:
     making alone, since rows that are met may not tell which one it is.
 
     The beginning of a digest proves none alone: it could be what it is by chance. A way that explains no row besides
-    another's is chance too, as where two columns hold the same.
+    another's is chance too, as where two columns hold the same. But signs that two ways of writing share may tell
+    neither from the other, as where base64 has none of its last two: both are known then.
     """
     ways: dict[tuple[str, Derived], Matches] = {}
     for (name, recipe), rows in matches.items():
         ways.setdefault((name, replace(recipe, value="as_it_is")), {})[name, recipe] = rows
-    found: list[tuple[str, set[int], Matches]] = []
+    found: list[tuple[str, Derived, set[int], Matches]] = []
     whole = {way: set().union(*of.values()) for way, of in ways.items()}
     for (name, recipe), rows in sorted(whole.items(), key=lambda one: -len(one[1])):  # of equals, what was tried first
         proved = len(rows) > 1 or not recipe.length
-        if proved and not any(rows < more or (rows == more and name == other) for other, more, _ in found):
-            found.append((name, rows, ways[name, recipe]))
-    return [way for _, _, way in found]
+        chance = (
+            rows < more or (rows == more and name == column and replace(other, written=recipe.written) != recipe)
+            for column, other, more, _ in found
+        )
+        if proved and not any(chance):
+            found.append((name, recipe, rows, ways[name, recipe]))
+    return [way for *_, way in found]
 
 
 def _keys(secrets: Mapping[str, bytes]) -> list[tuple[str, str, bytes]]:

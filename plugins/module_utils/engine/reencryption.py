@@ -36,8 +36,8 @@ LOOK_SECONDS = 0.2  # between two looks at a wish to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
 UNTHROTTLED = Throttle()
 RowText = tuple[str, ...]
-# By column, what takes the place of which value; of None, of whatever is there.
-Derivations = dict[str, dict[Union[str, None], str]]
+# By column, what takes the place of which value; of None, of whatever is there. With None stays what is there.
+Derivations = dict[str, dict[Union[str, None], Union[str, None]]]
 
 
 class Change(NamedTuple):
@@ -304,7 +304,8 @@ class Rewriting:
                     before = each.of(plaintext, self._secret(stage, each.secret))
                 except ValueError:  # these keys make none, and nothing was computed by it
                     before = after
-                values.setdefault(before, after)
+                if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
+                    values[before] = None
 
     def _refuse_unless_listed(self, target: Target, row: str, token: bytes) -> None:
         """A value under no key set is never overwritten, and stops the work unless its row was listed."""
@@ -470,7 +471,7 @@ def compare_and_set(
     assign, stale, place = [], [], 0
     for each in search:
         held = f't.{quote(each.column)}::text COLLATE "C"'  # with some others PostgreSQL matches nothing
-        fresh = [f"v.d{number}" for number in range(place, place + each.ways)]
+        known, fresh = ([f"v.{side}{number}" for number in range(place, place + each.ways)] for side in "bd")
         cases = [  # where the application keeps no hash, none is put
             f"WHEN {after} IS NOT NULL AND coalesce({held} = v.b{number}, {held} <> '') THEN {after}"
             for number, after in enumerate(fresh, place)
@@ -478,7 +479,7 @@ def compare_and_set(
         cast = f"::{each.type}" if each.type in WRITTEN_IN else ""
         assign.append(f"{quote(each.column)} = (CASE {' '.join(cases)} ELSE {held} END){cast}")
         stale.append(
-            f"coalesce({', '.join(fresh)}) IS NOT NULL AND {held} ~ %s"
+            f"coalesce({', '.join([*known, *fresh])}) IS NOT NULL AND {held} ~ %s"
             f" AND {held} <> ALL(array_remove(ARRAY[{', '.join(fresh)}], NULL))"
         )
         place += each.ways
