@@ -52,6 +52,10 @@ FOLLOW: dict[str, tuple[str, Callable[[str, str], str]]] = {
         "text",
         lambda secret, value: base64.b64encode(hmac.digest(secret.encode(), value.encode(), "md5")).decode(),
     ),
+    "in SHA-1 and base64 without its end": (
+        "text",
+        lambda secret, value: base64.b64encode(hmac.digest(secret.encode(), value.encode(), "sha1"))[:-1].decode(),
+    ),
     "cut": ("varchar(12)", lambda secret, value: mac(secret, value).hex().upper()[:12]),
     "raw bytes that are cut": ("bytea", lambda secret, value: "\\x" + mac(secret, value).hex()[:8]),
     "the beginning as a UUID": ("uuid", lambda secret, value: str(uuid.UUID(bytes=mac(secret, value)[:16]))),
