@@ -55,13 +55,16 @@ def members(value: Any) -> list[bytes]:
     return [member.strip() if member.startswith(ARMOR) else member for member in found]
 
 
-def names(source: Any) -> set[str]:
-    """The settings a source speaks of."""
+def names(source: Any, settings: Settings | None = None) -> set[str]:
+    """The settings a source speaks of; with ``settings``, of ``first`` those of the one that has a value alone."""
     if isinstance(source, str):
         return {source}
     if "setting" in source:
         return {source["setting"]}
-    return {name for member in _parts(source) for name in names(member)}
+    parts = _parts(source)
+    if settings and "first" in source:
+        parts = [member for member in parts if values(member, settings)][:1] or parts
+    return {name for member in parts for name in names(member, settings)}
 
 
 def _parts(source: Mapping[str, Any]) -> Sequence[Any]:

@@ -128,7 +128,7 @@ def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) ->
             raise RotationError("E_COLUMN_TIED", column=name, found=what, advice=todo)
     fixed = [entry for survey in surveys for entry in survey.fixed]
     if fixed and not found:
-        settings = sorted(set().union(*(keyring.fixed[scheme].settings for _, scheme in fixed)))
+        settings = sorted(set().union(*(keyring.settings_of(keyring.fixed[scheme]) for _, scheme in fixed)))
         raise RotationError("E_OTHER_KEYS", count=len(fixed), settings=", ".join(settings))
     if not found:
         tables = sum(len(survey.tables) for survey in surveys)

@@ -83,7 +83,11 @@ class Keyring:
     def _depends(self, scheme: Scheme) -> bool:
         if scheme.functions:
             return True
-        return bool(scheme.settings & {*self._feeds, *self.names})
+        return bool(self.settings_of(scheme) & {*self._feeds, *self.names})
+
+    def settings_of(self, scheme: Scheme) -> set[str]:
+        """The settings that the tokens of a scheme depend on under the keys of before."""
+        return scheme.made_of(next(iter(self._views.values())))
 
     def _view(self, keys: KeySet) -> Settings:
         def settings(name: str) -> Any:

@@ -46,7 +46,7 @@ def document(surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyri
         "format": FORMAT,
         "targets": [_target(target, counts.get(target.name), keyring) for target in targets],
         "under_other_keys": [
-            {"column": column, "scheme": scheme, "settings": sorted(schemes[scheme].settings)}
+            {"column": column, "scheme": scheme, "settings": sorted(keyring.settings_of(schemes[scheme]))}
             for column, scheme in fixed
         ],
         "empty_fields": [{"column": column, "field": field} for column, field in empty],
@@ -67,7 +67,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         "model": target.model,
         "type": target.type,
         "scheme": target.scheme,
-        "settings": sorted(scheme.settings),
+        "settings": sorted(keyring.settings_of(scheme)),
         "reads_several_keys": _reads_several(scheme, keyring),
         "key": list(target.key.columns),
     }

@@ -164,7 +164,7 @@ class Application:
             (column, setting)
             for _, survey in self.parts
             for column, scheme in survey.fixed
-            for setting in self.keyring.fixed[scheme].settings
+            for setting in self.keyring.settings_of(self.keyring.fixed[scheme])
         }.union(*(survey.kept for _, survey in self.parts))
         for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
             before, after = (self.processes[stage].setting(name) for stage in (self.keyring.base, destination))

@@ -48,11 +48,15 @@ class Scheme:
 
     @property
     def settings(self) -> set[str]:
-        """The settings that its tokens depend on."""
+        """The settings that its tokens may depend on."""
+        return self.made_of(None)
+
+    def made_of(self, settings: derivation.Settings | None) -> set[str]:
+        """Those of them that count where the settings are these."""
         sources = [self.described[role][member] for role in self.format.keys for member in self._sources(role)]
         if "hash_salt" in self.described:
             sources.append(self.described["hash_salt"])
-        return {name for source in sources for name in derivation.names(source)}
+        return {name for source in sources for name in derivation.names(source, settings)}
 
     @property
     def marker(self) -> bytes:

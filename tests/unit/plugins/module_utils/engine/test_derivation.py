@@ -72,6 +72,19 @@ def test_the_settings_that_a_source_speaks_of(source, expected):
     assert derivation.names(source) == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("NONE", {"NONE"}),
+        ({"first": ["NONE", "ONE", "MANY"]}, {"ONE"}),
+        ({"first": ["NONE", "UNKNOWN"]}, {"NONE", "UNKNOWN"}),
+        ({"all": [{"first": ["ONE", "MANY"]}, "NONE"]}, {"ONE", "NONE"}),
+    ],
+)
+def test_the_settings_that_count(source, expected):
+    assert derivation.names(source, settings(ONE="1", MANY=["1", "2"], NONE=None)) == expected
+
+
 @pytest.mark.parametrize(("given", "length"), [(1, 16), (16, 16), (17, 24), (24, 24), (25, 32), (32, 32), (99, 32)])
 def test_padded_fills_up_to_a_length_of_aes_and_cuts_at_the_longest(given, length):
     assert derivation.padded(b"k" * given) == (b"k" * given + bytes(32))[:length]

@@ -106,6 +106,18 @@ def test_a_scheme_that_depends_on_none_of_the_keys_is_fixed():
     assert keyring.stage_of("field", token(SECOND)) is None
 
 
+@pytest.mark.parametrize("keys", [{"SECRET_KEY"}, {"SECRET_KEY", "FERNET_KEYS"}])
+def test_a_key_that_another_setting_has_taken_the_place_of_changes_nothing(keys):
+    """With FERNET_KEYS django-fernet-fields has no use for SECRET_KEY: a rotation of that one alone is none of its."""
+    old, new = ({name: f"{stage} {name}" for name in keys} for stage in ("old", "new"))
+    stages = {"current": KeySet(old), "pending": KeySet(new)}
+    keyring = Keyring(schemes.parse("auto"), stages, {"FERNET_KEYS": ["old FERNET_KEYS"]}.get)
+    assert ("django_fernet_fields" in keyring.schemes) is ("FERNET_KEYS" in keys)
+    assert ("django_fernet_fields" in keyring.fixed) is ("FERNET_KEYS" not in keys)
+    scheme = schemes.parse("auto")["django_fernet_fields"]
+    assert keyring.settings_of(scheme) == {"FERNET_KEYS"}
+
+
 def test_schemes_that_the_keys_change_are_tried_first():
     both = schemes.parse({"field": FIELD, "other": OTHER})
     keyring = Keyring(both, {"current": KeySet({"OTHER_KEY": "x"})}, {"FIELD_KEYS": FIRST}.get)

@@ -14,6 +14,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.census import Tally
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.digests import Derived
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.schemes import Scheme
 
 from .conftest import nothing_set
@@ -102,7 +103,8 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
     ],
 )
 def test_a_library_that_could_read_several_keys_is_told_with_the_setting(target, old_keys, settings, reads):
-    ring = Keyring(schemes.parse("auto"), {"current": old_keys}, settings.get)
+    keys = KeySet({**old_keys.values, "FERNET_KEYS": "one"})
+    ring = Keyring(schemes.parse("auto"), {"current": keys}, settings.get)
     ring.add(ring.schemes.get("django_fernet_fields", schemes.parse("auto")["django_fernet_fields"]))
     looked = survey(ring, found=[replace(target, scheme="django_fernet_fields")])
     (entry,) = plan.document([looked], [], ring, [])["targets"]
