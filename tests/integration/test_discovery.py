@@ -788,6 +788,26 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
     database.execute(f"DROP TABLE {catalog.JOURNAL}")
 
 
+@pytest.mark.parametrize(
+    ("columns", "refused"),
+    [
+        (["secrets.a", "secrets.a"], r"E_TARGET: .* entry 1 names secrets\.a again"),
+        (["secrets.a", "public.secrets.a"], r"E_TARGET: .* entry 1 names secrets\.a again"),
+        (["secrets.a", "secrets.b"], r"E_COLUMN_TIED: .*secrets\.b.* is generated"),
+        (["secrets.a", "secrets.c"], r"E_TABLE: there is no column c of the types"),
+    ],
+)
+def test_a_list_with_what_cannot_be_rewritten_is_refused_before_the_first_write(
+    database: Database, keyring: Keyring, columns: list[str], refused: str
+) -> None:
+    one(database, "text", token(keyring))
+    database.execute("ALTER TABLE secrets ADD b text GENERATED ALWAYS AS (a) STORED, ADD c jsonb[]")
+    listed = [name.rpartition(".") for name in columns]
+    described = [{"table": table, "column": column, "scheme": SCHEME} for table, _, column in listed]
+    with pytest.raises(RotationError, match=refused):
+        discovery.refuse_unproved([discovery.find(database, described, (), keyring)], keyring, "the test")
+
+
 def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Database) -> None:
     """Its tokens have another look than Fernet's: nothing else would tell of them in a table without a model."""
     own = {"own": {"format": "fernet", "key": {"derive": "raw", "secret": "SECRET_KEY"}}}

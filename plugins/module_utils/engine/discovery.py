@@ -36,6 +36,10 @@ _IN_THE_KEY = (
     "or a search column of it is in the key by which the table's rows are named",
     "Give the table a primary key over other columns, or list the column in key_rotation_ignore.",
 )
+_GENERATED = (
+    "is generated, and follows the column that it is made of",
+    "Take it out of key_rotation_targets, and list that one.",
+)
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
 # A word of a longer text. Within a word, as in the base64 of a file with many zeros, it is none.
 _WORD = re.compile(rb"(?<![\w+/=-])(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
@@ -140,7 +144,7 @@ def refuse_nowhere(surveys: Sequence[Survey]) -> None:
     nowhere = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
     if nowhere:
         table, column = surveys[0].missing[min(nowhere)]
-        raise RotationError("E_TABLE", table=table, column=column, types=", ".join(KINDS))
+        raise RotationError("E_TABLE", table=table, column=column, types=", ".join(WRITTEN))
 
 
 class Survey:
@@ -333,12 +337,18 @@ class Survey:
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
             raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
         own = [name for name, each in keyring.schemes.items() if not each.trial] or list(keyring.schemes)
-        scheme = entry.get("scheme") or (own[0] if len(own) == 1 else "")
+        scheme = str(entry.get("scheme") or (own[0] if len(own) == 1 else ""))
         if scheme not in keyring.schemes:
             raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
-            for column in () if table.copy else [each for each in columns if each.type in KINDS]:
-                if (entry["table"], entry["column"]) in ((table.label, column.name), (_qualified(table), column.name)):
+            for column in () if table.copy else columns:
+                name, names = table.label_of(column.name), (table.label, _qualified(table))
+                if entry["table"] in names and entry["column"] == column.name and column.type in KINDS:
+                    if name in {target.name for target in self.found}:
+                        raise RotationError("E_TARGET", index=index, found=f"names {name} again")
+                    if column.generated:
+                        self.tied.append((name, *_GENERATED))
+                        return
                     named = bool(keyring.schemes[scheme].json_members)
                     markers = {keyring.schemes[scheme].marker} - {b""}
                     samples = self._sampled(table, column, every=named)
