@@ -117,6 +117,12 @@ def check(found: Any) -> None:
             raise ValueError("entries without a column")
     if not all(isinstance(entry.get("notice"), str) for entry in found["notices"]):
         raise ValueError("notices that say nothing")
+    try:
+        plain = json.loads(json.dumps(found)) == found
+    except TypeError:  # such as a date, which YAML makes of a text without quotes
+        plain = False
+    if not plain:
+        raise ValueError("values that no plan holds")
 
 
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import hashlib
 import json
 from dataclasses import replace
@@ -238,12 +239,14 @@ def test_a_difference_is_told_in_words(made, change, lines):
         lambda found: found.update(format=2),
         lambda found: found.pop("notices"),
         lambda found: found["notices"].append({"column": "profile.name"}),
+        lambda found: found["schemes"].update(own=datetime.date(2026, 1, 1)),
+        lambda found: found["targets"][0].update({5: "five"}),
     ],
 )
 def test_a_document_with_parts_missing_is_no_plan(made, change):
     plan.check(made)
     change(made)
-    with pytest.raises(ValueError, match=r"parts missing|without a column|say nothing"):
+    with pytest.raises(ValueError, match=r"parts missing|without a column|say nothing|no plan holds"):
         plan.check(made)
 
 
