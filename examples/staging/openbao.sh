@@ -32,6 +32,9 @@ fi
 if ! test -s "$store/secret_id"; then
   BAO_TOKEN=$(sed -n 's/^Initial Root Token: //p' "$store/init")
   export BAO_TOKEN
+  # What a run that was interrupted here has left is made anew; nothing uses it yet.
+  bao secrets disable kv >/dev/null
+  bao auth disable approle >/dev/null
   sh "$here/../stores/openbao-setup.sh" > "$store/setup"
   grep -E '^[0-9a-f-]{36}$' "$store/setup" > "$store/ids"
   sed -n 1p "$store/ids" > "$store/role_id"
