@@ -47,18 +47,22 @@ def main() -> None:
     watchdog.start()
     shown, coming = [], list(itertools.zip_longest(options.at, options.then))
     assert process.stdout is not None
-    for line in process.stdout:
-        shown.append(line)
-        print(line, end="", flush=True)
-        if not coming or coming[0][0] not in line:
-            continue
-        _, command = coming.pop(0)
-        if command is None:
+    try:
+        for line in process.stdout:
+            shown.append(line)
+            print(line, end="", flush=True)
+            if not coming or coming[0][0] not in line:
+                continue
+            _, command = coming.pop(0)
+            if command is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                subprocess.run(["/bin/sh", "-c", command], check=True, cwd=PLAYBOOKS, env=environment())
+        code = process.wait()
+    finally:  # what was to happen in the middle may have failed: nothing waits for it any more
+        watchdog.cancel()
+        if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        else:
-            subprocess.run(["/bin/sh", "-c", command], check=True, cwd=PLAYBOOKS, env=environment())
-    code = process.wait()
-    watchdog.cancel()
 
     text = "".join(shown)
     if coming:
