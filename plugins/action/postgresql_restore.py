@@ -8,6 +8,8 @@ from typing import Any
 
 from ansible.utils.display import Display
 
+from ..module_utils import record_seen
+from ..module_utils.errors import RotationError
 from ..module_utils.record import Record
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
@@ -23,6 +25,24 @@ class ActionModule(RotationAction):
     def recorded(self) -> bool:  # type: ignore[override]
         """A look belongs to no rotation yet."""
         return self._task.args.get("state") != "examined"
+
+    def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
+        options = super()._validated(args)
+        if options.get("state") == "dropped":
+            self._refuse_unknown(options)
+        return options
+
+    def _refuse_unknown(self, options: dict[str, Any]) -> None:
+        """Raise E_RESTORE_NONE for an id that no record has, of its own or of a restore: a drop would begin one."""
+        folder, rotation_id = self._records(options), str(options["rotation_id"])
+        names = record_seen.names(folder)
+        if rotation_id in names:
+            return
+        asked = [event.get("asked") or {} for name in names for event in Record(folder, name).events()]
+        restored = {str(one["backup_of"]) for one in asked if "backup_of" in one and one.get("state") != "dropped"}
+        if rotation_id not in restored:
+            known = ", ".join(sorted(restored)) or "none"
+            raise RotationError("E_RESTORE_NONE", folder=folder, rotation_id=rotation_id, known=known)
 
     def record(self, args: dict[str, Any]) -> Record:
         """That of the run which restores: its own rotation may be another than the one whose backup it takes."""

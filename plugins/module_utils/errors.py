@@ -750,6 +750,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id}"
         "{options} -e key_rotation_restore_drop=true, which drops what lies aside.",
     ),
+    "E_RESTORE_NONE": (
+        "nothing in {folder} tells of a rotation {rotation_id}, or of a restore of its backup",
+        "Set key_rotation_id to the rotation of the backup that was restored. Of restores there are: {known}. Where "
+        "another control node has restored it, drop it there.",
+    ),
     "E_RESTORE_KEYS": (
         "the backup of {time} needs versions of the keys that are not in the store any more: {key_ids}",
         "None of their values can be read again. Put an older copy of the store in its place, or name another backup "

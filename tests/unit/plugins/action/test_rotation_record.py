@@ -743,6 +743,22 @@ def test_a_drop_that_a_changed_record_refuses_does_not_sign_it(run_action, begun
     assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_BROKEN"
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_drop_by_an_id_that_nothing_has_is_refused_and_leaves_no_record(run_action, begun, lease, tmp_path, check):
+    record = Record(str(tmp_path / "records"), "r1")
+    for state, backup in (("present", "spring"), ("dropped", "sprong")):
+        record.append("postgresql_restore", "intent", asked={"state": state, "backup_of": backup})
+    lease.give_back()
+    drop = {"state": "dropped", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
+    drop["check"] = check
+    refused = run_action("postgresql_restore", rotation_id="sprang", **drop)["error"]
+    assert (refused["code"], "Of restores there are: spring. " in refused["todo"]) == ("E_RESTORE_NONE", True)
+    assert [path.name for path in (tmp_path / "records").iterdir() if path.is_dir()] == ["r1"]
+    for known in ("r1", "spring"):
+        result = run_action("postgresql_restore", rotation_id=known, **drop)
+        assert (result.get("error") or {}).get("code") != "E_RESTORE_NONE", "there is no project, which is found later"
+
+
 def test_what_has_no_line_more_is_not_signed_again(run_action, begun, lease, store_now):
     """The head of a later rotation was gone from the store with a drop that another run kept off."""
     run_action("rotation_record", state="failed", rotation_id="r1")
