@@ -54,17 +54,19 @@ class Restoration:
         return sorted(needed - there)
 
     def let_in(self, *, dry: bool) -> None:
-        """Let everybody in again where a restore of ours was ended between the shutting out and the swap."""
-        described = self.described()
-        if not described or self._answers():
+        """Let everybody in again where a restore of ours, of whichever backup, was ended between the shutting out and
+        the swap."""
+        backups = {described["rotation_id"] for described in self._all()}
+        if not backups or self._answers():
             return
         with self._database(**self._admin) as admin:
-            beside = Beside(admin, self._name, described["rotation_id"])
-            if not beside.left_shut(f"restore of {described['rotation_id']}"):
-                return
-            if dry:
-                raise RotationError("E_RESTORE_SHUT", database=self._name)
-            beside.let_in()
+            for rotation_id in sorted(backups):
+                beside = Beside(admin, self._name, rotation_id)
+                if not beside.left_shut(f"restore of {rotation_id}"):
+                    continue
+                if dry:
+                    raise RotationError("E_RESTORE_SHUT", database=self._name)
+                beside.let_in()
 
     def _answers(self) -> bool:
         try:

@@ -20,6 +20,7 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import beside
+from ansible_collections.tetech.key_rotation.plugins.module_utils.backup import FORMAT
 from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import KEPT, Beside, kept_aside
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -263,7 +264,7 @@ def test_what_was_in_use_says_which_versions_it_may_need(database: Any, pair: Be
     database.execute("CREATE DATABASE kr_used")
     pair.make(pair.facts()[pair.name])
     pair.swap("a comment", ["b", "a"])
-    assert kept_aside(database) == {pair.aside: ["a", "b"]}
+    assert kept_aside([database, database]) == {pair.aside: ["a", "b"]}
     assert pair.facts()[pair.name]["comment"] == "a comment"
 
 
@@ -315,6 +316,26 @@ def test_a_restore_that_died_with_everybody_shut_out_is_no_loss(site: Site) -> N
     assert back.code == 0, back.text
     assert "Course backwards: " in back.text
     assert site.read_all() == plain
+
+
+def test_whoever_was_shut_out_by_the_restore_of_an_older_backup_is_let_in(database: Any, tmp_path: Path) -> None:
+    for rotation_id, moment in (("spring", "2026-03-20T01:00:07Z"), ("autumn", "2026-09-20T01:00:07Z")):
+        named = {"rotation_id": rotation_id, "alias": "default", "engine": "pg_dump", "path": f"{rotation_id}.dump"}
+        described = {"format": FORMAT, **named, "snapshot": {"time": moment}, "proof": {}, "settings": None}
+        (tmp_path / f"{rotation_id}.json").write_text(json.dumps(described))
+    params = {"alias": "default", "backup_dir": str(tmp_path), "rotation_id": None, "admin": {}, "direct": {}}
+    with contextlib.closing(database.elsewhere(dbname="postgres")) as admin:
+        made = Beside(admin, "engine", "spring")
+        admin.execute(f'CREATE DATABASE "{made.copy}"')
+        admin.execute("ALTER DATABASE engine ALLOW_CONNECTIONS false")
+        try:
+            with pytest.raises(RotationError, match="E_RESTORE_SHUT"):
+                Restoration(params).let_in(dry=True)
+            Restoration(params).let_in(dry=False)
+            assert made.facts()["engine"]["datallowconn"] is True
+        finally:
+            made.let_in()
+            made.drop(made.copy)
 
 
 def test_a_session_that_does_not_end_is_told_and_all_stays_as_it_was(
