@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import database_facts
@@ -36,7 +36,7 @@ class Beside:
         self.name = name
         # Also an argument of pg_restore, so nothing that could be a connection string (facts 2.1).
         self.copy = _fitting(f"key_rotation_{hashlib.sha256(name.encode()).hexdigest()[:8]}_{rotation_id}")
-        self.aside = _fitting(f"before_{rotation_id}_{name}")
+        self.aside = aside_of(name, rotation_id)
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """What the server says of each of the three that is there, by its name."""
@@ -144,11 +144,20 @@ class Beside:
             time.sleep(0.1)
 
 
-def kept_aside(database: Database) -> dict[str, list[str]]:
-    """The databases on its server that restores have kept aside, and key ids of the versions that they may need."""
+def aside_of(name: str, rotation_id: str) -> str:
+    """What a database is called that the restore of a rotation's backup has kept aside."""
+    return _fitting(f"before_{rotation_id}_{name}")
+
+
+def kept_aside(databases: Iterable[Database]) -> dict[str, list[str]]:
+    """The databases on their servers that restores have kept aside, and key ids of the versions that they may need: all
+    of them, where several servers have one of the same name."""
     said = "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database"
-    found = {name: comment for name, comment in database.rows(said) if (comment or "").startswith(KEPT)}
-    return {name: comment[len(KEPT) :].split(", ") for name, comment in found.items()}
+    found: dict[str, set[str]] = {}
+    for name, comment in (row for database in databases for row in database.rows(said)):
+        if (comment or "").startswith(KEPT):
+            found.setdefault(name, set()).update(comment[len(KEPT) :].split(", "))
+    return {name: sorted(key_ids) for name, key_ids in found.items()}
 
 
 def _fitting(name: str) -> str:

@@ -154,7 +154,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
         application.refuse_unproved()
-        aside = {name: key_ids for database, _ in application.parts for name, key_ids in kept_aside(database).items()}
+        aside = kept_aside(database for database, _ in application.parts)
         tallies = application.census(params["digest_stage"])
         meanwhile: dict[str, Any] = {}
         if not params["report_only"]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..module_utils import sshsig
@@ -23,6 +23,7 @@ from ..module_utils.record import Record
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
 from .summary import (
+    alias_of,
     kept_aside,
     left_behind,
     meanwhile,
@@ -89,6 +90,7 @@ def story(record: Record) -> dict[str, Any]:
     ours = [event for event in events if event.get("event") in DIRECTIONS]  # others may use the same names
     settled = _settled(events)
     runs, keys, targets = acts(events), _keys(events), _targets(events)
+    aside = _kept_aside(record, events)
     decided: Mapping[str, Any] = next(reversed(acts(settled)), {})  # the act that made it what it is now
     deciding = _but_for_rows(acts(settled))
     ending = deciding[-1] if deciding else decided
@@ -130,14 +132,14 @@ def story(record: Record) -> dict[str, Any]:
         "proved": bool(targets) and all(target["proved"] for target in targets) and not _unopened(settled),
         "unopened": _unopened(settled),
         "restored_to": _restored_to(decided),
-        "kept_aside": _kept_aside(record, events),
+        "kept_aside": aside,
         "keys": keys,
         "promoted": any(_done(event, "key_version") and _current(event) == keys["new"] for event in events),
         "versions": _newest(ours, "versions") or [],
         "backups": _backups(events),
         "checks": _checks(events),
         "pictures": _pictures(events),
-        "warnings": _warnings(events),
+        "warnings": _warnings(events, aside),
         "unsigned": [*unsigned(record), *_unsigned_retirements(record, keys)],
         "failure": _failure(settled),
         "not_running": not_running(settled),
@@ -353,7 +355,7 @@ def _kept_aside(record: Record, events: Iterable[Event]) -> list[dict[str, str]]
         if backup != record.rotation_id:
             with contextlib.suppress(RotationError):
                 theirs = Record(os.path.dirname(os.path.dirname(record.path)), backup).events()
-        dropped = (event for event in theirs if name in (event.get("sought") or ()))
+        dropped = (event for event in theirs if name in (event.get("sought") or ()) and alias_of(event) == alias)
         if not any(str(event.get("time")) >= since for event in dropped):  # an earlier restore may have had one too
             found.append({"name": name, "alias": alias, "backup": backup})
     return found
@@ -370,11 +372,14 @@ def _swaps(event: Event) -> bool:
     )
 
 
-def _from_backups(events: Iterable[Event]) -> Iterator[str]:
-    """What was taken from backups, what that lost, and what was not to be had."""
+def _from_backups(events: Iterable[Event], aside: Collection[str]) -> Iterator[str]:
+    """What was taken from backups, what that lost, what of it is ``aside`` still, and what was not to be had."""
     for event in events:
-        told = restored(event) if _swaps(event) else repaired(dict(event)) if _done(event, "django_repair") else ()
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
+            told: Iterable[str] = repaired(dict(event)) if _done(event, "django_repair") else ()
+            if _swaps(event):
+                kept = event["restored"]["aside"]
+                told = restored({**event, "restored": {**event["restored"], "aside": kept if kept in aside else None}})
             lines = [" ".join(line.split()) for line in told]
             yield from (line for line in lines if not line.startswith("values "))  # which the census has
 
@@ -516,8 +521,8 @@ def _pictures(events: Sequence[Event]) -> list[dict[str, Any]]:
     return found
 
 
-def _warnings(events: Sequence[Event]) -> list[str]:
-    """What a person should know beside the failure itself."""
+def _warnings(events: Sequence[Event], aside: Iterable[Mapping[str, str]]) -> list[str]:
+    """What a person should know beside the failure itself. ``aside`` is what restores have kept."""
     found = []
     told = _failure(events).get("what")
     for event in events:
@@ -536,7 +541,7 @@ def _warnings(events: Sequence[Event]) -> list[str]:
             )
         if event.get("event") in DIRECTIONS and event.get("resumed"):
             found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
-    found += (*stale(events), *left_behind(events), *_from_backups(events))
+    found += (*stale(events), *left_behind(events), *_from_backups(events, {one["name"] for one in aside}))
     refused = events[len(_settled(events)) :]
     if refused:
         why = acts(refused)[-1]["failure"].get("code") or "see its last line"

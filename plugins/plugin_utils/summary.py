@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible import context
 
+from ..module_utils.beside import aside_of
 from ..module_utils.commands import REMOVAL
 from ..module_utils.engine.census import UNOPENED
 from ..module_utils.monitoring.response import milliseconds
@@ -192,29 +193,34 @@ def _swapped_and_killed(
         return
     asked = events[tried[-1]]["asked"]
     alias, rotation_id = asked.get("alias", "default"), asked.get("backup_of", rotation_id)
-    known = {name for name, *_ in kept_aside(events)}  # of another database
-    for name in last_census(events[tried[-1] :]).get("kept_aside") or {}:
-        if name.startswith(f"before_{rotation_id}_") and name not in known:
-            backup = f"DATABASES[{alias}] is now the backup of {rotation_id}"
-            yield f"  restored   {backup}: an earlier run was ended directly behind the swap"
-            yield _aside(name)
-            yield _drop(rotation_id, alias, variables)
+    made = [done for event in events[: tried[-1]] if (done := event.get("restored") or {}).get("alias") == alias]
+    name = aside_of(made[-1]["database"], rotation_id) if made else ""  # the copy was made before
+    there = last_census(events[tried[-1] :]).get("kept_aside") or {}
+    if name in there and name not in {known for known, *_ in kept_aside(events)}:
+        backup = f"DATABASES[{alias}] is now the backup of {rotation_id}"
+        yield f"  restored   {backup}: an earlier run was ended directly behind the swap"
+        yield _aside(name)
+        yield _drop(rotation_id, alias, variables)
 
 
 def kept_aside(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
     """The databases that restores have kept aside and nobody has dropped: name, alias, whose backup took the place,
     and when."""
-    found: dict[str, tuple[str, str, str, str]] = {}
+    found: dict[tuple[str, str], tuple[str, str, str, str]] = {}  # two servers may have one of the same name
     for event in events:
         with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
             for name in (*(event.get("dropped") or ()), *(event.get("sought") or ())):  # none of which is there now
-                found.pop(name, None)
+                found.pop((name, alias_of(event)), None)
             restored = event.get("restored") or {}
             if event["phase"] == "done" and restored.get("aside"):
-                name = restored["aside"]
-                told = (restored.get("alias", "default"), event["backup"]["rotation_id"], str(event.get("time")))
-                found[name] = (name, *told)
+                name, alias = restored["aside"], restored.get("alias", "default")
+                found[name, alias] = (name, alias, event["backup"]["rotation_id"], str(event.get("time")))
     return list(found.values())
+
+
+def alias_of(event: Mapping[str, Any]) -> str:
+    """Which of the databases an act was asked for."""
+    return str((event.get("asked") or {}).get("alias", "default"))
 
 
 def _asks_to_swap(event: Mapping[str, Any]) -> bool:

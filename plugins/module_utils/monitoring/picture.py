@@ -181,7 +181,7 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         unproved = _unproved(application)
         opening = response.of_opening(application)
         tallies = application.census("current", throttle)
-        aside = {name: key_ids for database, _ in application.parts for name, key_ids in kept_aside(database).items()}
+        aside = kept_aside(database for database, _ in application.parts)
         keyring = application.keyring
         keys: KeySet = refuse_other_source(params, application.started)
     problems = [*unproved]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import NAME_BYTES, Beside
+from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import KEPT, NAME_BYTES, Beside, kept_aside
 
 
 @pytest.mark.parametrize("name", ["app", "dbname=x host=evil", "postgres://evil/", "-h evil", "ä" * 60])
@@ -20,3 +21,11 @@ def test_long_names_stay_different():
     names = {Beside(None, "a" * 62 + last, "r" * 64).aside for last in "xyz"}
     copies = {Beside(None, "a" * 62 + last, "r" * 64).copy for last in "xyz"}
     assert len(names) == len(copies) == 3
+
+
+def test_of_one_name_on_two_servers_each_says_which_versions_it_may_need():
+    servers = [
+        SimpleNamespace(rows=lambda _sql, key_ids=key_ids: [("before_spring_app", KEPT + key_ids), ("app", None)])
+        for key_ids in ("a, b", "b, c")
+    ]
+    assert kept_aside(servers) == {"before_spring_app": ["a", "b", "c"]}

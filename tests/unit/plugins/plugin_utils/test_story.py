@@ -873,7 +873,7 @@ def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
 
 def restoring(play: Play) -> Play:
     completed(play).step("rollback", "intent", course="restore", found="it was asked for by name")
-    asked, backup = {"state": "present"}, {"snapshot": {"time": "2026-01-02T03:04:05Z"}}
+    asked, backup = {"state": "present"}, {"rotation_id": "r1", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
     done = {"database": "shop", "aside": "before_r1_shop", "under": {"previous": 7}}
     lost = [{"table": "orders", "added": 5021, "changed": 3, "deleted": 1}]
     play.step("postgresql_restore", asked=asked, backup=backup, restored=done, lost=lost, changed=True)
@@ -908,9 +908,17 @@ def test_what_a_restore_keeps_aside_is_to_be_dropped_until_it_is(play, alias):
     (item,) = [item for item in todo(play) if "Drop before_r1_shop" in item]
     of_alias = "" if alias == "default" else f" -e key_rotation_restore_alias={alias}"
     assert f"-e key_rotation_id=spring{of_alias} -e key_rotation_restore_drop=true</code>" in item
-    play.step("restore", "intent").step("postgresql_restore", dropped=["before_r1_shop"], backup={})
+    aside, taken = "aside before_r1_shop, without connections", "shop is now the backup of"
+    for words in (aside, taken):
+        assert [warning for warning in play.told()["warnings"] if warning.startswith(words)]
+    dropped = {"dropped": ["before_r1_shop"], "backup": {}}
+    play.step("restore", "intent").step("postgresql_restore", asked={"alias": "third"}, **dropped).page()
+    assert [item for item in todo(play) if "Drop before_r1_shop" in item], "that was on another server"
+    play.step("restore", "intent").step("postgresql_restore", asked={"alias": alias}, **dropped)
     play.page()
     assert not [item for item in todo(play) if "Drop before_r1_shop" in item]
+    assert [warning for warning in play.told()["warnings"] if warning.startswith(taken)]
+    assert aside not in " ".join(play.told()["warnings"])
 
 
 @pytest.mark.parametrize("phase", ["done", "failed"])

@@ -331,14 +331,20 @@ def test_the_box_tells_of_a_restore_that_had_nothing_to_keep_aside_and_not_of_a_
 @pytest.mark.parametrize(
     ("end", "kept", "told"),
     [
-        ([], ["before_spring_orders", "before_summer_orders"], True),
+        ([], ["before_spring_orders", "before_spring_2_orders", "before_spring_a", "before_summer_orders"], True),
+        ([], ["before_spring_2_orders"], False),
         ([], [], False),
         ([{"event": "postgresql_restore", "phase": "done", "asked": {"state": "present"}}], ["before_spring_a"], False),
     ],
 )
 def test_the_box_tells_of_a_restore_that_was_ended_directly_behind_the_swap(typed, end, kept, told):
     typed(args=("rollback.yml",))
+    copies = {"default": "a", "second": "orders"}
     events = [
+        *(
+            {"event": "postgresql_restore", "phase": "done", "restored": {"alias": alias, "database": name}}
+            for alias, name in copies.items()
+        ),
         {"event": "postgresql_restore", "phase": "intent", "asked": {"state": "present", "alias": "second"}},
         *end,
         {"event": "django_census", "phase": "done", "kept_aside": {name: [] for name in kept}},
