@@ -155,13 +155,15 @@ class Derived:
             return found, f"a type and bytes that make it no longer than {BLOCK}, such as token_urlsafe of 48 bytes,"
         return None
 
-    def asks(self, before: bytes) -> str:
-        """What the next value of its setting has to be, so far as that is known before it is made; mostly nothing."""
+    def asks(self, before: bytes) -> tuple[str, str] | None:
+        """What the next value of its setting has to be and why, so far as that is known before it is made."""
         if self.is_ambiguous(before):
-            return f"longer than {BLOCK} bytes, as that of now: by that it does not tell whether its SHA-256 is the key"
+            why = "as that of now: by that it does not tell whether its SHA-256 is the key"
+            return f"longer than {BLOCK} bytes", why
         if self.hash == "hmac_sha256" and self.key == "sha256":
-            return f"of {BLOCK} bytes at most: its SHA-256 is the key. token_urlsafe makes that of 48 bytes (bytes: 48)"
-        return ""
+            why = "since its SHA-256 is the key. token_urlsafe makes that of 48 bytes (bytes: 48)"
+            return f"of {BLOCK} bytes at most", why
+        return None
 
     def is_ambiguous(self, secret: bytes) -> bool:
         """Whether the setting itself as the key makes the same as its SHA-256: HMAC hashes a key that is long."""

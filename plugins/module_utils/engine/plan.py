@@ -222,8 +222,8 @@ def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> 
             if asks := each.asks(keyring.secret(keyring.base, each.secret)):
                 yield {
                     "column": target.table.label_of(each.column),
-                    "notice": f"computed with {each.secret}, whose next value must be {asks.partition(':')[0]}",
-                    "todo": f"Give it such a type and bytes in key_rotation_keys: it must be {asks}.",
+                    "notice": f"computed with {each.secret}, whose next value must be {asks[0]}",
+                    "todo": f"Give it such a type and bytes in key_rotation_keys: it must be {', '.join(asks)}.",
                 }
         if not keyring.schemes[target.scheme].format.authenticated:
             yield {
