@@ -221,25 +221,20 @@ def beside(
     matches: dict[Column, Matches] = {column: {} for column in columns}
     met: Counter[tuple[Column, str]] = Counter()
     tried: Counter[tuple[Column, str]] = Counter()
-    for number, row in enumerate(rows):
-        for target, value in zip(whole, row):
-            opened = _opened(target, value, keyring)
-            if opened is None:
+    for number, name, stage, plaintext in _plaintexts(whole, rows, keyring):
+        inside = _Inside(plaintext, keys[stage])
+        for column, texts in stored.items():
+            pair, text, cut = (column, name), texts[number] or "", cuts[column]
+            if not (_MAY_BE.fullmatch(text) or 0 < cut <= len(text)):
                 continue
-            stage, plaintext = opened
-            inside = _Inside(plaintext, keys[stage])
-            for column, texts in stored.items():
-                pair, text, cut = (column, target.column), texts[number] or "", cuts[column]
-                if not (_MAY_BE.fullmatch(text) or 0 < cut <= len(text)):
-                    continue
-                known = [recipe for name, recipe in matches[column] if name == target.column]
-                again = [recipe for recipe in known if _makes(recipe, plaintext, text, secrets[stage])]
-                if not again and (tried[pair] < TRIED or met[pair] % EVERY == 0 or number >= len(rows) - TRIED):
-                    again = list(_recipes(column, inside, text, cut))
-                    tried[pair] += 1
-                met[pair] += 1
-                for recipe in again:
-                    matches[column].setdefault((target.column, recipe), set()).add(number)
+            known = [recipe for of, recipe in matches[column] if of == name]
+            again = [recipe for recipe in known if _makes(recipe, plaintext, text, secrets[stage])]
+            if not again and (tried[pair] < TRIED or met[pair] % EVERY == 0 or number >= len(rows) - TRIED):
+                again = list(_recipes(column, inside, text, cut))
+                tried[pair] += 1
+            met[pair] += 1
+            for recipe in again:
+                matches[column].setdefault((name, recipe), set()).add(number)
     found = Beside(unknown=many)
     for column, texts in stored.items():
         _conclude(found, column, texts, _proved(matches[column]), keyring.names)
@@ -420,11 +415,14 @@ class _Inside:
         return self._digests[hashed]
 
 
-def _opened(target: Any, value: Any, keyring: Keyring) -> tuple[str, bytes] | None:
-    """The stage of the token in a value, and its plaintext; None where there is none."""
-    tokens = target.kind.tokens(value, b"") if value else []
-    found = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
-    return found and (found[0], keyring.schemes[target.scheme].text_of(found[1]))
+def _plaintexts(targets: Sequence[Any], rows: Sequence[Any], keyring: Keyring) -> Iterator[tuple[int, str, str, bytes]]:
+    """What is in the tokens of rows: the row's place, the token's column, its stage, the plaintext."""
+    for number, row in enumerate(rows):
+        for target, value in zip(targets, row):
+            tokens = target.kind.tokens(value, b"") if value else []
+            found = keyring.stage_of(target.scheme, tokens[0]) if tokens else None
+            if found:
+                yield number, target.column, found[0], keyring.schemes[target.scheme].text_of(found[1])
 
 
 def _makes(recipe: Derived, plaintext: bytes, stored: str, secrets: Mapping[str, bytes]) -> bool:
