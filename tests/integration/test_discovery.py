@@ -758,15 +758,21 @@ def test_a_column_too_short_for_a_new_token_is_a_notice(
     assert f"too short: it holds {len(sealed) + 4} characters, and a new token needs {len(sealed) + 5}" in told
 
 
-def test_a_table_that_the_role_may_not_read_is_told(database: Database, keyring: Keyring) -> None:
+@pytest.mark.parametrize(
+    ("granted", "told"),
+    [("", ("public.secrets", "table")), ("GRANT SELECT (id) ON secrets TO plain", ("public.secrets.a", "column"))],
+)
+def test_what_the_role_may_not_read_is_told(
+    database: Database, keyring: Keyring, granted: str, told: tuple[str, str]
+) -> None:
     one(database, "text", token(keyring))
-    database.execute("DROP ROLE IF EXISTS plain; CREATE ROLE plain; SET ROLE plain")
+    database.execute(f"DROP ROLE IF EXISTS plain; CREATE ROLE plain; {granted}; SET ROLE plain")
     try:
         found = survey(database, keyring)
-        told = {notice["column"]: notice["notice"] for notice in plan.left_out(database, found)}
+        left_out = {notice["column"]: notice["notice"] for notice in plan.left_out(database, found)}
     finally:
-        database.execute("RESET ROLE; DROP ROLE plain")
-    assert told == {"public.secrets": "a table that this role may not read: not looked at"}
+        database.execute("RESET ROLE; DROP OWNED BY plain; DROP ROLE plain")
+    assert left_out == {told[0]: f"a {told[1]} that this role may not read: not looked at"}
 
 
 def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:

@@ -143,6 +143,18 @@ _BASE = (
     " SELECT oid, typmod FROM based WHERE base = 0"
 )
 
+# Columns that may hold text, bytes or a document; parameters are names of tables and of types that are left out.
+_HELD = (
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
+    " JOIN pg_type t ON t.oid = a.atttypid"
+    f" CROSS JOIN LATERAL ({_BASE}) AS b"
+    " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
+    " AND a.attnum > 0 AND NOT a.attisdropped"
+    " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
+    " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
+    " AND format_type(t.oid, NULL) <> ALL(%s)"
+)
+
 
 def columns(database: Database) -> dict[Table, list[Column]]:
     """Every column that may hold text, bytes, a document or a digest in every table of every schema that this role may
@@ -159,15 +171,7 @@ def columns(database: Database) -> dict[Table, list[Column]]:
         " CASE WHEN b.oid IN ('varchar'::regtype, 'bpchar'::regtype)"
         " THEN nullif(greatest(a.atttypmod, b.typmod, 4) - 4, 0) END,"
         " a.attgenerated <> ''"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
-        " JOIN pg_type t ON t.oid = a.atttypid"
-        f" CROSS JOIN LATERAL ({_BASE}) AS b"
-        " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
-        " AND a.attnum > 0 AND NOT a.attisdropped"
-        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
-        " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
-        " AND format_type(t.oid, NULL) <> ALL(%s)"
-        " AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
+        f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
         " ORDER BY 1, 2, a.attnum",
         ([JOURNAL, LEASE], list(OPAQUE)),
     )
@@ -178,7 +182,8 @@ def columns(database: Database) -> dict[Table, list[Column]]:
 
 
 def unseen(database: Database) -> list[tuple[str, str]]:
-    """Tables that ``columns`` leaves out although they may hold tokens: name, and why. System schemas aside."""
+    """Tables and columns that ``columns`` leaves out although they may hold tokens: name, and why. System schemas
+    aside."""
     return database.rows(
         "SELECT n.nspname || '.' || c.relname, CASE WHEN c.relkind = 'f' THEN 'a foreign table'"
         " WHEN NOT c.relispopulated THEN 'a materialized view that was never refreshed'"
@@ -187,7 +192,11 @@ def unseen(database: Database) -> list[tuple[str, str]]:
         " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
         " AND (c.relkind = 'f' OR NOT c.relispopulated OR NOT has_schema_privilege(n.oid, 'USAGE')"
-        " OR NOT has_any_column_privilege(c.oid, 'SELECT')) ORDER BY 1"
+        " OR NOT has_any_column_privilege(c.oid, 'SELECT'))"
+        " UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, 'a column that this role may not read'"
+        f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
+        " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1",
+        ([JOURNAL, LEASE], list(OPAQUE)),
     )
 
 
