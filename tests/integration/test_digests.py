@@ -138,7 +138,9 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     ("name", "computed", "named"),
     [
         ("phone_bidx", lambda value: base64.b64encode(mac("elsewhere", value)).decode(), True),
+        ("phone_idx", lambda value: mac("elsewhere", value).hex()[:40], True),
         ("name_hash", lambda value: mac("elsewhere", value).hex()[:12], True),
+        ("name_hash bytea", lambda value: "\\x" + mac("elsewhere", value).hex()[:40], True),
         ("reference", lambda value: mac("elsewhere", value).hex()[:32], False),  # an id, as many tables have
         ("search_name", lambda value: "plain text", False),
     ],
@@ -146,7 +148,8 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
 def test_a_hash_of_unusual_length_is_named_where_its_column_is_called_so(
     database: Database, keyring: Keyring, name: str, computed: Callable[[str], str], named: bool
 ) -> None:
-    fill(database, keyring, "text", computed)
+    name, _, sql_type = name.partition(" ")
+    fill(database, keyring, sql_type or "text", computed)
     database.execute(f"ALTER TABLE secrets RENAME searched TO {name}")
     assert survey(database, keyring).digests == [f"secrets.{name}"] * named
 

@@ -114,7 +114,7 @@ _AMONG = re.compile(r"(?<![\da-fA-F])(?:[\da-fA-F]{64}|[\da-fA-F]{128})(?![\da-f
 _UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b")
 _NO_VERSION = re.compile(r"(?!0{8})[\da-f]{8}-[\da-f]{4}-(?![1-8][\da-f]{3}-[89ab])[\da-f]{4}-[\da-f]{4}-[\da-f]{12}")
 # Of other lengths it is one only where the name of its column, or of its member in a document, says so.
-_SAYS_DIGEST = "hash|digest|bidx|blind|hmac|finger_?print|search|lookup"
+_SAYS_DIGEST = "hash|digest|bidx|blind|hmac|finger_?print|search|lookup|_(?:idx|index)(?![a-z])"
 _NAMED = re.compile(_SAYS_DIGEST, re.IGNORECASE)
 _LIKELY = re.compile(rf"[\w+/=:$-]{{{SHORTEST},}}", re.ASCII)
 _MEMBER = re.compile(r'"[^"]*"\s*:')
@@ -300,7 +300,8 @@ def _may_hold_digests(column: Column, texts: Sequence[str]) -> bool:
 
 def _may_be_digests(column: Column, texts: Sequence[str]) -> bool:
     """Whether a column holds what is surely a digest; or is called so, and most of it could be one."""
-    likely = _of_one_length(_LIKELY, texts) if _NAMED.search(column.name) else []
+    bare = [text.removeprefix("\\x") for text in texts] if _NAMED.search(column.name) else []
+    likely = _of_one_length(_LIKELY, bare)
     return any(map(_SURELY.fullmatch, texts)) or _are_no_uuids(texts) or _have_a_digit(likely)
 
 
