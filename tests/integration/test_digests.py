@@ -165,6 +165,19 @@ def test_rows_older_than_the_column_hide_no_recipe(database: Database, keyring: 
     assert {each.column for each in target.derived} == {"searched"}
 
 
+@pytest.mark.parametrize(("sql_type", "written"), [("text", "{}"), ("bytea", "\\x{}")])
+@pytest.mark.parametrize("blank", ["old-secret", "elsewhere"])
+def test_an_index_of_an_empty_value_that_has_no_token_is_named(
+    database: Database, keyring: Keyring, sql_type: str, written: str, blank: str
+) -> None:
+    """As of an application that stores NULL in place of an empty text, and its index all the same."""
+    fill(database, keyring, sql_type, lambda value: written.format(mac("old-secret", value).hex()))
+    database.execute("INSERT INTO secrets VALUES (10, NULL, %s, NULL)", (written.format(mac(blank, "").hex()),))
+    found = survey(database, keyring)
+    told = [each for each in plan.left_out(database, found) if each["notice"].startswith("made of an empty value")]
+    assert [each["column"] for each in told] == ["secrets.searched"] * (blank == "old-secret")
+
+
 def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
     before = searched(database)

@@ -159,7 +159,7 @@ class Survey:
     ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
     ``paired`` those under an OpenPGP key pair that is not at hand;
     ``digests`` are columns beside targets, or of their rows in other tables, that hold hashes of it is not known what;
-    ``kept`` those under settings that the keys do not feed.
+    ``kept`` those under settings that the keys do not feed; ``blank`` those made of an empty value where no token is.
     """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
@@ -182,6 +182,7 @@ class Survey:
         self.paired: list[str] = []
         self.digests: list[str] = []
         self.kept: list[tuple[str, str]] = []
+        self.blank: list[str] = []
         self.guarded = sorted({table.label for table in self.tables if table.guarded})
         self.keyless: list[tuple[str, str]] = []
         aliases = project.same_database(alias)
@@ -309,6 +310,7 @@ class Survey:
         documents = {target.column for target in targets if isinstance(target.kind, Leaves)}
         inside = [column for column in self.tables[table] if column.name in documents]
         self.digests += map(table.label_of, [*unknown, *digests.among(self._database, table, inside)])
+        self.blank += map(table.label_of, found.blank)
         self.kept += [(table.label_of(column), setting) for column, setting in found.kept if setting]
         explained = {table.label_of(column) for column in found.explained}
         self.silent = [(name, field) for name, field in self.silent if name not in explained]
