@@ -567,8 +567,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "stays as it is, list the column in key_rotation_ignore.",
     ),
     "E_MADE_OF_KEYS": (
-        "{column} is under the setting {setting}, which the application makes of the keys that are to be rotated",
-        "Describe how in key_rotation_schemes, from the keys of the env file.",
+        "{column} is under {found}, which the application makes of the keys that are to be rotated",
+        "Describe how in key_rotation_schemes, from the keys of the env file. A column of hashes list in "
+        "key_rotation_ignore, and have the application make it anew after the rotation.",
     ),
     "E_UNREADABLE": (
         "{count} values open under no known key: {rows}",

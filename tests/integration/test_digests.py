@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import uuid
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
@@ -292,6 +294,25 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
     assert not found.silent
     database.execute("UPDATE secrets SET searched = md5(searched)")
     assert survey(database, keyring).silent == [("secrets.searched", "a_fernet_library.BlindIndexField")]
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    fill(database, keyring, "text", lambda value: mac("a salt", value).hex())
+    search = {("secrets", "searched"): "shop.Person.search"}
+    monkeypatch.setattr(discovery.fields, "hash_columns", lambda aliases, keys: search)
+    found = survey(database, keyring)
+    assert not found.digests
+    processes = {
+        stage: SimpleNamespace(setting={"shop.Person.search": stage if made else "same"}.get)
+        for stage in ("current", "pending")
+    }
+    application = rotation.Application([(database, found)], keyring, [], "", None, processes)  # type: ignore[arg-type]
+    told = r"E_MADE_OF_KEYS: secrets\.searched is under the salt of shop\.Person\.search"
+    with pytest.raises(RotationError, match=told) if made else contextlib.nullcontext():
+        application.refuse_made_of_keys("pending")
 
 
 def several(database: Database, ring: Keyring, sql_type: str, rows: Sequence[tuple[str, str, str | None]]) -> None:

@@ -103,6 +103,14 @@ def test_search_hashes_go_back_with_their_tokens_where_the_application_has_the_n
     assert {column: _column(database, vector, column) for column in before} == before
 
 
+@pytest.mark.parametrize(
+    ("vector", "salt"),
+    [("django_searchable_encrypted_fields", "hash-old"), ("django_encrypted_json_fields", "old")],
+)
+def test_the_salt_of_a_field_is_had_by_its_name(vector: str, salt: str, database: tuple[str, str]) -> None:
+    assert work("salts", database, "old", vector, CASES[vector]) == {"vapp.P.name": salt}
+
+
 @pytest.mark.parametrize("vector", ["django_mirage_field__ecb", "django_mirage_field__cbc"])
 def test_a_json_field_that_encrypts_twice_is_rotated_inside_and_out(vector: str, database: tuple[str, str]) -> None:
     package = CASES[vector]

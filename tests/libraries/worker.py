@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One process of an application that uses one library: makes its table, reads its rows, or is rotated by the engine.
 
-    python worker.py {table|fill|read|documents|rotate} HOST DATABASE old|new VECTOR
+    python worker.py {table|fill|read|documents|salts|rotate} HOST DATABASE old|new VECTOR
 
 Prints one line of JSON.
 """
@@ -178,6 +178,13 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     }
 
 
+def salts() -> dict[str, Any]:
+    """The salt of every field that says what it hashes, as the engine asks for it by the field's name."""
+    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import fields
+
+    return {name: fields.salt_of(name) for name in fields.hash_columns(["default"], ()).values()}
+
+
 def text(value: str | list[str]) -> str:
     return value if isinstance(value, str) else ",".join(value)
 
@@ -195,6 +202,8 @@ def main() -> None:
         fill(models)
     elif what == "documents":
         result = documents(models)
+    elif what == "salts":
+        result = salts()
     elif what == "read":
         result = read(models)
     else:

@@ -25,7 +25,7 @@ from typing import Any
 from .. import dotenv, key_files
 from ..dialects import DIALECTS
 from ..errors import RotationError
-from . import project
+from . import fields, project
 
 KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
 
@@ -73,7 +73,8 @@ class Opener:
         if self.failure is not None:
             return "failed", self.failure.code, self.failure.where
         if verb == "setting":
-            return "done", hashlib.sha256(repr(project.setting(path)).encode("utf-8")).digest()
+            value = fields.salt_of(path) if "." in path else project.setting(path)
+            return "done", hashlib.sha256(repr(value).encode("utf-8")).digest()
         try:
             function = find(path)
         except (ImportError, AttributeError):

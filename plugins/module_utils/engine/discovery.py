@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -159,7 +159,8 @@ class Survey:
     ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
     ``paired`` those under an OpenPGP key pair that is not at hand;
     ``digests`` are columns beside targets, or of their rows in other tables, that hold hashes of it is not known what;
-    ``kept`` those under settings that the keys do not feed; ``blank`` those made of an empty value where no token is.
+    ``kept`` those under settings, or salts of fields, that the keys do not feed; ``blank`` those made of an empty value
+    where no token is.
     """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
@@ -306,10 +307,10 @@ class Survey:
             if not (column.generated or column.name in taken or table.label_of(column.name) in self.ignored)
         }
         found = digests.beside(self._database, table, targets, list(columns.values()), self._keyring)
-        unknown = [name for name in found.unknown if not self._is_explained(table, columns[name])]
         documents = {target.column for target in targets if isinstance(target.kind, Leaves)}
         inside = [column for column in self.tables[table] if column.name in documents]
-        self.digests += map(table.label_of, [*unknown, *digests.among(self._database, table, inside)])
+        self._put_down_digests(table, [columns[name] for name in found.unknown])
+        self.digests += map(table.label_of, digests.among(self._database, table, inside))
         self.blank += map(table.label_of, found.blank)
         self.kept += [(table.label_of(column), setting) for column, setting in found.kept if setting]
         explained = {table.label_of(column) for column in found.explained}
@@ -318,9 +319,14 @@ class Survey:
             derived = tuple(found.made.get(target.column, ()))
             self.found[self.found.index(target)] = replace(target, derived=derived)
 
-    def _is_explained(self, table: Table, column: Column) -> bool:
-        """Whether the models say what a column hashes, or a person said to leave it alone."""
-        return table.label_of(column.name) in self.ignored or bool(_of_place(self._hashes, table, column))
+    def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
+        """Put down columns of digests; where the model says what they hash, that its salt must be none of the keys'."""
+        for column in columns:
+            name, field = table.label_of(column.name), _of_place(self._hashes, table, column)
+            if field is None:
+                self.digests.append(name)
+            elif field:
+                self.kept.append((name, field))
 
     def _look_for_digests_apart(self) -> None:
         """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
@@ -330,8 +336,9 @@ class Survey:
         for table in self.tables if tables else ():
             beside = any(table.label_of(column.name) in fixed for column in self.tables[table])
             if (beside or (table.schema, table.name) in linked) and table not in tables and not table.copy:
-                columns = [column for column in self.tables[table] if not self._is_explained(table, column)]
-                self.digests += map(table.label_of, digests.apart(self._database, table, columns))
+                columns = [each for each in self.tables[table] if table.label_of(each.name) not in self.ignored]
+                found = digests.apart(self._database, table, columns)
+                self._put_down_digests(table, [column for column in columns if column.name in found])
 
     def take(self, entry: Any, index: int) -> None:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""

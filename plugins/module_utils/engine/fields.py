@@ -90,10 +90,22 @@ def _is_hash(field: Any) -> bool:
     return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
 
 
-def hash_columns(aliases: Collection[str], keys: Collection[str]) -> dict[tuple[str, str], bool]:
-    """Columns of which the model says what they hash, and with none of these keys, by table and column."""
-    known = ((table, field) for table, field in of_models(aliases) if _is_hash(field))
-    return {(table, column_of(field)): True for table, field in known if _salt(field) not in keys}
+def hash_columns(aliases: Collection[str], keys: Collection[str]) -> dict[tuple[str, str], str]:
+    """Columns of which the model says what they hash, and with none of these keys, by table and column: the field that
+    has the salt, as ``salt_of`` takes it, or nothing."""
+    known = ((table, field) for table, field in of_models(aliases) if _is_hash(field) and _salt(field) not in keys)
+    return {
+        (table, column_of(field)): str(field) if hasattr(field, "encrypted_field_name") else ""
+        for table, field in known
+    }
+
+
+def salt_of(name: str) -> Any:
+    """The salt of a field, by its name as app.Model.field."""
+    from django.apps import apps
+
+    model, _, field = name.rpartition(".")
+    return _salt(apps.get_model(model)._meta.get_field(field))
 
 
 def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:

@@ -65,7 +65,7 @@ class Process:
         return answer[0]
 
     def setting(self, name: str) -> bytes:
-        """A digest of one setting as it is under this key set. Raises what starting the application raises."""
+        """A digest of a setting, or a field's salt, under this key set. Raises what starting the application raises."""
         return bytes(self.call("setting", name, None))
 
     def refusal(self, function: str, found: str) -> RotationError:

@@ -169,7 +169,8 @@ class Application:
         for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
             before, after = (self.processes[stage].setting(name) for stage in (self.keyring.base, destination))
             if before != after:
-                raise RotationError("E_MADE_OF_KEYS", column=column, setting=name)
+                found = f"the salt of {name}" if "." in name else f"the setting {name}"
+                raise RotationError("E_MADE_OF_KEYS", column=column, found=found)
 
     def refuse_keyless_digests(self, destination: str) -> None:
         """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or

@@ -43,6 +43,14 @@ def test_damaged_tokens_are_of_the_same_kind_and_none_is_the_token(token):
         assert broken != token
 
 
+def test_a_setting_and_the_salt_of_a_field_are_asked_for_by_their_names(monkeypatch):
+    monkeypatch.setattr(child.project, "setting", {"SALT": "a"}.get)
+    monkeypatch.setattr(child.fields, "salt_of", {"shop.Person.search": "a", "shop.Person.other": "b"}.get)
+    opener = child.Opener()
+    answers = [opener.answer("setting", name, None) for name in ("SALT", "shop.Person.search", "shop.Person.other")]
+    assert answers[0] == answers[1] != answers[2]
+
+
 class Reader:
     """An application's functions with a text for what they cannot read."""
 
