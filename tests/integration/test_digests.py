@@ -144,6 +144,9 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
         ("name_hash", lambda value: mac("elsewhere", value).hex()[:12], True),
         ("name_hash bytea", lambda value: "\\x" + mac("elsewhere", value).hex()[:40], True),
         ("reference", lambda value: mac("elsewhere", value).hex()[:32], False),  # an id, as many tables have
+        ("reference", lambda value: f"HMAC-SHA256:{mac('elsewhere', value).hex()}", True),
+        ("reference", lambda value: f"{mac('elsewhere', value).hex()}:1", True),
+        ("path", lambda value: f"/{mac('elsewhere', value).hex()}.jpg", False),
         ("search_name", lambda value: "plain text", False),
     ],
 )

@@ -108,7 +108,7 @@ PREFIX = 8  # characters that may stand before it
 MAY_BE = "^[!-~]{22,}$"  # from MD5 in base64 on
 _MAY_BE = re.compile(MAY_BE)
 _MAY_BE_CUT = re.compile(rf"[\da-f]{{{SHORTEST},}}|[\dA-F]{{{SHORTEST},}}")
-_SURELY = re.compile(r".{0,8}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})")
+_SURELY = re.compile(r".{0,16}?(?:[\da-fA-F]{64}|[\da-fA-F]{128})(?:[:$|].{0,16})?")
 _AMONG = re.compile(r"(?<![\da-fA-F])(?:[\da-fA-F]{64}|[\da-fA-F]{128})(?![\da-fA-F])")
 # A UUID that nobody made as one: without version and variant (RFC 9562, 4.1), and no number of zeros.
 _UUID = re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b")
