@@ -34,6 +34,12 @@ def migrations(site: Site) -> list[str]:
 def test_it_rotates_and_its_reverse_restores(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
 
+    dry = site.play("rotate", "--check", *MIGRATION)
+
+    assert dry.code == 0, dry.text
+    assert migrations(site) == []
+    assert applied(site) == []
+
     rotated = site.play("rotate", *MIGRATION)
 
     assert rotated.code == 0, rotated.text
