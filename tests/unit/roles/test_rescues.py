@@ -8,6 +8,7 @@ keeps them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,13 @@ def test_no_task_that_runs_once_is_directly_in_a_block_with_a_rescue(path: Path)
     found = lists(yaml.safe_load(path.read_text(encoding="utf-8")))
     direct = [task for block in found if block.get("rescue") for task in block["block"]]
     assert [task["name"] for task in direct if task.get("run_once")] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}/{path.name}")
+def test_a_rescue_has_words_for_the_hosts_on_which_nothing_failed(path: Path) -> None:
+    """There ansible_failed_result is undefined, where a task that runs once failed on another host."""
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"ansible_failed_result\.\w+\b(?! *\| default)", text) == []
 
 
 def test_the_rule_sees_rescues() -> None:
