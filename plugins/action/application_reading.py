@@ -50,11 +50,14 @@ class ActionModule(RotationAction):
         return result
 
     def _earlier(self, args: dict[str, Any]) -> dict[str, Any] | None:
-        """The picture from before the first write of a rotation that is gone on with; empty where none was taken."""
+        """The picture from before the first write of a rotation that is gone on with; empty where none was taken. None
+        where nothing was written, or that picture is proved: the application may have run since, and written."""
         picture: dict[str, Any] = {}
+        written = False
         for event in self.record(args).events():
             if event["event"] == "application_reading" and event["phase"] == "done":
-                picture = picture or event.get("picture", {})
-            if event["event"] == "django_reencrypt":
-                return picture
-        return None
+                proved = (event.get("asked") or {}).get("state") == "compared"
+                picture = {} if proved else picture or event.get("picture", {})
+                written = written and not proved
+            written = written or event["event"] == "django_reencrypt"
+        return picture if written else None

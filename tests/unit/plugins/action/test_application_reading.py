@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.action.application_reading import ActionModule
+from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+
+OLD, NEW = {"readings": [{"name": "old"}]}, {"readings": [{"name": "new"}]}
+WRITTEN = ("django_reencrypt", "done", {})
+
+
+def read(state, picture, phase="done"):
+    return ("application_reading", phase, {"asked": {"state": state}, "picture": picture})
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        ([], None),
+        ([read("taken", OLD)], None),
+        ([read("taken", OLD), WRITTEN], OLD),
+        ([WRITTEN], {}),
+        ([read("taken", OLD), WRITTEN, read("taken", OLD), WRITTEN, read("compared", NEW, "failed")], OLD),
+        ([read("taken", OLD), WRITTEN, read("compared", NEW)], None),
+        ([read("taken", OLD), WRITTEN, read("compared", NEW), ("application_services", "done", {})], None),
+        ([read("taken", OLD), WRITTEN, read("compared", NEW), read("taken", NEW), WRITTEN], NEW),
+    ],
+)
+def test_a_rotation_that_is_gone_on_with_is_held_against_the_picture_from_before_until_that_is_proved(
+    tmp_path, events, found
+):
+    """Behind the proof the application is started: what it has written since is in no picture from before."""
+    record = Record(str(tmp_path), "spring")
+    for event, phase, about in events:
+        record.append(event, phase, **about)
+    assert ActionModule._earlier(SimpleNamespace(record=lambda args: record), {}) == found
