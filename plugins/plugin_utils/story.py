@@ -24,6 +24,7 @@ from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
 from .summary import (
     alias_of,
+    aside_untold,
     kept_aside,
     left_behind,
     meanwhile,
@@ -33,6 +34,7 @@ from .summary import (
     repaired,
     restored,
     stale,
+    swapped_untold,
     unopened,
 )
 from .unsigned import Unsigned, unsigned
@@ -139,7 +141,10 @@ def story(record: Record) -> dict[str, Any]:
         "backups": _backups(events),
         "checks": _checks(events),
         "pictures": _pictures(events),
-        "warnings": _warnings(events, aside),
+        "warnings": [
+            *_warnings(events, aside),
+            *(" ".join(swapped_untold(alias, of).split()) for _, alias, of, _ in _untold(record, events)),
+        ],
         "unsigned": [*unsigned(record), *_unsigned_retirements(record, keys)],
         "failure": _failure(settled),
         "not_running": not_running(settled),
@@ -346,12 +351,19 @@ def _restored_to(act: Mapping[str, Any]) -> str:
     return "an unknown time"
 
 
-def _kept_aside(record: Record, events: Iterable[Event]) -> list[dict[str, str]]:
+def _untold(record: Record, events: Sequence[Event]) -> list[tuple[str, str, str, str]]:
+    """What a restore has kept aside whose run was ended directly behind the swap."""
+    with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
+        return aside_untold(record.rotation_id, events)
+    return []
+
+
+def _kept_aside(record: Record, events: Sequence[Event]) -> list[dict[str, str]]:
     """The databases that restores have kept aside and nobody has dropped: name, alias, and whose backup took the place,
     in whose record the drop is."""
     found = []
-    for name, alias, backup, since in kept_aside(events):
-        theirs: Sequence[Event] = ()
+    for name, alias, backup, since in (*kept_aside(events), *_untold(record, events)):
+        theirs = events
         if backup != record.rotation_id:
             with contextlib.suppress(RotationError):
                 theirs = Record(os.path.dirname(os.path.dirname(record.path)), backup).events()

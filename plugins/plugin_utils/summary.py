@@ -187,20 +187,33 @@ def _swapped(event: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator
 def _swapped_and_killed(
     rotation_id: str, events: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
 ) -> Iterator[str]:
-    """The same of a restore whose run was ended directly behind the swap: it has told nobody. By what lies aside."""
+    """The same of a restore whose run was ended directly behind the swap, while that lies aside."""
+    for name, alias, backup, _ in aside_untold(rotation_id, events):
+        if name in (last_census(events).get("kept_aside") or {}):
+            yield f"  {swapped_untold(alias, backup)}"
+            yield _aside(name)
+            yield _drop(backup, alias, variables)
+
+
+def aside_untold(rotation_id: str, events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """The same as kept_aside of a restore whose run was ended directly behind the swap, and has told nobody: by what a
+    census has seen aside since."""
     tried = [index for index, event in enumerate(events) if _asks_to_swap(event)]
     if not tried or events[tried[-1]]["phase"] != "intent":
-        return
+        return []
     asked = events[tried[-1]]["asked"]
-    alias, rotation_id = asked.get("alias", "default"), asked.get("backup_of", rotation_id)
+    alias, backup = asked.get("alias", "default"), asked.get("backup_of", rotation_id)
     made = [done for event in events[: tried[-1]] if (done := event.get("restored") or {}).get("alias") == alias]
-    name = aside_of(made[-1]["database"], rotation_id) if made else ""  # the copy was made before
-    there = last_census(events[tried[-1] :]).get("kept_aside") or {}
-    if name in there and name not in {known for known, *_ in kept_aside(events)}:
-        backup = f"DATABASES[{alias}] is now the backup of {rotation_id}"
-        yield f"  restored   {backup}: an earlier run was ended directly behind the swap"
-        yield _aside(name)
-        yield _drop(rotation_id, alias, variables)
+    name = aside_of(made[-1]["database"], backup) if made else ""  # the copy was made before
+    seen = [str(event.get("time")) for event in events[tried[-1] :] if name in (event.get("kept_aside") or {})]
+    known = [(of, other) for of, other, *_ in kept_aside(events[: tried[-1]])]
+    return [(name, alias, backup, seen[0])] if seen and (name, alias) not in known else []
+
+
+def swapped_untold(alias: str, backup: str) -> str:
+    """What such a restore has done."""
+    done = f"DATABASES[{alias}] is now the backup of {backup}"
+    return f"restored   {done}: an earlier run was ended directly behind the swap"
 
 
 def kept_aside(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:

@@ -1056,3 +1056,21 @@ def test_a_reminder_names_the_keys_to_retire_and_holds_no_line_of_somebody_else(
     unfolded = reminders.read_bytes().decode().replace("\r\n ", "")
     assert "the reason was compromise END:VEVENT )" in unfolded
     assert all(line.isprintable() for line in unfolded.split("\r\n"))
+
+
+def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_what_it_keeps_aside(play):
+    completed(play).step("rollback", "intent", course="restore", commands=COMMANDS)
+    asked = {"state": "present", "alias": "default", "backup_of": "spring"}
+    copy = {"database": "shop", "alias": "default", "copy": "key_rotation_1"}
+    play.step("postgresql_restore", asked={**asked, "state": "prepared"}, restored=copy)
+    play.step("postgresql_restore", "intent", asked=asked).step("rollback", "intent", commands=COMMANDS)
+    play.step("django_census", targets=[], kept_aside={"before_spring_2_shop": []}).page()
+    told = "restored DATABASES[default] is now the backup of spring: an earlier run was ended directly behind the swap"
+    assert told not in play.told()["warnings"]
+    play.step("django_census", targets=[], kept_aside={"before_spring_shop": []}).step("rollback", "done").page()
+    assert told in play.told()["warnings"]
+    (item,) = [item for item in todo(play) if "Drop before_spring_shop" in item]
+    assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true</code>" in item
+    spring = completed(Play(Path(play.record.path).parents[1], "spring"))
+    spring.step("postgresql_restore", dropped=[], sought=["before_spring_shop"], asked={"state": "dropped"})
+    assert (play.told()["kept_aside"], told in play.told()["warnings"]) == ([], True)
