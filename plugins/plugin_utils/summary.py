@@ -196,18 +196,19 @@ def _swapped_and_killed(
 
 
 def aside_untold(rotation_id: str, events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """The same as kept_aside of a restore whose run was ended directly behind the swap, and has told nobody: by what a
+    """The same as kept_aside of restores whose run was ended directly behind the swap, and has told nobody: by what a
     census has seen aside since."""
-    tried = [index for index, event in enumerate(events) if _asks_to_swap(event)]
-    if not tried or events[tried[-1]]["phase"] != "intent":
-        return []
-    asked = events[tried[-1]]["asked"]
-    alias, backup = asked.get("alias", "default"), asked.get("backup_of", rotation_id)
-    made = [done for event in events[: tried[-1]] if (done := event.get("restored") or {}).get("alias") == alias]
-    name = aside_of(made[-1]["database"], backup) if made else ""  # the copy was made before
-    seen = [str(event.get("time")) for event in events[tried[-1] :] if name in (event.get("kept_aside") or {})]
-    known = [(of, other) for of, other, *_ in kept_aside(events[: tried[-1]])]
-    return [(name, alias, backup, seen[0])] if seen and (name, alias) not in known else []
+    found = []
+    tried = {alias_of(event): index for index, event in enumerate(events) if _asks_to_swap(event)}  # the last of each
+    for alias, index in tried.items():
+        backup = events[index]["asked"].get("backup_of", rotation_id)
+        made = [done for event in events[:index] if (done := event.get("restored") or {}).get("alias") == alias]
+        name = aside_of(made[-1]["database"], backup) if made else ""  # the copy was made before
+        seen = [str(event.get("time")) for event in events[index:] if name in (event.get("kept_aside") or {})]
+        known = [(of, other) for of, other, *_ in kept_aside(events[:index])]
+        if events[index]["phase"] == "intent" and seen and (name, alias) not in known:
+            found.append((name, alias, backup, seen[0]))
+    return found
 
 
 def swapped_untold(alias: str, backup: str) -> str:

@@ -328,13 +328,18 @@ def test_the_box_tells_of_a_restore_that_had_nothing_to_keep_aside_and_not_of_a_
     assert told == ["orders is now the backup of 2026-11-26T12:00:00Z", "values none under the keys"]
 
 
+def ended(alias):
+    return {"event": "postgresql_restore", "phase": "done", "asked": {"state": "present", "alias": alias}}
+
+
 @pytest.mark.parametrize(
     ("end", "kept", "told"),
     [
         ([], ["before_spring_orders", "before_spring_2_orders", "before_spring_a", "before_summer_orders"], True),
         ([], ["before_spring_2_orders"], False),
         ([], [], False),
-        ([{"event": "postgresql_restore", "phase": "done", "asked": {"state": "present"}}], ["before_spring_a"], False),
+        ([ended("second")], ["before_spring_orders"], False),
+        ([ended("default")], ["before_spring_orders", "before_spring_a"], True),
     ],
 )
 def test_the_box_tells_of_a_restore_that_was_ended_directly_behind_the_swap(typed, end, kept, told):
