@@ -27,12 +27,13 @@ from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import ROLLED_BACK, History, later
 from ..module_utils.stores.store import Store
-from . import lost
+from . import interruption, lost
 from .key_store import beside, open_store, state_folder
 from .options import refuse_wrong, validated
 from .watch import Watch
 
 display = Display()
+interruption.tell_what_is_next()  # Ansible loads the plugin of an action in its own process before any worker's
 PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
 COLLECTION = "tetech.key_rotation"
 NOT_BY_THIS = "This step changed nothing; what this run has re-encrypted before it is as it says above."

@@ -158,3 +158,15 @@ def cut(site: Site, process: subprocess.Popen[str]) -> None:
 def module_of(site: Site) -> int:
     """The process that re-encrypts in this site, and has started the others."""
     return min(processes_of(site))
+
+
+def test_after_ctrl_c_a_person_knows_what_to_type_next(site: Site) -> None:
+    process = site.start("plan")
+    while not processes_of(site):  # its module is at work
+        assert process.poll() is None, process.communicate()[0]
+    os.killpg(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 99, text
+    _, ours = text.split("User interrupted execution")
+    assert "Run the same command again: it goes on from there." in ours
+    assert ours.count("rollback.yml --check") == 1

@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Ansible leaves unsaid when Ctrl-C ends a run: what to type next."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import sys
+from typing import Any
+
+from ansible.executor.task_queue_manager import TaskQueueManager
+
+TOLD = (
+    "What this run has done until here is kept, and in its record. Run the same command again: it goes on from there.\n"
+    "ansible-playbook rollback.yml --check says what a way back would do."
+)
+
+
+def tell_what_is_next() -> None:
+    """Have it said below Ansible's own line on Ctrl-C. In a process that runs no plays this does nothing."""
+    ansibles: Any = signal.getsignal(signal.SIGINT)
+    if not isinstance(getattr(ansibles, "__self__", None), TaskQueueManager):
+        return
+
+    def told(number: int, frame: Any) -> None:
+        atexit.register(print, TOLD, file=sys.stderr)  # Display has a lock, which a signal must not wait for
+        ansibles(number, frame)
+
+    signal.signal(signal.SIGINT, told)
