@@ -145,8 +145,9 @@ class Beside:
 
 
 def aside_of(name: str, rotation_id: str) -> str:
-    """What a database is called that the restore of a rotation's backup has kept aside."""
-    return _fitting(f"before_{rotation_id}_{name}")
+    """What a database is called that the restore of a rotation's backup has kept aside. No id has the colon in it, so
+    that no two of them and no two databases have one such name."""
+    return _fitting(f"before_{rotation_id}:{name}")
 
 
 def kept_aside(databases: Iterable[Database]) -> dict[str, list[str]]:

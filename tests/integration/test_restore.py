@@ -170,13 +170,13 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert done.code == 0, done.text
     box = " ".join(done.text.split(" Rollback of spring: ")[1].split())
     assert "lost orders: rows since 3 changed, 1 deleted" in box
-    assert f"aside before_spring_{HOSTILE}" in box
+    assert f"aside before_spring:{HOSTILE}" in box
     assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true" in box
     assert belongings(site) == before
     assert site.read_all() == plain, "with the keys of then"
     assert site.env_file.read_bytes() == env
     assert list(site.stored()["stages"]) == ["current"]
-    assert databases(site) == {HOSTILE: True, f"before_spring_{HOSTILE}": False}
+    assert databases(site) == {HOSTILE: True, f"before_spring:{HOSTILE}": False}
     with site.admin() as cursor:
         cursor.execute("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname ~ '^before_.*evil'")
         ((kept,),) = cursor.fetchall()
@@ -184,7 +184,7 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert kept.startswith(KEPT)
     assert sorted(kept[len(KEPT) :].split(", ")) == sorted(versions), "what retire.yml goes by"
     with pytest.raises(psycopg2.OperationalError):
-        psycopg2.connect(host=site.host, user="postgres", dbname=f"before_spring_{HOSTILE}")
+        psycopg2.connect(host=site.host, user="postgres", dbname=f"before_spring:{HOSTILE}")
     events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
     done = [event for event in events if (event["event"], event["phase"]) == ("postgresql_restore", "done")]
     (restored,) = [event for event in done if "aside" in event["restored"]]
@@ -540,7 +540,7 @@ def test_a_database_that_never_had_the_tables_is_not_in_ruins_and_comes_back_wit
     site.database = default
     assert site.read_all() == plain
     dropped = site.play("restore", *asked, "-e", "key_rotation_restore_drop=true")
-    assert (dropped.code, f"dropped    before_spring_{second}" in dropped.text) == (0, True), dropped.text
+    assert (dropped.code, f"dropped    before_spring:{second}" in dropped.text) == (0, True), dropped.text
     verified = site.play("verify", "--tags", "record")
     assert verified.code == 0, verified.text
     assert "Drop before_spring" not in (site.folder / "records/spring/report.html").read_text()
@@ -600,15 +600,15 @@ def test_of_several_databases_the_one_in_ruins_is_restored_on_the_host_that_has_
     done = site.play("rollback", "-e", f"key_rotation_restore_acknowledge={acknowledged(refused)}")
     assert done.code == 0, done.text
     assert " Rollback of spring: ROLLED BACK" in done.text, "it is a rollback that had to restore one of them"
-    assert f"before_spring_{second}, without connections" in done.text.split(" Rollback of spring: ROLLED BACK")[1]
+    assert f"before_spring:{second}, without connections" in done.text.split(" Rollback of spring: ROLLED BACK")[1]
     drop = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
     assert drop in done.text
     assert stopped.exists()
     assert site.sql("SELECT count(*) FROM restaurant_pendingrestaurant") == [(3,)]
     with site.admin() as admin:
-        admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'before_spring_%'")
+        admin.execute("SELECT datname FROM pg_database WHERE datname LIKE 'before_spring:%'")
         aside = [name for (name,) in admin.fetchall()]
-    assert f"before_spring_{second}" in aside
-    assert not [name for name in aside if name.startswith(f"before_spring_{first[:30]}")]
+    assert f"before_spring:{second}" in aside
+    assert not [name for name in aside if name.startswith(f"before_spring:{first[:30]}")]
     site.database = first
     assert site.read_all() == plain

@@ -6,15 +6,25 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import KEPT, NAME_BYTES, Beside, kept_aside
+from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import (
+    KEPT,
+    NAME_BYTES,
+    Beside,
+    aside_of,
+    kept_aside,
+)
 
 
 @pytest.mark.parametrize("name", ["app", "dbname=x host=evil", "postgres://evil/", "-h evil", "ä" * 60])
 def test_the_copy_has_a_name_that_is_no_connection_string_and_the_other_has_the_rotation_in_it(name):
     beside = Beside(None, name, "2026-spring")
     assert re.fullmatch(r"key_rotation_[0-9a-f]{8}_2026-spring", beside.copy)
-    assert beside.aside.startswith("before_2026-spring_")
+    assert beside.aside.startswith("before_2026-spring:")
     assert len(beside.aside.encode()) <= NAME_BYTES
+
+
+def test_the_name_of_what_lies_aside_tells_which_database_it_was_and_of_which_rotation():
+    assert aside_of("eu_shop", "spring") != aside_of("shop", "spring_eu")
 
 
 def test_long_names_stay_different():

@@ -874,7 +874,7 @@ def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
 def restoring(play: Play) -> Play:
     completed(play).step("rollback", "intent", course="restore", found="it was asked for by name")
     asked, backup = {"state": "present"}, {"rotation_id": "r1", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
-    done = {"database": "shop", "aside": "before_r1_shop", "under": {"previous": 7}}
+    done = {"database": "shop", "aside": "before_r1:shop", "under": {"previous": 7}}
     lost = [{"table": "orders", "added": 5021, "changed": 3, "deleted": 1}]
     play.step("postgresql_restore", asked=asked, backup=backup, restored=done, lost=lost, changed=True)
     play.step("django_reencrypt", targets=[target("current", reencrypted=7)])
@@ -889,7 +889,7 @@ def test_that_a_backup_took_the_place_of_the_database_and_what_that_lost_is_told
         for words in (
             "shop is now the backup of 2026-01-02T03:04:05Z",
             "lost orders: rows since 5,021 added, 3 changed, 1 deleted",
-            "aside before_r1_shop, without connections",
+            "aside before_r1:shop, without connections",
         ):
             assert words in text, words
     said = "The database is its backup of 2026-01-02T03:04:05Z: what that lost is among the warnings of its page."
@@ -900,23 +900,23 @@ def test_that_a_backup_took_the_place_of_the_database_and_what_that_lost_is_told
 
 @pytest.mark.parametrize("alias", ["default", "second"])
 def test_what_a_restore_keeps_aside_is_to_be_dropped_until_it_is(play, alias):
-    done = {"database": "shop", "alias": alias, "aside": "before_r1_shop", "under": {"previous": 7}}
+    done = {"database": "shop", "alias": alias, "aside": "before_r1:shop", "under": {"previous": 7}}
     backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
     completed(play).step("rollback", "intent", course="restore", commands=COMMANDS)
     play.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
     play.page()
-    (item,) = [item for item in todo(play) if "Drop before_r1_shop" in item]
+    (item,) = [item for item in todo(play) if "Drop before_r1:shop" in item]
     of_alias = "" if alias == "default" else f" -e key_rotation_restore_alias={alias}"
     assert f"-e key_rotation_id=spring{of_alias} -e key_rotation_restore_drop=true</code>" in item
-    aside, taken = "aside before_r1_shop, without connections", "shop is now the backup of"
+    aside, taken = "aside before_r1:shop, without connections", "shop is now the backup of"
     for words in (aside, taken):
         assert [warning for warning in play.told()["warnings"] if warning.startswith(words)]
-    dropped = {"dropped": ["before_r1_shop"], "backup": {}}
+    dropped = {"dropped": ["before_r1:shop"], "backup": {}}
     play.step("restore", "intent").step("postgresql_restore", asked={"alias": "third"}, **dropped).page()
-    assert [item for item in todo(play) if "Drop before_r1_shop" in item], "that was on another server"
+    assert [item for item in todo(play) if "Drop before_r1:shop" in item], "that was on another server"
     play.step("restore", "intent").step("postgresql_restore", asked={"alias": alias}, **dropped)
     play.page()
-    assert not [item for item in todo(play) if "Drop before_r1_shop" in item]
+    assert not [item for item in todo(play) if "Drop before_r1:shop" in item]
     assert [warning for warning in play.told()["warnings"] if warning.startswith(taken)]
     assert aside not in " ".join(play.told()["warnings"])
 
@@ -940,21 +940,21 @@ def test_a_drop_days_later_changes_nothing_of_how_the_rotation_ended(play, phase
 
 
 def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
-    done = {"database": "shop", "aside": "before_spring_shop", "under": {"previous": 7}}
+    done = {"database": "shop", "aside": "before_spring:shop", "under": {"previous": 7}}
     spring, autumn = completed(Play(tmp_path, "spring")), completed(Play(tmp_path, "autumn"))
     autumn.step("rollback", "intent", course="restore", commands=COMMANDS)
     backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
     autumn.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
-    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring_shop"]
+    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring:shop"]
     autumn.page()
-    assert [item for item in todo(autumn) if "Drop before_spring_shop" in item]
-    spring.step("postgresql_restore", dropped=[], sought=["before_spring_shop"], asked={"state": "dropped"})
+    assert [item for item in todo(autumn) if "Drop before_spring:shop" in item]
+    spring.step("postgresql_restore", dropped=[], sought=["before_spring:shop"], asked={"state": "dropped"})
     assert not autumn.told()["kept_aside"], "whoever dropped it"
     assert report.write_changed(spring.record) == ["autumn"]
-    assert not [item for item in todo(autumn) if "Drop before_spring_shop" in item]
+    assert not [item for item in todo(autumn) if "Drop before_spring:shop" in item]
     again = {"restored": done, "backup": backup, "lost": [], "changed": True, "time": "2099-01-02T03:04:05Z"}
     autumn.step("rollback", "intent", course="restore").step("postgresql_restore", **again).step("rollback", "done")
-    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring_shop"], "restored again since"
+    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring:shop"], "restored again since"
 
 
 def test_digests_that_nothing_explains_are_told_on_the_page(play):
@@ -1064,13 +1064,13 @@ def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_w
     copy = {"database": "shop", "alias": "default", "copy": "key_rotation_1"}
     play.step("postgresql_restore", asked={**asked, "state": "prepared"}, restored=copy)
     play.step("postgresql_restore", "intent", asked=asked).step("rollback", "intent", commands=COMMANDS)
-    play.step("django_census", targets=[], kept_aside={"before_spring_2_shop": []}).page()
+    play.step("django_census", targets=[], kept_aside={"before_spring_2:shop": []}).page()
     told = "restored DATABASES[default] is now the backup of spring: an earlier run was ended directly behind the swap"
     assert told not in play.told()["warnings"]
-    play.step("django_census", targets=[], kept_aside={"before_spring_shop": []}).step("rollback", "done").page()
+    play.step("django_census", targets=[], kept_aside={"before_spring:shop": []}).step("rollback", "done").page()
     assert told in play.told()["warnings"]
-    (item,) = [item for item in todo(play) if "Drop before_spring_shop" in item]
+    (item,) = [item for item in todo(play) if "Drop before_spring:shop" in item]
     assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true</code>" in item
     spring = completed(Play(Path(play.record.path).parents[1], "spring"))
-    spring.step("postgresql_restore", dropped=[], sought=["before_spring_shop"], asked={"state": "dropped"})
+    spring.step("postgresql_restore", dropped=[], sought=["before_spring:shop"], asked={"state": "dropped"})
     assert (play.told()["kept_aside"], told in play.told()["warnings"]) == ([], True)

@@ -298,7 +298,7 @@ def test_the_command_that_drops_what_lies_aside_names_the_database(typed, alias,
         "phase": "done",
         "changed": True,
         "backup": {"rotation_id": "spring", "snapshot": {"time": "2026-11-26T12:00:00Z"}},
-        "restored": {"database": "orders", "alias": alias, "aside": "before_spring_orders", "under": {"current": 1}},
+        "restored": {"database": "orders", "alias": alias, "aside": "before_spring:orders", "under": {"current": 1}},
         "lost": [],
     }
     *_, told = summary._from_backups([event], VARIABLES)
@@ -335,11 +335,11 @@ def ended(alias):
 @pytest.mark.parametrize(
     ("end", "kept", "told"),
     [
-        ([], ["before_spring_orders", "before_spring_2_orders", "before_spring_a", "before_summer_orders"], True),
-        ([], ["before_spring_2_orders"], False),
+        ([], ["before_spring:orders", "before_spring_2:orders", "before_spring:a", "before_summer:orders"], True),
+        ([], ["before_spring_2:orders"], False),
         ([], [], False),
-        ([ended("second")], ["before_spring_orders"], False),
-        ([ended("default")], ["before_spring_orders", "before_spring_a"], True),
+        ([ended("second")], ["before_spring:orders"], False),
+        ([ended("default")], ["before_spring:orders", "before_spring:a"], True),
     ],
 )
 def test_the_box_tells_of_a_restore_that_was_ended_directly_behind_the_swap(typed, end, kept, told):
@@ -358,7 +358,7 @@ def test_the_box_tells_of_a_restore_that_was_ended_directly_behind_the_swap(type
     options = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
     expected = [
         "restored   DATABASES[second] is now the backup of spring: an earlier run was ended directly behind the swap",
-        "aside      before_spring_orders, without connections, until it is told to be dropped",
+        "aside      before_spring:orders, without connections, until it is told to be dropped",
         f"ansible-playbook restore.yml {options}",
     ]
     assert lines == (expected if told else [])
@@ -373,9 +373,9 @@ def test_where_the_store_has_the_current_keys_alone_nothing_is_called_previous()
 
 
 def test_what_was_dropped_is_told_and_what_was_looked_for_where_nothing_was():
-    sought = ["before_spring_orders", "key_rotation_1_spring"]
-    assert list(summary.dropped({"dropped": sought[:1], "sought": sought})) == ["  dropped    before_spring_orders"]
-    told = "  nothing to drop: there is no database before_spring_orders, and none key_rotation_1_spring"
+    sought = ["before_spring:orders", "key_rotation_1_spring"]
+    assert list(summary.dropped({"dropped": sought[:1], "sought": sought})) == ["  dropped    before_spring:orders"]
+    told = "  nothing to drop: there is no database before_spring:orders, and none key_rotation_1_spring"
     assert list(summary.dropped({"dropped": [], "sought": sought})) == [told]
     assert list(summary.dropped({"failed": True})) == []
 
