@@ -57,8 +57,8 @@ test-staging: stories $(NEWEST)/.ready
 
 # The first two have one process each.
 test:
-	$(MAKE) --jobs 2 --output-sync=target lint sanity
-	$(MAKE) unit integration libraries molecule
+	$(MAKE) --jobs 3 --output-sync=target lint sanity unit
+	$(MAKE) integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
 	ruff check .

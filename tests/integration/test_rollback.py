@@ -71,6 +71,7 @@ def test_after_a_rollback_there_is_nothing_to_roll_back_and_a_new_rotation_works
     assert site.read_all() == plain
 
 
+@pytest.mark.thorough  # the story rollback
 def test_a_failure_after_the_first_write_rolls_back(site: Site) -> None:
     env, plain = site.env_file.read_bytes(), site.read_all()
     site.sql(

@@ -125,6 +125,7 @@ def test_a_rotation_leaves_its_backup_and_its_keys_in_the_store_and_again_it_cha
     assert site.tokens() == tokens
 
 
+@pytest.mark.thorough  # the story rotate
 def test_a_dry_run_writes_nothing_and_says_what_it_would_do(site: Site) -> None:
     files, tokens, rest = site.files(), site.tokens(), site.other_columns()
 

@@ -1345,6 +1345,7 @@ def test_a_secret_that_is_to_be_deleted_is_told_with_how_to_bring_it_back(aws_se
     assert aws_secrets_manager.open().load() == before
 
 
+@pytest.mark.thorough
 def test_a_full_secret_is_told_loses_nothing_and_has_room_again_after_a_destruction(aws_secrets_manager, monkeypatch):
     """moto has no limit: AWS's 20 labels of a secret are counted here, and refused as AWS does."""
     call = BaseClient._make_api_call
