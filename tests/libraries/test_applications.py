@@ -127,6 +127,7 @@ class Applications:
     def play(self, playbook: str, **variables: object) -> subprocess.CompletedProcess[str]:
         known = {
             "key_rotation_environment": "demo",
+            "key_rotation_backup_proof": "none",
             "key_rotation_project_dir": str(self.project),
             "key_rotation_python": sys.executable,
             "key_rotation_backup_dir": str(self.folder / "backups"),
