@@ -56,10 +56,11 @@ test-staging: stories $(NEWEST)/.ready
 	molecule test -s monitoring --destroy=never
 	PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH" molecule test -s rotate --destroy=never
 
-# The first two have one process each.
+# Where one has no work for a core, another has.
 test:
 	$(MAKE) --jobs 3 --output-sync=target lint sanity unit
-	$(MAKE) integration libraries molecule
+	$(MAKE) integration
+	$(MAKE) --jobs 2 --output-sync=target libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
 	ruff check .

@@ -878,6 +878,7 @@ def test_a_backup_is_restored_for_a_repair_only_where_there_is_something_to_repa
     assert make.database.rows("SELECT body, at::text FROM secrets WHERE id = 7") == [row]
 
 
+@pytest.mark.thorough  # the story rotate
 def test_rotate_proves_its_backup_and_keeps_the_identity_to_itself(site, identity, tmp_path_factory):
     kept = tmp_path_factory.mktemp("control") / "identity"
     kept.write_text(identity)

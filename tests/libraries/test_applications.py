@@ -228,9 +228,6 @@ def test_a_field_added_later_stops_the_rotation_and_is_named(applications: Appli
         assert "E_PLAN_CHANGED" in done.stdout + done.stderr
         assert "people_visit.place is new" in done.stdout + done.stderr
     assert applications.read() == before
-    assert applications.play("plan").returncode == 0
-    assert applications.play("rotate", key_rotation_keys=keys).returncode == 0
-    assert applications.read() == before
 
 
 def test_an_application_without_encrypted_values_is_told_so(applications: Applications) -> None:
