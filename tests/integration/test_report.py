@@ -130,7 +130,8 @@ def test_the_longest_names_fit_phone_desktop_and_paper(tmp_path: Path) -> None:
         assert words in flat, words
 
 
-@pytest.mark.parametrize("failing", [True, pytest.param(False, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("failing", [True, False])
 def test_a_failure_and_a_rollback_are_seen_at_first_sight(site: Site, failing: bool, tmp_path: Path) -> None:
     if failing:
         site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'gAAAAABnotatoken' WHERE id = 1")

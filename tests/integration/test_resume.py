@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import pytest
@@ -185,17 +184,12 @@ MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
 ]
 
 
-def some(*kept: int) -> list[Any]:
-    """The moments; those whose places are not named are for the thorough run."""
-    marks = {place: [] if place in kept else [pytest.mark.thorough] for place in range(len(MOMENTS))}
-    return [pytest.param(*moment, marks=marks[place]) for place, moment in enumerate(MOMENTS)]
-
-
 def modules_at_work(site: Site) -> bool:
     return bool(modules(site))
 
 
-@pytest.mark.parametrize(("task", "moment", "course"), some(6))
+@pytest.mark.thorough
+@pytest.mark.parametrize(("task", "moment", "course"), MOMENTS)
 def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_since(
     site: Site, served: Served, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
 ) -> None:
@@ -224,7 +218,8 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("task", "moment", "course"), some())
+@pytest.mark.thorough
+@pytest.mark.parametrize(("task", "moment", "course"), MOMENTS)
 def test_killed_in_any_task_the_same_command_ends_well(
     site: Site, task: str, moment: Callable[[Site], Callable[[Site], bool]], course: str
 ) -> None:
