@@ -60,8 +60,7 @@ stories: $(CONTROL)/.dev $(TREE)
 # Where one has no work for a core, another has.
 test:
 	$(MAKE) --jobs 3 --output-sync=target lint sanity unit
-	$(MAKE) integration
-	$(MAKE) --jobs 2 --output-sync=target libraries molecule
+	$(MAKE) integration libraries molecule
 
 lint: $(CONTROL)/.dev $(TREE)
 	ruff check .
