@@ -11,6 +11,7 @@ import hmac
 import uuid
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
@@ -76,6 +77,11 @@ FOLLOW: dict[str, tuple[str, Callable[[str, str], str]]] = {
 def keyring() -> Keyring:
     versions = {"current": OLD, "pending": NEW}
     return Keyring(schemes.parse("auto"), versions, lambda name: None, texts={"INDEX_KEY": OTHER})
+
+
+def opened(database: Database, found: Any, ring: Keyring, processes: Any = None) -> rotation.Application:
+    """The application of one database, as far as its indexes are concerned."""
+    return rotation.Application([(database, found)], ring, [], "", None, processes or {})  # type: ignore[arg-type]
 
 
 def fill(database: Database, ring: Keyring, sql_type: str, computed: Callable[[str], str]) -> None:
@@ -312,7 +318,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
         stage: SimpleNamespace(setting={"shop.Person.search": stage if made else "same"}.get)
         for stage in ("current", "pending")
     }
-    application = rotation.Application([(database, found)], keyring, [], "", None, processes)  # type: ignore[arg-type]
+    application = opened(database, found, keyring, processes)
     told = r"E_MADE_OF_KEYS: secrets\.searched is under the salt of shop\.Person\.search"
     with pytest.raises(RotationError, match=told) if made else contextlib.nullcontext():
         application.refuse_made_of_keys("pending")
@@ -507,7 +513,7 @@ def test_a_key_that_the_new_value_cannot_make_stops_the_rotation_before_its_firs
     old, new = (KeySet({**keys.values, "INDEX_KEY": value}) for keys, value in ((OLD, "ab" * 32), (NEW, "?")))
     ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, lambda name: None)
     fill(database, ring, "text", lambda value: hmac.digest(bytes.fromhex("ab" * 32), value.encode(), "sha256").hex())
-    found = rotation.Application([(database, survey(database, ring))], ring, [], "", None, {})  # type: ignore[arg-type]
+    found = opened(database, survey(database, ring), ring)
     with pytest.raises(RotationError, match=r"secrets\.searched is computed with a key that is hex of INDEX_KEY"):
         found.refuse_keyless_digests("pending")
     found.refuse_keyless_digests("current")
@@ -560,7 +566,7 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
 
     several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
     found = survey(database, ring)
-    application = rotation.Application([(database, found)], ring, [], "", None, {})  # type: ignore[arg-type]
+    application = opened(database, found, ring)
     told = [one["notice"] for one in plan.notices(database, found.found, ring) if one["column"] == "secrets.searched"]
     assert [" 64 bytes" in notice for notice in told] == [True] * ((old, key) != (50, "raw"))
     if refused:
@@ -645,7 +651,7 @@ def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_
     )
     ring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, lambda name: None)
     fill(database, ring, "text", lambda value: mac("old-secret", value).hex())
-    application = rotation.Application([(database, survey(database, ring))], ring, [], "", None, {})  # type: ignore[arg-type]
+    application = opened(database, survey(database, ring), ring)
     with pytest.raises(
         RotationError, match=r"secrets\.searched is computed with the value of INDEX_KEY and SECRET_KEY"
     ):
@@ -660,7 +666,7 @@ def test_two_names_of_one_key_keep_no_index_from_being_made_anew(database: Datab
     }
     ring = Keyring(schemes.parse("auto"), versions, lambda name: None)
     fill(database, ring, "text", lambda value: mac("old-secret", value).hex())
-    application = rotation.Application([(database, survey(database, ring))], ring, [], "", None, {})  # type: ignore[arg-type]
+    application = opened(database, survey(database, ring), ring)
     application.refuse_keyless_digests("pending")
 
 

@@ -190,13 +190,11 @@ Matches = dict[tuple[str, Derived], set[int]]
 @dataclass(frozen=True)
 class Beside:
     """Columns beside tokens: ``made`` under a key of the key set, by the token's column; ``kept`` under another
-    setting, with its name, or NOTHING; ``unknown`` digests; ``blank`` where rows without a token have what is made of
-    an empty value."""
+    setting, with its name, or NOTHING; ``unknown`` digests."""
 
     made: dict[str, list[Derived]] = field(default_factory=dict)
     kept: list[tuple[str, str]] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
-    blank: list[str] = field(default_factory=list)
 
     @property
     def explained(self) -> set[str]:
@@ -240,24 +238,15 @@ def beside(
     found = Beside(unknown=many)
     for column, texts in stored.items():
         _conclude(found, column, texts, _proved(matches[column]), keyring.names)
-        if _has_blanks(database, table, whole, column, found.made, keyring):
-            found.blank.append(column.name)
     return found
 
 
-def _has_blanks(
-    database: Database,
-    table: Table,
-    targets: Sequence[Any],
-    column: Column,
-    made: Mapping[str, Sequence[Derived]],
-    keyring: Keyring,
-) -> bool:
+def has_blanks(database: Database, table: Table, targets: Sequence[Any], column: str, keyring: Keyring) -> bool:
     """Whether a column has what is made of an empty value under a key of the key set, in a row without any of the
-    tokens that it is made of."""
+    tokens that it is made of. It reads the whole table."""
     ways = {
-        name: [each for each in recipes if each.column == column.name and each.secret in keyring.names]
-        for name, recipes in made.items()
+        target.column: [each for each in target.derived if each.column == column and each.secret in keyring.names]
+        for target in targets
     }
     held = set()
     for each, stage in product([each for recipes in ways.values() for each in recipes], keyring.stages):
@@ -267,7 +256,7 @@ def _has_blanks(
         return False
     tokens = [target.kind.read.format(f"t.{quote(target.column)}") for target in targets if ways.get(target.column)]
     empty = " AND ".join(f"coalesce(octet_length({token}), 0) = 0" for token in tokens)
-    sql = f"SELECT 1 FROM {table.rows} AS t WHERE t.{quote(column.name)}::text = ANY(%s::text[]) AND {empty} LIMIT 1"
+    sql = f"SELECT 1 FROM {table.rows} AS t WHERE t.{quote(column)}::text = ANY(%s::text[]) AND {empty} LIMIT 1"
     return bool(database.rows(sql, (array(sorted(held)),), table=table.label))
 
 

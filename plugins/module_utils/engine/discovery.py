@@ -159,8 +159,7 @@ class Survey:
     ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
     ``paired`` those under an OpenPGP key pair that is not at hand;
     ``digests`` are columns beside targets, or of their rows in other tables, that hold hashes of it is not known what;
-    ``kept`` those under settings, or salts of fields, that the keys do not feed; ``blank`` those made of an empty value
-    where no token is.
+    ``kept`` those under settings, or salts of fields, that the keys do not feed.
     """
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
@@ -183,7 +182,6 @@ class Survey:
         self.paired: list[str] = []
         self.digests: list[str] = []
         self.kept: list[tuple[str, str]] = []
-        self.blank: list[str] = []
         self.guarded = sorted({table.label for table in self.tables if table.guarded})
         self.keyless: list[tuple[str, str]] = []
         aliases = project.same_database(alias)
@@ -311,13 +309,19 @@ class Survey:
         inside = [column for column in self.tables[table] if column.name in documents]
         self._put_down_digests(table, [columns[name] for name in found.unknown])
         self.digests += map(table.label_of, digests.among(self._database, table, inside))
-        self.blank += map(table.label_of, found.blank)
         self.kept += [(table.label_of(column), setting) for column, setting in found.kept if setting]
         explained = {table.label_of(column) for column in found.explained}
         self.silent = [(name, field) for name, field in self.silent if name not in explained]
         for target in targets:
             derived = tuple(found.made.get(target.column, ()))
             self.found[self.found.index(target)] = replace(target, derived=derived)
+
+    def blank(self) -> Iterator[str]:
+        """The columns that hold what is made of an empty value where no token is. It reads all their rows."""
+        for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
+            targets = [target for target in self.found if target.table == table]
+            if digests.has_blanks(self._database, table, targets, column, self._keyring):
+                yield table.label_of(column)
 
     def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
         """Put down columns of digests; where the model says what they hash, that its salt must be none of the keys'."""

@@ -329,7 +329,7 @@ def left_out(database: Database, survey: Survey) -> Iterator[dict[str, str]]:
             "todo": "Find out what makes it. If a key does that is rotated, make it anew through the application "
             "after the rotation, or searches by it find nothing.",
         }
-    for column in survey.blank:
+    for column in survey.blank():
         yield {
             "column": column,
             "notice": "made of an empty value in rows without a token: there it stays under the old keys",

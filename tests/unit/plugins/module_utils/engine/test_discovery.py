@@ -32,9 +32,7 @@ def survey(ring: Keyring, **found: Any) -> discovery.Survey:
     made._keyring = ring
     made.tables = {PROFILE: [TEXT]}
     empty: dict[str, Any] = {"found": [], "unproved": [], "silent": [], "empty": [], "fixed": [], "missed": []}
-    empty.update(
-        plain=[], missing={}, keyless=[], guarded=[], tied=[], copies=[], digests=[], kept=[], blank=[], paired=[]
-    )
+    empty.update(plain=[], missing={}, keyless=[], guarded=[], tied=[], copies=[], digests=[], kept=[], paired=[])
     empty.update(unwritable={}, ignored={})
     made.__dict__.update({**empty, **found})
     return made
