@@ -12,7 +12,6 @@ import datetime
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from . import processes, services, users
@@ -70,7 +69,7 @@ class Switch:
             "started": _time(started),
             "exported": list(exported),
             "hidden": hidden,
-            "key_id": _key_id(tuple({**self.keys.values, **exported}.items())) if known else "",
+            "key_id": KeySet({**self.keys.values, **exported}).key_id if known else "",
             "older": started <= self.at + CLOCKS,
             "stale": bool(reason),
             "reason": reason,
@@ -118,11 +117,6 @@ class Switch:
             look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"
             return "it has overwritten its environment (setproctitle)", f"{look}, then set hidden_environment: accept"
         return "", ""
-
-
-@cache
-def _key_id(values: tuple[tuple[str, str], ...]) -> str:
-    return KeySet(dict(values)).key_id
 
 
 def _kept_from_us(process: Process) -> RotationError:

@@ -5,21 +5,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
+
+from . import key_ids
 
 with contextlib.suppress(ImportError):  # module.run tells it
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
-KEY_ID_LABEL = b"tetech.key_rotation key id v1"
-# PBKDF2 is iterated HMAC: guessing a weak key by its printed id costs more than guessing it by a stored token.
-# The count is OWASP's for PBKDF2-HMAC-SHA256 (Password Storage Cheat Sheet).
-KEY_ID_ITERATIONS = 600_000
 DIGEST_LABEL = b"tetech.key_rotation plaintext digest v1"
 
 
@@ -33,7 +30,7 @@ class KeySet:
     @cached_property
     def key_id(self) -> str:
         """16 hex digits: safe to print, useless to guess from."""
-        return self.named or _key_id(self._canonical())
+        return self.named or key_ids.of(self._canonical())
 
     @cached_property
     def digest_key(self) -> bytes:
@@ -48,8 +45,3 @@ def listed(value: str, *, blanks: bool = False) -> list[str]:
     """The members of a comma list; with the ``blanks`` about them where an application leaves them there."""
     parts = value.split(",")
     return parts if blanks else [part.strip() for part in parts if part.strip()]
-
-
-@lru_cache  # an env file and a store mostly hold the same key sets
-def _key_id(canonical: bytes) -> str:
-    return hashlib.pbkdf2_hmac("sha256", canonical, KEY_ID_LABEL, KEY_ID_ITERATIONS, 8).hex()
