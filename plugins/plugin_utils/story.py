@@ -48,6 +48,7 @@ STEPS = {
     "application_commands": "The application's commands",
     "postgresql_backup_info": "Checklist: the backups",
     "postgresql_backup": "Backup",
+    "postgresql_backup cleared": "Backup: left copies",
     "postgresql_restore": "Restore",
     "postgresql_restore prepared": "Restore: the copy",
     "postgresql_restore dropped": "Restore: the drop",

@@ -289,7 +289,7 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
 
 
 def _backup(done: list[dict[str, Any]]) -> Iterator[str]:
-    for event in [event for event in done if event["event"] == "postgresql_backup"][-1:]:
+    for event in [event for event in done if event["event"] == "postgresql_backup" and "dumps" in event][-1:]:
         for dump in event["dumps"]:
             yield f"  backup     {dump['path']}"
             digest = f"SHA-256 {dump['sha256']}" if dump["sha256"] else str(dump["engine"])

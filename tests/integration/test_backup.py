@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -805,6 +806,26 @@ def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(m
     assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
     assert made["proof"]["tokens"] == TOKENS
     assert glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*")) == []
+
+
+def test_an_embedded_server_that_a_killed_run_left_is_stopped_and_its_folder_removed(make, poor):
+    left = proof.copy_of(make.database, "an earlier rotation")
+    left.__enter__()  # which this role may not drop
+    killed = os.fork()
+    if not killed:
+        living = proof.copy_of(poor.another(), "spring")
+        living.__enter__()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    found = glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*"))
+    assert (len(found), proof.drop_leftovers(poor, dry=True)) == (1, found)
+    server = int(Path(found[0], "postmaster.pid").read_text().splitlines()[0])
+    assert proof.drop_leftovers(poor) == found
+    assert not os.path.exists(found[0])
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{server}/exe"):  # init may be slow to reap the rest of it
+        assert time.monotonic() < deadline, "it is still at work"
+    assert (proof.drop_leftovers(poor), len(proof.drop_leftovers(make.database))) == ([], 1)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import postgresql, proof
 
 from .conftest import Site, kill_group, processes_of
 from .served import Served
@@ -217,7 +218,38 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
     assert (events[-1]["event"], events[-1]["phase"]) == ("rollback", "done")
 
 
-@pytest.mark.thorough
+def test_the_copy_that_a_killed_proof_has_left_is_dropped_by_the_way_back(site: Site) -> None:
+    """A dry run says which, and drops nothing."""
+    ((version,),) = site.sql("SELECT current_setting('server_version_num')::int")
+    real = postgresql.find_tools(None, version // 10000)
+    programs = site.folder / "bin"
+    programs.mkdir()
+    (programs / "pg_dump").symlink_to(real.program("pg_dump"))
+    (programs / "pg_restore").write_text("#!/bin/sh\nexec sleep 300\n")
+    (programs / "pg_restore").chmod(0o755)
+    options = ["key_rotation_backup_proof=full", f"key_rotation_pg_bindir={programs}", "key_rotation_id=spring"]
+    process = site.start("rotate", *(word for one in options for word in ("-e", one)))
+    assert kill_when(site, process, "Dump | Make the backup", lambda _: copies)
+    wait_until_gone(site)
+    ((copy,),) = copies(site)
+
+    told = site.play("rollback", "--check")
+    assert (told.code, copies(site)) == (0, [(copy,)]), told.text
+    assert f"would drop {copy}" in told.text
+    back = site.play("rollback")
+
+    assert (back.code, copies(site)) == (0, []), back.text
+    assert "Course nothing: " in back.text
+    assert f"dropped    {copy}" in back.text
+    events = [json.loads(line) for line in (site.folder / "records/spring/record.jsonl").read_text().splitlines()]
+    assert [event["dropped"] for event in events if "dropped" in event] == [[copy]]
+
+
+def copies(site: Site) -> list[tuple[object, ...]]:
+    """The scratch databases of proofs on the site's server."""
+    return site.sql("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{proof.PREFIX}%",))
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(("task", "moment", "course"), MOMENTS)
 def test_killed_in_any_task_the_same_command_ends_well(

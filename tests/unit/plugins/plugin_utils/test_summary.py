@@ -144,6 +144,12 @@ def at_times(record: Record, *seconds: int) -> None:
     Path(record.path).write_text("".join(json.dumps(event) + "\n" for event in events))
 
 
+def test_what_was_dropped_behind_a_backup_hides_it_not(typed, record):
+    typed(args=("rotate.yml",))
+    record.append("postgresql_backup", "done", dropped=["key_rotation_proof_1_2"])
+    assert "  backup     /b/r1.dump" in summary.lines(record, VARIABLES, completed=True)
+
+
 def test_the_summary_of_a_rotation_tells_what_its_last_run_did_and_what_was_proved(typed, record):
     typed(args=("rotate.yml",))
     at_times(record, 0, 1, 2, 3, 30, 31, 32, 33, 34, 35, 36, 42)
