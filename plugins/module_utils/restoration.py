@@ -111,7 +111,12 @@ class Restoration:
                 return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
             beside.let_in()
             if not beside.verified(described["sha256"]):
-                self._make(beside, one, described, like)
+                try:
+                    self._make(beside, one, described, like)
+                except BaseException:
+                    with contextlib.suppress(RotationError):  # what it was that went wrong is the news
+                        beside.drop(beside.copy)
+                    raise
             under, lost = self._swap(beside, described, like.get("comment"), swap=swap)
         names = {"aside": beside.aside if self._name in facts else None} if swap else {"copy": beside.copy}
         done = {**self._names, **names, "under": under}

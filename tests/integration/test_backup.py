@@ -543,6 +543,17 @@ def test_of_all_rotations_the_newest_backup_that_is_proved_is_restored(make, pro
     assert work.described()["rotation_id"] == "r2"
 
 
+def test_a_restore_whose_copy_is_not_the_snapshot_leaves_no_copy(make, identity):
+    described = make()
+    described["tables"]["public.secrets"]["hash"] = "1"
+    make.one.describe(described)
+    of = {"alias": "default", "rotation_id": "r1", "backup_dir": make.one.folder, "identity": identity}
+    given = {"admin": None, "direct": {}, "key_set_ids": {"current": KEY_IDS[0]}, "pg_bindir": None}
+    with pytest.raises(RotationError, match="E_CONTENTS"):
+        restoration.Restoration({**of, **given}).prepared(dry=False)
+    assert make.database.rows("SELECT 1 FROM pg_database WHERE datname ~ '^key_rotation_.*_r1$'") == []
+
+
 def test_a_manifest_that_names_other_files_deletes_none(make, tmp_path):
     first = make()
     (tmp_path / "precious").write_text("")
