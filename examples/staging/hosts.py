@@ -68,7 +68,8 @@ class Staging:
         return f"{self.name}-{host}"
 
     def up(self) -> None:
-        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)  # Molecule may have made it
         addresses = self.network()  # before the image, which takes a minute and more
         argv = [str(MAKES_IMAGE[0]), self.image, str(self.folder), sys.executable]
         if subprocess.run(argv, check=False, env={**os.environ, **QUIET}).returncode:
