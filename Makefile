@@ -24,7 +24,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: demo demo-down staging staging-down test-staging stories stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-plan build clean
+.PHONY: demo demo-down staging staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-plan build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -44,6 +44,7 @@ export STAGING
 staging: $(CONTROL)/.dev $(TREE)
 	python examples/staging/hosts.py $(STAGING)
 	ansible-playbook -i inventories/staging examples/staging/create.yml
+	@touch $(STAGING)/made
 	@echo
 	@echo 'cd playbooks && ansible-playbook rotate.yml -i staging'
 
@@ -53,15 +54,17 @@ staging-down: $(CONTROL)/.dev
 
 # Each scenario begins with a reset of the environment, which stays. `rotate` is for the oldest ansible-core, all others for
 # the newest. What measures has the machine for itself; a story alone leaves a third of two cores idle.
-test-staging: $(CONTROL)/.dev $(TREE) $(NEWEST)/.ready
-	$(STORY) -s rotate
+test-staging: $(CONTROL)/.dev $(TREE)
+	$(MAKE) --jobs 2 stories-oldest $(NEWEST)/.ready
 	$(BY_NEWEST) $(STORY) -s mixed_load
 	$(MAKE) --jobs 2 stories-one stories-two
 
 # Molecule remembers in the environment's folder that it made it.
 STORY = MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/$(STAGING)/molecule" molecule test --destroy=never
 BY_NEWEST = PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH"
-LAST ?= -s monitoring
+
+stories-oldest:
+	$(STORY) -s rotate
 
 stories-one:
 	$(BY_NEWEST) $(STORY) -s resume -s second_operator -s migration_method
@@ -70,12 +73,8 @@ stories-one:
 stories-two: STAGING = $(SECOND)
 stories-two:
 	mkdir -p $(STAGING)
-	$(BY_NEWEST) $(STORY) -s rollback -s stale_host -s scale_out $(LAST) >$(STAGING)/log 2>&1; ended=$$?; cat $(STAGING)/log; exit $$ended
+	$(BY_NEWEST) $(STORY) -s rollback -s stale_host -s scale_out -s monitoring >$(STAGING)/log 2>&1; ended=$$?; cat $(STAGING)/log; exit $$ended
 	python examples/staging/hosts.py $(STAGING) --down
-
-# In CI, which is to end within 40 minutes: without the monitoring, and killed in every second phase.
-stories:
-	PHASES=half $(MAKE) test-staging LAST=
 
 # Where one has no work for a core, another has.
 test:
