@@ -36,13 +36,13 @@ demo-down:
 	test ! -d .demo || $(APPLICATION)/bin/python examples/demo/setup.py .demo --stop
 	rm -rf .demo
 
-# Where the environment is. A second one beside it has a folder, hosts and a network of its own.
-STAGING ?= .staging
+# Where the environment is. Some stories play in a second one, which has a folder, hosts and a network of its own.
+KEY_ROTATION_STAGING ?= .staging
 SECOND = .staging/second
-export STAGING
+export KEY_ROTATION_STAGING
 
 staging: $(CONTROL)/.dev $(TREE)
-	python examples/staging/hosts.py $(STAGING)
+	python examples/staging/hosts.py $(KEY_ROTATION_STAGING)
 	ansible-playbook -i inventories/staging examples/staging/create.yml
 	@touch $(STAGING)/made
 	@echo
@@ -50,7 +50,7 @@ staging: $(CONTROL)/.dev $(TREE)
 
 staging-down: $(CONTROL)/.dev
 	test ! -d $(SECOND) || python examples/staging/hosts.py $(SECOND) --down
-	python examples/staging/hosts.py $(STAGING) --down
+	python examples/staging/hosts.py $(KEY_ROTATION_STAGING) --down
 
 # Each scenario begins with a reset of the environment, which stays. `rotate` is for the oldest ansible-core, all others for
 # the newest. What measures has the machine for itself; a story alone leaves a third of two cores idle.
@@ -60,7 +60,7 @@ test-staging: $(CONTROL)/.dev $(TREE)
 	$(MAKE) --jobs 2 stories-one stories-two
 
 # Molecule remembers in the environment's folder that it made it.
-STORY = MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/$(STAGING)/molecule" molecule test --destroy=never
+STORY = MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/$(KEY_ROTATION_STAGING)/molecule" molecule test --destroy=never
 BY_NEWEST = PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH"
 
 stories-oldest:
@@ -69,12 +69,12 @@ stories-oldest:
 stories-one:
 	$(BY_NEWEST) $(STORY) -s resume -s second_operator -s migration_method
 
-# Its output comes at its end.
-stories-two: STAGING = $(SECOND)
+# Its output comes at its end. Where it fails, its environment stays too.
+stories-two: override KEY_ROTATION_STAGING = $(SECOND)
 stories-two:
-	mkdir -p $(STAGING)
-	$(BY_NEWEST) $(STORY) -s rollback -s stale_host -s scale_out -s monitoring >$(STAGING)/log 2>&1; ended=$$?; cat $(STAGING)/log; exit $$ended
-	python examples/staging/hosts.py $(STAGING) --down
+	mkdir -p $(SECOND)
+	$(BY_NEWEST) $(STORY) -s rollback -s stale_host -s scale_out -s monitoring >$(SECOND)/log 2>&1; ended=$$?; cat $(SECOND)/log; exit $$ended
+	python examples/staging/hosts.py $(SECOND) --down
 
 # Where one has no work for a core, another has.
 test:

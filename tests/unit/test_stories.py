@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stories on real hosts, and how the Makefile has them played."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from .conftest import CHECKOUT
+
+ELSEWHERE = {"default", "demo"}  # the hosts themselves, and what needs none
+
+
+def lines(target: str, *arguments: str, **environment: str) -> list[str]:
+    """What make would run for a target."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    argv = ["make", "--dry-run", "--always-make", "--no-print-directory", target, *arguments]
+    done = subprocess.run(
+        argv, cwd=CHECKOUT, env={**kept, **environment}, capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout.splitlines()
+
+
+def played(target: str) -> list[str]:
+    return [name for line in lines(target) if "molecule test" in line for name in re.findall(r"-s (\w+)", line)]
+
+
+def test_every_scenario_is_played_once() -> None:
+    scenarios = {path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")}
+    assert sorted(played("test-staging")) == sorted(scenarios - ELSEWHERE)
+
+
+def test_ci_plays_all_but_the_monitoring() -> None:
+    assert set(played("test-staging")) - set(played("stories")) == {"monitoring"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["KEY_ROTATION_STAGING=other"]])
+def test_the_two_that_play_at_once_have_an_environment_each(arguments: list[str]) -> None:
+    one, two = (
+        re.findall(r'MOLECULE_EPHEMERAL_DIRECTORY="(.*?)"', "\n".join(lines(target, *arguments)))
+        for target in ("stories-one", "stories-two")
+    )
+    assert len(one) == len(two) == 1
+    assert one != two
+
+
+def test_a_variable_of_the_users_names_no_folder_that_is_removed() -> None:
+    assert "/srv/precious" not in "\n".join(lines("staging-down", STAGING="/srv/precious"))
