@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -234,6 +235,28 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("backup", "main"),
         ("keys", "main"),
     ]
+
+
+def imports(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What is imported of roles, in order."""
+    for task in tasks:
+        if "ansible.builtin.import_role" in task:
+            yield task["ansible.builtin.import_role"]
+        for part in ("block", "rescue", "always"):
+            yield from imports(task.get(part, []))
+
+
+@pytest.mark.parametrize("playbook", sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml")))
+def test_what_is_not_validated_has_been_at_an_entry_point_before(playbook):
+    for play in yaml.safe_load((CHECKOUT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8")):
+        validated: dict[str, list[dict[str, Any]]] = {}
+        for imported in imports(play.get("tasks", [])):
+            role, entry = imported["name"].rsplit(".", 1)[-1], imported.get("tasks_from", "main")
+            options = entry_points(role)[entry]["options"]
+            if imported.get("rolespec_validate", True):
+                validated.setdefault(role, []).append(options)
+            else:
+                assert any(options.items() <= before.items() for before in validated.get(role, [])), (role, entry)
 
 
 def entries(tasks: list[dict[str, Any]]) -> list[tuple[str, str]]:
