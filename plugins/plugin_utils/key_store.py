@@ -46,7 +46,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 PACKAGES = {"hashi_vault": "hvac", "aws_secrets_manager": "boto3"}
 # Ansible loads us in its own process and forks another for each task: what is here then no task has to load.
 for _package in PACKAGES.values():
-    with contextlib.suppress(ImportError):  # open_store tells it
+    with contextlib.suppress(Exception):  # open_store tells who needs it; one that is broken harms nobody else
         importlib.import_module(_package)
 STATE_HOME = "~/.local/state/key_rotation"
 DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,17 @@ def refusal(call, *args) -> RotationError:
     with pytest.raises(RotationError) as refused:
         call(*args)
     return refused.value
+
+
+def test_a_package_that_does_not_load_harms_only_who_has_that_store(monkeypatch, tmp_path, loader):
+    for package in key_store.PACKAGES.values():
+        (tmp_path / f"{package}.py").write_text("raise AttributeError('module has no attribute')\n")
+        monkeypatch.delitem(sys.modules, package, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = importlib.util.spec_from_file_location(f"{key_store.__package__}.another", key_store.__file__)
+    another = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(another)
+    assert another.open_store({"type": "vault_file", "path": "/k.yml"}, {}, loader).path == "/k.yml"
 
 
 @pytest.mark.parametrize(
