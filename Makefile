@@ -59,7 +59,6 @@ test-staging: $(CONTROL)/.dev $(TREE)
 	$(BY_NEWEST) $(STORY) -s mixed_load
 	$(MAKE) --jobs 2 stories-one stories-two
 
-# Molecule remembers in the environment's folder that it made it.
 STORY = MOLECULE_EPHEMERAL_DIRECTORY="$(CURDIR)/$(KEY_ROTATION_STAGING)/molecule" molecule test --destroy=never
 BY_NEWEST = PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH"
 

@@ -50,3 +50,11 @@ def test_the_two_that_play_at_once_have_an_environment_each(arguments: list[str]
 
 def test_a_variable_of_the_users_names_no_folder_that_is_removed() -> None:
     assert "/srv/precious" not in "\n".join(lines("staging-down", STAGING="/srv/precious"))
+
+
+def test_a_run_takes_no_hosts_for_made_that_one_before_it_may_have_left_cut_off() -> None:
+    run = lines("test-staging")
+    (forgotten,) = (number for number, line in enumerate(run) if line.startswith("rm -rf"))
+    remembered = set(re.findall(r'MOLECULE_EPHEMERAL_DIRECTORY="(.*?)"', "\n".join(run[forgotten:])))
+    assert {str(CHECKOUT / folder) for folder in run[forgotten].split()[2:]} == remembered
+    assert "molecule test" not in "\n".join(run[:forgotten])
