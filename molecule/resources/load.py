@@ -101,14 +101,17 @@ def main() -> None:
     threads = [threading.Thread(target=traffic.visit, args=(end, first)) for first in range(THREADS)]
     for thread in threads:
         thread.start()
-    Path(report_file).with_suffix(".begun").touch()
+    begun = Path(report_file).with_suffix(".begun")
+    begun.touch()
     deadline = time.monotonic() + AT_MOST
-    while not Path(stop_file).exists() and time.monotonic() < deadline:
+    while begun.exists() and not Path(stop_file).exists() and time.monotonic() < deadline:
         time.sleep(0.1)
+    forgotten = not begun.exists()  # by a story that is played again, after one that failed in the middle
     end.set()
     for thread in threads:
         thread.join()
-    Path(report_file).write_text(json.dumps(traffic.report()) + "\n", encoding="utf-8")
+    if not forgotten:
+        Path(report_file).write_text(json.dumps(traffic.report()) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

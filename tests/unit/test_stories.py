@@ -4,9 +4,16 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import os
 import re
 import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +65,43 @@ def test_a_run_takes_no_hosts_for_made_that_one_before_it_may_have_left_cut_off(
     remembered = set(re.findall(r'MOLECULE_EPHEMERAL_DIRECTORY="(.*?)"', "\n".join(run[forgotten:])))
     assert {str(CHECKOUT / folder) for folder in run[forgotten].split()[2:]} == remembered
     assert "molecule test" not in "\n".join(run[:forgotten])
+
+
+class Profile(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"full_name": self.path}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def application() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Profile) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_the_traffic_of_a_story_that_failed_ends_with_the_next_one_and_tells_nothing(
+    application: str, tmp_path: Path
+) -> None:
+    stop, report, begun = (tmp_path / f"traffic.{name}" for name in ("stop", "json", "begun"))
+
+    def begin() -> subprocess.Popen[bytes]:
+        argv = [sys.executable, CHECKOUT / "molecule/resources/load.py", application, "100", "4", stop, report]
+        process = subprocess.Popen(argv)
+        while not begun.exists() and process.poll() is None:
+            time.sleep(0.01)
+        return process
+
+    failed = begin()
+    begun.unlink()
+    assert failed.wait(timeout=30) == 0
+    assert not report.exists()
+    again = begin()
+    stop.touch()
+    assert again.wait(timeout=30) == 0
+    assert json.loads(report.read_text(encoding="utf-8"))["wrong"] == 0
