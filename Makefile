@@ -49,7 +49,7 @@ staging: $(CONTROL)/.dev $(TREE)
 	@echo 'cd playbooks && ansible-playbook rotate.yml -i staging'
 
 staging-down: $(CONTROL)/.dev
-	test ! -d $(SECOND) || python examples/staging/hosts.py $(SECOND) --down
+	python examples/staging/hosts.py $(SECOND) --down
 	python examples/staging/hosts.py $(KEY_ROTATION_STAGING) --down
 
 # Each scenario begins with a reset of the environment, which stays. `rotate` is for the oldest ansible-core, all others for

@@ -59,6 +59,11 @@ def test_a_variable_of_the_users_names_no_folder_that_is_removed() -> None:
     assert "/srv/precious" not in "\n".join(lines("staging-down", STAGING="/srv/precious"))
 
 
+def test_hosts_of_both_environments_go_although_their_folders_are_gone() -> None:
+    down = [f"python examples/staging/hosts.py {folder} --down" for folder in (".staging/second", ".staging")]
+    assert lines("staging-down")[-2:] == down
+
+
 def test_a_run_takes_no_hosts_for_made_that_one_before_it_may_have_left_cut_off() -> None:
     run = lines("test-staging")
     (forgotten,) = (number for number, line in enumerate(run) if line.startswith("rm -rf"))
