@@ -24,7 +24,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: demo demo-down staging staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-plan build clean
+.PHONY: demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-plan build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -44,17 +44,24 @@ export KEY_ROTATION_STAGING
 staging: $(CONTROL)/.dev $(TREE)
 	python examples/staging/hosts.py $(KEY_ROTATION_STAGING)
 	ansible-playbook -i inventories/staging examples/staging/create.yml
-	@touch $(STAGING)/made
+	@touch $(KEY_ROTATION_STAGING)/made
 	@echo
 	@echo 'cd playbooks && ansible-playbook rotate.yml -i staging'
+
+# For the stories: hosts that were made are started, whatever has stopped them, and the reset of each story does the rest.
+staging-up: $(CONTROL)/.dev
+	python examples/staging/hosts.py $(KEY_ROTATION_STAGING)
+	test -e $(KEY_ROTATION_STAGING)/made || $(MAKE) staging
 
 staging-down: $(CONTROL)/.dev
 	python examples/staging/hosts.py $(SECOND) --down
 	python examples/staging/hosts.py $(KEY_ROTATION_STAGING) --down
 
 # Each scenario begins with a reset of the environment, which stays. `rotate` is for the oldest ansible-core, all others for
-# the newest. What measures has the machine for itself; a story alone leaves a third of two cores idle.
+# the newest. What measures has the machine for itself; a story alone leaves a third of two cores idle. Molecule remembers in
+# the environment's folder that there are hosts: each run makes sure of them once.
 test-staging: $(CONTROL)/.dev $(TREE)
+	rm -rf $(KEY_ROTATION_STAGING)/molecule $(SECOND)/molecule
 	$(MAKE) --jobs 2 stories-oldest $(NEWEST)/.ready
 	$(BY_NEWEST) $(STORY) -s mixed_load
 	$(MAKE) --jobs 2 stories-one stories-two

@@ -105,6 +105,7 @@ class Staging:
                 podman("unpause", self.container(host), check=False)  # a story that was ended may have left it so
                 podman("start", self.container(host))
                 continue
+            (self.folder / "made").unlink(missing_ok=True)  # nothing is installed on this one yet
             options = ["--name", self.container(host), "--hostname", host, "--systemd=always", *names]
             options += ["--network", self.name, "--ip", addresses[host]]
             if host == "bao1":

@@ -41,10 +41,6 @@ def test_every_scenario_is_played_once() -> None:
     assert sorted(played("test-staging")) == sorted(scenarios - ELSEWHERE)
 
 
-def test_ci_plays_all_but_the_monitoring() -> None:
-    assert set(played("test-staging")) - set(played("stories")) == {"monitoring"}
-
-
 @pytest.mark.parametrize("arguments", [[], ["KEY_ROTATION_STAGING=other"]])
 def test_the_two_that_play_at_once_have_an_environment_each(arguments: list[str]) -> None:
     one, two = (
