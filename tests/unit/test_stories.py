@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib
 import json
 import os
 import re
@@ -66,6 +67,25 @@ def test_a_run_takes_no_hosts_for_made_that_one_before_it_may_have_left_cut_off(
     remembered = set(re.findall(r'MOLECULE_EPHEMERAL_DIRECTORY="(.*?)"', "\n".join(run[forgotten:])))
     assert {str(CHECKOUT / folder) for folder in run[forgotten].split()[2:]} == remembered
     assert "molecule test" not in "\n".join(run[:forgotten])
+
+
+def test_a_host_on_which_a_unit_failed_in_a_story_is_there_for_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(CHECKOUT / "examples/staging")
+    hosts = importlib.import_module("hosts")
+    staging = hosts.Staging(tmp_path)
+    degraded = {staging.container("app1")}
+
+    def podman(action: str, *arguments: str, **_: object) -> str:
+        if action == "ps":
+            return "\n".join(map(staging.container, hosts.HOSTS))
+        if arguments[1:] == ("systemctl", "reset-failed"):
+            degraded.discard(arguments[0])
+        return "degraded" if arguments[0] in degraded else "running"
+
+    monkeypatch.setattr(hosts, "podman", podman)
+    staging.start(dict.fromkeys(hosts.HOSTS, "192.0.2.1"))
 
 
 class Profile(http.server.BaseHTTPRequestHandler):
