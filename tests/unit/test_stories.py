@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from .conftest import CHECKOUT
 
@@ -86,6 +87,13 @@ def test_a_host_on_which_a_unit_failed_in_a_story_is_there_for_the_next_one(
 
     monkeypatch.setattr(hosts, "podman", podman)
     staging.start(dict.fromkeys(hosts.HOSTS, "192.0.2.1"))
+
+
+def test_an_application_that_a_story_made_silent_answers_in_the_next_one() -> None:
+    (silencing,) = yaml.safe_load((CHECKOUT / "molecule/rollback/unhealthy.yml").read_text(encoding="utf-8"))
+    reset = yaml.safe_load((CHECKOUT / "examples/staging/reset.yml").read_text(encoding="utf-8"))
+    removed = reset[0]["tasks"][0]["ansible.builtin.shell"]["cmd"].split("rm -rf ")[1]
+    assert silencing["vars"]["folder"] in removed.split()
 
 
 class Profile(http.server.BaseHTTPRequestHandler):
