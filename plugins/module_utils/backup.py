@@ -102,9 +102,10 @@ class Backup:
         """An earlier run's manifest, its dump checked against it; None where there is none. Raises E_BACKUP_*."""
         return self.known_since("")
 
-    def known_since(self, moment: str) -> dict[str, Any] | None:
-        """The newest, where its snapshot was taken at this time (as ``now`` writes it) or later. Raises E_BACKUP_*."""
-        found = [one for one in self.all() if one["snapshot"]["time"] >= moment]
+    def known_since(self, moment: str, engines: Collection[str] = ENGINES) -> dict[str, Any] | None:
+        """The newest by one of these engines, where its snapshot was taken at this time (as ``now`` writes it), or
+        later. Raises E_BACKUP_*."""
+        found = [one for one in self.all() if one["snapshot"]["time"] >= moment and one["engine"] in engines]
         if not found:
             return None
         if found[-1]["engine"] == "pg_dump":
@@ -203,9 +204,10 @@ class Backup:
     def proving(self, described: Mapping[str, Any], *, written: bool) -> Iterator[None]:
         """The block proves a backup: then those before it go, and else it goes itself, where there is another.
 
-        Where rows may have been ``written`` under new keys the first one stays: no other is of before that.
+        Where rows may have been ``written`` under new keys the first one stays: no other is of before that. So do those
+        of another engine, which are not here.
         """
-        older = [one for one in self.all() if one["name"] != described["name"]]
+        older = [one for one in self.all() if one["name"] != described["name"] and one["engine"] == "pg_dump"]
         try:
             yield
         except BaseException as exc:

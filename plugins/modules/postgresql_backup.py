@@ -189,7 +189,7 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
         made = []
         for database, survey in application.parts:
             one = backup.Backup(params["backup_dir"], params["rotation_id"], database.alias)
-            described = one.known_since(_oldest(params))
+            described = one.known_since(_oldest(params), [params["engine"]])
             wanted = proof.needed(described, kind) if described else kind
             changed = described is None or not proof.proved(described, wanted)
             if changed:
@@ -253,7 +253,7 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     one = backup.Backup(params["backup_dir"], params["rotation_id"])
-    described = one.known_since(_oldest(params))
+    described = one.known_since(_oldest(params), [params["engine"]])
     changed = described is None
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:

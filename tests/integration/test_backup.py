@@ -19,10 +19,18 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, postgresql, proof, restoration
+from ansible_collections.tetech.key_rotation.plugins.module_utils import (
+    age,
+    backup,
+    postgresql,
+    proof,
+    repositories,
+    restoration,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
     catalog,
     census,
@@ -37,6 +45,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import at
+from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup
 
 KEY_IDS = ["0123456789abcdef"]
 ROWS = 20_000
@@ -529,6 +538,25 @@ def test_the_backup_of_before_the_first_write_stays_whatever_comes_after_it(make
     with make.one.proving(third, written=True):
         pass
     assert make.files() == of(first, third)
+
+
+def test_a_backup_by_another_engine_is_none_of_this_one_and_stays(make, prove):
+    """Also where it has failed its proof."""
+    snapped = repositories.snapshot(make.one, ["echo", "of the disk"], KEY_IDS)
+    assert make.one.known_since("", ["pg_dump"]) is None
+    time.sleep(1)  # the names of the files tell the second
+    described = make()
+    with make.one.proving(described, written=False):
+        described = prove(described)
+    assert snapped in make.one.all(), "what it needs is asked for before keys are destroyed"
+    make.one.describe({**described, "proof": None, "failed": {"kind": "full", "code": "E_CONTENTS"}})
+    os.unlink(make.one.manifest_of(snapped))
+    given = {"engine": "snapshot", "snapshot_command": ["echo", "again"], "key_ids": KEY_IDS, "max_age": 24}
+    given |= {"rotation_id": "r1", "backup_dir": make.one.folder}
+    module = SimpleNamespace(params=given, check_mode=False)
+    for changed in (True, False):
+        made = postgresql_backup._by_another(module)
+        assert (made["changed"], made["dumps"][0]["path"]) == (changed, "again")
 
 
 def test_of_all_rotations_the_newest_backup_that_is_proved_is_restored(make, prove):
