@@ -133,6 +133,14 @@ BACKUP_INFO_OPTIONS: dict[str, Any] = {
     "backup_dir": {"type": "path", "required": True},
     "absent": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
 }
+ADMIN: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        **{name: {"type": "str"} for name in ("service", "host", "port", "user")},
+        "passfile": {"type": "path", "no_log": False},
+        "dbname": {"type": "str", "default": "postgres"},
+    },
+}
 ENVIRONMENTS = ["demo", "staging", "production"]
 BACKUP_OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
@@ -152,6 +160,7 @@ BACKUP_OPTIONS: dict[str, Any] = {
     "proof": {"type": "str", "choices": ["full", "sample", "none"], "default": "full"},
     "max_age": {"type": "int", "default": 24},
     "jobs": {"type": "int", "default": 0},
+    "admin": ADMIN,
     "pg_bindir": {"type": "path"},
     # set by the action plugin; never by a playbook
     "identity": {"type": "str", "no_log": True},
@@ -319,14 +328,7 @@ RESTORE_OPTIONS: dict[str, Any] = {
     "backup_dir": {"type": "path", "required": True},
     "alias": {"type": "str", "default": "default"},
     "acknowledge": {"type": "str"},
-    "admin": {
-        "type": "dict",
-        "options": {
-            **{name: {"type": "str"} for name in ("service", "host", "port", "user")},
-            "passfile": {"type": "path", "no_log": False},
-            "dbname": {"type": "str", "default": "postgres"},
-        },
-    },
+    "admin": ADMIN,
     "identity_file": {"type": "path"},
     "pg_bindir": {"type": "path"},
     # set by the action plugin; never by a playbook

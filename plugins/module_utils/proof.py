@@ -59,7 +59,7 @@ SELECT rolsuper OR rolcreatedb
       AND NOT coalesce((to_jsonb(v)->>'trusted')::boolean, false)) -- since 13
 FROM pg_roles WHERE rolname = current_user
 """
-DROPPABLE = "SELECT datname::text FROM pg_database WHERE left(datname, %s) = %s AND pg_has_role(datdba, 'USAGE')"
+COPIES = "SELECT datname::text, pg_has_role(datdba, 'USAGE') FROM pg_database WHERE left(datname, %s) = %s"
 
 
 def proved(described: Mapping[str, Any], kind: str) -> bool:
@@ -207,16 +207,23 @@ def drop_leftovers(database: Database, *, dry: bool = False) -> list[str]:
     """Drop the copies of this database that killed runs have left, and say which: scratch databases that this role may
     drop, and folders of embedded servers. Only for the one run on this database: that of a living one is called so too.
     """
-    common = _scratches(database)
-    names = [name for (name,) in database.rows(DROPPABLE, (len(common), common))]
-    found = glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_folders(database)}*"))
-    folders = [folder for folder in found if os.access(folder, os.W_OK)]
-    if not dry:
-        for name in names:
+    found = leftovers(database)
+    for name in () if dry else [name for name, ours in found.items() if ours]:
+        if os.path.isabs(name):
+            _stop_leftover(name)
+        else:
             _drop(database, name)
-        for folder in folders:
-            _stop_leftover(folder)
-    return [*names, *folders]
+    left = {} if dry else leftovers(database)
+    return [name for name, ours in found.items() if ours and name not in left]
+
+
+def leftovers(database: Database) -> dict[str, bool]:
+    """By the names of these copies and folders, whether this role, or this user, may drop them."""
+    common = _scratches(database)
+    found = {str(name): bool(ours) for name, ours in database.rows(COPIES, (len(common), common))}
+    for folder in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_folders(database)}*")):
+        found[folder] = os.access(folder, os.W_OK) and not os.path.islink(folder)
+    return found
 
 
 @contextlib.contextmanager
@@ -317,6 +324,7 @@ def _stop_leftover(folder: str) -> None:
     patience = time.monotonic() + STOP_SECONDS
     while os.path.exists(folder) and time.monotonic() < patience:  # it may write until it is down
         shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
 
 
 def _embedded_version(database: Database) -> int:

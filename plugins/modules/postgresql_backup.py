@@ -24,8 +24,9 @@ options:
   state:
     description:
       - V(present) makes the backup, and proves it.
-      - V(cleared) makes none. It drops the copies that proofs and repairs were killed over. Only for the run that holds
-        the lease of M(tetech.key_rotation.database_lease), since other ones may be at work on theirs.
+      - V(cleared) makes none. It drops the copies that proofs and repairs were killed over, those that O(admin) made
+        too. Only for the run that holds the lease of M(tetech.key_rotation.database_lease), since other ones may be at
+        work on theirs.
     type: str
     choices: [present, cleared]
     default: present
@@ -124,6 +125,7 @@ extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.key_list
+  - tetech.key_rotation.key_rotation.restoring
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """
@@ -226,25 +228,32 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _cleared(module: AnsibleModule) -> dict[str, Any]:
-    """Drop what is left of copies, of each database of which that can be done."""
+    """Drop what is left of copies, of each database of which that can be done. A repair makes its own by the admin."""
     from ..module_utils import proof
     from ..module_utils.engine import project
     from ..module_utils.engine.database import Database
 
     params = module.params
     project.start(params["project_dir"], params["settings_module"])
+    admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
     dropped: list[str] = []
+    left: dict[str, bool] = {}
     for alias in project.aliases():
-        try:
-            with contextlib.closing(Database(alias, "proof", params["direct"].get(alias, {}))) as database:
-                if not database.is_replica():
-                    dropped += proof.drop_leftovers(database, dry=module.check_mode)
-        except RotationError as exc:
-            module.warn(
-                f"A copy of DATABASES[{alias}] of a killed proof may be there still: {exc.code}: {exc.what}. "
-                f"Its name begins with {proof.PREFIX}: drop it by hand."
-            )
-    return {"changed": bool(dropped), "dropped": dropped}
+        direct = params["direct"].get(alias, {})
+        for place in [direct, *[{**direct, **admin}] * bool(admin)]:
+            try:
+                with contextlib.closing(Database(alias, "proof", place)) as database:
+                    if not database.is_replica():
+                        dropped += proof.drop_leftovers(database, dry=module.check_mode)
+                        left.update(proof.leftovers(database))
+            except RotationError as exc:
+                module.warn(
+                    f"A copy of DATABASES[{alias}] of a killed proof may be there still: {exc.code}: {exc.what}. "
+                    f"Its name begins with {proof.PREFIX}: drop it by hand."
+                )
+    for name in sorted(left.keys() - set(dropped)):
+        module.warn(f"{name} is a copy that a killed run has left, and cannot be dropped from here: drop it by hand.")
+    return {"changed": bool(dropped), "dropped": list(dict.fromkeys(dropped))}
 
 
 def _by_another(module: AnsibleModule) -> dict[str, Any]:

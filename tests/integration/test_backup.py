@@ -36,6 +36,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
     census,
     contents,
     discovery,
+    project,
     repair,
     schemes,
     structure,
@@ -865,6 +866,33 @@ def test_an_embedded_server_that_a_killed_run_left_is_stopped_and_its_folder_rem
     while os.path.exists(f"/proc/{server}/exe"):  # init may be slow to reap the rest of it
         assert time.monotonic() < deadline, "it is still at work"
     assert (proof.drop_leftovers(poor), len(proof.drop_leftovers(make.database))) == ([], 1)
+
+
+def test_a_copy_that_a_killed_repair_left_is_dropped_by_the_admin_who_made_it_and_else_told(
+    make, prove, poor, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(project, "start", lambda *_: None)
+    left = proof.copy_of(make.database, "spring")
+    left.__enter__()
+    ((name,),) = prove.scratch()
+    (tmp_path / "precious").write_text("")
+    link = Path(tempfile.gettempdir(), f"{proof._folders(poor)}link")
+    link.symlink_to(tmp_path)
+    told: list[str] = []
+    given = {"project_dir": "", "settings_module": None, "direct": {"default": {"user": "kr_poor"}}, "admin": None}
+    module = SimpleNamespace(params=given, check_mode=False, warn=told.append)
+    try:
+        for check_mode in (True, False):
+            module.check_mode = check_mode
+            assert postgresql_backup._cleared(module) == {"changed": False, "dropped": []}
+            assert [line.split()[0] for line in told] == [str(link), name]
+            told.clear()
+    finally:
+        link.unlink()
+    assert (tmp_path / "precious").exists()
+    given["admin"] = {"user": "postgres", "dbname": "postgres", "host": None}
+    assert postgresql_backup._cleared(module) == {"changed": True, "dropped": [name]}
+    assert (told, prove.scratch()) == ([], [])
 
 
 @pytest.mark.parametrize(
