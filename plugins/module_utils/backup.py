@@ -241,8 +241,9 @@ class Backup:
         return [name for name in named if _STEM.fullmatch(_FILE.sub("", name)[len(self.name) :])]
 
     def describe(self, described: Mapping[str, Any]) -> None:
-        """Write the manifest. Raises OSError."""
-        atomic_file.replace(self.manifest_of(described), json.dumps(described, indent=2).encode() + b"\n")
+        """Write the manifest. Raises E_BACKUP_DIR."""
+        with self._usable():
+            atomic_file.replace(self.manifest_of(described), json.dumps(described, indent=2).encode() + b"\n")
 
     @contextlib.contextmanager
     def opened(self, described: Mapping[str, Any], identity: str | None) -> Iterator[list[IO[bytes]]]:

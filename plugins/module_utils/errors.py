@@ -7,6 +7,7 @@ A message is filled with names, paths, numbers and key ids only. No caller ever 
 
 from __future__ import annotations
 
+import errno
 import re
 
 NOTHING_CHANGED = "Nothing was changed."
@@ -921,6 +922,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Unset it, then run again.",
     ),
     "E_OPTION": ("{name} {found}", "{advice}"),
+    "E_DISK_FULL": (
+        "no room is left on a disk: {error} at {where}",
+        "Make room, also where temporary files are, then run the same command again.",
+    ),
     "E_INTERNAL": ("unexpected {error} at {where}", "This is a bug: report the code and the place."),
 }
 
@@ -972,6 +977,7 @@ def internal(exc: BaseException) -> RotationError:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = "unknown" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-    return RotationError(
-        "E_INTERNAL", error=type(exc).__name__, where=where, changed="See the record for what was done."
-    )
+    changed = "See the record for what was done."
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RotationError("E_DISK_FULL", error=exc.strerror, where=exc.filename or where, changed=changed)
+    return RotationError("E_INTERNAL", error=type(exc).__name__, where=where, changed=changed)

@@ -111,7 +111,7 @@ def prove(
                 census.refuse_unreadable(tallies)
             found = {"where": where, **_counted(described, tallies)}
     except RotationError as exc:
-        with contextlib.suppress(OSError):  # what it was that went wrong is the news
+        with contextlib.suppress(RotationError):  # what it was that went wrong is the news
             one.describe({**described, "proof": None, "failed": {"kind": kind, "time": now(), "code": exc.code}})
         kept = f"The backup {one.path(described)} is kept, and is not proved."
         raise exc.with_changed(f"{kept} For another one, move it away with its manifest.") from None

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -687,6 +688,19 @@ def test_a_proof_restores_compares_opens_and_drops(make, prove):
     assert make.one.known() == made
     assert [proof.proved(made, kind) for kind in proof.KINDS] == [True, True, True]
     assert prove.scratch() == []
+
+
+def test_a_full_disk_at_the_end_of_the_proof_leaves_a_backup_that_is_not_proved(make, prove, monkeypatch):
+    described = make()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(backup.atomic_file, "replace", full)
+    with pytest.raises(RotationError) as refused:
+        prove(described)
+    assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", "No space left on device")
+    assert (make.one.read(), prove.scratch()) == (described, [])
 
 
 def test_a_sample_does_not_know_which_keys_are_needed(make, prove, monkeypatch):

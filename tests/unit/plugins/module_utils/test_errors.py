@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils import errors
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -49,6 +51,12 @@ def test_an_unexpected_exception_is_told_by_type_and_place_and_not_by_its_text()
     assert error.what == f"unexpected KeyError at {__file__}:{line}"
     assert "CANARY" not in str(error)
     assert "Nothing was changed" not in str(error)
+
+
+def test_a_full_disk_is_no_bug():
+    full = errors.internal(OSError(errno.ENOSPC, "No space left on device", "/tmp/spool"))
+    assert (full.code, full.what) == ("E_DISK_FULL", "no room is left on a disk: No space left on device at /tmp/spool")
+    assert errors.internal(OSError(errno.EIO, "CANARY")).code == "E_INTERNAL"
 
 
 def test_an_exception_that_was_never_raised_has_no_place():
