@@ -37,6 +37,10 @@ class PgBackRest:
         """How the repository is encrypted, ``none`` where one of several is not. Raises E_PGBACKREST."""
         return _cipher(self._info())
 
+    def system_identifier(self) -> str:
+        """Of the cluster that it backs up now. Raises E_PGBACKREST."""
+        return str(max(self._info()["db"], key=lambda one: one["id"])["system-id"])
+
     def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> dict[str, Any]:
         """Take a backup of this kind (full, diff, incr), or find that of the rotation since ``oldest``; its manifest,
         written."""

@@ -264,6 +264,7 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
     one = backup.Backup(params["backup_dir"], params["rotation_id"])
     described = one.known_since(_oldest(params), [params["engine"]])
     changed = described is None
+    of: dict[str, Any] = {}
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:
         raise RotationError("E_OPTION", name=name, found="is not set", advice=f"Set key_rotation_{name}.")
@@ -273,12 +274,13 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
         stanza = repositories.PgBackRest(params["stanza"])
         if stanza.cipher() == "none":
             _refuse_clear(params)
+        of["system_identifier"] = stanza.system_identifier()
         if not module.check_mode:
             stanza.check()
             described = stanza.backup(one, params["backup_type"], params["key_ids"], _oldest(params))
     elif changed and not module.check_mode:
         described = repositories.snapshot(one, params["snapshot_command"], params["key_ids"])
-    made = {"changed": changed, **one.as_result(described)}
+    made = {"changed": changed, **of, **one.as_result(described)}
     return {"changed": changed, "dumps": [made]}
 
 

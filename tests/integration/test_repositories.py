@@ -62,6 +62,7 @@ def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_pa
     assert made["path"].startswith("orders/")
     assert (made["engine"], made["key_ids"], made["encrypted_to"]) == ("pgbackrest", ["a", "b"], ["aes-256-cbc"])
     assert (made["size"] > 0, int(made["system_identifier"]) > 0, made["proof"]) == (True, True, None)
+    assert made["system_identifier"] == stanza.system_identifier()
     assert one.known() == made
     os.unlink(one.manifest)  # a run that died before it
     assert stanza.backup(one, "full", ["a"])["path"] == made["path"]

@@ -41,11 +41,12 @@ SIGNERS = {
 
 
 def of_database(database: Database) -> dict[str, Any]:
-    """Connections, archiving, replication slots, replicas and the clock of one database's server."""
+    """Cluster, connections, archiving, replication slots, replicas and the clock of one database's server."""
     used, limit = database.connections()
     return {
         "alias": database.alias,
         "server": database.rows("SELECT current_setting('server_version')")[0][0].split()[0],
+        "system_identifier": database.system_identifier(),
         "clock": float(database.rows("SELECT extract(epoch FROM clock_timestamp())::float")[0][0]),
         "connections": {"used": used, "limit": limit},
         "bytes": database.size(),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 
+from .database import databases
 from .item import OK, STOP, WARN, Item, Seen, of_result
 from .rehearsal import when
 
@@ -18,6 +19,12 @@ def possible(seen: Seen) -> Item:
     made = of_result("backup", seen.backup, "dumps")
     if made.status != OK:
         return made
+    backed_up = {one["system_identifier"] for one in seen.backup["dumps"] if "system_identifier" in one}
+    clusters = {each["alias"]: each.get("system_identifier") for each in databases(seen)}
+    others = [alias for alias, cluster in clusters.items() if backed_up and cluster and cluster not in backed_up]
+    if others:
+        told = f"the stanza of pgBackRest is that of another cluster than that of {', '.join(others)} in DATABASES"
+        return Item("backup", STOP, told, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump.")
     times = [when(backup["snapshot"]["time"]) for backup in seen.kept]
     if not times:
         return Item("backup", OK, "one can be made, and will be before anything is changed; there is none yet")
@@ -29,17 +36,19 @@ def possible(seen: Seen) -> Item:
 def proved(seen: Seen) -> Item:
     """The rollback plan was tested: a backup was restored and compared, or this one will be before the first write."""
     kinds = [proof["kind"] for backup in seen.kept if (proof := backup["proof"]) and proof["kind"] in PROVED]
-    asked = seen.options["backup_proof"]
-    if asked in PROVED:
+    asked, engine = seen.options["backup_proof"], seen.options["backup_engine"]
+    ours = engine == "pg_dump"
+    todo = _TODO if ours else f"Restore one by {engine}'s own command, and compare it; rollback_plan can be accepted."
+    if ours and asked in PROVED:
         return Item("rollback plan", OK, f"the backup is restored and compared before the first write (proof: {asked})")
     if kinds:
         return Item(
             "rollback plan",
             WARN,
             f"{len(kinds)} earlier backups were restored and compared, this one will not be",
-            _TODO,
+            todo,
         )
-    return Item("rollback plan", STOP if seen.production else WARN, "no backup was ever restored and compared", _TODO)
+    return Item("rollback plan", STOP if seen.production else WARN, "no backup was ever restored and compared", todo)
 
 
 _TODO = "Set key_rotation_backup_proof to full or sample."

@@ -39,8 +39,8 @@ def connections(seen: Seen) -> Item:
 def _dumping(seen: Seen) -> int:
     """Connections of a backup: of several at once each has one, two have what is no row, and one holds the snapshot."""
     cores = max((facts["cores"] for facts in seen.facts.values()), default=1)
-    largest = max((int(database["bytes"]) for database in _databases(seen)), default=0)
-    free = min((each["connections"]["limit"] - each["connections"]["used"] for each in _databases(seen)), default=0)
+    largest = max((int(database["bytes"]) for database in databases(seen)), default=0)
+    free = min((each["connections"]["limit"] - each["connections"]["used"] for each in databases(seen)), default=0)
     jobs = parts.at_work(seen.options["backup_jobs"], largest, cores, free)
     return jobs + parts.NO_ROWS + 1 if jobs > 1 and seen.options["backup_engine"] == "pg_dump" else 2
 
@@ -56,7 +56,7 @@ def disk(seen: Seen) -> Item:
         todo = "Name the database's host in a group database, or look yourself." * seen.production
         return Item("disk", WARN if seen.production else OK, told, todo)
     free = int(seen.df[-1].split()[3]) * 1024
-    writing = sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in _databases(seen))
+    writing = sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in databases(seen))
     need = max(writing, _copying(seen))
     told = f"{free / 1e6:,.0f} MB are free for {folder}, at most {need / 1e6:,.0f} MB are needed"
     status = OK if free > need else STOP
@@ -67,7 +67,7 @@ def _copying(seen: Seen) -> float:
     """Bytes that the proof of the backups takes: one database is copied after the other."""
     if seen.options["backup_proof"] == "none" or seen.options["backup_engine"] != "pg_dump":
         return 0
-    return max((int(database["bytes"]) for database in _databases(seen)), default=0) * COPY_PER_BYTE
+    return max((int(database["bytes"]) for database in databases(seen)), default=0) * COPY_PER_BYTE
 
 
 def wal(seen: Seen) -> Item:
@@ -75,7 +75,7 @@ def wal(seen: Seen) -> Item:
     if not seen.facts:
         return unseen("WAL")
     items = []
-    for database in _databases(seen):
+    for database in databases(seen):
         need = _wal_bytes(seen, database)
         if database["archive_fails"]:
             todo = "Mend the archiving (see pg_stat_archiver): until then WAL fills the disk of the database."
@@ -88,7 +88,7 @@ def wal(seen: Seen) -> Item:
             elif limit is not None and slot["bytes"] + need > limit:
                 told = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
                 items.append(Item("WAL", WARN, told, "Raise it, or set key_rotation_throttle."))
-    needs = sum(_wal_bytes(seen, database) for database in _databases(seen))
+    needs = sum(_wal_bytes(seen, database) for database in databases(seen))
     return worst("WAL", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
 
 
@@ -96,7 +96,7 @@ def replicas(seen: Seen) -> Item:
     """They follow closely."""
     if not seen.facts:
         return unseen("replicas")
-    late = [database for database in _databases(seen) if database["replica_lag"] > LAG]
+    late = [database for database in databases(seen) if database["replica_lag"] > LAG]
     items = [
         Item(
             "replicas",
@@ -106,7 +106,7 @@ def replicas(seen: Seen) -> Item:
         )
         for each in late
     ]
-    blind = [database["alias"] for database in _databases(seen) if not database["sees_replicas"]]
+    blind = [database["alias"] for database in databases(seen) if not database["sees_replicas"]]
     if blind and seen.options["throttle"].get("replica_lag"):
         what = f"the role of {', '.join(blind)} may not see how far they are behind: replica_lag would wait for none"
         items.append(Item("replicas", STOP, what, "GRANT pg_monitor TO that role, or take replica_lag out."))
@@ -114,7 +114,7 @@ def replicas(seen: Seen) -> Item:
     return worst("replicas", items, told)
 
 
-def _databases(seen: Seen) -> Iterator[dict[str, Any]]:
+def databases(seen: Seen) -> Iterator[dict[str, Any]]:
     """Each once, as the first host sees it."""
     for facts in list(seen.facts.values())[:1]:
         yield from facts["databases"]

@@ -228,8 +228,28 @@ def test_every_item_says_ok_where_all_is_well(name):
     assert found.seen
 
 
+def of_cluster(identifier: str) -> dict[str, Any]:
+    """What pgBackRest could back up."""
+    return {"dumps": [{"system_identifier": identifier}]}
+
+
+@pytest.mark.parametrize("identifier", ["8", None])
+def test_pgbackrest_backs_up_the_cluster_of_the_database_as_far_as_its_role_may_see_that(identifier):
+    def change(made: dict[str, Any]) -> None:
+        database(system_identifier=identifier)(made)
+        made.update(backup=of_cluster("8"))
+
+    assert item("backup", change).status == "ok"
+
+
 WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("backup", lambda made: made.update(backup=ERROR), "stop", "E_WRONG_KEY: t.c: 5 of 5"),
+    (
+        "backup",
+        lambda made: (database(system_identifier="7")(made), made.update(backup=of_cluster("8"))),
+        "stop",
+        "of another cluster than that of default in DATABASES",
+    ),
     ("rehearsal", rehearsal(plan_hash="other"), "stop", "no completed rotation of this plan"),
     ("rehearsal", lambda made: made.update(rehearsals=[]), "stop", "no completed rotation of this plan"),
     ("rehearsal", rehearsal(time="2030-01-01T10:00:00Z"), "stop", "no completed rotation of this plan"),
@@ -257,6 +277,13 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "a sample; all of it takes 60 s at the least, and the backup about 90 s, as the last one did",
     ),
     ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
+    ("rollback_plan", option(backup_engine="pgbackrest"), "warn", "this one will not be"),
+    (
+        "rollback_plan",
+        lambda made: (option(backup_engine="snapshot")(made), made.update(kept=[])),
+        "stop",
+        "no backup was ever restored",
+    ),
     (
         "rollback_plan",
         lambda made: (option(backup_proof="none")(made), made.update(kept=[])),
