@@ -395,6 +395,15 @@ def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
     assert (run["outcome"], play.told()["failure"]) == ("open", {})
 
 
+def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
+    error = {"code": "E_HOST_LOST", "what": "keeper cannot be reached any more"}
+    completed(play).step("rollback", "intent", course="settle")
+    play.step("postgresql_backup", "failed", asked={"state": "cleared"}, error=error).step("rollback", "done")
+    told = play.told()
+    assert (told["failure"], told["runs"][-1]["failure"]) == ({}, {})
+    assert "Backup: left copies: E_HOST_LOST: keeper cannot be reached any more" in told["warnings"]
+
+
 def test_who_of_several_was_told_is_said(play):
     play.begun().step("notification", "failed", about="started", channel="email by h", found="refused", reached=1)
     assert play.told()["warnings"] == ["Not everybody was told by email by h of the started: refused"]
