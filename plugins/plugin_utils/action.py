@@ -174,7 +174,8 @@ class RotationAction(ActionBase, abc.ABC):
 
     def _lost(self) -> RotationError:
         unknown = "What this step has done there is not known."
-        return RotationError("E_HOST_LOST", changed=unknown, host=self.variables.get("inventory_hostname"))
+        host = self._task.delegate_to or self.variables.get("inventory_hostname")
+        return RotationError("E_HOST_LOST", changed=unknown, host=host)
 
     def _end_without_hosts(self) -> None:
         """Where no host is left, nothing of the playbook runs any more: its end on the control node is made here."""

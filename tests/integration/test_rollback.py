@@ -148,3 +148,24 @@ def test_an_open_rotation_may_rather_be_finished(site: Site) -> None:
     assert "Course forwards: " in outcome.text
     assert "ansible-playbook rotate.yml -i" in outcome.text
     assert "pending" in site.stored()["stages"]
+
+
+def test_that_the_host_of_the_database_or_of_the_backups_is_lost_keeps_no_way_back(site: Site) -> None:
+    """Neither there nor back is anything needed of it, but its name is in the inventory."""
+    plain, env = site.read_all(), site.env_file.read_bytes()
+    ssh = site.folder / "ssh"
+    ssh.write_text("#!/bin/sh\nexit 255\n")
+    ssh.chmod(0o755)
+    inventory = json.loads(site.inventory.read_text())
+    inventory["database"] = {"hosts": {"keeper": {"ansible_ssh_executable": str(ssh)}}}
+    site.inventory.write_text(json.dumps(inventory))
+    rotated = site.play("rotate")
+    assert rotated.code == 0, rotated.text
+
+    outcome = site.play("rollback", "-e", "key_rotation_backup_host=keeper")
+
+    assert outcome.code == 0, outcome.text
+    said = " ".join(outcome.text.split())
+    assert "Course backwards: " in said
+    assert "E_HOST_LOST: keeper cannot be reached any more" in said
+    assert (site.read_all(), site.env_file.read_bytes()) == (plain, env)
