@@ -97,6 +97,9 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     site.inventory.write_text(json.dumps(inventory))
     (site.folder / "backups").rename(elsewhere)
     (site.folder / "backups").mkdir()
+    limited = site.play("retire", "--limit", "app", "-e", "key_rotation_hold_days=0")
+    assert (limited.code != 0, site.stored()["stages"]) == (True, stages), limited.text
+    assert "this run leaves out keeper, other" in " ".join(limited.text.split())
     needed = site.play("retire")
     assert (needed.code, needed.error()) == (2, "E_VERSION_NEEDED"), needed.text
     (site.folder / "backups").rmdir()
