@@ -242,8 +242,9 @@ class Backup:
 
     def describe(self, described: Mapping[str, Any]) -> None:
         """Write the manifest. Raises E_BACKUP_DIR."""
+        content = {**described, "checksum": _checksum(described)}
         with self._usable():
-            atomic_file.replace(self.manifest_of(described), json.dumps(described, indent=2).encode() + b"\n")
+            atomic_file.replace(self.manifest_of(described), json.dumps(content, indent=2).encode() + b"\n")
 
     @contextlib.contextmanager
     def opened(self, described: Mapping[str, Any], identity: str | None) -> Iterator[list[IO[bytes]]]:
@@ -363,9 +364,16 @@ def _read(path: str) -> dict[str, Any] | None:
         raise RotationError("E_BACKUP_MANIFEST", path=path, found="cannot be read") from None
     if not isinstance(described, dict) or described.get("format") != FORMAT:
         raise RotationError("E_BACKUP_MANIFEST", path=path, found=f"is not of the format {FORMAT}")
+    if described.pop("checksum", None) not in (None, _checksum(described)):
+        raise RotationError("E_BACKUP_MANIFEST", path=path, found="is damaged: its own checksum is another")
     if any(os.path.basename(name) != name for name in _files(described)):
         raise RotationError("E_BACKUP_MANIFEST", path=path, found="names files that are not beside it")
     return {**described, "name": os.path.basename(path)[: -len(".json")]}
+
+
+def _checksum(described: Mapping[str, Any]) -> str:
+    """SHA-256 of what a manifest says, in the order of its names."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def _files(described: Mapping[str, Any]) -> list[str]:

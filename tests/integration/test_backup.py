@@ -307,7 +307,8 @@ def test_the_manifest_says_what_it_is(make, identity):
     described = make(settings={"site/settings.py": b"DEBUG = False\n"})
     path = Path(make.one.folder, described["path"])
     assert make.files() == ["r1.dump.age", "r1.json", "r1.settings.tar.age"]
-    assert json.loads(Path(make.one.manifest).read_text()) == described == make.one.known()
+    written = json.loads(Path(make.one.manifest).read_text())
+    assert {name: value for name, value in written.items() if name != "checksum"} == described == make.one.known()
     assert described["size"] == path.stat().st_size
     assert path.read_bytes().startswith(b"age-encryption.org/v1")
     assert (described["key_ids"], described["proof"]) == (KEY_IDS, None)

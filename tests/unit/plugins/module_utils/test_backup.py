@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -35,6 +36,22 @@ def test_a_manifest_that_is_not_ours_is_never_passed_over(one, content):
         with pytest.raises(RotationError) as refused:
             read()
         assert refused.value.code == "E_BACKUP_MANIFEST"
+
+
+def test_no_bit_of_a_manifest_turns_unseen(one):
+    os.mkdir(one.folder)
+    files = {"path": "r1.dump.age", "parts": [], "settings": None}
+    needs = {"key_ids": ["0123456789abcdef"], "rows": 12}
+    one.describe({"format": backup.FORMAT, "name": "r1", "engine": "pg_dump", **needs, **files})
+    whole = Path(one.manifest).read_bytes()
+    ((_, described),) = backup.manifests(one.folder)
+    for place in range(len(whole)):
+        for bit in range(8):
+            Path(one.manifest).write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            found = described
+            with contextlib.suppress(RotationError):
+                ((_, found),) = backup.manifests(one.folder)
+            assert {name: found.get(name) for name in described} == described  # else the checksum's own name was hit
 
 
 def test_the_backups_of_a_folder_are_found_by_their_manifests(one):
