@@ -42,6 +42,9 @@ class ActionModule(RotationAction):
             if chosen.name == "restore" or (found.prefer == "repair" and not found.done):
                 return _failed(options["backup"])
             display.warning(f"Nobody knows what a backup has of these values: {options['backup']['msg']}")
+        if chosen.name != "restore":
+            for line in summary.left_copies(options["backup"].get("copies") or {}, self.variables):
+                display.warning(line)
         rotate = summary.command(self.variables, "rotate")
         does = course.DOES[chosen.name].format(rotation_id=found.rotation_id, rotate=rotate)
         will = "Would" if self._task.check_mode else "Will"

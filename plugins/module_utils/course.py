@@ -167,7 +167,7 @@ DOES = {
     "restore": "restore the backup beside the database, say what would be lost, and swap the two",
     "repair": "write what the backup has for them, where the rest of their rows is the same, and then look again",
     "settle": "bring every value, and every host that was left behind, under the current keys, and prove it",
-    "nothing": "close the record of rotation {rotation_id}, and change nothing else",
+    "nothing": "close the record of rotation {rotation_id}, and change no value, no .env file and no version",
     "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
     "discard": "take the pending version of rotation {rotation_id} back in the store",
     "backwards": "bring every value back by the engine, write the keys before to every .env file, prove it, and make "

@@ -53,6 +53,15 @@ class Restoration:
         needed = {table_of(model) for model in models if router.allow_migrate_model(self._alias, model)}
         return sorted(needed - there)
 
+    def copies(self) -> dict[str, str]:
+        """The copies that restores have made and not put in its place, and of which rotation's backup each is; none
+        where nobody says."""
+        with contextlib.suppress(RotationError), self._as_admin() as admin:
+            names = {Beside(admin, self._name, one["rotation_id"]).copy: one["rotation_id"] for one in self._all()}
+            there = admin.rows("SELECT datname::text FROM pg_database WHERE datname = ANY(%s)", (list(names),))
+            return {name: names[name] for (name,) in there}
+        return {}
+
     def let_in(self, *, dry: bool) -> None:
         """Let everybody in again where a restore of ours, of whichever backup, was ended between the shutting out and
         the swap."""
@@ -310,8 +319,9 @@ def examined(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
     for work in works.values():
         work.let_in(dry=dry)
     gone = {alias: tables for alias, work in works.items() if (tables := work.gone())}
+    copies = {alias: made for alias, work in works.items() if (made := work.copies())}
     if newest is None:
-        return {"changed": False, "backup": {}, "missing": {}, "gone": gone}
+        return {"changed": False, "backup": {}, "missing": {}, "gone": gone, "copies": copies}
     of_one = {**params, "rotation_id": newest["rotation_id"]}
     works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
     missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
@@ -320,6 +330,7 @@ def examined(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
         "backup": _shown(newest),
         "missing": {alias: tables for alias, tables in missing.items() if tables},
         "gone": gone,
+        "copies": copies,
     }
 
 

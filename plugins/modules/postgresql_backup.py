@@ -240,7 +240,7 @@ def _cleared(module: AnsibleModule) -> dict[str, Any]:
     left: dict[str, bool] = {}
     for alias in project.aliases():
         direct = params["direct"].get(alias, {})
-        for place in [direct, *[{**direct, **admin}] * bool(admin)]:
+        for place in [direct, {**direct, **admin}] if admin else [direct]:
             try:
                 with contextlib.closing(Database(alias, "proof", place)) as database:
                     if not database.is_replica():

@@ -86,6 +86,12 @@ missing:
   description: Tables of the application's models that the backup has and the database in use has not, by C(DATABASES).
   type: dict
   returned: with O(state=examined)
+copies:
+  description: >-
+    With O(state=examined), by alias, the copies that restores have made and not put in the place of a database, and the
+    rotation of whose backup each is.
+  type: dict
+  returned: with O(state=examined)
 restored:
   description: Names of the database and of the one that was kept aside, and values by the stage of their keys.
   type: dict

@@ -249,6 +249,14 @@ def _drop(rotation_id: str, alias: str, variables: Mapping[str, Any]) -> str:
     return f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
 
 
+def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Mapping[str, Any]) -> Iterator[str]:
+    """Of each copy that a restore has made and not put in the place of a database, what it is and what drops it."""
+    for alias, found in copies.items():
+        for name, rotation_id in found.items():
+            what = f"{name} lies beside, the copy of a restore that was not finished. The same restore goes on with it"
+            yield f"{what}; {_drop(rotation_id, alias, variables).strip()} drops it."
+
+
 def last_census(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The newest of these events that counts values by themselves: of a run that ended well, its proof."""
     return next((event for event in reversed(events) if event["event"] == "django_census"), {})

@@ -165,6 +165,10 @@ def test_a_whole_database_comes_back_with_all_that_belongs_to_it(hostile: Site) 
     assert site.read_all() == used
     assert databases(site)[HOSTILE]
     assert "key_rotation_restore_acknowledge=6" in said, "the row that comes back is one of them"
+    (copy,) = [name for name in databases(site) if name.startswith("key_rotation_")]
+    another_way = " ".join(site.play("rollback", "--check").text.split())
+    assert f"{copy} lies beside, the copy of a restore that was not finished" in another_way
+    assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true drops it" in another_way
 
     done = site.play("restore", *SPRING, "-e", "key_rotation_restore_acknowledge=6")
     assert done.code == 0, done.text

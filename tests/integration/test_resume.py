@@ -218,6 +218,7 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
     assert (events[-1]["event"], events[-1]["phase"]) == ("rollback", "done")
 
 
+@pytest.mark.thorough
 def test_the_copy_that_a_killed_proof_has_left_is_dropped_by_the_way_back(site: Site) -> None:
     """A dry run says which, and drops nothing."""
     ((version,),) = site.sql("SELECT current_setting('server_version_num')::int")

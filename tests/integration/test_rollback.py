@@ -150,6 +150,7 @@ def test_an_open_rotation_may_rather_be_finished(site: Site) -> None:
     assert "pending" in site.stored()["stages"]
 
 
+@pytest.mark.thorough
 def test_that_the_host_of_the_database_or_of_the_backups_is_lost_keeps_no_way_back(site: Site) -> None:
     """Neither there nor back is anything needed of it, but its name is in the inventory."""
     plain, env = site.read_all(), site.env_file.read_bytes()
