@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Formats that are recognized by the look of a stored value, or by the class of its field: what they are, what to do.
+
+A signature proves nothing about a key. It gives a true reason for a value that no known scheme opens.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FUNCTIONS = "describe the application's own functions in key_rotation_schemes (application: decrypt, encrypt)"
+_FOREIGN = "It is not under a key of key_rotation_keys. Settle the column in the plan, with this reason."
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One format. ``what`` completes "the value is ..."; ``todo`` is a sentence of advice.
+
+    ``value`` matches the beginning of a stored value, as bytes; ``field`` the dotted path of a model field's class.
+    """
+
+    name: str
+    what: str
+    todo: str
+    value: re.Pattern[bytes] | None = None
+    field: re.Pattern[str] | None = None
+
+
+def _looks(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.DOTALL)
+
+
+_FERNET = rb"gAAAAA[\w-]{70,}={0,2}"
+
+# The first one that fits counts. Sources: the stored values in tests/libraries/vectors, otherwise as named.
+SIGNATURES = (
+    Signature(
+        "awx",
+        "in the format of AWX and django-ansible-base. In AWX each row has a key of its own, "
+        "made of SECRET_KEY, the row's primary key and the field's name",
+        "For AWX, " + _FUNCTIONS + " with context: [pk, member] or [pk, column]. For django-ansible-base, "
+        "name SECRET_KEY in key_rotation_keys.",
+        _looks(rb"\$encrypted\$(?:UTF8\$)?AES(?:CBC)?\$"),
+    ),
+    Signature(
+        "aes_1",
+        "in the format AES.1 of DefectDojo: AES-OFB without authentication, which nothing can prove",
+        "Save the value again through the application, which writes AES.2; or " + _FUNCTIONS + ".",
+        _looks(rb"AES\.1:[\da-fA-F]{32}:(?:[\da-fA-F]{2})+\Z"),
+    ),
+    Signature(
+        "aes_2",
+        "in the format AES.2 of DefectDojo: AES-256-GCM in hex, under the SHA-256 of a setting",
+        "Name the setting (DD_CREDENTIAL_AES_256_KEY in DefectDojo) in key_rotation_keys.",
+        _looks(rb"AES\.2:[\da-fA-F]{24}:(?:[\da-fA-F]{2}){16,}\Z"),
+    ),
+    Signature(
+        "django_fernet",
+        "in the format of django-fernet: a Fernet token whose key is made, for each row, of a salt in the value "
+        "and a secret that the application passes at run time",
+        "The secret is in no setting: " + _FUNCTIONS + " that know it, with binary: true.",
+        _looks(rb".{16}" + _FERNET + rb"\Z"),
+        re.compile(r"^django_fernet\."),
+    ),
+    Signature(
+        "django_field_encryption",
+        "in the format of django-field-encryption: the ID of a key, a colon, AES-256-GCM",
+        "Name the value of that ID in DATA_PROTECTION_KEYS in key_rotation_keys, and keep its ID.",
+        _looks(rb"(?![\da-fA-F]+:)[\w.-]{1,64}:(?=[\w-]*[A-Z])(?=[\w-]*\d)(?:[\w-]{4}){9,}(?:[\w-]{2}==|[\w-]{3}=)?\Z"),
+        re.compile(r"^django_field_encryption\."),
+    ),
+    Signature(
+        "secretbox",
+        "in the format of django-nacl-fields: a secretbox of libsodium (XSalsa20-Poly1305)",
+        "Name NACL_FIELDS_KEY in key_rotation_keys, and have PyNaCl in the application's environment.",
+        field=re.compile(r"^nacl_encrypted_fields\."),
+    ),
+    Signature(
+        "django_crypto_fields",
+        "a hash of django-crypto-fields. The encrypted value is in django_crypto_fields_crypt, under key files",
+        "Rotate it with that library's own tools, or leave its key files out of the rotation.",
+        _looks(rb"enc[12]:::"),
+        re.compile(r"^django_crypto_fields\."),
+    ),
+    Signature(  # https://developer.hashicorp.com/vault/docs/secrets/transit
+        "vault_transit",
+        "encrypted by the transit engine of HashiCorp Vault or OpenBao, whose key never leaves it",
+        "Rotate that key in Vault (rewrap). " + _FOREIGN,
+        _looks(rb"vault:v\d+:[\w+/=]+\Z"),
+    ),
+    Signature(  # https://github.com/getsops/sops
+        "sops", "encrypted by SOPS", _FOREIGN, _looks(rb"ENC\[AES256_GCM,data:")
+    ),
+    Signature(  # https://docs.ansible.com/projects/ansible/latest/vault_guide
+        "ansible_vault", "a text of Ansible Vault", _FOREIGN, _looks(rb"\$ANSIBLE_VAULT;")
+    ),
+    Signature(  # https://age-encryption.org/v1
+        "age", "encrypted by age", _FOREIGN, _looks(rb"age-encryption\.org/v1\n|-----BEGIN AGE ENCRYPTED FILE-----")
+    ),
+    Signature(  # RFC 7516, section 7.1: five parts, the first one is the base64 of {"
+        "jwe",
+        "a JSON Web Encryption token",
+        _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ".",
+        _looks(rb"eyJ[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+\Z"),
+    ),
+    Signature(  # openssl-enc(1): Salted__, in base64 or not
+        "openssl_enc",
+        "in the format of openssl enc: each value has a key of its own, made of a salt and a passphrase",
+        _FUNCTIONS[0].upper() + _FUNCTIONS[1:] + ".",
+        _looks(rb"Salted__.{8}|U2FsdGVkX1[\w+/]"),
+    ),
+    Signature(
+        "fernet",
+        "a Fernet token that no key at hand opens under a known derivation",
+        "If its key is one of these, describe how it is derived in key_rotation_schemes, or "
+        + _FUNCTIONS
+        + ". Otherwise name its setting in key_rotation_keys.",
+        _looks(rb"(?:[!-~]{0,40}?)(?:" + _FERNET + rb"|Z0FBQUFB[\w+/=-]{90,})"),
+    ),
+)
+
+
+def identify(stored: str | bytes, field: str = "") -> Signature | None:
+    """What a stored value is by its look, or by the dotted path of its model field's class; None if nothing fits."""
+    value = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else bytes(stored)
+    for each in SIGNATURES:
+        if (each.value and each.value.match(value)) or (field and each.field and each.field.search(field)):
+            return each
+    return None
