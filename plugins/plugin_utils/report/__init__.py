@@ -167,7 +167,7 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
         "legend": [
             {"kind": kind(key), "text": f"{words[kind(key)]} ({key})"} for key in sorted(found, key=kind, reverse=True)
         ],
-        "unsigned": [str(lines) for lines in told["unsigned"]],
+        "unsigned": [{"text": str(lines), "expected": lines.expected} for lines in told["unsigned"]],
         "nobody_signed": lambda number: _nobody_signed(told["unsigned"], number),
         "dump_lines": lambda dump: list(_dump_lines(dump)),
         "proof": next((proof for proof in proofs if proof not in (None, "none")), None),
@@ -176,7 +176,7 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
 
 def _nobody_signed(unsigned: Iterable[Unsigned], number: int) -> str:
     """How a line of the record is marked, where nobody has signed it."""
-    ours = [lines for lines in unsigned if lines.of == OWN and number in lines]
+    ours = [lines for lines in unsigned if lines.of == OWN and number in lines and not lines.expected]
     marks = ["not signed then" if lines.found else "not signed" for lines in ours]
     return marks[-1] if marks else ""
 

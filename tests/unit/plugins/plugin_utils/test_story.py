@@ -613,6 +613,31 @@ def test_lines_that_nobody_signed_are_marked_where_a_person_looks_first(play, tm
     assert marks(page) == [""] * signed + ["not signed then"] * 3 + [""]
 
 
+def test_an_ordinary_first_run_that_was_refused_is_reported_as_that(play, tmp_path):
+    """Before the store has a version it has no key that signs records: nobody is suspected."""
+    refused = {"failed_task": "Checklist", "error": {"code": "E_CHECKLIST"}, "versions": []}
+    play.begun().step("rotation_checklist", "failed").step("rotate", "failed", **refused)
+    play.step("notification", channel="mail")
+    said = "Lines 1 to 5 of the record are not signed: the run was refused before the store had a key that signs records."
+
+    page, folder = play.page(), Path(play.record.path).parent
+
+    assert said in page.split('class="tiles"')[0]
+    assert "somebody else" not in page
+    assert 'class="unsigned"' not in page
+    assert all(said in (folder / name).read_text() for name in ("report.md", "rotation.log"))
+    report.write_index(str(tmp_path))
+    assert "lines that nobody signed" not in (tmp_path / "index.html").read_text()
+
+    play.step("rotate", "intent", unsigned_before=5).record.sign(sshsig.new_key())
+    assert "Lines 1 to 5 of the record were not signed by 2" in play.page()
+
+
+def test_a_step_behind_the_end_of_a_refused_first_run_is_suspicious(play):
+    play.begun().step("rotate", "failed", versions=[]).step("env_file")
+    assert "nobody has signed them" in play.page()
+
+
 def test_lines_of_a_retirement_that_nobody_signed_are_told_too(play, tmp_path):
     completed(play).record.sign(sshsig.new_key())
     Play(tmp_path, f"retire-{OLD}").step("key_version", asked={"state": "destroyed", "key_id": OLD})
