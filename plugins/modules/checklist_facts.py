@@ -40,9 +40,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: The host's C(clock) and C(versions), the C(databases), the C(sessions) of the application's role with the
-    C(process) of this host that holds each where that is seen, pending C(migrations), the C(speed), and the users
-    of C(secret_key). Of the application's own reading by some rows, the round trips that are C(broken), and names in
+  description: The host's C(clock) as the look C(began) and C(ended), the C(versions), the C(databases), the C(sessions)
+    of the application's role with the C(process) of this host that holds each where that is seen, pending
+    C(migrations), the C(speed), and the users of C(secret_key). Of the application's own reading by some rows, the round trips that are C(broken), and names in
     O(left_out) that are C(unknown), each with those near it.
   type: dict
   returned: success
@@ -67,6 +67,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     # other hosts look at the same time, and no session of this process, Django's either, is to be a stranger to them
     os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}checklist"
     params = module.params
+    began = time.time()
     request = request_of(params, "checklist")
     with rotation.opened(request) as application:
         databases = [database for database, _ in application.parts]
@@ -88,7 +89,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             "versions": project.versions(),
             "cores": os.cpu_count() or 1,
         }
-    found["clock"] = time.time()
+    found["clock"] = {"began": began, "ended": time.time()}
     return {"changed": False, "facts": found}
 
 

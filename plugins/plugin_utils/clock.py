@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the kernel says of this machine's clock, for the record: PCI DSS 10.6. Source: adjtimex(2)."""
+"""This machine's clock: what the kernel says of it, for the record (PCI DSS 10.6, adjtimex(2)), and how far others are
+off it."""
 
 from __future__ import annotations
 
@@ -12,6 +13,17 @@ TIMEX = "@I4li"  # modes, offset, freq, maxerror, esterror, status: the beginnin
 ROOM = 512  # bytes; the whole of it takes 208
 ERROR = 5  # TIME_ERROR: the clock is not synchronized
 NANOSECONDS = 0x2000  # STA_NANO: the offset is not in microseconds
+
+
+def skew(sent: float, began: float, ended: float, received: float) -> float:
+    """The least number of seconds by which another machine's clock must be ahead of this one's.
+
+    ``sent`` and ``received`` are this machine's times around a call, ``began`` and ``ended`` the other's within it. The
+    true skew is between ``ended - received`` and ``began - sent``: neither the call's own run time nor the way there is
+    taken for a skew. 0.0 if that range allows the clocks to agree.
+    """
+    least, most = ended - received, began - sent
+    return least if least > 0 else min(most, 0.0)
 
 
 def seen() -> dict[str, Any] | None:

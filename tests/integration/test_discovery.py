@@ -871,3 +871,39 @@ def test_what_applications_of_their_own_stored_is_found_and_rotated(database: Da
         assert inside is not None, target.column
         assert (json.loads(inside.plaintext) if isinstance(expected, dict) else inside.plaintext.decode()) == expected
         assert ring.cipher(target.scheme, "current").open(raw) is None
+
+
+@pytest.mark.parametrize("sql_type", ["jsonb", "json", "text"])
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        ("[]", False),
+        ("{}", False),
+        ("null", False),
+        ('{"a": [1, 2.5, true, null], "b": {"c": ""}}', False),
+        ('["", 7]', False),
+        ('{"a \\" b": 1}', False),
+        ('"x"', True),
+        ('{"a": {"b": [1, "short"]}}', True),
+        ('{"a": "", "b": "\\"x"}', True),
+    ],
+)
+def test_a_document_without_a_text_is_no_value_that_nothing_opens(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, sql_type: str, value: str, held: bool
+) -> None:
+    one(database, sql_type, value)
+    place = {("secrets", "a"): "a_library.EncryptedJSONField"}
+    monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases: place)
+    found = survey(database, keyring)
+    assert (found.silent, found.empty) == (([("secrets.a", place["secrets", "a"])], []) if held else ([], found.empty))
+    assert bool(found.empty) is not held
+
+
+def test_a_text_that_is_no_document_is_a_value_in_an_encrypted_field(
+    database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one(database, "text", "plain words")
+    for name in ("EncryptedJSONField", "EncryptedTextField"):
+        place = {("secrets", "a"): f"a_library.{name}"}
+        monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases, place=place: place)
+        assert [column for column, _ in survey(database, keyring).silent] == ["secrets.a"]

@@ -40,6 +40,11 @@ _GENERATED = (
     "is generated, and follows the column that it is made of",
     "Take it out of key_rotation_targets, and list that one.",
 )
+IN_JSON = ("json", "jsonb")
+# Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
+# whether that has a text which is not empty and no member's name. All before such a text is matched string by string.
+IS_DOCUMENT = r"^\s*([][{}]|null\s*$|true\s*$|false\s*$|-?[0-9.eE+-]+\s*$|\")"
+HAS_TEXT = r'^([^"]|"([^"\\]|\\.)*"\s*:|"")*"([^"\\]|\\.)+"(?!\s*:)'
 _AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
 # A word of a longer text. Within a word, as in the base64 of a file with many zeros, it is none.
 _WORD = re.compile(rb"(?<![\w+/=-])(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
@@ -233,7 +238,8 @@ class Survey:
         elif looks:
             self.unproved.append((name, len(samples)))
         elif field is not None:
-            blank = self.silent if self._holds_values(table, column) else self.empty
+            document = column.type in IN_JSON or "json" in field.lower()
+            blank = self.silent if self._holds_values(table, column, document=document) else self.empty
             blank.append((name, field))
         elif _may_be_plain(column) and self._holds_values(table, column):
             self.plain.append(name)
@@ -382,10 +388,14 @@ class Survey:
             raise RotationError("E_SCHEME", scheme=scheme, found=found)
         return Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
 
-    def _holds_values(self, table: Table, column: Column) -> bool:
+    def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
+        """Whether any value could be a token. In a ``document`` only its texts could be one."""
         name = f"t.{quote(column.name)}"
-        sql = f"SELECT 1 FROM {table.rows} AS t WHERE {name} IS NOT NULL AND {name}::text <> '' LIMIT %s"
-        return bool(self._database.rows(sql, (1,), table=table.label))
+        sql = f"SELECT 1 FROM {table.rows} AS t WHERE {name} IS NOT NULL AND {name}::text <> ''"
+        if document:
+            sql += f" AND ({name}::text !~ %s OR {name}::text ~ %s)"
+        params = [IS_DOCUMENT, HAS_TEXT] if document else []
+        return bool(self._database.rows(f"{sql} LIMIT %s", (*params, 1), table=table.label))
 
 
 def _may_be_plain(column: Column) -> bool:

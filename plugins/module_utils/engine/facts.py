@@ -41,13 +41,14 @@ SIGNERS = {
 
 
 def of_database(database: Database) -> dict[str, Any]:
-    """Cluster, connections, archiving, replication slots, replicas and the clock of one database's server."""
+    """Cluster, connections, archiving, replication slots and replicas of one database's server, and by how many seconds
+    its clock is ahead of this machine's."""
     used, limit = database.connections()
     return {
         "alias": database.alias,
         "server": database.rows("SELECT current_setting('server_version')")[0][0].split()[0],
         "system_identifier": database.system_identifier(),
-        "clock": float(database.rows("SELECT extract(epoch FROM clock_timestamp())::float")[0][0]),
+        "ahead": _ahead(database),
         "connections": {"used": used, "limit": limit},
         "bytes": database.size(),
         "archive_fails": _or_none(
@@ -71,6 +72,14 @@ def of_database(database: Database) -> dict[str, Any]:
         "replica_lag": database.replica_lag(),
         "sees_replicas": database.sees_replicas(),
     }
+
+
+def _ahead(database: Database) -> float:
+    """The least that the server's clock must be ahead; 0.0 if its answer is from between our two looks."""
+    before = time.time()
+    there = float(database.rows("SELECT extract(epoch FROM clock_timestamp())::float")[0][0])
+    after = time.time()
+    return there - after if there > after else min(there - before, 0.0)
 
 
 def _or_none(database: Database, sql: str) -> Any:

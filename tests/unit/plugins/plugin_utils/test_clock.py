@@ -38,3 +38,20 @@ class Library:
 def test_what_the_kernel_says_of_its_clock(monkeypatch, library, found):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
     assert clock.seen() == found
+
+
+@pytest.mark.parametrize(
+    ("ahead", "way", "run", "back", "found"),
+    [
+        (0.0, 0.1, 90.0, 0.1, 0.0),  # its own run time is no skew
+        (0.0, 30.0, 1.0, 30.0, 0.0),
+        (0.5, 1.0, 90.0, 1.0, 0.0),  # not more than the way there may explain
+        (90.0, 0.5, 6.0, 0.5, 89.5),
+        (-90.0, 0.5, 6.0, 0.5, -89.5),
+        (61.0, 10.0, 300.0, 0.25, 60.75),
+    ],
+)
+def test_a_skew_is_what_neither_the_run_nor_the_way_there_explains(ahead, way, run, back, found):
+    began = 1000.0 + way + ahead
+    received = 1000.0 + way + run + back
+    assert clock.skew(1000.0, began, began + run, received) == pytest.approx(found)

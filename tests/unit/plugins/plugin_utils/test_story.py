@@ -618,7 +618,9 @@ def test_an_ordinary_first_run_that_was_refused_is_reported_as_that(play, tmp_pa
     refused = {"failed_task": "Checklist", "error": {"code": "E_CHECKLIST"}, "versions": []}
     play.begun().step("rotation_checklist", "failed").step("rotate", "failed", **refused)
     play.step("notification", channel="mail")
-    said = "Lines 1 to 5 of the record are not signed: the run was refused before the store had a key that signs records."
+    said = (
+        "Lines 1 to 5 of the record are not signed: the run was refused before the store had a key that signs records."
+    )
 
     page, folder = play.page(), Path(play.record.path).parent
 
