@@ -45,6 +45,13 @@ options:
     type: list
     elements: str
     default: []
+  settlements:
+    description:
+      - What a person decided about columns, each as V(table.column), and about values of O(leave_alone).
+      - Each has one of V(not_ours) (under none of the keys) and V(unreadable) (it will be unreadable after the
+        rotation, which is accepted), with a reason. The plan, its hash and the record keep them.
+    type: dict
+    default: {}
   progress:
     description: Filled in by the action plugin, the file from which it shows how far it is. Not for playbooks.
     type: path
@@ -81,6 +88,13 @@ options:
             The new value is put before so many of the newest of the old list.
         type: int
         default: 0
+      use:
+        description:
+          - V(signing) declares that no stored value is under this key.
+          - A key of V(encryption) that no target depends on stops the plan and the rotation.
+        type: str
+        choices: [encryption, signing]
+        default: encryption
 """
     KEYS = r"""
 options:

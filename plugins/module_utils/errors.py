@@ -396,7 +396,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_KEY_TYPE": ("key_rotation_keys: {name} has the unknown type {type}", "Use one of: {known}."),
     "E_KEY_SPEC": (
         "key_rotation_keys: entry {index} {found}",
-        "Write each entry as name:, type:, and where wanted bytes:, keep: and destination:.",
+        "Write each entry as name:, type:, and where wanted bytes:, keep:, use: and destination:.",
     ),
     "E_ROTATION_OPEN": (
         "rotation {open_id} is not finished, and {asked} was asked for",
@@ -607,6 +607,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_LEAVE_ALONE": (
         "key_rotation_leave_alone: entry {index} is not table.column:key",
         "Copy the row from the error that named it.",
+    ),
+    "E_SETTLEMENT": (
+        "key_rotation_settlements: {name} {found}",
+        "Write table.column, or table.column:key of a value in key_rotation_leave_alone, as the plan names it, and "
+        'under it not_ours: "reason" or unreadable: "reason".',
     ),
     # the plan
     "E_PLAN_FILE": ("the plan {path} {found}", "Make it again with the plan playbook, or set key_rotation_plan."),

@@ -20,6 +20,7 @@ PROJECT_OPTIONS: dict[str, Any] = {
     "schemes": {"type": "raw", "default": "auto"},
     "targets": {"type": "raw", "default": "auto"},
     "leave_alone": {"type": "list", "elements": "str", "default": []},
+    "settlements": {"type": "dict", "default": {}},
     "ignore": {"type": "list", "elements": "str", "default": []},
     "direct": {"type": "dict", "default": {}},
     # set by the action plugin; never by a playbook
@@ -36,6 +37,7 @@ KEYS: dict[str, Any] = {
         "bytes": {"type": "int"},
         "keep": {"type": "int", "default": 0},
         "destination": {"type": "path"},
+        "use": {"type": "str", "choices": ["encryption", "signing"], "default": "encryption"},
     },
 }
 KEY_OPTIONS: dict[str, Any] = {

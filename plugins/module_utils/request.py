@@ -44,6 +44,7 @@ def request_of(
         schemes=params["schemes"],
         targets=params["targets"],
         leave_alone=params["leave_alone"],
+        settlements=params["settlements"],
         ignore=params["ignore"],
         label=label,
         run=run,
@@ -56,6 +57,7 @@ def request_of(
         direct=params["direct"],
         aliases=aliases,
         key_files=key_files.files(params["keys"]),
+        signing={key["name"] for key in params["keys"] if key.get("use") == "signing"},
         progress=params["progress"],
     )
 

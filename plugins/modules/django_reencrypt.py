@@ -168,6 +168,11 @@ lost_workers:
   description: How many worker processes were killed, whose work others have done.
   type: int
   returned: success
+settlements:
+  description: What a person decided about columns and values, each with C(column), C(decision) and C(reason).
+  type: list
+  elements: dict
+  returned: success
 unwritten:
   description: Why the O(metrics_file) could not be written; empty where it was.
   type: str
@@ -247,6 +252,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         if module.check_mode:
             changes = any(tally["reencrypted"] for tally in before)
             return {"changed": changes, "targets": before, "others": others.as_result()}
+        settlements = [settlement.as_planned() for settlement in application.settlements.values()]
         share = Share(**(params["share"] or {}))
         # After the shares of all hosts nothing should be left.
         left = before if params["share"] or not params["examined"] else []
@@ -271,6 +277,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "stale": dict(work.stale),
         "unwritten": progress.unwritten,
         "lost_workers": work.lost,
+        "settlements": settlements,
         "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
     }
     return {**result, "migration": migration} if migration else result
@@ -286,6 +293,8 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
         tallies = application.census(destination if known else "current", each_row=rows)
         if rows:
             rows.end([tally.as_result() for tally in tallies])
+    if not reverse and not params["others"]:  # the last look before the first write
+        application.refuse_unaccounted()
     if not reverse:
         census.refuse_unreadable(tallies)
     if known and not reverse:

@@ -71,6 +71,7 @@ RECORDED = (
     "repaired",
     "left",
     "stale",
+    "settlements",
     "kept",
     "kept_aside",
     "kept_by",

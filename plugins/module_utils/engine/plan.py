@@ -24,9 +24,10 @@ from .discovery import Survey, Target, of_other_type
 from .keyring import Keyring
 from .libraries import READ_SEVERAL
 from .schemes import Scheme
+from .settlements import NONE, Settlements
 
 FORMAT = 1
-COMPARED = ("targets", "under_other_keys", "empty_fields")
+COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements")
 PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "empty")  # shown though there are none
@@ -34,7 +35,9 @@ _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cip
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 
 
-def document(surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyring, notices: Any) -> dict[str, Any]:
+def document(
+    surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyring, notices: Any, settlements: Settlements = NONE
+) -> dict[str, Any]:
     """The plan as a document of plain values; without ``tallies``, without counts."""
     counts = {tally.target.name: tally for tally in tallies}
     targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
@@ -50,6 +53,7 @@ def document(surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyri
             for column, scheme in fixed
         ],
         "empty_fields": [{"column": column, "field": field} for column, field in empty],
+        "settlements": [settlements[name].as_planned() for name in sorted(settlements)],
         "schemes": {name: _shown(schemes[name].described) for name in used},
         "notices": sorted(notices, key=lambda notice: (notice["column"], notice["notice"])),
     }

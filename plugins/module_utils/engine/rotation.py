@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
-from . import census, child, discovery, functions, lease, plan, project, schemes
+from . import census, child, discovery, functions, lease, plan, project, schemes, settlements
 from .database import Database
 from .journal import Journal
 from .keyring import Keyring
@@ -19,6 +19,7 @@ from .keysets import KeySet
 from .others import Others
 from .reencryption import ALL, UNTHROTTLED, Rewriting, Share, Work, reencrypt
 from .row_digests import EachRow
+from .settlements import Settlements
 from .throttle import Throttle
 from .workers import Crew, Stop
 
@@ -34,6 +35,7 @@ class Request:
     schemes: Any = "auto"
     targets: Any = "auto"
     leave_alone: Sequence[str] = ()
+    settlements: Any = field(default_factory=dict)  # by table.column or table.column:key
     ignore: Sequence[str] = ()
     label: str = ""
     run: str = ""  # the run whose lock to share before anything is looked at; none for one that writes nothing
@@ -48,6 +50,7 @@ class Request:
     )  # by alias: host and port of the server itself
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
+    signing: Collection[str] = ()  # keys of which a person says that they only sign
     progress: str | None = None  # the file for the one who watches
 
     @property
@@ -67,6 +70,8 @@ class Application:
     started: project.Started
     processes: Mapping[str, functions.Process]
     progress: ProgressFile = SILENT
+    settlements: Settlements = field(default_factory=dict)
+    signing: Collection[str] = ()
 
     @property
     def targets(self) -> list[discovery.Target]:
@@ -204,22 +209,34 @@ class Application:
         """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
         discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
 
+    def refuse_unaccounted(self) -> None:
+        """Raise E_SETTLEMENT for a settlement that names no column. Asked of all databases, before the first write."""
+        columns = (
+            table.label_of(column.name)
+            for _, survey in self.parts
+            for table, columns in survey.tables.items()
+            for column in columns
+        )
+        settlements.refuse_without_place(self.settlements, columns, self.leave_alone)
+
     def plan(self, *, counted: bool) -> dict[str, Any]:
         """The plan of a rotation, with or without the counts of a census.
 
-        Raises E_TABLE, E_WRONG_KEY or E_NO_TARGETS.
+        Raises E_TABLE, E_WRONG_KEY, E_NO_TARGETS or what ``refuse_unaccounted`` raises.
         """
         surveys = [survey for _, survey in self.parts]
         discovery.refuse_nowhere(surveys)
         if not any(survey.found or survey.fixed for survey in surveys):
             self.refuse_unproved()
+        self.refuse_unaccounted()
         notices = list(plan.other_databases())
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)
             notices += plan.unproved(survey)
             notices += plan.left_out(database, survey)
             notices += plan.secret_names(survey)
-        return plan.document(surveys, self.census("current") if counted else [], self.keyring, notices)
+        tallies = self.census("current") if counted else []
+        return plan.document(surveys, tallies, self.keyring, notices, self.settlements)
 
 
 @contextlib.contextmanager
@@ -228,6 +245,7 @@ def opened(request: Request) -> Iterator[Application]:
     for index, entry in enumerate(request.leave_alone):
         if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
             raise RotationError("E_LEAVE_ALONE", index=index)
+    settled = settlements.parse(request.settlements)
     described = schemes.tried(request.schemes, set().union(*request.key_sets.values()))
     stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
@@ -256,4 +274,14 @@ def opened(request: Request) -> Iterator[Application]:
             (database, discovery.find(database, request.targets, request.ignore, keyring)) for database in databases
         ]
         progress = stack.enter_context(ProgressFile(request.progress))
-        yield Application(parts, keyring, request.leave_alone, request.keys_from, started, processes, progress)
+        yield Application(
+            parts,
+            keyring,
+            request.leave_alone,
+            request.keys_from,
+            started,
+            processes,
+            progress,
+            settled,
+            request.signing,
+        )

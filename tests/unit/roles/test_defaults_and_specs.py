@@ -118,6 +118,8 @@ def test_each_role_that_looks_at_the_data_ignores_and_leaves_alone_the_same(role
         assert defaults[f"{role}_{option}"] == f"{{{{ key_rotation_{option} | default([]) }}}}"
         specified = entry_points(role)["main"]["options"][f"{role}_{option}"]
         assert (specified["type"], specified["elements"]) == ("list", "str")
+    assert defaults[f"{role}_settlements"] == "{{ key_rotation_settlements | default({}) }}"
+    assert entry_points(role)["main"]["options"][f"{role}_settlements"]["type"] == "dict"
 
 
 def tasks_of(role: str) -> list[dict[str, Any]]:
@@ -135,7 +137,17 @@ def tasks_of(role: str) -> list[dict[str, Any]]:
     return found
 
 
-APPLICATION = ("project_dir", "settings_module", "schemes", "targets", "leave_alone", "ignore", "direct", "env_file")
+APPLICATION = (
+    "project_dir",
+    "settings_module",
+    "schemes",
+    "targets",
+    "leave_alone",
+    "settlements",
+    "ignore",
+    "direct",
+    "env_file",
+)
 KEYS = {"keys": "settings", "dialect": "dialect", "store": "store"}
 
 

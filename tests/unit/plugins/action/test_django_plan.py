@@ -32,6 +32,7 @@ def document(**changed: Any) -> dict[str, Any]:
         ],
         "under_other_keys": [],
         "empty_fields": [{"column": "profile.later", "field": "lib.EncryptedTextField"}],
+        "settlements": [],
         "schemes": {"encryption_manager": {"format": "fernet"}},
         "notices": [{"column": "profile.name", "notice": "index", "todo": "Žádný krok: nothing to do."}],
         **changed,

@@ -15,7 +15,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils import approval
 
-PLAN = {"format": 1, "targets": [], "under_other_keys": [], "empty_fields": [], "schemes": {}, "notices": []}
+PLAN = {
+    **{part: [] for part in ("targets", "under_other_keys", "empty_fields", "settlements", "notices")},
+    "format": 1,
+    "schemes": {},
+}
 
 
 class Desk:

@@ -18,7 +18,14 @@ def test_options_have_their_types_and_defaults_and_paths_are_as_they_were_writte
     keys = [{"name": "SECRET_KEY", "bytes": "64", "destination": "~/key"}]
     found = validated(KEY_VERSION_OPTIONS, {**VERSION, "keys": keys, "values_file": "~/v.yml"}, "a.b.c")
     assert found["keys"] == [
-        {"name": "SECRET_KEY", "type": "token_urlsafe", "bytes": 64, "keep": 0, "destination": "~/key"}
+        {
+            "name": "SECRET_KEY",
+            "type": "token_urlsafe",
+            "bytes": 64,
+            "keep": 0,
+            "destination": "~/key",
+            "use": "encryption",
+        }
     ]
     assert (found["values_file"], found["dialect"], found["census"]) == ("~/v.yml", "dotenv", None)
 

@@ -35,6 +35,7 @@ class Part:
         self.found = found.get("found", [])
         self.fixed = found.get("fixed", [])
         self.missing = found.get("missing", {})
+        self.tables = {}
 
 
 def test_the_targets_of_all_databases_are_one_list(target):
