@@ -523,16 +523,20 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Give the application's database role the right to create a table in its first schema.",
     ),
     "E_ROW_SECURITY": (
-        "row-level security hides rows of {tables} from this role",
+        "row-level security hides rows of {column} from this role",
         "Give the role BYPASSRLS, or rotate as the owner of the tables, for the time of the rotation.",
     ),
     "E_COLUMN_TIED": ("{column} {found}", "{advice}"),
+    "E_COLUMN_TYPE": (
+        "{column} holds what looks like tokens in the type {type}, in which none is opened or rewritten",
+        "Make it one of {types} by a migration, or list it in key_rotation_ignore if they are not yours.",
+    ),
     "E_TABLE_KEY": (
         "{table} has no primary key and no unique not-null key",
         "Add one: a row cannot be changed safely without a name.",
     ),
     "E_TABLE": (
-        "there is no column {column} of the types {types} in table {table}",
+        "there is no column {column} of the types {types}",
         "Names are case sensitive; correct key_rotation_targets.",
     ),
     "E_TOKEN_TOO_LONG": (

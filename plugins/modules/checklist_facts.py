@@ -42,8 +42,8 @@ RETURN = r"""
 facts:
   description: The host's C(clock) as the look C(began) and C(ended), the C(versions), the C(databases), the C(sessions)
     of the application's role with the C(process) of this host that holds each where that is seen, pending
-    C(migrations), the C(speed), and the users of C(secret_key). Of the application's own reading by some rows, the round trips that are C(broken), and names in
-    O(left_out) that are C(unknown), each with those near it.
+    C(migrations), the C(speed), and the users of C(secret_key). Of the application's own reading by some rows, the
+    round trips that are C(broken), and names in O(left_out) that are C(unknown), each with those near it.
   type: dict
   returned: success
 """

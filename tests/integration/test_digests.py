@@ -29,7 +29,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 from cryptography.fernet import Fernet
 
 from .conftest import rewrite
-from .test_discovery import survey, token
+from .test_discovery import left_out, survey, token
 from .test_engine import NEW, OLD, SCHEME
 
 VALUES = ["Ann@Example.org ", " bo@example.org", "CY@EXAMPLE.ORG"]
@@ -84,6 +84,10 @@ def opened(database: Database, found: Any, ring: Keyring, processes: Any = None)
     return rotation.Application([(database, found)], ring, [], "", None, processes or {})  # type: ignore[arg-type]
 
 
+def kept_of(found: discovery.Survey) -> list[tuple[str, str]]:
+    return [(each.column, each.facts["setting"]) for each in found.findings.of("kept")]
+
+
 def fill(database: Database, ring: Keyring, sql_type: str, computed: Callable[[str], str]) -> None:
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a text, searched {sql_type}, other text)")
     for number, value in enumerate(VALUES):
@@ -103,7 +107,7 @@ def test_what_is_computed_under_a_rotated_key_follows_its_token_and_goes_back(
     fill(database, keyring, sql_type, lambda value: computed("old-secret", value))
     found = survey(database, keyring)
     assert {derived.column for target in found.found for derived in target.derived} == {"searched"}
-    assert not found.digests
+    assert not found.findings.columns("digest")
 
     rewrite(database, found.found, keyring, "pending")
     assert searched(database) == [*(computed("new-secret", value) for value in VALUES), None]
@@ -135,8 +139,8 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     fill(database, keyring, "text", computed)
     before = searched(database)
     found = survey(database, keyring)
-    assert (found.kept, found.digests) == (kept, unknown)
-    assert [notice["column"] for notice in plan.left_out(database, found)] == unknown
+    assert (kept_of(found), found.findings.columns("digest")) == (kept, unknown)
+    assert [notice["column"] for notice in left_out(database, found)] == unknown
     discovery.refuse_unproved([found], keyring, "the test")
     rewrite(database, found.found, keyring, "pending")
     assert searched(database) == before
@@ -162,7 +166,7 @@ def test_a_hash_of_unusual_length_is_named_where_its_column_is_called_so(
     name, _, sql_type = name.partition(" ")
     fill(database, keyring, sql_type or "text", computed)
     database.execute(f"ALTER TABLE secrets RENAME searched TO {name}")
-    assert survey(database, keyring).digests == [f"secrets.{name}"] * named
+    assert survey(database, keyring).findings.columns("digest") == [f"secrets.{name}"] * named
 
 
 @pytest.mark.parametrize("first", ["", "n/a", "ab" * 32])
@@ -185,7 +189,7 @@ def test_an_index_of_an_empty_value_that_has_no_token_is_named(
     fill(database, keyring, sql_type, lambda value: written.format(mac("old-secret", value).hex()))
     database.execute("INSERT INTO secrets VALUES (10, NULL, %s, NULL)", (written.format(mac(blank, "").hex()),))
     found = survey(database, keyring)
-    told = [each for each in plan.left_out(database, found) if each["notice"].startswith("made of an empty value")]
+    told = [each for each in left_out(database, found) if each["notice"].startswith("made of an empty value")]
     assert [each["column"] for each in told] == ["secrets.searched"] * (blank == "old-secret")
 
 
@@ -194,7 +198,7 @@ def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) ->
     before = searched(database)
     found = discovery.find(database, "auto", ["secrets.searched"], keyring)
     assert not found.found[0].derived
-    assert list(found.ignored) == ["secrets.searched"]
+    assert found.findings.columns("ignored", "ignored_open") == ["secrets.searched"]
     rewrite(database, found.found, keyring, "pending")
     assert searched(database) == before
 
@@ -231,7 +235,7 @@ def test_a_word_with_a_number_in_a_column_called_like_a_hash_is_no_new_notice(
         database.execute(
             "INSERT INTO secrets VALUES (%s, %s, %s)", (9 + number, token(keyring, "v"), topics[f"v{number}"])
         )
-    assert not survey(database, keyring).digests
+    assert not survey(database, keyring).findings.columns("digest")
 
 
 @pytest.mark.parametrize("length", [12, 64])
@@ -288,7 +292,7 @@ def test_a_blind_index_in_a_table_of_its_own_is_named(database: Database, keyrin
             database.execute(f"CREATE TABLE {table} (of int {points}, found text, note text)")
             for number, digest in enumerate(found):
                 database.execute(f"INSERT INTO {table} VALUES (%s, %s, 'a note')", (number, digest))
-        assert survey(database, keyring).digests == ["searching.found"]
+        assert survey(database, keyring).findings.columns("digest") == ["searching.found"]
     finally:
         database.execute("DROP TABLE searching; DROP TABLE elsewhere")
 
@@ -300,9 +304,11 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
     index = {("secrets", "searched"): "a_fernet_library.BlindIndexField"}
     monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases: index)
     found = survey(database, keyring)
-    assert not found.silent
+    assert not found.findings.of("silent")
     database.execute("UPDATE secrets SET searched = md5(searched)")
-    assert survey(database, keyring).silent == [("secrets.searched", "a_fernet_library.BlindIndexField")]
+    assert [(each.column, each.facts) for each in survey(database, keyring).findings.of("silent")] == [
+        ("secrets.searched", {"field": "a_fernet_library.BlindIndexField"})
+    ]
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -313,7 +319,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
     search = {("secrets", "searched"): "shop.Person.search"}
     monkeypatch.setattr(discovery.fields, "hash_columns", lambda aliases, keys: search)
     found = survey(database, keyring)
-    assert not found.digests
+    assert not found.findings.columns("digest")
     processes = {
         stage: SimpleNamespace(setting={"shop.Person.search": stage if made else "same"}.get)
         for stage in ("current", "pending")
@@ -348,7 +354,7 @@ def test_rows_that_no_known_recipe_explains_stay_and_are_counted(database: Datab
     stored = [mac("old-secret", digit).hex() for digit in digits]
     several(database, keyring, "text", [(phone, "b", digest) for phone, digest in zip(phones, stored)])
     found = survey(database, keyring)
-    assert found.digests == ["secrets.searched"]
+    assert found.findings.columns("digest") == ["secrets.searched"]
     work = rewrite(database, found.found, keyring, "pending")
     follow = [mac("new-secret", digit).hex() if digit == phone else None for digit, phone in zip(digits, phones)]
     assert searched(database) == [after or before for after, before in zip(follow, stored)]
@@ -379,7 +385,7 @@ def test_a_prefix_that_differs_from_row_to_row_is_known_or_named(
 
     several(database, keyring, "text", [(f"value {number}", "b", stored("old-secret", number)) for number in range(8)])
     found = survey(database, keyring)
-    assert found.digests == ["secrets.searched"] * (prefixes == 8)
+    assert found.findings.columns("digest") == ["secrets.searched"] * (prefixes == 8)
     rewrite(database, found.found, keyring, "pending")
     secret = "old-secret" if prefixes == 8 else "new-secret"
     assert searched(database) == [stored(secret, number) for number in range(8)]
@@ -477,7 +483,7 @@ def test_a_hash_beside_tokens_in_documents_is_named(database: Database, keyring:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a jsonb, searched text)")
     document = f'{{"mail": "{token(keyring, "ann")}"}}'
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (document, mac("old-secret", "ann").hex()))
-    assert survey(database, keyring).digests == ["secrets.searched"]
+    assert survey(database, keyring).findings.columns("digest") == ["secrets.searched"]
 
 
 def test_a_hash_in_the_table_that_the_tokens_belong_to_is_named(database: Database, keyring: Keyring) -> None:
@@ -487,7 +493,7 @@ def test_a_hash_in_the_table_that_the_tokens_belong_to_is_named(database: Databa
         database.execute("CREATE TABLE secrets (id int PRIMARY KEY REFERENCES parents, a text)")
         database.execute("INSERT INTO parents VALUES (1, %s)", (mac("old-secret", "ann").hex(),))
         database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring, "ann"),))
-        assert survey(database, keyring).digests == ["parents.searched"]
+        assert survey(database, keyring).findings.columns("digest") == ["parents.searched"]
     finally:
         database.execute("DROP TABLE secrets; DROP TABLE parents")
 
@@ -503,8 +509,8 @@ def test_a_hash_beside_tokens_under_other_keys_is_named(database: Database) -> N
         theirs = (Fernet(other).encrypt(b"ann").decode(), mac("old-secret", "ann").hex())
         database.execute("INSERT INTO users VALUES (1, %s, %s)", theirs)
         found = survey(database, ring)
-        assert [name for name, _ in found.fixed] == ["users.mail"]
-        assert found.digests == ["users.searched"]
+        assert found.findings.columns("fixed") == ["users.mail"]
+        assert found.findings.columns("digest") == ["users.searched"]
     finally:
         database.execute("DROP TABLE users")
 
@@ -623,9 +629,10 @@ def test_an_index_of_parts_of_a_value_or_as_a_uuid_is_named(
     several(database, keyring, sql_type, [("ann", "b", written(f"{number}")) for number in range(5)])
     database.execute(f"ALTER TABLE secrets RENAME searched TO {name}; ALTER TABLE secrets ADD note {sql_type}")
     found = survey(database, keyring)
-    assert found.digests == [f"secrets.{name}"] * named
-    assert not list(plan.secret_names(found))
-    assert discovery.find(database, "auto", [f"secrets.{name}"], keyring).digests == []
+    assert found.findings.columns("digest") == [f"secrets.{name}"] * named
+    plan.secret_names(found)
+    assert not found.findings.of("secret_name")
+    assert discovery.find(database, "auto", [f"secrets.{name}"], keyring).findings.columns("digest") == []
 
 
 def test_a_hash_in_the_document_that_holds_the_token_is_named(database: Database, keyring: Keyring) -> None:
@@ -633,14 +640,14 @@ def test_a_hash_in_the_document_that_holds_the_token_is_named(database: Database
     found = f'{{"mail": "{token(keyring, "ann")}", "mail_hash": "{in_hex("ann")[:16]}"}}'
     alone = f'{{"mail": "{token(keyring, "ann")}", "hash_of_it": "{token(keyring, "bob")}"}}'
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (found, alone))
-    assert survey(database, keyring).digests == ["secrets.a"]
+    assert survey(database, keyring).findings.columns("digest") == ["secrets.a"]
 
 
 def test_a_list_of_targets_names_no_column_of_a_type_without_text(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, "uuid", lambda value: str(uuid.uuid4()))
     listed = [{"table": "secrets", "column": "searched", "scheme": "encryption_manager"}]
     with pytest.raises(RotationError, match="searched") as refused:
-        discovery.refuse_nowhere([discovery.find(database, listed, (), keyring)])
+        discovery.refuse_unproved([discovery.find(database, listed, (), keyring)], keyring, "the test")
     assert refused.value.code == "E_TABLE"
 
 
@@ -675,7 +682,7 @@ def test_an_index_of_large_tokens_alone_is_known_or_named(database: Database, ke
     large = [f"{number} " * (size // 2) for number in range(2)]
     several(database, keyring, "text", [(value, value, mac("old-secret", value).hex()) for value in large])
     found = survey(database, keyring)
-    assert found.digests == ["secrets.searched"] * (size == 300_000)
+    assert found.findings.columns("digest") == ["secrets.searched"] * (size == 300_000)
     assert bool(found.found[0].derived) is (size == 30_000)
 
 
@@ -689,7 +696,7 @@ def test_what_is_under_a_key_that_stays_among_others_stays_and_is_not_called_une
     stored = [mac("old-secret", value).hex() if value < "value 5" else other(value.encode()) for value in values]
     several(database, keyring, "text", [(value, "b", text) for value, text in zip(values, stored)])
     found = survey(database, keyring)
-    assert found.kept == [("secrets.searched", setting)] * bool(setting)
+    assert kept_of(found) == [("secrets.searched", setting)] * bool(setting)
     described = plan.document([found], [], keyring, [])["targets"]
     assert [each.get("recomputed") for each in described] == [["searched as hmac_sha256 under SECRET_KEY, hex"], None]
     work = rewrite(database, found.found, keyring, "pending")

@@ -45,6 +45,20 @@ def names(found: discovery.Survey) -> set[str]:
     return {target.name for target in found.found}
 
 
+def unproved(found: discovery.Survey) -> list[tuple[str, int]]:
+    return [(each.column, each.facts["tokens"]) for each in found.findings.of("unproved")]
+
+
+def stopping(found: discovery.Survey, ring: Keyring) -> list[dict[str, str]]:
+    stops = discovery.findings_of([found], ring, "the test")
+    return [each.as_notice() for each in stops if each.kind.name not in ("no_targets", "other_keys")]
+
+
+def left_out(database: Database, found: discovery.Survey) -> list[dict[str, str]]:
+    plan.left_out(database, found)
+    return [each.as_notice() for each in found.findings.told(stops=False)]
+
+
 def one(database: Database, sql_type: str, *values: Any) -> None:
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a {sql_type})")
     for number, value in enumerate(values):
@@ -72,8 +86,8 @@ def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyri
             rewrite(database, targets, keyring, "pending")
         rewrite(database, targets, keyring, "pending", stop_at_unreadable=False)
     else:
-        assert found.unproved == [("secrets.a", 2)]
-        assert "hunter2" not in str(found.unproved)
+        assert unproved(found) == [("secrets.a", 2)]
+        assert "hunter2" not in str(unproved(found))
     assert database.rows("SELECT a FROM secrets WHERE id = 0") == [(value,)]
 
 
@@ -128,7 +142,7 @@ def test_members_of_documents_are_in_no_other_column(database: Database, keyring
     described = {**SCHEMES[SCHEME].described, "json_members": ["password"]}
     ring = Keyring(schemes.parse({"own": described}), {"current": OLD}, lambda name: None)
     one(database, "text", token(keyring))
-    assert survey(database, ring).unproved == [("secrets.a", 1)]
+    assert unproved(survey(database, ring)) == [("secrets.a", 1)]
     with pytest.raises(RotationError, match=r"E_SCHEME.*json_members, and secrets\.a holds no JSON"):
         discovery.find(database, [{"table": "secrets", "column": "a", "scheme": "own"}], (), ring)
 
@@ -144,7 +158,7 @@ def test_a_few_tokens_behind_what_begins_like_another_kind_are_found(database: D
     blobs = [b"\xc1 some other bytes %d" % number for number in range(30)]
     one(database, "bytea", *blobs, *(token(keyring, text).encode() for text in "abc"))
     found = survey(database, keyring)
-    assert (names(found), found.paired) == ({"secrets.a"}, [])
+    assert (names(found), found.findings.columns("paired")) == ({"secrets.a"}, [])
 
 
 def test_a_few_tokens_behind_many_of_somebody_elses_are_found(database: Database, keyring: Keyring) -> None:
@@ -161,7 +175,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), stranger))
     found = discovery.find(database, "auto", ["secrets.a_token", "secrets.b_token"], keyring)
-    told = {notice["column"]: notice for notice in [*plan.left_out(database, found), *plan.secret_names(found)]}
+    told = {notice["column"]: notice for notice in left_out(database, found)}
     assert "under the keys that are to be rotated" in told["secrets.a_token"]["notice"]
     assert "cannot read it after the rotation" in told["secrets.a_token"]["todo"]
     assert told["secrets.b_token"]["notice"] == "in key_rotation_ignore"
@@ -170,7 +184,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
 
 def test_of_a_column_that_nothing_opens_each_value_counts_once(database: Database, keyring: Keyring) -> None:
     one(database, "text", *(Fernet(Fernet.generate_key()).encrypt(b"x").decode() for _ in range(40)))
-    assert survey(database, keyring).unproved == [("secrets.a", 40)]
+    assert unproved(survey(database, keyring)) == [("secrets.a", 40)]
 
 
 @pytest.mark.parametrize("base", ["text", "varchar(200)", "bytea"])
@@ -256,12 +270,12 @@ def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     except RotationError:
         pytest.skip("this PostgreSQL was built without libxml")
     found = survey(database, keyring)
-    assert found.unproved == [("secrets.a", 1)]
+    assert found.findings.columns("unwritable") == ["secrets.a"]
     with pytest.raises(
-        RotationError, match=f"E_COLUMN_TIED: secrets.a .* type {re.escape(sql_type)}, .* by a migration"
+        RotationError, match=f"E_COLUMN_TYPE: secrets.a .* type {re.escape(sql_type)}, .* by a migration"
     ):
         discovery.refuse_unproved([found], keyring, "the test")
-    (notice,) = plan.unproved(found)
+    (notice,) = stopping(found, keyring)
     assert f"in the type {sql_type}," in notice["notice"]
 
 
@@ -278,7 +292,7 @@ def test_a_table_without_a_key_is_listed_and_refused(database: Database, keyring
     database.execute("CREATE TABLE secrets (id int, a text)")
     database.execute("INSERT INTO secrets VALUES (1, %s)", (token(keyring),))
     found = survey(database, keyring)
-    assert found.keyless == [("secrets.a", "secrets")]
+    assert found.findings.columns("keyless") == ["secrets.a"]
     with pytest.raises(RotationError, match="E_TABLE_KEY"):
         discovery.refuse_unproved([found], keyring, "the test")
 
@@ -307,7 +321,7 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
         database.execute("RESET ROLE")
         database.execute("DROP TABLE secrets")
         database.execute("DROP ROLE plain")
-    assert (found.found, found.guarded) == ([], ["secrets"])
+    assert (found.found, found.findings.columns("guarded")) == ([], ["secrets"])
     with pytest.raises(RotationError, match="E_ROW_SECURITY: row-level security hides rows of secrets"):
         discovery.refuse_unproved([found], keyring, "the test")
 
@@ -334,7 +348,7 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
     assert names(found) == {"secrets.a"}
     with pytest.raises(RotationError, match=f"E_COLUMN_TIED: secrets.a .*{words}"):
         discovery.refuse_unproved([found], keyring, "the test")
-    (notice,) = plan.unproved(found)
+    (notice,) = stopping(found, keyring)
     assert words in notice["notice"]
 
 
@@ -384,7 +398,7 @@ PUBLISHED = {
 def told_where_the_server_refuses(database: Database, keyring: Keyring, stops: bool, told: str, sqlstate: str) -> None:
     """What keeps the column from being rewritten is told exactly where the UPDATE fails."""
     found = survey(database, keyring)
-    assert bool(found.tied) is stops
+    assert bool(found.findings.of("tied")) is stops
     if stops:
         with pytest.raises(RotationError, match=told):
             discovery.refuse_unproved([found], keyring, "the test")
@@ -528,7 +542,7 @@ def test_a_document_in_a_text_that_holds_a_stranger_s_token_stops_the_rotation(
     with pytest.raises(RotationError, match="E_UNREADABLE"):
         census.refuse_unreadable(census.take(database, [target], keyring, digest_key=b"k"))
     database.execute("DELETE FROM secrets WHERE id = 1")
-    assert survey(database, keyring).unproved == [("secrets.a", 1)]
+    assert unproved(survey(database, keyring)) == [("secrets.a", 1)]
 
 
 def test_a_file_in_base64_is_no_token(database: Database, keyring: Keyring) -> None:
@@ -536,7 +550,7 @@ def test_a_file_in_base64_is_no_token(database: Database, keyring: Keyring) -> N
     one(database, "text", base64.b64encode(b"GIF89a" * 11 + b"\x80" + bytes(300)).decode())
     database.execute("ALTER TABLE secrets ADD b text DEFAULT %s", (token(keyring),))
     found = survey(database, keyring)
-    assert (names(found), found.unproved) == ({"secrets.b"}, [])
+    assert (names(found), unproved(found)) == ({"secrets.b"}, [])
 
 
 def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> None:
@@ -607,7 +621,7 @@ def test_a_column_named_as_encrypted_that_can_hold_a_token_and_holds_none_is_tol
 ) -> None:
     database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, {column})")
     database.execute("INSERT INTO secrets VALUES (1, 'y')")
-    assert survey(database, keyring).plain == [f"secrets.{column.split()[0]}"] * plain
+    assert survey(database, keyring).findings.columns("plain") == [f"secrets.{column.split()[0]}"] * plain
 
 
 @pytest.mark.parametrize(
@@ -619,7 +633,7 @@ def test_a_token_that_names_its_row_stops_the_rotation(database: Database, keyri
     found = survey(database, keyring)
     with pytest.raises(RotationError, match=r"E_COLUMN_TIED: secrets\.a .*key_rotation_ignore"):
         discovery.refuse_unproved([found], keyring, "the test")
-    assert [notice["column"] for notice in plan.unproved(found)] == ["secrets.a"]
+    assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
 
 
 def test_a_partition_may_have_triggers_of_its_own(database: Database, keyring: Keyring) -> None:
@@ -640,7 +654,7 @@ def test_what_stands_before_one_token_alone_is_no_prefix_unless_it_says_so(
 ) -> None:
     one(database, "text", f"hunter2:{token(keyring)}")
     found = survey(database, keyring)
-    assert (names(found), found.unproved) == (set(), [("secrets.a", 1)])
+    assert (names(found), unproved(found)) == (set(), [("secrets.a", 1)])
     assert "hunter2" not in str(list(keyring.schemes))
     database.execute("UPDATE secrets SET a = 'ENC:' || substr(a, 9)")
     assert [target.scheme for target in survey(database, keyring).found] == [f"{SCHEME} after ENC:"]
@@ -688,7 +702,7 @@ def test_of_swapped_models_the_one_in_use_is_walked(database: Database, keyring:
         assert {target.name: target.model for target in found.found} == {
             "swapping_customer.secret": "swapping.Customer"
         }
-        assert [name for name, _ in found.empty] == ["swapping_customer.later"]
+        assert found.findings.columns("empty") == ["swapping_customer.later"]
         # The table that the other one had before is somebody's all the same.
         database.execute("CREATE TABLE swapping_owner AS SELECT * FROM swapping_customer")
         database.execute("ALTER TABLE swapping_owner ADD PRIMARY KEY (id)")
@@ -718,7 +732,7 @@ def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, k
     database.execute("CREATE MATERIALIZED VIEW never AS SELECT a FROM secrets WITH NO DATA")
     try:
         found = survey(database, keyring)
-        told = {notice["column"]: notice for notice in plan.left_out(database, found)}
+        told = {notice["column"]: notice for notice in left_out(database, found)}
     finally:
         database.execute("DROP MATERIALIZED VIEW copied; DROP MATERIALIZED VIEW never")
     assert names(found) == {"secrets.a"}
@@ -736,10 +750,10 @@ def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
     one(database, "bytea", message, b"\xc1 some other bytes")
     database.execute("ALTER TABLE secrets ADD b text DEFAULT %s", (token(keyring),))
     found = survey(database, keyring)
-    assert (names(found), found.paired) == ({"secrets.b"}, ["secrets.a"])
+    assert (names(found), found.findings.columns("paired")) == ({"secrets.b"}, ["secrets.a"])
     with pytest.raises(RotationError, match=r"E_KEY_PAIR: secrets\.a .*key_rotation_ignore"):
         discovery.refuse_unproved([found], keyring, "the test")
-    assert [notice["column"] for notice in plan.unproved(found)] == ["secrets.a"]
+    assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
     ignored = discovery.find(database, "auto", ["secrets.a"], keyring)
     discovery.refuse_unproved([ignored], keyring, "the test")
 
@@ -769,10 +783,10 @@ def test_what_the_role_may_not_read_is_told(
     database.execute(f"DROP ROLE IF EXISTS plain; CREATE ROLE plain; {granted}; SET ROLE plain")
     try:
         found = survey(database, keyring)
-        left_out = {notice["column"]: notice["notice"] for notice in plan.left_out(database, found)}
+        outside = {notice["column"]: notice["notice"] for notice in left_out(database, found)}
     finally:
         database.execute("RESET ROLE; DROP OWNED BY plain; DROP ROLE plain")
-    assert left_out == {told[0]: f"a {told[1]} that this role may not read: not looked at"}
+    assert outside == {told[0]: f"a {told[1]} that this role may not read: not looked at"}
 
 
 def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
@@ -800,7 +814,7 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
         (["secrets.a", "secrets.a"], r"E_TARGET: .* entry 1 names secrets\.a again"),
         (["secrets.a", "public.secrets.a"], r"E_TARGET: .* entry 1 names secrets\.a again"),
         (["secrets.a", "secrets.b"], r"E_COLUMN_TIED: .*secrets\.b.* is generated"),
-        (["secrets.a", "secrets.c"], r"E_TABLE: there is no column c of the types"),
+        (["secrets.a", "secrets.c"], r"E_TABLE: there is no column secrets.c of the types"),
     ],
 )
 def test_a_list_with_what_cannot_be_rewritten_is_refused_before_the_first_write(
@@ -895,8 +909,8 @@ def test_a_document_without_a_text_is_no_value_that_nothing_opens(
     place = {("secrets", "a"): "a_library.EncryptedJSONField"}
     monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases: place)
     found = survey(database, keyring)
-    assert (found.silent, found.empty) == (([("secrets.a", place["secrets", "a"])], []) if held else ([], found.empty))
-    assert bool(found.empty) is not held
+    assert found.findings.columns("silent", "empty") == ["secrets.a"]
+    assert bool(found.findings.of("silent")) is held
 
 
 def test_a_text_that_is_no_document_is_a_value_in_an_encrypted_field(
@@ -906,4 +920,4 @@ def test_a_text_that_is_no_document_is_a_value_in_an_encrypted_field(
     for name in ("EncryptedJSONField", "EncryptedTextField"):
         place = {("secrets", "a"): f"a_library.{name}"}
         monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases, place=place: place)
-        assert [column for column, _ in survey(database, keyring).silent] == ["secrets.a"]
+        assert survey(database, keyring).findings.columns("silent") == ["secrets.a"]

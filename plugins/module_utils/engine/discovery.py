@@ -15,6 +15,7 @@ from . import catalog, digests, fields, project
 from .catalog import UUIDS, Column, RowKey, Table, word
 from .cells import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, Kind, Leaves, is_document
 from .database import Database, array, quote
+from .findings import Finding, Findings, refuse
 from .keyring import Keyring
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from .schemes import Scheme
@@ -98,98 +99,61 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
             elif name not in listed:
                 survey.look(table, column)
     if described != "auto":
-        survey.missed = [target.name for target in survey.found if target.name not in listed]
+        for target in survey.found:
+            if target.name not in listed:
+                survey.findings.put("missed", target.name)
     survey.look_around()
     return survey
 
 
-def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) -> None:
-    """Raise an error for the first thing that makes the targets found not all, or none.
-
-    ``source`` says where the keys are from.
-    """
-    found = [target for survey in surveys for target in survey.found]
-    refuse_nowhere(surveys)
-    for survey in surveys:
-        if survey.missed:
-            raise RotationError("E_TARGET_MISSED", column=survey.missed[0])
-        if survey.paired:
-            raise RotationError("E_KEY_PAIR", column=survey.paired[0])
-        if survey.unproved:
-            name, count = survey.unproved[0]
-            if name in survey.unwritable:
-                what, todo = of_other_type(survey.unwritable[name])
-                raise RotationError("E_COLUMN_TIED", column=name, found=what, advice=todo)
-            key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
-            code = "E_UNPROVED" if found else "E_WRONG_KEY"
-            raise RotationError(code, column=name, tokens=count, key_ids=key_ids, source=source)
-        if survey.silent:
-            name, field = survey.silent[0]
-            raise RotationError("E_FIELD_UNPROVED", column=name, field=field)
-        if survey.plain and found:
-            raise RotationError("E_COLUMN_PLAIN", column=survey.plain[0])
-        if survey.keyless:
-            raise RotationError("E_TABLE_KEY", table=survey.keyless[0][1])
-        if survey.guarded:
-            raise RotationError("E_ROW_SECURITY", tables=", ".join(survey.guarded))
-        if survey.tied:
-            name, what, todo = survey.tied[0]
-            raise RotationError("E_COLUMN_TIED", column=name, found=what, advice=todo)
-    fixed = [entry for survey in surveys for entry in survey.fixed]
+def findings_of(surveys: Sequence[Survey], keyring: Keyring, source: str) -> list[Finding]:
+    """Everything that makes the targets found not all, or none. ``source`` says where the keys are from."""
+    found = any(survey.found for survey in surveys)
+    key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
+    known = Findings()
+    for table, column in nowhere(surveys):
+        known.put("nowhere", f"{table}.{column}", types=", ".join(WRITTEN))
+    for each in [each for survey in surveys for each in survey.findings.told(stops=True)]:
+        if each.kind.name == "unproved":
+            kind = "unproved" if found else "wrong_key"
+            known.put(kind, each.column, **each.facts, key_ids=key_ids, source=source)
+        elif found or each.kind.name != "plain":
+            known.put(each.kind.name, each.column, **each.facts)
+    fixed = [each for survey in surveys for each in survey.findings.of("fixed")]
     if fixed and not found:
-        settings = sorted(set().union(*(keyring.settings_of(keyring.fixed[scheme]) for _, scheme in fixed)))
-        raise RotationError("E_OTHER_KEYS", count=len(fixed), settings=", ".join(settings))
-    if not found:
+        settings = {name for each in fixed for name in keyring.settings_of(keyring.fixed[each.facts["scheme"]])}
+        known.put("other_keys", fixed[0].column, count=len(fixed), settings=", ".join(sorted(settings)))
+    elif not found:
         tables = sum(len(survey.tables) for survey in surveys)
-        raise RotationError("E_NO_TARGETS", tables=tables, schemes=", ".join(keyring.schemes))
+        known.put("no_targets", "", tables=tables, schemes=", ".join(keyring.schemes))
+    return known.told(stops=True)
 
 
-def refuse_nowhere(surveys: Sequence[Survey]) -> None:
-    """Raise E_TABLE for the first target a person listed that is in no database."""
-    nowhere = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
-    if nowhere:
-        table, column = surveys[0].missing[min(nowhere)]
-        raise RotationError("E_TABLE", table=table, column=column, types=", ".join(WRITTEN))
+def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) -> None:
+    """Raise an error for what makes the targets found not all, or none."""
+    refuse(findings_of(surveys, keyring, source))
+
+
+def nowhere(surveys: Sequence[Survey]) -> list[tuple[str, str]]:
+    """The table and column of each target that a person listed and that is in no database."""
+    indexes = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
+    return [surveys[0].missing[index] for index in sorted(indexes)]
 
 
 class Survey:
-    """One walk over a database.
-
-    ``found`` are the targets; of those a person listed, the ``missing`` ones are not here. ``unproved`` columns hold
-    what looks like tokens and opens under nothing; those of them that are ``unwritable`` are of a type in which nothing
-    is opened. Of the ``ignored`` ones it is said whether they open all the same. Columns of fields that encrypt are
-    ``silent`` where they hold values that nothing opens, ``empty`` where they hold none. ``fixed`` columns open under
-    settings these keys do not feed.
-    ``missed`` are targets that a person's list has not, ``plain`` columns are named as encrypted and hold no token.
-    ``tied`` targets cannot be rewritten; ``copies`` are columns of materialized views that hold tokens,
-    ``paired`` those under an OpenPGP key pair that is not at hand;
-    ``digests`` are columns beside targets, or of their rows in other tables, that hold hashes of it is not known what;
-    ``kept`` those under settings, or salts of fields, that the keys do not feed.
-    """
+    """One walk over a database: ``found`` are the targets, ``findings`` what else is said of columns and tables, and
+    ``missing`` the targets that a person listed and that are not here, by their place in the list."""
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
         self.tables = catalog.columns(database)
         self.found: list[Target] = []
-        self.unproved: list[tuple[str, int]] = []
-        self.unwritable: dict[str, str] = {}
-        self.ignored: dict[str, bool] = {}
-        self.silent: list[tuple[str, str]] = []
-        alias = database.alias
-        self.empty: list[tuple[str, str]] = []
-        self.fixed: list[tuple[str, str]] = []
-        self.missed: list[str] = []
-        self.plain: list[str] = []
+        self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
-        self.tied: list[tuple[str, str, str]] = []
-        self.copies: list[str] = []
-        self.paired: list[str] = []
-        self.digests: list[str] = []
-        self.kept: list[tuple[str, str]] = []
-        self.guarded = sorted({table.label for table in self.tables if table.guarded})
-        self.keyless: list[tuple[str, str]] = []
-        aliases = project.same_database(alias)
+        for label in sorted({table.label for table in self.tables if table.guarded}):
+            self.findings.put("guarded", label)
+        aliases = project.same_database(database.alias)
         self._models = {table: field.model._meta.label for table, field in reversed(list(fields.of_models(aliases)))}
         self._own = fields.own_schemes(aliases)
         self._unauthenticated = fields.unauthenticated(aliases)
@@ -205,10 +169,9 @@ class Survey:
         if column.type not in KINDS:
             samples = list(_samples(self._database, table, column, Kind("text", read="{}::text"), _ANYWHERE))
             if samples and table.copy:
-                self.copies.append(name)
+                self.findings.put("copy", name)
             elif samples:
-                self.unproved.append((name, len(samples)))
-                self.unwritable[name] = column.type
+                self.findings.put("unwritable", name, type=column.type, types=", ".join(WRITTEN))
             return
         own = f"own key of {name}"
         found = _of_place(self._own, table, column)
@@ -228,21 +191,22 @@ class Survey:
         looks = any(map(_looks_like_a_token, pieces))
         field = _of_place(self._encrypting, table, column)
         if scheme is None and any(map(is_under_key_pair, pieces)):
-            self.paired.append(name)
+            self.findings.put("paired", name)
         elif table.copy:
-            self.copies += [name] if scheme in self._keyring.schemes or looks else []
+            if scheme in self._keyring.schemes or looks:
+                self.findings.put("copy", name)
         elif scheme is not None and scheme in self._keyring.fixed:
-            self.fixed.append((name, scheme))
+            self.findings.put("fixed", name, scheme=scheme)
         elif scheme is not None:
             self._found(table, column, scheme)
         elif looks:
-            self.unproved.append((name, len(samples)))
+            self.findings.put("unproved", name, tokens=len(samples))
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
-            blank = self.silent if self._holds_values(table, column, document=document) else self.empty
-            blank.append((name, field))
+            filled = self._holds_values(table, column, document=document)
+            self.findings.put("silent" if filled else "empty", name, field=field)
         elif _may_be_plain(column) and self._holds_values(table, column):
-            self.plain.append(name)
+            self.findings.put("plain", name)
 
     def leave(self, table: Table, column: Column) -> None:
         """Leave a column alone, as a person said, and see whether the keys that are to be rotated open it."""
@@ -250,7 +214,7 @@ class Survey:
         if column.type in KINDS and not column.generated:
             samples = self._sampled(table, column, every=False)
             scheme = _proved(samples, self._as_it_holds(column, samples), self._keyring, ())
-        self.ignored[table.label_of(column.name)] = scheme in self._keyring.schemes
+        self.findings.put("ignored_open" if scheme in self._keyring.schemes else "ignored", table.label_of(column.name))
 
     def _found(self, table: Table, column: Column, scheme: str) -> None:
         try:
@@ -258,7 +222,7 @@ class Survey:
         except RotationError as exc:
             if exc.code != "E_TABLE_KEY":
                 raise
-            self.keyless.append((table.label_of(column.name), table.label))
+            self.findings.put("keyless", table.label_of(column.name), table=table.label)
 
     def _sampled(self, table: Table, column: Column, *, every: bool) -> list[Any]:
         """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
@@ -294,30 +258,37 @@ class Survey:
             self._put_down_obstacles(table, column)
         for target in self.found:
             if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
-                self.tied.append((target.name, *_IN_THE_KEY))
+                self._tie(target.name, *_IN_THE_KEY)
 
     def _put_down_obstacles(self, table: Table, column: str) -> bool:
         """Put down what keeps a column from being rewritten; whether there is anything."""
         found = catalog.obstacles(self._database, table, column)
-        self.tied += [(table.label_of(column), what, todo) for what, todo in found]
+        for what, todo in found:
+            self._tie(table.label_of(column), what, todo)
         return bool(found)
+
+    def _tie(self, column: str, what: str, todo: str) -> None:
+        self.findings.put("tied", column, found=what, advice=todo)
 
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Columns that are computed from the plaintexts of a table's targets."""
         taken = {target.column for target in targets}
+        ignored = set(self.findings.columns("ignored", "ignored_open"))
         columns = {
             column.name: column
             for column in self.tables[table]
-            if not (column.generated or column.name in taken or table.label_of(column.name) in self.ignored)
+            if not (column.generated or column.name in taken or table.label_of(column.name) in ignored)
         }
         found = digests.beside(self._database, table, targets, list(columns.values()), self._keyring)
         documents = {target.column for target in targets if isinstance(target.kind, Leaves)}
         inside = [column for column in self.tables[table] if column.name in documents]
         self._put_down_digests(table, [columns[name] for name in found.unknown])
-        self.digests += map(table.label_of, digests.among(self._database, table, inside))
-        self.kept += [(table.label_of(column), setting) for column, setting in found.kept if setting]
-        explained = {table.label_of(column) for column in found.explained}
-        self.silent = [(name, field) for name, field in self.silent if name not in explained]
+        for name in digests.among(self._database, table, inside):
+            self.findings.put("digest", table.label_of(name))
+        for name, setting in found.kept:
+            if setting:
+                self.findings.put("kept", table.label_of(name), setting=setting)
+        self.findings.drop("silent", {table.label_of(column) for column in found.explained})
         for target in targets:
             derived = tuple(found.made.get(target.column, ()))
             self.found[self.found.index(target)] = replace(target, derived=derived)
@@ -334,19 +305,20 @@ class Survey:
         for column in columns:
             name, field = table.label_of(column.name), _of_place(self._hashes, table, column)
             if field is None:
-                self.digests.append(name)
+                self.findings.put("digest", name)
             elif field:
-                self.kept.append((name, field))
+                self.findings.put("kept", name, setting=field)
 
     def _look_for_digests_apart(self) -> None:
         """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
         beside tokens under other keys."""
-        tables, fixed = {target.table for target in self.found}, {name for name, _ in self.fixed}
+        tables, fixed = {target.table for target in self.found}, set(self.findings.columns("fixed"))
+        ignored = set(self.findings.columns("ignored", "ignored_open"))
         linked = catalog.linked(self._database, tables) if tables else set()
         for table in self.tables if tables else ():
             beside = any(table.label_of(column.name) in fixed for column in self.tables[table])
             if (beside or (table.schema, table.name) in linked) and table not in tables and not table.copy:
-                columns = [each for each in self.tables[table] if table.label_of(each.name) not in self.ignored]
+                columns = [each for each in self.tables[table] if table.label_of(each.name) not in ignored]
                 found = digests.apart(self._database, table, columns)
                 self._put_down_digests(table, [column for column in columns if column.name in found])
 
@@ -366,7 +338,7 @@ class Survey:
                     if name in {target.name for target in self.found}:
                         raise RotationError("E_TARGET", index=index, found=f"names {name} again")
                     if column.generated:
-                        self.tied.append((name, *_GENERATED))
+                        self._tie(name, *_GENERATED)
                         return
                     named = bool(keyring.schemes[scheme].json_members)
                     markers = {keyring.schemes[scheme].marker} - {b""}
@@ -401,15 +373,6 @@ class Survey:
 def _may_be_plain(column: Column) -> bool:
     """Whether a column is named as encrypted, and is no flag or code such as ``is_encrypted char(1)``."""
     return bool(_SAYS_ENCRYPTED.search(column.name)) and (column.limit or SHORTEST) >= SHORTEST
-
-
-def of_other_type(sql_type: str) -> tuple[str, str]:
-    """What is so of a column with tokens in a type that is not written, and what to do about it."""
-    found = f"holds what looks like tokens in the type {sql_type}, in which none is opened or rewritten"
-    todo = (
-        f"Make it one of {', '.join(WRITTEN)} by a migration, or list it in key_rotation_ignore if they are not yours."
-    )
-    return found, todo
 
 
 def _qualified(table: Table) -> str:

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import RotationError
 from . import catalog, fields, project
 from .catalog import JOURNAL
 from .census import Tally
 from .database import Database, quote
-from .discovery import Survey, Target, of_other_type
+from .discovery import Survey, Target
+from .findings import KINDS, Finding
 from .keyring import Keyring
 from .libraries import READ_SEVERAL
 from .schemes import Scheme
@@ -42,8 +42,8 @@ def document(
     counts = {tally.target.name: tally for tally in tallies}
     targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
     schemes = {scheme.name: scheme for scheme in keyring.tried}
-    fixed = sorted(entry for survey in surveys for entry in survey.fixed)
-    empty = sorted(entry for survey in surveys for entry in survey.empty)
+    fixed = sorted((each.column, each.facts["scheme"]) for survey in surveys for each in survey.findings.of("fixed"))
+    empty = sorted((each.column, each.facts["field"]) for survey in surveys for each in survey.findings.of("empty"))
     used = sorted({target.scheme for target in targets} | {scheme for _, scheme in fixed})
     made = {
         "format": FORMAT,
@@ -256,129 +256,32 @@ def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
     return 0
 
 
-def unproved(survey: Survey) -> Iterator[dict[str, str]]:
-    """Columns that keep a rotation from starting."""
-    for column, count in survey.unproved:
-        if column in survey.unwritable:
-            what, todo = of_other_type(survey.unwritable[column])
-            yield {"column": column, "notice": what, "todo": todo}
-            continue
-        yield {
-            "column": column,
-            "notice": f"{count} of {count} tokens looked at open under no known scheme and key",
-            "todo": "Describe the scheme in key_rotation_schemes, or list the column in key_rotation_ignore.",
-        }
-    for column in survey.missed:
-        yield {
-            "column": column,
-            "notice": "under the keys that are to be rotated, and not in key_rotation_targets",
-            "todo": "List it too, or leave key_rotation_targets out: under new keys the application could not read it.",
-        }
-    for column in survey.plain:
-        yield {
-            "column": column,
-            "notice": "named as encrypted, and none of its values is a token",
-            "todo": "Encrypt them through the application, or list the column in key_rotation_ignore.",
-        }
-    for column, table in survey.keyless:
-        yield {
-            "column": column,
-            "notice": "in a table without a primary key or another unique key over columns that are not null",
-            "todo": f"Give {table} a primary key, or list the column in key_rotation_ignore.",
-        }
-    for table in survey.guarded:
-        yield {
-            "column": table,
-            "notice": "row-level security hides rows from this role",
-            "todo": "Give it BYPASSRLS, or rotate as the table's owner, for the time of the rotation.",
-        }
-    for column in survey.paired:
-        error = RotationError("E_KEY_PAIR", column=column)
-        yield {"column": column, "notice": "under an OpenPGP key pair that is not at hand", "todo": error.todo}
-    for column, what, todo in survey.tied:
-        yield {"column": column, "notice": what, "todo": todo}
-    for column, field in survey.silent:
-        yield {
-            "column": column,
-            "notice": f"a {field}, and none of its values opens under a known scheme",
-            "todo": "Describe the scheme in key_rotation_schemes, or list the column in key_rotation_ignore.",
-        }
-
-
-_IGNORED = (
-    "in key_rotation_ignore",
-    "It stays as it is: see that nothing in it is under the keys that are to be rotated.",
-)
-_OPENS_ALL_THE_SAME = (
-    "in key_rotation_ignore, and under the keys that are to be rotated",
-    "The application cannot read it after the rotation: see that nothing does, or take it out of key_rotation_ignore.",
-)
-
-
-def left_out(database: Database, survey: Survey) -> Iterator[dict[str, str]]:
-    """What a rotation does not touch and a person must see to."""
-    for column, opens in survey.ignored.items():
-        notice, todo = _OPENS_ALL_THE_SAME if opens else _IGNORED
-        yield {"column": column, "notice": notice, "todo": todo}
-    for column in survey.copies:
-        yield {
-            "column": column,
-            "notice": "a copy of tokens in a materialized view",
-            "todo": "REFRESH MATERIALIZED VIEW after the rotation, or drop it: it keeps tokens under the old keys.",
-        }
-    for column in survey.digests:
-        yield {
-            "column": column,
-            "notice": "a hash beside tokens or of their rows, and nobody knows of what and under which key: it stays",
-            "todo": "Find out what makes it. If a key does that is rotated, make it anew through the application "
-            "after the rotation, or searches by it find nothing.",
-        }
+def left_out(database: Database, survey: Survey) -> None:
+    """Find what a rotation does not touch and a person must see to."""
     for column in survey.blank():
-        yield {
-            "column": column,
-            "notice": "made of an empty value in rows without a token: there it stays under the old keys",
-            "todo": "Have the application make it anew there after the rotation, or a search for an empty value finds "
-            "none of those rows.",
-        }
+        survey.findings.put("blank", column)
     for table, why in catalog.unseen(database):
-        yield {
-            "column": table,
-            "notice": f"{why}: not looked at",
-            "todo": "See whether it holds tokens. If it does, rotate as a role that may read and write them.",
-        }
+        survey.findings.put("unseen", table, why=why)
+    secret_names(survey)
 
 
 def other_databases() -> Iterator[dict[str, str]]:
     """Databases of the application that are of another kind, with the fields that encrypt in them."""
     for alias, vendor in project.other_databases():
         names = sorted(f"{table}.{column}" for table, column in fields.encrypting([alias]))
-        yield {
-            "column": f"{alias}:" + ", ".join(names),
-            "notice": f"a database of {vendor}: not looked at",
-            "todo": "See whether it holds tokens under these keys. They would not open after the rotation.",
-        }
+        yield Finding(KINDS["other_database"], f"{alias}:" + ", ".join(names), {"vendor": vendor}).as_notice()
 
 
-def secret_names(survey: Survey) -> Iterator[dict[str, str]]:
-    """Columns named like a secret in which nothing opens."""
+def secret_names(survey: Survey) -> None:
+    """Find columns named like a secret in which nothing opens."""
     known = {
         *(target.name for target in survey.found),
-        *survey.plain,
-        *survey.copies,
-        *survey.paired,
-        *survey.ignored,
-        *survey.digests,
-        *(name for name, _ in survey.kept),
+        *survey.findings.columns(),
         *(target.table.label_of(each.column) for target in survey.found for each in target.derived),
-        *(name for name, _ in (*survey.keyless, *survey.fixed, *survey.empty, *survey.silent, *survey.unproved)),
     }
     for table, columns in survey.tables.items():
         for column in columns:
             name = table.label_of(column.name)
             secret = _SECRET_NAME.search(column.name) and column.type not in catalog.UUIDS
             if secret and name not in known and table.name not in _DJANGO_TABLES:
-                yield {
-                    "column": name,
-                    "notice": "named like a secret, and nothing in it is a token of a known scheme",
-                    "todo": "See whether it is encrypted by something else. If not, there is nothing to rotate.",
-                }
+                survey.findings.put("secret_name", name)

@@ -13,6 +13,7 @@ from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
 from . import census, child, discovery, functions, lease, plan, project, schemes, settlements
 from .database import Database
+from .findings import refuse
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
@@ -166,11 +167,11 @@ class Application:
         Such a setting is made of the keys by the application itself: under other keys it is another one.
         """
         kept = {
-            (column, setting)
+            (each.column, setting)
             for _, survey in self.parts
-            for column, scheme in survey.fixed
-            for setting in self.keyring.settings_of(self.keyring.fixed[scheme])
-        }.union(*(survey.kept for _, survey in self.parts))
+            for each in survey.findings.of("fixed")
+            for setting in self.keyring.settings_of(self.keyring.fixed[each.facts["scheme"]])
+        } | {(each.column, each.facts["setting"]) for _, survey in self.parts for each in survey.findings.of("kept")}
         for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
             before, after = (self.processes[stage].setting(name) for stage in (self.keyring.base, destination))
             if before != after:
@@ -206,7 +207,7 @@ class Application:
         return sorted([name, *parted]) if parted else []
 
     def refuse_unproved(self) -> None:
-        """Raise what discovery.refuse_unproved raises, before anything relies on the targets being all."""
+        """Raise the error of what was found and stops, before anything relies on the targets being all."""
         discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
 
     def refuse_unaccounted(self) -> None:
@@ -225,16 +226,16 @@ class Application:
         Raises E_TABLE, E_WRONG_KEY, E_NO_TARGETS or what ``refuse_unaccounted`` raises.
         """
         surveys = [survey for _, survey in self.parts]
-        discovery.refuse_nowhere(surveys)
-        if not any(survey.found or survey.fixed for survey in surveys):
-            self.refuse_unproved()
+        found = discovery.findings_of(surveys, self.keyring, self.keys_from)
+        refuse([each for each in found if each.kind.name == "nowhere"])
+        if not any(survey.found or survey.findings.of("fixed") for survey in surveys):
+            refuse(found)
         self.refuse_unaccounted()
-        notices = list(plan.other_databases())
+        notices = [*plan.other_databases(), *(each.as_notice() for each in found)]
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)
-            notices += plan.unproved(survey)
-            notices += plan.left_out(database, survey)
-            notices += plan.secret_names(survey)
+            plan.left_out(database, survey)
+            notices += (each.as_notice() for each in survey.findings.told(stops=False))
         tallies = self.census("current") if counted else []
         return plan.document(surveys, tallies, self.keyring, notices, self.settlements)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Column, Table
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.findings import Findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
@@ -26,15 +27,14 @@ def keyring(*names: str, stages: dict[str, KeySet] | None = None) -> Keyring:
     return Keyring(described, stages or {"current": KEYS}, nothing_set)
 
 
-def survey(ring: Keyring, **found: Any) -> discovery.Survey:
-    """A survey as a walk over a database leaves it."""
+def survey(ring: Keyring, *findings: tuple[Any, ...], **found: Any) -> discovery.Survey:
+    """A survey as a walk over a database leaves it. Each of ``findings`` is (kind, column, facts)."""
     made = discovery.Survey.__new__(discovery.Survey)
     made._keyring = ring
-    made.tables = {PROFILE: [TEXT]}
-    empty: dict[str, Any] = {"found": [], "unproved": [], "silent": [], "empty": [], "fixed": [], "missed": []}
-    empty.update(plain=[], missing={}, keyless=[], guarded=[], tied=[], copies=[], digests=[], kept=[], paired=[])
-    empty.update(unwritable={}, ignored={})
-    made.__dict__.update({**empty, **found})
+    made.findings = Findings()
+    for kind, column, *facts in findings:
+        made.findings.put(kind, column, **(facts[0] if facts else {}))
+    made.__dict__.update({"tables": {PROFILE: [TEXT]}, "found": [], "missing": {}, **found})
     return made
 
 
@@ -122,38 +122,41 @@ def test_no_value_is_no_proof():
     assert discovery._proved([], TEXT, keyring(), ()) is None
 
 
+FIELD_OF = {"field": "lib.EncryptedField"}
+
+
 @pytest.mark.parametrize(
-    ("found", "code"),
+    ("findings", "found", "code"),
     [
-        ({"missing": {0: ("profile", "phone")}}, "E_TABLE"),
-        ({"missed": ["profile.phone"]}, "E_TARGET_MISSED"),
-        ({"unproved": [("profile.phone", 3)]}, "E_UNPROVED"),
-        ({"unproved": [("profile.phone", 3)], "unwritable": {"profile.phone": "hstore"}}, "E_COLUMN_TIED"),
-        ({"silent": [("profile.phone", "lib.EncryptedField")]}, "E_FIELD_UNPROVED"),
-        ({"plain": ["profile.phone_encrypted"]}, "E_COLUMN_PLAIN"),
+        ([], {"missing": {0: ("profile", "phone")}}, "E_TABLE"),
+        ([("missed", "profile.phone")], {}, "E_TARGET_MISSED"),
+        ([("unproved", "profile.phone", {"tokens": 3})], {}, "E_UNPROVED"),
+        ([("unwritable", "profile.phone", {"type": "hstore", "types": "text"})], {}, "E_COLUMN_TYPE"),
+        ([("silent", "profile.phone", FIELD_OF)], {}, "E_FIELD_UNPROVED"),
+        ([("plain", "profile.phone_encrypted")], {}, "E_COLUMN_PLAIN"),
     ],
 )
-def test_a_survey_that_is_not_good_enough_is_refused_though_there_are_targets(target, found, code):
+def test_a_survey_that_is_not_good_enough_is_refused_though_there_are_targets(target, findings, found, code):
     ring = keyring()
     with pytest.raises(RotationError) as refused:
-        discovery.refuse_unproved([survey(ring, found=[target], **found)], ring, "/srv/app/.env")
+        discovery.refuse_unproved([survey(ring, *findings, found=[target], **found)], ring, "/srv/app/.env")
     assert refused.value.code == code
     assert "profile" in str(refused.value)
     assert "CANARY" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("found", "code", "named"),
+    ("findings", "code", "named"),
     [
-        ({"unproved": [("profile.name", 3)]}, "E_WRONG_KEY", "/srv/app/.env"),
-        ({}, "E_NO_TARGETS", "1 tables"),
-        ({"plain": ["profile.name_encrypted"]}, "E_NO_TARGETS", "field"),
+        ([("unproved", "profile.name", {"tokens": 3})], "E_WRONG_KEY", "/srv/app/.env"),
+        ([], "E_NO_TARGETS", "1 tables"),
+        ([("plain", "profile.name_encrypted")], "E_NO_TARGETS", "field"),
     ],
 )
-def test_without_a_target_it_is_said_why(found, code, named):
+def test_without_a_target_it_is_said_why(findings, code, named):
     ring = keyring()
     with pytest.raises(RotationError) as refused:
-        discovery.refuse_unproved([survey(ring, **found)], ring, "/srv/app/.env")
+        discovery.refuse_unproved([survey(ring, *findings)], ring, "/srv/app/.env")
     assert refused.value.code == code
     assert named in str(refused.value)
 
@@ -161,16 +164,19 @@ def test_without_a_target_it_is_said_why(found, code, named):
 def test_tokens_under_other_keys_alone_are_told_with_their_settings():
     described = schemes.parse({"field": FIELD})
     ring = Keyring(described, {"current": KeySet({"SECRET_KEY": "x"})}, {"FIELD_KEY": "CANARY"}.get)
-    fixed = [("profile.name", "field"), ("profile.phone", "field")]
+    fixed = [("fixed", name, {"scheme": "field"}) for name in ("profile.name", "profile.phone")]
     with pytest.raises(RotationError) as refused:
-        discovery.refuse_unproved([survey(ring, fixed=fixed)], ring, "/srv/app/.env")
-    assert (refused.value.code, refused.value.where) == ("E_OTHER_KEYS", {"count": 2, "settings": "FIELD_KEY"})
+        discovery.refuse_unproved([survey(ring, *fixed)], ring, "/srv/app/.env")
+    assert refused.value.code == "E_OTHER_KEYS"
+    assert "2 columns hold tokens, and all open under FIELD_KEY" in str(refused.value)
 
 
-@pytest.mark.parametrize("found", [{}, {"empty": [("profile.b", "lib.F")]}, {"fixed": [("profile.b", "field")]}])
-def test_a_survey_that_is_good_enough_is_not_refused(target, found):
+@pytest.mark.parametrize(
+    "findings", [[], [("empty", "profile.b", {"field": "lib.F"})], [("fixed", "profile.b", {"scheme": "field"})]]
+)
+def test_a_survey_that_is_good_enough_is_not_refused(target, findings):
     ring = keyring()
-    assert discovery.refuse_unproved([survey(ring, found=[target], **found)], ring, "/.env") is None
+    assert discovery.refuse_unproved([survey(ring, *findings, found=[target])], ring, "/.env") is None
 
 
 def test_a_listed_target_may_be_in_any_one_of_several_databases(target):

@@ -14,6 +14,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.census import Tally
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.digests import Derived
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.discovery import findings_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.findings import KINDS
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.schemes import Scheme
@@ -50,10 +52,13 @@ def targets(target):
     return [phone, own, target]
 
 
+THEIRS = ("fixed", "profile.theirs", {"scheme": "theirs"})
+LATER = ("empty", "profile.later", {"field": "lib.EncryptedTextField"})
+
+
 @pytest.fixture
 def surveys(ring, targets):
-    found = {"fixed": [("profile.theirs", "theirs")], "empty": [("profile.later", "lib.EncryptedTextField")]}
-    return [survey(ring, found=targets, **found)]
+    return [survey(ring, THEIRS, LATER, found=targets)]
 
 
 def counted(targets, *counts: int) -> list[Tally]:
@@ -132,8 +137,8 @@ def test_the_same_application_has_the_same_plan(made, surveys, targets, ring):
 def test_targets_of_several_databases_are_one_plan(made, targets, ring, surveys):
     phone, own, name = targets
     parts = [
-        survey(ring, found=[own], empty=surveys[0].empty),
-        survey(ring, found=[name, phone], fixed=surveys[0].fixed),
+        survey(ring, LATER, found=[own]),
+        survey(ring, THEIRS, found=[name, phone]),
     ]
     assert plan.document(parts, counted(targets), ring, NOTICES) == made
 
@@ -261,12 +266,18 @@ def test_what_is_gone_is_told(made):
     assert "scheme gone is described otherwise" in lines
 
 
-def test_what_keeps_a_rotation_from_starting_is_a_notice(ring):
+def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
     looked = survey(
-        ring, unproved=[("a.b", 3)], silent=[("a.c", "lib.EncryptedField")], plain=["a.d_encrypted"], missed=["a.e"]
-    )  # fmt: skip
-    found = {notice["column"]: notice for notice in plan.unproved(looked)}
-    assert list(found) == ["a.b", "a.e", "a.d_encrypted", "a.c"]
+        ring,
+        ("unproved", "a.b", {"tokens": 3}),
+        ("silent", "a.c", {"field": "lib.EncryptedField"}),
+        ("plain", "a.d_encrypted"),
+        ("missed", "a.e"),
+        found=[target],
+    )
+    notices = [each.as_notice() for each in findings_of([looked], ring, "/.env")]
+    found = {notice["column"]: notice for notice in notices}
+    assert list(found) == ["a.e", "a.b", "a.c", "a.d_encrypted"]
     assert "key_rotation_targets" in found["a.e"]["notice"]
     assert found["a.b"]["notice"].startswith("3 of 3 tokens")
     assert "lib.EncryptedField" in found["a.c"]["notice"]
@@ -288,31 +299,31 @@ def test_what_keeps_a_rotation_from_starting_is_a_notice(ring):
 )
 def test_a_column_that_is_named_like_a_secret_is_a_notice(ring, column, told):
     looked = survey(ring, tables={Table("public", "profile", True): [Column(column, "text", None, False)]})
-    assert [notice["column"] for notice in plan.secret_names(looked)] == ([f"profile.{column}"] if told else [])
+    plan.secret_names(looked)
+    assert looked.findings.columns("secret_name") == ([f"profile.{column}"] if told else [])
 
 
 @pytest.mark.parametrize(
-    ("table", "found"),
+    ("table", "findings"),
     [
-        ("auth_user", {}),
-        ("django_session", {}),
-        ("profile", {"fixed": [("profile.secret", "x")]}),
-        ("profile", {"empty": [("profile.secret", "x")]}),
-        ("profile", {"silent": [("profile.secret", "x")]}),
-        ("profile", {"unproved": [("profile.secret", 3)]}),
-        ("profile", {"plain": ["profile.secret"]}),
-        ("profile", {"digests": ["profile.secret"]}),
-        ("profile", {"kept": [("profile.secret", "OTHER_KEY")]}),
+        ("auth_user", []),
+        ("django_session", []),
+        *(("profile", [(kind, "profile.secret")]) for kind in KINDS),
     ],
 )
-def test_what_is_known_otherwise_is_no_such_notice(ring, table, found):
-    looked = survey(ring, tables={Table("public", table, True): [Column("secret", "text", None, False)]}, **found)
-    assert list(plan.secret_names(looked)) == []
+def test_what_is_known_otherwise_is_no_such_notice(ring, table, findings):
+    tables = {Table("public", table, True): [Column("secret", "text", None, False)]}
+    looked = survey(ring, *findings, tables=tables)
+    before = len(looked.findings.columns())
+    plan.secret_names(looked)
+    assert len(looked.findings.columns()) == before
 
 
 def test_a_target_is_no_such_notice(ring, target):
     tables = {target.table: [Column("secret", "text", None, False)]}
-    assert list(plan.secret_names(survey(ring, tables=tables, found=[replace(target, column="secret")]))) == []
+    looked = survey(ring, tables=tables, found=[replace(target, column="secret")])
+    plan.secret_names(looked)
+    assert not looked.findings.columns()
 
 
 class Catalogue:

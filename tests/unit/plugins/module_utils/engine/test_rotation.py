@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.findings import KINDS, Finding, Findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 
@@ -33,9 +34,10 @@ class Part:
     def __init__(self, **found):
         self.alias = "default"
         self.found = found.get("found", [])
-        self.fixed = found.get("fixed", [])
-        self.missing = found.get("missing", {})
         self.tables = {}
+        self.findings = Findings()
+        for column in found.get("fixed", ()):
+            self.findings.put("fixed", column, scheme="theirs")
 
 
 def test_the_targets_of_all_databases_are_one_list(target):
@@ -44,14 +46,18 @@ def test_the_targets_of_all_databases_are_one_list(target):
     assert opened.targets == [target, target]
 
 
-@pytest.mark.parametrize("found", [{}, {"fixed": [("a.b", "theirs")]}])
+@pytest.mark.parametrize("found", [{}, {"fixed": ["a.b"]}])
 def test_a_plan_of_nothing_is_refused_and_one_of_other_keys_alone_is_made(monkeypatch, found):
-    asked = []
-    monkeypatch.setattr(rotation.discovery, "refuse_unproved", lambda *given: asked.append(given))
+    stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
+    monkeypatch.setattr(rotation.discovery, "findings_of", lambda *given: [stopping])
     monkeypatch.setattr(rotation.plan, "document", lambda *given: "the plan")
-    for name in ("other_databases", "notices", "unproved", "left_out", "secret_names"):
+    for name in ("other_databases", "notices", "left_out"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
     part = Part(**found)
-    assert rotation.Application([(part, part)], None, [], "/.env", None, {}).plan(counted=True) == "the plan"
-    assert [given[2] for given in asked] == ([] if found else ["/.env"])
+    application = rotation.Application([(part, part)], None, [], "/.env", None, {})
+    if found:
+        assert application.plan(counted=True) == "the plan"
+    else:
+        with pytest.raises(RotationError, match="E_NO_TARGETS"):
+            application.plan(counted=True)
