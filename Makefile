@@ -117,11 +117,12 @@ integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 
 # What the stories show on real hosts too, more moments of the same kills, more ends of the same hosts: with it .ci/run
 # would be longer than 40 minutes.
-thorough: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m thorough tests/integration
+thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready $(TREE)
+	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
+	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries
 
 libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 --dist worksteal tests/libraries
+	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/libraries
 
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s demo

@@ -21,3 +21,18 @@ def host() -> Iterator[str]:
     yield server.get_uri().split("host=")[1]
     server.stop()
     shutil.rmtree(folder)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of outcomes: what tests have recorded as such."""
+    reports = [report for each in terminalreporter.stats.values() for report in each if hasattr(report, "when")]
+    outcomes = [
+        str(value)
+        for report in reports
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == "outcome"
+    ]
+    if outcomes:
+        terminalreporter.section("outcomes")
+        terminalreporter.write_line("\n".join(sorted(outcomes)))

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The harness itself: without a rotation, its writers do the harm that their kind says, and its oracle sees it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from harness.application import ROWS, Application, Run, Unreadable, application
+from harness.project.libraries import BY_NAME
+from harness.verdict import judge
+
+ROTTEN = "a token, or other text"
+# What a value reads that a writer has saved without knowing it, by kind of writer.
+HARM = {
+    "raises": set(),
+    "ciphertext": {ROTTEN},
+    "fixed_text": {"[Decryption Error]"},
+    "none": {"None"},
+}
+# What the libraries themselves do: those that raise are not in it.
+OWN_HARM = {
+    "encrypted_model_fields": {ROTTEN},
+    "fernet_encrypted_fields": {ROTTEN},
+    "food_ordering": {"None"},
+    "secured_fields": {ROTTEN},
+}
+
+
+@pytest.mark.parametrize("library", BY_NAME)
+def test_the_oracle_sees_the_harm_that_each_kind_of_writer_does(library: str, host: str, tmp_path: Path) -> None:
+    with application(tmp_path, host, (library,)) as app:
+        assert app.unreadable() == []
+        with app.writer(pause=0.001):
+            app.new_keys()
+            assert len(app.unreadable()) == len(app.encrypted()) * ROWS, "the old keys are gone"
+            app.python("work.py", "again")
+            wait_for_rounds(app, library, 2 * ROWS)
+        found = app.unreadable()
+    # `other` is never assigned: it is saved as it was read. What raises is under the old keys: the writer had read it
+    # before, and saved it after, it was written under the new ones.
+    others = [each for each in found if "other" in each.row and not each.reads.startswith("raises")]
+    seen = {kind: {each.reads for each in others if each.row.startswith(f"{library}_{kind}.")} for kind in HARM}
+    assert seen == HARM
+    assert {each.reads for each in others if f"{library}_saves_all." in each.row} == OWN_HARM.get(library, set())
+    assert not [each.row for each in found if each.row.endswith(":1")], "the first row is nobody's"
+
+
+def wait_for_rounds(app: Application, library: str, rounds: int) -> None:
+    """Until the writer has been at every row of every table."""
+    last = f"SELECT max(substr(notes, 6)::int) FROM {library}_caches WHERE notes <> ''"
+
+    def turn() -> int:
+        return int(str(app.sql(last)[0][0] or 0))
+
+    begun, deadline = turn(), time.monotonic() + 60
+    while turn() < begun + rounds:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+LOST = Unreadable("a_none.secret:3", "None")
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "lost", "right"),
+    [
+        (0, "COMPLETED", [], True),
+        (2, "E_ANYTHING", [], True),
+        (2, "2 values: a_none.secret:3, b.x:1", [LOST], True),
+        (0, "2 values: a_none.secret:3", [LOST], False),
+        (2, "2 values", [LOST], False),
+        (2, "2 values: a_none.secret:34", [LOST], False),
+        (2, "2 values: a_none.secret:3, a_none.secret:4", [LOST], False),
+    ],
+)
+def test_only_two_ends_are_right(code: int, text: str, lost: list[Unreadable], right: bool) -> None:
+    (verdict,) = judge(["a_none"], Run("rotate.yml", code, text), "", lost)
+    assert verdict.right == right

@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process writes under other keys all through a rotation, which ends in any way: no value is lost unnamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from harness.application import application
+from harness.ends import ENDS
+from harness.project.libraries import BY_NAME
+from harness.verdict import judge
+
+
+@dataclass(frozen=True)
+class Case:
+    """Libraries in one application, with a table for each kind of writer, and one end."""
+
+    libraries: tuple[str, ...]
+    end: str
+
+    def __str__(self) -> str:
+        return f"{self.libraries[0] if len(self.libraries) == 1 else 'together'}-{self.end}"
+
+
+TOGETHER = tuple(name for name in BY_NAME if name != "searchable_fields")  # its module has the name of another one's
+SHORT = [Case(TOGETHER, end) for end in ("undisturbed", "ctrl_c_after_the_switch")]
+EACH = [Case((library,), end) for library in BY_NAME for end in ENDS]
+
+
+FENCE = "a stale process may write between stop and start, and what it wrote is not named by row"
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(1200)
+@pytest.mark.xfail(reason=FENCE, strict=True)
+@pytest.mark.parametrize("case", SHORT, ids=str)
+def test_every_value_is_read_or_the_run_fails_and_names_it(
+    case: Case, host: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    with application(tmp_path, host, case.libraries) as app:
+        app.write_inventory()
+        assert app.unreadable() == []
+        run = ENDS[case.end](app)
+        tables = sorted({table for table, _ in app.encrypted()})
+        verdicts = judge(tables, run, app.results(), app.unreadable())
+    for verdict in verdicts:
+        record_property("outcome", f"{case.end:25} {verdict.shown()}")
+    wrong = [each.shown() for each in verdicts if not each.right]
+    assert not wrong, "\n".join([*wrong, run.text[-6000:]])
