@@ -11,6 +11,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils import key_files, keygen
+from ..module_utils.engine.census import under
 from ..module_utils.engine.keysets import KeySet
 from ..module_utils.errors import RotationError
 from ..module_utils.module import KEY_VERSION_OPTIONS
@@ -370,7 +371,7 @@ def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
             advice=OF_CENSUS,
         )
     for target in (census or {})["targets"]:
-        count = target["classes"].get(tried[key_id], 0)
+        count = under(tried[key_id], target)
         if count:
             column = f"{target['table']}.{target['column']}"
             raise RotationError("E_VERSION_USED", column=column, count=count, key_id=key_id)

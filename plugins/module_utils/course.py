@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from .stores.history import ROLLED_BACK, History
 
-UNREADABLE = "unreadable"  # the census's class of a token that opens under no version
+# Classes of the census: a token that opens under no version, and one in which there is such a token.
+UNREADABLE = ("unreadable", "nested_unreadable")
 # SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
 # index corrupted, undefined table and column, system and io error.
 RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")
@@ -49,7 +50,7 @@ class Found:
 
     @property
     def unreadable(self) -> int:
-        return self.values.get(UNREADABLE, 0)
+        return sum(self.values.get(name, 0) for name in UNREADABLE)
 
     @property
     def ruined(self) -> list[str]:
@@ -109,7 +110,7 @@ def _to_settle(found: Found) -> bool:
     """Whether no rotation is to be taken back, but values may be under other keys than the current ones."""
     if found.destination is None:
         return bool(found.done) or found.prefer == "repair"
-    back = set(found.values) <= {found.destination, "empty", UNREADABLE}  # the data has gone back already
+    back = set(found.values) <= {found.destination, "empty", *UNREADABLE}  # the data has gone back already
     return not found.open and not back and found.prefer in ("repair", "restore")
 
 
@@ -208,5 +209,6 @@ def of_census(census: Mapping[str, Any], rotation_id: str) -> dict[str, Any]:
     values: Counter[str] = Counter()
     for target in census["targets"]:
         values.update(target["classes"])
+        values.update(target.get("layers") or {})  # a value that is encrypted twice needs the keys of both
     made = census.get("migrations") or {}
     return {"values": values, "migration": made.get(rotation_id) or made.get("") or ""}

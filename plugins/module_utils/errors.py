@@ -585,6 +585,18 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "{count} values are not encrypted: {rows}",
         "Encrypt them through the application, or list them in key_rotation_leave_alone to keep them as they are.",
     ),
+    "E_NESTED": (
+        "{count} values are encrypted twice, and the token inside opens under no key at hand: {rows}",
+        "Stop the process that wrote them: it has other keys. If a backup has the values, the rollback playbook with "
+        "-e key_rotation_prefer=repair restores them. If an entry is a token of another system that was stored on "
+        "purpose, list it in key_rotation_leave_alone: it is re-encrypted, and the token inside stays unchanged.",
+    ),
+    "E_ENCRYPTED_TWICE": (
+        "{count} values are encrypted twice, so the application reads a token: {rows}",
+        "Stop the process that wrote them: it has other keys. Then run the rollback playbook with "
+        "-e key_rotation_prefer=repair. It writes each value as one token under the current keys; so does the next "
+        "rotation.",
+    ),
     "E_NOT_CURRENT": (
         "{count} values are not under the keys {key_id}: {rows}",
         "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database and "

@@ -132,8 +132,8 @@ def _counted(described: Mapping[str, Any], tallies: Sequence[census.Tally]) -> d
 
 
 def _needed_keys(tallies: Sequence[census.Tally], keyring: Keyring) -> list[str]:
-    found = {name for tally in tallies for name, count in tally.classes.items() if count and name != "empty"}
-    return sorted(keyring.key_id(stage) for stage in found)
+    found = {name for tally in tallies for names in (tally.classes, tally.layers) for name in +names}
+    return sorted(keyring.key_id(stage) for stage in found & {*keyring.stages})
 
 
 @contextlib.contextmanager

@@ -88,7 +88,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 targets:
-  description: For each target its model, table, column, scheme, rows, counts by class, and digest.
+  description:
+    - For each target its model, table, column, scheme, rows, counts by class, and digest.
+    - Of values that are encrypted twice, C(layers) counts those that have a layer under each stage.
   type: list
   elements: dict
   returned: success
@@ -181,9 +183,10 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
         tallies = census.beyond(tallies, params["baseline"])
     # Who has the expected keys alone cannot tell a ruined value from one that was written under other keys.
     alone = list(application.keyring.stages) == [params["expect_stage"]]
-    census.refuse_unreadable(tallies, ["plaintext"] if alone else census.UNOPENED)
+    census.refuse_unreadable(tallies, census.UNOPENED_ALONE if alone else census.UNOPENED)
     keys = refuse_other_source(params, application.started)
     if params["expect_stage"]:
+        census.refuse_nested(tallies)
         census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
 

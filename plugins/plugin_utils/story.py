@@ -28,6 +28,7 @@ from .summary import (
     kept_aside,
     left_behind,
     meanwhile,
+    nested,
     no_syslog,
     not_running,
     opening,
@@ -544,7 +545,7 @@ def _warnings(events: Sequence[Event], aside: Iterable[Mapping[str, str]]) -> li
             error = event.get("error") or {}
             if error.get("what") != told:
                 found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))
-        found += (*meanwhile(_meanwhile(event)), *unopened(event))
+        found += (*meanwhile(_meanwhile(event)), *unopened(event), *nested([dict(event)]))
         if event.get("event") == "notification" and event.get("phase") == "failed":
             who = "Not everybody" if event.get("reached") else "Nobody"
             found.append(f"{who} was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")

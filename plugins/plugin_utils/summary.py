@@ -16,12 +16,12 @@ from ansible import context
 
 from ..module_utils.beside import aside_of
 from ..module_utils.commands import REMOVAL
-from ..module_utils.engine.census import UNOPENED
+from ..module_utils.engine.census import NESTED, UNOPENED
 from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
 from .acts import acts
 
-UNDER_NO_KEY = ("empty", *UNOPENED)  # classes of the census
+UNDER_NO_KEY = ("empty", NESTED, *UNOPENED)  # classes of the census
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 RULE = "─" * 78
@@ -157,7 +157,7 @@ def _values(done: list[dict[str, Any]]) -> Iterator[str]:
         yield f"             {name:<{width}} {count:>9,}"
     yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
     proof = last_census(done)
-    for sentence in (*meanwhile(proof.get("meanwhile") or {}), *unopened(proof), *stale(done)):
+    for sentence in (*nested(done), *meanwhile(proof.get("meanwhile") or {}), *unopened(proof), *stale(done)):
         yield f"  WARNING    {sentence}"
 
 
@@ -266,6 +266,22 @@ def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
     """One sentence where a census has let values pass that no key opens."""
     if left := proof.get("unopened"):
         yield f"{left.get('count', 0):,} values open under no known key, and are as they were: {left.get('rows')}"
+
+
+def nested(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence if values were encrypted twice before a re-encryption, which wrote each as one token."""
+    counts: dict[str, int] = {}
+    for event in events:
+        for target in (event.get("targets") or ()) if event["event"] == "django_reencrypt" else ():
+            name = f"{target['table']}.{target['column']}"
+            counts[name] = max(counts.get(name, 0), target["classes"].get(NESTED, 0))
+    found = {name: count for name, count in sorted(counts.items()) if count}
+    if found:
+        where = ", ".join(f"{count:,} in {name}" for name, count in found.items())
+        yield (
+            f"{sum(found.values()):,} values were encrypted twice, and are one token now ({where}). A process with "
+            "other keys wrote them: find it and restart it."
+        )
 
 
 def stale(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from .database import Database, Patience, Yielded, array, quote
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .nesting import NESTED, NESTED_UNREADABLE, unwrapped
 from .row_digests import EachRow, Look
 from .throttle import Throttle
 from .tokens import Opened
@@ -34,7 +35,10 @@ DIGEST_MODULUS = 1 << 256
 # A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
 Span = tuple[tuple[str, ...], tuple[str, ...]]
 WHOLE: Span = ((), ())
-UNOPENED = {"unreadable": "E_UNREADABLE", "plaintext": "E_PLAINTEXT"}  # by class
+# By class, the error of what no key opens to its end.
+UNOPENED = {"unreadable": "E_UNREADABLE", "plaintext": "E_PLAINTEXT", NESTED_UNREADABLE: "E_NESTED"}
+# The same if only one key set is at hand: a value that does not open may be under another one.
+UNOPENED_ALONE = ("plaintext", NESTED_UNREADABLE)
 NO_LOOKS: Mapping[str, Look] = {}
 # Of each row its key as text, and the values of the columns asked for.
 Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
@@ -48,6 +52,7 @@ class Tally:
     rows: int = 0
     classes: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
     left_alone: int = 0
     _digest: int = 0
 
@@ -73,6 +78,7 @@ class Tally:
             "scheme": self.target.scheme,
             "rows": self.rows,
             "classes": dict(self.classes),
+            "layers": dict(self.layers),
             "left_alone": self.left_alone,
             "digest": f"{self._digest:064x}",
         }
@@ -80,6 +86,11 @@ class Tally:
     def not_under(self, stage: str) -> int:
         """How many values have to be re-encrypted to come under ``stage``."""
         return not_under(stage, self.classes)
+
+
+def under(stage: str, result: Mapping[str, Any]) -> int:
+    """How many values of a census result need the keys of ``stage``, for any of their layers."""
+    return int(result["classes"].get(stage, 0)) + int(result.get("layers", {}).get(stage, 0))
 
 
 def not_under(stage: str, classes: Mapping[str, int]) -> int:
@@ -188,8 +199,10 @@ def take(
     """Class every value of every target in one snapshot; with a ``throttle`` in none, and with a rest after each page:
     a snapshot that is held for long keeps VACUUM from its work.
 
-    Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token) and
-    ``unreadable`` (does, and opens under no key set). Values listed in ``leave_alone`` as table.column:key are counted
+    Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token),
+    ``unreadable`` (does, and opens under no key set), ``nested`` (the plaintext is a token again) and
+    ``nested_unreadable`` (it looks like one, and opens under no key set). Values listed in ``leave_alone`` as
+    table.column:key are counted
     apart. ``each_row`` is given the digest of each row. Raises E_DB or E_DB_LOST.
     """
     tallies = []
@@ -287,7 +300,9 @@ class Found(NamedTuple):
     row: int
     place: int
     token: bytes
-    opened: tuple[str, Opened] | None  # stage and inside; None under no key set
+    opened: tuple[str, Opened] | None  # stage, or "nested", and the innermost inside; None under no key set
+    layers: tuple[str, ...] = ()  # of a nested one, their stages
+    readable: bool = True  # whether the innermost inside is a plaintext
 
 
 def look(
@@ -297,8 +312,14 @@ def look(
     marker = keyring.schemes[target.scheme].marker
     tokens = target.kind.find(values, marker)
     key_ids = [known.get((target.name, rows[row])) for row, _, _ in tokens] if known else None
-    opened = keyring.stages_of(target.scheme, [token for _, _, token in tokens], key_ids)
-    return [Found(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
+    texts = [token for _, _, token in tokens]
+    opened = keyring.stages_of(target.scheme, texts, key_ids)
+    found = [Found(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
+    for place, inner in unwrapped(keyring, target.scheme, texts, opened, foreign=target.foreign).items():
+        # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
+        stage = NESTED if inner.readable or len(inner.stages) > 1 else inner.stages[0]
+        found[place] = found[place]._replace(opened=(stage, inner.inside), layers=inner.stages, readable=inner.readable)
+    return found
 
 
 def _class(
@@ -320,7 +341,10 @@ def _class(
     for token in found:
         name = rows[token.row]
         if token.opened is not None:
-            tally.add(token.opened[0], name)
+            odd_inside = not token.readable and f"{target.name}:{name}" not in leave_alone
+            tally.add(NESTED_UNREADABLE if odd_inside else token.opened[0], name)
+            if token.layers:
+                tally.layers.update({*token.layers})
             added = tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
             if sums is not None:
                 sums[name] += added
@@ -331,11 +355,18 @@ def _class(
 
 
 def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
-    """Raise E_UNREADABLE or E_PLAINTEXT where a value opens under no key set."""
+    """Raise E_UNREADABLE, E_PLAINTEXT or E_NESTED if a value, or the token in it, opens under no key set."""
     for value_class in classes:
         count, rows = odd(tallies, value_class.__eq__)
         if count:
             raise RotationError(UNOPENED[value_class], count=count, rows=rows)
+
+
+def refuse_nested(tallies: Sequence[Tally]) -> None:
+    """Raise E_ENCRYPTED_TWICE if a plaintext is a token again. After the engine's work there is none."""
+    count, rows = odd(tallies, NESTED.__eq__)
+    if count:
+        raise RotationError("E_ENCRYPTED_TWICE", count=count, rows=rows)
 
 
 def beyond(tallies: Sequence[Tally], before: Sequence[Mapping[str, Any]]) -> list[Tally]:

@@ -17,6 +17,7 @@ from .cells import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, Kind, Leaves, is_
 from .database import Database, array, quote
 from .findings import Finding, Findings, refuse
 from .keyring import Keyring
+from .layers import Rule, rule
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from .schemes import Scheme
 from .wrappers import Armor
@@ -64,6 +65,7 @@ class Target:
     limit: int | None
     derived: tuple[digests.Derived, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
+    foreign: bool = False  # as a rule its plaintexts are tokens of another system
 
     @cached_property
     def name(self) -> str:
@@ -188,6 +190,8 @@ class Survey:
             scheme = _proved(samples, held, self._keyring, hinted)
         column = held
         pieces = [piece for value in samples for piece in _pieces(column, value)]
+        held_as = None if scheme is None else self._rule(table, column, scheme, pieces)
+        scheme = held_as.scheme if held_as else None
         looks = any(map(_looks_like_a_token, pieces))
         field = _of_place(self._encrypting, table, column)
         if scheme is None and any(map(is_under_key_pair, pieces)):
@@ -197,8 +201,8 @@ class Survey:
                 self.findings.put("copy", name)
         elif scheme is not None and scheme in self._keyring.fixed:
             self.findings.put("fixed", name, scheme=scheme)
-        elif scheme is not None:
-            self._found(table, column, scheme)
+        elif held_as is not None:
+            self._found(table, column, held_as)
         elif looks:
             self.findings.put("unproved", name, tokens=len(samples))
         elif field is not None:
@@ -216,9 +220,20 @@ class Survey:
             scheme = _proved(samples, self._as_it_holds(column, samples), self._keyring, ())
         self.findings.put("ignored_open" if scheme in self._keyring.schemes else "ignored", table.label_of(column.name))
 
-    def _found(self, table: Table, column: Column, scheme: str) -> None:
+    def _rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> Rule:
+        """What the column's plaintexts are as a rule."""
+        from .reading import reads_inner  # which reads targets
+
+        aliases, tables = project.same_database(self._database.alias), (table.modelled, table.name)
+
+        def reads(tokens: set[str]) -> bool:
+            return reads_inner(aliases, tables, column.name, tokens, SAMPLE)
+
+        return rule(self._keyring, scheme, pieces, reads)
+
+    def _found(self, table: Table, column: Column, held_as: Rule) -> None:
         try:
-            self.found.append(self._target(table, column, scheme))
+            self.found.append(self._target(table, column, held_as))
         except RotationError as exc:
             if exc.code != "E_TABLE_KEY":
                 raise
@@ -344,11 +359,13 @@ class Survey:
                     markers = {keyring.schemes[scheme].marker} - {b""}
                     samples = self._sampled(table, column, every=named)
                     held = _as_it_holds(column, samples, named=named, markers=markers)
-                    self.found.append(self._target(table, held, scheme))
+                    pieces = [piece for value in samples for piece in _pieces(held, value)]
+                    self.found.append(self._target(table, held, self._rule(table, held, scheme, pieces)))
                     return
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
-    def _target(self, table: Table, column: Column, scheme: str) -> Target:
+    def _target(self, table: Table, column: Column, held_as: Rule) -> Target:
+        scheme, foreign = held_as
         model = _of_place(self._models, table) or table.label
         key = catalog.row_key(self._database, table)
         members = self._keyring.schemes[scheme].json_members
@@ -358,7 +375,9 @@ class Survey:
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
             raise RotationError("E_SCHEME", scheme=scheme, found=found)
-        return Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
+        return Target(
+            table, column.name, column.type, scheme, model, key, column.limit, members=members, foreign=foreign
+        )
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Whether any value could be a token. In a ``document`` only its texts could be one."""

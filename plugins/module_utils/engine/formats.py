@@ -31,6 +31,11 @@ HEADER = len(VERSION) + TIME.size + BLOCK
 SHORTEST = HEADER + BLOCK + MAC
 
 
+def is_fernet_frame(raw: bytes) -> bool:
+    """Whether raw bytes have the version and a length of a Fernet token (https://github.com/fernet/spec)."""
+    return len(raw) >= SHORTEST and not (len(raw) - SHORTEST) % BLOCK and raw[:1] == VERSION
+
+
 class AesCbcHmac(Batch):
     """Fernet's frame in raw bytes, with an AES key and a signing key of any length, as django-cryptography has it
     (facts/django-encryption.md, section 2)."""

@@ -116,3 +116,15 @@ READ_SEVERAL = {
     "django_secured_fields": "SECURED_FIELDS_KEY",
     "django_encrypted_json_fields": "EJF_ENCRYPTION_KEYS",
 }
+
+# Those that raise for what they cannot decrypt (facts/field.md). With any other, a process that has other keys may read
+# a token as a text, and save it.
+RAISE = {
+    "django_fernet_fields",
+    "django_fernet_fields_no_hkdf",
+    "djfernet",
+    "django_cryptography",
+    "django_searchable_encrypted_fields",
+    "django_pgcrypto_fields",
+    "django_pgcrypto_fields_pair",
+}

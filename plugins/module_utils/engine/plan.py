@@ -30,7 +30,7 @@ FORMAT = 1
 COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements")
 PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes")
-CLASSES = ("current", "previous", "plaintext", "unreadable", "empty")  # shown though there are none
+CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
 

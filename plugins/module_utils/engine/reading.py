@@ -23,7 +23,7 @@ from typing import Any
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
 from .discovery import Target
-from .fields import column_of, table_of
+from .fields import column_of, of_models, table_of
 from .keyring import Keyring
 
 TEXT = "key rotation"  # what goes through the application's own encryption and back
@@ -257,6 +257,24 @@ def _by_model(targets: Sequence[Target], digest_key: bytes) -> Iterator[tuple[An
 
 def _prefix(target: Target) -> str:
     return "" if target.table.alias == "default" else f"{target.table.alias}:"
+
+
+def reads_inner(
+    aliases: Collection[str], tables: Collection[str], column: str, tokens: Collection[str], rows: int
+) -> bool:
+    """Whether all that the application reads of a column, in its first rows, are these inner tokens themselves: it does
+    not decrypt them. A property that is made from the column counts, as in ``of_application``."""
+    found: set[bool] = set()
+    for table, stored in of_models(aliases):
+        if table not in tables or column_of(stored) != column:
+            continue
+        with contextlib.suppress(Exception), _read_only(next(iter(aliases))):
+            for instance in stored.model._base_manager.using(next(iter(aliases))).order_by("pk")[:rows]:
+                for name in _names(stored.model, stored.attname):
+                    with contextlib.suppress(Exception):
+                        value = getattr(instance, name)
+                        found |= {value in tokens} if isinstance(value, str) and value else set()
+    return found == {True}
 
 
 def _names(model: Any, attribute: str) -> list[str]:

@@ -24,6 +24,7 @@ from .digests import MAY_BE, WRITTEN_IN, Derived
 from .discovery import Target
 from .journal import Journal
 from .keyring import Keyring
+from .nesting import NESTED
 from .others import Others
 from .throttle import Pace, Throttle
 from .workers import Crew
@@ -269,8 +270,12 @@ class Rewriting:
         left, opened = [], []
         for token in census.look(target, rows, values, self._keyring, known):
             if token.opened is None:
-                self._refuse_unless_listed(target, rows[token.row], token.token)
-            elif token.opened[0] != self._destination:
+                is_token = token.token.startswith(self._keyring.schemes[target.scheme].marker)
+                self._refuse_unless_listed(target, rows[token.row], "E_UNREADABLE" if is_token else "E_PLAINTEXT")
+                continue
+            if not token.readable:
+                self._refuse_unless_listed(target, rows[token.row], "E_NESTED")
+            if token.opened[0] != self._destination:
                 left.append(token)
                 opened.append(token.opened)
         fresh = self._keyring.resealed(target.scheme, opened, self._destination)
@@ -300,18 +305,20 @@ class Rewriting:
                     after = each.of(plaintext, self._secret(self._destination, each.secret))
                 except ValueError:  # on a way back: what these keys cannot make stays
                     continue
-                try:
-                    before = each.of(plaintext, self._secret(stage, each.secret))
-                except ValueError:  # these keys make none, and nothing was computed by it
-                    before = after
+                if stage == NESTED:  # what is there was computed of nobody knows which layer
+                    before = None
+                else:
+                    try:
+                        before = each.of(plaintext, self._secret(stage, each.secret))
+                    except ValueError:  # these keys make none, and nothing was computed by it
+                        before = after
                 if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
                     values[before] = None
 
-    def _refuse_unless_listed(self, target: Target, row: str, token: bytes) -> None:
-        """A value under no key set is never overwritten, and stops the work unless its row was listed."""
+    def _refuse_unless_listed(self, target: Target, row: str, code: str) -> None:
+        """What opens under no key set is never overwritten, and stops the work unless its row was listed."""
         if self._stop and f"{target.name}:{row}" not in self._leave_alone:
-            known = token.startswith(self._keyring.schemes[target.scheme].marker)
-            raise RotationError("E_UNREADABLE" if known else "E_PLAINTEXT", count=1, rows=f"{target.name}:{row}")
+            raise RotationError(code, count=1, rows=f"{target.name}:{row}")
 
 
 def reencrypt(
@@ -322,8 +329,8 @@ def reencrypt(
     A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
     rollback brings back all it can); what was committed until then stays, and ``work`` says what that is. With a
     ``share`` nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
-    Raises E_UNREADABLE, E_PLAINTEXT, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB,
-    E_DB_LOST, E_WORKER or E_STOPPED.
+    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED,
+    E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
     try:
         for number in _order(database, rewriting):

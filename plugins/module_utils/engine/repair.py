@@ -89,7 +89,7 @@ def _unreadable(
     keyring: Keyring,
     leave_alone: Collection[str],
 ) -> Iterator[tuple[int, RowText]]:
-    """The column (by its place) and the key of each value with a token of ours that opens under no key."""
+    """The column (by its place) and the key of each value with a token, or one in it, that opens under no key."""
     for place, target in enumerate(members):
         scheme = keyring.schemes[target.scheme]
         if not scheme.format.authenticated:
@@ -98,7 +98,8 @@ def _unreadable(
         values = [values[place] for _, values in page]
         for token in look(target, rows, values, keyring, {}):
             listed = f"{target.name}:{rows[token.row]}" in leave_alone
-            if token.opened is None and token.token.startswith(scheme.marker) and not listed:
+            lost = token.opened is None and token.token.startswith(scheme.marker)
+            if (lost or not token.readable) and not listed:
                 yield place, page[token.row][0]
 
 
@@ -155,7 +156,7 @@ def _reason(members: Sequence[Target], row: _Row, then: _Row | None, bad: Collec
                 return f"{target.column} of its row was changed since the backup"
             continue
         found = look(target, [""], [then.values[place]], keyring, {})
-        if not found or any(token.opened is None for token in found):
+        if not found or any(token.opened is None or not token.readable for token in found):
             return "opens under no key in the backup either"
         if _around(target, row.values[place], keyring) != _around(target, then.values[place], keyring):
             return "its document was changed since the backup"

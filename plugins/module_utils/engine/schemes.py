@@ -12,19 +12,20 @@ from typing import Any
 
 from ..errors import RotationError
 from . import derivation
-from .batch import unpad
+from .batch import pad, unpad
 from .formats import FORMATS, Format
 from .functions import Functions
 from .libraries import KNOWN_SCHEMES
 from .tokens import Cipher, Opened
-from .wrappers import AnyOf, Armor, Base64, Hashed, Nested, Prefixed
+from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
 
 ROLES = ("key", "signing_key", "public_key", "iv")
 AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
 # Of what the application's own functions make it is not known what a wrong key would do.
 UNKNOWN = Format(Cipher, keys=(), authenticated=False)
 IN_DOCUMENTS = "json_members"  # names of the members of JSON documents in which its tokens are
-MEMBERS = {"format", *ROLES, *AROUND, "hash_salt", IN_DOCUMENTS}
+INSIDE = "inside"  # the scheme of the tokens that its plaintexts are, if the application encrypts twice by design
+MEMBERS = {"format", *ROLES, *AROUND, "hash_salt", IN_DOCUMENTS, INSIDE}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,14 @@ class Scheme:
         sources = [self.described[role][member] for role in self.format.keys for member in self._sources(role)]
         if "hash_salt" in self.described:
             sources.append(self.described["hash_salt"])
-        return {name for source in sources for name in derivation.names(source, settings)}
+        own = {name for source in sources for name in derivation.names(source, settings)}
+        return own | (self.inside.made_of(settings) if self.inside else set())
+
+    @property
+    def inside(self) -> Scheme | None:
+        """The scheme of the tokens that its plaintexts are, if the application encrypts twice by design."""
+        described = self.described.get(INSIDE)
+        return None if described is None else Scheme(self.name, described, self.trial)
 
     @property
     def marker(self) -> bytes:
@@ -84,6 +92,15 @@ class Scheme:
             return inside.plaintext[1:]
         return inside.plaintext if self.format.authenticated else unpad(inside.plaintext) or b""
 
+    def with_text(self, inside: Opened, text: bytes) -> Opened:
+        """The inside of a token with another plaintext: what ``text_of`` takes apart. A second layer is added."""
+        if self.functions:
+            return inside._replace(plaintext=inside.plaintext[:1] + text)
+        if not self.format.authenticated:
+            return inside._replace(plaintext=pad(text))
+        within = (inside.within or Opened(b"", inside.timestamp)) if self.inside else None
+        return inside._replace(plaintext=text, within=within)
+
     def cipher(self, settings: derivation.Settings) -> Cipher | None:
         """The scheme under one set of settings; None where one of them has no value, or none that fits a trial.
 
@@ -101,7 +118,11 @@ class Scheme:
             settings_named = ", ".join(sorted(self.settings))
             found = f"cannot make a key from {settings_named}"
             raise RotationError("E_SCHEME", scheme=self.name, found=found) from None
-        return self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
+        outer = self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
+        if self.inside is None:
+            return outer
+        inner = self.inside.cipher(settings)
+        return None if inner is None else Layered(outer, inner)
 
     def _wrapped(self, cipher: Cipher, settings: derivation.Settings) -> Cipher:
         if "hash_salt" in self.described:
@@ -122,11 +143,20 @@ class Scheme:
 
     def has_several(self, settings: derivation.Settings) -> bool:
         """Whether several keys open its tokens under one set of settings, be they a list or a text with commas."""
-        return not self.functions and derivation.several(self.described[self.format.keys[0]], settings)
+        if self.functions:
+            return False
+        own = derivation.several(self.described[self.format.keys[0]], settings)
+        return own or (self.inside is not None and self.inside.has_several(settings))
 
     def reads_several(self, settings: derivation.Settings) -> bool:
         """Whether the application can read several keys at once: one of the settings is a list in it."""
-        return any(isinstance(settings(name), (list, tuple)) for name in self.settings)
+        outer = Scheme(self.name, {name: value for name, value in self.described.items() if name != INSIDE})
+        own = any(isinstance(settings(name), (list, tuple)) for name in outer.settings)
+        return own and (self.inside is None or self.inside.reads_several(settings))
+
+    def over(self, inner: Scheme) -> Scheme:
+        """The same scheme with tokens of another one as its plaintexts."""
+        return Scheme(f"{self.name} over {inner.name}", {**self.described, INSIDE: inner.described}, self.trial)
 
     def around(self, prefix: str, doubled: bool) -> Scheme:
         """The same scheme with something around its tokens."""
@@ -205,6 +235,17 @@ def _check(name: str, members: Any) -> None:
             raise refuse(f"has a {member} of another type than {kind.__name__}")
     if "hash_salt" in members and not _is_source(members["hash_salt"]):
         raise refuse("has a hash_salt that names no setting")
+    if INSIDE in members:
+        _check_inside(name, members, refuse)
+
+
+def _check_inside(name: str, members: Mapping[str, Any], refuse: Any) -> None:
+    inner = members[INSIDE]
+    _check(name, inner)
+    if "application" in inner or INSIDE in inner:
+        raise refuse("has an inside that is no scheme of one layer")
+    if not all(FORMATS[layer["format"]].authenticated for layer in (members, inner)):
+        raise refuse("has a layer without authentication, of which nobody can say under which keys it is")
 
 
 def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:

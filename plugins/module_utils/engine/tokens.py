@@ -12,13 +12,15 @@ class Opened(NamedTuple):
     """The inside of a token: its bytes (never decoded, never unpickled), and what of its outside is kept.
 
     ``timestamp`` is when it was made, where it says so (Fernet); ``frame`` are its format's own parameters, where it
-    has a choice (OpenPGP); ``hashed`` is whether a search hash followed it.
+    has a choice (OpenPGP); ``hashed`` is whether a search hash followed it; ``within`` is what is kept of an inner
+    token, if the application encrypts twice by design.
     """
 
     plaintext: bytes
     timestamp: int | None = None
     frame: bytes = b""
     hashed: bool = False
+    within: Opened | None = None
 
     def __repr__(self) -> str:
         return f"Opened({len(self.plaintext)} bytes)"

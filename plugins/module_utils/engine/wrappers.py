@@ -154,6 +154,35 @@ class Nested(OneByOne):
 
 
 @dataclass(frozen=True)
+class Layered(Batch):
+    """A token whose plaintext is a token under another key, by the application's design. Both layers are one scheme.
+
+    A token whose plaintext is no such token keeps its one layer.
+    """
+
+    outer: Cipher = field(repr=False)
+    inner: Cipher = field(repr=False)
+
+    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
+        found = self.outer.open_all(tokens)
+        places = [place for place, one in enumerate(found) if one is not None]
+        insides = self.inner.open_all([one.plaintext for one in found if one is not None])
+        for place, inside in zip(places, insides):
+            outer = found[place]
+            if inside is not None and outer is not None:
+                found[place] = outer._replace(plaintext=inside.plaintext, within=inside._replace(plaintext=b""))
+        return found
+
+    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
+        texts = [inside.plaintext for inside in insides]
+        places = [place for place, inside in enumerate(insides) if inside.within is not None]
+        kept = [one.within._replace(plaintext=one.plaintext) for one in insides if one.within is not None]
+        for place, token in zip(places, self.inner.seal_all(kept)):
+            texts[place] = token
+        return self.outer.seal_all([one._replace(plaintext=text) for one, text in zip(insides, texts)])
+
+
+@dataclass(frozen=True)
 class Hashed(OneByOne):
     """``token$hash``, the hash being SHA-256 of plaintext and salt in hex; a token without one stays without."""
 

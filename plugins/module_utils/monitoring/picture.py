@@ -176,7 +176,8 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
     what is written meanwhile is seen as it is then, and no vacuum waits for us."""
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
     # Who has the current keys alone cannot tell a ruined value from one that was written under other keys.
-    unopened = {name: code for name, code in census.UNOPENED.items() if params["rotation"] or name == "plaintext"}
+    known = census.UNOPENED if params["rotation"] else census.UNOPENED_ALONE
+    unopened = {**{name: census.UNOPENED[name] for name in known}, census.NESTED: "E_ENCRYPTED_TWICE"}
     with rotation.opened(request_of(params, "monitoring")) as application:
         unproved = _unproved(application)
         opening = response.of_opening(application)
@@ -337,7 +338,7 @@ def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mappin
         if found is None or version["stage"] not in found["key_ids"]:
             reasons.append("no census has looked for its values")
         else:
-            count = _count(found, (version["stage"],))
+            count = sum(census.under(version["stage"], target) for target in found["targets"])
             reasons += [f"{count:,} values are under it"] if count else []
             reasons += [] if found["whole"] else ["not every value could be tried"]
             lost = _count(found, census.UNOPENED)

@@ -21,6 +21,9 @@ def census(seen: Seen) -> Item:
     told = ", ".join(f"{number:,} {name}" for name, number in sorted(classes.items())) or "no value"
     left = sum(target["left_alone"] for target in seen.census["targets"])
     told += f", {left:,} left alone" if left else ""
+    if classes.get("nested"):
+        todo = "A process with other keys writes: stop it. The rotation writes each nested value as one token."
+        return Item("census", WARN, told, todo)
     if set(classes) - {"current"}:
         todo = "A rotation was not finished, and this one goes on with it; otherwise find who wrote under other keys."
         return Item("census", WARN, told, todo)

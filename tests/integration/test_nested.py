@@ -1,0 +1,331 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tokens inside tokens, on a real PostgreSQL: as a process with other keys makes them, and as applications intend."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    catalog,
+    census,
+    discovery,
+    layers,
+    schemes,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from .conftest import rewrite
+
+
+def key(number: int) -> str:
+    return base64.urlsafe_b64encode(bytes([number]) * 32).decode()
+
+
+def key_set(number: int) -> KeySet:
+    return KeySet({"FIELD_KEY": key(number), "INNER_KEY": key(number + 100)})
+
+
+FIELD = {"format": "fernet", "key": {"derive": "direct", "secret": "FIELD_KEY"}}
+INNER = {"format": "fernet", "key": {"derive": "direct", "secret": "INNER_KEY"}}
+RAW = {"derive": "sha256", "secret": "FIELD_KEY"}
+SCHEMES = {
+    "plain": FIELD,
+    "inner": INNER,
+    "prefixed": {**FIELD, "prefix": "enc$"},
+    "doubled": {**FIELD, "base64": True},
+    "raw": {"format": "aes_cbc_hmac", "key": RAW, "signing_key": RAW},
+    "gcm": {"format": "aes_gcm", "key": RAW},
+    "gcm_text": {"format": "aes_gcm_nonce_first", "key": RAW},
+    "ecb": {"format": "aes_ecb", "key": RAW, "base64": True},
+}
+STAGES = {"current": key_set(1), "pending": key_set(2), "older-7": key_set(7)}
+TABLE = catalog.Table("public", "secrets", True)
+COLUMNS = [
+    ("plain", "text"),
+    ("plain", "bytea"),
+    ("plain", "jsonb"),
+    ("prefixed", "text"),
+    ("prefixed", "json"),
+    ("doubled", "text"),
+    ("raw", "bytea"),
+    ("gcm", "bytea"),
+    ("gcm_text", "text"),
+    ("plain", "text[]"),
+]
+VALUE = b"a value, \xc3\xa9"
+
+
+def keyring_of(*stages: str, base: str = "current") -> Keyring:
+    known = {stage: STAGES[stage] for stage in stages}
+    return Keyring(schemes.parse(SCHEMES), known, lambda name: None, base=base)
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return keyring_of("current", "pending", "older-7")
+
+
+def sealed(keyring: Keyring, scheme: str, stages: Sequence[str], text: bytes = VALUE) -> bytes:
+    """A token with a layer for each stage, the outer one first."""
+    for stage in reversed(stages):
+        text = keyring.cipher(scheme, stage).seal(Opened(text, 1_700_000_000))
+    return text
+
+
+def stored(sql_type: str, token: bytes) -> Any:
+    if sql_type == "bytea":
+        return token
+    text = token.decode()
+    return json.dumps({"a": 1, "b": [text, None]}) if "json" in sql_type else text
+
+
+def target(database: Database, scheme: str, sql_type: str = "text", **more: Any) -> discovery.Target:
+    held = catalog.row_key(database, TABLE)
+    return discovery.Target(TABLE, "a", sql_type, scheme, "Secret", held, None, **more)
+
+
+def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
+    database.execute(f"CREATE TABLE secrets (id int PRIMARY KEY, a {sql_type})")
+    for number, token in enumerate(tokens):
+        place = "ARRAY[%s]" if sql_type.endswith("[]") else f"%s::{sql_type}"
+        database.execute(f"INSERT INTO secrets VALUES (%s, {place})", (number, stored(sql_type, token)))
+
+
+def take(database: Database, held: discovery.Target, keyring: Keyring, **options: Any) -> census.Tally:
+    return census.take(database, [held], keyring, digest_key=b"k", **options)[0]
+
+
+def inside(database: Database, held: discovery.Target, keyring: Keyring, stage: str) -> set[bytes | None]:
+    """What one layer of each token has in it, under the keys of one stage alone."""
+    cipher = keyring.cipher(held.scheme, stage)
+    read = held.kind.read.format("t.a")
+    rows = database.rows(f"SELECT {read} FROM secrets AS t", ())
+    marker = keyring.schemes[held.scheme].marker
+    opened = [cipher.open(token) for (value,) in rows for token in held.kind.tokens(value, marker)]
+    return {one and one.plaintext for one in opened}
+
+
+@pytest.mark.parametrize(("scheme", "sql_type"), COLUMNS, ids=["-".join(one) for one in COLUMNS])
+def test_every_combination_of_stages_becomes_one_token_and_the_digest_stays(
+    database: Database, keyring: Keyring, scheme: str, sql_type: str
+) -> None:
+    combinations = [stages for depth in (2, 3) for stages in product(keyring.stages, repeat=depth)]
+    fill(database, sql_type, [sealed(keyring, scheme, stages) for stages in [("current",), *combinations]])
+    held = target(database, scheme, sql_type)
+    before = take(database, held, keyring)
+    assert before.classes == {"current": 1, "nested": len(combinations)}
+    assert before.examples["nested"][:2] == ["1", "2"]
+    assert before.layers == {stage: sum(stage in stages for stages in combinations) for stage in keyring.stages}
+    for destination in ("pending", "current"):  # the rotation, and the way back
+        rewrite(database, [held], keyring, destination)
+        after = take(database, held, keyring)
+        assert after.classes == {destination: 1 + len(combinations)}
+        assert after.layers == {}
+        assert inside(database, held, keyring, destination) == {VALUE}
+        census.refuse_difference([before.as_result()], [after.as_result()])
+
+
+def test_a_format_without_authentication_is_unwrapped_if_a_token_that_proves_itself_is_inside(
+    database: Database, keyring: Keyring
+) -> None:
+    text = sealed(keyring, "plain", ("pending",))
+    token = keyring.cipher("ecb", "current").seal(keyring.schemes["ecb"].with_text(Opened(b""), text))
+    fill(database, "text", [token])
+    held = target(database, "ecb")
+    assert take(database, held, keyring).classes == {"nested": 1}
+    rewrite(database, [held], keyring, "pending")
+    (opened,) = inside(database, held, keyring, "pending")
+    assert keyring.schemes["ecb"].text_of(Opened(opened or b"")) == VALUE
+
+
+def test_a_token_in_the_quotes_of_json_is_unwrapped_to_the_json_that_was_encrypted_at_first(
+    database: Database, keyring: Keyring
+) -> None:
+    document = b'{"a": "b"}'
+    quoted = b'"%s"' % sealed(keyring, "plain", ("pending",), document)
+    fill(database, "text", [sealed(keyring, "plain", ("current",), quoted)])
+    held = target(database, "plain")
+    rewrite(database, [held], keyring, "pending")
+    assert inside(database, held, keyring, "pending") == {document}
+
+
+def test_a_token_of_another_column_under_a_rotated_key_is_unwrapped(database: Database, keyring: Keyring) -> None:
+    fill(database, "text", [sealed(keyring, "plain", ("current",), sealed(keyring, "inner", ("older-7",)))])
+    held = target(database, "plain")
+    rewrite(database, [held], keyring, "pending")
+    assert inside(database, held, keyring, "pending") == {VALUE}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"gAAAAA",
+        b"gAAAAABnot a token, but a text that begins as one",
+        b'"gAAAAA"',
+        b"Z0FBQUFB",
+        b"enc$",
+        b"\xc3\xa9t\xc3\xa9",
+    ],
+)
+def test_a_text_that_only_begins_like_a_token_is_a_text(database: Database, keyring: Keyring, text: bytes) -> None:
+    fill(database, "text", [sealed(keyring, "prefixed", ("current",), text)])
+    held = target(database, "prefixed")
+    assert take(database, held, keyring).classes == {"current": 1}
+    rewrite(database, [held], keyring, "pending")
+    assert inside(database, held, keyring, "pending") == {text}
+
+
+LOST = sealed(keyring_of("current", "pending", "older-7"), "plain", ("older-7",))  # of a version that is not at hand
+
+
+def test_what_cannot_be_unwrapped_stops_by_row_and_nothing_is_written(database: Database) -> None:
+    keyring = keyring_of("current", "pending")
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in (VALUE, LOST, VALUE)])
+    held = target(database, "plain")
+    tally = take(database, held, keyring)
+    assert tally.classes == {"current": 2, "nested_unreadable": 1}
+    assert tally.layers == {"current": 1}, "its outer layer needs these keys"
+    for act in (lambda: census.refuse_unreadable([tally]), lambda: rewrite(database, [held], keyring, "pending")):
+        with pytest.raises(RotationError) as stopped:
+            act()
+        assert (stopped.value.code, stopped.value.where["rows"]) == ("E_NESTED", "secrets.a:1")
+    assert inside(database, held, keyring, "current") == {VALUE, LOST}
+
+
+def test_a_layer_above_what_cannot_be_unwrapped_does_not_hide_it(database: Database) -> None:
+    keyring = keyring_of("current", "pending")
+    fill(database, "text", [sealed(keyring, "plain", ("current", "pending"), LOST)])
+    assert take(database, target(database, "plain"), keyring).classes == {"nested_unreadable": 1}
+
+
+def test_a_token_of_another_system_that_a_person_listed_is_rotated_and_stays_as_it_is_inside(
+    database: Database,
+) -> None:
+    keyring = keyring_of("current", "pending")
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in (VALUE, LOST)])
+    held = target(database, "plain")
+    listed = {"leave_alone": ["secrets.a:1"]}
+    assert take(database, held, keyring, **listed).classes == {"current": 2}
+    rewrite(database, [held], keyring, "pending", **listed)
+    assert inside(database, held, keyring, "pending") == {VALUE, LOST}
+
+
+def test_a_rollback_brings_back_all_but_the_inside_that_it_cannot_read(database: Database) -> None:
+    keyring = keyring_of("current", "pending")
+    fill(database, "text", [sealed(keyring, "plain", ("pending",), text) for text in (VALUE, LOST)])
+    held = target(database, "plain")
+    rewrite(database, [held], keyring, "current", stop_at_unreadable=False)
+    assert inside(database, held, keyring, "current") == {VALUE, LOST}
+
+
+def test_a_library_that_raises_makes_no_nested_token_so_a_foreign_one_is_a_text(database: Database) -> None:
+    known = {"django_fernet_fields_no_hkdf": FIELD}
+    keyring = Keyring(schemes.parse(known), {"current": STAGES["current"]}, lambda name: None)
+    fill(database, "text", [sealed(keyring, "django_fernet_fields_no_hkdf", ("current",), LOST)])
+    held = target(database, "django_fernet_fields_no_hkdf")
+    assert take(database, held, keyring).classes == {"current": 1}
+
+
+def judged(keyring: Keyring, scheme: str, tokens: Sequence[bytes], *, reads_inner: bool = False) -> layers.Rule:
+    return layers.rule(keyring, scheme, tokens, lambda texts: reads_inner)
+
+
+def test_tokens_of_another_system_are_no_nested_ones_if_they_are_the_rule(database: Database) -> None:
+    keyring = keyring_of("current", "pending")
+    tokens = [sealed(keyring, "plain", ("current",), text) for text in (LOST, LOST, VALUE)]
+    assert judged(keyring, "plain", tokens) == ("plain", True)
+    assert judged(keyring, "plain", tokens[1:]) == ("plain", False)
+    fill(database, "text", tokens)
+    held = target(database, "plain", foreign=True)
+    assert take(database, held, keyring).classes == {"current": 3}
+    rewrite(database, [held], keyring, "pending")
+    assert inside(database, held, keyring, "pending") == {LOST, VALUE}
+
+
+def layered(keyring: Keyring, stage: str, outer: str = "plain", inner: str = "inner", text: bytes = VALUE) -> bytes:
+    return sealed(keyring, outer, (stage,), sealed(keyring, inner, (stage,), text))
+
+
+def test_two_layers_by_design_are_one_scheme_and_both_are_rotated(database: Database, keyring: Keyring) -> None:
+    tokens = [layered(keyring, "current"), layered(keyring, "current"), sealed(keyring, "plain", ("current",))]
+    rule = judged(keyring, "plain", tokens, reads_inner=True)
+    assert rule == ("plain over inner", False)
+    assert keyring.settings_of(keyring.schemes[rule.scheme]) == {"FIELD_KEY", "INNER_KEY"}
+    fill(database, "text", tokens)
+    held = target(database, rule.scheme)
+    before = take(database, held, keyring)
+    assert before.classes == {"current": 3}
+    for destination in ("pending", "current"):
+        rewrite(database, [held], keyring, destination)
+        after = take(database, held, keyring)
+        assert after.classes == {destination: 3}
+        census.refuse_difference([before.as_result()], [after.as_result()])
+        bare = target(database, "plain")
+        texts = inside(database, bare, keyring, destination)
+        assert VALUE in texts, "a value of one layer keeps it"
+        assert {keyring.cipher("inner", destination).open(text or b"") for text in texts - {VALUE}} == {
+            Opened(VALUE, 1_700_000_000)
+        }
+
+
+@pytest.mark.parametrize(
+    "stages", [one for depth in (2, 3) for one in product(("current", "pending"), repeat=depth)], ids="-".join
+)
+def test_a_nested_token_of_two_layers_by_design_becomes_one_of_two_layers(
+    database: Database, keyring: Keyring, stages: Sequence[str]
+) -> None:
+    keyring.add(keyring.schemes["plain"].over(keyring.schemes["inner"]))
+    *outer, last = stages
+    fill(database, "text", [sealed(keyring, "plain", outer, layered(keyring, last))])
+    held = target(database, "plain over inner")
+    before = take(database, held, keyring)
+    assert before.classes == {"nested": 1}
+    for destination in ("pending", "current"):
+        rewrite(database, [held], keyring, destination)
+        after = take(database, held, keyring)
+        assert after.classes == {destination: 1}
+        (text,) = inside(database, target(database, "plain"), keyring, destination)
+        assert keyring.cipher("inner", destination).open(text or b"") == Opened(VALUE, 1_700_000_000)
+        census.refuse_difference([before.as_result()], [after.as_result()])
+
+
+def test_two_layers_under_one_key_are_by_design_unless_the_application_reads_the_inner_token(keyring: Keyring) -> None:
+    tokens = [sealed(keyring, "plain", ("current", "current")) for _ in range(3)]
+    assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False)
+    assert judged(keyring, "plain", tokens).scheme == "plain over plain"
+
+
+def test_layers_under_two_versions_are_never_by_design(keyring: Keyring) -> None:
+    tokens = [sealed(keyring, "plain", ("current", "pending")) for _ in range(3)]
+    assert judged(keyring, "plain", tokens).scheme == "plain"
+
+
+def test_an_inner_token_under_a_key_that_is_not_rotated_stays(database: Database) -> None:
+    stages = {stage: KeySet({"FIELD_KEY": keys.values["FIELD_KEY"]}) for stage, keys in STAGES.items()}
+    keyring = Keyring(schemes.parse({"plain": FIELD, "inner": INNER}), stages, {"INNER_KEY": key(9)}.get)
+    tokens = [layered(keyring, "current") for _ in range(3)]
+    assert judged(keyring, "plain", tokens) == ("plain", False)
+    assert judged(keyring, "inner", [layered(keyring, "current", "inner", "plain")]).scheme == "inner over plain"
+    fill(database, "text", tokens)
+    held = target(database, "plain")
+    assert take(database, held, keyring).classes == {"current": 3}
+    rewrite(database, [held], keyring, "pending")
+    texts = inside(database, held, keyring, "pending")
+    assert {keyring.cipher("inner", "pending").open(text or b"") for text in texts} == {Opened(VALUE, 1_700_000_000)}
+
+
+def test_discovery_finds_two_layers_in_a_column_and_unwraps_none_of_them(database: Database, keyring: Keyring) -> None:
+    fill(database, "text", [layered(keyring, "current") for _ in range(5)])
+    (held,) = discovery.find(database, "auto", (), keyring).found
+    assert held.scheme == "plain over inner"
+    assert take(database, held, keyring).classes == {"current": 5}
