@@ -273,8 +273,8 @@ def nested(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     counts: dict[str, int] = {}
     for event in events:
         for target in (event.get("targets") or ()) if event["event"] == "django_reencrypt" else ():
-            name = f"{target['table']}.{target['column']}"
-            counts[name] = max(counts.get(name, 0), target["classes"].get(NESTED, 0))
+            name = f"{target.get('table')}.{target.get('column')}"
+            counts[name] = max(counts.get(name, 0), (target.get("classes") or {}).get(NESTED, 0))
     found = {name: count for name, count in sorted(counts.items()) if count}
     if found:
         where = ", ".join(f"{count:,} in {name}" for name, count in found.items())

@@ -89,7 +89,7 @@ def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
         "key": ["id"],
         "recomputed": ["search as sha256_value_salt under ENCRYPTION_SALT, hex"],
         "rows": 4,
-        "classes": {"current": 3, "previous": 0, "plaintext": 0, "unreadable": 0, "empty": 1},
+        "classes": {"current": 3, "previous": 0, "plaintext": 0, "unreadable": 0, "nested": 0, "empty": 1},
     }
     assert "recomputed" not in made["targets"][1]
     assert made["under_other_keys"] == [{"column": "profile.theirs", "scheme": "theirs", "settings": ["OTHER_KEY"]}]
