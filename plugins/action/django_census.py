@@ -9,10 +9,12 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..plugin_utils import summary
+from ..module_utils.errors import RotationError
+from ..plugin_utils import final_state, summary
 from ..plugin_utils.action import RotationAction
 
 display = Display()
+OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller alone
 
 
 class ActionModule(RotationAction):
@@ -22,10 +24,41 @@ class ActionModule(RotationAction):
             args["run"] = self.run_name()
         known, stages = self.store(args).load().for_host(), args.get("stages")
         chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
-        asked = {name: value for name, value in args.items() if name not in ("store", "record_dir", "rotation_id")}
+        asked = {name: value for name, value in args.items() if name not in OURS}
         result = self.watched("django_census", {**asked, **known, "key_sets": chosen})
         for line in summary.census(result.get("targets", [])):
             display.display(line)
         for sentence in (*summary.meanwhile(result.get("meanwhile", {})), *summary.unopened(result)):
             display.warning(sentence)
+        return refused(result, str(args.get("acknowledge") or ""), summary.command(self.variables, "rollback"))
+
+
+def refused(result: dict[str, Any], acknowledged: str, rollback: str) -> dict[str, Any]:
+    """The result, as a failure if values would be lost by a rollback and are not acknowledged by name and number.
+
+    A value that opens under a version needs no acknowledgment: the same command once more brings it back.
+    """
+    needing = result.get("needing") or []
+    if result.get("failed") or not needing:
         return result
+    key_ids = result["key_ids"]
+    asked = ",".join(f"{each['column']}:{each['count']}" for each in needing)
+    back = [each for each in needing if final_state.is_version(each["class"])]
+    if not back and acknowledged == asked:
+        display.warning(f"The rollback goes on without {asked}, as acknowledged. Both versions stay in the key store.")
+        return result
+    losing = f"To go back without them, add -e key_rotation_rollback_acknowledge={asked}"
+    if back:
+        losing = f"To bring back those that another process wrote, stop it and run the same again: {rollback}"
+    state = final_state.FinalState(final_state.counted(result["targets"], key_ids))
+    count, named = sum(each["count"] for each in needing), [row for each in needing for row in each["rows"]]
+    more = f" and {count - len(named):,} more" if count > len(named) else ""
+    error = RotationError(
+        "E_ROLLBACK_LOSES",
+        count=count,
+        rows=", ".join(named) + more,
+        key_id=key_ids.get("pending") or key_ids.get("current"),
+        losing=losing,
+        changed=f"No .env file was switched back. {final_state.values(state)}",
+    )
+    return {**result, "failed": True, **error.as_result()}

@@ -16,7 +16,7 @@ from ..module_utils.errors import RotationError
 from ..module_utils.module import COURSE_OPTIONS
 from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
-from ..plugin_utils import summary
+from ..plugin_utils import final_state, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.acts import DIRECTIONS
 
@@ -56,8 +56,19 @@ class ActionModule(RotationAction):
             "does": does,
             "rotation_id": found.rotation_id,
             "destination": found.destination,
+            "leaving": found.taken_back if found.elsewhere and chosen.name == "backwards" else "",
+            "unopened": bool(final_state.odd(found.values)),
+            "seen": self._seen(options),
             "databases": found.ruined if chosen.name == "restore" else [],
         }
+
+    def _seen(self, options: dict[str, Any]) -> dict[str, Any]:
+        """What the look showed, for the record: the census, and the key ID that each host's files hold."""
+        history = self.store(options).load()
+        newest = history.versions[-1].key_id if history.versions else ""
+        key_ids = {**history.stages, "rolled back": newest}
+        census = {name: options["census"][name] for name in ("targets", "key_ids") if name in options["census"]}
+        return {**census, "files": {host: key_ids.get(stage, "") for host, stage in options["files"].items()}}
 
     def _found(self, options: dict[str, Any]) -> tuple[course.Found, RotationError | None]:
         """All that was seen; and why no rotation can be taken back, where none can: rows may be all the same."""

@@ -22,7 +22,7 @@ from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
 from ..module_utils.stores.store import Store
-from ..plugin_utils import approval, attempts, clock, notification, report, summary
+from ..plugin_utils import approval, attempts, clock, exit_code, final_state, notification, report, summary
 from ..plugin_utils.action import RotationAction
 from ..plugin_utils.acts import acts, said
 from ..plugin_utils.key_store import beside, state_folder
@@ -47,6 +47,7 @@ class ActionModule(RotationAction):
             "added": self._added,
             "verified": self._verified,
             "reported": self._reported,
+            "stated": self._stated,
         }
         return steps.get(options["state"], self._closed)(options)
 
@@ -71,6 +72,7 @@ class ActionModule(RotationAction):
             about = self._asked_for(options)
             if course:
                 about |= {"course": course["course"], "found": course["reason"], "destination": course["destination"]}
+                about |= {"seen": course["seen"]} if course.get("seen") else {}
             if direction == "rotate":
                 about |= {name: options[name] for name in ("hold_days", "cryptoperiod_days")}
             if self._task.check_mode:
@@ -216,6 +218,8 @@ class ActionModule(RotationAction):
         for line in summary.lines(record, self.variables, completed=completed, page=page):
             display.display(line)
         self.lease(options).give_back()
+        if not completed and final_state.of(record.events()).odd:
+            exit_code.ask(exit_code.LEFT)
         if not completed and not failed_task:
             _refuse_unopened(record)
         return {"changed": False, "record": record.path, "report": page}
@@ -257,6 +261,14 @@ class ActionModule(RotationAction):
             return {"changed": False}
         whole = _seal_added(record, store, store.load())
         return {"changed": False, "record": record.path, "report": self._page(record, store) if whole else None}
+
+    def _stated(self, options: dict[str, Any]) -> dict[str, Any]:
+        """What is where now, in sentences for the end of a run, by what the record shows."""
+        record = self.record(options) if options["rotation_id"] else None
+        events = record.events() if record else []
+        state = final_state.of(events, summary.still_stopped(events, self._by_hand(options)))
+        verify = summary.command(self.variables, "verify")
+        return {"changed": False, "statement": " ".join(final_state.sentences(state, verify))}
 
     def _by_hand(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         """What the maintenance playbook has done."""
@@ -386,8 +398,9 @@ def _seal_added(record: Record, store: Store, history: History) -> bool:
 
 def _refuse_unopened(record: Record) -> None:
     """Raise E_UNREADABLE where the last proof has let values pass that no key opens: its end is no success."""
-    if left := summary.last_census(record.events()).get("unopened"):
-        raise RotationError("E_UNREADABLE", changed="All else is back, and proved.", **left)
+    events = record.events()
+    if left := summary.last_census(events).get("unopened"):
+        raise RotationError("E_UNREADABLE", changed=final_state.values(final_state.of(events)), **left)
 
 
 def _public_keys(found: list[str]) -> list[str]:

@@ -411,6 +411,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "After an interrupted rotation or rollback, run its command again. Otherwise someone changed the file: put the "
         "keys of the store back (the lookup tetech.key_rotation.keys gives them).",
     ),
+    "E_ROLLBACK_LOSES": (
+        "{count} values may need the version {key_id}, which the .env file would no longer hold: {rows}",
+        "Both versions stay in the key store. To keep the new version, run the rotate playbook. To take the values "
+        "from the backup, run the rollback playbook with -e key_rotation_prefer=repair. {losing}",
+    ),
     "E_ROLLED_BACK": (
         "the last rotation, {rotation_id}, was rolled back already",
         "Services that are down still are started by the maintenance playbook and -e key_rotation_maintenance=off. To "

@@ -285,7 +285,7 @@ RECORD_OPTIONS: dict[str, Any] = {
     "state": {
         "type": "str",
         "required": True,
-        "choices": ["opened", "completed", "rolled_back", "failed", "added", "verified", "reported"],
+        "choices": ["opened", "completed", "rolled_back", "failed", "added", "verified", "reported", "stated"],
     },
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},

@@ -56,6 +56,17 @@ options:
         M(tetech.key_rotation.database_lease) tells.
     type: bool
     default: false
+  leaving:
+    description:
+      - The stages that the env file is about to lose on a rollback. Fail if the application may need one of them to
+        read a value, and name those values, unless they are acknowledged. An empty list before re-encryption.
+      - Refuses nothing else, as with O(report_only=true).
+    type: list
+    elements: str
+  acknowledge:
+    description: With O(leaving), the values to go back without, as its refusal names them, C(table.column:count).
+    type: str
+    default: ""
   rotation_id:
     description: The rotation whose record this goes into. Without it, it goes into none.
     type: str
@@ -104,6 +115,11 @@ unopened:
   description: With O(unopened=as_before), their C(count) and the first C(rows), where there are any.
   type: dict
   returned: success
+needing:
+  description: The values that may need such a stage, by C(column) and C(class), with C(count) and the first C(rows).
+  type: list
+  elements: dict
+  returned: with O(leaving)
 migrations:
   description: Files of migrations that rotations made, by rotation.
   type: dict
@@ -139,6 +155,8 @@ OPTIONS: dict[str, Any] = {
     "unopened": {"choices": ["refused", "as_before"], "default": "refused"},
     "row_digests": {"type": "path"},
     "others": {"type": "dict"},
+    "leaving": {"type": "list", "elements": "str"},
+    "acknowledge": {"type": "str", "default": ""},
     # of the task, for its action
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
@@ -159,7 +177,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         aside = kept_aside(database for database, _ in application.parts)
         tallies = application.census(params["digest_stage"])
         meanwhile: dict[str, Any] = {}
-        if not params["report_only"]:
+        if not params["report_only"] and params["leaving"] is None:
             _refuse(params, application, tallies)
             tallies, meanwhile = _compared(params, application, tallies)
     return {
@@ -171,7 +189,17 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": project.versions(),
         **({"migrations": migration.made()} if params["report_only"] else {}),
+        **_needing(params, application, tallies),
     }
+
+
+def _needing(params: dict[str, Any], application: Any, tallies: Any) -> dict[str, Any]:
+    """The values that may need a version that is about to leave the env file; the action judges them."""
+    from ..module_utils.engine import census
+
+    if params["leaving"] is None:
+        return {}
+    return {"needing": census.needing(tallies, application.keyring, params["leaving"])}
 
 
 def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:

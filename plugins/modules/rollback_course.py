@@ -85,6 +85,18 @@ databases:
   type: list
   elements: str
   returned: success
+leaving:
+  description: With the course V(backwards), the stage that an env file is about to lose; empty if none holds it.
+  type: str
+  returned: success
+unopened:
+  description: Whether the census counted values that no version opens.
+  type: bool
+  returned: success
+seen:
+  description: The census, and by host the key ID that its env file holds, as they were when the course was chosen.
+  type: dict
+  returned: success
 destination:
   description: The stage that every value is to be under at the end. None where nothing was made.
   type: str

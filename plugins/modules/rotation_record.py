@@ -23,9 +23,10 @@ options:
         aside. It is signed too, and the page made anew.
       - V(verified) checks all records against what the store keeps of them, or the one of O(rotation_id).
       - V(reported) makes the pages of all records anew, or of the one of O(rotation_id). At each end they are made too.
+      - V(stated) says what is where now, as the record shows it, for the last message of a run.
     type: str
     required: true
-    choices: [opened, completed, rolled_back, failed, added, verified, reported]
+    choices: [opened, completed, rolled_back, failed, added, verified, reported, stated]
   direction:
     description: With O(state=opened), what the run is for.
     type: str
@@ -158,6 +159,10 @@ report:
   description: The page of the record. With O(state=reported) and no O(rotation_id), the page over all of them.
   type: str
   returned: when it is closed, and with O(state=reported)
+statement:
+  description: What is where now, in sentences.
+  type: str
+  returned: with O(state=stated)
 records:
   description:
     - For each record its rotation, its lines, how many of them are signed and by which key, and what is wrong with it.

@@ -27,7 +27,7 @@ from ..module_utils.record import Record
 from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import ROLLED_BACK, History, later
 from ..module_utils.stores.store import Store
-from . import interruption, lost
+from . import exit_code, interruption, lost
 from .key_store import beside, open_store, state_folder
 from .options import refuse_wrong, validated
 from .watch import Watch
@@ -36,7 +36,7 @@ display = Display()
 interruption.tell_what_is_next()  # Ansible loads the plugin of an action in its own process before any worker's
 PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
 COLLECTION = "tetech.key_rotation"
-NOT_BY_THIS = "This step changed nothing; what this run has re-encrypted before it is as it says above."
+NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 SHARED = {**KEY_OPTIONS, **ROTATION_OPTIONS}  # what most tasks have
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
@@ -47,6 +47,7 @@ RECORDED = (
     "targets",
     "meanwhile",
     "unopened",
+    "needing",
     "work",
     "path",
     "dumps",
@@ -105,6 +106,7 @@ class RotationAction(ActionBase, abc.ABC):
             failure = internal(exc)
         if failure is not None:
             result.update(failed=True, **failure.as_result())
+        exit_code.ask_for(result)
         return result
 
     @abc.abstractmethod

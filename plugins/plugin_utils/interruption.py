@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible leaves unsaid when Ctrl-C ends a run: what to type next."""
+"""What Ansible leaves unsaid at the end of a run: what to type after Ctrl-C, and exit codes of our own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 
 from ansible.executor.task_queue_manager import TaskQueueManager
 
+from . import exit_code
+
 TOLD = (
-    "What this run has done until here is kept, and in its record. Run the same command again: it goes on from there.\n"
-    "ansible-playbook rollback.yml --check says what a way back would do."
+    "The run was interrupted. It is not known here what its last step wrote: verify.yml shows under which version\n"
+    "each value is. Run the same command again to resume it.\n"
+    "ansible-playbook rollback.yml --check says what a rollback would do."
 )
 
 
@@ -28,3 +31,4 @@ def tell_what_is_next() -> None:
         ansibles(number, frame)
 
     signal.signal(signal.SIGINT, told)
+    exit_code.install()

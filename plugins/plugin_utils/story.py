@@ -16,10 +16,11 @@ from typing import Any
 
 from ..module_utils import sshsig
 from ..module_utils.chain import head
-from ..module_utils.engine.census import UNOPENED
 from ..module_utils.errors import RotationError
+from ..module_utils.maintenance import BY_HAND
 from ..module_utils.monitoring import report as monitoring
 from ..module_utils.record import Record
+from . import final_state
 from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
 from .acts import failure as failure_in
 from .summary import (
@@ -35,6 +36,7 @@ from .summary import (
     repaired,
     restored,
     stale,
+    still_stopped,
     swapped_untold,
     unopened,
 )
@@ -58,6 +60,8 @@ STEPS = {
     "key_version pending": "Keys: the new ones",
     "key_version current": "Store: new keys current",
     "key_version rolled_back": "Store: keys before current",
+    "key_version agreed": "Keys: on every host",
+    "key_version seen": "Keys: on every host",
     "application_services stopped": "Maintenance: stop",
     "application_services started": "Maintenance: start",
     "application_sessions": "Maintenance: writers gone",
@@ -134,6 +138,7 @@ def story(record: Record) -> dict[str, Any]:
         "values": sum(target["after"].get("values", target["before"]["values"]) for target in targets),
         "reencrypted": sum(target["reencrypted"] for target in targets),
         "proved": bool(targets) and all(target["proved"] for target in targets) and not _unopened(settled),
+        "state": _state(record, events),
         "unopened": _unopened(settled),
         "restored_to": _restored_to(decided),
         "kept_aside": aside,
@@ -157,6 +162,16 @@ def story(record: Record) -> dict[str, Any]:
         "events": events,
     }
     return {**told, **_dates(told)}
+
+
+def _state(record: Record, events: Sequence[Event]) -> final_state.FinalState:
+    """What is where at the end of the record, and of what was done by hand since."""
+    by_hand: Sequence[Event] = []
+    with contextlib.suppress(RotationError):
+        by_hand = Record(os.path.dirname(os.path.dirname(record.path)), BY_HAND).events()
+    with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
+        return final_state.of(events, still_stopped(events, by_hand))
+    return final_state.FinalState(unknown="the record cannot be read", written=True)
 
 
 def _is(event: Event, name: str, phase: str) -> bool:
@@ -208,8 +223,8 @@ def _settled(events: Sequence[Event]) -> Sequence[Event]:
 
 
 def _changes(event: Event) -> bool:
-    """Whether something was about to be changed; a restore's copy, and what it keeps aside, lie beside all else."""
-    beside = _asks(event, "state") in ("prepared", "dropped")
+    """Whether something was about to be changed: neither by a look, nor next to the data, as a restore's copy."""
+    beside = _asks(event, "state") in ("prepared", "dropped", *final_state.LOOKING)
     return _is_intent(event) and event.get("event") in CHANGING and not beside
 
 
@@ -342,7 +357,7 @@ def _unopened(events: Sequence[Event]) -> int:
 
 def _left_unopened(target: Mapping[str, Any]) -> int:
     """The same of one column, as a census has it."""
-    return sum(count for name, count in (target.get("classes") or {}).items() if name in UNOPENED)
+    return sum(final_state.odd(target.get("classes") or {}).values())
 
 
 def _restored_to(act: Mapping[str, Any]) -> str:
@@ -408,8 +423,11 @@ def _asks(event: Event, option: str) -> Any:
 
 
 def _same(proof: Event, rewriting: Sequence[Event], target: Mapping[str, Any]) -> bool:
-    """Whether the plaintexts were proved: by the digest of all, or row by row where another process wrote some."""
+    """Whether every plaintext was proved: by the digest of all, or row by row if another process wrote some. A value
+    that the proving process did not open, such as one that is encrypted twice, is not."""
     told = _digest([proof], _column(target))
+    if any(_left_unopened(found) for found in _of([proof], _column(target))):
+        return False
     return told is not None and (
         told == _digest(rewriting, _column(target)) or target.get("table") in _meanwhile(proof)
     )

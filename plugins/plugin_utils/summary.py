@@ -16,12 +16,12 @@ from ansible import context
 
 from ..module_utils.beside import aside_of
 from ..module_utils.commands import REMOVAL
-from ..module_utils.engine.census import NESTED, UNOPENED
+from ..module_utils.engine.census import NESTED
 from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
+from . import final_state
 from .acts import acts
 
-UNDER_NO_KEY = ("empty", NESTED, *UNOPENED)  # classes of the census
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 RULE = "─" * 78
@@ -49,7 +49,9 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield RULE
     yield from _keys(done, stays)
     run_events = [event for event in events if event["seq"] > begun["seq"]]
-    yield from _values([event for event in run_events if event["phase"] == "done"])
+    state = final_state.of(events)
+    yield from _values([event for event in run_events if event["phase"] == "done"], state)
+    yield from (f"  .env       {sentence}" for sentence in final_state.env_files(state))
     yield from _from_backups(run_events, variables)
     yield from _swapped_and_killed(record.rotation_id, events, variables)
     yield from _backup(done)
@@ -139,24 +141,19 @@ def _to_take_back(done: list[dict[str, Any]]) -> bool:
     return all(len(event["stages"]) > 1 for event in [one for one in done if one["event"] == "key_version"][-1:])
 
 
-def _values(done: list[dict[str, Any]]) -> Iterator[str]:
-    """Values per model that the last census proved, and how many of them this run re-encrypted."""
-    proved: list[dict[str, Any]] = next(
-        (event["targets"] for event in reversed(done) if event["event"] == "django_census"), []
-    )
+def _values(done: list[dict[str, Any]], state: final_state.FinalState) -> Iterator[str]:
+    """The state of the values, how many of each model were opened, and how many this run re-encrypted."""
+    proof = last_census(done)
     models: dict[str, int] = {}
-    for target in proved:
-        found = sum(count for name, count in target["classes"].items() if name not in UNDER_NO_KEY)
-        models[target["model"]] = models.get(target["model"], 0) + found
+    for target in proof.get("targets", ()):
+        models[target["model"]] = models.get(target["model"], 0) + final_state.opened(target["classes"])
     worked = [target for event in done if event["event"] == "django_reencrypt" for target in event["targets"]]
     width = max((len(name) for name in models), default=0)
-    if not models:
-        return
-    yield f"  values     {sum(models.values()):,} open under the current keys, and under no other"
+    yield f"  values     {final_state.values(state)}"
     for name, count in sorted(models.items()):
         yield f"             {name:<{width}} {count:>9,}"
-    yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
-    proof = last_census(done)
+    if worked:
+        yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
     for sentence in (*nested(done), *meanwhile(proof.get("meanwhile") or {}), *unopened(proof), *stale(done)):
         yield f"  WARNING    {sentence}"
 

@@ -204,6 +204,59 @@ def test_what_does_not_come_back_is_refused_before_anything_is_written(
     assert odd.env_file.read_bytes() == env
 
 
+PLANT = "INSERT INTO odd (id, value) VALUES (99, 'enc$gAAAAABnothing')"
+
+
+def losing(odd: Site) -> str:
+    """Have a rotation fail after the switch, with a value beside the others that the functions call unreadable; the
+    options that describe them. Such a verdict is no proof that the new keys do not open the value."""
+    (odd.project / "core/odd.py").write_text(ODD.replace("2_000_000", "1_000"), encoding="utf-8")
+    fill(odd, "value", 'odd.encrypt(f"value {number}")')
+    own = extra_vars({"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}, ("odd", "value"))
+    plant = f"from django.db import connection as c; c.cursor().execute({PLANT!r}); raise SystemExit(1)"
+    command = [str(odd.project / ".venv/bin/python"), "manage.py", "shell", "--command", plant]
+    before, env = read(odd, "value", "decrypt"), odd.env_file.read_bytes()
+
+    failed = odd.play("rotate", "-e", own, "-e", json.dumps({"key_rotation_verification_commands": [command]}))
+
+    said = " ".join(failed.text.split())
+    _, new = [version["key_id"] for version in odd.stored()["versions"]]
+    assert failed.code == 20, failed.text
+    assert f"E_ROLLBACK_LOSES: 1 values may need the version {new}" in said
+    assert "no longer hold: odd.value:99." in said
+    assert f"Of 21 values, 20 open under version {new} and 1 open under no known version." in said
+    assert f"The .env file on app holds version {new}. The current version in the key store is {new}." in said
+    assert "as before" not in said.split("the rollback stopped at")[1]
+    assert odd.env_file.read_bytes() != env
+    assert read(odd, "value", "decrypt")[:20] == before, "everything else is read under the version that it has"
+    return own
+
+
+def test_a_rollback_that_would_lose_a_value_is_refused_by_name_and_by_an_exit_code_of_its_own(odd: Site) -> None:
+    losing(odd)
+
+
+@pytest.mark.thorough
+def test_a_rollback_goes_on_without_the_values_that_are_acknowledged_by_name_and_number(odd: Site) -> None:
+    env = odd.env_file.read_bytes()
+    own = losing(odd)
+    old, _ = [version["key_id"] for version in odd.stored()["versions"]]
+    before = read(odd, "value", "decrypt")
+
+    wrong = odd.play("rollback", "-e", own, "-e", "key_rotation_rollback_acknowledge=odd.value:2")
+    assert (wrong.code, wrong.error()) == (20, "E_ROLLBACK_LOSES"), wrong.text
+    assert "-e key_rotation_rollback_acknowledge=odd.value:1" in " ".join(wrong.text.split())
+
+    back = odd.play("rollback", "-e", own, "-e", "key_rotation_rollback_acknowledge=odd.value:1")
+
+    said = " ".join(back.text.split())
+    assert back.code == 21, back.text
+    assert f"Of 21 values, 20 open under version {old} and 1 open under no known version." in said
+    assert "E_UNREADABLE: 1 values open under no known key: odd.value:99" in said
+    assert odd.env_file.read_bytes() == env
+    assert read(odd, "value", "decrypt") == before
+
+
 def test_functions_without_columns_are_refused(odd: Site) -> None:
     own = {"own": {"application": {"decrypt": "core.odd.decrypt", "encrypt": "core.odd.encrypt"}}}
     refused = odd.play("plan", "-e", json.dumps({"key_rotation_schemes": own}))

@@ -375,7 +375,12 @@ def beyond(tallies: Sequence[Tally], before: Sequence[Mapping[str, Any]]) -> lis
     found = []
     for tally in tallies:
         classes = known.get((tally.target.table.label, tally.target.column), {})
-        found.append(replace(tally, classes=tally.classes - Counter({name: classes.get(name, 0) for name in UNOPENED})))
+        left, known_before = tally.classes.copy(), sum(classes.get(name, 0) for name in UNOPENED)
+        for name in UNOPENED:  # with fewer versions at hand, a value may be of another of these classes
+            passed = min(left[name], known_before)
+            left[name] -= passed
+            known_before -= passed
+        found.append(replace(tally, classes=+left))
     return found
 
 
@@ -384,6 +389,35 @@ def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) ->
     count, rows = odd(tallies, lambda name: name not in (stage, "empty"))
     if count:
         raise RotationError("E_NOT_CURRENT", count=count, rows=rows, key_id=keyring.key_id(stage))
+
+
+def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]) -> list[dict[str, Any]]:
+    """The values that an application may be unable to read once it loses the versions of the ``leaving`` stages, by
+    column and class, with the first rows of each.
+
+    A value that did not open counts if its scheme is functions of the application: their verdict is no proof. Under any
+    other scheme it opens under no version, and so needs none. If the token in a value does not open, the value itself
+    does. With no stage that is leaving, only those count that re-encryption cannot bring back.
+    """
+
+    def needs(tally: Tally, name: str) -> bool:
+        if name == NESTED_UNREADABLE:
+            return True
+        if name in UNOPENED:
+            return keyring.schemes[tally.target.scheme].functions is not None
+        return name in leaving if name in keyring.stages else bool(leaving) and name != "empty"
+
+    return [
+        {
+            "column": tally.target.name,
+            "class": name,
+            "count": count,
+            "rows": [f"{tally.target.name}:{row}" for row in tally.examples.get(name, ())],
+        }
+        for tally in tallies
+        for name, count in tally.classes.items()
+        if count and needs(tally, name)
+    ]
 
 
 def odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:

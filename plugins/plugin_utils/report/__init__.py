@@ -18,7 +18,7 @@ from ...module_utils import atomic_file
 from ...module_utils.errors import RotationError
 from ...module_utils.pages import INDEX
 from ...module_utils.record import FILE_NAME, Record
-from .. import attempts, succession
+from .. import attempts, final_state, succession
 from ..acts import acts
 from ..story import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
 from ..unsigned import OWN, Unsigned
@@ -27,22 +27,12 @@ from .words import in_order, naming, one_line
 
 FILES = {"report.html.j2": "report.html", "rotation.log.j2": "rotation.log", "report.md.j2": "report.md"}
 CALENDAR = "reminders.ics"
-SENTENCES = {
-    COMPLETED: "Every value is under the new keys, and was proved to open as before.",
-    ROLLED_BACK: "Every value, the .env files and the store are back under the keys before.",
-    OPEN: "It has not ended: it is running now, or its run died. Nothing is lost: it goes on{} from there.",
+# What is said before the state, which is computed.
+BEGINNINGS = {
+    FAILED: "It stopped.",
+    OPEN: "It has not ended: it is running now, or its run died.",
 }
-# The same where the last proof has let values pass that no key opens.
-BUT_FOR = {
-    COMPLETED: "Every value is under the new keys, but for {:,} values that no key opens: see the warnings of its "
-    "page.",
-    ROLLED_BACK: "Every value, the .env files and the store are back under the keys before, but for {:,} values that "
-    "no key opens: see the warnings of its page.",
-}
-UNTOUCHED = "stopped before any value was changed."
-TOUCHED = "stopped in the middle. Every value opens under a version in the store: it goes on, or back, from there."
-RUINED = "stopped in the middle, and not every value opens under a version in the store: see the warnings of its page."
-OF_RUINS = ("E_UNREADABLE", "E_PLAINTEXT")  # the failures that say so
+RESUME = "Run the same command again to resume it{}."
 # What is told of a dump beside its path, size and digest, and how it is called.
 DUMP_LINES = {
     "engine": "Made by",
@@ -182,25 +172,19 @@ def _nobody_signed(unsigned: Iterable[Unsigned], number: int) -> str:
 
 
 def sentence(told: Mapping[str, Any]) -> str:
-    """How it ended, in one sentence."""
-    if told["status"] == FAILED:
-        who = "The rollback" if told["act"].get("direction") == "rollback" else "It"
-        touched = RUINED if told["failure"].get("code") in OF_RUINS else TOUCHED
-        return f"{who} {touched if told['keys']['new'] and told['targets'] else UNTOUCHED}"
-    if told["status"] == OPEN:
-        return SENTENCES[OPEN].format(", or back," if told["keys"]["new"] else "")
-    return " ".join(_ended(told))
+    """How it ended, and what is where now, in a few sentences. All of them are rendered from the record."""
+    return " ".join(_sentences(told))
 
 
-def _ended(told: Mapping[str, Any]) -> Iterator[str]:
-    """The sentences of a rotation that was completed, or taken back."""
+def _sentences(told: Mapping[str, Any]) -> Iterator[str]:
     status = told["status"]
-    if told["unopened"]:
-        yield BUT_FOR[status].format(told["unopened"])
-    elif status == COMPLETED and not told["proved"]:
-        yield "Every value is under the new keys."
-    else:
-        yield SENTENCES[status]
+    if status == FAILED and told["act"].get("direction") == "rollback":
+        yield "The rollback stopped."
+    elif status in BEGINNINGS:
+        yield BEGINNINGS[status]
+    yield from final_state.sentences(told["state"], told["commands"].get("verify") or "")
+    if status == OPEN:
+        yield RESUME.format(", or roll it back" if told["keys"]["new"] else "")
     if told["restored_to"]:
         yield f"The database is its backup of {told['restored_to']}: what that lost is among the warnings of its page."
     if status == ROLLED_BACK and told["not_running"]:

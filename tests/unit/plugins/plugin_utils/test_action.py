@@ -56,7 +56,7 @@ def test_in_the_middle_of_a_rotation_no_error_says_that_nothing_was_changed(run_
     alone = run_action("key_version", **asked)
     assert alone["error"]["changed"] == "Nothing was changed."
     later = run_action("key_version", known={"rotation_reencrypted": {"changed": True}}, **asked)
-    assert later["error"]["changed"].startswith("This step changed nothing; ")
+    assert later["error"]["changed"].startswith("This step changed nothing. ")
     assert later["error"]["changed"] in later["msg"]
     failed = Record(str(tmp_path / "records"), "r2").events()[-1]
     assert failed["error"] == later["error"]

@@ -57,7 +57,7 @@ class Play:
 
     def switched(self) -> Play:
         self.step("django_reencrypt", targets=[target("current", reencrypted=7)])
-        self.step("env_file", settings=["SECRET_KEY"])
+        self.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW)
         self.step("django_reencrypt", targets=[target("pending", reencrypted=0)])
         return self.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})
 
@@ -67,6 +67,7 @@ class Play:
 
     def rolled_back(self, **fields: Any) -> Play:
         self.step("rollback", "intent", **fields).step("django_reencrypt", targets=[target("current", reencrypted=7)])
+        self.step("env_file", asked={"stage": "previous"}, key_id=OLD)
         asked = {"expect_stage": "previous"}
         self.step("django_census", asked=asked, targets=[target("previous")], key_ids={"previous": OLD})
         self.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
@@ -502,7 +503,7 @@ def test_an_application_that_does_not_run_after_a_rollback_is_told_at_first_sigh
 def test_a_digest_that_differs_proves_nothing(play):
     told = play.begun().prepared().switched().proved(digest="other").told()
     assert told["proved"] is False
-    assert "the same" not in play.page()
+    assert ">the same<" not in play.page()
 
 
 def test_where_another_process_wrote_it_is_proved_row_by_row_and_told(play):
@@ -826,7 +827,7 @@ def test_a_way_back_is_promised_only_where_there_is_one(tmp_path, then, said):
 @pytest.mark.parametrize(("written", "back"), [(lambda play: play.begun(), False), (died, True)])
 def test_what_has_not_ended_goes_back_only_where_new_keys_were_made(play, written, back):
     page = written(play).page()
-    assert (", or back, from there" in page, "it goes on from there" in page) == (back, not back)
+    assert ("to resume it, or roll it back." in page, "to resume it." in page) == (back, not back)
 
 
 def test_rotations_of_other_keys_supersede_nothing(tmp_path):
@@ -1028,15 +1029,38 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
     completed(play).step("rollback", "intent", course="settle").proved(unopened=left).step("rollback", "done")
     told = play.told()
     assert (told["status"], told["proved"], told["unopened"]) == ("completed", False, 3)
-    assert report.sentence(told).startswith("Every value is under the new keys, but for 3 values that no key opens")
+    assert report.sentence(told).startswith(f"Of 10 values, 7 open under version {NEW} and 3 open under no known")
     play.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
     asked = {"expect_stage": "previous"}
     play.step("django_census", asked=asked, targets=[target("previous")], unopened=left)
     told = play.step("rollback", "done").told()
     assert (told["status"], told["proved"]) == ("rolled back", False)
-    assert "back under the keys before, but for 3 values that no key opens" in report.sentence(told)
+    said = report.sentence(told)
+    assert f"7 open under version {OLD} and 3 open under no known version" in said
+    assert "as before" not in said
     assert "Bring back or delete what no key opens" in play.page()
     assert all("PASSED" not in text for text in files(play))
+
+
+def test_the_end_says_what_is_where_as_it_was_counted(play):
+    said = report.sentence(completed(play).told())
+    assert said == (
+        f"All 7 values open under version {NEW}, proved by a process that has only this version. "
+        f"The .env file on app1 holds version {NEW}. The current version in the key store is {NEW}."
+    )
+    said = report.sentence(play.rolled_back().told())
+    assert said.startswith("Every value, the .env file and the key store are as before the rotation. All 7 values open")
+
+
+def test_no_page_calls_a_value_proved_that_is_encrypted_twice(play):
+    twice = {**target("current"), "classes": {"current": 6, "nested": 1, "empty": 2}}
+    play.begun().prepared().switched()
+    play.step("django_census", asked={"expect_stage": "current"}, targets=[twice], key_ids={"current": NEW})
+    told = play.step("rotate", "done").told()
+    assert (told["proved"], told["targets"][0]["unopened"]) == (False, 1)
+    assert f"Of 7 values, 6 open under version {NEW} and 1 are encrypted twice." in report.sentence(told)
+    page, log, ticket = files(play)
+    assert ("Values proved" in page, "PASSED" in log, ", proved" in ticket) == (False, False, False)
 
 
 def test_a_column_with_values_that_no_key_opens_says_so(play):
@@ -1067,10 +1091,13 @@ def test_a_backup_that_somebody_else_keeps_has_no_size_and_no_digest(play):
 
 def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play):
     play.begun().prepared().step("django_reencrypt", targets=[target("current", reencrypted=7)])
-    assert "Every value opens" in report.sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
+    said = report.sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
+    assert said.startswith(
+        "It stopped. Under which version each value is now is not known: values may have been written"
+    )
     play.step("rollback", "intent").step("django_reencrypt", "failed", error={"code": "E_UNREADABLE"})
     said = report.sentence(play.step("rollback", "failed", error={"code": "E_UNREADABLE"}).told())
-    assert "The rollback stopped in the middle, and not every value opens" in said
+    assert said.startswith("The rollback stopped. Under which version each value is now is not known")
 
 
 def test_why_a_rollback_was_refused_is_told_where_its_last_line_does_not_say(play):

@@ -159,7 +159,7 @@ def test_the_summary_of_a_rotation_tells_what_its_last_run_did_and_what_was_prov
         " Key rotation r1: COMPLETED in 12 s",
         summary.RULE,
         f"  keys       {'a' * 16} (previous) -> {'c' * 16} (current)",
-        "  values     2,049 open under the current keys, and under no other",
+        f"  values     All 2,049 values open under version {'c' * 16}.",
         "             customer.Profile     1,999",
         "             restaurant.Order        50",
         "             1,302 were re-encrypted by this run",
@@ -198,8 +198,28 @@ def test_the_summary_of_a_rollback_tells_what_it_did_itself(typed, record):
     shown = list(summary.lines(record, VARIABLES, completed=False))
     assert shown[2].startswith(" Rollback of r1: ROLLED BACK in ")
     assert f"  keys       {'a' * 16} (current again)" in shown
-    assert "  values     1,001 open under the current keys, and under no other" in shown
+    assert f"  values     All 1,001 values open under version {'a' * 16}." in shown
     assert "             5 were re-encrypted by this run" in shown
+
+
+def test_the_summary_counts_no_value_that_the_proof_did_not_open(typed, record):
+    typed(args=("rotate.yml",))
+    record.append("rotate", "intent", resumed=True)
+    found = {"model": "shop.Card", "classes": {"current": 5, "nested": 2, "unreadable": 1, "empty": 9}}
+    record.append("django_census", "done", targets=[found], asked={"expect_stage": "current"})
+    record.append("rotate", "done")
+    shown = list(summary.lines(record, VARIABLES, completed=True))
+    said = f"Of 8 values, 5 open under version {'c' * 16}, 2 are encrypted twice and 1 open under no known version."
+    assert f"  values     {said}" in shown
+    assert "             shop.Card         5" in shown
+
+
+def test_the_summary_of_a_rollback_leads_to_the_next_rotation(typed, record):
+    typed(args=("rotate.yml",))
+    record.append("rollback", "intent")
+    record.append("key_version", "done", stages={"current": "a" * 16})
+    record.append("rollback", "done")
+    shown = list(summary.lines(record, VARIABLES, completed=False))
     assert "  again      ansible-playbook rotate.yml" in shown
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.row_digests import Look
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
@@ -129,6 +129,35 @@ def test_who_cannot_tell_what_does_not_open_asks_for_the_rest_alone(tally):
     assert refusal(census.refuse_unreadable, [tally], ["plaintext"]).code == "E_PLAINTEXT"
 
 
+@pytest.mark.parametrize(
+    ("value_class", "functions", "leaving", "needs"),
+    [
+        ("pending", False, ["pending"], True),
+        ("pending", False, [], False),
+        ("current", False, ["pending"], False),
+        ("empty", False, ["pending"], False),
+        ("nested", False, ["pending"], True),
+        ("nested", False, [], False),  # re-encryption unwraps it
+        ("nested_unreadable", False, ["pending"], True),
+        ("nested_unreadable", False, [], True),  # and cannot
+        ("unreadable", False, ["pending"], False),  # it opens under no version
+        ("unreadable", True, ["pending"], True),  # which is no proof
+        ("unreadable", True, [], True),
+    ],
+)
+def test_what_may_need_a_version_that_is_about_to_leave(
+    tally, two_keys, monkeypatch, value_class, functions, leaving, needs
+):
+    described = {"application": {"decrypt": "a.b", "encrypt": "a.c"}}
+    if functions:
+        own = schemes.tried({"own": described}, set())["own"]
+        monkeypatch.setitem(two_keys.schemes, tally.target.scheme, own)
+    tally.add(value_class, "7")
+    found = census.needing([tally], two_keys, leaving)
+    named = [{"column": "profile.name", "class": value_class, "count": 1, "rows": ["profile.name:7"]}]
+    assert found == (named if needs else [])
+
+
 def test_values_that_no_key_opened_before_may_be_let_pass_but_no_more_of_them(tally):
     tally.add("current", "1")
     tally.add("unreadable", "2")
@@ -138,6 +167,8 @@ def test_values_that_no_key_opened_before_may_be_let_pass_but_no_more_of_them(ta
     tally.add("unreadable", "3")
     assert refusal(census.refuse_unreadable, census.beyond([tally], before)).where["count"] == 1
     assert census.beyond([tally], [])[0].classes == tally.classes, "nothing is known of another column"
+    before[0]["classes"] = {"current": 1, "nested_unreadable": 2}
+    assert dict(census.beyond([tally], before)[0].classes) == {"current": 1}, "which one version alone does not open"
 
 
 def test_values_under_any_known_key_are_not_refused(tally):
