@@ -634,6 +634,21 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Write table.column, or table.column:key of a value in key_rotation_leave_alone, as the plan names it, and "
         'under it not_ours: "reason" or unreadable: "reason".',
     ),
+    "E_UNEXPLAINED": (
+        "{column}: {found}, and nothing tells under which key",
+        "If it is under a key of key_rotation_keys, describe it in key_rotation_schemes and key_rotation_targets. "
+        'Otherwise settle it: key_rotation_settlements: {{{column}: {{not_ours: "reason"}}}}.',
+    ),
+    "E_FIELD_ENCODED": (
+        "{column}: its field {field} {found}, and nothing tells under which key",
+        "If it is under a key of key_rotation_keys, describe it in key_rotation_schemes and key_rotation_targets. "
+        'Otherwise settle it: key_rotation_settlements: {{{column}: {{not_ours: "reason"}}}}.',
+    ),
+    "E_KEY_WITHOUT_VALUE": (
+        "{column} is in key_rotation_keys, and no value was found under it. It is used by {uses}",
+        "If it only signs, write it as {line} in key_rotation_keys. Otherwise describe what is under it in "
+        "key_rotation_schemes and key_rotation_targets, or take it out of key_rotation_keys.",
+    ),
     # the plan
     "E_PLAN_FILE": ("the plan {path} {found}", "Make it again with the plan playbook, or set key_rotation_plan."),
     "E_PLAN_CHANGED": (

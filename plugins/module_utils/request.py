@@ -23,12 +23,14 @@ def request_of(
     step: str = "",
     leased: bool = True,
     aliases: Sequence[str] = (),
+    traced: bool = False,
 ) -> Request:
     """The request; without versions from the store, the keys are those of the env file, as ``current``.
 
     ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``run``
     is the run whose lock to share, ``step`` the one of its steps, ``leased`` whether the lease must not be another's.
-    ``aliases`` are the databases to open, without it all of them.
+    ``aliases`` are the databases to open, without it all of them. ``traced`` is whether to note who reads the keys
+    while the application starts.
     """
     key_sets = params["key_sets"]
     keys_from = "the key store"
@@ -57,7 +59,8 @@ def request_of(
         direct=params["direct"],
         aliases=aliases,
         key_files=key_files.files(params["keys"]),
-        signing={key["name"] for key in params["keys"] if key.get("use") == "signing"},
+        keys=params["keys"],
+        traced=traced,
         progress=params["progress"],
     )
 

@@ -52,8 +52,11 @@ _ROWS = (
     stop("keyless", "E_TABLE_KEY"),
     stop("guarded", "E_ROW_SECURITY"),
     stop("tied", "E_COLUMN_TIED"),
+    stop("encoded", "E_FIELD_ENCODED"),
+    stop("unexplained", "E_UNEXPLAINED"),
     stop("other_keys", "E_OTHER_KEYS"),
     stop("no_targets", "E_NO_TARGETS"),
+    stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
     warn(
         "ignored",
         "in key_rotation_ignore",

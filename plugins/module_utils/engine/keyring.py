@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .derivation import Settings, members
@@ -118,6 +118,21 @@ class Keyring:
     def names(self) -> set[str]:
         """The settings that differ from key set to key set."""
         return set().union(*(keys.values for keys in self.stages.values()))
+
+    def keys_of(self, schemes: Iterable[str], settings: Iterable[str] = ()) -> set[str]:
+        """The keys that tokens of these schemes may depend on, and those that feed these settings.
+
+        What the application's own functions depend on is not known: it may be any key.
+        """
+        described = [self.schemes[name] for name in set(schemes)]
+        if any(scheme.functions for scheme in described):
+            return self.names
+        found = set(settings).union(*map(self.settings_of, described))
+        return self.names & found.union(*(self._feeds.get(name, ()) for name in found))
+
+    def settings_fed_by(self, key: str) -> set[str]:
+        """Settings with another name whose values are those of a key."""
+        return {setting for setting, names in self._feeds.items() if key in names}
 
     def secrets(self, stage: str) -> dict[str, bytes]:
         """What an application may key a hash with: its keys, its other settings, nothing at all."""

@@ -36,7 +36,12 @@ _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed,
 
 
 def document(
-    surveys: Sequence[Survey], tallies: Sequence[Tally], keyring: Keyring, notices: Any, settlements: Settlements = NONE
+    surveys: Sequence[Survey],
+    tallies: Sequence[Tally],
+    keyring: Keyring,
+    notices: Any,
+    settlements: Settlements = NONE,
+    keys: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The plan as a document of plain values; without ``tallies``, without counts."""
     counts = {tally.target.name: tally for tally in tallies}
@@ -54,6 +59,7 @@ def document(
         ],
         "empty_fields": [{"column": column, "field": field} for column, field in empty],
         "settlements": [settlements[name].as_planned() for name in sorted(settlements)],
+        "keys": list(keys),
         "schemes": {name: _shown(schemes[name].described) for name in used},
         "notices": sorted(notices, key=lambda notice: (notice["column"], notice["notice"])),
     }

@@ -23,8 +23,12 @@ from .keysets import listed
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"](?P<module>[\w.]+)['"]""")
 
 
-def start(project_dir: str, settings_module: str | None) -> Started:
+def start(
+    project_dir: str, settings_module: str | None, watching: contextlib.AbstractContextManager[Any] | None = None
+) -> Started:
     """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
+
+    ``watching`` is entered for as long as the application starts.
 
     Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP.
     """
@@ -42,7 +46,7 @@ def start(project_dir: str, settings_module: str | None) -> Started:
         raise RotationError("E_PYTHON_PACKAGE", package="Django", python=sys.executable) from None
     _keep_out_of_logs()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with watching or contextlib.nullcontext(), contextlib.redirect_stdout(io.StringIO()):
             django.setup()
     except (Exception, SystemExit) as exc:
         missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""

@@ -11,9 +11,21 @@ from typing import Any
 
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
-from . import census, child, discovery, functions, lease, plan, project, schemes, settlements
+from . import (
+    accounts,
+    census,
+    child,
+    discovery,
+    functions,
+    key_uses,
+    lease,
+    plan,
+    project,
+    schemes,
+    settlements,
+)
 from .database import Database
-from .findings import refuse
+from .findings import Finding, refuse
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
@@ -51,7 +63,8 @@ class Request:
     )  # by alias: host and port of the server itself
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
-    signing: Collection[str] = ()  # keys of which a person says that they only sign
+    keys: Sequence[Mapping[str, Any]] = ()  # the entries of key_rotation_keys
+    traced: bool = False  # whether to note who reads the keys while the application starts
     progress: str | None = None  # the file for the one who watches
 
     @property
@@ -72,7 +85,9 @@ class Application:
     processes: Mapping[str, functions.Process]
     progress: ProgressFile = SILENT
     settlements: Settlements = field(default_factory=dict)
-    signing: Collection[str] = ()
+    keys: Sequence[Mapping[str, Any]] = ()
+    project_dir: str = ""
+    read_at_start: Mapping[str, Collection[key_uses.Use]] = field(default_factory=dict)
 
     @property
     def targets(self) -> list[discovery.Target]:
@@ -211,7 +226,14 @@ class Application:
         discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
 
     def refuse_unaccounted(self) -> None:
-        """Raise E_SETTLEMENT for a settlement that names no column. Asked of all databases, before the first write."""
+        """Raise E_SETTLEMENT for a settlement that names no column, or the error of what nothing accounts for.
+
+        Asked of all databases, before the first write.
+        """
+        self._refuse_settlements_without_place()
+        refuse(self.unaccounted())
+
+    def _refuse_settlements_without_place(self) -> None:
         columns = (
             table.label_of(column.name)
             for _, survey in self.parts
@@ -219,6 +241,26 @@ class Application:
             for column in columns
         )
         settlements.refuse_without_place(self.settlements, columns, self.leave_alone)
+
+    def unaccounted(self) -> list[Finding]:
+        """Columns and keys that nothing accounts for, and that no person has settled."""
+        found = [
+            each for database, survey in self.parts for each in accounts.columns(database, survey, self.settlements)
+        ]
+        surveys = [survey for _, survey in self.parts]
+        return [*found, *accounts.keys(surveys, self.keyring, self.keys, self.uses)]
+
+    def uses(self) -> dict[str, list[key_uses.Use]]:
+        """Who uses each key in code, by its name. It reads the source of the project and its applications."""
+        spelled = {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}
+        names = set().union(*spelled.values())
+        scanned = key_uses.scan(self.project_dir, names, key_uses.installed_folders()).uses
+        of_django = {"SECRET_KEY": key_uses.of_django()}
+        known = (scanned, self.read_at_start, of_django)
+        return {
+            key: sorted({use for uses in known for name in settings for use in uses.get(name, ())})
+            for key, settings in spelled.items()
+        }
 
     def plan(self, *, counted: bool) -> dict[str, Any]:
         """The plan of a rotation, with or without the counts of a census.
@@ -230,14 +272,16 @@ class Application:
         refuse([each for each in found if each.kind.name == "nowhere"])
         if not any(survey.found or survey.findings.of("fixed") for survey in surveys):
             refuse(found)
-        self.refuse_unaccounted()
+        self._refuse_settlements_without_place()
+        found += self.unaccounted()
         notices = [*plan.other_databases(), *(each.as_notice() for each in found)]
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)
             plan.left_out(database, survey)
             notices += (each.as_notice() for each in survey.findings.told(stops=False))
         tallies = self.census("current") if counted else []
-        return plan.document(surveys, tallies, self.keyring, notices, self.settlements)
+        keys = accounts.planned_keys(self.targets, self.keyring, self.keys, self.uses())
+        return plan.document(surveys, tallies, self.keyring, notices, self.settlements, keys)
 
 
 @contextlib.contextmanager
@@ -251,7 +295,9 @@ def opened(request: Request) -> Iterator[Application]:
     stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
     with contextlib.ExitStack() as stack:
         processes = stack.enter_context(functions.processes(request.place, stages))
-        started = project.start(request.project_dir, request.settings_module)
+        names = set().union(*request.key_sets.values())
+        trace = key_uses.Trace(names, request.project_dir) if request.traced else None
+        started = project.start(request.project_dir, request.settings_module, trace)
         databases = []
         for alias in request.aliases or project.aliases():
             database = Database(alias, request.label, request.direct.get(alias, {}))
@@ -284,5 +330,7 @@ def opened(request: Request) -> Iterator[Application]:
             processes,
             progress,
             settled,
-            request.signing,
+            request.keys,
+            request.project_dir,
+            trace.uses if trace else {},
         )

@@ -1,0 +1,220 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who uses a key in code: a static scan of the project and its installed applications, and a trace of its start.
+
+The scan finds ``settings.NAME``, ``getattr(settings, "NAME")``, imports of the name, ``os.environ["NAME"]`` and calls
+such as ``os.getenv("NAME")``, ``env("NAME")`` or ``config("NAME")``. It reads text and runs nothing. Places are shown
+relative to the project, or as package/module.py; values are never read.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+MOST_FILES = 5000  # that are opened
+MOST_SECONDS = 20.0
+LARGEST = 1_000_000  # bytes of a source file
+# Folders of a project that hold no code of its own.
+_PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "static", "media"}
+# What Django and its own applications do with SECRET_KEY: what it is, and the application that must be installed.
+# Sources: django/core/signing.py, django/utils/crypto.py (salted_hmac), and the modules named here.
+OF_DJANGO: tuple[tuple[str, str, str, str], ...] = (
+    ("django/core/signing.py", "get_cookie_signer", "signed cookies and signing.dumps()", ""),
+    ("django/contrib/auth/tokens.py", "_get_secret", "password reset links", "django.contrib.auth"),
+    ("django/contrib/auth/base_user.py", "_get_session_auth_hash", "logged-in sessions", "django.contrib.auth"),
+    ("django/contrib/sessions/backends/base.py", "encode", "session data", "django.contrib.sessions"),
+    ("django/contrib/messages/storage/cookie.py", "__init__", "messages in cookies", "django.contrib.messages"),
+)
+
+
+@dataclass(frozen=True, order=True)
+class Use:
+    """One place that reads a key: file, line and function (empty in the body of a module), and how it is known."""
+
+    file: str
+    line: int
+    function: str
+    what: str
+
+    def as_planned(self) -> dict[str, Any]:
+        return {"file": self.file, "line": self.line, "function": self.function, "what": self.what}
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where} {self.function}".rstrip() + f" ({self.what})"
+
+
+@dataclass
+class Scan:
+    """The uses by name, and whether the scan ended at one of its limits."""
+
+    uses: dict[str, list[Use]] = field(default_factory=dict)
+    cut_off: bool = False
+
+
+# ---- The static scan -------------------------------------------------------------------------------------------------
+
+
+def scan(project_dir: str, names: Collection[str], folders: Mapping[str, str]) -> Scan:
+    """Who reads one of these ``names`` in the project and in ``folders``: installed packages by their import name."""
+    found = Scan()
+    end = time.monotonic() + MOST_SECONDS
+    for opened, (path, shown) in enumerate(_sources(project_dir, folders)):
+        if opened >= MOST_FILES or time.monotonic() > end:
+            found.cut_off = True
+            break
+        for name, use in _of_file(path, shown, names):
+            found.uses.setdefault(name, []).append(use)
+    return Scan({name: sorted(set(uses)) for name, uses in sorted(found.uses.items())}, found.cut_off)
+
+
+def installed_folders() -> dict[str, str]:
+    """The folders of the installed applications' top packages, without Django's, and of the settings module."""
+    from django.apps import apps
+
+    names = [config.name for config in apps.get_app_configs()] + [os.environ.get("DJANGO_SETTINGS_MODULE", "")]
+    tops = sorted({name.partition(".")[0] for name in names} - {"", "django"})
+    files = {name: getattr(sys.modules.get(name), "__file__", None) for name in tops}
+    return {
+        name: os.path.dirname(path) if os.path.basename(path) == "__init__.py" else path
+        for name, path in files.items()
+        if path
+    }
+
+
+def _sources(project_dir: str, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Every source file once, the project's own first, with the path by which it is shown."""
+    seen = set()
+    for path in _walk(project_dir):
+        seen.add(os.path.realpath(path))
+        yield path, os.path.relpath(path, project_dir)
+    for place in folders.values():
+        base = os.path.dirname(place)
+        for path in _walk(place) if os.path.isdir(place) else [place]:
+            if os.path.realpath(path) not in seen:
+                yield path, os.path.relpath(path, base)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not (name.startswith(".") or name in _PASSED_OVER)
+            and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
+        )
+        yield from (os.path.join(place, name) for name in sorted(files) if name.endswith(".py"))
+
+
+def _of_file(path: str, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:
+    try:
+        if os.path.getsize(path) > LARGEST:
+            return
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
+        if not any(name in text for name in names):  # most files: parsing is a hundred times as dear
+            return
+        tree = ast.parse(text)
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return
+    yield from _of_tree(tree, shown, names)
+
+
+def _of_tree(tree: ast.AST, shown: str, names: Collection[str]) -> Iterator[tuple[str, Use]]:
+    """Every use in a file, with the function that it is in."""
+    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    while waiting:
+        node, function = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            function = f"{function}.{node.name}".lstrip(".")
+        for name, what in _of_node(node):
+            if name in names:
+                yield name, Use(shown, getattr(node, "lineno", 0), function, what)
+        waiting += [(child, function) for child in ast.iter_child_nodes(node)]
+
+
+def _of_node(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """The names that a node reads, and how."""
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+        yield node.attr, "reads the setting"
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        yield node.id, "reads the setting"
+    elif isinstance(node, ast.ImportFrom):
+        yield from ((alias.name, "imports the setting") for alias in node.names)
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+        yield from ((name, "reads the variable") for name in _texts([node.slice]))
+    elif isinstance(node, ast.Call):
+        called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        setting = called in ("getattr", "hasattr")
+        asked = node.args[1:2] if setting else node.args[:1]
+        what = "reads the setting" if setting else f"asks {called}() for it"
+        yield from ((name, what) for name in _texts(asked) if called not in ("setattr", "delattr"))
+
+
+def _texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    yield from (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def of_django() -> list[Use]:
+    """What Django itself and its installed applications use SECRET_KEY for."""
+    from django.apps import apps
+
+    return [
+        Use(file, 0, function, what)
+        for file, function, what, application in OF_DJANGO
+        if not application or apps.is_installed(application)
+    ]
+
+
+# ---- The trace -------------------------------------------------------------------------------------------------------
+
+
+class Trace:
+    """Who reads these settings from ``django.conf.settings`` for the block. It is gone afterwards."""
+
+    def __init__(self, names: Collection[str], project_dir: str) -> None:
+        self.uses: dict[str, set[Use]] = {}
+        self._names = frozenset(names)
+        self._project_dir = os.path.realpath(project_dir)
+
+    def __enter__(self) -> Trace:
+        from django.conf import LazySettings
+
+        names, note = self._names, self._note
+        plain = LazySettings.__getattribute__
+
+        def watched(settings: Any, name: str) -> Any:
+            if name in names:
+                note(name, sys._getframe(1))
+            return plain(settings, name)
+
+        LazySettings.__getattribute__ = watched
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from django.conf import LazySettings
+
+        del LazySettings.__getattribute__
+
+    def _note(self, name: str, frame: FrameType | None) -> None:
+        while frame is not None and frame.f_globals.get("__name__", "").startswith("django.conf"):
+            frame = frame.f_back
+        if frame is not None and frame.f_globals.get("__name__") != __name__:
+            code = frame.f_code
+            function = "" if code.co_name == "<module>" else code.co_name
+            use = Use(self._shown(code.co_filename), frame.f_lineno, function, "read it while the application started")
+            self.uses.setdefault(name, set()).add(use)
+
+    def _shown(self, path: str) -> str:
+        """A file relative to the project, or from its package on."""
+        path = os.path.realpath(path)
+        roots = [self._project_dir, *(os.path.realpath(root) for root in sys.path if root)]
+        inside = [root for root in roots if path.startswith(root + os.sep) and root != os.sep]
+        return os.path.relpath(path, max(inside, key=len)) if inside else os.path.basename(path)

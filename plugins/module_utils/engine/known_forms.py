@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random-looking data that is known by its form, its first bytes, or its place: what unexplained.py does not count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.DOTALL)
+
+
+_HEX = r"[\da-fA-F]"
+# Prefixes of tokens and IDs, as the services that make them document them.
+_TOKENS = (
+    r"[spr]k_(?:live|test)_|whsec_|gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-|hv[sbr]\.|dop_v1_|shp\w\w_|npm_|pypi-|"
+    r"ya29\.|AIza|AKIA|ASIA|SG\.|sq0\w+-|EAA"
+)
+_IDS = r"cus|acct|ch|pi|pm|sub|in|evt|price|prod|seti|src|card|tok|req|txn|po|re|si|cs_(?:live|test)"
+
+# Texts: the first pattern that matches a whole value explains it.
+FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "a password hash",
+        _any(
+            # django.contrib.auth.hashers, and a password that cannot be used
+            r"(?:pbkdf2_\w+|argon2\w*|bcrypt\w*|scrypt|md5|sha1|unsalted_\w+|crypt)\$.+",
+            r"![A-Za-z0-9]{40}",
+            # crypt(5), the PHC string format of Argon2, RFC 2307
+            r"\$(?:1|2[abxy]?|5|6|7|y|gy|argon2\w*|scrypt|pbkdf2[\w-]*|apr1|md5|sha1)\$.+",
+            r"\{(?:S?SHA\d*|S?MD5|CRYPT|PBKDF2[\w-]*|ARGON2)\}.+",
+        ),
+    ),
+    # django.core.signing: a value, its time in base62, and an HMAC of SHA-1 or SHA-256 in base64
+    ("signed by Django", _any(r"\.?[\w-]*:[\dA-Za-z]{6}:[\w-]{27}(?:[\w-]{16})?")),
+    (
+        "a UUID",  # RFC 9562; without hyphens only with a version and a variant
+        _any(
+            rf"(?:urn:uuid:)?\{{?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}?",
+            r"[\da-f]{12}4[\da-f]{3}[89ab][\da-f]{15}",
+            r"[\dA-F]{12}4[\dA-F]{3}[89AB][\dA-F]{15}",
+            r"01[89a-f][\da-f]{9}7[\da-f]{3}[89ab][\da-f]{15}",
+        ),
+    ),
+    ("a signed JSON Web Token", _any(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")),  # RFC 7515; an encrypted one has five parts
+    ("a PEM document", _any(r"\s*-----BEGIN (?!ENCRYPTED|PGP MESSAGE|AGE)[A-Z0-9 ]+-----.+")),
+    ("an SSH key", _any(r"(?:ssh-\w+|ecdsa-[\w-]+|sk-[\w@.-]+) AAAA.+")),
+    ("a data URI", _any(r"data:[\w.+-]+/[\w.+;=-]*,.*")),
+    ("a named digest", _any(r"(?:md5|sha-?\d+(?:-\d+)?|blake2\w*|blake3|sha3-\d+)[:=-][\w+/=-]+")),
+    ("an e-mail address or message ID", _any(r"<?[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+>?")),
+    ("a geometry in EWKB", _any(rf"(?:010[1-7]0000[02]0|00[02]000000[1-7]){_HEX}{{16,}}")),
+    ("a key of Open edX", _any(r"(?:[a-z]+-v\d+:|i4x://|lb:|lib:|lct:|ccx-)[\w+@:/.~-]+")),
+    (
+        "an address on a network, or a fingerprint",
+        _any(rf"{_HEX}{{0,4}}(?::{_HEX}{{0,4}}){{2,7}}(?:/\d+)?", rf"(?:{_HEX}{{2}}[:-]){{5,31}}{_HEX}{{2}}"),
+    ),
+    ("a URL", _any(r"[a-zA-Z][\w+.-]{1,20}:/?/[^\s]+")),
+    ("a token of another service", _any(rf"(?:{_TOKENS})[\w.-]{{16,}}")),
+    ("an ID of another service", _any(rf"(?:{_IDS})_[A-Za-z0-9]{{14,}}")),
+    (
+        "a path",  # its first part is a word, or its last one has a suffix
+        _any(
+            r"(?:~|\.{1,2}|[A-Za-z]:)?/?[A-Za-z]?[a-z][a-z_.-]+/[^\s]*",
+            r"[^\s]*/[^\s]*[^\s/]\.[a-z][a-z0-9]{1,4}",
+        ),
+    ),
+)
+# Bytes, by the first of them. Compressed data of zlib is known by decompressing it.
+MAGICS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
+    (what, re.compile(begins, re.DOTALL))
+    for what, begins in (
+        ("a picture", rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|\0\0\x01\0"),
+        ("a document", rb"%PDF-|PK\x03\x04|\xd0\xcf\x11\xe0\xa1\xb1|\{\\rtf|SQLite format 3\0"),
+        ("compressed data", rb"\x1f\x8b\x08|BZh[1-9]1AY|\xfd7zXZ\0|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|7z\xbc\xaf"),
+        ("sound or video", rb"ID3|OggS|fLaC|....ftyp|\x1aE\xdf\xa3|RIFF....(?:WAVE|AVI )"),
+        ("a pickled object", rb"\x80[\x02-\x05](?:\x95.{6}\0\0|[\]\}K-X(cq)])"),
+        ("a certificate or key in DER", rb"\x30\x82..\x30|\x30\x81.\x30"),
+        ("a public key of OpenPGP", rb"\x99[\0-\x03].\x04|\xc6\xc1.\x04"),
+        ("a geometry in EWKB", rb"[\0\x01](?:[\x01-\x07]\0\0[\0\x20]|[\0\x20]\0\0[\x01-\x07])"),
+        ("a program", rb"\x7fELF|MZ.\0|\xca\xfe\xba\xbe|\0asm"),
+        ("Arrow, Parquet or NumPy data", rb"ARROW1|PAR1|\x93NUMPY"),
+    )
+)
+# Columns of well-known packages that hold random texts by design, by table and column as their models name them.
+COLUMNS: Mapping[str, str] = {
+    "django_session.session_key": "a session key of Django",
+    "django_session.session_data": "session data of Django, signed",
+    "authtoken_token.key": "a token of Django REST framework",
+    "knox_authtoken.digest": "a digest of django-rest-knox",
+    "oauth2_provider_accesstoken.token": "a token of Django OAuth Toolkit",
+    "oauth2_provider_refreshtoken.token": "a token of Django OAuth Toolkit",
+    "oauth2_provider_grant.code": "a code of Django OAuth Toolkit",
+    "oauth2_provider_application.client_id": "an ID of Django OAuth Toolkit",
+    "otp_static_statictoken.token": "a token of django-otp",
+    "otp_totp_totpdevice.key": "a key of django-otp, unencrypted",
+    "otp_hotp_hotpdevice.key": "a key of django-otp, unencrypted",
+    "account_emailconfirmation.key": "a confirmation key of django-allauth",
+    "socialaccount_socialtoken.token": "a token of another service",
+    "socialaccount_socialtoken.token_secret": "a token of another service",
+    "social_auth_code.code": "a code of python-social-auth",
+    "easy_thumbnails_source.storage_hash": "a digest of easy-thumbnails",
+    "axes_accessattempt.session_hash": "a digest of django-axes",
+}
