@@ -67,6 +67,12 @@ options:
     description: With O(leaving), the values to go back without, as its refusal names them, C(table.column:count).
     type: str
     default: ""
+  accounted:
+    description:
+      - Fail unless every column and every key is accounted for. A column is, if it is a target, explained by what it
+        holds, or settled in O(settlements). A key is, if a value is under it, or if its V(use) is V(signing).
+    type: bool
+    default: false
   rotation_id:
     description: The rotation whose record this goes into. Without it, it goes into none.
     type: str
@@ -157,6 +163,7 @@ OPTIONS: dict[str, Any] = {
     "others": {"type": "dict"},
     "leaving": {"type": "list", "elements": "str"},
     "acknowledge": {"type": "str", "default": ""},
+    "accounted": {"type": "bool", "default": False},
     # of the task, for its action
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
@@ -174,6 +181,8 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
         application.refuse_unproved()
+        if params["accounted"]:
+            application.refuse_unaccounted()
         aside = kept_aside(database for database, _ in application.parts)
         tallies = application.census(params["digest_stage"])
         meanwhile: dict[str, Any] = {}

@@ -187,6 +187,7 @@ def test_an_application_that_gains_a_key_is_rotated_with_it(site: Site) -> None:
     with site.env_file.open("a", encoding="utf-8") as env:
         env.write("THIRD_KEY=a-key-that-came-later-than-the-others\n")
     three = [{"name": name, "type": "hex"} for name in ("SECRET_KEY", "ENCRYPTION_SALT", "THIRD_KEY")]
+    three[-1]["use"] = "signing"
     site.write_inventory(key_rotation_keys=three)
 
     grown = site.play("rotate")

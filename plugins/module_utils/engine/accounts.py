@@ -95,10 +95,11 @@ def _asked(table: Table, column: Column, rows: float) -> str:
     else:
         whole = isinstance(KINDS[column.type], (Leaves, Members))
         read, size = f"left({name}::text, {LONGEST_DOCUMENT if whole else LONGEST})", f"octet_length({name}::text)"
-    some = f"SELECT {read} FROM {table.rows} AS t{{}} WHERE {size} >= {SHORTEST} LIMIT {SAMPLE}"
-    parts = [some.format("")]
-    if rows > LARGE:
-        parts.append(some.format(f" TABLESAMPLE SYSTEM ({min(100, 100 * LARGE / rows):.6f}) REPEATABLE (0)"))
+    some = f"SELECT {read} FROM {table.rows} AS t{{}} WHERE {size} >= {SHORTEST}{{}} LIMIT {SAMPLE}"
+    parts = [some.format("", "")]
+    if rows > LARGE:  # whole pages are sampled: of their rows, those that a hash picks
+        sample = f" TABLESAMPLE SYSTEM ({100 * LARGE / rows:.6f}) REPEATABLE (0)"
+        parts.append(some.format(sample, " ORDER BY hashtext(t.ctid::text)"))
     return f"ARRAY({' UNION ALL '.join(f'({part})' for part in parts)})"
 
 

@@ -67,6 +67,8 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
+# Documents that say themselves that they are encrypted.
+ENCRYPTED = _any(r"-----BEGIN (?:ENCRYPTED|PGP MESSAGE|AGE )", r"-----BEGIN [A-Z ]+-----\s+Proc-Type: 4,ENCRYPTED")
 # Bytes, by the first of them. Compressed data of zlib is known by decompressing it.
 MAGICS: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (what, re.compile(begins, re.DOTALL))

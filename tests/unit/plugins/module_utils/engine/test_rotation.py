@@ -53,6 +53,9 @@ def test_a_plan_of_nothing_is_refused_and_one_of_other_keys_alone_is_made(monkey
     monkeypatch.setattr(rotation.plan, "document", lambda *given: "the plan")
     for name in ("other_databases", "notices", "left_out"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
+    monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
+    monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
+    monkeypatch.setattr(rotation.accounts, "planned_keys", lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
     part = Part(**found)
     application = rotation.Application([(part, part)], None, [], "/.env", None, {})

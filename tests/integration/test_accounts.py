@@ -1,0 +1,109 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every column and every key is accounted for, or the rotation stops before anything is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import accounts, discovery, settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+
+from .conftest import Site
+from .test_discovery import token
+from .test_engine import keyring  # noqa: F401  # a fixture
+
+AES_2 = "AES.2:1b1a0652fb8d857c62379339:"  # as DefectDojo has it
+
+
+def found(database: Database, keyring: Keyring, **settled: str) -> dict[str, str]:
+    """What stops, by column."""
+    survey = discovery.find(database, "auto", (), keyring)
+    decided = settlements.parse({f"secrets.{name}": {"not_ours": reason} for name, reason in settled.items()})
+    return {each.column: each.what for each in accounts.columns(database, survey, decided)}
+
+
+def test_ciphertext_in_a_column_beside_a_target_stops_by_name(database: Database, keyring: Keyring) -> None:
+    database.execute(
+        "CREATE TABLE secrets (id int PRIMARY KEY, a text, password varchar(900), payload bytea, options jsonb,"
+        " link text, hashed text, codes text[])"
+    )
+    for number in range(30):
+        row = (
+            number,
+            token(keyring),
+            AES_2 + os.urandom(20).hex(),
+            os.urandom(24 + 16 + 9),
+            json.dumps({"user": f"user {number}", "key": os.urandom(33).hex()}),
+            f"https://example.com/customers/{number}/orders",
+            "pbkdf2_sha256$600000$aZ3kQ9xY$" + "aZ3kQ9xYbC" * 4 + "=",
+            ["green", "red"],
+        )
+        database.execute(f"INSERT INTO secrets VALUES ({', '.join(['%s'] * len(row))})", row)
+    told = found(database, keyring)
+    assert set(told) == {"secrets.password", "secrets.payload", "secrets.options"}
+    assert "in the format AES.2 of DefectDojo" in told["secrets.password"]
+    assert "look like ciphertext in bytes" in told["secrets.payload"]
+    assert "of the member key" in told["secrets.options"]
+    assert set(found(database, keyring, password="the partner's key", options="of a test")) == {"secrets.payload"}
+
+
+def test_ciphertext_that_only_newer_rows_have_is_sampled_in_a_large_table(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text)")
+    database.execute("INSERT INTO secrets SELECT n, 'a note about customer ' || n FROM generate_series(1, 20000) AS n")
+    database.execute(
+        "INSERT INTO secrets SELECT n, 'v1:' || encode(sha512(n::text::bytea), 'base64')"
+        " FROM generate_series(20001, 40000) AS n"
+    )
+    database.execute("ANALYZE secrets")
+    assert set(found(database, keyring)) == {"secrets.note"}
+
+
+def test_empty_tables_views_and_generated_columns_are_no_findings(database: Database, keyring: Keyring) -> None:
+    database.execute(
+        "CREATE TABLE secrets (id int PRIMARY KEY, a text, b text GENERATED ALWAYS AS (md5(a) || md5(a || 'x')) STORED)"
+    )
+    assert found(database, keyring) == {}
+    database.execute("INSERT INTO secrets (id, a) VALUES (1, 'plain'), (2, NULL), (3, '')")
+    assert found(database, keyring) == {}
+
+
+def test_the_plan_and_the_dry_run_stop_at_unexplained_ciphertext_and_at_an_idle_key(site: Site) -> None:
+    site.sql("CREATE TABLE billing_partner (id int PRIMARY KEY, password varchar(900))")
+    for number in range(12):
+        site.sql("INSERT INTO billing_partner VALUES (%s, %s)", (number, AES_2 + os.urandom(22).hex()))
+    with site.env_file.open("a", encoding="utf-8") as env:
+        env.write("PARTNER_KEY=0123456789abcdef0123456789abcdef\n")
+    keys = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}, {"name": "PARTNER_KEY", "type": "hex"}]
+    site.write_inventory(key_rotation_keys=keys)
+    (site.project / "core" / "partner.py").write_text(
+        "import os\n\n\ndef seal(text):\n    return os.environ['PARTNER_KEY']\n"
+    )
+    before = site.read_all()
+    dry = site.play("rotate", "--check")
+    text = " ".join(dry.text.split())
+    assert dry.code != 0
+    assert "E_UNEXPLAINED" in text
+    assert "billing_partner.password" in text
+    assert site.read_all() == before
+
+    reason = {"billing_partner.password": {"not_ours": "under the partner's own key"}}
+    site.write_inventory(key_rotation_keys=keys, key_rotation_settlements=reason)
+    text = " ".join(site.play("rotate", "--check").text.split())
+    assert "E_KEY_WITHOUT_VALUE: PARTNER_KEY" in text
+    assert "core/partner.py:5 seal (reads the variable)" in text
+    assert "{name: PARTNER_KEY, type: hex, use: signing}" in text
+
+    keys[-1]["use"] = "signing"
+    site.write_inventory(key_rotation_keys=keys, key_rotation_settlements=reason)
+    done = site.play("rotate", "--check")
+    assert done.code == 0, done.text
+
+
+@pytest.mark.parametrize("name", ["billing_partner.password", "customer_userprofile._full_name_encrypted:7"])
+def test_a_settlement_that_names_nothing_stops(site: Site, name: str) -> None:
+    site.write_inventory(key_rotation_settlements={name: {"not_ours": "a reason"}})
+    assert "E_SETTLEMENT" in site.play("rotate", "--check").text
