@@ -12,7 +12,6 @@ from ..module_utils.errors import NOTHING_CHANGED, RotationError
 from ..module_utils.maintenance import BY_HAND
 from ..plugin_utils import summary
 from ..plugin_utils.action import RotationAction
-from ..plugin_utils.half_way import is_half_way
 
 display = Display()
 
@@ -53,10 +52,7 @@ class ActionModule(RotationAction):
         """The rotation for which nothing is to be started by hand; None for none, or where that is accepted."""
         if (args.get("state"), args.get("rotation_id")) != ("started", BY_HAND) or args.get("half") == "accept":
             return None
-        left_over = self.lease(args).left_over()
-        if left_over and is_half_way(self.record({**args, "rotation_id": left_over}).events()):
-            return left_over
-        return None
+        return self.half_way(args)
 
     def _told_half_way(self, rotation_id: str) -> RotationError:
         done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."

@@ -16,10 +16,15 @@ display = Display()
 
 
 class ActionModule(RotationAction):
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        return "let the application write again" if args["state"] == "opened" else super().would(args, result)
+
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         self.refuse_other_run(args)
         if args["state"] == "returned" and self._task.check_mode:
             return {"changed": False}  # a dry run has taken none
+        if args["state"] == "opened" and args.get("half") != "accept" and self.half_way(args):
+            return {"changed": False}  # nothing is started then either, see application_services
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         asked["holder"] = lease.holder(str(args["rotation_id"]), os.getppid())  # the process of ansible-playbook
         result = self.on_host("database_lease", asked)
@@ -29,6 +34,12 @@ class ActionModule(RotationAction):
             if lease.alive(held):
                 raise lease.leased(held["alias"], held)
             result = self.on_host("database_lease", {**asked, "over": held})
+        if undropped := result.get("undropped"):
+            display.warning(
+                f"Triggers of the write fence are left on {', '.join(undropped)}, which somebody reads in a long "
+                "transaction. They refuse nothing. The next rotation drops them, and so does the maintenance playbook "
+                "with -e key_rotation_maintenance=off."
+            )
         return result
 
     def _kept(self, result: dict[str, Any]) -> dict[str, Any]:
@@ -36,6 +47,7 @@ class ActionModule(RotationAction):
         error = result.get("error", {"code": "", "what": str(result.get("msg"))})
         display.warning(
             f"The lease of the databases was not given back: {error['code']}: {error['what']}. The next run of this "
-            f"control node takes it over; one of another needs DELETE FROM {lease.TABLE}"
+            f"control node takes it over; one of another needs DELETE FROM {lease.TABLE}. If the application cannot "
+            "write (a key rotation is in progress), run the maintenance playbook with -e key_rotation_maintenance=off"
         )
         return {"changed": False}

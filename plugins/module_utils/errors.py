@@ -485,6 +485,18 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "See what they do (SELECT pid, usename, state, xact_start, query FROM pg_stat_activity), then run the same "
         "command again.",
     ),
+    "E_FENCE_LOCKED": (
+        "{table} could not be closed to other writers: {holders} has an open transaction that may have written to it",
+        "End that transaction or its process, then run the same command again. Without the fence "
+        "(-e key_rotation_fence=off) a process that was not stopped can write between stop and start.",
+    ),
+    "E_FENCED": (
+        "rotation {rotation_id} keeps every other session from writing to the encrypted columns since {since} "
+        "(database {alias})",
+        "If it still runs, wait for it. If it was killed, run the same rotate command again to resume it, or "
+        "rollback.yml. If neither is wanted, maintenance.yml with -e key_rotation_maintenance=off lets the application "
+        "write again.",
+    ),
     "E_DB_UNSETTLED": (
         "{table}: rows are still being written under the old keys after {passes} passes",
         "Stop the application's processes (they hold the old keys), then run the same command again.",

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import backup, postgresql
 from .beside import Beside
-from .engine import census, contents, difference, lease, project, rotation, structure
+from .engine import census, contents, difference, fence, lease, project, rotation, structure
 from .engine.database import Database
 from .engine.fields import table_of
 from .errors import RotationError
@@ -153,6 +153,7 @@ class Restoration:
             contents.refuse_difference(described["tables"], contents.take(copy))
             structure.refuse_difference(described["structure"], copy)
             lease.forget(copy)  # the run that made the backup held it
+            fence.take_down(copy)
             copy.execute("ANALYZE")
         with self._opened(beside) as application:
             _refuse_unproved(application)

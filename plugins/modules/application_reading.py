@@ -87,6 +87,7 @@ picture:
   returned: success
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -128,7 +129,17 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
         picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
     if params["state"] == "compared":
         reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
+        _open(application)
     return {"changed": False, "picture": picture}
+
+
+def _open(application: Any) -> None:
+    """All is proved: the application may write again. What cannot be dropped now is when the lease is returned."""
+    from ..module_utils.engine import fence
+
+    for database, _ in application.parts:
+        with contextlib.closing(database.another()) as own:
+            fence.take_down(own)
 
 
 def main() -> None:

@@ -42,8 +42,9 @@ RETURN = r"""
 facts:
   description: The host's C(clock) as the look C(began) and C(ended), the C(versions), the C(databases), the C(sessions)
     of the application's role with the C(process) of this host that holds each where that is seen, pending
-    C(migrations), the C(speed), and the users of C(secret_key). Of the application's own reading by some rows, the
-    round trips that are C(broken), and names in O(left_out) that are C(unknown), each with those near it.
+    C(migrations), the C(speed), and the users of C(secret_key). Each reason why no write fence can be had
+    (C(unfenced)). Of the application's own reading by some rows, the round trips that are C(broken), and names in
+    O(left_out) that are C(unknown), each with those near it.
   type: dict
   returned: success
 """
@@ -60,7 +61,7 @@ from ..module_utils.module import FACTS_OPTIONS, run
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Everything at once. Raises what opening the application raises."""
     from ..module_utils import processes
-    from ..module_utils.engine import facts, project, reading, rotation, sessions
+    from ..module_utils.engine import facts, fence, project, reading, rotation, sessions
     from ..module_utils.engine.database import APPLICATION_NAME
     from ..module_utils.request import request_of
 
@@ -85,6 +86,9 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             "migrations": migrations,
             "speed": {**facts.speed(databases[0], application.keyring, schemes), "read": read},
             "secret_key": users,
+            "unfenced": [
+                why for database, survey in application.parts for why in fence.obstacles(database, survey.found)
+            ],
             "reads": reads,
             "versions": project.versions(),
             "cores": os.cpu_count() or 1,

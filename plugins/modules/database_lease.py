@@ -14,12 +14,20 @@ description:
   - While one run holds the lease, every other one is refused, whatever control node and key store it has.
   - A run that died on the same control node leaves its lease to the next one.
   - In check mode it says only whether the lease could be taken.
+  - While it is taken, the write fence of M(tetech.key_rotation.django_reencrypt) may stand. It goes with the lease.
 options:
   state:
-    description: V(taken) at the beginning, V(returned) at the end.
+    description:
+      - V(taken) at the beginning, V(returned) at the end.
+      - V(opened) takes down the write fence that a run which was killed left standing, and leaves the lease as it is.
     type: str
     required: true
-    choices: [taken, returned]
+    choices: [taken, returned, opened]
+  half:
+    description: Whether V(opened) may let the application write while its values are under several versions.
+    type: str
+    choices: [refuse, accept]
+    default: refuse
   project_dir:
     description: Folder of the Django project on the host, the one with C(manage.py).
     type: path
@@ -58,27 +66,40 @@ held:
   description: The other run that holds the lease of a database; the action plugin judges whether it is dead.
   type: dict
   returned: when there is one
+fenced:
+  description: With O(state=taken), whether the write fence of a run that was killed still stands.
+  type: bool
+  returned: success
+undropped:
+  description:
+    - Tables whose triggers could not be dropped, since somebody reads them in a long transaction. They refuse nothing.
+  type: list
+  elements: str
+  returned: with O(state=returned) or O(state=opened)
 """
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.module import PROJECT_OPTIONS, ROTATION_OPTIONS, run
 
+FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
 OPTIONS: dict[str, Any] = {
     **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},
     **ROTATION_OPTIONS,
-    "state": {"type": "str", "required": True, "choices": ["taken", "returned"]},
+    "state": {"type": "str", "required": True, "choices": ["taken", "returned", "opened"]},
+    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "holder": {"type": "dict"},
     "over": {"type": "dict"},
 }
 
 
 def change(module: AnsibleModule) -> dict[str, Any]:
-    """Take the lease of every database, or of none; or give back what is held."""
-    from ..module_utils.engine import lease, project
+    """Take the lease of every database, or of none; or give back what is held; or only lift the fence."""
+    from ..module_utils.engine import fence, lease, project
     from ..module_utils.engine.database import Database
 
     params = module.params
@@ -91,8 +112,13 @@ def change(module: AnsibleModule) -> dict[str, Any]:
             databases.append(stack.enter_context(contextlib.closing(database)))
         databases = [database for database in databases if not database.is_replica()]
         if params["state"] == "returned":
-            given = [lease.give_back(database, mine) for database in databases]
-            return {"changed": any(given)}
+            ended = [database for database in databases if lease.is_held_by(database, mine)]
+            undropped = [table for database in ended for table in fence.take_down(database, FENCE_TRIES)]
+            for database in ended:
+                lease.give_back(database, mine)
+            return {"changed": bool(ended), "undropped": undropped}
+        if params["state"] == "opened":
+            return _opened(databases, mine, over, dry=module.check_mode)
         for database in databases:
             take = lease.look if module.check_mode else lease.take
             held = take(database, mine, over)
@@ -100,7 +126,20 @@ def change(module: AnsibleModule) -> dict[str, Any]:
                 for other in databases if not module.check_mode else ():
                     lease.give_back(other, mine)
                 return {"changed": False, "held": {**held, "alias": database.alias}}
-    return {"changed": not module.check_mode}
+        fenced = any(fence.refusing(database) for database in databases)
+    return {"changed": not module.check_mode, "fenced": fenced}
+
+
+def _opened(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:
+    """Let everybody write again, unless a run that may be alive holds the lease."""
+    from ..module_utils.engine import fence, lease
+
+    fenced = [database for database in databases if fence.standing(database)]
+    for database in fenced:
+        if held := lease.look(database, mine, over):
+            return {"changed": False, "held": {**held, "alias": database.alias}}
+    undropped = [table for database in fenced if not dry for table in fence.take_down(database, FENCE_TRIES)]
+    return {"changed": bool(fenced), "undropped": undropped}
 
 
 def main() -> None:

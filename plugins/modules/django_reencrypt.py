@@ -79,6 +79,15 @@ options:
       - What a host that was lost in the middle left undone is done. Any other error of one is the error of this step.
       - Read by the action plugin.
     type: dict
+  fence:
+    description:
+      - With V(auto), no other session can write a target column from before the first write on. A statement that tries
+        is refused with SQLSTATE 55006. It needs a role that owns the tables; RV(fence) says if it does not.
+      - M(tetech.key_rotation.application_reading) lifts it when everything is proved, and so does
+        M(tetech.key_rotation.database_lease) when the lease is returned. A run that is killed leaves it standing.
+    type: str
+    choices: [auto, "off"]
+    default: "off"
   throttle:
     description: Room for the application. Without it, the work goes on as fast as it can.
     type: dict
@@ -164,6 +173,10 @@ stale:
     - By search column, how many of its digests no known recipe had made of their row. They stay as they were.
   type: dict
   returned: success
+fence:
+  description: Whether other sessions are kept from writing (C(closed)), and if not, why (C(without)).
+  type: dict
+  returned: with O(fence=auto), outside of a dry run
 lost_workers:
   description: How many worker processes were killed, whose work others have done.
   type: int
@@ -214,6 +227,7 @@ OPTIONS: dict[str, Any] = {
     "row_digests": {"type": "path"},
     "others": {"type": "list", "elements": "dict", "default": []},
     "shares": {"type": "dict"},
+    "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
     "throttle": {
         "type": "dict",
         "options": {
@@ -245,6 +259,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     run_id = "" if module.check_mode else params["run"] or secrets.token_hex(8)
     with rotation.opened(request_of(params, params["rotation_id"], run=run_id, step=params["step"])) as application:
         application.refuse_unproved()
+        fenced = {} if module.check_mode or params["fence"] == "off" else _fence(application, params["rotation_id"])
         others = Others.of(params["others"]) if params["others"] else application.others()
         before = params["examined"] or _examined(application, params)
         for tally in before:
@@ -280,7 +295,17 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
         "settlements": settlements,
         "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
     }
-    return {**result, "migration": migration} if migration else result
+    return {**result, **fenced, **({"migration": migration} if migration else {})}
+
+
+def _fence(application: Any, rotation_id: str) -> dict[str, Any]:
+    """Keep other sessions from writing, before any value is looked at."""
+    from ..module_utils.engine.workers import Stop
+
+    stop = Stop()
+    with stop.listening():
+        without = application.close(rotation_id, stop)
+    return {"fence": {"closed": not without, "without": without}}
 
 
 def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:

@@ -71,6 +71,10 @@ options:
     description: How many processes re-encrypt at once. 0 is one for each core of the host.
     type: int
     default: 0
+  fence:
+    description: V(auto) or V(off), as for M(tetech.key_rotation.django_reencrypt).
+    type: str
+    default: auto
   application_rows:
     description: How many rows of each model the application will read before and after. 0 is all of them.
     type: int
@@ -99,7 +103,8 @@ options:
   accept:
     description:
       - Items that may stop nothing, by their names. These can be accepted V(rehearsal), V(window), V(rollback_plan),
-        V(notified), V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key).
+        V(notified), V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key),
+        V(fence).
     type: list
     elements: str
     default: []

@@ -28,6 +28,7 @@ from ..module_utils.rotation_id import checked
 from ..module_utils.stores.history import ROLLED_BACK, History, later
 from ..module_utils.stores.store import Store
 from . import exit_code, interruption, lost
+from .half_way import is_half_way
 from .key_store import beside, open_store, state_folder
 from .options import refuse_wrong, validated
 from .watch import Watch
@@ -57,6 +58,9 @@ RECORDED = (
     "picture",
     "services",
     "sessions",
+    "fence",
+    "fenced",
+    "undropped",
     "answer",
     "logs",
     "commands",
@@ -257,6 +261,13 @@ class RotationAction(ActionBase, abc.ABC):
     def lease(self, args: dict[str, Any]) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
         return Lease(self._records(args))
+
+    def half_way(self, args: dict[str, Any]) -> str | None:
+        """The rotation of a run that died and left values and .env files under different versions; None if none did."""
+        left_over = self.lease(args).left_over()
+        if left_over and is_half_way(self.record({**args, "rotation_id": left_over}).events()):
+            return left_over
+        return None
 
     def run_name(self) -> str:
         """This run, one process of ansible-playbook, as the leases and locks of databases name it."""

@@ -19,7 +19,7 @@ import pytest
 
 from .conftest import Site, processes_in
 from .test_operators import ended
-from .test_other_writers import profiles, writer, written
+from .test_other_writers import OPEN, profiles, writer, written
 
 # As ssh to a host: the command runs on when the network is cut.
 CUTTABLE = """\
@@ -205,7 +205,7 @@ def test_a_group_says_which_hosts_re_encrypt(site: Site, two: Two) -> None:
 def test_what_another_process_wrote_is_known_whichever_host_met_it(site: Site, two: Two) -> None:
     plain = site.read_all()
     with writer(site) as process:
-        outcome = site.play("rotate")
+        outcome = site.play("rotate", *OPEN)
         assert outcome.code == 0, outcome.text
         said = process.communicate(timeout=30)[0]
     assert profiles(site.read_all()) == written(profiles(plain), said)

@@ -55,6 +55,9 @@ print("LAST" + json.dumps(last), flush=True)
 """
 
 
+OPEN = ("-e", "key_rotation_fence=off")  # what the engine warrants without a fence, see test_fence.py for the rest
+
+
 @contextmanager
 def writer(site: Site, *, endless: bool = False) -> Iterator[subprocess.Popen[str]]:
     words = [
@@ -107,7 +110,7 @@ def written(before: dict[int, dict[str, str]], said: str) -> dict[int, dict[str,
 def test_what_a_process_under_the_old_keys_writes_is_kept_and_told(site: Site) -> None:
     plain = site.read_all()
     with writer(site) as process:
-        outcome = site.play("rotate")
+        outcome = site.play("rotate", *OPEN)
         assert outcome.code == 0, outcome.text
         said = process.communicate(timeout=30)[0]
 
@@ -151,7 +154,7 @@ def test_a_row_that_nobody_else_wrote_is_not_excused(site: Site) -> None:
     (row,) = site.sql("SELECT min(id) FROM restaurant_restaurant")[0]
     site.sql(SWAP.format(row=row))
     with writer(site):
-        outcome = site.play("rotate")
+        outcome = site.play("rotate", *OPEN)
     assert (outcome.code != 0, outcome.error()) == (True, "E_DIGEST_CHANGED"), outcome.text
     text = " ".join(outcome.text.split())
     assert f"is not the one taken before: rows {row}." in text
@@ -164,7 +167,7 @@ def test_a_row_that_nobody_else_wrote_is_not_excused(site: Site) -> None:
 def test_without_a_place_for_the_digests_of_rows_it_is_as_before(site: Site) -> None:
     env = site.env_file.read_bytes()
     with writer(site):
-        outcome = site.play("rotate", "-e", "rotation_row_digests=/proc/none/rows")
+        outcome = site.play("rotate", *OPEN, "-e", "rotation_row_digests=/proc/none/rows")
     assert outcome.error() in ("E_DIGEST_CHANGED", "E_COUNT_CHANGED"), outcome.text
     assert "was rolled back" in " ".join(outcome.text.split())
     assert site.env_file.read_bytes() == env
@@ -174,7 +177,7 @@ def test_without_a_place_for_the_digests_of_rows_it_is_as_before(site: Site) -> 
 def test_a_process_that_never_ends_takes_the_rotation_back_and_loses_nothing(site: Site) -> None:
     plain, env = site.read_all(), site.env_file.read_bytes()
     with writer(site, endless=True) as process:
-        outcome = site.play("rotate")
+        outcome = site.play("rotate", *OPEN)
         (site.project / "stop").touch()
         said = process.communicate(timeout=30)[0]
     assert (outcome.code != 0, outcome.error()) == (True, "E_NOT_CURRENT"), outcome.text

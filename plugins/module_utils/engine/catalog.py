@@ -25,6 +25,7 @@ OPAQUE = (
 )
 UUIDS = ("uuid", "uuid[]")  # they hold no token; a digest they may hold
 JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
+FENCE = "tetech_key_rotation_fence"  # our own function, and how the names of its triggers begin, see fence.py
 
 _BETWEEN = re.compile(r'[.:"]')  # what stands between the words of a label
 
@@ -292,11 +293,11 @@ ON_UPDATE = 16  # a bit of pg_trigger.tgtype
 
 
 def update_triggers(database: Database, table: Table) -> list[str]:
-    """Names of the triggers that an update fires on the table or a partition of it."""
+    """Names of the triggers that an update fires on the table or a partition of it, but ours."""
     found = database.rows(
         "SELECT DISTINCT tgname::text FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
-        " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) <> 0 ORDER BY 1",
-        (table.regclass, ON_UPDATE),
+        " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) <> 0 AND NOT starts_with(tgname, %s) ORDER BY 1",
+        (table.regclass, ON_UPDATE, FENCE),
     )
     return [name for (name,) in found]
 

@@ -20,6 +20,8 @@ from ..errors import RotationError
 LOCK_LABEL = "tetech.key_rotation"
 NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
 APPLICATION_NAME = "key_rotation "
+# What each of our sessions has set for itself, and no other: the fence lets it pass (fence.py).
+OUR_SETTING, OURS = "tetech_key_rotation.session", "engine"
 # We yield before the application's transaction looks for a deadlock, and dies of it (facts/re-encryption.md 3.1): with
 # PostgreSQL's deadlock_timeout of 1 s after 300 ms for a lock, and before 1 s for all locks of one statement.
 LOCK_TIMEOUT_MS = 300
@@ -238,7 +240,8 @@ class Database:
             raise RotationError("E_DB_CONNECT", alias=alias, where=where, error=type(exc).__name__) from None
         self._raw.autocommit = True
         self._refuse_pooler(where)
-        self.execute("SELECT set_config('application_name', %s, false)", (APPLICATION_NAME + label,))
+        ours = "SELECT set_config('application_name', %s, false), set_config(%s, %s, false)"
+        self.execute(ours, (APPLICATION_NAME + label, OUR_SETTING, OURS))
         # What a role may have set for its other sessions does not fit long read-only passes.
         known = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY(%s::text[])"
         self.rows(known, (array(UNLIMITED),))
@@ -358,6 +361,16 @@ class Database:
             (array([table.replace("%%", "%") for table in tables]),),
         )
         return ", ".join(f"{table} by backend {pid}" for table, pid in found) or FREE
+
+    def writers(self, regclass: str) -> str:
+        """Who may have written to a table and has not ended its transaction, for a person."""
+        found = self.rows(
+            "SELECT a.pid, a.usename::text, a.application_name FROM pg_stat_activity a WHERE a.pid IN"
+            " (SELECT pid FROM pg_locks WHERE relation = to_regclass(%s) AND granted AND mode NOT IN"
+            " ('AccessShareLock', 'RowShareLock')) AND a.pid <> pg_backend_pid() ORDER BY 1",
+            (regclass,),
+        )
+        return ", ".join(f"backend {pid} of {user} {name}".rstrip() for pid, user, name in found) or FREE
 
     @functools.cached_property
     def _deadlock_ms(self) -> int:

@@ -47,11 +47,16 @@ def look(database: Database, mine: Holder, over: Holder | None = None) -> Holder
     return held if held and not _same(held, mine) and not (over and _same(held, over)) else None
 
 
+def is_held_by(database: Database, mine: Holder) -> bool:
+    """Whether this run holds the lease."""
+    held = holder(database)
+    return held is not None and _same(held, mine)
+
+
 def give_back(database: Database, mine: Holder) -> bool:
     """The run is at its end; whether it held the lease. The table goes, where it is the role's own."""
     with database.gate():
-        held = holder(database)
-        if held is None or not _same(held, mine):
+        if not is_held_by(database, mine):
             return False
         database.execute(f"DELETE FROM {TABLE}", table=TABLE)
         with contextlib.suppress(RotationError, Yielded), database.batch():

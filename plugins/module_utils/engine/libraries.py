@@ -105,6 +105,29 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
     },
 }
 
+# Libraries that raise for a value that they cannot decrypt (facts, section 2; read in their source, and run). All
+# others return the stored text, an empty value or a text of their own, and so may code that an application has by hand:
+# a process under other keys then saves what it has read, encrypted a second time or lost.
+RAISE_ERRORS = frozenset(
+    {
+        "eda_server",
+        "pulpcore",
+        "django_fernet_fields",
+        "django_fernet_fields_no_hkdf",
+        "djfernet",
+        "django_cryptography",
+        "django_searchable_encrypted_fields",
+        "django_pgcrypto_fields",
+        "django_pgcrypto_fields_pair",
+    }
+)
+
+
+def swallows_errors(scheme: str) -> bool:
+    """Whether who reads a value of this scheme under other keys may go on without an error."""
+    return scheme.split()[0] not in RAISE_ERRORS
+
+
 # Of those that can read several keys (facts, section 2), the setting that is then a list.
 READ_SEVERAL = {
     "django_fernet_fields": "FERNET_KEYS",

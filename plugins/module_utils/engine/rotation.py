@@ -16,6 +16,7 @@ from . import (
     census,
     child,
     discovery,
+    fence,
     functions,
     key_uses,
     lease,
@@ -138,6 +139,20 @@ class Application:
                 leave_alone=self.leave_alone,
                 stop_at_unreadable=stop_at_unreadable,
             ).rehearse(database)
+
+    def close(self, rotation_id: str, stop: Stop) -> list[str]:
+        """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
+        or E_STOPPED."""
+
+        def wait(table: str) -> None:
+            self.progress.tell(f"waiting for those who write to {table}")
+            stop.refuse_to_go_on()
+
+        return [
+            reason
+            for database, survey in self.parts
+            for reason in fence.put_up(database, survey.found, rotation_id, wait)
+        ]
 
     def reencrypt(
         self,

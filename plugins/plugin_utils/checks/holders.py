@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils.engine.libraries import swallows_errors
 from .item import OK, STOP, WARN, Item, Seen, of_result, unseen, worst
 
 SHOWN = 5
@@ -15,6 +16,11 @@ _NOT_STOPPED = (
     "Run each status command of key_rotation_services by hand: it ends with 0 while its service is up. List there what "
     "answers, too: by what is seen now nothing would be stopped."
 )
+_CLOSE = {
+    False: "Make the role of the application's DATABASES the owner of these tables.",
+    True: "Leave key_rotation_fence out.",
+}
+_STRANGERS = "Or stop those sessions before, and name what they belong to in key_rotation_services."
 _WITHOUT = "What it writes under the old keys is found and rotated; what it reads under new ones it cannot open."
 
 
@@ -47,10 +53,7 @@ def sessions(seen: Seen) -> Item:
     """Each session of the application's role belongs to a service that is stopped for the rotation."""
     if not seen.facts:
         return unseen("who holds keys")
-    known: list[dict[str, Any]] = []
-    unknown: list[dict[str, Any]] = []
-    for session in _sessions(seen):
-        (known if _is_known(session, seen) else unknown).append(session)
+    known, unknown = _connected(seen)
     if not known and not unknown:
         return Item("who holds keys", OK, "nobody is connected to the database as the application")
     if not unknown:
@@ -66,6 +69,27 @@ def sessions(seen: Seen) -> Item:
         theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped all the same."
         todo = f"{theirs} What is of none, stop before, or list there."
     return Item("who holds keys", WARN, found, f"{todo} {_WITHOUT}")
+
+
+def fence(seen: Seen) -> Item:
+    """No other session can write between stop and start, or nobody is there who would lose a value by it."""
+    if not seen.facts:
+        return unseen("write fence")
+    off = seen.options["fence"] == "off"
+    why = (
+        ["key_rotation_fence is off"] if off else [each for facts in seen.facts.values() for each in facts["unfenced"]]
+    )
+    if not why:
+        return Item("write fence", OK, "no other session can write to an encrypted column between stop and start")
+    found = f"other sessions can write between stop and start: {', '.join(dict.fromkeys(why))}"
+    _, unknown = _connected(seen)
+    silent = sorted({each["scheme"] for each in seen.census.get("targets", []) if swallows_errors(each["scheme"])})
+    todo = _CLOSE[off]
+    if not unknown or not silent:
+        return Item("write fence", OK if off else WARN, found, todo * (not off))
+    told = f"{found}. {len(unknown)} sessions are of no service that is stopped, and values of {', '.join(silent)} "
+    told += "read under other keys may be saved damaged, without an error"
+    return Item("write fence", STOP if seen.production else WARN, told, f"{todo} {_STRANGERS}")
 
 
 def health(seen: Seen) -> Item:
@@ -100,6 +124,15 @@ def _sessions(seen: Seen) -> Iterator[dict[str, Any]]:
             if key not in found or session["process"]:
                 found[key] = {**session, "host": host}
     yield from found.values()
+
+
+def _connected(seen: Seen) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The sessions of services that are stopped for the rotation, and all others."""
+    known: list[dict[str, Any]] = []
+    unknown: list[dict[str, Any]] = []
+    for session in _sessions(seen):
+        (known if _is_known(session, seen) else unknown).append(session)
+    return known, unknown
 
 
 def _is_known(session: dict[str, Any], seen: Seen) -> bool:

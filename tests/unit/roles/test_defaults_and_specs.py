@@ -14,7 +14,14 @@ from ..conftest import CHECKOUT
 
 ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
 # What one role leaves to another; everything else comes from the operator.
-HANDED_ON = {"record_opened", "checklist_census", "rotation_reencrypted", "rotation_settled", "verification_before"}
+HANDED_ON = {
+    "record_opened",
+    "checklist_census",
+    "rotation_begun",
+    "rotation_reencrypted",
+    "rotation_settled",
+    "verification_before",
+}
 
 
 GLOBALS = {"undef", "groups"}  # Ansible's own, in every template

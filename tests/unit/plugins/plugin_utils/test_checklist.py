@@ -57,6 +57,7 @@ FACTS: dict[str, Any] = {
     "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
     "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
     "reads": {"broken": [], "unknown": {}},
+    "unfenced": [],
 }
 KEPT = [
     {
@@ -94,6 +95,7 @@ OPTIONS = {
     "throttle": {},
     "method": "direct",
     "workers": 0,
+    "fence": "auto",
     "backup_proof": "full",
     "backup_engine": "pg_dump",
     "backup_jobs": 0,
@@ -401,6 +403,18 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
     ("versions", database(server="13.2"), "stop", "PostgreSQL 13.2 is too old"),
     ("versions", database(server="19.0"), "warn", "PostgreSQL 19.0 is newer than what this was tested with"),
     (
+        "fence",
+        fact(unfenced=["the role does not own profile"]),
+        "warn",
+        "can write between stop and start: the role does",
+    ),
+    (
+        "fence",
+        both(fact(unfenced=["the role does not own profile"]), session(process=None)),
+        "stop",
+        "values of profile read under other keys may be saved damaged, without an error",
+    ),
+    (
         "secret_key",
         fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
         "warn",
@@ -450,6 +464,8 @@ def test_each_item_is_seen_to_stop_a_rotation():
             "secret_key",
             lambda made: (fact(secret_key={"queued": 9})(made), option(settings=[{"name": "FIELD_KEY"}])(made)),
         ),
+        ("fence", option(fence="off")),
+        ("fence", session(process=None)),
         ("sessions", session(process={"pid": 7, "name": "worker", "units": []})),
         ("services", lambda made: (result("stops", {"services": []})(made), result("health", ERROR)(made))),
         ("health", lambda made: (option(services=[])(made), [host.pop("health") for host in made["hosts"].values()])),
@@ -574,7 +590,7 @@ def test_what_follows_from_wrong_keys_is_said_once():
     items = {each.name: each for each in checklist.judged(seen(change), [])}
     assert {items[name].seen for name in ("census", "backup")} == {"not looked at"}
     assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set"
-    with pytest.raises(RotationError, match=r"3 of 25 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
+    with pytest.raises(RotationError, match=r"3 of 26 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
         checklist.refuse(list(items.values()))
 
 
@@ -595,7 +611,7 @@ def test_all_that_stops_is_said_at_once():
     items = checklist.judged(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
     with pytest.raises(
-        RotationError, match=r"E_CHECKLIST: 2 of 25 .*staging rehearsal: no.*; WAL: archiving"
+        RotationError, match=r"E_CHECKLIST: 2 of 26 .*staging rehearsal: no.*; WAL: archiving"
     ) as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)

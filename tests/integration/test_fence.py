@@ -1,0 +1,445 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The write fence on a real PostgreSQL: who is refused, who passes, and that nothing of it outlives the rotation."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import psycopg2
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import catalog, discovery, fence, reencryption
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.digests import Derived
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+
+from .conftest import Seed, Site, kill_group, rewrite
+from .test_engine import SCHEME, TABLE, fill, keyring  # noqa: F401  # a fixture
+from .test_resume import stopped_half_way, wait_until_gone
+
+PLAIN = "id int PRIMARY KEY, note text DEFAULT 'as it was', digest text"
+
+
+@contextlib.contextmanager
+def session(seed: Seed) -> Iterator[Any]:
+    """A session that is none of ours, in autocommit mode."""
+    connection = psycopg2.connect(host=seed.host, user="postgres", dbname="engine")
+    connection.autocommit = True
+    with contextlib.closing(connection):
+        yield connection.cursor()
+
+
+@pytest.fixture
+def stale(database: Database, seed: Seed) -> Iterator[Any]:
+    """That of a process that nobody stopped."""
+    with session(seed) as cursor:
+        yield cursor
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "database" not in request.fixturenames:
+        return
+    database: Database = request.getfixturevalue("database")
+    database.execute("DROP TABLE IF EXISTS secrets")
+    fence.take_down(database)
+    assert traces(database) == []
+
+
+def traces(database: Database) -> list[str]:
+    """Everything that a fence is made of."""
+    sql = (
+        "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%'"
+        " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%'"
+    )
+    return [name for (name,) in database.rows(sql)]
+
+
+def targets(database: Database, *columns: str) -> list[discovery.Target]:
+    key = catalog.row_key(database, TABLE)
+    return [discovery.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in columns or ("a", "b")]
+
+
+def put_up(database: Database, *columns: str) -> None:
+    assert fence.put_up(database, targets(database, *columns), "2026-spring") == []
+
+
+def refused(stale: Any, sql: str) -> psycopg2.Error:
+    with pytest.raises(psycopg2.Error) as error:
+        stale.execute(sql)
+    assert error.value.pgcode == fence.SQLSTATE
+    return error.value
+
+
+def test_who_is_refused_reads_in_the_log_of_the_application_why_and_what_to_do(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    put_up(database)
+    error = refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
+    since = fence.refusing(database).since
+    assert error.diag.message_primary == (
+        f"key rotation 2026-spring is in progress (since {since}): this process is still running under the previous "
+        "keys; restart it"
+    )
+    assert error.diag.message_detail == "UPDATE of an encrypted column of secrets (a, b)."
+    assert "maintenance.yml with -e key_rotation_maintenance=off" in error.diag.message_hint
+    assert isinstance(error, psycopg2.OperationalError), "Django's, too"
+    assert (error.diag.schema_name, error.diag.table_name) == ("public", "secrets")
+    assert "another" not in str(error), "no value"
+
+
+WRITES = {
+    "an update": "UPDATE secrets SET a = 'x' WHERE id = 1",
+    "an update to nothing": "UPDATE secrets SET a = NULL WHERE id = 1",
+    "an update of the other column": "UPDATE secrets SET b = 'x' WHERE id = 1",
+    "an update of all fields": "UPDATE secrets SET note = 'n', a = a || 'x', b = b WHERE id = 1",
+    "an insert": "INSERT INTO secrets (id, a) VALUES (1000, 'x')",
+    "an upsert that updates": "INSERT INTO secrets (id, a) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET a = 'x'",
+    "a merge": "MERGE INTO secrets USING (VALUES (1)) v(id) ON secrets.id = v.id WHEN MATCHED THEN UPDATE SET a = 'x'",
+}
+PASSES = {
+    "an update of another column": "UPDATE secrets SET note = 'n' WHERE id = 1",
+    "an update of all fields as they are": "UPDATE secrets SET note = 'n', a = a, b = b WHERE id = 1",
+    "an insert without a value": "INSERT INTO secrets (id, note) VALUES (1000, 'n')",
+    "an upsert that changes another column": (
+        "INSERT INTO secrets (id, a) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET note = 'n'"
+    ),
+    "an upsert that changes nothing": "INSERT INTO secrets (id, a) VALUES (1, 'x') ON CONFLICT DO NOTHING",
+    "a delete": "DELETE FROM secrets WHERE id = 1",
+    "a read with a lock": "SELECT a FROM secrets WHERE id = 1 FOR UPDATE",
+}
+
+
+def test_no_other_session_writes_to_a_target_column_and_all_else_passes(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    before = database.rows("SELECT id, a, b FROM secrets ORDER BY id")
+    put_up(database)
+    for sql in WRITES.values():
+        refused(stale, sql)
+    assert database.rows("SELECT id, a, b FROM secrets ORDER BY id") == before
+    for name, sql in PASSES.items():
+        stale.execute("BEGIN")
+        stale.execute(sql)
+        assert stale.rowcount >= 0, name
+        stale.execute("ROLLBACK")
+    fence.take_down(database)
+    stale.execute(WRITES["an update"])
+
+
+def test_search_columns_are_closed_too_and_what_a_trigger_of_the_application_makes_of_a_row_counts(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    searched = replace(targets(database, "a")[0], derived=(Derived("digest", "xx", "ENCRYPTION_SALT"),))
+    assert fence.put_up(database, [searched], "2026-spring") == []
+    refused(stale, "UPDATE secrets SET digest = 'z' WHERE id = 1")
+    stale.execute("UPDATE secrets SET b = 'no target' WHERE id = 1")
+    # It fires after any trigger of ours would, were that one BEFORE.
+    stale.execute(
+        "CREATE FUNCTION pg_temp.seal() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.a := NEW.note; RETURN NEW; END';"
+        " CREATE TRIGGER zz BEFORE UPDATE OF note ON secrets FOR EACH ROW EXECUTE FUNCTION pg_temp.seal()"
+    )
+    refused(stale, "UPDATE secrets SET note = 'n' WHERE id = 1")
+
+
+TYPES = {
+    "bytea": ("'x'", "'y'"),
+    "jsonb": ("""'{"a": "x"}'""", """'{"a": "y"}'"""),
+    "json": ("""'{"a": "x"}'""", """'{"a": "y"}'"""),
+    "text[]": ("'{x}'", "'{y}'"),
+    "varchar(9)": ("'x'", "'X'"),
+}
+
+
+@pytest.mark.parametrize("sql_type", TYPES)
+def test_a_value_of_any_type_in_a_column_of_any_name_is_compared(database: Database, stale: Any, sql_type: str) -> None:
+    before, after = TYPES[sql_type]
+    database.execute(f'CREATE TABLE secrets (id int PRIMARY KEY, note text, "A ""%%b\'" {sql_type})')
+    database.execute(f"INSERT INTO secrets VALUES (1, 'n', {before})")
+    column = """ "A ""%b'" """
+    put_up(database, """A "%b'""")
+    stale.execute(f"UPDATE secrets SET note = 'm', {column} = {before} WHERE id = 1")
+    assert """A "%b'""" in str(refused(stale, f"UPDATE secrets SET {column} = {after} WHERE id = 1"))
+    refused(stale, f"INSERT INTO secrets VALUES (2, 'n', {before})")
+
+
+def test_our_own_sessions_pass_with_several_workers(database: Database, keyring: Keyring, stale: Any) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'", rows=2_000)
+    put_up(database)
+    work = rewrite(database, targets(database), keyring, "pending", workers=2)
+    assert work.values == {"secrets.a": 2_000}
+    assert catalog.update_triggers(database, TABLE) == [], "its triggers are not the application's"
+    refused(stale, "UPDATE secrets SET a = 'x' WHERE id = 1")
+
+
+def test_a_role_whose_sessions_fire_no_triggers_is_refused_too(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    put_up(database)
+    stale.execute("SET session_replication_role = replica")
+    refused(stale, "UPDATE secrets SET a = 'x' WHERE id = 1")
+
+
+def test_partitions_are_closed_whether_they_are_named_or_not_and_those_that_come(
+    database: Database, stale: Any
+) -> None:
+    database.execute(
+        "CREATE TABLE secrets (id int PRIMARY KEY, a text) PARTITION BY RANGE (id);"
+        " CREATE TABLE secrets_1 PARTITION OF secrets FOR VALUES FROM (0) TO (10);"
+        " INSERT INTO secrets VALUES (1, 'x')"
+    )
+    table = replace(TABLE, partitioned=True)
+    target = replace(targets(database, "a")[0], table=table)
+    assert fence.put_up(database, [target], "2026-spring") == []
+    stale.execute("CREATE TABLE secrets_2 PARTITION OF secrets FOR VALUES FROM (10) TO (20)")
+    for role in ("origin", "replica"):
+        stale.execute(f"SET session_replication_role = {role}")
+        for name in ("secrets", "secrets_1"):
+            refused(stale, f"UPDATE {name} SET a = 'y'")
+        refused(stale, "INSERT INTO secrets VALUES (11, 'y')")
+    refused(stale, "INSERT INTO secrets_2 VALUES (11, 'y')")
+    fence.take_down(database)
+    assert traces(database) == []
+    stale.execute("INSERT INTO secrets_2 VALUES (11, 'y'); UPDATE secrets SET a = 'z'")
+
+
+def test_putting_it_up_again_keeps_what_is_there_and_adds_what_is_new(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    put_up(database, "a")
+    since = fence.standing(database)
+    made = database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%'")
+    put_up(database, "a")
+    assert database.rows("SELECT oid, xmin::text FROM pg_trigger WHERE tgname LIKE 'tetech%'") == made
+    stale.execute("UPDATE secrets SET b = 'x' WHERE id = 1")
+    put_up(database)
+    refused(stale, "UPDATE secrets SET b = 'y' WHERE id = 1")
+    assert fence.standing(database) == since
+
+
+@contextlib.contextmanager
+def transaction(stale: Any, sql: str) -> Iterator[None]:
+    stale.execute(f"BEGIN; {sql}")
+    try:
+        yield
+    finally:
+        stale.execute("ROLLBACK")
+
+
+def test_it_yields_to_an_open_transaction_and_keeps_nobody_waiting(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+    seed: Seed,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    waits: list[str] = []
+    longest = 0.0
+    with ThreadPoolExecutor() as pool, session(seed) as third:
+        with transaction(stale, "UPDATE secrets SET note = 'n' WHERE id = 1"):
+            up = pool.submit(fence.put_up, database, targets(database), "2026-spring", waits.append)
+            while len(waits) < 5:
+                begun = time.monotonic()
+                third.execute("UPDATE secrets SET note = 'm' WHERE id = 2")
+                longest = max(longest, time.monotonic() - begun)
+        assert up.result(30) == []
+    assert set(waits) == {"secrets"}
+    assert longest < 0.9, "less than deadlock_timeout"
+    refused(stale, "UPDATE secrets SET a = 'x' WHERE id = 1")
+
+
+def test_a_transaction_that_never_ends_is_named(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    monkeypatch.setattr(reencryption, "LOCKED_SECONDS", 0)
+    monkeypatch.setattr(reencryption, "MAX_PASSES", 1)
+    stale.execute("SET application_name = 'nightly'; SELECT pg_backend_pid()")
+    (pid,) = stale.fetchone()
+    with (
+        transaction(stale, "UPDATE secrets SET note = 'n' WHERE id = 1"),
+        pytest.raises(RotationError, match=f"E_FENCE_LOCKED: secrets .* backend {pid} of postgres nightly has"),
+    ):
+        put_up(database)
+
+
+def test_who_reads_for_long_does_not_keep_the_application_from_writing(
+    database: Database,
+    keyring: Keyring,
+    stale: Any,
+    seed: Seed,
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    put_up(database)
+    with transaction(stale, "SELECT * FROM secrets"):
+        assert fence.take_down(database) == ["public.secrets"]
+        assert fence.refusing(database) is None
+        with session(seed) as third:
+            third.execute("UPDATE secrets SET a = 'x' WHERE id = 1")
+    put_up(database)
+    refused(stale, "UPDATE secrets SET a = 'y' WHERE id = 1")
+    assert fence.take_down(database) == []
+    assert traces(database) == []
+
+
+def test_a_role_that_does_not_own_the_table_cannot_have_one(database: Database, keyring: Keyring) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    database.execute("DROP ROLE IF EXISTS guest; CREATE ROLE guest; GRANT ALL ON secrets TO guest")
+    try:
+        database.execute("SET ROLE guest")
+        assert fence.obstacles(database, targets(database)) == [
+            "the role does not own secrets",
+            "the role may not create a function in default",
+        ]
+        assert fence.put_up(database, targets(database), "2026-spring") == fence.obstacles(database, targets(database))
+        database.execute("RESET ROLE; GRANT CREATE ON SCHEMA public TO guest; ALTER TABLE secrets OWNER TO guest")
+        database.execute("SET ROLE guest")
+        put_up(database)
+        assert fence.take_down(database) == []
+    finally:
+        database.execute("RESET ROLE; REVOKE ALL ON SCHEMA public FROM guest; DROP TABLE secrets; DROP ROLE guest")
+
+
+# A process that was started under the old keys, and saves whatever it reads until it is told to stop.
+STALE = """
+import time
+from pathlib import Path
+from django.db import DatabaseError
+from customer.models import UserProfile
+
+def save():
+    try:
+        profile = UserProfile.objects.order_by("pk").first()
+        profile.full_name = "saved by a process that was not stopped"
+        profile.save()
+    except DatabaseError as exc:
+        Path("refused").write_text(str(exc))
+
+print("begun", flush=True)
+while not Path("stop").exists():
+    if Path("save").exists():
+        save()
+    time.sleep(0.01)
+"""
+
+
+@contextlib.contextmanager
+def stale_process(site: Site) -> Iterator[None]:
+    python = str(site.project / ".venv/bin/python")
+    words = [python, "manage.py", "shell", "--verbosity=0", "--command", STALE]
+    process = subprocess.Popen(words, cwd=site.project, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def left(site: Site) -> list[tuple[object, ...]]:
+    """What there is of a fence in a site's database."""
+    return site.sql(
+        "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%'"
+        " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%'"
+    )
+
+
+def killed_behind_its_fence(site: Site) -> None:
+    with stopped_half_way(site) as (process, _blocker):
+        kill_group(process)
+    wait_until_gone(site)
+    assert left(site)
+    verified = site.play("verify")
+    assert verified.code != 0
+    assert "E_FENCED" in verified.text
+    assert "key_rotation_maintenance=off" in verified.text
+
+
+def writes(site: Site) -> None:
+    """The application can write, and nothing is left of a fence."""
+    assert left(site) == []
+    code = "from customer.models import UserProfile as P; p = P.objects.first(); p.full_name = 'new'; p.save()"
+    done = site.manage("shell", "--verbosity=0", "--command", code)
+    assert done.code == 0, done.text
+
+
+def test_a_process_that_nobody_stopped_cannot_save_and_writes_again_when_it_is_over(site: Site) -> None:
+    plain = site.read_all()
+    with stale_process(site), stopped_half_way(site) as (process, blocker):
+        (site.project / "save").touch()
+        deadline = time.monotonic() + 60
+        while not (site.project / "refused").exists():
+            assert time.monotonic() < deadline
+        (site.project / "save").unlink()
+        blocker.rollback()
+        said = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, said
+    assert "this process is still running under the previous keys" in (site.project / "refused").read_text()
+    assert site.read_all() == plain
+    writes(site)
+    assert site.play("verify").code == 0
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("way", ["the same command", "rollback", "maintenance"])
+def test_a_run_that_was_killed_leaves_its_fence_and_each_way_on_takes_it_down(site: Site, way: str) -> None:
+    site.write_inventory(key_rotation_maintenance_file=str(site.folder / "flag"))
+    killed_behind_its_fence(site)
+    if way == "maintenance":
+        half = site.play("maintenance", "-e", "key_rotation_maintenance=off")
+        assert half.error() == "E_HALF_WAY", half.text
+        assert left(site), "values are under both versions"
+    options = {
+        "the same command": ("rotate", "-e", "key_rotation_backup_max_age=0"),
+        "rollback": ("rollback",),
+        "maintenance": (
+            "maintenance",
+            "-e",
+            "key_rotation_maintenance=off",
+            "-e",
+            "key_rotation_maintenance_half=accept",
+        ),
+    }[way]
+    outcome = site.play(*options)
+    assert outcome.code == 0, outcome.text
+    writes(site)
+
+
+@pytest.mark.thorough
+def test_a_rotation_that_is_rolled_back_leaves_none(site: Site) -> None:
+    plain = site.read_all()
+    # After the switch, the application does not answer.
+    site.write_inventory(key_rotation_verification_commands=[["false"]])
+    outcome = site.play("rotate")
+    assert outcome.code != 0
+    assert "was rolled back" in " ".join(outcome.text.split())
+    assert site.read_all() == plain
+    writes(site)
