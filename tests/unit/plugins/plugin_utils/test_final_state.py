@@ -138,6 +138,8 @@ def test_a_proof_is_called_one_only_if_every_value_opened() -> None:
     for name in ("nested", "unreadable"):
         text = said(*FORTH, census("pending", **{name: 2}, **asked))
         assert ("Of 11 values, 9 open" in text, "proved" in text) == (True, False)
+        found = final_state.of([*FORTH, census("pending", **{name: 2}, **asked)]).values
+        assert (found is not None, found and found.proved) == (True, False)
     passed = census("pending", unopened={"count": 2, "rows": "t.c:1"}, **asked)
     assert "2 open under no known version" in said(*FORTH, passed)
 
