@@ -124,6 +124,10 @@ meanwhile:
       C(inserted) and C(deleted). All others were proved to be the same, row by row.
   type: dict
   returned: success
+unwrapped:
+  description: For each table how many values of the O(baseline) were encrypted twice, as C(unwrapped).
+  type: dict
+  returned: success
 unopened:
   description: With O(unopened=as_before), their C(count) and the first C(rows), where there are any.
   type: dict
@@ -204,6 +208,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         "targets": [tally.as_result() for tally in tallies],
         "meanwhile": meanwhile,
+        "unwrapped": _unwrapped(params["baseline"]),
         "unopened": _unopened(params, tallies),
         "kept_aside": aside,
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
@@ -259,6 +264,19 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
         census.refuse_nested(tallies)
         census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
+
+
+def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """By table, the values that were encrypted twice and are one token now: the application reads them in another way
+    than before."""
+    from ..module_utils.engine import census
+
+    found: dict[str, dict[str, int]] = {}
+    for target in baseline:
+        if count := target["classes"].get(census.NESTED, 0):
+            counts = found.setdefault(target["table"], {"unwrapped": 0})
+            counts["unwrapped"] += count
+    return found
 
 
 def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:

@@ -10,6 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
 
 from .conftest import BIN, CHECKOUT, Outcome, Site
 
@@ -137,3 +141,30 @@ def test_retire_destroys_the_previous_version_when_no_backup_needs_it(site):
     assert re.search(rf"retire-{stages['previous']}: whole, (\d+) lines, \1 of them signed", checked.text)
     again = site.play("retire", *now)
     assert (again.code, "changed=0" in again.text) == (0, True)
+
+
+@pytest.mark.thorough
+def test_a_version_that_a_token_inside_a_token_needs_is_kept_until_the_value_is_one_token(site, tmp_path_factory):
+    old = KeySet(site.env_values())
+    assert site.play("rotate").code == 0
+    stages = site.stored()["stages"]
+    versions = {"current": KeySet(site.env_values()), "previous": old}
+    keyring = Keyring(schemes.parse("auto"), versions, lambda name: None)
+    before = site.read_all()
+    column = "customer_userprofile._phone_number_encrypted"
+    table, name = column.split(".")
+    ((row, token),) = site.sql(f"SELECT id, {name} FROM {table} WHERE {name} <> '' ORDER BY id LIMIT 1")
+    inner = keyring.cipher("encryption_manager", "current").open(token.encode())
+    for stage in ("previous", "current"):
+        token = keyring.cipher("encryption_manager", stage).seal(Opened(inner.plaintext, 1)).decode()
+        inner = Opened(token.encode())
+    site.sql(f"UPDATE {table} SET {name} = %s WHERE id = %s", (token, row))
+
+    bad = site.play("verify")
+    assert (bad.code, bad.error(), f"{column}:{row}" in bad.text) == (2, "E_ENCRYPTED_TWICE", True), bad.text
+    needed = run(site, tmp_path_factory.mktemp("play"), "destroyed", "retire", key_id=stages["previous"])
+    assert (needed.code, needed.error()) == (2, "E_VERSION_USED"), needed.text
+    fixed = site.play("rollback", "-e", "key_rotation_prefer=repair")
+    assert fixed.code == 0, fixed.text
+    assert site.play("verify").code == 0
+    assert site.read_all() == before

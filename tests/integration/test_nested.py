@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils import proof
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
     catalog,
     census,
@@ -234,6 +235,42 @@ def test_a_library_that_raises_makes_no_nested_token_so_a_foreign_one_is_a_text(
     fill(database, "text", [sealed(keyring, "django_fernet_fields_no_hkdf", ("current",), LOST)])
     held = target(database, "django_fernet_fields_no_hkdf")
     assert take(database, held, keyring).classes == {"current": 1}
+
+
+def test_a_backup_needs_the_keys_of_every_layer(database: Database, keyring: Keyring) -> None:
+    fill(database, "text", [sealed(keyring, "plain", stages) for stages in (("current",), ("current", "older-7"))])
+    tally = take(database, target(database, "plain"), keyring)
+    assert proof._needed_keys([tally], keyring) == sorted(map(keyring.key_id, ("current", "older-7")))
+
+
+class Process:
+    """Two functions of an application that returns what it cannot decrypt, under the keys of one stage."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+
+    def call(self, verb: str, function: str, argument: Any) -> Any:
+        begin = f"AES.2:{self.stage}:"
+        if verb == "seal":
+            return (begin + base64.b64encode(argument[1:]).decode()).encode()
+        return b"s" + base64.b64decode(argument[len(begin) :]) if argument.startswith(begin) else None
+
+
+@pytest.mark.parametrize("stages", [*product(("current", "pending"), repeat=2), ("current", "pending", "current")])
+def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_with(
+    database: Database, stages: Sequence[str]
+) -> None:
+    own = schemes.parse({"own": {"application": {"decrypt": "app.decrypt", "encrypt": "app.encrypt"}}})
+    processes: Any = {stage: Process(stage) for stage in ("current", "pending")}
+    keyring = Keyring(own, {stage: STAGES[stage] for stage in processes}, lambda name: None, processes=processes)
+    text = VALUE
+    for stage in reversed(stages):
+        text = keyring.cipher("own", stage).seal(Opened(b"s" + text))
+    fill(database, "text", [text, keyring.cipher("own", "current").seal(Opened(b"sAES.2: a text"))])
+    held = target(database, "own")
+    assert take(database, held, keyring).classes == {"nested": 1, "current": 1}
+    rewrite(database, [held], keyring, "pending")
+    assert inside(database, held, keyring, "pending") == {b"s" + VALUE, b"sAES.2: a text"}
 
 
 def judged(keyring: Keyring, scheme: str, tokens: Sequence[bytes], *, reads_inner: bool = False) -> layers.Rule:

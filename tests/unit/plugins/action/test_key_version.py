@@ -636,6 +636,9 @@ def test_a_version_that_something_needs_is_not_destroyed(
 
     before = history()
     assert refusal(old_keys, census=census(current=6, previous=1)) == "E_VERSION_USED"
+    inside = census(current=6, nested=1)
+    inside["targets"][0]["layers"] = {"current": 1, "previous": 1}
+    assert refusal(old_keys, census=inside) == "E_VERSION_USED", "a token inside a token needs it"
     assert refusal(old_keys) == "E_OPTION"
     assert refusal(old_keys, census=census(), needed_by_backups=[old_keys.key_id]) == "E_VERSION_NEEDED"
     aside = {"before_r1_app": [new_keys.key_id, old_keys.key_id]}

@@ -141,3 +141,9 @@ def test_a_census_that_cannot_be_taken_is_ruin_only_where_the_database_says_so(c
     assert course.of_census({"error": {"code": code, "what": what}}, "r1") == (
         {"damage": what, "damaged": ""} if ruined else {}
     )
+
+
+def test_a_nested_value_needs_the_keys_of_all_its_layers():
+    target = {"classes": {"current": 8, "nested": 1}, "layers": {"current": 1, "pending": 1}}
+    found = Found(**PENDING, files=HERE, **course.of_census({"targets": [target]}, "r1"))
+    assert (found.written, course.choose(found).name) == (1, "backwards")

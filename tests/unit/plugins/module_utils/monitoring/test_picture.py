@@ -229,6 +229,12 @@ def held(until):
     return {"retirable": [{**KNOWN["retirable"][0], "held_until": until}]}
 
 
+def inside(found):
+    """The same if the nested values have a layer under the previous version."""
+    found["targets"][0]["layers"] = {"current": 2, "previous": 2}
+    return found
+
+
 def test_a_version_that_nothing_needs_may_go(params):
     assert retire({**params, **backups("c" * 16)}) == (True, "")
 
@@ -239,6 +245,7 @@ def test_a_version_that_nothing_needs_may_go(params):
         (held("2026-04-01T00:00:00Z"), census(current=5), "it is held until 2026-04-01"),
         ({"open": "r3"}, census(current=5), "rotation r3 is open"),
         ({}, census(current=5, previous=2), "2 values are under it"),
+        ({}, inside(census(current=5, nested=2)), "2 values are under it"),
         ({}, census(current=5, unreadable=1), "1 values open under no key"),
         ({}, {**census(current=5), "whole": False}, "not every value could be tried"),
         ({}, {**census(), "key_ids": {"current": "c" * 16}}, "no census has looked"),
