@@ -341,10 +341,12 @@ def _class(
     for token in found:
         name = rows[token.row]
         if token.opened is not None:
-            odd_inside = not token.readable and f"{target.name}:{name}" not in leave_alone
-            tally.add(NESTED_UNREADABLE if odd_inside else token.opened[0], name)
+            value_class = token.opened[0]
             if token.layers:
                 tally.layers.update({*token.layers})
+                if not token.readable and f"{target.name}:{name}" not in leave_alone:
+                    value_class = NESTED_UNREADABLE
+            tally.add(value_class, name)
             added = tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
             if sums is not None:
                 sums[name] += added

@@ -30,8 +30,8 @@ LEAST = 5  # bytes of a marker that no text begins with by chance
 FERNET, DOUBLED = KNOWN = tuple(begin.encode() for begin in FERNETS)
 QUOTE = b'"'  # around a text that was encrypted as JSON
 LETTERS = (b"s", b"b")  # before a text or bytes from functions of the application (child.preserved)
-# What a function may put before its tokens, such as AES.2: or $encrypted$AES$.
-_LABEL = re.compile(rb"[\w.$:|{}<>\[\]-]{1,22}[$:|}>]", re.ASCII)
+# What a function may put before its tokens, such as AES.2: or $encrypted$. A key ID may follow it.
+_LABEL = re.compile(rb"[\w.$:|{}<>\[\]-]{3,22}?[$:|}>]", re.ASCII)
 _WORD = re.compile(rb"[!-~]+")
 
 
@@ -69,15 +69,7 @@ def unwrapped(
     ``foreign`` says that the column's plaintexts are tokens of another system as a rule.
     """
     scheme = keyring.schemes[name]
-    begins = _begins(keyring, scheme, tokens)
-    if scheme.functions:
-        begins = tuple(letter + begin for letter in LETTERS for begin in begins)
-    if scheme.format.authenticated or scheme.functions:
-        places = [n for n, one in enumerate(opened) if one is not None and one[1].plaintext.startswith(begins)]
-    else:  # the inside has its padding
-        places = [n for n, one in enumerate(opened) if one is not None and scheme.text_of(one[1]).startswith(begins)]
-    if len(scheme.marker) < LEAST and scheme.format.authenticated:
-        places += [n for n, one in enumerate(opened) if one is not None and _may_be_bare(scheme, one[1].plaintext)]
+    places = _suspects(scheme, opened, _begins(keyring, scheme, tokens))
     if not places:
         return {}
     label = _label(scheme, tokens)
@@ -93,6 +85,20 @@ def unwrapped(
         elif not readable:
             found[place] = Inner(value.stages, value.outer, readable)
     return found
+
+
+def _suspects(scheme: Scheme, opened: Sequence[tuple[str, Opened] | None], begins: tuple[bytes, ...]) -> list[int]:
+    """The places whose plaintext begins like a token. By its first byte at first: this is asked of every value."""
+    unmarked = len(scheme.marker) < LEAST and scheme.format.authenticated
+    firsts = frozenset(begin[:1] for begin in begins)
+    if scheme.functions or (scheme.format.authenticated and not unmarked):
+        return [
+            place
+            for place, one in enumerate(opened)
+            if one is not None and one[1].plaintext[:1] in firsts and one[1].plaintext.startswith(begins)
+        ]
+    texts = [(place, scheme.text_of(one[1])) for place, one in enumerate(opened) if one is not None]
+    return [place for place, text in texts if text.startswith(begins) or (unmarked and _may_be_bare(scheme, text))]
 
 
 def inner_schemes(keyring: Keyring) -> list[Scheme]:
@@ -115,7 +121,8 @@ def _begins(keyring: Keyring, own: Scheme, tokens: Sequence[bytes]) -> tuple[byt
     """How a plaintext begins that may be a token."""
     label = _label(own, tokens)
     markers = (*_markers(inner_schemes(keyring)), *([label] if label else []))
-    return markers + tuple(QUOTE + marker for marker in markers)
+    begins = markers + tuple(QUOTE + marker for marker in markers)
+    return tuple(letter + begin for letter in LETTERS for begin in begins) if own.functions else begins
 
 
 def _markers(schemes: Iterable[Scheme]) -> tuple[bytes, ...]:
