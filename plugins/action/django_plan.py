@@ -22,6 +22,7 @@ display = Display()
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
 
 
+WRITTEN = "Nothing was changed but the plan."
 OWN = ("store", "path", "require_approval", "environment")  # what the host has no use for
 
 
@@ -30,6 +31,8 @@ class ActionModule(RotationAction):
         path = beside(args.get("path") or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
         matching = args.get("state", "written") == "matched"
         approved = _read(path) if matching else None
+        if approved is not None and not approved.get("ready", True):
+            raise RotationError("E_PLAN_NOT_READY", path=path, count=len(plan.stops(approved)))
         if matching and approved is None:
             return {
                 "changed": False,
@@ -45,12 +48,17 @@ class ActionModule(RotationAction):
         if matching:
             _refuse_other(path, approved or {}, made)
             return {"changed": False, "path": path, "plan": made}
-        for line in summary.plan(made):
+        written = {**self._write(path, made), "plan": made, "path": path}
+        for line in summary.plan(made, path, self.variables):
             display.display(line)
+        if stopping := plan.stops(made):
+            error = RotationError("E_PLAN_NOT_READY", changed=WRITTEN, path=path, count=len(stopping))
+            written.pop("plan")  # the screen and the file have it: Ansible prints what a failed task returns
+            return {**written, "failed": True, **error.as_result(), "findings": stopping}
         if boolean(args.get("require_approval", False)):
             for line in approval.commands(path, made["hash"], str(args.get("environment", "production"))):
                 display.display(f"  {line}")
-        return {**self._write(path, made), "plan": made, "path": path}
+        return written
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return f"write the plan {result['path']}"

@@ -30,7 +30,9 @@ options:
     type: raw
     default: auto
   ignore:
-    description: Columns that hold tokens of somebody else, each as V(table.column). Discovery passes over them.
+    description:
+      - Columns that discovery passes over, each as V(table.column).
+      - One whose values look encrypted stops a rotation until O(settlements) names it.
     type: list
     elements: str
     default: []
@@ -41,7 +43,9 @@ options:
     type: dict
     default: {}
   leave_alone:
-    description: Values that are kept as they are although they open under no key, each as V(table.column:key).
+    description:
+      - Values that are kept as they are although they open under no key, each as V(table.column:key).
+      - One that looks encrypted stops a rotation until O(settlements) names it.
     type: list
     elements: str
     default: []

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from . import atomic_file, dialects, users
 from .dialects import DIALECTS, Dialect
+from .engine import proposal
 from .errors import NOTHING_CHANGED, RotationError
 
 MAX_BYTES = 1 << 20
@@ -42,6 +43,7 @@ FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
 HIDDEN_BY = (
     "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
 )
+_SETS = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=", re.ASCII | re.MULTILINE)
 OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
 
 
@@ -149,7 +151,8 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
         found[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
         if name not in found:
-            raise RotationError("E_ENV_KEY_MISSING", path=path, name=name)
+            listed = proposal.line({"name": known} for known in found)
+            raise RotationError("E_ENV_KEY_MISSING", path=path, name=name, line=listed)
         if not found[name].value:
             raise RotationError("E_ENV_KEY_EMPTY", path=path, line=found[name].line, name=name)
     return found
@@ -168,15 +171,24 @@ def _assignment(model: Dialect, line: dialects.Line, rest: str, path: str) -> As
 def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
     """The values of ``names`` in the file, checked against the dialect's real reader where this Python has it.
 
-    Without ``every``, names that are not set are left out, as long as one is.
+    Without ``every``, names that are not set are left out.
     """
     text = read_text(path)
     if not every:
         there = {line.name for line in dialects.lines(DIALECTS[dialect], text, names)}
-        names = [name for name in names if name in there] or names
+        names = [name for name in names if name in there]
     values = {name: found.value for name, found in assignments(text, names, path, dialect).items()}
     _compare_with_reader(text, values, path, dialect)
     return values
+
+
+def everything(path: str, dialect: str = "dotenv") -> dict[str, str]:
+    """The value of each name that the file sets, without those whose lines would be refused."""
+    found = {}
+    for name in dict.fromkeys(_SETS.findall(read_text(path))):
+        with contextlib.suppress(RotationError):
+            found.update(read(path, [name], dialect=dialect))
+    return found
 
 
 def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "dotenv") -> str:

@@ -11,6 +11,10 @@ import errno
 import re
 
 NOTHING_CHANGED = "Nothing was changed."
+NOT_OURS = (
+    "If the values are under none of the keys that are rotated: key_rotation_settlements: "
+    '{{"table.column": {{not_ours: "why"}}}}'
+)
 _WORD = re.compile(r"[a-z_]{1,30}")
 
 # code: (what is wrong and where, what to do next)
@@ -42,8 +46,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Readers take the last one: delete the line that is wrong.",
     ),
     "E_ENV_KEY_MISSING": (
-        "{path}: {name} is not set, so the application runs on a default",
-        "Add the line with the value the data is encrypted with, or name the right file in key_rotation_env_file.",
+        "{path}: {name} is not set, and key_rotation_keys lists it",
+        "List the keys with which the application encrypts: {line}. The plan playbook proposes that line. If {name} "
+        "is one of them, add it to the file with the value that the data is encrypted with, or name the right file in "
+        "key_rotation_env_file.",
     ),
     "E_ENV_KEY_EMPTY": ("{path}:{line}: {name} is empty", "Put the value the data is encrypted with there."),
     "E_ENV_READER": (
@@ -76,7 +82,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_COLUMN_PLAIN": (
         "{column} is named as encrypted, and none of its values is a token",
-        "Encrypt them through the application, or list the column in key_rotation_ignore if they are to stay in clear.",
+        "Encrypt them through the application. If they are to stay unencrypted: key_rotation_settlements: "
+        '{{"table.column": {{not_ours: "why"}}}}',
     ),
     "E_PIPELINING": (
         "this connection writes modules to a file on the host, and they hold keys ({reason})",
@@ -546,7 +553,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E_COLUMN_TIED": ("{column} {found}", "{advice}"),
     "E_COLUMN_TYPE": (
         "{column} holds what looks like tokens in the type {type}, in which none is opened or rewritten",
-        "Make it one of {types} by a migration, or list it in key_rotation_ignore if they are not yours.",
+        f"Make it one of {{types}} by a migration. {NOT_OURS}",
     ),
     "E_TABLE_KEY": (
         "{table} has no primary key and no unique not-null key",
@@ -567,26 +574,49 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_OTHER_KEYS": (
         "{count} columns hold tokens, and all open under {settings}, which key_rotation_keys does not feed",
-        "List the keys to rotate in key_rotation_keys.",
+        "List the keys to rotate: {line}",
     ),
     "E_WRONG_KEY": (
-        "{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}",
-        "These are not the keys the data is encrypted with: put the right ones into {source}, "
-        "or describe the scheme in key_rotation_schemes.",
+        "{column} is a {field}, and its {tokens} of {tokens} values looked at do not open under {settings}, with which "
+        "that library encrypts",
+        "That is not the key the data is encrypted with: put the right one into {source}.",
     ),
     "E_UNPROVED": (
-        "{column}: {tokens} of {tokens} tokens looked at do not open under the keys {key_ids}, though other columns do",
-        "Describe the scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
+        "{column}: nothing known opens the {tokens} of {tokens} values looked at{look}",
+        f"{{advice}}If their key is another setting, name it in key_rotation_keys. If its value in {{source}} is not "
+        f"the one that the data is encrypted with, correct it. If their format is not known, describe it in "
+        f"key_rotation_schemes. {NOT_OURS}",
     ),
     "E_FIELD_UNPROVED": (
         "{column} is a {field}, and none of its values opens under a known scheme",
-        "Describe its scheme in key_rotation_schemes, or list the column in key_rotation_ignore if it is not yours.",
+        f"Describe its scheme in key_rotation_schemes. {NOT_OURS}",
+    ),
+    "E_IGNORED_OPEN": (
+        "{column} is in key_rotation_ignore, and its values are under the keys that are to be rotated",
+        "The rotation would make them unreadable. Take it out of key_rotation_ignore. If nobody needs the values: "
+        'key_rotation_settlements: {{"table.column": {{unreadable: "why"}}}}',
+    ),
+    "E_IGNORED_TOKENS": (
+        "{column} is in key_rotation_ignore, and its values look encrypted",
+        f"If they are under a key that is rotated, they will be unreadable. {NOT_OURS} If nobody needs the values, "
+        f"write unreadable in place of not_ours.",
+    ),
+    "E_LEFT_ALONE": (
+        "{count} values in key_rotation_leave_alone look encrypted: {rows}",
+        "If they are under a key that is rotated, they will be unreadable after it. If that is accepted, say so of "
+        'each: key_rotation_settlements: {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the '
+        "keys, write not_ours in place of unreadable.",
+    ),
+    "E_OTHER_SCHEME": (
+        "{count} values are in another format than the rest of their column, under keys at hand: {rows}",
+        "A rotation would leave them unreadable. Have the application write them again in the format of the rest, or "
+        "describe its own functions, which open both, in key_rotation_schemes.",
     ),
     "E_KEY_PAIR": (
         "{column} is encrypted with an OpenPGP public key, and no pair at hand opens it",
         "Name both halves in key_rotation_keys, PRIVATE_PGP_KEY and PUBLIC_PGP_KEY of django-pgcrypto-fields with the "
-        "type openpgp: each has one subkey that encrypts, by RSA or ElGamal, and no passphrase. Or, while the pair "
-        "stays as it is, list the column in key_rotation_ignore.",
+        "type openpgp: each has one subkey that encrypts, by RSA or ElGamal, and no passphrase. If the pair is not "
+        'rotated: key_rotation_settlements: {{"table.column": {{not_ours: "why"}}}}',
     ),
     "E_MADE_OF_KEYS": (
         "{column} is under {found}, which the application makes of the keys that are to be rotated",
@@ -595,12 +625,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E_UNREADABLE": (
         "{count} values open under no known key: {rows}",
-        "Where a backup has them, the rollback playbook with -e key_rotation_prefer=repair brings them back. Otherwise "
-        "restore or delete them, or list them in key_rotation_leave_alone to keep them as they are.",
+        "If a backup has them, the rollback playbook with -e key_rotation_prefer=repair restores them. If their key is "
+        "known, name it in key_rotation_keys. If nobody needs them, delete them; or list them in "
+        "key_rotation_leave_alone, and accept of each that no key will open it: key_rotation_settlements: "
+        '{{"table.column:key": {{unreadable: "why"}}}}',
     ),
     "E_PLAINTEXT": (
         "{count} values are not encrypted: {rows}",
-        "Encrypt them through the application, or list them in key_rotation_leave_alone to keep them as they are.",
+        "Encrypt them through the application. If they are to stay unencrypted, list them in key_rotation_leave_alone.",
     ),
     "E_NESTED": (
         "{count} values are encrypted twice, and the token inside opens under no key at hand: {rows}",
@@ -661,7 +693,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "If it only signs, write it as {line} in key_rotation_keys. Otherwise describe what is under it in "
         "key_rotation_schemes and key_rotation_targets, or take it out of key_rotation_keys.",
     ),
+    "E_FINDINGS": ("{count} findings stop the rotation", "Do what is said of each, then run the same command again."),
     # the plan
+    "E_PLAN_NOT_READY": (
+        "the plan {path} has {count} findings that stop a rotation",
+        "Do what it says of each, then make it again with the plan playbook.",
+    ),
     "E_PLAN_FILE": ("the plan {path} {found}", "Make it again with the plan playbook, or set key_rotation_plan."),
     "E_PLAN_CHANGED": (
         "the application is not as the plan {path} says: {difference}",

@@ -19,7 +19,7 @@ options:
     type: path
   state:
     description:
-      - V(written) writes the plan.
+      - V(written) writes the plan, and fails if something that it found stops a rotation.
       - V(matched) fails unless the plan file, where there is one, says the same but for the counts,
         which are not taken again.
     type: str
@@ -84,11 +84,19 @@ OPTIONS: dict[str, Any] = {
 
 def make_plan(module: AnsibleModule) -> dict[str, Any]:
     """The host's part: open the application and say what is in it."""
+    from ..module_utils import dotenv, key_files
     from ..module_utils.engine import rotation
     from ..module_utils.request import request_of
 
-    with rotation.opened(request_of(module.params, "plan", every_key=False)) as application:
-        return {"changed": False, "plan": application.plan(counted=module.params["state"] == "written")}
+    params = module.params
+    request = request_of(params, "plan", every_key=False)
+    names = key_files.names_of_env_file(params["keys"])
+    env = dotenv.everything(params["env_file"], params["dialect"]) if names else {}
+    there = set().union(*request.key_sets.values())
+    unset = [name for name in names if name not in there]
+    with rotation.opened(request) as application:
+        made = application.plan(counted=params["state"] == "written", env=env, unset=unset)
+    return {"changed": False, "plan": made}
 
 
 def main() -> None:

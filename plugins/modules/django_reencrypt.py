@@ -311,6 +311,7 @@ def _fence(application: Any, rotation_id: str) -> dict[str, Any]:
 def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     """The census before the first write, and all that would be refused."""
     from ..module_utils.engine import census, row_digests
+    from ..module_utils.engine.findings import refuse
 
     destination, reverse = params["destination"], params["reverse"]
     known = destination in application.keyring.stages  # not in a dry run before the version is made
@@ -321,7 +322,7 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     if not reverse and not params["others"]:  # the last look before the first write
         application.refuse_unaccounted()
     if not reverse:
-        census.refuse_unreadable(tallies)
+        refuse([*census.findings(tallies), *census.left_alone(tallies, application.settlements)])
     if known and not reverse:
         application.refuse_made_of_keys(destination)
         application.refuse_keyless_digests(destination)

@@ -38,6 +38,7 @@ interruption.tell_what_is_next()  # Ansible loads the plugin of an action in its
 PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
 COLLECTION = "tetech.key_rotation"
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
+KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
 SHARED = {**KEY_OPTIONS, **ROTATION_OPTIONS}  # what most tasks have
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
@@ -119,6 +120,8 @@ class RotationAction(ActionBase, abc.ABC):
 
     def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
         """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""
+        if "keys" in args and args["keys"] is None:
+            raise RotationError("E_OPTION", name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
         if self.spec:
             return validated(self.spec, args, self._task.action)
         # Which of them are required, the host's side knows.

@@ -9,9 +9,11 @@ import datetime
 import os
 import re
 import shlex
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import yaml
 from ansible import context
 
 from ..module_utils.beside import aside_of
@@ -25,6 +27,8 @@ from .acts import acts
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 RULE = "─" * 78
+WIDTH = 118  # of a line of advice
+SHOWN = 12  # columns of one finding
 STARTING = ("application_services", "application_health")
 # What of the -e options is shown again: places and names, never what might be a secret.
 _SAFE_EXTRA = re.compile(
@@ -511,20 +515,58 @@ def repaired(result: dict[str, Any]) -> Iterator[str]:
         yield f"  what was overwritten is kept in {result['kept']}"
 
 
-def plan(made: dict[str, Any]) -> Iterator[str]:
-    """The plan for a screen: targets with counts, then what a person must know."""
-    rows = made["targets"]
-    width = max(len(row["column"]) for row in [*rows, *made["under_other_keys"], *made["empty_fields"]])
-    for row in rows:
-        counts = ", ".join(f"{count:,} {name}" for name, count in row["classes"].items() if count)
-        yield f"  {row['column']:<{width}}  {row['rows']:>9,} rows: {counts:<24} {row['scheme']}"
-    for row in made["under_other_keys"]:
-        yield f"  {row['column']:<{width}}  under other keys: {', '.join(row['settings'])} ({row['scheme']})"
-    for field in made["empty_fields"]:
-        yield f"  {field['column']:<{width}}  no value yet ({field['field']})"
-    for notice in made["notices"]:
-        yield f"  note: {notice['column']}: {notice['notice']}. {notice['todo']}"
-    yield f"  plan hash {made['hash']}"
+def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any]) -> Iterator[str]:
+    """The plan for a screen: targets with counts, findings with what to do, the keys to list, and what to type next."""
+    yield from _columns(made)
+    yield from _findings(made["notices"])
+    if "proposed" in made:
+        yield "  KEYS  that fit what was found, to put into the inventory:"
+        for text in yaml.safe_dump(made["proposed"], sort_keys=False).splitlines():
+            yield f"          {text}"
+    stops = sum("code" in notice for notice in made["notices"])
+    yield f"  plan  {path}, hash {made['hash']}"
+    if stops:
+        yield f"        {stops} findings stop a rotation"
+    yield f"  next  {command(variables, 'plan') if stops else command(variables, 'rotate', ['--check'])}"
+
+
+def _columns(made: Mapping[str, Any]) -> Iterator[str]:
+    rows = [
+        (row["column"], f"{row['rows']:,}", _classes(row["classes"]), row["scheme"])
+        for row in made["targets"]
+        if "rows" in row
+    ]
+    rows += [
+        (row["column"], "", f"under other keys: {', '.join(row['settings'])}", row["scheme"])
+        for row in made["under_other_keys"]
+    ]
+    rows += [(row["column"], "", "no value yet", row["field"]) for row in made["empty_fields"]]
+    if not rows:
+        yield "  No column to rotate was found."
+        return
+    table = [("COLUMN", "ROWS", "VALUES", "SCHEME"), *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(3)]
+    for column, count, values, scheme in table:
+        yield f"  {column:<{widths[0]}}  {count:>{widths[1]}}  {values:<{widths[2]}}  {scheme}".rstrip()
+
+
+def _classes(classes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in classes.items() if count) or "none"
+
+
+def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """Those that stop first, each advice once."""
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for notice in sorted(notices, key=lambda notice: "code" not in notice):
+        whats = groups.setdefault((notice.get("code", ""), notice["todo"]), {})
+        whats.setdefault(notice["notice"], []).append(notice["column"])
+    for (code, todo), whats in groups.items():
+        for number, (what, columns) in enumerate(whats.items()):
+            shown = ", ".join(filter(None, columns[:SHOWN]))
+            shown += f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+            told = ": ".join(filter(None, [shown, what])) + (f" ({code})" if code else "")
+            yield ("        " if number else "  STOP  " if code else "  warn  ") + told
+        yield from textwrap.wrap(todo, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)
 
 
 def started() -> str:

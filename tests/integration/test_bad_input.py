@@ -68,7 +68,7 @@ def _writing_property(site: Site) -> None:
 
 
 CASES: list[tuple[str, Callable[[Site], object], str, str]] = [
-    ("wrong key", lambda site: site.set_env("SECRET_KEY", OTHER_KEY), "E_WRONG_KEY", "customer_userprofile._"),
+    ("wrong key", lambda site: site.set_env("SECRET_KEY", OTHER_KEY), "E_UNPROVED", "customer_userprofile._"),
     ("key missing", lambda site: site.set_env("SECRET_KEY", ""), "E_ENV_KEY_MISSING", "SECRET_KEY is not set"),
     ("key empty", lambda site: site.set_env("SECRET_KEY", "SECRET_KEY=\n"), "E_ENV_KEY_EMPTY", ".env:3: SECRET_KEY"),
     ("key twice", _twice, "E_ENV_DUPLICATE", "is set twice (first on line 3)"),
@@ -328,6 +328,11 @@ def test_a_listed_row_is_left_alone_and_the_rest_is_rotated(site: Site) -> None:
     _unreadable(site)
     row = "restaurant_restaurant._email_encrypted:7"
     site.write_inventory(key_rotation_leave_alone=[row])
+    refused = site.play("rotate", "--check")
+    assert refused.error() == "E_LEFT_ALONE"
+    assert f"1 values in key_rotation_leave_alone look encrypted: {row}" in refused.text
+    settled = {row: {"unreadable": "nobody needs the address"}}
+    site.write_inventory(key_rotation_leave_alone=[row], key_rotation_settlements=settled)
     tokens = site.tokens()["restaurant_restaurant"]
 
     outcome = site.play("rotate")

@@ -21,6 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
     discovery,
     plan,
     schemes,
+    settlements,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
@@ -175,10 +176,16 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), stranger))
     found = discovery.find(database, "auto", ["secrets.a_token", "secrets.b_token"], keyring)
-    told = {notice["column"]: notice for notice in left_out(database, found)}
-    assert "under the keys that are to be rotated" in told["secrets.a_token"]["notice"]
-    assert "cannot read it after the rotation" in told["secrets.a_token"]["todo"]
-    assert told["secrets.b_token"]["notice"] == "in key_rotation_ignore"
+    told = {each.column: each for each in discovery.findings_of([found], keyring, "the test")}
+    assert told["secrets.a_token"].kind.code == "E_IGNORED_OPEN"
+    assert "would make them unreadable" in told["secrets.a_token"].todo
+    assert told["secrets.b_token"].kind.code == "E_IGNORED_TOKENS"
+    described = {
+        "secrets.a_token": {"unreadable": "nobody needs it"},
+        "secrets.b_token": {"not_ours": "another service"},
+    }
+    settled = settlements.parse(described)
+    assert discovery.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
     assert not found.found
 
 
@@ -751,7 +758,7 @@ def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
     database.execute("ALTER TABLE secrets ADD b text DEFAULT %s", (token(keyring),))
     found = survey(database, keyring)
     assert (names(found), found.findings.columns("paired")) == ({"secrets.b"}, ["secrets.a"])
-    with pytest.raises(RotationError, match=r"E_KEY_PAIR: secrets\.a .*key_rotation_ignore"):
+    with pytest.raises(RotationError, match=r"E_KEY_PAIR: secrets\.a .*key_rotation_settlements"):
         discovery.refuse_unproved([found], keyring, "the test")
     assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
     ignored = discovery.find(database, "auto", ["secrets.a"], keyring)

@@ -247,7 +247,7 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
     site.sql("DROP TABLE tetech_key_rotation_lease")
     site.set_env("SECRET_KEY", "SECRET_KEY='CANARY-of-somebody-else'\n")
     closed = look()
-    assert (closed.code, closed.error()) == (1, "E_WRONG_KEY")
+    assert (closed.code, closed.error()) == (1, "E_UNPROVED")
     assert "CANARY" not in closed.text
     written = metrics.read_text(encoding="utf-8")
     assert f'key_rotation_census_failed{{project="{site.project}"}} 1\n' in written

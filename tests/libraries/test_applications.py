@@ -132,6 +132,7 @@ class Applications:
             "key_rotation_python": sys.executable,
             "key_rotation_backup_dir": str(self.folder / "backups"),
             "key_rotation_plan": str(self.plan_file),
+            "key_rotation_keys": [{"name": "SECRET_KEY"}],
             "ansible_connection": "local",
             **variables,
         }
@@ -246,20 +247,27 @@ def test_an_application_without_encrypted_values_is_told_so(applications: Applic
     done = applications.play("plan")
     assert done.returncode != 0
     assert "E_NO_TARGETS" in done.stdout + done.stderr
-    assert not applications.plan_file.exists()
+    assert "No column to rotate was found." in done.stdout
 
 
 def test_a_token_that_nothing_opens_is_listed_and_stops_a_rotation(applications: Applications) -> None:
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     applications.sql(f"UPDATE auditing SET api_token = '{stranger}'")
-    assert applications.play("plan").returncode == 0
-    notices = {notice["column"]: notice["notice"] for notice in applications.plan()["notices"]}
-    assert "open under no known scheme and key" in notices["auditing.api_token"]
+    planned = applications.play("plan")
+    assert planned.returncode != 0
+    assert "STOP  auditing.api_token: " in planned.stdout
+    notices = {notice["column"]: notice.get("code") for notice in applications.plan()["notices"]}
+    assert notices["auditing.api_token"] == "E_UNPROVED"
+    applications.plan_file.unlink()
     keys = [{"name": "SECRET_KEY"}]
     done = applications.play("rotate", key_rotation_keys=keys)
     assert done.returncode != 0
     assert "E_UNPROVED: auditing.api_token" in done.stdout + done.stderr
-    ignored = applications.play("rotate", key_rotation_keys=keys, key_rotation_ignore=["auditing.api_token"])
+    ignore = {"key_rotation_ignore": ["auditing.api_token"]}
+    unsettled = applications.play("rotate", key_rotation_keys=keys, **ignore)
+    assert "E_IGNORED_TOKENS" in unsettled.stdout + unsettled.stderr
+    settled = {"auditing.api_token": {"not_ours": "a token of another service"}}
+    ignored = applications.play("rotate", key_rotation_keys=keys, key_rotation_settlements=settled, **ignore)
     assert ignored.returncode == 0, ignored.stdout + ignored.stderr
 
 

@@ -15,13 +15,16 @@ from typing import Any, NamedTuple
 
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
+from . import signatures
 from .catalog import RowKey, Table, row_name, word
 from .database import Database, Patience, Yielded, array, quote
 from .discovery import Target
+from .findings import KINDS, Finding, refuse
 from .journal import Journal
 from .keyring import Keyring
 from .nesting import NESTED, NESTED_UNREADABLE, unwrapped
 from .row_digests import EachRow, Look
+from .settlements import Settlements
 from .throttle import Throttle
 from .tokens import Opened
 
@@ -35,8 +38,14 @@ DIGEST_MODULUS = 1 << 256
 # A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
 Span = tuple[tuple[str, ...], tuple[str, ...]]
 WHOLE: Span = ((), ())
+OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 # By class, the error of what no key opens to its end.
-UNOPENED = {"unreadable": "E_UNREADABLE", "plaintext": "E_PLAINTEXT", NESTED_UNREADABLE: "E_NESTED"}
+UNOPENED = {
+    "unreadable": "E_UNREADABLE",
+    "plaintext": "E_PLAINTEXT",
+    OTHER_SCHEME: "E_OTHER_SCHEME",
+    NESTED_UNREADABLE: "E_NESTED",
+}
 # The same if only one key set is at hand: a value that does not open may be under another one.
 UNOPENED_ALONE = ("plaintext", NESTED_UNREADABLE)
 NO_LOOKS: Mapping[str, Look] = {}
@@ -54,6 +63,7 @@ class Tally:
     examples: dict[str, list[str]] = field(default_factory=dict)
     layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
     left_alone: int = 0
+    unsettled: list[str] = field(default_factory=list)  # of those, the rows that look encrypted
     _digest: int = 0
 
     def add(self, value_class: str, row: str) -> None:
@@ -333,7 +343,6 @@ def _class(
     sums: dict[str, int] | None = None,
 ) -> None:
     target = tally.target
-    marker = keyring.schemes[target.scheme].marker
     tally.rows += len(rows)
     found = look(target, rows, values, keyring, known)
     for row in sorted(set(range(len(rows))) - {token.row for token in found}):
@@ -352,16 +361,47 @@ def _class(
                 sums[name] += added
         elif f"{target.name}:{name}" in leave_alone:
             tally.left_alone += 1
+            if _why_unopened(token.token, target, keyring) != "plaintext":
+                tally.unsettled.append(name)
         else:
-            tally.add("unreadable" if token.token.startswith(marker) else "plaintext", name)
+            tally.add(_why_unopened(token.token, target, keyring), name)
+
+
+def _why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
+    """The class of what does not open under its column's scheme. It is plaintext only if it does not look encrypted."""
+    others = [name for name, scheme in keyring.schemes.items() if name != target.scheme and not scheme.functions]
+    if any(keyring.schemes[name].format.authenticated and keyring.stage_of(name, token) for name in others):
+        return OTHER_SCHEME
+    marker = keyring.schemes[target.scheme].marker
+    return "unreadable" if token.startswith(marker) or signatures.looks_encrypted(token) else "plaintext"
 
 
 def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
-    """Raise E_UNREADABLE, E_PLAINTEXT or E_NESTED if a value, or the token in it, opens under no key set."""
-    for value_class in classes:
-        count, rows = odd(tallies, value_class.__eq__)
-        if count:
-            raise RotationError(UNOPENED[value_class], count=count, rows=rows)
+    """Raise one error with every column and class of values that open under no key set."""
+    refuse(findings(tallies, classes))
+
+
+def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> list[Finding]:
+    """What a census has found: for each column one finding a class, with its first rows."""
+    found = []
+    for tally in tallies:
+        for value_class in classes:
+            count, rows = odd([tally], value_class.__eq__)
+            if count:
+                found.append(Finding(KINDS[value_class], tally.target.name, {"count": count, "rows": rows}))
+    return found
+
+
+def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
+    """Values that are left alone, look encrypted, and were not settled by a person."""
+    found = []
+    for tally in tallies:
+        rows = [name for row in tally.unsettled if (name := f"{tally.target.name}:{row}") not in settled]
+        if rows:
+            more = f" and {len(rows) - EXAMPLES} more" if len(rows) > EXAMPLES else ""
+            facts = {"count": len(rows), "rows": ", ".join(rows[:EXAMPLES]) + more}
+            found.append(Finding(KINDS["left_alone"], tally.target.name, facts))
+    return found
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:

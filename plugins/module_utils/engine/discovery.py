@@ -11,17 +11,21 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import RotationError
-from . import catalog, digests, fields, project
+from . import catalog, digests, fields, project, proposal, signatures
 from .catalog import UUIDS, Column, RowKey, Table, word
 from .cells import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, Kind, Leaves, is_document
 from .database import Database, array, quote
-from .findings import Finding, Findings, refuse
+from .derivation import members
+from .findings import Finding, Findings, refuse, unsettled
 from .keyring import Keyring
 from .layers import Rule, rule
+from .libraries import schemes_of_field
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from .schemes import Scheme
+from .settlements import NONE, Settlements
 from .wrappers import Armor
 
+IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about columns in key_rotation_ignore
 SAMPLE = 25  # values tried per column; the census tries them all
 AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
 AT_LARGE_BYTES = 20_000  # of one such value
@@ -108,32 +112,56 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
     return survey
 
 
-def findings_of(surveys: Sequence[Survey], keyring: Keyring, source: str) -> list[Finding]:
-    """Everything that makes the targets found not all, or none. ``source`` says where the keys are from."""
+def findings_of(surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE) -> list[Finding]:
+    """Everything that makes the targets found not all, or none, but for what a person has settled. ``source`` says
+    where the keys are from."""
     found = any(survey.found for survey in surveys)
-    key_ids = ", ".join(keyring.key_id(stage) for stage in keyring.stages)
     known = Findings()
     for table, column in nowhere(surveys):
         known.put("nowhere", f"{table}.{column}", types=", ".join(WRITTEN))
     for each in [each for survey in surveys for each in survey.findings.told(stops=True)]:
         if each.kind.name == "unproved":
-            kind = "unproved" if found else "wrong_key"
-            known.put(kind, each.column, **each.facts, key_ids=key_ids, source=source)
+            kind, library = _why_unproved(each, surveys, keyring)
+            known.put(kind, each.column, **each.facts, settings=library, source=source)
         elif found or each.kind.name != "plain":
             known.put(each.kind.name, each.column, **each.facts)
     fixed = [each for survey in surveys for each in survey.findings.of("fixed")]
     if fixed and not found:
-        settings = {name for each in fixed for name in keyring.settings_of(keyring.fixed[each.facts["scheme"]])}
-        known.put("other_keys", fixed[0].column, count=len(fixed), settings=", ".join(sorted(settings)))
-    elif not found:
+        settings = settings_of(surveys, keyring)
+        line = proposal.line(proposal.propose(settings, {}))
+        known.put("other_keys", "", count=len(fixed), settings=", ".join(sorted(settings)), line=line)
+    elif not found and not known.columns():
         tables = sum(len(survey.tables) for survey in surveys)
         known.put("no_targets", "", tables=tables, schemes=", ".join(keyring.schemes))
-    return known.told(stops=True)
+    return unsettled(known.told(stops=True), settled)
 
 
-def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str) -> None:
+def _why_unproved(one: Finding, surveys: Sequence[Survey], keyring: Keyring) -> tuple[str, str]:
+    """The kind of finding that values are which nothing opens, and the settings of their library.
+
+    A key is wrong only if that is established: the library of the field says which key must fit, and it fits nowhere.
+    """
+    expected = [keyring.schemes[name] for name in schemes_of_field(one.facts["field"]) if name in keyring.schemes]
+    fits = {target.scheme for survey in surveys for target in survey.found}
+    if not expected or fits & {scheme.name for scheme in expected}:
+        return "unproved", ""
+    return "wrong_key", " or ".join(sorted({name for each in expected for name in keyring.settings_of(each)}))
+
+
+def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE) -> None:
     """Raise an error for what makes the targets found not all, or none."""
-    refuse(findings_of(surveys, keyring, source))
+    refuse(findings_of(surveys, keyring, source, settled))
+
+
+def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[bytes]]:
+    """The settings under which values were found, whether or not the keys feed them, with their values. Not those that
+    functions of the application use: nobody knows which these are."""
+    schemes = {scheme.name: scheme for scheme in keyring.tried}
+    used = {target.scheme for survey in surveys for target in survey.found}
+    used |= {each.facts["scheme"] for survey in surveys for each in survey.findings.of("fixed")}
+    names = {name for scheme in used if not schemes[scheme].functions for name in keyring.settings_of(schemes[scheme])}
+    names |= {each.secret for survey in surveys for target in survey.found for each in target.derived}
+    return {name: values for name in names if (values := members(keyring.application(name)))}
 
 
 def nowhere(surveys: Sequence[Survey]) -> list[tuple[str, str]]:
@@ -204,7 +232,7 @@ class Survey:
         elif held_as is not None:
             self._found(table, column, held_as)
         elif looks:
-            self.findings.put("unproved", name, tokens=len(samples))
+            self.findings.put("unproved", name, **_unproved(samples, pieces, field or ""))
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
             filled = self._holds_values(table, column, document=document)
@@ -214,11 +242,17 @@ class Survey:
 
     def leave(self, table: Table, column: Column) -> None:
         """Leave a column alone, as a person said, and see whether the keys that are to be rotated open it."""
-        scheme = None
+        kind = "ignored"
         if column.type in KINDS and not column.generated:
             samples = self._sampled(table, column, every=False)
-            scheme = _proved(samples, self._as_it_holds(column, samples), self._keyring, ())
-        self.findings.put("ignored_open" if scheme in self._keyring.schemes else "ignored", table.label_of(column.name))
+            held = self._as_it_holds(column, samples)
+            scheme = _proved(samples, held, self._keyring, ())
+            pieces = (piece for value in samples for piece in _pieces(held, value))
+            if scheme in self._keyring.schemes:
+                kind = "ignored_open"
+            elif scheme is None and any(map(_looks_like_a_token, pieces)):
+                kind = "ignored_tokens"
+        self.findings.put(kind, table.label_of(column.name))
 
     def _rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> Rule:
         """What the column's plaintexts are as a rule."""
@@ -288,7 +322,7 @@ class Survey:
     def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
         """Columns that are computed from the plaintexts of a table's targets."""
         taken = {target.column for target in targets}
-        ignored = set(self.findings.columns("ignored", "ignored_open"))
+        ignored = set(self.findings.columns(*IGNORED))
         columns = {
             column.name: column
             for column in self.tables[table]
@@ -328,7 +362,7 @@ class Survey:
         """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
         beside tokens under other keys."""
         tables, fixed = {target.table for target in self.found}, set(self.findings.columns("fixed"))
-        ignored = set(self.findings.columns("ignored", "ignored_open"))
+        ignored = set(self.findings.columns(*IGNORED))
         linked = catalog.linked(self._database, tables) if tables else set()
         for table in self.tables if tables else ():
             beside = any(table.label_of(column.name) in fixed for column in self.tables[table])
@@ -419,6 +453,14 @@ def _as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers
 
 def _looks_like_a_token(piece: bytes) -> bool:
     return bool(_AROUND.match(piece) or _WORD.search(piece)) or piece.startswith(Armor.HEAD)
+
+
+def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> dict[str, Any]:
+    """The facts of values that nothing opens: how many they are, and what their format is by its look."""
+    known = next(filter(None, (signatures.identify(piece, field) for piece in pieces)), None)
+    named = known is not None and known.name != "fernet"
+    look, advice = (f", which are {known.what}", f"{known.todo} ") if known and named else ("", "")
+    return {"tokens": len(samples), "field": field, "look": look, "advice": advice}
 
 
 def _samples(

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import CATALOGUE, RotationError
+from ..errors import CATALOGUE, NOTHING_CHANGED, RotationError
+from .settlements import DECISIONS, UNREADABLE, Settlements
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,15 @@ class FindingKind:
     code: str  # of the catalogue; empty if it stops nothing
     what: str
     todo: str
+    settled_by: tuple[str, ...] = ()  # decisions of key_rotation_settlements after which it stops nothing
 
 
-def stop(name: str, code: str) -> FindingKind:
+def stop(name: str, code: str, settled_by: tuple[str, ...] = ()) -> FindingKind:
     """A kind that stops a rotation, with the text of the catalogue."""
     what, todo = CATALOGUE[code]
-    for begin in ("{column}: ", "{column} "):
+    for begin in ("{path}: {name} ", "{column}: ", "{column} "):
         what = what[len(begin) :] if what.startswith(begin) else what
-    return FindingKind(name, True, code, what, todo)
+    return FindingKind(name, True, code, what, todo, settled_by)
 
 
 def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
@@ -43,30 +45,37 @@ def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
 _ROWS = (
     stop("nowhere", "E_TABLE"),
     stop("missed", "E_TARGET_MISSED"),
-    stop("paired", "E_KEY_PAIR"),
-    stop("unwritable", "E_COLUMN_TYPE"),
-    stop("unproved", "E_UNPROVED"),
+    stop("paired", "E_KEY_PAIR", DECISIONS),
+    stop("unwritable", "E_COLUMN_TYPE", DECISIONS),
+    stop("unproved", "E_UNPROVED", DECISIONS),
     stop("wrong_key", "E_WRONG_KEY"),
-    stop("silent", "E_FIELD_UNPROVED"),
-    stop("plain", "E_COLUMN_PLAIN"),
-    stop("keyless", "E_TABLE_KEY"),
+    stop("silent", "E_FIELD_UNPROVED", DECISIONS),
+    stop("plain", "E_COLUMN_PLAIN", DECISIONS),
+    stop("keyless", "E_TABLE_KEY", (UNREADABLE,)),
+    stop("ignored_open", "E_IGNORED_OPEN", (UNREADABLE,)),
+    stop("ignored_tokens", "E_IGNORED_TOKENS", DECISIONS),
     stop("guarded", "E_ROW_SECURITY"),
     stop("tied", "E_COLUMN_TIED"),
     stop("encoded", "E_FIELD_ENCODED"),
     stop("unexplained", "E_UNEXPLAINED"),
     stop("other_keys", "E_OTHER_KEYS"),
+    stop("key_missing", "E_ENV_KEY_MISSING"),
+    stop("unreadable", "E_UNREADABLE"),
+    stop("plaintext", "E_PLAINTEXT"),
+    stop("other_scheme", "E_OTHER_SCHEME"),
+    stop("left_alone", "E_LEFT_ALONE"),
+    stop("nested_unreadable", "E_NESTED"),
+    warn(
+        "nested",
+        "{count} values are encrypted twice, so the application reads a token: {rows}",
+        "A process with other keys wrote them: find it and restart it. The rotation writes each as one token.",
+    ),
     stop("no_targets", "E_NO_TARGETS"),
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
     warn(
         "ignored",
         "in key_rotation_ignore",
         "It stays unchanged: check that nothing in it is under the keys that are to be rotated.",
-    ),
-    warn(
-        "ignored_open",
-        "in key_rotation_ignore, and under the keys that are to be rotated",
-        "The application cannot read it after the rotation: check that nothing does, or take it out of "
-        "key_rotation_ignore.",
     ),
     warn(
         "copy",
@@ -125,8 +134,16 @@ class Finding:
         return self.kind.todo.format(column=self.column, **self.facts)
 
     def as_notice(self) -> dict[str, str]:
-        """As the plan shows it."""
-        return {"column": self.column, "notice": self.what, "todo": self.todo}
+        """As the plan has it: with its code if it stops."""
+        return {"column": self.column, "notice": self.what, "todo": self.todo, **self._code}
+
+    def as_result(self) -> dict[str, str]:
+        """As a failed module gives it to machines."""
+        return {"kind": self.kind.name, "column": self.column, "what": self.what, "todo": self.todo, **self._code}
+
+    @property
+    def _code(self) -> dict[str, str]:
+        return {"code": self.kind.code} if self.kind.stops else {}
 
     def as_error(self) -> RotationError:
         """As an error of the catalogue, if it stops."""
@@ -158,12 +175,49 @@ class Findings:
         return in_order(each for each in self._found if each.kind.stops is stops and each.kind.what)
 
 
+def unsettled(found: Iterable[Finding], settled: Settlements) -> list[Finding]:
+    """Those that no person has settled by a decision that counts for their kind."""
+    return [
+        each
+        for each in found
+        if each.column not in settled or settled[each.column].decision not in each.kind.settled_by
+    ]
+
+
 def in_order(found: Iterable[Finding]) -> list[Finding]:
     return sorted(found, key=lambda each: _ORDER[each.kind.name])
 
 
-def refuse(found: Sequence[Finding]) -> None:
-    """Raise the error of the first finding that stops."""
-    for each in in_order(found):
-        if each.kind.stops:
-            raise each.as_error()
+SHOWN = 12  # findings in one error; the plan and the result have all of them
+
+
+class FindingsError(RotationError):
+    """All findings that stop, as one error: that of the catalogue if they have one code, or else E_FINDINGS."""
+
+    def __init__(self, found: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
+        self.findings = list(found)
+        errors = [each.as_error() for each in self.findings[:SHOWN]]
+        super().__init__(errors[0].code, changed=changed, **errors[0].where)
+        whats, todos = [error.what for error in errors], [error.todo for error in errors]
+        if len({each.kind.code for each in self.findings}) > 1:
+            self.code = "E_FINDINGS"
+            whats = [f"{error.code}: {error.what}" for error in errors]
+            todos = [f"{error.code}: {error.todo}" for error in errors]
+        more = len(self.findings) - len(errors)
+        counted = f"{len(self.findings)} findings: " if len(self.findings) > 1 else ""
+        self.what = counted + "; ".join(whats) + (f"; and {more} more, which the plan playbook shows" if more else "")
+        self.todo = " ".join(dict.fromkeys(todos))
+        self.args = (str(self),)
+
+    def with_changed(self, changed: str) -> FindingsError:
+        return FindingsError(self.findings, changed=changed)
+
+    def as_result(self) -> dict[str, object]:
+        return {**super().as_result(), "findings": [each.as_result() for each in self.findings]}
+
+
+def refuse(found: Iterable[Finding]) -> None:
+    """Raise FindingsError with all findings that stop, in the order of the table."""
+    stops = in_order(each for each in found if each.kind.stops)
+    if stops:
+        raise FindingsError(stops)

@@ -151,3 +151,17 @@ RAISE = {
     "django_pgcrypto_fields",
     "django_pgcrypto_fields_pair",
 }
+
+# By the module of a model's field, the schemes of which its library says that every value must open under one.
+OF_FIELDS = {
+    "fernet_fields": ("django_fernet_fields", "django_fernet_fields_no_hkdf", "djfernet"),
+    "encrypted_model_fields": ("django_encrypted_model_fields",),
+    "django_cryptography": ("django_cryptography",),
+    "secured_fields": ("django_secured_fields",),
+    "encrypted_json_fields": ("django_encrypted_json_fields",),
+}
+
+
+def schemes_of_field(field: str) -> tuple[str, ...]:
+    """The schemes of the library of a field, by the dotted path of its class; none if the library is not known."""
+    return OF_FIELDS.get(field.partition(".")[0], ())

@@ -42,16 +42,23 @@ def document(
     notices: Any,
     settlements: Settlements = NONE,
     keys: Sequence[Mapping[str, Any]] = (),
+    proposed: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The plan as a document of plain values; without ``tallies``, without counts."""
+    """The plan as a document of plain values; without ``tallies``, without counts.
+
+    It is ready if none of its ``notices`` has a code. ``keys`` are those at hand with their uses, ``proposed`` the
+    entries of ``key_rotation_keys`` that fit what was found: they are a part of it if they are others.
+    """
     counts = {tally.target.name: tally for tally in tallies}
     targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
     schemes = {scheme.name: scheme for scheme in keyring.tried}
     fixed = sorted((each.column, each.facts["scheme"]) for survey in surveys for each in survey.findings.of("fixed"))
     empty = sorted((each.column, each.facts["field"]) for survey in surveys for each in survey.findings.of("empty"))
     used = sorted({target.scheme for target in targets} | {scheme for _, scheme in fixed})
+    told = sorted(notices, key=lambda notice: (notice["column"], notice["notice"]))
     made = {
         "format": FORMAT,
+        "ready": not any("code" in notice for notice in told),
         "targets": [_target(target, counts.get(target.name), keyring) for target in targets],
         "under_other_keys": [
             {"column": column, "scheme": scheme, "settings": sorted(keyring.settings_of(schemes[scheme]))}
@@ -61,9 +68,16 @@ def document(
         "settlements": [settlements[name].as_planned() for name in sorted(settlements)],
         "keys": list(keys),
         "schemes": {name: _shown(schemes[name].described) for name in used},
-        "notices": sorted(notices, key=lambda notice: (notice["column"], notice["notice"])),
+        "notices": told,
     }
+    if proposed and {key["name"] for key in proposed} != keyring.names:
+        made["proposed"] = {"key_rotation_keys": [dict(key) for key in proposed]}
     return {**made, "hash": plan_hash(made)}
+
+
+def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The notices of a plan that stop a rotation."""
+    return [notice for notice in made["notices"] if "code" in notice]
 
 
 def _by_name(target: Target) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import RotationError
@@ -22,11 +23,12 @@ from . import (
     lease,
     plan,
     project,
+    proposal,
     schemes,
     settlements,
 )
 from .database import Database
-from .findings import Finding, refuse
+from .findings import KINDS, Finding, refuse
 from .journal import Journal
 from .keyring import Keyring
 from .keysets import KeySet
@@ -36,6 +38,8 @@ from .row_digests import EachRow
 from .settlements import Settlements
 from .throttle import Throttle
 from .workers import Crew, Stop
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -238,7 +242,7 @@ class Application:
 
     def refuse_unproved(self) -> None:
         """Raise the error of what was found and stops, before anything relies on the targets being all."""
-        discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from)
+        discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from, self.settlements)
 
     def refuse_unaccounted(self) -> None:
         """Raise E_SETTLEMENT for a settlement that names no column, or the error of what nothing accounts for.
@@ -277,26 +281,29 @@ class Application:
             for key, settings in spelled.items()
         }
 
-    def plan(self, *, counted: bool) -> dict[str, Any]:
-        """The plan of a rotation, with or without the counts of a census.
+    def plan(self, *, counted: bool, env: Mapping[str, str] = NOTHING, unset: Sequence[str] = ()) -> dict[str, Any]:
+        """The plan of a rotation, with all that stops it, and with or without the counts of a census.
 
-        Raises E_TABLE, E_WRONG_KEY, E_NO_TARGETS or what ``refuse_unaccounted`` raises.
+        ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
         """
         surveys = [survey for _, survey in self.parts]
-        found = discovery.findings_of(surveys, self.keyring, self.keys_from)
-        refuse([each for each in found if each.kind.name == "nowhere"])
-        if not any(survey.found or survey.findings.of("fixed") for survey in surveys):
-            refuse(found)
         self._refuse_settlements_without_place()
+        tallies = self.census("current") if counted else []
+        proposed = proposal.propose(discovery.settings_of(surveys, self.keyring), env)
+        line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
+        missing = {"path": self.keys_from, "line": line}
+        found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]
+        found += discovery.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
         found += self.unaccounted()
+        found += census.findings(tallies, (*census.UNOPENED, census.NESTED))
+        found += census.left_alone(tallies, self.settlements)
         notices = [*plan.other_databases(), *(each.as_notice() for each in found)]
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)
             plan.left_out(database, survey)
             notices += (each.as_notice() for each in survey.findings.told(stops=False))
-        tallies = self.census("current") if counted else []
         keys = accounts.planned_keys(self.targets, self.keyring, self.keys, self.uses())
-        return plan.document(surveys, tallies, self.keyring, notices, self.settlements, keys)
+        return plan.document(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed)
 
 
 @contextlib.contextmanager

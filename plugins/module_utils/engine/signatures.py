@@ -129,3 +129,20 @@ def identify(stored: str | bytes, field: str = "") -> Signature | None:
         if (each.value and each.value.match(value)) or (field and each.field and each.field.search(field)):
             return each
     return None
+
+
+# One word of hex or base64, with or without what an application puts before it, or bytes that are no text.
+_ENCODED = re.compile(
+    rb"(?:[!-~]{0,40}[$:|.])?(?:(?=\S*\d)(?=\S*[A-Z])(?=\S*[a-z])[A-Za-z0-9+/_-]{32,}={0,2}"
+    rb"|(?:[\da-f]{2}){16,}|(?:[\dA-F]{2}){16,})"
+)
+
+
+def looks_encrypted(value: bytes) -> bool:
+    """Whether a value may be ciphertext of any format. A text that a person can read is not."""
+    if identify(value) is not None or _ENCODED.fullmatch(value):
+        return True
+    try:
+        return not value.decode("utf-8").isprintable() and not value.decode("utf-8").split()
+    except UnicodeDecodeError:
+        return True

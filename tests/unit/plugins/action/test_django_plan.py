@@ -83,7 +83,7 @@ def test_a_plan_is_written_once_and_shown(make, path, capsys):
     assert text.startswith(HEAD)
     assert yaml.safe_load(text) == document()
     assert "Žádný krok" in text
-    assert f"plan hash {document()['hash']}" in capsys.readouterr().out
+    assert f"hash {document()['hash']}" in capsys.readouterr().out
 
     inode = path.stat().st_ino
     assert make()["changed"] is False
@@ -150,6 +150,27 @@ def test_a_refusal_on_the_host_is_the_result_and_writes_nothing(make, host, path
         result = make(state)
         assert (result["failed"], result["error"]["code"]) == (True, "E_NO_TARGETS")
     assert yaml.safe_load(path.read_text()) == document()
+
+
+STOPPING = {"column": "a.b", "notice": "opens under nothing", "todo": "Describe it.", "code": "E_UNPROVED"}
+
+
+def test_a_plan_that_something_stops_is_written_and_fails_with_all_of_it(make, host, path):
+    host.finds(document(ready=False, notices=[STOPPING]))
+    done = make()
+    assert (done["failed"], done["error"]["code"], done["findings"]) == (True, "E_PLAN_NOT_READY", [STOPPING])
+    assert "1 findings" in done["msg"]
+    assert str(path) in done["msg"]
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["ready"] is False
+
+
+def test_a_rotation_refuses_a_plan_that_is_not_ready_until_it_is_made_again(make, host, path):
+    host.finds(document(ready=False, notices=[STOPPING]))
+    make()
+    host.finds(document(ready=True))
+    assert make("matched")["error"]["code"] == "E_PLAN_NOT_READY"
+    make()
+    assert make("matched")["changed"] is False
 
 
 def test_without_a_path_the_plan_is_with_what_outlives_a_run(run_action, host, home):

@@ -427,10 +427,21 @@ def test_a_first_look_takes_the_names_that_are_set(env_file):
         dotenv.read(path, ["SECRET_KEY", "SALT"])
 
 
-def test_a_first_look_needs_one_name_at_least(env_file):
+def test_a_first_look_needs_no_name_at_all(env_file):
+    assert dotenv.read(env_file(b"A=1\n"), ["SECRET_KEY", "SALT"], every=False) == {}
+
+
+def test_a_key_that_is_not_set_names_the_line_that_lists_the_others(env_file):
+    """The remedy for an application without ENCRYPTION_SALT, which the default keys name."""
     with pytest.raises(RotationError) as refused:
-        dotenv.read(env_file(b"A=1\n"), ["SECRET_KEY", "SALT"], every=False)
-    assert (refused.value.code, refused.value.where["name"]) == ("E_ENV_KEY_MISSING", "SECRET_KEY")
+        dotenv.read(env_file(b"SECRET_KEY=a\n"), ["SECRET_KEY", "SALT"])
+    assert "key_rotation_keys: [{name: SECRET_KEY}]" in refused.value.todo
+    assert refused.value.where["name"] == "SALT"
+
+
+def test_everything_that_a_file_sets_is_read_but_for_lines_that_are_refused(env_file):
+    path = env_file(b"A=1\n export B = 'x'\n# C=3\nD=1\nD=2\nE=\n")
+    assert dotenv.everything(path) == {"A": "1", "B": "x"}
 
 
 @pytest.mark.parametrize(

@@ -249,14 +249,33 @@ PLAN = {
 }
 
 
-def test_a_plan_is_one_line_per_column_and_note_with_its_hash_at_last():
-    assert list(summary.plan(PLAN)) == [
-        "  profile.name       1,200 rows: 1,190 current, 10 empty  eda_server",
-        "  a.b            under other keys: X, Y (djfernet)",
-        "  profile.later  no value yet (lib.EncryptedTextField)",
-        "  note: profile.name: index. Nothing to do.",
-        f"  plan hash {'f' * 64}",
+def test_a_plan_is_a_table_of_columns_then_notes_the_file_and_what_to_type_next():
+    assert list(summary.plan(PLAN, "/plans/plan.yml", {})) == [
+        "  COLUMN          ROWS  VALUES                   SCHEME",
+        "  profile.name   1,200  1,190 current, 10 empty  eda_server",
+        "  a.b                   under other keys: X, Y   djfernet",
+        "  profile.later         no value yet             lib.EncryptedTextField",
+        "  warn  profile.name: index",
+        "        Nothing to do.",
+        f"  plan  /plans/plan.yml, hash {'f' * 64}",
+        "  next  ansible-playbook rotate.yml --check",
     ]
+
+
+def test_a_plan_that_is_not_ready_says_what_stops_first_and_which_keys_to_list():
+    same = {"notice": "nothing opens it", "todo": "Describe it.", "code": "E_UNPROVED"}
+    notices = [*PLAN["notices"], {"column": "a.c", **same}, {"column": "a.d", **same}]
+    proposed = {"key_rotation_keys": [{"name": "FIELD_KEY", "type": "fernet"}]}
+    lines = list(summary.plan({**PLAN, "notices": notices, "proposed": proposed}, "/plans/plan.yml", {}))
+    assert lines[4:6] == ["  STOP  a.c, a.d: nothing opens it (E_UNPROVED)", "        Describe it."]
+    assert lines[6] == "  warn  profile.name: index"
+    assert [line.strip() for line in lines[9:12]] == ["key_rotation_keys:", "- name: FIELD_KEY", "type: fernet"]
+    assert lines[-2:] == ["        2 findings stop a rotation", "  next  ansible-playbook plan.yml"]
+
+
+def test_a_plan_without_a_column_says_so():
+    nothing = {**PLAN, "targets": [], "under_other_keys": [], "empty_fields": [], "notices": []}
+    assert next(summary.plan(nothing, "/plans/plan.yml", {})) == "  No column to rotate was found."
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,9 @@ def test_of_many_odd_values_the_first_few_of_each_column_are_named_and_the_rest_
         for row in range(1, 8):
             tally.add("unreadable", str(row))
     error = refusal(census.refuse_unreadable, tallies)
-    named = [f"profile.{column}:{row}" for column in "abc" for row in range(1, 6)][: census.SHOWN]
-    assert error.where == {"count": 21, "rows": ", ".join(named) + " and 9 more"}
+    for column in "abc":
+        named = ", ".join(f"profile.{column}:{row}" for row in range(1, 6))
+        assert f"7 values open under no known key: {named} and 2 more" in str(error)
 
 
 @pytest.mark.parametrize(("value_class", "code"), [("unreadable", "E_UNREADABLE"), ("plaintext", "E_PLAINTEXT")])
@@ -119,7 +120,31 @@ def test_a_value_under_no_key_is_refused_and_its_row_named(tally, value_class, c
     tally.add(value_class, "2")
     error = refusal(census.refuse_unreadable, [tally])
     assert error.code == code
-    assert error.where == {"count": 1, "rows": "profile.name:2"}
+    assert (error.where["count"], error.where["rows"]) == (1, "profile.name:2")
+
+
+def test_every_column_and_class_of_values_under_no_key_is_in_one_error_with_its_rows(target):
+    """An unreadable value never hides one that is not encrypted: the next run would name only that."""
+    name, phone = census.Tally(target), census.Tally(replace(target, column="phone"))
+    name.add("unreadable", "4")
+    name.add("plaintext", "5")
+    phone.add("plaintext", "9")
+    error = refusal(census.refuse_unreadable, [name, phone])
+    assert error.code == "E_FINDINGS"
+    for part in (
+        "E_UNREADABLE: 1 values",
+        "profile.name:4",
+        "E_PLAINTEXT: 1 values",
+        "profile.name:5",
+        "profile.phone:9",
+    ):
+        assert part in str(error)
+    found = [(each["code"], each["column"]) for each in error.as_result()["findings"]]
+    assert found == [
+        ("E_UNREADABLE", "profile.name"), ("E_PLAINTEXT", "profile.name"), ("E_PLAINTEXT", "profile.phone"),
+    ]  # fmt: skip
+    again = error.with_changed("Something was changed.")
+    assert (again.code, again.what, again.changed) == (error.code, error.what, "Something was changed.")
 
 
 def test_who_cannot_tell_what_does_not_open_asks_for_the_rest_alone(tally):

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, schemes, settlements
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.findings import Findings
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
@@ -17,6 +19,7 @@ from .conftest import nothing_set
 
 FIELD = {"format": "fernet", "key": {"derive": "sha256", "secret": "FIELD_KEY"}}
 KEYS = KeySet({"FIELD_KEY": "CANARY"})
+KEY = base64.urlsafe_b64encode(b"CANARY-of-thirty-two-bytes-long!").decode()
 TEXT = Column("name", "text", None, False)
 PROFILE, ARCHIVED = Table("public", "profile", True), Table("archive", "profile", False)
 INSIDE = Opened(b"x" * 40, 1_500_000_000)
@@ -123,6 +126,7 @@ def test_no_value_is_no_proof():
 
 
 FIELD_OF = {"field": "lib.EncryptedField"}
+TOKENS = {"tokens": 3, "field": "", "look": "", "advice": ""}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ FIELD_OF = {"field": "lib.EncryptedField"}
     [
         ([], {"missing": {0: ("profile", "phone")}}, "E_TABLE"),
         ([("missed", "profile.phone")], {}, "E_TARGET_MISSED"),
-        ([("unproved", "profile.phone", {"tokens": 3})], {}, "E_UNPROVED"),
+        ([("unproved", "profile.phone", TOKENS)], {}, "E_UNPROVED"),
         ([("unwritable", "profile.phone", {"type": "hstore", "types": "text"})], {}, "E_COLUMN_TYPE"),
         ([("silent", "profile.phone", FIELD_OF)], {}, "E_FIELD_UNPROVED"),
         ([("plain", "profile.phone_encrypted")], {}, "E_COLUMN_PLAIN"),
@@ -148,7 +152,7 @@ def test_a_survey_that_is_not_good_enough_is_refused_though_there_are_targets(ta
 @pytest.mark.parametrize(
     ("findings", "code", "named"),
     [
-        ([("unproved", "profile.name", {"tokens": 3})], "E_WRONG_KEY", "/srv/app/.env"),
+        ([("unproved", "profile.name", TOKENS)], "E_UNPROVED", "/srv/app/.env"),
         ([], "E_NO_TARGETS", "1 tables"),
         ([("plain", "profile.name_encrypted")], "E_NO_TARGETS", "field"),
     ],
@@ -159,6 +163,74 @@ def test_without_a_target_it_is_said_why(findings, code, named):
         discovery.refuse_unproved([survey(ring, *findings)], ring, "/srv/app/.env")
     assert refused.value.code == code
     assert named in str(refused.value)
+
+
+def test_all_that_stops_is_in_one_error_of_bounded_length(target):
+    ring = keyring()
+    columns = [("unproved", f"profile.c{number}", TOKENS) for number in range(30)]
+    with pytest.raises(RotationError) as refused:
+        discovery.refuse_unproved([survey(ring, *columns, ("missed", "profile.x"), found=[target])], ring, "/.env")
+    error = refused.value
+    assert error.code == "E_FINDINGS"
+    assert "E_TARGET_MISSED: profile.x" in str(error)
+    assert "E_UNPROVED: profile.c0: nothing known opens the 3 of 3" in str(error)
+    assert "and 19 more, which the plan playbook shows" in str(error)
+    assert len(str(error)) < 4000
+    assert len(error.as_result()["findings"]) == 31
+
+
+def test_one_code_for_several_columns_stays_that_code(target):
+    ring = keyring()
+    columns = [("plain", f"profile.{name}_encrypted") for name in "ab"]
+    with pytest.raises(RotationError) as refused:
+        discovery.refuse_unproved([survey(ring, *columns, found=[target])], ring, "/.env")
+    assert refused.value.code == "E_COLUMN_PLAIN"
+    assert refused.value.what.startswith("2 findings: profile.a_encrypted is named as encrypted")
+    assert str(refused.value).count("Encrypt them through the application") == 1
+
+
+LIBRARY = "encrypted_model_fields.fields.EncryptedCharField"
+
+
+@pytest.mark.parametrize(
+    ("field", "others", "code"),
+    [
+        ("", [], "E_UNPROVED"),  # a Fernet token of any application: a format or a derivation may be missing as well
+        (LIBRARY, [], "E_WRONG_KEY"),
+        (LIBRARY, ["django_encrypted_model_fields"], "E_UNPROVED"),  # the key is right: another column opens under it
+    ],
+)
+def test_a_key_is_wrong_only_if_its_library_says_that_it_must_fit_and_it_fits_nowhere(target, field, others, code):
+    ring = Keyring(schemes.parse("auto"), {"current": KeySet({"FIELD_ENCRYPTION_KEY": KEY})}, nothing_set)
+    found = [replace(target, scheme=scheme) for scheme in others]
+    unproved = ("unproved", "profile.name", {**TOKENS, "field": field})
+    with pytest.raises(RotationError) as refused:
+        discovery.refuse_unproved([survey(ring, unproved, found=found)], ring, "/srv/app/.env")
+    assert refused.value.code == code
+    assert ("FIELD_ENCRYPTION_KEY" in str(refused.value)) is (code == "E_WRONG_KEY")
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "decision", "stops"),
+    [
+        ("ignored_open", {}, "unreadable", False),
+        ("ignored_open", {}, "not_ours", True),  # its values are under the rotated keys: that is established
+        ("ignored_tokens", {}, "not_ours", False),
+        ("ignored_tokens", {}, "unreadable", False),
+        ("ignored_tokens", {}, None, True),
+        ("unproved", TOKENS, "not_ours", False),
+        ("missed", {}, "not_ours", True),
+    ],
+)
+def test_what_loses_data_wants_a_decision_that_says_so(target, kind, facts, decision, stops):
+    ring = keyring()
+    settled = {} if decision is None else settlements.parse({"profile.x": {decision: "a reason"}})
+    looked = survey(ring, (kind, "profile.x", facts), found=[target])
+    found = discovery.findings_of([looked], ring, "/.env", settled)
+    assert bool(found) is stops
+    if stops and kind == "ignored_open":
+        assert "would make them unreadable" in found[0].todo
+        assert 'key_rotation_settlements: {"table.column": {unreadable: "why"}}' in found[0].todo
 
 
 def test_tokens_under_other_keys_alone_are_told_with_their_settings():

@@ -269,7 +269,7 @@ def test_what_is_gone_is_told(made):
 def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
     looked = survey(
         ring,
-        ("unproved", "a.b", {"tokens": 3}),
+        ("unproved", "a.b", {"tokens": 3, "field": "", "look": "", "advice": ""}),
         ("silent", "a.c", {"field": "lib.EncryptedField"}),
         ("plain", "a.d_encrypted"),
         ("missed", "a.e"),
@@ -279,9 +279,10 @@ def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
     found = {notice["column"]: notice for notice in notices}
     assert list(found) == ["a.e", "a.b", "a.c", "a.d_encrypted"]
     assert "key_rotation_targets" in found["a.e"]["notice"]
-    assert found["a.b"]["notice"].startswith("3 of 3 tokens")
+    assert found["a.b"]["notice"].startswith("nothing known opens the 3 of 3 values")
     assert "lib.EncryptedField" in found["a.c"]["notice"]
-    assert all("key_rotation_ignore" in found[name]["todo"] for name in ("a.b", "a.c", "a.d_encrypted"))
+    for name in ("a.b", "a.c", "a.d_encrypted"):
+        assert 'key_rotation_settlements: {"table.column": {not_ours: "why"}}' in found[name]["todo"]
 
 
 @pytest.mark.parametrize(

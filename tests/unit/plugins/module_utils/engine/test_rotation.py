@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import rotation
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.findings import KINDS, Finding, Findings
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 
@@ -46,21 +48,18 @@ def test_the_targets_of_all_databases_are_one_list(target):
     assert opened.targets == [target, target]
 
 
-@pytest.mark.parametrize("found", [{}, {"fixed": ["a.b"]}])
-def test_a_plan_of_nothing_is_refused_and_one_of_other_keys_alone_is_made(monkeypatch, found):
+def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
+    """A person works through findings one after another, and the first of them may be that nothing was found."""
     stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
     monkeypatch.setattr(rotation.discovery, "findings_of", lambda *given: [stopping])
-    monkeypatch.setattr(rotation.plan, "document", lambda *given: "the plan")
     for name in ("other_databases", "notices", "left_out"):
         monkeypatch.setattr(rotation.plan, name, lambda *given: [])
     monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
     monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
     monkeypatch.setattr(rotation.accounts, "planned_keys", lambda *given: [])
     monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
-    part = Part(**found)
-    application = rotation.Application([(part, part)], None, [], "/.env", None, {})
-    if found:
-        assert application.plan(counted=True) == "the plan"
-    else:
-        with pytest.raises(RotationError, match="E_NO_TARGETS"):
-            application.plan(counted=True)
+    part, ring = Part(), Keyring({}, {"current": KeySet({})}, lambda name: None)
+    made = rotation.Application([(part, part)], ring, [], "/.env", None, {}).plan(counted=True, unset=["SALT"])
+    assert made["ready"] is False
+    assert [notice["code"] for notice in made["notices"]] == ["E_NO_TARGETS", "E_ENV_KEY_MISSING"]
+    assert made["targets"] == []

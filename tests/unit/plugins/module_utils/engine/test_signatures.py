@@ -6,7 +6,11 @@ import base64
 import os
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.signatures import SIGNATURES, identify
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.signatures import (
+    SIGNATURES,
+    identify,
+    looks_encrypted,
+)
 from cryptography.fernet import Fernet
 
 TOKEN = Fernet(base64.urlsafe_b64encode(bytes(32)))._encrypt_from_parts(b"x", 0x6A000000, bytes(16))
@@ -77,3 +81,22 @@ def test_every_signature_says_what_it_is_and_what_to_do():
         assert each.todo.endswith(".")
         assert not each.what.endswith(".")
         assert "wrong key" not in each.what + each.todo
+
+
+@pytest.mark.parametrize(
+    ("value", "encrypted"),
+    [
+        (b"chef@example.org", False),
+        (b"a note of several words, with 7 numbers and CAPITALS", False),
+        (b"+420 123 456 789", False),
+        (b"CANARY", False),
+        ("\u017elu\u0165ou\u010dk\u00fd".encode(), False),
+        (b"gAAAAABnothing", False),
+        (b"v1:9f86d081884c7d659a2feaa0c55ad015", True),
+        (b"AES.2:" + b"0f" * 12 + b":" + b"1e" * 40, True),
+        (b"enc$kX9vQ2mB7nR4tL8wZ3cY6hJ1gF5dS0aPqE", True),
+        (bytes(range(120, 180)), True),
+    ],
+)
+def test_a_text_that_a_person_can_read_does_not_look_encrypted(value, encrypted):
+    assert looks_encrypted(value) is encrypted

@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ``key_rotation_keys`` that fit what was found, to paste into an inventory: names and types, never a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+# Of a value, the type of key_rotation_keys that makes another one like it. Any other type is the default one.
+_TYPES = (
+    ("fernet", re.compile(rb"[A-Za-z0-9_-]{43}=")),
+    ("hex", re.compile(rb"(?:[0-9a-f]{2}){32,}")),
+    ("openpgp", re.compile(rb"-----BEGIN PGP .*", re.DOTALL)),
+)
+
+
+def entry(name: str, values: Sequence[bytes]) -> dict[str, Any]:
+    """An entry of ``key_rotation_keys`` for a key with these values, of which the first one writes."""
+    made: dict[str, Any] = {"name": name}
+    for kind, pattern in _TYPES:
+        if values and all(map(pattern.fullmatch, values)):
+            made["type"] = kind
+    if made.get("type") == "hex" and len(values[0]) != 64:
+        made["bytes"] = len(values[0]) // 2
+    if len(values) > 1:
+        made["keep"] = len(values) - 1
+    return made
+
+
+def line(entries: Iterable[Mapping[str, Any]]) -> str:
+    """The entries as one line of YAML."""
+    shown = ["{" + ", ".join(f"{name}: {value}" for name, value in each.items()) + "}" for each in entries]
+    return f"key_rotation_keys: [{', '.join(shown) or '{name: ...}'}]"
+
+
+def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Entries for ``settings`` (each with its values in the application), by the names that the ``env`` file uses."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in sorted(settings.items()):
+        for source in [name] if name in env else _sources(values, env) or [name]:
+            parts = [part.strip().encode() for part in env.get(source, "").split(",") if part.strip()]
+            found[source] = entry(source, parts if set(parts) <= {*values} and parts else list(values))
+    return list(found.values())
+
+
+def _sources(values: Sequence[bytes], env: Mapping[str, str]) -> list[str]:
+    """The names of the env file whose values, or parts of a comma list, are all among these."""
+    parts = {name: {part.strip().encode() for part in value.split(",") if part.strip()} for name, value in env.items()}
+    return [name for name, own in sorted(parts.items()) if own and own <= {*values}]

@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""plan.yml as a person runs it: the same refusals as rotate.yml, all at once, and what to type next."""
+
+from __future__ import annotations
+
+from .conftest import Site
+
+SCREEN = "SCREEN"
+
+
+def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_left(site: Site) -> None:
+    site.sql("UPDATE restaurant_restaurant SET _email_encrypted = 'gAAAAABnothing' WHERE id = 7")
+    site.sql("UPDATE restaurant_restaurant SET _email_encrypted = 'plain@example.org' WHERE id = 8")
+    site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = 'CANARY' WHERE id = 3")
+    made = site.play("plan")
+    print(made.text)
+    assert made.code == 2, made.text
+    for words in (
+        "E_PLAN_NOT_READY",
+        "_email_encrypted: 1 values open under no known key: restaurant_restaurant._email_encrypted:7 (E_UNREADABLE)",
+        "_email_encrypted: 1 values are not encrypted: restaurant_restaurant._email_encrypted:8 (E_PLAINTEXT)",
+        "1 values are not encrypted: customer_userprofile._phone_number_encrypted:3 (E_PLAINTEXT)",
+        "3 findings stop a rotation",
+        "next  ansible-playbook plan.yml -i",
+    ):
+        assert words in made.text
+    assert "CANARY" not in made.text
+    refused = site.play("rotate", "--check")
+    print(refused.text)
+    assert refused.code != 0
+    for words in (
+        "E_PLAN_NOT_READY",
+        "E_FINDINGS",
+        "_email_encrypted:7",
+        "_email_encrypted:8",
+        "_phone_number_encrypted:3",
+    ):
+        assert words in refused.text
+    site.sql("DELETE FROM restaurant_restaurant WHERE id IN (7, 8)")
+    site.sql("UPDATE customer_userprofile SET _phone_number_encrypted = NULL WHERE id = 3")
+    ready = site.play("plan")
+    print(ready.text)
+    assert ready.code == 0, ready.text
+    assert "next  ansible-playbook rotate.yml -i" in ready.text
+
+
+def test_keys_that_are_left_empty_are_an_option_error(site: Site) -> None:
+    site.write_inventory(key_rotation_keys=None)
+    for playbook in ("plan", "rotate"):
+        made = site.play(playbook)
+        assert (made.code != 0, made.error()) == (True, "E_OPTION"), made.text
+        assert "key_rotation_keys has no entry" in made.text
