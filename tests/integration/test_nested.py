@@ -366,3 +366,11 @@ def test_discovery_finds_two_layers_in_a_column_and_unwraps_none_of_them(databas
     (held,) = discovery.find(database, "auto", (), keyring).found
     assert held.scheme == "plain over inner"
     assert take(database, held, keyring).classes == {"current": 5}
+
+
+def test_the_plan_says_that_a_column_holds_tokens_of_another_system(database: Database) -> None:
+    keyring = keyring_of("current", "pending")
+    fill(database, "text", [sealed(keyring, "plain", ("current",), LOST) for _ in range(3)])
+    survey = discovery.find(database, "auto", (), keyring)
+    assert [held.foreign for held in survey.found] == [True]
+    assert [each.column for each in survey.findings.of("foreign")] == ["secrets.a"]

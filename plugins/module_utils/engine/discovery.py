@@ -263,7 +263,10 @@ class Survey:
         def reads(tokens: set[str]) -> bool:
             return reads_inner(aliases, tables, column.name, tokens, SAMPLE)
 
-        return rule(self._keyring, scheme, pieces, reads)
+        found = rule(self._keyring, scheme, pieces, reads)
+        if found.foreign:
+            self.findings.put("foreign", table.label_of(column.name))
+        return found
 
     def _found(self, table: Table, column: Column, held_as: Rule) -> None:
         try:

@@ -109,6 +109,11 @@ _ROWS = (
         "named like a secret, and nothing in it is a token of a known scheme",
         "Check whether something else encrypts it. If not, there is nothing to rotate.",
     ),
+    warn(
+        "foreign",
+        "most of its plaintexts look like tokens, and open under no key at hand: they stay unchanged inside",
+        "Check that another system made them. If a process with other keys did, they cannot be read.",
+    ),
     warn("fixed"),  # under settings that these keys do not feed: {scheme}
     warn("empty"),  # a {field} that encrypts, and has no value yet
     warn("kept"),  # a hash under a {setting}, or the salt of a field, that the keys do not feed
