@@ -21,7 +21,7 @@ class ActionModule(RotationAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         if options["state"] == "taken" and (earlier := self._earlier(options)) is not None:
-            return {"changed": False, "picture": earlier}
+            return {"changed": False, "picture": {**earlier, "earlier": True}}
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])
         if version is None:

@@ -1,89 +1,42 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the application itself reads: every value of every model with encrypted columns, through its own models.
+"""What the application itself reads, through its own models: every value that may depend on a key.
 
-This process is the application, started under its env file as that is. A column is read by its field where that
-decrypts, and by the properties and descriptors of the model that are made from it. What is read is kept as a digest.
+This process is the application, started under its env file. What is read is kept as keyed digests. Which attributes
+are read is in readers.py.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
-import hashlib
-import hmac
-import inspect
 import io
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
 from .discovery import Target
-from .fields import column_of, of_models, table_of
+from .fields import column_of, of_models
 from .keyring import Keyring
+from .readers import STORED, Reader, by_model, made_from
 
 TEXT = "key rotation"  # what goes through the application's own encryption and back
 CHUNK = 2000  # rows that Django fetches at once
 SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
 IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
 SHOWN = 5  # attributes of which an error says more than the name
+OTHERS = ""  # in ``speed``, all models without an encrypted column
 OF_ITSELF = "Where a value changes by itself, such as an age, or is made with a key, such as a signature,"
-Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
+MISSED = (
+    "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in "
+    "key_rotation_schemes. "
+)
+Meanwhile = Mapping[str, Mapping[str, Any]]  # by table, then by what became of rows
 NOBODY: Meanwhile = {}
-
-
-@dataclass
-class Reader:
-    """One way by which the application reads one column: its field, or an attribute of the model made from it."""
-
-    target: Target
-    model: Any
-    column: str  # attribute of the model that holds what is stored
-    name: str  # attribute that is read
-    digest: Any
-    read: int = 0
-    failed: int = 0
-    sample: Any = field(default=None, repr=False)
-    unsteady: bool = False  # its values have no text of their own
-
-    @property
-    def full_name(self) -> str:
-        """As an operator calls it."""
-        return f"{_prefix(self.target)}{self.model._meta.label}.{self.name}"
-
-    def take(self, instance: Any) -> None:
-        """Read it of one instance."""
-        try:
-            value = getattr(instance, self.name)
-        except Exception as exc:
-            self.failed += 1
-            value = type(exc)
-        told = _told(value)
-        self.unsteady = self.unsteady or " at 0x" in told
-        self.digest.update(f"{instance.pk}\0{told}\0".encode("utf-8", "surrogatepass"))
-        if value not in (None, "") and not isinstance(value, type):
-            self.read += 1
-            self.sample = value if self.sample is None else self.sample
-
-    def decrypts(self, keyring: Keyring) -> bool:
-        """Whether what it reads is no token."""
-        if isinstance(self.sample, (str, bytes, memoryview)):
-            stored = self.sample.encode("utf-8") if isinstance(self.sample, str) else bytes(self.sample)
-            return keyring.stage_of(self.target.scheme, stored) is None
-        return self.name != self.column or hasattr(_field(self), "from_db_value")
-
-    def as_result(self) -> dict[str, Any]:
-        return {
-            "name": self.full_name,
-            "column": self.target.name,
-            "read": self.read,
-            "failed": self.failed,
-            "digest": self.digest.hexdigest(),
-        }
+COUNTS = ("read", "failed", "tokens")
 
 
 def of_application(
@@ -94,47 +47,60 @@ def of_application(
     progress: ProgressFile = SILENT,
     wanted: Callable[[str], bool] = bool,
 ) -> dict[str, Any]:
-    """The ``readings`` of all targets, by keyed digests; the ``round_trips``; the columns that are ``unread``.
+    """The ``readings`` of all models, by keyed digests; the ``round_trips``; the columns that are ``unread``.
 
-    ``rows`` is how many of each model are read, the first ones by primary key; 0 for all. ``wanted`` is asked of each
-    attribute by its name whether to read it; any name will do without it.
+    ``rows`` is how many of each model are read, the first ones by primary key; 0 for all. ``wanted`` says of each
+    attribute by its name whether to read it.
     """
     readings: list[dict[str, Any]] = []
     trips: list[dict[str, str]] = []
     seen: set[str] = set()
-    for model, found in _by_model(targets, digest_key):
+    for found in by_model(targets, keyring, digest_key):
         readers = [reader for reader in found if wanted(reader.full_name)]
-        if readers:
-            _read(model, readers, rows, progress)
+        if not readers:
+            continue
+        try:
+            _read(readers, rows, progress)
+        except RotationError as exc:
+            if exc.code != "E_APPLICATION_MODEL" or any(reader.targets for reader in readers):
+                raise
+            continue  # a table that the application cannot read holds nothing that a rotation could change for it
         for reader in readers:
-            if reader.unsteady or not reader.decrypts(keyring):
+            if not reader.decrypts(keyring):
                 continue
-            seen.add(reader.target.name)
+            seen.update(target.name for target in reader.targets)
             readings.append(reader.as_result())
-            trips.append({"name": readings[-1]["name"], "outcome": _round_trip(reader, keyring)})
+            if reader.targets:
+                trips.append({"name": reader.full_name, "outcome": _round_trip(reader, keyring)})
     unread = [target.name for target in targets if target.name not in seen]
     return {"readings": readings, "round_trips": trips, "unread": unread}
 
 
 def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) -> dict[str, float]:
-    """Seconds that the application takes to read one row, by table, as the first ``rows`` of each model show.
+    """Seconds that the application takes to read one row, by table, as the first ``rows`` of each model show; for all
+    rows of all models without an encrypted column together, under OTHERS.
 
     ``ignore`` names attributes that are not read.
     """
-    found: dict[str, float] = {}
-    for model, known in _by_model(targets, digest_key=b"speed"):
+    found: dict[str, float] = {OTHERS: 0.0}
+    for known in by_model(targets, None, b"speed"):
         readers = [reader for reader in known if reader.full_name not in ignore]
+        encrypted = next((reader for reader in readers if reader.targets), None)
         begun = time.monotonic()
-        if done := _read(model, readers, rows, SILENT) if readers else 0:
-            table = readers[0].target.table.label
-            found[table] = found.get(table, 0.0) + (time.monotonic() - begun) / done
+        with contextlib.suppress(*([] if encrypted or not readers else [RotationError])):
+            done, most = _read(readers, rows, SILENT) if readers else (0, 0)
+            took = (time.monotonic() - begun) / done if done else 0.0
+            if encrypted:
+                found[encrypted.table] = found.get(encrypted.table, 0.0) + took
+            else:
+                found[OTHERS] += took * most
     return found
 
 
 def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> dict[str, Any]:
     """What would take a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
     names in ``ignore`` that are ``unknown``, each with the names that are near it."""
-    known = [reader.full_name for _, readers in _by_model(targets, b"") for reader in readers]
+    known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
     picture = of_application(targets, keyring, b"", SAMPLE, wanted=lambda name: name not in ignore)
     return {
         "broken": [
@@ -147,9 +113,11 @@ def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[s
 
 
 def changed(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY) -> list[str]:
-    """The attributes of which as many values are read as before, and others, with nobody who wrote in between."""
+    """The attributes of which as many values are read as before, and others, although nobody wrote in between."""
     return [
-        new["name"] for old, new, written in _pairs(before, after, meanwhile) if not written and _otherwise(old, new)
+        new["name"]
+        for old, new, written in _pairs(before, after, meanwhile)
+        if not written and all(old[count] == new[count] for count in COUNTS) and not _same(old, new)
     ]
 
 
@@ -181,7 +149,10 @@ def refuse_worse(
 def _refuse_other_readings(
     before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile, ignore: Collection[str]
 ) -> None:
-    """All that is read otherwise is told at once: an operator who leaves out one of them would meet the next."""
+    """All attributes that are read in another way are reported at once.
+
+    Leaving one out is advised only if nobody can have written its values since the picture ``before``.
+    """
     wavering = after.get("unsteady", ())
     wrong = {
         new["name"]: f"{_counts(new)}, and {_counts(old)} before"
@@ -189,19 +160,19 @@ def _refuse_other_readings(
         if not _as_well(old, new, written, new["name"] in wavering)
     }
     there = {reading["name"] for reading in after["readings"]}
-    for old in before.get("readings", []):
-        if old["name"] not in there and old["name"] not in ignore:
+    for old in _readings(before):
+        if old["name"] not in there and old["name"] not in ignore and (old["read"] or old["failed"]):
             wrong[old["name"]] = f"nothing, and {_counts(old)} before"
     if not wrong:
         return
     told = [f"{name} ({counts})" for name, counts in list(wrong.items())[:SHOWN]]
     more = [f"{len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
     others = [name for name in changed(before, after, meanwhile) if name in wrong]
-    raise RotationError(
-        "E_APPLICATION_READS",
-        names=", ".join(told + more),
-        advice=f"{OF_ITSELF} {_leave_out(others)}" if others else "",
-    )
+    missed = [reading["name"] for reading in after["readings"] if "parts" in reading and reading["name"] in others]
+    ours = [] if before.get("earlier") else [name for name in others if name not in missed]
+    advice = MISSED.format(", ".join(missed)) if missed else ""
+    advice += f"{OF_ITSELF} {_leave_out(ours)}" if ours else ""
+    raise RotationError("E_APPLICATION_READS", names=", ".join(told + more), advice=advice)
 
 
 def _leave_out(names: Sequence[str]) -> str:
@@ -212,51 +183,76 @@ def _leave_out(names: Sequence[str]) -> str:
 def _pairs(
     before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
-    """Each reading as it was and as it is, and how many rows of its table were written in between."""
-    was = {reading["name"]: reading for reading in before.get("readings", [])}
+    """Each reading as it was and as it is, and how many rows another process has written of what it reads."""
+    was = {_place(reading): reading for reading in _readings(before)}
     for new in after["readings"]:
-        yield was.get(new["name"], new), new, sum(meanwhile.get(new["column"].rpartition(".")[0], {}).values())
+        old = was.get(_place(new), new)
+        counts = meanwhile.get(new["table"], {})
+        written = sum(counts.get(what, 0) for what in ("changed", "inserted", "deleted"))
+        if _in_parts(old, new):
+            written = sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
+        yield old, new, written
 
 
-def _otherwise(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Whether as many values are read, and others."""
-    return after != before and {**after, "digest": ""} == {**before, "digest": ""}
+def _readings(picture: dict[str, Any]) -> list[dict[str, Any]]:
+    """Not those that an earlier version has left in a record: its digests are of other texts."""
+    return [reading for reading in picture.get("readings", []) if "tokens" in reading]
 
 
-def _as_well(before: dict[str, Any], after: dict[str, Any], written: int, wavering: bool) -> bool:
-    """Whether a column is read as before; where rows were written meanwhile, no fewer values than those explain."""
+def _place(reading: dict[str, Any]) -> tuple[str, ...]:
+    return (reading["name"], *reading["columns"])
+
+
+def _in_parts(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether they are of a column that is not encrypted: then digests of what is stored say where it was written."""
+    return "parts" in old and "parts" in new
+
+
+def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether the same is read; of a column that is not encrypted, wherever the same is stored."""
+    if _in_parts(old, new):
+        return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
+    return bool(old.get("digest") == new.get("digest"))
+
+
+def _as_well(old: dict[str, Any], new: dict[str, Any], written: int, wavering: bool) -> bool:
+    """Whether an attribute is read as before; if rows were written meanwhile, no fewer values than those explain."""
+    unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
+    if _in_parts(old, new) and written:
+        return wavering or _same(old, new)
     if wavering:
-        return bool(after["failed"] <= before["failed"])
+        return bool(unread[1] <= unread[0])
     if not written:
-        return after == before
-    return bool(after["failed"] <= before["failed"] and after["read"] >= before["read"] - written)
+        return all(old[count] == new[count] for count in COUNTS) and _same(old, new)
+    return bool(unread[1] <= unread[0] and new["read"] >= old["read"] - written)
 
 
 def _counts(reading: dict[str, Any]) -> str:
     failed = f", {reading['failed']:,} not" if reading["failed"] else ""
-    return f"{reading['read']:,} values{failed}"
+    tokens = f", {reading['tokens']:,} of them as tokens" if reading["tokens"] else ""
+    return f"{reading['read']:,} values{tokens}{failed}"
 
 
-def _by_model(targets: Sequence[Target], digest_key: bytes) -> Iterator[tuple[Any, list[Reader]]]:
-    """The readers of each model, those of each database by themselves."""
-    from django.apps import apps
+def _read(readers: Sequence[Reader], rows: int, progress: ProgressFile) -> tuple[int, int]:
+    """Every row of one model once, in transactions that cannot write, so that no property can. How many were read, of
+    how many.
 
-    for model in apps.get_models(include_auto_created=True):
-        if model._meta.proxy or (not model._meta.managed and not model._meta.db_table):
-            continue
-        readers = [
-            Reader(target, model, column.attname, name, hmac.new(digest_key, digestmod=hashlib.sha256))
-            for target in targets
-            for column in model._meta.local_concrete_fields
-            if (target.table.modelled, target.column) == (table_of(model), column_of(column))
-            for name in _names(model, column.attname)
-        ]
-        for alias in dict.fromkeys(reader.target.table.alias for reader in readers):
-            yield model, [reader for reader in readers if reader.target.table.alias == alias]
-
-
-def _prefix(target: Target) -> str:
-    return "" if target.table.alias == "default" else f"{target.table.alias}:"
+    Raises E_APPLICATION_MODEL if its table is not as the model says, and E_APPLICATION_WRITES if an attribute has the
+    server end the transaction, whether it passes that error on or not.
+    """
+    model, alias = readers[0].model, readers[0].alias
+    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), _read_only(alias) as held:
+        most = int(model._base_manager.using(alias).count())
+        wanted = min(most, rows) if rows else most
+        for done, instance in enumerate(_instances(_query(readers), wanted)):
+            for reader in readers:
+                reader.take(instance)
+                if any(each.connection.info.transaction_status == IN_ERROR for each in held):
+                    raise RotationError(
+                        "E_APPLICATION_WRITES", name=reader.full_name, advice=_leave_out([reader.full_name])
+                    )
+            progress.tell(f"reading {model._meta.label} as the application does", done, wanted, "rows")
+    return wanted, most
 
 
 def reads_inner(
@@ -270,53 +266,43 @@ def reads_inner(
             continue
         with contextlib.suppress(Exception), _read_only(next(iter(aliases))):
             for instance in stored.model._base_manager.using(next(iter(aliases))).order_by("pk")[:rows]:
-                for name in _names(stored.model, stored.attname):
+                for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(Exception):
                         value = getattr(instance, name)
                         found |= {value in tokens} if isinstance(value, str) and value else set()
     return found == {True}
 
 
-def _names(model: Any, attribute: str) -> list[str]:
-    """The attribute itself, and properties and descriptors of the model's classes that are made from it."""
-    names = [attribute]
-    for cls in model.__mro__:
-        for name, member in vars(cls).items():
-            if name not in names and name != "pk" and _made_from(member, attribute):
-                names.append(name)
-    return names
+def _query(readers: Sequence[Reader]) -> Any:
+    """Rows with what is stored in the columns that are not encrypted."""
+    from django.db.models import F, TextField
+    from django.db.models.functions import Cast
+
+    others = {f"{STORED}{reader.name}": reader for reader in readers if not reader.targets}
+    stored = {name: Cast(F(reader.field.name), TextField()) for name, reader in others.items()}
+    return readers[0].model._base_manager.using(readers[0].alias).order_by("pk").annotate(**stored)
 
 
-def _made_from(member: Any, attribute: str) -> bool:
-    """Whether reading it reads the attribute, as its code or its members say. Nothing is called to find out."""
-    getter = getattr(member, "fget", None) or getattr(member, "func", None)
-    if inspect.isfunction(getter):
-        code = getter.__code__
-        return attribute in code.co_names or attribute in code.co_consts
-    own = getattr(member, "__dict__", None)
-    return hasattr(type(member), "__get__") and isinstance(own, dict) and attribute in map(str, own.values())
+def _instances(query: Any, left: int) -> Iterator[Any]:
+    """So many instances. If a field of a row raises as it is read, all fields of that one are deferred, so that each
+    attribute fails or succeeds by itself."""
+    from django.db import DatabaseError
 
-
-def _read(model: Any, readers: Sequence[Reader], rows: int, progress: ProgressFile) -> int:
-    """Every row once, in transactions that cannot write, so that no property can. How many there are.
-
-    Raises E_APPLICATION_MODEL where its table is not as the model says, and E_APPLICATION_WRITES where an attribute has
-    the server end the transaction, whether it passes that error on or not.
-    """
-    alias = readers[0].target.table.alias
-    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), _read_only(alias) as held:
-        query = model._base_manager.using(alias).order_by("pk")
-        query = query[:rows] if rows else query
-        most = query.count()
-        for done, instance in enumerate(query.iterator(chunk_size=CHUNK)):
-            for reader in readers:
-                reader.take(instance)
-                if any(each.connection.info.transaction_status == IN_ERROR for each in held):
-                    raise RotationError(
-                        "E_APPLICATION_WRITES", name=reader.full_name, advice=_leave_out([reader.full_name])
-                    )
-            progress.tell(f"reading {model._meta.label} as the application does", done, most, "rows")
-    return int(most)
+    last = None
+    while left > 0:
+        page = query if last is None else query.filter(pk__gt=last)
+        try:
+            for instance in page[:left].iterator(chunk_size=CHUNK):
+                yield instance
+                left, last = left - 1, instance.pk
+            return
+        except DatabaseError:
+            raise
+        except Exception:
+            page = query if last is None else query.filter(pk__gt=last)
+        instance = page.only("pk").first()
+        yield instance
+        left, last = left - 1, instance.pk
 
 
 @contextlib.contextmanager
@@ -364,46 +350,29 @@ def _round_trip(reader: Reader, keyring: Keyring) -> str:
     if not isinstance(reader.sample, str):
         return "not tried"
     try:
-        with contextlib.redirect_stdout(io.StringIO()), _read_only(reader.target.table.alias):
-            stored, back = _by_field(reader) if reader.name == reader.column else _by_attribute(reader)
+        with contextlib.redirect_stdout(io.StringIO()), _read_only(reader.alias):
+            stored, back = _by_field(reader) if reader.name in reader.columns else _by_attribute(reader)
     except Exception:
         return "not tried"
-    if not isinstance(stored, (str, bytes, memoryview)) or stored == TEXT:
+    made = [(target, each) for target, each in zip(reader.targets, stored) if each not in (None, "", b"")]
+    if not made or any(not isinstance(each, (str, bytes, memoryview)) or each == TEXT for _, each in made):
         return "not tried"
     if back != TEXT:
         return "does not give back what went in"
-    token = stored.encode("utf-8") if isinstance(stored, str) else bytes(stored)
-    return (
-        "well" if keyring.stage_of(reader.target.scheme, token) else "encrypts under other keys than the current ones"
-    )
+    tokens = [(target, each.encode("utf-8") if isinstance(each, str) else bytes(each)) for target, each in made]
+    under = all(keyring.stage_of(target.scheme, token) for target, token in tokens)
+    return "well" if under else "encrypts under other keys than the current ones"
 
 
-def _by_field(reader: Reader) -> tuple[Any, Any]:
+def _by_field(reader: Reader) -> tuple[list[Any], Any]:
     from django.db import connections
 
-    connection, column = connections[reader.target.table.alias], _field(reader)
+    connection, column = connections[reader.alias], reader.field
     stored = column.get_db_prep_save(TEXT, connection=connection)
-    return stored, column.from_db_value(stored, None, connection)
+    return [stored], column.from_db_value(stored, None, connection)
 
 
-def _by_attribute(reader: Reader) -> tuple[Any, Any]:
+def _by_attribute(reader: Reader) -> tuple[list[Any], Any]:
     instance = reader.model()
     setattr(instance, reader.name, TEXT)
-    return getattr(instance, reader.column), getattr(instance, reader.name)
-
-
-def _field(reader: Reader) -> Any:
-    return next(each for each in reader.model._meta.concrete_fields if each.attname == reader.column)
-
-
-def _told(value: Any) -> str:
-    """A value with its type, the same for the same value in any process: a set has another order in each."""
-    value = bytes(value) if isinstance(value, memoryview) else value
-    name = type(value).__name__
-    if isinstance(value, (set, frozenset)):
-        return f"{name} {sorted(map(_told, value))}"
-    if isinstance(value, (list, tuple)):
-        return f"{name} {[_told(each) for each in value]}"
-    if isinstance(value, dict):
-        return f"{name} {[(_told(key), _told(each)) for key, each in value.items()]}"
-    return f"{name} {value!r}"
+    return [getattr(instance, column) for column in reader.columns], getattr(instance, reader.name)

@@ -74,6 +74,7 @@ def estimate(seen: Seen) -> tuple[float | None, str]:
 
 SAMPLED = "a sample"
 LEAST = 60.0  # seconds, where no rotation was seen: to stop, switch and start takes its time for one value too
+OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
 WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which nobody can know before
 
 
@@ -112,6 +113,7 @@ def _values(seen: Seen) -> float | None:
     work = sum(count(target) * crypto.get(target["scheme"], slowest) for target in seen.census["targets"]) / workers
     writing = sum(target["rows"] for target in tables) * row
     reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
+    reading += read.get(OTHER_MODELS, 0.0)
     rests = 1 + seen.options["throttle"].get("ratio", 0)
     return (work * (1 + PASSES) + writing) * rests + reading * READINGS
 

@@ -9,10 +9,21 @@ import sys
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import reading
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import readers, reading, values
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
-NAME = {"name": "people.Person.name", "column": "person._name", "read": 5, "failed": 0, "digest": "ab"}
+NAME = {
+    "name": "people.Person.name",
+    "table": "person",
+    "columns": ["person._name"],
+    "read": 5,
+    "failed": 0,
+    "tokens": 0,
+    "digest": "ab",
+}
+# Of two parts of its rows, what is stored and what is read: eight digits each.
+PHONE = {**NAME, "name": "people.Person.phone", "columns": [], "parts": ["0000000100000001", "0000000200000002"]}
+del PHONE["digest"]
 PICTURE: dict[str, Any] = {
     "readings": [NAME],
     "round_trips": [{"name": "people.Person.name", "outcome": "well"}],
@@ -91,15 +102,106 @@ def test_what_it_wrote_does_not_explain_is_told(found, meanwhile):
         reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), meanwhile)
 
 
-AGE = {**NAME, "name": "people.Person.age", "column": "person._born"}
+SHAPES = {
+    "one attribute made from several columns": [{**NAME, "columns": ["person._first", "person._last"]}],
+    "one name twice": [NAME, {**NAME, "table": "pet", "columns": ["pet._name"], "digest": "cd"}],
+    "a column that is not encrypted": [PHONE, NAME],
+    "one that fails": [{**NAME, "read": 0, "failed": 5}, {**NAME, "name": "people.Person.age", "tokens": 2}],
+    "nothing at all": [],
+}
+
+
+@pytest.mark.parametrize("readings", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("meanwhile", [{}, {"person": {"changed": 1, "inserted": 0, "deleted": 1}}])
+@pytest.mark.parametrize("unsteady", [[], [NAME["name"]]])
+def test_a_picture_compared_with_itself_is_well(readings, meanwhile, unsteady):
+    same = picture(readings=readings, unsteady=unsteady)
+    reading.refuse_worse(same, copy.deepcopy(same), meanwhile)
+    assert reading.changed(same, copy.deepcopy(same), meanwhile) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "well"),
+    [
+        (["0000000100000001", "0000000200000002"], True),
+        (["0000000100000001", "0000000900000009"], True),  # another process wrote there
+        (["0000000100000009", "0000000200000002"], False),  # what is stored is the same, and is read in another way
+        (["0000000100000009", "0000000900000009"], False),
+    ],
+)
+def test_a_column_that_is_not_encrypted_must_be_read_the_same_wherever_the_same_is_stored(parts, well):
+    """Rows that others have changed meanwhile are no false alarm; a rotation changes none in such a column."""
+    after = picture(readings=[{**PHONE, "parts": parts}])
+    if well:
+        reading.refuse_worse(picture(readings=[PHONE]), after)
+        return
+    with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*people\.Person\.phone"):
+        reading.refuse_worse(picture(readings=[PHONE]), after)
+
+
+def test_tokens_that_are_read_as_values_are_reported_and_never_advised_to_be_left_out():
+    with pytest.raises(RotationError, match="5 values, 2 of them as tokens") as refused:
+        reading.refuse_worse(PICTURE, picture(readings=[{**NAME, "tokens": 2, "digest": "cd"}]), WRITTEN)
+    assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [picture(earlier=True), picture(readings=[NAME, {**PHONE, "parts": ["0000000900000009", "0000000200000002"]}])],
+)
+def test_a_column_that_another_process_may_have_written_is_never_advised_to_be_left_out(before):
+    """Not after an interruption either: since the picture was taken, anybody may have written."""
+    after = picture(readings=[{**NAME, "digest": "cd" if before.get("earlier") else "ab"}, {**PHONE, "failed": 5}])
+    after["readings"][1]["parts"] = ["0000000100000001", "0000000200000009"]
+    with pytest.raises(RotationError) as refused:
+        reading.refuse_worse(before, after)
+    assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+class Money:
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+
+class Lazy:
+    def __init__(self, token: str, text: str) -> None:
+        self.token, self._text = token, lambda: text
+
+    def __str__(self) -> str:
+        return self._text()
+
+
+class Slotted:
+    __slots__ = ("amount",)
+
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+
+@pytest.mark.parametrize("cls", [Money, Slotted])
+def test_objects_are_compared_by_what_they_hold_and_not_by_their_address(cls):
+    assert values.text_of([cls(1)]) == values.text_of([cls(1)]) != values.text_of([cls(2)])
+    assert values.text_of(object()) == values.text_of(object()), "of which nothing is known but its type"
+    cls(1).amount = kept = cls(3)
+    kept.amount = kept
+    assert values.text_of(kept) == values.text_of(kept), "what holds itself has an end too"
+
+
+def test_an_object_that_holds_its_token_is_what_it_says():
+    one, other = Lazy("token under old keys", "alice"), Lazy("token under new keys", "alice")
+    assert values.text_of(one, [one.token]) == values.text_of(other, [other.token])
+    assert values.text_of(one, [one.token]) != values.text_of(Lazy("t", "bob"), ["t"])
+
+
+AGE = {**NAME, "name": "people.Person.age", "columns": ["person._born"]}
 
 
 @pytest.mark.parametrize("value", ["{'a', 'b', 'c', 'd', 'e'}", "[frozenset('abcdef')]", "{'x': ({'a', 'b', 'c'},)}"])
 def test_a_value_is_told_the_same_in_every_process(value, checkout):
     """The order of a set of texts is another one in each."""
     tree = checkout / ".ansible/tree"
-    module = "ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reading"
-    code = f"import sys; sys.path.insert(0, {str(tree)!r}); from {module} import _told; print(_told({value}))"
+    module = "ansible_collections.tetech.key_rotation.plugins.module_utils.engine.values"
+    code = f"import sys; sys.path.insert(0, {str(tree)!r}); from {module} import text_of; print(text_of({value}))"
     told = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
@@ -110,7 +212,7 @@ def test_a_value_is_told_the_same_in_every_process(value, checkout):
 
 
 def test_values_of_one_text_and_two_types_are_two():
-    assert len({reading._told(value) for value in ({"1"}, {1}, ["1"], ("1",), "{'1'}", frozenset("1"))}) == 6
+    assert len({values.text_of(value) for value in ({"1"}, {1}, ["1"], ("1",), "{'1'}", frozenset("1"))}) == 6
 
 
 def test_all_that_is_read_otherwise_is_told_at_once_with_what_to_type():
@@ -158,8 +260,7 @@ class Reading:
 
     def __init__(self, name: str) -> None:
         self.full_name = name
-        self.unsteady = False
-        self.target = type("Target", (), {"name": "person._name"})
+        self.targets = [type("Target", (), {"name": "person._name"})]
 
     def decrypts(self, keyring: Any) -> bool:
         return True
@@ -177,17 +278,17 @@ class Reading:
     ],
 )
 def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monkeypatch, ignore, broken, unknown):
-    readers = [Reading("people.Person.name"), Reading("people.Person.phone")]
+    known = [Reading("people.Person.name"), Reading("people.Person.phone")]
     read: list[str] = []
-    monkeypatch.setattr(reading, "_by_model", lambda targets, key: [(Person, readers)])
-    monkeypatch.setattr(reading, "_read", lambda model, found, *rest: read.extend(each.full_name for each in found))
+    monkeypatch.setattr(reading, "by_model", lambda targets, keyring, key: [known])
+    monkeypatch.setattr(reading, "_read", lambda found, *rest: read.extend(each.full_name for each in found))
     monkeypatch.setattr(
         reading, "_round_trip", lambda reader, keyring: "is lost" if reader.full_name.endswith("phone") else "well"
     )
     found = reading.beforehand([], None, ignore)
     assert found["broken"] == [{"name": name, "found": "is lost"} for name in broken]
     assert {name: near[:1] for name, near in found["unknown"].items()} == unknown
-    assert set(read) == {each.full_name for each in readers} - set(ignore), "what is left out is not read"
+    assert set(read) == {each.full_name for each in known} - set(ignore), "what is left out is not read"
 
 
 def test_without_a_picture_from_before_only_the_round_trips_count():
@@ -224,4 +325,4 @@ class Person:
 
 @pytest.mark.parametrize(("column", "made"), [("_name", ["name"]), ("_phone", ["phone", "shown"]), ("_email", [])])
 def test_attributes_that_are_made_from_a_column_are_found_by_their_code(column, made):
-    assert reading._names(Person, column) == [column, *made]
+    assert readers.made_from(Person, column) == made

@@ -1,0 +1,78 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Any value that an application reads, as text: the same for the same value in any process, for a digest.
+
+An object is what it holds, not its ``repr``: that may be its address, or another text each time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import re
+import uuid
+from collections.abc import Callable, Collection
+from typing import Any
+
+DEPTH = 6  # of objects within objects; what is deeper is only named by its type
+_PLAIN = (
+    *(str, int, float, complex, bool, type(None), type, range),
+    *(decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
+)
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
+
+
+def text_of(value: Any, stored: Collection[Any] = ()) -> str:
+    """A value with its type. ``stored`` are the tokens it may be made of: an object that keeps one is not told by it,
+    since a rotation changes it, but by its text."""
+    return _text(value, stored, DEPTH)
+
+
+def _text(value: Any, stored: Collection[Any], depth: int) -> str:
+    value = bytes(value) if isinstance(value, (memoryview, bytearray)) else value
+    name = type(value).__name__
+
+    def inner(each: Any) -> str:
+        return _text(each, stored, depth - 1)
+
+    if isinstance(value, enum.Enum):
+        return f"{name} {value.name}"
+    if isinstance(value, str):
+        return f"{name} {str.__str__(value)!r}"
+    if isinstance(value, (bytes, *_PLAIN)):
+        return f"{name} {value!r}"
+    if depth <= 0:
+        return name
+    if isinstance(value, (set, frozenset)):
+        return f"{name} {sorted(map(inner, value))}"
+    if isinstance(value, (list, tuple)):
+        return f"{name} {[inner(each) for each in value]}"
+    if isinstance(value, dict):
+        return f"{name} {[(inner(key), inner(each)) for key, each in value.items()]}"
+    return f"{name} {_object(value, stored, inner)}"
+
+
+def _object(value: Any, stored: Collection[Any], inner: Callable[[Any], str]) -> str:
+    """What an object holds; its own text if it holds nothing, or a token; nothing if that text is its address."""
+    if hasattr(value, "_meta") and hasattr(value, "pk"):  # an instance of a model
+        return f"{value._meta.label} {inner(value.pk)}"
+    state = _state(value)
+    if state and not any(each in stored for each in state.values() if isinstance(each, (str, bytes))):
+        return str(sorted((key, inner(each)) for key, each in state.items()))
+    own = type(value).__str__ is not object.__str__ or type(value).__repr__ is not object.__repr__
+    text = str(value) if own else ""
+    return "" if _ADDRESS.search(text) else repr(text)
+
+
+def _state(value: Any) -> dict[str, Any]:
+    """The attributes of an object; not those of a file of Django, which has its model and its storage among them."""
+    if hasattr(value, "storage") and hasattr(value, "name"):
+        return {"name": value.name}
+    slots = [name for cls in type(value).__mro__ for name in _listed(vars(cls).get("__slots__", ()))]
+    found = {name: getattr(value, name) for name in slots if not name.startswith("__") and hasattr(value, name)}
+    return {**found, **getattr(value, "__dict__", {})}
+
+
+def _listed(slots: Any) -> list[str]:
+    return [slots] if isinstance(slots, str) else list(slots)

@@ -1,0 +1,205 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application's own reading, on a real PostgreSQL: which attributes of which models, and what is noticed."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, reading, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from cryptography.fernet import Fernet, InvalidToken
+
+from .conftest import rewrite
+
+OLD, NEW = (KeySet({"SECRET_KEY": f"{name}-secret"}) for name in ("old", "new"))
+SCHEMES = schemes.parse({"own": {"format": "fernet", "key": {"derive": "sha256", "secret": "SECRET_KEY"}}})
+DIGEST = b"digest"
+ROWS = 40
+TABLES = """
+CREATE TABLE secrets (id int PRIMARY KEY, first text, last text, note text, nick text);
+CREATE TABLE reading_shop (id int PRIMARY KEY, name text, phone text, price text, hidden text);
+"""
+
+
+def fernet(secret: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
+
+
+@pytest.fixture
+def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An application of two models, and the key that its process was started with."""
+    from django.apps import apps
+    from django.db import connections, models
+
+    key = SimpleNamespace(secret="old-secret")
+
+    class Encrypted(models.TextField):
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            return value and fernet(key.secret).decrypt(value.encode()).decode()
+
+        def get_prep_value(self, value: Any) -> Any:
+            return value and fernet(key.secret).encrypt(value.encode()).decode()
+
+    class Swallowing(Encrypted):
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            try:
+                return super().from_db_value(value)
+            except InvalidToken:
+                return value
+
+    class Shown(models.TextField):
+        """Reads another text than the stored one, under no key."""
+
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            return value and f"tel {value}"
+
+    class Money:
+        def __init__(self, amount: str) -> None:
+            self.amount = amount
+
+    class Price(models.TextField):
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            return value and Money(value)
+
+    class Hidden(models.TextField):
+        """Depends on a key, and never fails."""
+
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            return value and str(int(value) ^ len(key.secret.replace("new", "newer")))
+
+    class Person(models.Model):
+        id = models.IntegerField(primary_key=True)
+        first, last, note = Encrypted(null=True), Encrypted(null=True), Swallowing(null=True)
+        nick = models.TextField(null=True)
+
+        class Meta:
+            app_label, db_table, managed = "reading", "secrets", False
+
+        @property
+        def full_name(self) -> str:
+            return f"{self.first} {self.last}"
+
+    class Shop(models.Model):
+        id = models.IntegerField(primary_key=True)
+        name, phone, price, hidden = models.TextField(), Shown(), Price(), Hidden()
+
+        class Meta:
+            app_label, db_table, managed = "reading", "reading_shop", False
+
+    class Gone(models.Model):
+        phone = Shown()
+
+        class Meta:
+            app_label, db_table, managed = "reading", "reading_gone", False
+
+    monkeypatch.setattr(apps, "get_models", lambda **about: [Person, Shop, Gone])
+    database.execute(TABLES)
+    for number in range(ROWS):
+        Person(number, f"first {number}", f"last {number}", f"note {number}", "nick").save(force_insert=True)
+        values = (number, f"shop {number}", f"+1 {number}", str(number), str(number))
+        database.execute("INSERT INTO reading_shop VALUES (%s, %s, %s, %s, %s)", values)
+    yield SimpleNamespace(key=key, Person=Person, Shop=Shop, database=database, keyring=ring("current", "pending"))
+    connections.close_all()
+    database.execute("DROP TABLE reading_shop")
+    del apps.all_models["reading"]
+
+
+def ring(*stages: str) -> Keyring:
+    return Keyring(SCHEMES, {stage: {"current": OLD, "pending": NEW}[stage] for stage in stages}, lambda name: None)
+
+
+def picture(app: Any, wanted: Callable[[str], bool] = bool) -> dict[str, Any]:
+    stage = "current" if app.key.secret == "old-secret" else "pending"
+    keyring = ring(stage)
+    targets = discovery.find(app.database, "auto", (), keyring).found
+    return reading.of_application(targets, keyring, DIGEST, 0, wanted=wanted)
+
+
+def rotate(app: Any) -> None:
+    found = discovery.find(app.database, "auto", (), app.keyring).found
+    assert {target.column for target in found} == {"first", "last", "note"}
+    rewrite(app.database, found, app.keyring, "pending")
+    app.key.secret = "new-secret"
+
+
+def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(app: Any) -> None:
+    app.key.secret = "old-secret"
+    before = picture(app, lambda name: not name.endswith("hidden"))
+    assert [one["name"] for one in before["readings"]] == [
+        *(f"reading.Person.{name}" for name in ("first", "last", "note", "full_name")),
+        *(f"reading.Shop.{name}" for name in ("phone", "price")),
+    ], "each once, and no plain field"
+    made = {one["name"]: one for one in before["readings"]}
+    assert made["reading.Person.full_name"]["columns"] == ["secrets.first", "secrets.last"]
+    assert {one["read"] for one in before["readings"]} == {ROWS}
+
+    reading.refuse_worse(before, copy.deepcopy(before))
+    rotate(app)
+    after = picture(app, lambda name: not name.endswith("hidden"))
+
+    reading.refuse_worse(before, after)
+    assert reading.changed(before, after) == []
+    assert before["round_trips"] == after["round_trips"]
+
+
+def test_a_field_that_nobody_named_and_that_reads_other_values_under_the_new_keys_is_noticed(app: Any) -> None:
+    """It raises nothing, and no column was found for it."""
+    before = picture(app)
+    rotate(app)
+    with pytest.raises(
+        RotationError, match=r"E_APPLICATION_READS: .*: reading\.Shop\.hidden \(40 values, and 40"
+    ) as it:
+        reading.refuse_worse(before, picture(app))
+    assert "reading.Shop.hidden is as before, and is read with a key that was rotated" in str(it.value)
+    assert "key_rotation_application_ignore" not in str(it.value), "its values would be lost"
+
+
+def test_what_others_write_meanwhile_in_columns_that_are_not_encrypted_is_no_false_alarm(app: Any) -> None:
+    before = picture(app, lambda name: not name.endswith("hidden"))
+    rotate(app)
+    app.database.execute("UPDATE reading_shop SET phone = '+2', price = NULL WHERE id = 3")
+    app.database.execute("DELETE FROM reading_shop WHERE id IN (4, 39)")
+    app.database.execute("INSERT INTO reading_shop VALUES (100, 'new', '+3', '3', '3')")
+    reading.refuse_worse(before, picture(app, lambda name: not name.endswith("hidden")))
+
+
+def test_a_row_whose_field_raises_is_counted_and_all_others_are_read(app: Any) -> None:
+    app.database.execute("UPDATE secrets SET first = 'no token' WHERE id IN (0, 7, 39)")
+    readings = {one["name"].rpartition(".")[2]: one for one in picture(app)["readings"]}
+    found = {name: (readings[name]["read"], readings[name]["failed"]) for name in ("first", "last", "full_name")}
+    assert found == {"first": (ROWS - 3, 3), "last": (ROWS, 0), "full_name": (ROWS - 3, 3)}
+
+
+def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
+    before = picture(app, lambda name: "Person" in name)
+    rotate(app)
+    strange = fernet("strange").encrypt(b"x").decode()
+    twice = app.keyring.cipher("own", "pending").seal(Opened(strange.encode())).decode()
+    app.database.execute("UPDATE secrets SET note = %s WHERE id = 1", (strange,))
+    app.database.execute("UPDATE secrets SET note = %s WHERE id = 2", (twice,))
+    meanwhile = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
+    with pytest.raises(RotationError, match=r"reading\.Person\.note \(40 values, 2 of them as tokens") as refused:
+        reading.refuse_worse(before, picture(app, lambda name: "Person" in name), meanwhile)
+    assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+def test_ten_thousand_rows_are_read_in_seconds(app: Any) -> None:
+    """A table of an application that has one field of its own, and no encrypted column."""
+    app.database.execute(
+        "INSERT INTO reading_shop SELECT n, 'shop', '+1', '2', '3' FROM generate_series(1000, 10999) AS n"
+    )
+    began = time.process_time()
+    picture(app, lambda name: "Shop" in name)
+    assert time.process_time() - began < 5
