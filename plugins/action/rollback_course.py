@@ -99,6 +99,7 @@ class ActionModule(RotationAction):
             restored=was_restored(events),
             backup=backup["snapshot"]["time"] if backup else "",
             prefer=options["prefer"],
+            named=len(options["repair"]),
             done=options["done"],
         )
         return found, refusal
@@ -107,7 +108,8 @@ class ActionModule(RotationAction):
 def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any], asked: str | None) -> None:
     """Raise E_REPAIR_BACKUP where a repair was asked for by name, and the look found no backup for it, or none of the
     rotation that was ``asked`` for."""
-    if found.prefer == "repair" and found.unreadable and not found.done and not found.backup and "msg" not in backup:
+    wanted = found.unreadable or found.named
+    if found.prefer == "repair" and wanted and not found.done and not found.backup and "msg" not in backup:
         other = "Leave key_rotation_id out: the backup of another rotation may have them."
         elsewhere = "If there is one elsewhere, set key_rotation_backup_dir."
         of = f" of rotation {asked}" if asked else ""

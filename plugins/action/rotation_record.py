@@ -15,6 +15,7 @@ from ansible.utils.display import Display
 
 from ..module_utils import pages, record_check, record_seen, sshsig
 from ..module_utils.approval import Approval
+from ..module_utils.engine.damage import NOTHING, repair_of, shown
 from ..module_utils.errors import RotationError
 from ..module_utils.maintenance import BY_HAND
 from ..module_utils.module import RECORD_OPTIONS
@@ -222,6 +223,8 @@ class ActionModule(RotationAction):
             exit_code.ask(exit_code.LEFT)
         if not completed and not failed_task:
             _refuse_unopened(record)
+        if completed:
+            _refuse_emptied(record)
         return {"changed": False, "record": record.path, "report": page}
 
     def _failed(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -401,6 +404,23 @@ def _refuse_unopened(record: Record) -> None:
     events = record.events()
     if left := summary.last_census(events).get("unopened"):
         raise RotationError("E_UNREADABLE", changed=final_state.values(final_state.of(events)), **left)
+
+
+def _refuse_emptied(record: Record) -> None:
+    """Raise E_VALUES_EMPTIED if another process emptied values before the proof: the rotation stays, and a person has
+    to look at them."""
+    read = [
+        event["picture"] for event in record.events() if event["event"] == "application_reading" and "picture" in event
+    ]
+    emptied = [value for value, reads in (read[-1].get("written") or [] if read else []) if reads == NOTHING]
+    if emptied:
+        raise RotationError(
+            "E_VALUES_EMPTIED",
+            changed="The rotation is completed, and all other values are proved.",
+            count=len(emptied),
+            rows=shown(emptied),
+            repair=repair_of(emptied),
+        )
 
 
 def _public_keys(found: list[str]) -> list[str]:

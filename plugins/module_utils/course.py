@@ -45,6 +45,7 @@ class Found:
     damaged: str = ""  # the alias of that database
     backup: str = ""  # the snapshot's time; empty where there is none
     prefer: str = ""
+    named: int = 0  # values that a person wants from the backup, whatever they are now
     done: Sequence[str] = ()  # courses that this run has gone already
     restored: bool = False  # a database by its backup, as the record of the rotation tells
 
@@ -140,6 +141,11 @@ RULES = (
         lambda found: f"{found.unreadable:,} values open under no version, and there is a backup of {found.backup}",
     ),
     Rule(
+        "repair",
+        lambda found: found.prefer == "repair" and found.named and found.backup and "repair" not in found.done,
+        lambda found: f"{found.named:,} values were named, and there is a backup of {found.backup}",
+    ),
+    Rule(
         "settle",
         lambda found: found.destination is None and found.left_behind,
         lambda found: f"rotation {found.rotation_id} was rolled back without {', '.join(found.left_behind)}",
@@ -166,7 +172,8 @@ RULES = (
 # What each does, for a person.
 DOES = {
     "restore": "restore the backup beside the database, say what would be lost, and swap the two",
-    "repair": "write what the backup has for them, where the rest of their rows is the same, and then look again",
+    "repair": "write what the backup has for them (if they were not named, only where the rest of their rows is the "
+    "same), and then look again",
     "settle": "bring every value, and every host that was left behind, under the current keys, and prove it",
     "nothing": "close the record of rotation {rotation_id}, and change no value, no .env file and no version",
     "forwards": "stop here, since the rotate playbook finishes it: {rotate}",

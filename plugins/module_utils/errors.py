@@ -199,6 +199,17 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "See its log: it may hold a key that is not in the env file. {advice}Where values were written since the "
         "rotation was begun, as before it was interrupted, roll it back and begin a new one.",
     ),
+    "E_VALUES_DAMAGED": (
+        "another process changed {count} values since the rotation began, and the application cannot read them "
+        "({reads}): {rows}",
+        "Stop that process: it may hold other keys. A rollback does not undo what it wrote. To take the values from "
+        "the backup after it, run the rollback playbook with {repair}",
+    ),
+    "E_VALUES_EMPTIED": (
+        "another process emptied {count} values since the rotation began: {rows}",
+        "A process that cannot decrypt may have saved that; so may a person. If nobody meant it, stop that process, "
+        "and take the values from the backup: run the rollback playbook with {repair}",
+    ),
     "E_APPLICATION_MODEL": (
         "the application cannot read its model {model} (SQLSTATE {sqlstate})",
         "Its models and its tables differ: run its migrations, or put the release in place that the database is of.",

@@ -231,6 +231,7 @@ READING_OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "required": True, "choices": ["taken", "compared"]},
     "baseline": {"type": "dict", "default": {}},
     "meanwhile": {"type": "dict", "default": {}},
+    "written": {"type": "dict", "default": {}},
     "rows": {"type": "int", "default": 0},
     "left_out": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 600},
@@ -317,6 +318,7 @@ COURSE_OPTIONS: dict[str, Any] = {
     "backup": {"type": "dict", "default": {}},
     "done": {"type": "list", "elements": "str", "default": []},
     "prefer": {"type": "str", "choices": ["", "forwards", "repair", "restore"], "default": ""},
+    "repair": {"type": "list", "elements": "str", "default": []},
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
     "store": {"type": "dict", "default": {}, "no_log": True},
@@ -342,6 +344,7 @@ REPAIR_OPTIONS: dict[str, Any] = {
     **KEY_OPTIONS,
     **ROTATION_OPTIONS,
     "backup": {"type": "str", "required": True},
+    "named": {"type": "list", "elements": "str", "default": []},
     **{name: RESTORE_OPTIONS[name] for name in ("backup_dir", "admin", "identity_file", "pg_bindir", "identity")},
     "run": {"type": "str", "default": ""},
 }

@@ -10,8 +10,9 @@ version_added: 0.1.0
 short_description: Ask the application itself, before a rotation and after it
 description:
   - Each run is a fresh process of the application that is started under its env file as that is.
-  - Reads every value of every model with encrypted columns through the models, by fields that decrypt and by properties
-    and descriptors made from a column, in a transaction that cannot write, and keeps a keyed digest of each.
+  - Reads, in a transaction that cannot write, through the models, all that may depend on a key, and keeps keyed
+    digests. These are encrypted columns, properties and descriptors made from them, and every field of every model that
+    is not a plain field of Django.
   - Brings a text through the application's own encryption and back, and sees under which keys the token is.
   - Runs C(manage.py check --deploy), and C(manage.py verify_encryption) where there is one, and counts what they
     complain of. What they print is not shown.
@@ -33,6 +34,13 @@ options:
     description:
       - What M(tetech.key_rotation.django_census) returned as C(meanwhile). Of tables in which other processes have
         written no more values may fail than before, and no fewer may be read than what they wrote explains.
+    type: dict
+    default: {}
+  written:
+    description:
+      - What M(tetech.key_rotation.django_census) returned as C(written). What the application reads of these values is
+        in the RV(picture) as C(written), if it is nothing, a token, an error, or the text of a failed decryption.
+        With O(state=compared), all but nothing fails.
     type: dict
     default: {}
   rows:
@@ -76,8 +84,10 @@ EXAMPLES = r"""
 RETURN = r"""
 picture:
   description:
-    - The C(readings), each with its model and attribute as C(name), its C(column), how many values were C(read) and how
-      many C(failed), and the keyed C(digest) over all.
+    - The C(readings), each with its model and attribute as C(name), its C(table), the encrypted C(columns) it is made
+      from, how many values were C(read), how many of them as C(tokens), and how many C(failed). The keyed C(digest) is
+      over all; a column that is not encrypted has C(parts), digests of what is stored and read in parts of its rows.
+    - With O(written), what the application reads of these values in another way than a value, as C(written).
     - The C(round_trips), each C(well), C(not tried), or what is wrong; the columns that are C(unread) by any model.
     - With O(state=compared), what is C(unsteady), since a second reading under the same keys was another one.
     - The C(opening), how many C(seconds) per value the engine took to decrypt the first values of each table, and of
@@ -93,6 +103,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.errors import RotationError
 from ..module_utils.module import READING_OPTIONS, run
 
 OPTIONS: dict[str, Any] = {
@@ -104,7 +115,7 @@ OPTIONS: dict[str, Any] = {
 def ask(module: AnsibleModule) -> dict[str, Any]:
     """The picture, and the first thing that is worse than in the baseline as an error."""
     from ..module_utils import commands
-    from ..module_utils.engine import project, reading, rotation
+    from ..module_utils.engine import damage, project, reading, rotation
     from ..module_utils.monitoring import response
     from ..module_utils.request import request_of
 
@@ -121,6 +132,10 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
         picture = read(lambda name: name not in params["left_out"])
         if others := reading.changed(params["baseline"], picture, params["meanwhile"]):
             picture["unsteady"] = reading.unsteady(picture, read(others.__contains__))
+        if params["written"]:
+            picture["written"] = [
+                list(one) for one in damage.seen(params["written"], application.targets, application.keyring)
+            ]
         picture["opening"] = response.of_opening(application)
         known = get_commands()
         project.let_go()  # before this process is forked
@@ -128,6 +143,10 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
     if "verify_encryption" in known:
         picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
     if params["state"] == "compared":
+        try:
+            reading.refuse_damaged(picture.get("written", ()))
+        except RotationError as exc:  # with all values by name, for the record
+            return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
         reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
         _open(application)
     return {"changed": False, "picture": picture}

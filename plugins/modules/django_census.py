@@ -128,6 +128,10 @@ unwrapped:
   description: For each table how many values of the O(baseline) were encrypted twice, as C(unwrapped).
   type: dict
   returned: success
+written:
+  description: For each column, the keys of the rows in which another process has changed its value since then.
+  type: dict
+  returned: success
 unopened:
   description: With O(unopened=as_before), their C(count) and the first C(rows), where there are any.
   type: dict
@@ -200,15 +204,17 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         aside = kept_aside(database for database, _ in application.parts)
         tallies = application.census(params["digest_stage"])
         meanwhile: dict[str, Any] = {}
+        written: dict[str, list[str]] = {}
         if not params["report_only"] and params["leaving"] is None:
             with _beside_a_fence(params, application):
                 _refuse(params, application, tallies)
-                tallies, meanwhile = _compared(params, application, tallies)
+                tallies, meanwhile, written = _compared(params, application, tallies)
     return {
         "changed": False,
         "targets": [tally.as_result() for tally in tallies],
         "meanwhile": meanwhile,
         "unwrapped": _unwrapped(params["baseline"]),
+        "written": written,
         "unopened": _unopened(params, tallies),
         "kept_aside": aside,
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
@@ -287,8 +293,9 @@ def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
 
 
-def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any]]:
-    """Hold it against the baseline: the digests of all, or else every row. The census that proved it, and who wrote."""
+def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Compare it with the baseline: the digests of all, or else every row. The census that proved it, how many rows
+    another process wrote by table, and of which rows it changed the value by column."""
     from ..module_utils.engine import census, row_digests
     from ..module_utils.engine.others import Others
 
@@ -305,8 +312,16 @@ def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[A
         _refuse(params, application, again)
         census.refuse_difference(baseline, [tally.as_result() for tally in again], looks)
         found = {table: look.as_result() for table, look in looks.items()}
-        return again, {table: counts for table, counts in found.items() if any(counts.values())}
-    return tallies, {}
+        wrote = {table: counts for table, counts in found.items() if any(counts.values())}
+        return again, wrote, _written(again, looks)
+    return tallies, {}, {}
+
+
+def _written(tallies: Any, looks: Any) -> dict[str, list[str]]:
+    """By column, as table.column, the rows of which another process changed the value."""
+    found = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
+    rows = {name: looks[table].values.get(column) for name, (table, column) in found.items() if table in looks}
+    return {name: each for name, each in rows.items() if each}
 
 
 def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:

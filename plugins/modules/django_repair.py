@@ -20,6 +20,13 @@ options:
     description: The rotation whose backup it is.
     type: str
     required: true
+  named:
+    description:
+      - Values as C(table.column:key) that are taken from the backup even if they open now, or are empty, because a
+        person named them. The other columns of their rows may have been changed since the backup.
+    type: list
+    elements: str
+    default: []
   backup_dir:
     description: Folder of the backups on the host.
     type: path
@@ -87,20 +94,24 @@ def repair(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     repaired: Counter[str] = Counter()
     left: list[dict[str, str]] = []
+    found: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
         for database, survey in application.parts:
             if module.check_mode:
-                if work.needed(database, survey.found, application.keyring, application.leave_alone):
+                if work.needed(database, survey.found, application.keyring, application.leave_alone, params["named"]):
                     one, described = _backup(params, database.alias)
                     one.refuse_unopened(described, params["identity"])
                 continue
             with contextlib.ExitStack() as stack:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
-                spared = application.leave_alone
-                done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared)
+                spared, named = application.leave_alone, params["named"]
+                done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared, named)
             repaired.update(done.values)
+            found |= done.named
             left += [one._asdict() for one in done.left]
+    missing = sorted(set(params["named"]) - found) if not module.check_mode else []
+    left += [{"value": value, "reason": "there is no such row and encrypted column"} for value in missing]
     changed = bool(repaired) or module.check_mode
     return {"changed": changed, "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
 
@@ -143,7 +154,7 @@ class _Kept:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             for one in replaced:
-                raw = one.token.encode("utf-8") if isinstance(one.token, str) else bytes(one.token)
+                raw = one.token.encode("utf-8") if isinstance(one.token, str) else bytes(one.token or b"")
                 handle.write(json.dumps({"value": one.value, "base64": base64.b64encode(raw).decode()}) + "\n")
             handle.flush()
             os.fsync(handle.fileno())

@@ -39,6 +39,11 @@ options:
     type: str
     choices: ["", forwards, repair, restore]
     default: ""
+  repair:
+    description: With O(prefer=repair), values as C(table.column:key) to take from the backup, whatever they are now.
+    type: list
+    elements: str
+    default: []
   rotation_id:
     description: The rotation to take back. Without it, the last one.
     type: str

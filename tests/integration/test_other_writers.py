@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,12 +112,17 @@ def test_what_a_process_under_the_old_keys_writes_is_kept_and_told(site: Site) -
     plain = site.read_all()
     with writer(site) as process:
         outcome = site.play("rotate", *OPEN)
-        assert outcome.code == 0, outcome.text
+        assert "COMPLETED" in outcome.text, outcome.text
         said = process.communicate(timeout=30)[0]
 
     now = site.read_all()
 
     assert profiles(now) == written(profiles(plain), said)
+    emptied = {row for row, one in profiles(now).items() if row in profiles(plain) and one["phone_number"] == ""}
+    emptied -= {row for row, one in profiles(plain).items() if one["phone_number"] == ""}
+    assert (outcome.code != 0, outcome.error()) == (True, "E_VALUES_EMPTIED"), "a person has to look at these"
+    named = {f"customer_userprofile._phone_number_encrypted:{row}" for row in emptied}
+    assert named == set(re.findall(r"customer_userprofile\.\w+:\d+", outcome.text))
     assert {**now, "profiles": []} == {**plain, "profiles": []}
     text = " ".join(outcome.text.split())
     assert "[WARNING]" in text
@@ -128,6 +134,19 @@ def test_what_a_process_under_the_old_keys_writes_is_kept_and_told(site: Site) -
     assert ", proved;" in page.read_text()
     assert "were written by another process meanwhile" in page.read_text()
     assert kept(site) == []
+    assert site.play("verify").code == 0
+
+    row = min(emptied)
+    option = {
+        "key_rotation_prefer": "repair",
+        "key_rotation_repair": [min(named, key=lambda name: int(name.partition(":")[2]))],
+    }
+    repaired = site.play("rollback", "-e", json.dumps(option))
+    assert repaired.code == 0, repaired.text
+    assert profiles(site.read_all()) == {
+        **profiles(now),
+        row: {**profiles(now)[row], "phone_number": profiles(plain)[row]["phone_number"]},
+    }
     assert site.play("verify").code == 0
 
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import discovery, reading, schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import damage, discovery, reading, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
@@ -28,7 +28,7 @@ SCHEMES = schemes.parse({"own": {"format": "fernet", "key": {"derive": "sha256",
 DIGEST = b"digest"
 ROWS = 40
 TABLES = """
-CREATE TABLE secrets (id int PRIMARY KEY, first text, last text, note text, nick text);
+CREATE TABLE secrets (id int PRIMARY KEY, first text, last text, note text, nick text, worded text);
 CREATE TABLE reading_shop (id int PRIMARY KEY, name text, phone text, price text, hidden text);
 """
 
@@ -59,6 +59,13 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             except InvalidToken:
                 return value
 
+    class Worded(Encrypted):
+        def from_db_value(self, value: Any, *about: Any) -> Any:
+            try:
+                return super().from_db_value(value)
+            except InvalidToken:
+                return "[unreadable]"
+
     class Shown(models.TextField):
         """Reads another text than the stored one, under no key."""
 
@@ -83,6 +90,7 @@ def app(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         id = models.IntegerField(primary_key=True)
         first, last, note = Encrypted(null=True), Encrypted(null=True), Swallowing(null=True)
         nick = models.TextField(null=True)
+        worded = Worded(null=True)
 
         class Meta:
             app_label, db_table, managed = "reading", "secrets", False
@@ -136,7 +144,7 @@ def rotate(app: Any) -> None:
 
 def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(app: Any) -> None:
     app.key.secret = "old-secret"
-    before = picture(app, lambda name: not name.endswith("hidden"))
+    before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
     assert [one["name"] for one in before["readings"]] == [
         *(f"reading.Person.{name}" for name in ("first", "last", "note", "full_name")),
         *(f"reading.Shop.{name}" for name in ("phone", "price")),
@@ -147,7 +155,7 @@ def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(
 
     reading.refuse_worse(before, copy.deepcopy(before))
     rotate(app)
-    after = picture(app, lambda name: not name.endswith("hidden"))
+    after = picture(app, lambda name: not name.endswith(("hidden", "worded")))
 
     reading.refuse_worse(before, after)
     assert reading.changed(before, after) == []
@@ -167,12 +175,12 @@ def test_a_field_that_nobody_named_and_that_reads_other_values_under_the_new_key
 
 
 def test_what_others_write_meanwhile_in_columns_that_are_not_encrypted_is_no_false_alarm(app: Any) -> None:
-    before = picture(app, lambda name: not name.endswith("hidden"))
+    before = picture(app, lambda name: not name.endswith(("hidden", "worded")))
     rotate(app)
     app.database.execute("UPDATE reading_shop SET phone = '+2', price = NULL WHERE id = 3")
     app.database.execute("DELETE FROM reading_shop WHERE id IN (4, 39)")
     app.database.execute("INSERT INTO reading_shop VALUES (100, 'new', '+3', '3', '3')")
-    reading.refuse_worse(before, picture(app, lambda name: not name.endswith("hidden")))
+    reading.refuse_worse(before, picture(app, lambda name: not name.endswith(("hidden", "worded"))))
 
 
 def test_a_row_whose_field_raises_is_counted_and_all_others_are_read(app: Any) -> None:
@@ -193,6 +201,47 @@ def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
     with pytest.raises(RotationError, match=r"reading\.Person\.note \(40 values, 2 of them as tokens") as refused:
         reading.refuse_worse(before, picture(app, lambda name: "Person" in name), meanwhile)
     assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+def test_what_another_process_made_of_values_is_told_as_the_application_reads_it(app: Any) -> None:
+    rotate(app)
+    seal = app.keyring.cipher("own", "pending").seal
+    strange = fernet("strange").encrypt(b"x").decode()
+    made = {1: strange, 2: seal(Opened(strange.encode())).decode(), 3: None, 4: "", 5: seal(Opened(b"good")).decode()}
+    for row, token in made.items():
+        app.database.execute("UPDATE secrets SET note = %s, first = %s WHERE id = %s", (token, token, row))
+    targets = discovery.find(app.database, "auto", (), ring("pending")).found
+    written = {f"secrets.{column}": [str(row) for row in made] for column in ("note", "first")}
+
+    found = dict(damage.seen(written, targets, ring("pending")))
+
+    assert found == {
+        "secrets.note:1": damage.TOKEN,
+        "secrets.note:2": damage.TOKEN,
+        "secrets.note:3": damage.NOTHING,
+        "secrets.note:4": damage.NOTHING,
+        "secrets.first:1": damage.RAISES,
+        "secrets.first:2": damage.TOKEN,
+        "secrets.first:3": damage.NOTHING,
+        "secrets.first:4": damage.NOTHING,
+    }
+    with pytest.raises(RotationError, match=r"4 values .* cannot read them \(1 as an error, 3 as a token\)") as refused:
+        reading.refuse_damaged(list(found.items()))
+    assert "E_VALUES_DAMAGED" in str(refused.value)
+    assert '"key_rotation_repair": ["secrets.first:1"' in str(refused.value)
+    assert "secrets.note:3" not in str(refused.value), "a person may have emptied it"
+    assert damage.seen({"secrets.last": ["1", "2"]}, targets, ring("pending")) == [], "what is read is no damage"
+
+
+def test_the_text_that_stands_for_a_failed_decryption_is_known_from_the_application(app: Any) -> None:
+    """A process under other keys has saved it as a value, encrypted under the new keys meanwhile."""
+    rotate(app)
+    seal = app.keyring.cipher("own", "pending").seal
+    app.database.execute("UPDATE secrets SET worded = %s", (seal(Opened(b"a good value")).decode(),))
+    app.database.execute("UPDATE secrets SET worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")).decode(),))
+    targets = discovery.find(app.database, "auto", (), ring("pending")).found
+    found = damage.seen({"secrets.worded": ["6", "7"]}, targets, ring("pending"))
+    assert found == [("secrets.worded:7", damage.TEXT)]
 
 
 def test_ten_thousand_rows_are_read_in_seconds(app: Any) -> None:

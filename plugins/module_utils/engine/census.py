@@ -288,12 +288,13 @@ def _tallies(
     for page in found:
         known = journal.of(members, page)
         rows = [row_name(row_key) for row_key, _ in page]
-        sums = dict.fromkeys(rows, 0) if each_row else None
+        sums = [dict.fromkeys(rows, 0) if each_row else None for _ in group]
         for place, tally in enumerate(group):
             values = [values[place] for _, values in page]
-            _class(tally, rows, values, keyring, known, digest_key, leave_alone, sums)
-        if each_row and sums is not None:
-            each_row.take(group[0].target.table, sums, page)
+            _class(tally, rows, values, keyring, known, digest_key, leave_alone, sums[place])
+        if each_row:
+            columns = {tally.target.column: found for tally, found in zip(group, sums) if found is not None}
+            each_row.take(group[0].target.table, columns, page)
     return group
 
 

@@ -78,7 +78,7 @@ class Reader:
         self._add(str(instance.pk), text, getattr(instance, f"{STORED}{self.name}", None))
         if value not in (None, "") and not failed:
             self.read += 1
-            if self._is_token(value):
+            if self.is_token(value):
                 self.tokens += 1
             elif self.sample is None:
                 self.sample = value
@@ -93,7 +93,7 @@ class Reader:
             digest = hmac.digest(self.key, each, "sha256")
             part[place] = (part[place] + int.from_bytes(digest[:4], "big")) % PART
 
-    def _is_token(self, value: Any) -> bool:
+    def is_token(self, value: Any) -> bool:
         """Whether a text begins as the tokens of its columns do, and may be one."""
         if not self.markers or not isinstance(value, (str, bytes)) or len(value) < SHORTEST:
             return False

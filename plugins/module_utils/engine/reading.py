@@ -13,11 +13,13 @@ import difflib
 import io
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import RotationError
 from ..progress_file import SILENT, ProgressFile
+from .damage import DAMAGED, repair_of, shown
 from .discovery import Target
 from .fields import column_of, of_models
 from .keyring import Keyring
@@ -124,6 +126,20 @@ def changed(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile 
 def unsteady(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """The attributes that two readings under the same keys read in two ways: they prove nothing."""
     return changed(first, second)
+
+
+def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
+    """Raise E_VALUES_DAMAGED for values that another process has changed, and that the application cannot read."""
+    damaged = [value for value, reads in read if reads in DAMAGED]
+    if damaged:
+        ways = Counter(reads for _, reads in read if reads in DAMAGED)
+        raise RotationError(
+            "E_VALUES_DAMAGED",
+            count=len(damaged),
+            reads=", ".join(f"{count} as {reads}" for reads, count in ways.items()),
+            rows=shown(damaged),
+            repair=repair_of(damaged),
+        )
 
 
 def refuse_worse(
@@ -241,7 +257,7 @@ def _read(readers: Sequence[Reader], rows: int, progress: ProgressFile) -> tuple
     server end the transaction, whether it passes that error on or not.
     """
     model, alias = readers[0].model, readers[0].alias
-    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), _read_only(alias) as held:
+    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), read_only(alias) as held:
         most = int(model._base_manager.using(alias).count())
         wanted = min(most, rows) if rows else most
         for done, instance in enumerate(_instances(_query(readers), wanted)):
@@ -264,7 +280,7 @@ def reads_inner(
     for table, stored in of_models(aliases):
         if table not in tables or column_of(stored) != column:
             continue
-        with contextlib.suppress(Exception), _read_only(next(iter(aliases))):
+        with contextlib.suppress(Exception), read_only(next(iter(aliases))):
             for instance in stored.model._base_manager.using(next(iter(aliases))).order_by("pk")[:rows]:
                 for name in (stored.attname, *made_from(stored.model, stored.attname)):
                     with contextlib.suppress(Exception):
@@ -306,7 +322,7 @@ def _instances(query: Any, left: int) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _read_only(alias: str) -> Iterator[list[Any]]:
+def read_only(alias: str) -> Iterator[list[Any]]:
     """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
     where an attribute may keep a log of who has read. The connections."""
     from django.db import DatabaseError, connections, transaction
@@ -350,7 +366,7 @@ def _round_trip(reader: Reader, keyring: Keyring) -> str:
     if not isinstance(reader.sample, str):
         return "not tried"
     try:
-        with contextlib.redirect_stdout(io.StringIO()), _read_only(reader.alias):
+        with contextlib.redirect_stdout(io.StringIO()), read_only(reader.alias):
             stored, back = _by_field(reader) if reader.name in reader.columns else _by_attribute(reader)
     except Exception:
         return "not tried"

@@ -1,9 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that open under no key, and what a backup has in their place.
+"""Values that open under no key, or that a person named, and what a backup has in their place.
 
-A value is repaired where its row is in the backup under the same key, all else of the row is as it was then, and the
-backup's value opens. It is written by compare-and-set, as it is in the backup: the engine brings it further.
+A value that opens under no key is repaired if its row is in the backup under the same key, all else of the row is as it
+was then, and the backup's value opens. A value that a person named is replaced by the backup's value whatever it is
+now: another process may have written it together with others of its row. Both are written by compare-and-set, as they
+are in the backup: re-encryption follows.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Left(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """A value that opens under no key, and is about to be overwritten."""
+    """A value that is about to be overwritten."""
 
     value: str  # table.column:key
     token: Any
@@ -41,10 +43,11 @@ class Replaced(NamedTuple):
 
 @dataclass
 class Repairs:
-    """What was done: values repaired by target, and what was left."""
+    """What was done: values repaired by target, what was left, and which of the values named by a person there are."""
 
     values: Counter[str] = field(default_factory=Counter)
     left: list[Left] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
 
 
 class _Row(NamedTuple):
@@ -62,25 +65,49 @@ def repair(
     keyring: Keyring,
     keep: Callable[[Sequence[Replaced]], None],
     leave_alone: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> Repairs:
-    """Repair what can be. ``copied`` is asked for the copy of the backup at the first value that needs it, and at each
-    page with others; ``keep`` makes durable what is overwritten, before it is. Raises E_DB, E_DB_BUSY."""
+    """Repair what can be, and the values that are ``named`` as table.column:key. ``copied`` is asked for the copy of
+    the backup at the first value that needs it, and at each page with others; ``keep`` makes durable what is
+    overwritten, before it is. Raises E_DB, E_DB_BUSY."""
     done = Repairs()
+    named = frozenset(named)
     for table, key, members in by_table(targets):
         for page in pages(database, table, key, members):
-            odd = {row for _, row in _unreadable(members, page, keyring, leave_alone)}
+            odd = {row for _, row in _odd(members, page, keyring, leave_alone, named)}
             if odd:
-                _repair(database, copied(), table, key, members, sorted(odd), keyring, keep, leave_alone, done)
+                _repair(database, copied(), table, key, members, sorted(odd), keyring, keep, leave_alone, named, done)
     return done
 
 
-def needed(database: Database, targets: Sequence[Target], keyring: Keyring, leave_alone: Collection[str] = ()) -> bool:
+def needed(
+    database: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    leave_alone: Collection[str] = (),
+    named: Collection[str] = (),
+) -> bool:
     """Whether a repair would ask for the copy. Raises E_DB."""
     return any(
-        any(True for _ in _unreadable(members, page, keyring, leave_alone))
+        any(True for _ in _odd(members, page, keyring, leave_alone, named))
         for table, key, members in by_table(targets)
         for page in pages(database, table, key, members)
     )
+
+
+def _odd(
+    members: Sequence[Target],
+    page: Sequence[tuple[RowText, tuple[Any, ...]]],
+    keyring: Keyring,
+    leave_alone: Collection[str],
+    named: Collection[str],
+) -> Iterator[tuple[int, RowText]]:
+    """The column (by its place) and the key of each value to repair."""
+    yield from _unreadable(members, page, keyring, leave_alone)
+    for place, target in enumerate(members if named else ()):
+        for row_key, _ in page:
+            if f"{target.name}:{row_name(row_key)}" in named:
+                yield place, row_key
 
 
 def _unreadable(
@@ -113,6 +140,7 @@ def _repair(
     keyring: Keyring,
     keep: Callable[[Sequence[Replaced]], None],
     leave_alone: Collection[str],
+    named: Collection[str],
     done: Repairs,
 ) -> None:
     """The odd rows of one page."""
@@ -120,8 +148,11 @@ def _repair(
     then = _rows(copy, table, key, members, keys)
     changes: list[Change] = []
     for row_key, row in now.items():
-        bad = {place for place, _ in _unreadable(members, [(row_key, row.values)], keyring, leave_alone)}
-        reason = _reason(members, row, then.get(row_key), bad, keyring)
+        bad = {place for place, _ in _odd(members, [(row_key, row.values)], keyring, leave_alone, named)}
+        ours = {place for place in bad if f"{members[place].name}:{row_name(row_key)}" in named}
+        done.named.update(f"{members[place].name}:{row_name(row_key)}" for place in ours)
+        bad = ours or bad
+        reason = _reason(members, row, then.get(row_key), bad, ours, keyring)
         if bad and not reason:
             changes.append(_change(members, row_key, row, then[row_key], bad))
         done.left += [Left(f"{members[place].name}:{row_name(row_key)}", reason) for place in sorted(bad) if reason]
@@ -143,21 +174,30 @@ def _repair(
                 done.left.append(Left(f"{target.name}:{row_name(change.key)}", "was changed meanwhile"))
 
 
-def _reason(members: Sequence[Target], row: _Row, then: _Row | None, bad: Collection[int], keyring: Keyring) -> str:
-    """Why a row cannot be repaired; empty where it can."""
+def _reason(
+    members: Sequence[Target],
+    row: _Row,
+    then: _Row | None,
+    bad: Collection[int],
+    named: Collection[int],
+    keyring: Keyring,
+) -> str:
+    """Why a row cannot be repaired; empty if it can. With values that a person ``named``, the rest of it may differ."""
     if then is None:
         return "is not in the backup"
-    if row.rest != then.rest:
+    if row.rest != then.rest and not named:
         return "other columns of its row were changed since the backup"
     for place, target in enumerate(members):
         one, other = (inside(target, [side.values[place]], keyring)[0] for side in (row, then))
         if place not in bad:
-            if one != other:
+            if one != other and not named:
                 return f"{target.column} of its row was changed since the backup"
             continue
         found = look(target, [""], [then.values[place]], keyring, {})
         if not found or any(token.opened is None or not token.readable for token in found):
             return "opens under no key in the backup either"
+        if place in named:
+            continue
         if _around(target, row.values[place], keyring) != _around(target, then.values[place], keyring):
             return "its document was changed since the backup"
     return ""

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The keyed digest of each row, in a small file from the census before a rotation until its proof.
+"""The keyed digest of each value, in a small file from the census before a rotation until its proof.
 
-Where the digest over a whole table is another one than before, the file says in which rows: those that another process
-wrote may differ, any other one may not. It holds names of rows and digests, never a plaintext.
+If the digest over a whole table changed, the file says in which rows: those that another process wrote may differ, any
+other one may not. It holds names of rows and digests, never a plaintext.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,7 +28,9 @@ except ImportError:  # a Python that was built without it
 
 DIGEST_BYTES = 16
 SHOWN = 12  # rows in one message
+NAMED = 10_000  # values of one column that others have changed, and that are kept by name
 Result = Mapping[str, Any]
+Sums = Mapping[str, Mapping[str, int]]  # by column, then by row: what its value adds to the digest of the column
 Page = Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]  # as census.pages has it
 
 
@@ -38,8 +40,8 @@ class EachRow(Protocol):
     def since(self, alias: str) -> str:
         """From which transaction of a database on it wants to know who wrote a row."""
 
-    def take(self, table: Table, sums: Mapping[str, int], page: Page) -> None:
-        """The rows of a page: the sum of what each adds to the digests of its table, by name."""
+    def take(self, table: Table, sums: Sums, page: Page) -> None:
+        """The rows of a page: what each of their values adds to the digests of its table."""
 
 
 class Recording:
@@ -54,8 +56,8 @@ class Recording:
     def since(self, alias: str) -> str:
         return ""
 
-    def take(self, table: Table, sums: Mapping[str, int], page: Page) -> None:
-        rows = [(table.label, name, _short(digest)) for name, digest in sums.items()]
+    def take(self, table: Table, sums: Sums, page: Page) -> None:
+        rows = [(table.label, name, digests) for name, digests in _by_row(sums).items()]
         self._write("INSERT INTO rows VALUES (?, ?, ?)", rows)
 
     def end(self, census: Sequence[Result]) -> None:
@@ -74,13 +76,15 @@ class Recording:
 
 @dataclass
 class Look:
-    """What a second look at one table has found: rows that differ, by what became of them; the first of those that
-    nobody is known to have written by name, and how many more."""
+    """What a second look at one table has found: rows that differ, by what became of them; by column, the names of the
+    rows of which another process changed the value; the first rows that nobody is known to have written by name, and
+    how many more."""
 
     changed: int = 0
     inserted: int = 0
     deleted: int = 0
     same: int = 0
+    values: dict[str, list[str]] = field(default_factory=dict)
     unexplained: list[str] = field(default_factory=list)
     more: int = 0
 
@@ -90,6 +94,13 @@ class Look:
     def shown(self) -> str:
         """The rows that nobody wrote, for a message."""
         return ", ".join(self.unexplained) + (f" and {self.more} more" if self.more else "")
+
+    def note(self, name: str, columns: Iterable[str]) -> None:
+        """A row, and in which columns its value is another one."""
+        for column in columns:
+            rows = self.values.setdefault(column, [])
+            if len(rows) < NAMED:
+                rows.append(name)
 
     def blame(self, name: str) -> None:
         """A row that nobody wrote."""
@@ -115,19 +126,22 @@ class Comparison:
     def since(self, alias: str) -> str:
         return self._others.since.get(alias, "")
 
-    def take(self, table: Table, sums: Mapping[str, int], page: Page) -> None:
+    def take(self, table: Table, sums: Sums, page: Page) -> None:
         if table.label in self._strict:
             return
         look = self._all.setdefault(table.label, Look())
         known, told = self._others.rows.get(table.label, ()), bool(self.since(table.alias))
-        for (name, digest), (_, values) in zip(sums.items(), page):
+        for (name, digests), (_, values) in zip(_by_row(sums).items(), page):
             before = self._before(table.label, name)
             if before is None:
                 look.inserted += 1
-            elif before == _short(digest):
+            elif before == digests:
                 look.same += 1
             else:
                 look.changed += 1
+                look.note(
+                    name, [column for column, *both in zip(sums, _each(before), _each(digests)) if len({*both}) > 1]
+                )
                 if name not in known and not (told and self._others.wrote(table.alias, values[-1])):
                     look.blame(name)
 
@@ -192,6 +206,17 @@ def _connection(path: str) -> sqlite3.Connection:
 
 def _identity(census: Sequence[Result]) -> str:
     return json.dumps(sorted([target["table"], target["column"], target["digest"]] for target in census))
+
+
+def _by_row(sums: Sums) -> dict[str, bytes]:
+    """The digests of all columns of each row, one after the other."""
+    rows = next(iter(sums.values()), {})
+    columns = [list(map(_short, column.values())) for column in sums.values()]
+    return dict(zip(rows, map(b"".join, zip(*columns))))
+
+
+def _each(digests: bytes) -> list[bytes]:
+    return [digests[place : place + DIGEST_BYTES] for place in range(0, len(digests), DIGEST_BYTES)]
 
 
 def _short(digest: int) -> bytes:

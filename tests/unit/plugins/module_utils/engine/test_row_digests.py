@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> str:
 
 def record(path, rows=BEFORE, baseline=BASELINE):
     with row_digests.recording(path) as recording:
-        recording.take(TABLE, rows, [])
+        recording.take(TABLE, {"name": rows}, [])
         recording.end(baseline)
 
 
@@ -33,7 +33,7 @@ def look(path, rows, writers=None, *, others=OTHERS, strict=(), baseline=BASELIN
     with row_digests.comparison(path, baseline, others, strict) as comparison:
         if comparison is None:
             return None
-        comparison.take(TABLE, rows, [((name,), ("token", (writers or {}).get(name))) for name in rows])
+        comparison.take(TABLE, {"name": rows}, [((name,), ("token", (writers or {}).get(name))) for name in rows])
         return comparison.looks(["profile"])
 
 
@@ -58,6 +58,18 @@ def test_a_row_that_differs_needs_another_process(path, name, writer, unexplaine
     assert (found.changed, found.same, found.unexplained) == (1, 2, unexplained)
 
 
+def test_a_value_that_differs_is_named_by_its_column_and_row(path):
+    columns = {"name": {"1": 10, "2": 20}, "phone": {"1": 30, "2": 40}}
+    with row_digests.recording(path) as recording:
+        recording.take(TABLE, columns, [])
+        recording.end(BASELINE)
+    with row_digests.comparison(path, BASELINE, OTHERS, ()) as comparison:
+        page = [((name,), ("token", "token", "300")) for name in ("1", "2")]
+        comparison.take(TABLE, {"name": {"1": 10, "2": 99}, "phone": {"1": 0, "2": 99}}, page)
+        found = comparison.looks(["profile"])["profile"]
+    assert (found.changed, found.values) == (2, {"phone": ["1", "2"], "name": ["2"]})
+
+
 def test_rows_that_are_gone_or_new_are_counted(path):
     record(path)
     found = look(path, {"2": 20, "4": 40, "5": 0})["profile"]
@@ -73,7 +85,7 @@ def test_a_table_that_is_empty_now_has_lost_its_rows(path):
 def test_without_knowing_since_when_nobody_is_excused(path):
     record(path)
     with row_digests.comparison(path, BASELINE, Others(), ()) as comparison:
-        comparison.take(TABLE, {"1": 99}, [(("1",), ("token",))])
+        comparison.take(TABLE, {"name": {"1": 99}}, [(("1",), ("token",))])
         assert comparison.looks(["profile"])["profile"].unexplained == ["1"]
 
 
@@ -89,7 +101,7 @@ def test_a_file_of_another_census_counts_for_nothing(path):
 
 def test_a_file_that_was_not_ended_counts_for_nothing(path):
     with row_digests.recording(path) as recording:
-        recording.take(TABLE, BEFORE, [])
+        recording.take(TABLE, {"name": BEFORE}, [])
     assert look(path, BEFORE) is None
 
 
@@ -142,7 +154,7 @@ def test_a_full_disk_does_not_stop_a_census(path):
     with row_digests.recording(path) as recording:
         recording._connection.execute("PRAGMA max_page_count = 3")
         for turn in range(50):
-            recording.take(TABLE, {f"{turn} {name}": 1 for name in range(100)}, [])
+            recording.take(TABLE, {"name": {f"{turn} {name}": 1 for name in range(100)}}, [])
         recording.end(BASELINE)
     assert look(path, BEFORE) is None
 
