@@ -36,7 +36,7 @@ MISSED = (
     "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in "
     "key_rotation_schemes. "
 )
-Meanwhile = Mapping[str, Mapping[str, Any]]  # by table, then by what became of rows
+Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
 NOBODY: Meanwhile = {}
 COUNTS = ("read", "failed", "tokens")
 
@@ -203,8 +203,7 @@ def _pairs(
     was = {_place(reading): reading for reading in _readings(before)}
     for new in after["readings"]:
         old = was.get(_place(new), new)
-        counts = meanwhile.get(new["table"], {})
-        written = sum(counts.get(what, 0) for what in ("changed", "inserted", "deleted"))
+        written = sum(meanwhile.get(new["table"], {}).values())
         if _in_parts(old, new):
             written = sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
         yield old, new, written
