@@ -300,21 +300,24 @@ def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[A
     from ..module_utils.engine.others import Others
 
     baseline, others = params["baseline"], Others.of([params["others"]] if params["others"] else [])
+    differs: RotationError | None = None
     try:
         census.refuse_difference(baseline, [tally.as_result() for tally in tallies])
-    except RotationError:
-        strict = application.unauthenticated
-        with row_digests.comparison(params["row_digests"], baseline, others, strict) as rows:
-            if rows is None:
-                raise
-            again = application.census(params["digest_stage"], each_row=rows)
-            looks = rows.looks({tally["table"] for tally in baseline})
-        _refuse(params, application, again)
-        census.refuse_difference(baseline, [tally.as_result() for tally in again], looks)
-        found = {table: look.as_result() for table, look in looks.items()}
-        wrote = {table: counts for table, counts in found.items() if any(counts.values())}
-        return again, wrote, _written(again, looks)
-    return tallies, {}, {}
+    except RotationError as exc:
+        differs = exc
+    strict = application.unauthenticated
+    with row_digests.comparison(params["row_digests"], baseline, others, strict) as rows:
+        if rows is None or not (differs or rows.earlier):
+            if differs:
+                raise differs
+            return tallies, {}, {}
+        again = application.census(params["digest_stage"], each_row=rows)
+        looks = rows.looks({tally["table"] for tally in baseline})
+    _refuse(params, application, again)
+    census.refuse_difference(baseline, [tally.as_result() for tally in again], looks)
+    found = {table: look.as_result() for table, look in looks.items()}
+    wrote = {table: counts for table, counts in found.items() if any(counts.values())}
+    return again, wrote, _written(again, looks)
 
 
 def _written(tallies: Any, looks: Any) -> dict[str, list[str]]:

@@ -315,7 +315,8 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
 
     destination, reverse = params["destination"], params["reverse"]
     known = destination in application.keyring.stages  # not in a dry run before the version is made
-    with row_digests.recording(params["row_digests"]) as rows:
+    key_id = application.keyring.key_id(destination if known else "current")
+    with row_digests.recording(params["row_digests"], key_id) as rows:
         tallies = application.census(destination if known else "current", each_row=rows)
         if rows:
             rows.end([tally.as_result() for tally in tallies])

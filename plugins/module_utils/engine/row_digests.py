@@ -45,24 +45,37 @@ class EachRow(Protocol):
 
 
 class Recording:
-    """Writes the file while a census is taken, which a full disk does not stop. It is good once ``end`` was reached."""
+    """Writes the file while a census is taken, which a full disk does not stop. It is good once ``end`` was reached.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    If an interrupted rotation is resumed, the file is ``kept``: it still holds the digests from before its first write.
+    Rows that differ by now were written by others ``earlier``: the engine had changed no plaintext.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, key: str, *, kept: bool = False) -> None:
+        self._connection, self._key, self._kept = connection, key, kept
         self._good = True
-        connection.execute("CREATE TABLE census (targets TEXT)")
-        connection.execute("CREATE TABLE rows (place TEXT, name TEXT, digest BLOB)")
+        if not kept:
+            connection.execute("CREATE TABLE census (targets TEXT, key TEXT)")
+            connection.execute("CREATE TABLE rows (place TEXT, name TEXT, digest BLOB)")
+            connection.execute("CREATE TABLE earlier (place TEXT, name TEXT)")
 
     def since(self, alias: str) -> str:
         return ""
 
     def take(self, table: Table, sums: Sums, page: Page) -> None:
         rows = [(table.label, name, digests) for name, digests in _by_row(sums).items()]
+        if self._kept:
+            with contextlib.suppress(*ERRORS):
+                known = [(_digest_of(self._connection, *row[:2]), row) for row in rows]
+                differ = [row[:2] for before, row in known if before not in (None, row[2])]
+                self._write("INSERT INTO earlier VALUES (?, ?)", differ)
+                rows = [row for before, row in known if before is None]
         self._write("INSERT INTO rows VALUES (?, ?, ?)", rows)
 
     def end(self, census: Sequence[Result]) -> None:
         """Say of which census it is."""
-        self._write("INSERT INTO census VALUES (?)", [(_identity(census),)])
+        self._write("DELETE FROM census WHERE ?", [(True,)])
+        self._write("INSERT INTO census VALUES (?, ?)", [(_identity(census), self._key)])
         with contextlib.suppress(*ERRORS):
             self._connection.commit()
 
@@ -121,7 +134,8 @@ class Comparison:
     def __init__(self, connection: sqlite3.Connection, others: Others, strict: Collection[str]) -> None:
         self._connection, self._others, self._strict = connection, others, strict
         self._all: dict[str, Look] = {}
-        connection.execute("CREATE UNIQUE INDEX IF NOT EXISTS names ON rows (place, name)")
+        self.earlier = set(connection.execute("SELECT place, name FROM earlier"))
+        _index(connection)
 
     def since(self, alias: str) -> str:
         return self._others.since.get(alias, "")
@@ -132,7 +146,7 @@ class Comparison:
         look = self._all.setdefault(table.label, Look())
         known, told = self._others.rows.get(table.label, ()), bool(self.since(table.alias))
         for (name, digests), (_, values) in zip(_by_row(sums).items(), page):
-            before = self._before(table.label, name)
+            before = _digest_of(self._connection, table.label, name)
             if before is None:
                 look.inserted += 1
             elif before == digests:
@@ -142,13 +156,9 @@ class Comparison:
                 look.note(
                     name, [column for column, *both in zip(sums, _each(before), _each(digests)) if len({*both}) > 1]
                 )
-                if name not in known and not (told and self._others.wrote(table.alias, values[-1])):
+                theirs = name in known or (table.label, name) in self.earlier
+                if not theirs and not (told and self._others.wrote(table.alias, values[-1])):
                     look.blame(name)
-
-    def _before(self, place: str, name: str) -> bytes | None:
-        found = self._connection.execute("SELECT digest FROM rows WHERE place = ? AND name = ?", (place, name))
-        row = found.fetchone()
-        return None if row is None else bytes(row[0])
 
     def looks(self, tables: Collection[str]) -> dict[str, Look]:
         """Of these tables, those that are not strict."""
@@ -160,15 +170,28 @@ class Comparison:
 
 
 @contextlib.contextmanager
-def recording(path: str | None) -> Iterator[Recording | None]:
-    """The file at ``path`` made anew, for its owner alone. None where that cannot be: the work goes on without it."""
+def recording(path: str | None, key: str = "") -> Iterator[Recording | None]:
+    """A new file at ``path``, for its owner alone; the same one if it has digests under this ``key``, given by its id:
+    a rotation that was interrupted left it. None if there can be none: the work goes on without it."""
     made = None
     with contextlib.ExitStack() as stack:
         if path:
             with contextlib.suppress(*ERRORS):
-                _make(path)
-                made = Recording(stack.enter_context(contextlib.closing(_connection(path))))
+                kept = _left_over(path, key)
+                if not kept:
+                    _make(path)
+                made = Recording(stack.enter_context(contextlib.closing(_connection(path))), key, kept=kept)
         yield made
+
+
+def _left_over(path: str, key: str) -> bool:
+    """Whether there is a whole file of the same rotation."""
+    with contextlib.suppress(*ERRORS):
+        if key and os.path.isfile(path) and not os.path.islink(path):
+            with contextlib.closing(_connection(path)) as connection:
+                _index(connection)
+                return connection.execute("SELECT key FROM census").fetchall() == [(key,)]
+    return False
 
 
 @contextlib.contextmanager
@@ -202,6 +225,15 @@ def _connection(path: str) -> sqlite3.Connection:
     for setting in ("journal_mode", "synchronous"):
         connection.execute(f"PRAGMA {setting} = OFF")
     return connection
+
+
+def _index(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE UNIQUE INDEX IF NOT EXISTS names ON rows (place, name)")
+
+
+def _digest_of(connection: sqlite3.Connection, place: str, name: str) -> bytes | None:
+    row = connection.execute("SELECT digest FROM rows WHERE place = ? AND name = ?", (place, name)).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def _identity(census: Sequence[Result]) -> str:

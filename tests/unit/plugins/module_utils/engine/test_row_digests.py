@@ -58,6 +58,28 @@ def test_a_row_that_differs_needs_another_process(path, name, writer, unexplaine
     assert (found.changed, found.same, found.unexplained) == (1, 2, unexplained)
 
 
+def test_a_rotation_that_is_resumed_knows_what_others_changed_before(path):
+    """The digests from before its first write stay, and what differs by then is another process's doing."""
+    first = [{**BASELINE[0], "digest": "bb"}]
+    with row_digests.recording(path, "key 1") as recording:
+        recording.take(TABLE, {"name": BEFORE}, [])
+        recording.end(first)
+    with row_digests.recording(path, "key 1") as recording:
+        recording.take(TABLE, {"name": {**BEFORE, "1": 99, "4": 40}}, [])
+        recording.end(BASELINE)
+    found = look(path, {**BEFORE, "1": 99, "3": 98, "4": 40})["profile"]
+    assert (found.changed, found.values, found.unexplained) == (2, {"name": ["1", "3"]}, ["3"])
+    assert look(path, BEFORE, baseline=first) is None
+
+
+def test_another_rotation_writes_a_new_file(path):
+    for key in ("key 1", "key 2"):
+        with row_digests.recording(path, key) as recording:
+            recording.take(TABLE, {"name": {**BEFORE, "1": len(key) + ord(key[-1])}}, [])
+            recording.end(BASELINE)
+    assert look(path, {**BEFORE, "1": 5 + ord("2")})["profile"] == row_digests.Look(same=3)
+
+
 def test_a_value_that_differs_is_named_by_its_column_and_row(path):
     columns = {"name": {"1": 10, "2": 20}, "phone": {"1": 30, "2": 40}}
     with row_digests.recording(path) as recording:
