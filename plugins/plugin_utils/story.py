@@ -39,6 +39,7 @@ from .summary import (
     still_stopped,
     swapped_untold,
     unopened,
+    written,
 )
 from .unsigned import Unsigned, unsigned
 
@@ -564,6 +565,7 @@ def _warnings(events: Sequence[Event], aside: Iterable[Mapping[str, str]]) -> li
             if error.get("what") != told:
                 found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))
         found += (*meanwhile(_meanwhile(event)), *unopened(event), *nested([dict(event)]))
+        found += written(event.get("picture") if isinstance(event.get("picture"), dict) else None)
         if event.get("event") == "notification" and event.get("phase") == "failed":
             who = "Not everybody" if event.get("reached") else "Nobody"
             found.append(f"{who} was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")

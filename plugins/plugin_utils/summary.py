@@ -19,6 +19,7 @@ from ansible import context
 from ..module_utils.beside import aside_of
 from ..module_utils.commands import REMOVAL
 from ..module_utils.engine.census import NESTED
+from ..module_utils.engine.damage import shown
 from ..module_utils.monitoring.response import milliseconds
 from ..module_utils.record import Record
 from . import final_state
@@ -158,7 +159,9 @@ def _values(done: list[dict[str, Any]], state: final_state.FinalState) -> Iterat
         yield f"             {name:<{width}} {count:>9,}"
     if worked:
         yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
-    for sentence in (*nested(done), *meanwhile(proof.get("meanwhile") or {}), *unopened(proof), *stale(done)):
+    read = next((event["picture"] for event in reversed(done) if event.get("picture")), None)
+    told = (*meanwhile(proof.get("meanwhile") or {}), *written(read), *unopened(proof))
+    for sentence in (*nested(done), *told, *stale(done)):
         yield f"  WARNING    {sentence}"
 
 
@@ -311,6 +314,15 @@ def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
             "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
             "and restart it: it may hold other keys. If a trigger wrote them, there is nothing to do."
         )
+
+
+def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
+    """One sentence for each way in which values that another process changed are read, other than as values."""
+    by_way: dict[str, list[str]] = {}
+    for value, reads in (picture or {}).get("written") or ():
+        by_way.setdefault(str(reads), []).append(str(value))
+    for reads, values in sorted(by_way.items()):
+        yield f"{len(values):,} values that another process changed are read as {reads}: {shown(values)}"
 
 
 def _backup(done: list[dict[str, Any]]) -> Iterator[str]:

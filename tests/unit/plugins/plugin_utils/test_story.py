@@ -1137,3 +1137,12 @@ def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_w
     spring = completed(Play(Path(play.record.path).parents[1], "spring"))
     spring.step("postgresql_restore", dropped=[], sought=["before_spring:shop"], asked={"state": "dropped"})
     assert (play.told()["kept_aside"], told in play.told()["warnings"]) == ([], True)
+
+
+def test_values_that_another_process_damaged_are_named_on_the_pages_of_a_run_that_failed(play):
+    written = [["people.name:1", "a token"], ["people.name:2", "nothing"], ["people.phone:7", "a token"]]
+    error = {"code": "E_VALUES_DAMAGED", "what": "another process changed 2 values"}
+    play.begun().prepared().switched().step("application_reading", "failed", error=error, picture={"written": written})
+    page = play.rolled_back().page()
+    assert "2 values that another process changed are read as a token: people.name:1, people.phone:7" in page
+    assert "1 values that another process changed are read as nothing: people.name:2" in page
