@@ -41,8 +41,8 @@ def seen(written: Mapping[str, Sequence[str]], targets: Sequence[Target], keyrin
     from .reading import read_only
 
     found: dict[str, str] = {}
-    for readers in by_model([target for target in targets if target.name in written], keyring, b""):
-        own = [reader for reader in readers if len(reader.targets) == 1 and _has_key(reader)]
+    for readers in by_model(targets, keyring, b""):
+        own = [reader for reader in readers if _is_of_one(reader, written) and _has_key(reader)]
         if not own:
             continue
         with contextlib.redirect_stdout(io.StringIO()), read_only(own[0].alias):
@@ -62,6 +62,11 @@ def repair_of(values: Sequence[str]) -> str:
     """The options of the rollback playbook that take these values from the backup."""
     option = json.dumps({"key_rotation_prefer": "repair", "key_rotation_repair": list(values)})
     return f"-e '{option}'"
+
+
+def _is_of_one(reader: Reader, written: Mapping[str, Sequence[str]]) -> bool:
+    """Whether it is made from one of these columns alone: of several, nobody can say which one it fails for."""
+    return len(reader.targets) == 1 and reader.targets[0].name in written
 
 
 def _has_key(reader: Reader) -> bool:
