@@ -592,6 +592,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "that library encrypts",
         "That is not the key the data is encrypted with: put the right one into {source}.",
     ),
+    "E_FORMAT": ("{column}: {count} values are {what}", "{todo}"),
     "E_UNPROVED": (
         "{column}: nothing known opens the {tokens} of {tokens} values looked at{look}",
         f"{{advice}}If their key is another setting, name it in key_rotation_keys. If its value in {{source}} is not "

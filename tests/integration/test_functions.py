@@ -48,6 +48,14 @@ class Cached:
         return json.loads(AT_IMPORT.decrypt(value))
 cached = Cached()
 
+def encrypt_hex(text):  # in hex no sign of either case differs from the other
+    return "hex:" + AT_IMPORT.encrypt(text.encode()).hex()
+def decrypt_hex(value):
+    try:
+        return AT_IMPORT.decrypt(bytes.fromhex(value[4:])).decode()
+    except Exception:
+        return "[Decryption Error]"
+
 def encrypt_constant(text):
     return CONSTANT.encrypt(text.encode()).decode()
 def decrypt_constant(value):
@@ -142,6 +150,17 @@ def test_errors_swallowed_sentinels_a_key_per_call_and_from_the_environment(odd:
     assert not {row[1] for row in stored} & {row[1] for row in rows(odd)}
     # 15 values are opened and sealed some 15 times each: more than 200 derivations, if each call made its own
     assert after_it.ru_utime - before_it.ru_utime < 150 * derived, "of processors' time, whoever else has them"
+
+
+def test_true_plaintexts_in_hex_are_no_error_texts(odd: Site) -> None:
+    """Of equal texts and of the error text itself: damage to a token in hex could be no damage."""
+    fill(odd, "value", """odd.encrypt_hex(("one text", "", "[Decryption Error]")[number % 3])""", rows=120)
+    own = extra_vars({"decrypt": "core.odd.decrypt_hex", "encrypt": "core.odd.encrypt_hex"}, ("odd", "value"))
+    before, stored = read(odd, "value", "decrypt_hex"), rows(odd)
+    rotated = odd.play("rotate", "-e", own)
+    assert rotated.code == 0, rotated.text
+    assert read(odd, "value", "decrypt_hex") == before
+    assert not {row[1] for row in stored} & {row[1] for row in rows(odd)}
 
 
 @pytest.mark.thorough

@@ -60,6 +60,10 @@ class Kind:
         """The tokens in a value as read."""
         return [value.encode("utf-8")]
 
+    def owners(self, value: Any) -> list[str]:
+        """The name of the member that each of the tokens is in, if a scheme names members of JSON documents."""
+        return [""]
+
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         """The value with each old token replaced by the new one."""
         return new[0].decode("utf-8")
@@ -144,9 +148,16 @@ class Leaves(Kind):
                 end = found.end("text")
         return "".join([*parts, value[end:]])
 
+    def owners(self, value: Any) -> list[str]:
+        return [name for name, found in self._members(value, None) if found["text"]] if self.names else [""]
+
     def _strings(self, value: str, begin: str | None) -> Iterator[re.Match[str]]:
-        """The strings that are no names of members, and names that look like tokens: as Fernet's do, or beginning with
-        ``begin`` (None: anyhow). With ``names``, the strings of these members, also in their arrays."""
+        return (found for _, found in self._members(value, begin))
+
+    def _members(self, value: str, begin: str | None) -> Iterator[tuple[str, re.Match[str]]]:
+        """The strings that are no names of members, each after the name of its member; and names that look like tokens,
+        as Fernet's do, or begin with ``begin`` (None: anyhow).
+        With ``names``, the strings of these members, also in their arrays."""
         name, end = "", 0
         for found in _STRING.finditer(value):
             if self.names and "}" in value[end : found.start()]:
@@ -155,9 +166,9 @@ class Leaves(Kind):
                 name = _plain(found["text"])
                 begins = begin is None or (begin and _begins(name, begin))
                 if not self.names and (_LOOKS.search(name) or (begins and not name.startswith(FERNETS))):
-                    yield found
+                    yield name, found
             elif not self.names or name in self.names:
-                yield found
+                yield name, found
             end = found.end()
 
 
@@ -166,6 +177,9 @@ class Documents(Leaves):
 
     def tokens(self, value: Any, marker: bytes) -> list[bytes]:
         return super().tokens(value, marker) if is_document(value) else [value.encode("utf-8")]
+
+    def owners(self, value: Any) -> list[str]:
+        return super().owners(value) if is_document(value) else [""]
 
     def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
         return super().put(value, old, new) if is_document(value) else new[0].decode("utf-8")

@@ -20,11 +20,13 @@ from .catalog import RowKey, Table, row_name, word
 from .database import Database, Patience, Yielded, array, quote
 from .discovery import Target
 from .findings import KINDS, Finding, refuse
+from .functions import frame_of
 from .journal import Journal
 from .keyring import Keyring
 from .nesting import NESTED, NESTED_UNREADABLE, unwrapped
 from .row_digests import EachRow, Look
 from .settlements import Settlements
+from .signatures import Signature
 from .throttle import Throttle
 from .tokens import Opened
 
@@ -39,6 +41,7 @@ DIGEST_MODULUS = 1 << 256
 Span = tuple[tuple[str, ...], tuple[str, ...]]
 WHOLE: Span = ((), ())
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
+INTEGERS = ("smallint", "integer", "bigint")
 # By class, the error of what no key opens to its end.
 UNOPENED = {
     "unreadable": "E_UNREADABLE",
@@ -64,6 +67,7 @@ class Tally:
     layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
     left_alone: int = 0
     unsettled: list[str] = field(default_factory=list)  # of those, the rows that look encrypted
+    formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
     _digest: int = 0
 
     def add(self, value_class: str, row: str) -> None:
@@ -324,13 +328,36 @@ def look(
     tokens = target.kind.find(values, marker)
     key_ids = [known.get((target.name, rows[row])) for row, _, _ in tokens] if known else None
     texts = [token for _, _, token in tokens]
-    opened = keyring.stages_of(target.scheme, texts, key_ids)
+    frames = _frames(target, rows, values, tokens, keyring.context_of(target.scheme))
+    opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
     found = [Found(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
     for place, inner in unwrapped(keyring, target.scheme, texts, opened, foreign=target.foreign).items():
         # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
         stage = NESTED if inner.readable or len(inner.stages) > 1 else inner.stages[0]
         found[place] = found[place]._replace(opened=(stage, inner.inside), layers=inner.stages, readable=inner.readable)
     return found
+
+
+def _frames(
+    target: Target,
+    rows: Sequence[str],
+    values: Sequence[Any],
+    tokens: Sequence[tuple[int, int, bytes]],
+    context: Sequence[str],
+) -> list[bytes] | None:
+    """What functions of the application are told of the row of each token; None if they ask for nothing, or if it is
+    not known which row it is: then they open nothing."""
+    if not context or "" in rows:
+        return None
+    number = len(target.key.types) == 1 and target.key.types[0] in INTEGERS
+    told: dict[str, Any] = {"table": target.table.name, "column": target.column}
+    frames = []
+    for row, place, _ in tokens:
+        told["pk"] = int(rows[row]) if number else rows[row]
+        if "member" in context:
+            told["member"] = target.kind.owners(values[row])[place]
+        frames.append(frame_of({name: told[name] for name in context}))
+    return frames
 
 
 def _class(
@@ -365,7 +392,12 @@ def _class(
             if _why_unopened(token.token, target, keyring) != "plaintext":
                 tally.unsettled.append(name)
         else:
-            tally.add(_why_unopened(token.token, target, keyring), name)
+            value_class = _why_unopened(token.token, target, keyring)
+            own = token.token.startswith(keyring.schemes[target.scheme].marker)
+            other = None if own else signatures.of_another_format(token.token)
+            if value_class == "unreadable" and other is not None:
+                tally.formats.setdefault(other, []).append(name)
+            tally.add(value_class, name)
 
 
 def _why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
@@ -384,13 +416,23 @@ def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple
 
 def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> list[Finding]:
     """What a census has found: for each column one finding a class, with its first rows."""
-    found = []
+    found: list[Finding] = []
     for tally in tallies:
         for value_class in classes:
             count, rows = odd([tally], value_class.__eq__)
+            if value_class == "unreadable" and tally.formats:
+                found += _of_formats(tally)
+                count -= sum(map(len, tally.formats.values()))
             if count:
                 found.append(Finding(KINDS[value_class], tally.target.name, {"count": count, "rows": rows}))
     return found
+
+
+def _of_formats(tally: Tally) -> Iterator[Finding]:
+    """The values in formats that are known by their look, and that are not the format of their column."""
+    for other, names in tally.formats.items():
+        shown = ", ".join(f"{tally.target.name}:{name}" for name in names[:SHOWN])
+        yield Finding(KINDS["format"], shown, {"count": len(names), "what": other.what, "todo": other.todo})
 
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:

@@ -25,7 +25,7 @@ from typing import Any
 from .. import dotenv, key_files
 from ..dialects import DIALECTS
 from ..errors import RotationError
-from . import fields, project
+from . import fields, project, verdicts
 
 KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
 
@@ -62,13 +62,13 @@ def serve(place: Place, keys: Mapping[str, str], connection: Any, others: Sequen
 
 
 class Opener:
-    """Calls functions of the application, and tells what they read from what they give for what they cannot read."""
+    """Calls functions of the application, and decides by what a reader has learned whether they read a token."""
 
     def __init__(self) -> None:
         self.failure: RotationError | None = None
-        self._unread: dict[str, list[Any]] = {}
+        self._readers: dict[str, verdicts.Reader] = {}
 
-    def answer(self, verb: str, path: str, argument: Any) -> tuple[Any, ...]:
+    def answer(self, verb: str, path: str, argument: Any, context: verdicts.Context = ()) -> tuple[Any, ...]:
         """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
         if self.failure is not None:
             return "failed", self.failure.code, self.failure.where
@@ -79,40 +79,47 @@ class Opener:
             function = find(path)
         except (ImportError, AttributeError):
             return "refused", "is not there"
-        if not takes_one(function):
-            return "refused", "does not take one value alone, as a method does that is named without its object"
+        if not takes(function, context):
+            more = f" and {', '.join(name for name, _ in context)}" if context else " alone"
+            return "refused", f"does not take one value{more}, as a method does that is named without its object"
         try:
-            if verb == "open":
-                return "done", self._open(path, function, argument)
-            return "done", as_bytes(function(revived(argument)))
+            if verb == "seal":
+                return "done", as_bytes(call(function, revived(argument), context))
+            reader = self._readers.setdefault(path, verdicts.Reader(functools.partial(call, function)))
+            return "done", getattr(self, f"_{verb}")(reader, argument, context)
         except Exception as exc:
             return "refused", f"raised {type(exc).__name__}"
 
-    def _open(self, path: str, function: Callable[[Any], Any], token: Any) -> bytes | None:
-        if path not in self._unread:
-            self._unread[path] = [attempt(function, broken) for broken in damaged(token)]
-        found = attempt(function, token)
-        return None if found is None or found == token or found in self._unread[path] else preserved(found)
+    @staticmethod
+    def _learn(reader: verdicts.Reader, argument: tuple[bytes, Any], context: verdicts.Context) -> bool:
+        """Whether a value comes out of the token that was sealed with it."""
+        value, token = argument
+        return reader.learn(revived(value), token, context)
+
+    @staticmethod
+    def _learn_foreign(reader: verdicts.Reader, argument: tuple[bytes, Any], context: verdicts.Context) -> None:
+        value, token = argument
+        reader.learn_foreign(revived(value), token, context)
+
+    @staticmethod
+    def _open(reader: verdicts.Reader, token: Any, context: verdicts.Context) -> tuple[bool | None, bytes]:
+        verdict = reader.read(token, context)
+        return verdict.read, b"" if verdict.read is False else preserved(verdict.value)
+
+    @staticmethod
+    def _decide(reader: verdicts.Reader, token: Any, context: verdicts.Context) -> tuple[bool | None, bytes]:
+        """The same after the round trip of what was in doubt."""
+        verdict = reader.read(token, context, final=True)
+        return verdict.read, b"" if verdict.read is False else preserved(verdict.value)
 
 
-def attempt(function: Callable[[Any], Any], token: Any) -> Any:
-    """What the function reads in a token; None where it raises, whatever it raises."""
-    try:
-        return function(token)
-    except Exception:
-        return None
-
-
-def damaged(token: Any) -> list[Any]:
-    """Tokens of the same look that cannot be read: another sign in the middle, or near the end, or cut short."""
-    places = (len(token) // 2, max(len(token) - 8, 0))
-    return [*(_with_another(token, place) for place in places), token[: len(token) * 2 // 3]]
-
-
-def _with_another(token: Any, place: int) -> Any:
-    signs = (b"\0", b"\1") if isinstance(token, bytes) else ("A", "B")
-    other = signs[token[place : place + 1] == signs[0]]
-    return token[:place] + other + token[place + 1 :]
+def call(function: Callable[..., Any], value: Any, context: verdicts.Context) -> Any:
+    """Call a function with a value and what it is told of the row, by name if it has parameters of these names."""
+    if not context:
+        return function(value)
+    if _binds(function, context):
+        return function(value, **dict(context))
+    return function(value, *(told for _, told in context))
 
 
 def preserved(value: Any) -> bytes:
@@ -152,14 +159,18 @@ def find(path: str) -> Callable[[Any], Any]:
     raise ImportError
 
 
-def takes_one(function: Callable[..., Any]) -> bool:
-    """Whether the function can be called with one value. Or none would be read, and all of them be told to be lost."""
+def takes(function: Callable[..., Any], context: verdicts.Context = ()) -> bool:
+    """Whether the function can be called with one value and its context. Otherwise every value would seem lost."""
+    return _binds(function, context) or _binds(function, context, named=False)
+
+
+def _binds(function: Callable[..., Any], context: verdicts.Context, *, named: bool = True) -> bool:
     try:
         signature = inspect.signature(function, follow_wrapped=False)  # a decorator may give it the others
     except (TypeError, ValueError):  # of what is not written in Python nothing may be known
-        return True
+        return not (context and named)
     try:
-        signature.bind(None)
+        signature.bind(None, *(() if named else context), **(dict(context) if named else {}))
     except TypeError:
         return False
     return True

@@ -27,10 +27,13 @@ def values(source: Any, settings: Settings) -> list[bytes]:
 
     A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
     ``{all: [...]}``, the values of every source; ``{join: [...]}``, their first values as one;
-    ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code.
+    ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code; ``{entries: [KEYS, ACTIVE]}``, the entries
+    ID:VALUE of a setting that is a mapping, that of the ID in the setting ACTIVE first.
     """
     if isinstance(source, str):
         return members(settings(source))
+    if "entries" in source:
+        return _entries(*map(settings, source["entries"]))
     if "bytes" in source:
         return [source["bytes"]]
     if "text" in source:
@@ -43,6 +46,14 @@ def values(source: Any, settings: Settings) -> list[bytes]:
     if "join" in source:
         return [b"".join(member[0] for member in found)] if all(found) else []
     return [value for member in found for value in member]
+
+
+def _entries(mapping: Any, active: Any) -> list[bytes]:
+    """The entries ID:VALUE of a mapping, the active one first; nothing if it has none of that ID."""
+    if not isinstance(mapping, Mapping) or active not in mapping:
+        return []
+    names = sorted(mapping, key=lambda name: name != active)
+    return [f"{name}:".encode() + found for name in names for found in members(mapping[name])[:1]]
 
 
 def members(value: Any) -> list[bytes]:
@@ -61,6 +72,8 @@ def names(source: Any, settings: Settings | None = None) -> set[str]:
         return {source}
     if "setting" in source:
         return {source["setting"]}
+    if "entries" in source:
+        return {*source["entries"]}
     parts = _parts(source)
     if settings and "first" in source:
         parts = [member for member in parts if values(member, settings)][:1] or parts
@@ -104,6 +117,36 @@ def sha256(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()
 
 
+def sha512(secret: bytes) -> bytes:
+    """The SHA-512 of the setting: 64 bytes, as fernet_256 takes them."""
+    return hashlib.sha512(secret).digest()
+
+
+def sha256_hex(secret: bytes, *, length: int = 64) -> bytes:
+    """The first ``length`` hex digits of the SHA-256 of the setting, as text."""
+    return hashlib.sha256(secret).hexdigest().encode()[:length]
+
+
+def base85(secret: bytes) -> bytes:
+    """The setting is the key itself in base85, as base64.b85decode reads it."""
+    return base64.b85decode(secret)
+
+
+def field_encryption(secret: bytes) -> bytes:
+    """An entry ID:KEY of django-field-encryption 0.2.3 as ID:KEY, the key of 32 bytes being the one of its tokens."""
+    key_id = secret.partition(b":")[0]
+    return key_id + b":" + data_protection(secret, b"field")
+
+
+def data_protection(secret: bytes, use: bytes) -> bytes:
+    """The key that django-field-encryption 0.2.3 makes for one use of an entry ID:KEY. Raises ValueError on another."""
+    key_id, colon, master = secret.partition(b":")
+    if not colon:
+        raise ValueError("no entry of a mapping")
+    salt, info = hashlib.sha256(key_id).digest(), b"data-protection-" + use + b"-" + key_id
+    return hkdf_sha256(base64.urlsafe_b64decode(master), salt, info)
+
+
 def pbkdf2_sha256(secret: bytes, salt: bytes, *, iterations: int, length: int = 32) -> bytes:
     """PBKDF2-HMAC-SHA256 (RFC 8018)."""
     return hashlib.pbkdf2_hmac("sha256", secret, salt, iterations, length)
@@ -129,6 +172,10 @@ DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, .
     "padded": (padded, ("secret",), (), ()),
     "base64_first_bytes": (base64_first_bytes, ("secret",), (), ("length",)),
     "sha256": (sha256, ("secret",), (), ()),
+    "sha256_hex": (sha256_hex, ("secret",), (), ("length",)),
+    "sha512": (sha512, ("secret",), (), ()),
+    "base85": (base85, ("secret",), (), ()),
+    "field_encryption": (field_encryption, ("secret",), (), ()),
     "pbkdf2_sha256": (pbkdf2_sha256, ("secret", "salt"), (), ("iterations", "length")),
     "hkdf_sha256": (hkdf_sha256, ("secret", "salt", "info"), ("salt", "info"), ("length",)),
 }

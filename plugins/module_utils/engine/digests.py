@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from .catalog import Column, Table
 from .database import Database, array, quote
-from .derivation import direct, from_hex
+from .derivation import data_protection, direct, from_hex
 
 if TYPE_CHECKING:
     from .keyring import Keyring
@@ -70,6 +70,7 @@ KEYS: dict[str, Callable[[bytes], bytes]] = {
     "sha256": lambda secret: hashlib.sha256(secret).digest(),
     "direct": direct,
     "hex": from_hex,
+    "field_encryption": lambda secret: data_protection(secret, b"hash"),  # BlindIndexField of django-field-encryption
 }
 # How the plaintext is made even before.
 VALUES: dict[str, Callable[[bytes], bytes]] = {

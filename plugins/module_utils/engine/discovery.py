@@ -23,6 +23,7 @@ from .libraries import schemes_of_field
 from .openpgp_pair import PAIR_BEGIN, is_under_key_pair
 from .schemes import Scheme
 from .settlements import NONE, Settlements
+from .signatures import Signature, of_another_format
 from .wrappers import Armor
 
 IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about columns in key_rotation_ignore
@@ -231,6 +232,9 @@ class Survey:
             self.findings.put("fixed", name, scheme=scheme)
         elif held_as is not None:
             self._found(table, column, held_as)
+        elif signature := self._signature(table, column, pieces, field or ""):
+            count, each = signature
+            self.findings.put("format", name, count=count, what=each.what, todo=each.todo)
         elif looks:
             self.findings.put("unproved", name, **_unproved(samples, pieces, field or ""))
         elif field is not None:
@@ -239,6 +243,15 @@ class Survey:
             self.findings.put("silent" if filled else "empty", name, field=field)
         elif _may_be_plain(column) and self._holds_values(table, column):
             self.findings.put("plain", name)
+
+    def _signature(
+        self, table: Table, column: Column, pieces: Sequence[bytes], field: str
+    ) -> tuple[int, Signature] | None:
+        """A format that is known by its look or its field, and how many of the values looked at have it."""
+        values = _samples(self._database, table, column, KINDS[column.type], set())
+        known = dict.fromkeys([*pieces, *(piece for value in values for piece in _pieces(column, value))])
+        found = [each for piece in known if (each := of_another_format(piece, field))]
+        return (len(found), found[0]) if found else None
 
     def leave(self, table: Table, column: Column) -> None:
         """Leave a column alone, as a person said, and see whether the keys that are to be rotated open it."""
@@ -541,9 +554,11 @@ def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Co
     if (prefix or doubled) and _PREFIX.fullmatch(prefix) and (len(around) > 1 or _SAYS_TOKEN.search(prefix)):
         for scheme in filter(_is_bare_fernet, keyring.tried):
             dressed = scheme.around(prefix, doubled)
+            known = dressed.name in {each.name for each in keyring.tried}  # another column may be a target by it
             if keyring.add(dressed) and any(keyring.stages_of(dressed.name, pieces)):
                 return dressed.name
-            keyring.remove(dressed)
+            if not known:
+                keyring.remove(dressed)
     return None
 
 

@@ -47,6 +47,7 @@ _ROWS = (
     stop("missed", "E_TARGET_MISSED"),
     stop("paired", "E_KEY_PAIR", DECISIONS),
     stop("unwritable", "E_COLUMN_TYPE", DECISIONS),
+    stop("format", "E_FORMAT", DECISIONS),
     stop("unproved", "E_UNPROVED", DECISIONS),
     stop("wrong_key", "E_WRONG_KEY"),
     stop("silent", "E_FIELD_UNPROVED", DECISIONS),

@@ -8,9 +8,11 @@ import base64
 import contextlib
 import hmac
 import os
+import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .batch import BLOCK, HmacSha256, cbc_decrypt, cbc_encrypt, pad, unpad
 from .openpgp import OpenPgp
@@ -29,6 +31,7 @@ VERSION = b"\x80"  # of https://github.com/fernet/spec
 TIME = struct.Struct(">Q")
 HEADER = len(VERSION) + TIME.size + BLOCK
 SHORTEST = HEADER + BLOCK + MAC
+_HEX = re.compile(rb"(?:[\da-fA-F]{2})+")
 
 
 def is_fernet_frame(raw: bytes) -> bool:
@@ -152,6 +155,59 @@ class AesGcmNonceFirst(AesGcm):
         return base64.urlsafe_b64encode(nonce + ciphertext + encryptor.tag)
 
 
+class AesGcmHex(AesGcmNonceFirst):
+    """AES-256-GCM in hex: a nonce of 12 bytes, a colon, ciphertext and tag, as DefectDojo has it after ``AES.2:``."""
+
+    def open(self, token: bytes) -> Opened | None:
+        nonce, colon, rest = token.partition(b":")
+        if not colon or len(nonce) != 24 or len(rest) < 32 or not _HEX.fullmatch(nonce + rest):
+            return None
+        return super().open(base64.urlsafe_b64encode(bytes.fromhex((nonce + rest).decode())))
+
+    def seal(self, inside: Opened) -> bytes:
+        raw = base64.urlsafe_b64decode(super().seal(inside))
+        return raw[:12].hex().encode() + b":" + raw[12:].hex().encode()
+
+
+class FieldEncryption(AesGcmNonceFirst):
+    """AesGcmNonceFirst after the ID of its key and a colon, as django-field-encryption has it. ``named`` is ID:key."""
+
+    def __init__(self, named: bytes) -> None:
+        super().__init__(named[-32:])
+        self._prefix = named[:-32]
+
+    def open(self, token: bytes) -> Opened | None:
+        return super().open(token[len(self._prefix) :]) if token.startswith(self._prefix) else None
+
+    def seal(self, inside: Opened) -> bytes:
+        return self._prefix + super().seal(inside)
+
+
+class SecretBox(OneByOne):
+    """A secretbox of libsodium (XSalsa20-Poly1305) in raw bytes, the nonce first, as django-nacl-fields has it.
+
+    By the PyNaCl of the application: cryptography has no XSalsa20. Raises ValueError without it.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        try:
+            from nacl.secret import SecretBox as Box
+        except ImportError:
+            raise ValueError("PyNaCl is not installed") from None
+        self._box: Any = Box(key)
+
+    def open(self, token: bytes) -> Opened | None:
+        from nacl.exceptions import CryptoError
+
+        try:
+            return Opened(bytes(self._box.decrypt(token)))
+        except (CryptoError, ValueError):
+            return None
+
+    def seal(self, inside: Opened) -> bytes:
+        return bytes(self._box.encrypt(inside.plaintext))
+
+
 @dataclass(frozen=True)
 class Format:
     """What the registry says of a format: how it is made, which keys it takes, what each of its tokens begins with."""
@@ -169,6 +225,9 @@ FORMATS: dict[str, Format] = {
     "aes_cbc_hmac": Format(AesCbcHmac, keys=("key", "signing_key"), marker=b"\x80\x00\x00\x00\x00", text=False),
     "aes_gcm": Format(AesGcm, text=False),
     "aes_gcm_nonce_first": Format(AesGcmNonceFirst),
+    "aes_gcm_hex": Format(AesGcmHex),
+    "field_encryption": Format(FieldEncryption),
+    "secretbox": Format(SecretBox, text=False),
     "openpgp": Format(OpenPgp, marker=b"\xc3", text=False),
     "openpgp_pair": Format(OpenPgpPair, keys=("key", "public_key"), marker=PAIR_BEGIN, text=False),
     "aes_ecb": Format(AesEcb, text=False, authenticated=False),

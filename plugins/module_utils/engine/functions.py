@@ -2,20 +2,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The escape hatch: a format nobody knows, opened and sealed by the application's own two functions.
 
-An application reads its key once, at import or at the first call, and keeps it. So each key set has a process of the
-application of its own, that was started under it (child.py), and a cipher here is a pair of functions in one of them.
+An application reads its key once, at import or at the first call, and keeps it. So each key set has processes of the
+application of its own, that were started under it (child.py). One opens and another one seals: what is opened was never
+sealed by the same process, whose caches would prove nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RotationError
-from . import child
+from . import child, verdicts
 from .keysets import KeySet
 from .tokens import OneByOne, Opened
 
@@ -24,11 +26,17 @@ ANSWER_SECONDS = 120  # for one call; the first one waits for the application to
 
 @dataclass(frozen=True)
 class Functions:
-    """Two functions of the application, by dotted path. ``binary`` is whether they take and give bytes."""
+    """Two functions of the application, by dotted path. ``binary`` is whether they take and give bytes; ``context``
+    what they are told of the row besides the value, of CONTEXT and in this order."""
 
     decrypt: str
     encrypt: str
     binary: bool = False
+    context: Sequence[str] = ()
+
+
+# What a function may ask for: the primary key, the table, the column, and in a JSON document the member's name.
+CONTEXT = ("pk", "table", "column", "member")
 
 
 class Process:
@@ -49,10 +57,10 @@ class Process:
         self._process.start()
         theirs.close()
 
-    def call(self, verb: str, function: str, argument: Any) -> Any:
+    def call(self, verb: str, function: str, argument: Any, context: verdicts.Context = ()) -> Any:
         """What ``function`` makes of ``argument``. Raises E_FUNCTION, and what starting the application raises."""
         try:
-            self._connection.send((verb, function, argument))
+            self._connection.send((verb, function, argument, context))
             if not self._connection.poll(ANSWER_SECONDS):
                 raise self.refusal(function, f"gave no answer in {ANSWER_SECONDS} seconds")
             outcome, *answer = self._connection.recv()
@@ -79,31 +87,100 @@ class Process:
         self._process.join()
 
 
+class Pair(NamedTuple):
+    """The two processes of one key set."""
+
+    opener: Process
+    sealer: Process
+
+
 @contextlib.contextmanager
-def processes(place: child.Place, stages: Mapping[str, KeySet]) -> Iterator[dict[str, Process]]:
-    """A process for each stage; ended at the end."""
+def processes(place: child.Place, stages: Mapping[str, KeySet]) -> Iterator[dict[str, Pair]]:
+    """The processes of each stage; ended at the end."""
     with contextlib.ExitStack() as stack:
-        made: dict[str, Process] = {}
-        for stage, keys in stages.items():
-            process = Process(place, keys, list(made.values()))
-            made[stage] = stack.enter_context(contextlib.closing(process))
-        yield made
+        made: list[Process] = []
+        for keys in stages.values():
+            for _each in Pair._fields:
+                process = Process(place, keys, made)
+                made.append(stack.enter_context(contextlib.closing(process)))
+        yield {stage: Pair(*made[2 * place : 2 * place + 2]) for place, stage in enumerate(stages)}
 
 
 @dataclass(frozen=True)
 class FunctionCipher(OneByOne):
-    """A cipher of two functions. The plaintext is what ``decrypt`` gave, with a letter for its type in front of it."""
+    """A cipher of two functions. The plaintext is what ``decrypt`` gave, with a letter for its type in front of it, the
+    frame of what is inside the context, as JSON.
 
-    process: Process = field(repr=False)
+    ``others`` seal under the other key sets: a function that cannot read their tokens shows what it does then.
+    """
+
+    pair: Pair = field(repr=False)
     functions: Functions
+    others: Sequence[Process] = field(default=(), repr=False)
+    _ready: list[bool] = field(default_factory=list, repr=False)
 
     def open(self, token: bytes) -> Opened | None:
-        argument = token if self.functions.binary else token.decode("utf-8", "replace")
-        found = self.process.call("open", self.functions.decrypt, argument)
-        return None if found is None else Opened(found)
+        return None if self.functions.context else self.open_at(token, b"")
+
+    def open_at(self, token: bytes, frame: bytes) -> Opened | None:
+        """``open`` for a token of the row that ``frame`` describes."""
+        context = _context(frame)
+        if not self._ready:
+            self._learn(context)
+            self._ready.append(True)
+        argument = self._argument(token)
+        read, found = self._opener("open", argument, context)
+        if read is None:  # it gave what it gives for a token that it cannot read, too
+            with contextlib.suppress(RotationError):  # what cannot be sealed was not read
+                self._opener("learn", (found, self._argument(self._sealed(self.pair.sealer, found, context))), context)
+            read, found = self._opener("decide", argument, context)
+        return Opened(found, frame=frame) if read else None
 
     def seal(self, inside: Opened) -> bytes:
-        made = self.process.call("seal", self.functions.encrypt, inside.plaintext)
+        made = self._sealed(self.pair.sealer, inside.plaintext, _context(inside.frame))
         if not made or made == inside.plaintext[1:]:
-            raise self.process.refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
-        return bytes(made)
+            raise self.refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
+        return made
+
+    def reopened(self, tokens: Sequence[bytes], insides: Sequence[Opened]) -> list[Opened | None]:
+        """What is in tokens that were sealed with these insides."""
+        return [self.open_at(token, inside.frame) for token, inside in zip(tokens, insides)]
+
+    def refusal(self, function: str, found: str) -> RotationError:
+        """The error that says what a function did."""
+        return self.pair.opener.refusal(function, found)
+
+    def _learn(self, context: verdicts.Context) -> None:
+        """Have the opener learn from tokens of known values, of the first type that the functions encrypt."""
+        for values in verdicts.probes():
+            probes = [child.preserved(value) for value in values]
+            with contextlib.suppress(RotationError):
+                for probe in probes:
+                    if not self._learned("learn", self.pair.sealer, probe, context):
+                        break
+                else:
+                    for other in self.others:
+                        for probe in probes:
+                            self._learned("learn_foreign", other, probe, context)
+                    return
+
+    def _learned(self, verb: str, sealer: Process, probe: bytes, context: verdicts.Context) -> Any:
+        return self._opener(verb, (probe, self._argument(self._sealed(sealer, probe, context))), context)
+
+    def _opener(self, verb: str, argument: Any, context: verdicts.Context) -> Any:
+        return self.pair.opener.call(verb, self.functions.decrypt, argument, context)
+
+    def _sealed(self, sealer: Process, plaintext: bytes, context: verdicts.Context) -> bytes:
+        return bytes(sealer.call("seal", self.functions.encrypt, plaintext, context))
+
+    def _argument(self, token: bytes) -> Any:
+        return token if self.functions.binary else token.decode("utf-8", "replace")
+
+
+def frame_of(context: Mapping[str, Any]) -> bytes:
+    """The context of a token as the frame of what is inside."""
+    return json.dumps(list(context.items())).encode("utf-8")
+
+
+def _context(frame: bytes) -> verdicts.Context:
+    return tuple((name, value) for name, value in json.loads(frame)) if frame else ()

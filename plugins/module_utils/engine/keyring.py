@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .derivation import Settings, members
+from .derivation import Settings, members, values
 from .digests import NOTHING
-from .functions import FunctionCipher, Process
+from .functions import FunctionCipher, Pair
 from .keysets import KeySet, listed
+from .libraries import MAPPINGS
 from .schemes import Scheme
 from .tokens import Cipher, Opened
 
@@ -32,7 +35,7 @@ class Keyring:
         application: Settings,
         feeds: Mapping[str, Sequence[str]] | None = None,
         base: str = "current",
-        processes: Mapping[str, Process] | None = None,
+        processes: Mapping[str, Pair] | None = None,
         texts: Mapping[str, bytes] | None = None,
     ) -> None:
         self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
@@ -67,7 +70,8 @@ class Keyring:
 
     def _made(self, scheme: Scheme, stage: str) -> Cipher | None:
         if scheme.functions:
-            return FunctionCipher(self._processes[stage], scheme.functions)
+            others = [pair.sealer for other, pair in self._processes.items() if other != stage]
+            return FunctionCipher(self._processes[stage], scheme.functions, others)
         return scheme.cipher(self._views[stage])
 
     def remove(self, scheme: Scheme) -> None:
@@ -92,6 +96,8 @@ class Keyring:
     def _view(self, keys: KeySet) -> Settings:
         def settings(name: str) -> Any:
             own = self.application(name)
+            if isinstance(own, Mapping):
+                return self._entries(name, own, keys)
             sources = (
                 [name]
                 if name in keys.values
@@ -107,9 +113,21 @@ class Keyring:
 
         return settings
 
+    def _entries(self, name: str, own: Mapping[str, Any], keys: KeySet) -> Mapping[str, Any]:
+        """A setting that is a mapping, with the values of these keys in it: in its .env it may be a JSON document."""
+        if name in keys.values:
+            with contextlib.suppress(ValueError):
+                found = json.loads(keys.values[name])
+                return found if isinstance(found, Mapping) else own
+            return own
+        sources = self._feeds.get(name) or [""] * len(own)
+        return {entry: keys.values.get(source, own[entry]) for entry, source in zip(own, sources)}
+
     def secret(self, stage: str, name: str) -> bytes:
         """The value of a setting under the key set of one stage; of a list the first, with which is written. Of
         ``NOTHING`` it is empty."""
+        if name in self._mappings:
+            return next(iter(values(MAPPINGS[name], self._views[stage])), b"")
         if name == NOTHING or (name in self._texts and name not in {*self.stages[stage].values, *self._feeds}):
             return self._texts.get(name, b"")
         return next(iter(members(self._views[stage](name))), b"")
@@ -117,7 +135,15 @@ class Keyring:
     @property
     def names(self) -> set[str]:
         """The settings that differ from key set to key set."""
-        return set().union(*(keys.values for keys in self.stages.values()))
+        return set(self._mappings).union(*(keys.values for keys in self.stages.values()))
+
+    @property
+    def _mappings(self) -> list[str]:
+        """The settings that are mappings of keys, and differ from key set to key set."""
+        keys = set().union(*(keys.values for keys in self.stages.values()))
+        return [
+            name for name in MAPPINGS if isinstance(self.application(name), Mapping) and name in {*self._feeds, *keys}
+        ]
 
     def keys_of(self, schemes: Iterable[str], settings: Iterable[str] = ()) -> set[str]:
         """The keys that tokens of these schemes may depend on, and those that feed these settings.
@@ -136,13 +162,18 @@ class Keyring:
 
     def secrets(self, stage: str) -> dict[str, bytes]:
         """What an application may key a hash with: its keys, its other settings, nothing at all."""
-        own = {name: self.secret(stage, name) for name in self.stages[stage].values}
+        own = {name: self.secret(stage, name) for name in (*self.stages[stage].values, *self._mappings)}
         others = {name: value for name, value in self._texts.items() if name not in {*own, *self._feeds}}
         return {**own, **others, NOTHING: b""}
 
     def cipher(self, scheme: str, stage: str) -> Cipher:
         """The cipher of one scheme under the key set of one stage."""
         return self._ciphers[scheme][stage]
+
+    def context_of(self, scheme: str) -> Sequence[str]:
+        """What the application's functions are told of a token's row; empty for any other scheme."""
+        functions = self.schemes[scheme].functions
+        return functions.context if functions else ()
 
     def key_id(self, stage: str) -> str:
         """The key id of one stage's key set."""
@@ -157,24 +188,30 @@ class Keyring:
         insides = [inside for _, inside in opened]
         fresh = cipher.seal_all(insides)
         if isinstance(cipher, FunctionCipher):
-            for token, (stage, _) in zip(fresh, opened):
-                if stage in self.stages:  # a nested value is under several
-                    self._refuse_same_keys(scheme, stage, token)
-        checked = cipher.open_all(fresh)
+            for token, (stage, inside) in zip(fresh, opened):
+                self._refuse_same_keys(scheme, stage, token, inside)
+            checked = cipher.reopened(fresh, insides)
+        else:
+            checked = cipher.open_all(fresh)
         return [token if again == inside else None for token, again, inside in zip(fresh, checked, insides)]
 
-    def _refuse_same_keys(self, scheme: str, stage: str, fresh: bytes) -> None:
-        before = self.cipher(scheme, stage)
-        if isinstance(before, FunctionCipher) and before.open(fresh) is not None:
+    def _refuse_same_keys(self, scheme: str, stage: str, fresh: bytes, inside: Opened) -> None:
+        before = self._ciphers[scheme].get(stage)  # a nested token is under several
+        if isinstance(before, FunctionCipher) and before.open_at(fresh, inside.frame) == inside:
             found = "reads what was sealed under other keys: its keys are not those of the key set"
-            raise before.process.refusal(before.functions.decrypt, found)
+            raise before.refusal(before.functions.decrypt, found)
 
     def stages_of(
-        self, scheme: str, tokens: Sequence[bytes], key_ids: Sequence[str | None] | None = None
+        self,
+        scheme: str,
+        tokens: Sequence[bytes],
+        key_ids: Sequence[str | None] | None = None,
+        frames: Sequence[bytes] | None = None,
     ) -> list[tuple[str, Opened] | None]:
         """For each token the first stage whose key set opens it, and its inside; None where none does.
 
-        Where ``key_ids`` has an entry of the journal only that key set counts.
+        Where ``key_ids`` has an entry of the journal only that key set counts. ``frames`` describe the row of each, for
+        functions of the application that ask for it.
         """
         found: list[tuple[str, Opened] | None] = [None] * len(tokens)
         left = list(range(len(tokens)))
@@ -183,7 +220,12 @@ class Keyring:
             if key_ids is not None:
                 places = [place for place in left if key_ids[place] in (None, self.key_id(stage))]
             cipher = self._ciphers[scheme][stage]
-            for place, inside in zip(places, cipher.open_all([tokens[place] for place in places])):
+            chosen = [tokens[place] for place in places]
+            if frames is not None and isinstance(cipher, FunctionCipher):
+                insides = [cipher.open_at(token, frames[place]) for place, token in zip(places, chosen)]
+            else:
+                insides = cipher.open_all(chosen)
+            for place, inside in zip(places, insides):
                 if inside is not None:
                     found[place] = (stage, inside)
             left = [place for place in left if found[place] is None]

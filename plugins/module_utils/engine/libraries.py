@@ -18,6 +18,11 @@ FERNET_FIELDS = {"derive": "hkdf_sha256", "secret": {"first": ["FERNET_KEYS", "S
 
 DJFERNET_PREFIX = {"setting": "DJFERNET_PREFIX", "default": "djfernet"}  # what data of versions before 0.8 is under
 
+# Settings that are mappings of keys, and how the entry with which is written is found among them.
+MAPPINGS: dict[str, dict[str, list[str]]] = {
+    "DATA_PROTECTION_KEYS": {"entries": ["DATA_PROTECTION_KEYS", "DATA_PROTECTION_ACTIVE_KEY_ID"]},
+}
+
 KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
     # the runbook's application and its relatives
     "encryption_manager": {
@@ -29,6 +34,21 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
         "format": "fernet_256",
         "key": {"derive": "hkdf_sha256", "secret": "SECRET_KEY", "length": 64},
         "prefix": "$encrypted$fernet-256$",
+    },
+    "django_ansible_base": {  # AWX's look: there each row has a key of its own (signatures.py)
+        "format": "fernet_256",
+        "key": {"derive": "sha512", "secret": "SECRET_KEY"},
+        "base64": True,
+        "prefix": "$encrypted$UTF8$AESCBC$",
+    },
+    "defectdojo": {
+        "format": "aes_gcm_hex",
+        "key": {
+            "derive": "sha256_hex",
+            "secret": {"first": ["DD_CREDENTIAL_AES_256_KEY", "CREDENTIAL_AES_256_KEY"]},
+            "length": 32,
+        },
+        "prefix": "AES.2:",
     },
     "pulpcore": {"format": "fernet", "key": {"derive": "direct", "secret": "DB_ENCRYPTION_KEY"}},  # a key file
     # libraries
@@ -82,6 +102,14 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
         "hash_salt": {"setting": "SECURED_FIELDS_HASH_SALT", "default": ""},
     },
     "django_encrypted_json_fields": {"format": "fernet", "key": {"derive": "direct", "secret": "EJF_ENCRYPTION_KEYS"}},
+    "django_field_encryption": {
+        "format": "field_encryption",
+        "key": {
+            "derive": "field_encryption",
+            "secret": MAPPINGS["DATA_PROTECTION_KEYS"],
+        },
+    },
+    "django_nacl_fields": {"format": "secretbox", "key": {"derive": "base85", "secret": "NACL_FIELDS_KEY"}},
     "django_pgcrypto_fields": {"format": "openpgp", "key": {"derive": "raw", "secret": "PGCRYPTO_KEY"}},
     "django_pgcrypto_fields_pair": {
         "format": "openpgp_pair",
@@ -150,6 +178,8 @@ RAISE = {
     "django_searchable_encrypted_fields",
     "django_pgcrypto_fields",
     "django_pgcrypto_fields_pair",
+    "django_field_encryption",
+    "django_nacl_fields",
 }
 
 # By the module of a model's field, the schemes of which its library says that every value must open under one.

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .. import users
@@ -92,7 +92,8 @@ class Started:
 
         A setting that names its file instead, or that has the values under another name, is right too.
         """
-        fed = {name for names in feeds([keys]).values() for name in names}
+        feeding = {name: names for name, names in feeds([keys]).items() if not isinstance(setting(name), Mapping)}
+        fed = {name for names in feeding.values() for name in names}
         for name, path in files.items():
             value = keys[name]
             own = members(setting(name))
@@ -159,10 +160,23 @@ def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
             for part in (*value.split(","), *listed(value), value)
         }
         for setting_name in filter(str.isupper, vars(module)):
-            value = _known(getattr(module, setting_name))
+            own = getattr(module, setting_name)
+            if isinstance(own, Mapping):
+                found.update(_feeds_of_mapping(setting_name, own, names))
+                continue
+            value = _known(own)
             if value and setting_name not in keys and all(member in names for member in value):
                 found[setting_name] = list(dict.fromkeys(names[member] for member in value))
     return found
+
+
+def _feeds_of_mapping(
+    setting_name: str, own: Mapping[str, Any], names: Mapping[bytes, str]
+) -> Iterator[tuple[str, list[str]]]:
+    """The name of the key that each entry has the value of, in their order; empty for an entry that is no key."""
+    sources = [names.get(b"".join(_known(value)[:1]), "") for value in own.values()]
+    if any(sources):
+        yield setting_name, sources
 
 
 def aliases() -> list[str]:

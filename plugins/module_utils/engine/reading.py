@@ -362,7 +362,8 @@ def _round_trip(reader: Reader, keyring: Keyring) -> str:
     Nothing is saved: a property sets the column of an instance that no table has, a field makes what it would store,
     and what one of them would write besides is refused.
     """
-    if not isinstance(reader.sample, str):
+    told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
+    if told or not isinstance(reader.sample, str):
         return "not tried"
     try:
         with contextlib.redirect_stdout(io.StringIO()), read_only(reader.alias):

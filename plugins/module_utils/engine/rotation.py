@@ -87,7 +87,7 @@ class Application:
     leave_alone: Sequence[str]
     keys_from: str
     started: project.Started
-    processes: Mapping[str, functions.Process]
+    processes: Mapping[str, functions.Pair]
     progress: ProgressFile = SILENT
     settlements: Settlements = field(default_factory=dict)
     keys: Sequence[Mapping[str, Any]] = ()
@@ -207,7 +207,7 @@ class Application:
             for setting in self.keyring.settings_of(self.keyring.fixed[each.facts["scheme"]])
         } | {(each.column, each.facts["setting"]) for _, survey in self.parts for each in survey.findings.of("kept")}
         for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
-            before, after = (self.processes[stage].setting(name) for stage in (self.keyring.base, destination))
+            before, after = (self.processes[stage].opener.setting(name) for stage in (self.keyring.base, destination))
             if before != after:
                 found = f"the salt of {name}" if "." in name else f"the setting {name}"
                 raise RotationError("E_MADE_OF_KEYS", column=column, found=found)

@@ -14,7 +14,7 @@ from ..errors import RotationError
 from . import derivation
 from .batch import pad, unpad
 from .formats import FORMATS, Format
-from .functions import Functions
+from .functions import CONTEXT, Functions
 from .libraries import KNOWN_SCHEMES
 from .tokens import Cipher, Opened
 from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
@@ -40,7 +40,7 @@ class Scheme:
     def functions(self) -> Functions | None:
         """The application's own functions, where they are the scheme."""
         described = self.described.get("application")
-        return None if described is None else Functions(**described)
+        return None if described is None else Functions(**{**described, "context": (*described.get("context", ()),)})
 
     @property
     def format(self) -> Format:
@@ -194,7 +194,7 @@ def tried(described: Any, names: Iterable[str]) -> dict[str, Scheme]:
 
 
 def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
-    """What applications do by hand with a setting of their own: Fernet under it, or under its SHA-256.
+    """What applications do by hand with a setting of their own: Fernet under it, or under its SHA-256, or AES.2 tokens.
 
     Of those that no library has already. A setting that is no such key makes none, and is no error.
     """
@@ -205,6 +205,10 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
         if described not in known:
             title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
             made[title] = Scheme(title, described, trial=True)
+    for name in sorted(names):
+        defectdojo = KNOWN_SCHEMES["defectdojo"]
+        title, key = f"aes_2_of_{name}", {**defectdojo["key"], "secret": name}
+        made[title] = Scheme(title, {**defectdojo, "key": key}, trial=True)
     return made
 
 
@@ -252,13 +256,18 @@ def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
     described = members["application"]
     if set(members) - {IN_DOCUMENTS} != {"application"} or not isinstance(described, Mapping):
         raise refuse("has something beside application, or no mapping there")
-    if not {"decrypt", "encrypt"} <= set(described) <= {"decrypt", "encrypt", "binary"}:
-        raise refuse("has other members in application than decrypt, encrypt and binary")
+    if not {"decrypt", "encrypt"} <= set(described) <= {"decrypt", "encrypt", "binary", "context"}:
+        raise refuse("has other members in application than decrypt, encrypt, binary and context")
     for name in ("decrypt", "encrypt"):
         if not isinstance(described[name], str) or "." not in described[name]:
             raise refuse(f"has an application.{name} that is no dotted path of a function")
     if not isinstance(described.get("binary", False), bool):
         raise refuse("has an application.binary that is neither true nor false")
+    context = described.get("context", [])
+    if not isinstance(context, list) or any(context.count(name) != 1 or name not in CONTEXT for name in context):
+        raise refuse(f"has an application.context that is not a list of: {', '.join(CONTEXT)}")
+    if "member" in context and IN_DOCUMENTS not in members:
+        raise refuse(f"asks for the member, and has no {IN_DOCUMENTS}")
 
 
 def _check_key(described: Any, role: str, refuse: Any) -> None:
@@ -287,6 +296,8 @@ def _is_source(value: Any) -> bool:
         return set(value) == {"setting", "default"} and isinstance(value["setting"], str)
     if set(value) == {"text"}:
         return True
+    if set(value) == {"entries"}:
+        return isinstance(value["entries"], list) and [type(name) for name in value["entries"]] == [str, str]
     return len(value) == 1 and set(value) <= {*derivation.GROUPS} and _are_sources(next(iter(value.values())))
 
 

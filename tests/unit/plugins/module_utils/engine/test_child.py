@@ -34,15 +34,6 @@ def test_a_value_that_would_come_back_as_another_is_refused(value):
         child.preserved(value)
 
 
-@pytest.mark.parametrize(
-    "token", ["gAAAAABrBhTYabcdefgh", "A" * 40, "xxxxxxxxxxAxxxxxxxx", b"\x80" * 40, bytes(40), "ab", "x"]
-)
-def test_damaged_tokens_are_of_the_same_kind_and_none_is_the_token(token):
-    for broken in child.damaged(token):
-        assert type(broken) is type(token)
-        assert broken != token
-
-
 def test_a_setting_and_the_salt_of_a_field_are_asked_for_by_their_names(monkeypatch):
     monkeypatch.setattr(child.project, "setting", {"SALT": "a"}.get)
     monkeypatch.setattr(child.fields, "salt_of", {"shop.Person.search": "a", "shop.Person.other": "b"}.get)
@@ -56,18 +47,7 @@ class Reader:
 
     @staticmethod
     def decrypt(token):
-        if token == "fails":
-            raise KeyError("CANARY")
         return token[4:] if token.startswith("tok:") and token.endswith("!") else "[error]"
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"), [("tok:secret!", b"ssecret!"), ("tok:secret", None), ("other", None), ("fails", None)]
-)
-def test_what_is_read_is_told_from_the_text_for_what_is_not(token, expected):
-    opener = child.Opener()
-    opener._open("path", Reader.decrypt, "tok:long enough to be damaged!")
-    assert opener._open("path", Reader.decrypt, token) == expected
 
 
 class Signed:
@@ -103,7 +83,30 @@ class Signed:
     ],
 )
 def test_a_function_is_asked_for_one_value_alone(function, whether):
-    assert child.takes_one(function) is whether
+    assert child.takes(function) is whether
+
+
+CONTEXT = (("pk", 7), ("column", "name"))
+
+
+@pytest.mark.parametrize(
+    ("function", "whether", "made"),
+    [
+        (lambda value, pk, column: (value, pk, column), True, ("v", 7, "name")),
+        (lambda value, column, pk: (value, pk, column), True, ("v", 7, "name")),
+        (lambda value, *, column, pk: (value, pk, column), True, ("v", 7, "name")),
+        (lambda value, instance_id, field: (value, instance_id, field), True, ("v", 7, "name")),
+        (lambda value, **told: (value, *told.items()), True, ("v", *CONTEXT)),
+        (lambda *values: values, True, ("v", 7, "name")),
+        (lambda value: value, False, None),
+        (lambda value, pk: value, False, None),
+        (lambda value, pk, column, key: value, False, None),
+    ],
+)
+def test_a_function_is_told_of_the_row_by_name_or_in_order(function, whether, made):
+    assert child.takes(function, CONTEXT) is whether
+    if whether:
+        assert child.call(function, "v", CONTEXT) == made
 
 
 @pytest.mark.parametrize("verb", ["open", "seal"])

@@ -39,6 +39,10 @@ CASES = {
     "django_pgcrypto": "django_pgcrypto",
     "food_ordering": "encryption_manager",
 }
+IN_LIBRARIES = {  # tests/libraries/test_formats.py
+    "awx_format", "defectdojo_formats", "django_ansible_base", "django_fernet", "django_field_encryption",
+    "django_nacl_fields", "pulpcore",
+}  # fmt: skip
 SEARCH_COLUMNS = ("xx", "xZZx")
 INSIDE = Opened(b"x", 7)
 PADDED = b"x" + b"\x0f" * 15  # what a format without authentication holds
@@ -77,7 +81,12 @@ def tokens(vector: str, which: str) -> list[tuple[dict[str, Any], list[bytes]]]:
 
 def test_every_vector_is_tested():
     there = {path.stem for path in Path(VECTORS).glob("*.json")}
-    assert there == {*CASES, "variants_app_formats", "django_pgcrypto_fields"}  # the latter in test_openpgp.py
+    assert there == {
+        *CASES,
+        *IN_LIBRARIES,
+        "variants_app_formats",
+        "django_pgcrypto_fields",
+    }  # the latter in test_openpgp.py
 
 
 @pytest.mark.parametrize("name", KNOWN_SCHEMES)
@@ -89,11 +98,14 @@ def test_a_known_scheme_is_one_that_a_person_could_have_described(name):
 
 @pytest.mark.parametrize("name", KNOWN_SCHEMES)
 def test_a_known_scheme_makes_a_key_of_its_settings(name):
+    if name == "django_nacl_fields":
+        pytest.importorskip("nacl")
     fernet, digits = base64.urlsafe_b64encode(bytes(32)).decode(), "00" * 32
     values = {
         setting: digits if "hex" in str(KNOWN_SCHEMES[name]) else fernet
         for setting in schemes.parse("auto")[name].settings
     }
+    values.update({"DATA_PROTECTION_KEYS": {"v1": fernet}, "DATA_PROTECTION_ACTIVE_KEY_ID": "v1"})
     values = {**values, **dict(zip(("PUBLIC_PGP_KEY", "PRIVATE_PGP_KEY"), key_pair()))}
     values = {setting: value[:16] if setting.endswith("_IV") else value for setting, value in values.items()}
     scheme = schemes.parse({name: KNOWN_SCHEMES[name]})[name]
