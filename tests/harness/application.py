@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ class Application:
 
     def __init__(self, folder: Path, host: str, database: str, libraries: tuple[str, ...]) -> None:
         self.folder, self.host, self.database = folder, host, database
+        self._started: list[subprocess.Popen[str]] = []
         self.project, self.env_file = folder / "project", folder / "project/.env"
         self.libraries = [BY_NAME[name] for name in libraries]
         self.keys = list({key["name"]: dict(key) for library in self.libraries for key in library.keys}.values())
@@ -103,7 +105,7 @@ class Application:
         """A playbook in a process group of its own, as a terminal starts it; what it prints goes to a file."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         with open(self.folder / "screen", "w", encoding="utf-8") as screen:
-            return subprocess.Popen(
+            started = subprocess.Popen(
                 [str(BIN / "ansible-playbook"), f"{playbook}.yml", "-i", str(self.inventory)],
                 cwd=CHECKOUT / "playbooks",
                 env={**clean, "PATH": f"{BIN}:{clean['PATH']}", "HOME": str(self.folder), "ANSIBLE_NOCOLOR": "1"},
@@ -112,11 +114,25 @@ class Application:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
             )
+        self._started.append(started)
+        return started
+
+    def close(self) -> None:
+        """End what a failed test has left at work."""
+        for process in self._started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def ended(self, playbook: str, process: subprocess.Popen[str]) -> Run:
         code = process.wait(timeout=400)
-        return Run(f"{playbook}.yml", code, (self.folder / "screen").read_text(encoding="utf-8"))
+        return Run(f"{playbook}.yml", code, self.screen())
+
+    def screen(self) -> str:
+        """What the last command has printed."""
+        return (self.folder / "screen").read_text(encoding="utf-8")
 
     def play(self, playbook: str) -> Run:
         return self.ended(playbook, self.start(playbook))
@@ -203,6 +219,7 @@ def application(folder: Path, host: str, libraries: tuple[str, ...]) -> Iterator
         with admin.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name}")
             try:
-                yield Application(folder, host, name, libraries)
+                with contextlib.closing(Application(folder, host, name, libraries)) as made:
+                    yield made
             finally:
                 cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")

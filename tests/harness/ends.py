@@ -32,7 +32,7 @@ def undisturbed_writer_stops(app: Application) -> Run:
     """The writer ends when the .env has changed."""
     with app.writer() as writer:
         process = app.start("rotate")
-        wait(process, switched(app))
+        wait(app, process, switched(app))
         writer.stop()
         return app.ended("rotate", process)
 
@@ -40,8 +40,8 @@ def undisturbed_writer_stops(app: Application) -> Run:
 def ctrl_c_after_the_switch(app: Application) -> Run:
     with app.writer():
         process = app.start("rotate")
-        if wait(process, switched(app)):
-            os.killpg(process.pid, signal.SIGINT)
+        wait(app, process, switched(app))
+        os.killpg(process.pid, signal.SIGINT)
         app.ended("rotate", process)
     return app.play("rotate")
 
@@ -67,8 +67,7 @@ def rolled_back_after_a_kill(app: Application) -> Run:
 def rolled_back(app: Application) -> Run:
     """The writer is a process that has the new keys, and goes on through the rollback."""
     run = app.play("rotate")
-    if run.code:
-        return run
+    assert run.code == 0, run.text[-6000:]
     with app.writer():
         return app.play("rollback")
 
@@ -78,7 +77,9 @@ def health_failure(app: Application) -> Run:
     with healthy_until(switched(app)) as address:
         app.write_inventory(key_rotation_health_url=address, key_rotation_health_timeout=2)
         with app.writer():
-            return app.play("rotate")
+            run = app.play("rotate")
+    assert run.code != 0, run.text[-6000:]
+    return run
 
 
 ENDS: dict[str, Callable[[Application], Run]] = {
@@ -108,23 +109,21 @@ def re_encrypting(app: Application) -> Callable[[], bool]:
     return lambda: app.silent_rows() != before
 
 
-def wait(process: subprocess.Popen[str], moment: Callable[[], bool]) -> bool:
-    """Whether the moment has come while the process was at work."""
+def wait(app: Application, process: subprocess.Popen[str], moment: Callable[[], bool]) -> None:
+    """Until the moment comes, which must be while the process is at work: otherwise the end is another one."""
     deadline = time.monotonic() + PATIENCE
     while not moment():
-        assert time.monotonic() < deadline
-        if process.poll() is not None:
-            return False
+        assert time.monotonic() < deadline, app.screen()
+        assert process.poll() is None, app.screen()
         time.sleep(0.01)
-    return True
 
 
 def kill(app: Application, moment: Callable[[], bool]) -> None:
     """SIGKILL for a rotation and all it has started, and wait until the database knows."""
     process = app.start("rotate")
-    if wait(process, moment):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    wait(app, process, moment)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 60
     while app.sql(
