@@ -89,7 +89,7 @@ def make_plan(module: AnsibleModule) -> dict[str, Any]:
     from ..module_utils.request import request_of
 
     params = module.params
-    request = request_of(params, "plan", every_key=False)
+    request = request_of(params, "plan", every_key=False, traced=params["state"] == "written")
     names = key_files.names_of_env_file(params["keys"])
     env = dotenv.everything(params["env_file"], params["dialect"]) if names else {}
     there = set().union(*request.key_sets.values())
