@@ -74,10 +74,11 @@ def rolled_back(app: Application) -> Run:
 
 def health_failure(app: Application) -> Run:
     """The application answers no more when the .env has changed."""
-    with healthy_until(switched(app)) as address:
+    with healthy_until(switched(app)) as (address, refusals):
         app.write_inventory(key_rotation_health_url=address, key_rotation_health_timeout=2)
         with app.writer():
             run = app.play("rotate")
+    assert refusals, run.text[-6000:]
     assert run.code != 0, run.text[-6000:]
     return run
 
@@ -134,12 +135,15 @@ def kill(app: Application, moment: Callable[[], bool]) -> None:
 
 
 @contextlib.contextmanager
-def healthy_until(moment: Callable[[], bool]) -> Iterator[str]:
-    """The address of a server that answers with an error once the moment has come."""
+def healthy_until(moment: Callable[[], bool]) -> Iterator[tuple[str, list[int]]]:
+    """The address of a server that answers with an error once the moment has come, and these answers."""
+    refusals: list[int] = []
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(500 if moment() else 200)
+            status = 500 if moment() else 200
+            refusals.extend([status] if status == 500 else [])
+            self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -149,7 +153,7 @@ def healthy_until(moment: Callable[[], bool]) -> Iterator[str]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield f"http://127.0.0.1:{server.server_port}/", refusals
     finally:
         server.shutdown()
         server.server_close()
