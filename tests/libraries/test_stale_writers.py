@@ -28,7 +28,7 @@ class Case:
 
 
 TOGETHER = tuple(name for name in BY_NAME if name != "searchable_fields")  # its module has the name of another one's
-SHORT = ("ctrl_c_after_the_switch",)
+SHORT = ("undisturbed", "ctrl_c_after_the_switch")
 CASES = [*(Case(TOGETHER, end) for end in ENDS), *(Case((library,), end) for library in BY_NAME for end in ENDS)]
 # Ends that do not happen, each with what happens instead.
 KNOWN = {
