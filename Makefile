@@ -1,6 +1,7 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
 # make sanity   what ansible-test asks of a collection
+# make bench-fence   what the write fence costs our own UPDATEs
 # make bench-plan   plan.yml for 200 tables and a million rows
 # make bench-backup   a gigabyte backed up and proved
 # make staging   several hosts under podman, with the application on them; make test-staging rotates it in every way
@@ -24,7 +25,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-plan build clean
+.PHONY: demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -133,6 +134,10 @@ bench: $(APPLICATION)/.ready $(TREE)
 
 bench-plan: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python benchmarks/plan.py $(lastword $(ROWS))
+
+FENCE_ROWS ?= 100000
+bench-fence: $(APPLICATION)/.ready $(TREE)
+	$(APPLICATION)/bin/python benchmarks/fence.py $(FENCE_ROWS)
 
 MB ?= 1000
 bench-backup: $(APPLICATION)/.ready $(TREE)

@@ -20,6 +20,8 @@ class ActionModule(RotationAction):
         return "let the application write again" if args["state"] == "opened" else super().would(args, result)
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args["state"] == "unfenced":
+            return self.on_host("database_lease", {name: value for name, value in args.items() if name != "record_dir"})
         self.refuse_other_run(args)
         if args["state"] == "returned" and self._task.check_mode:
             return {"changed": False}  # a dry run has taken none

@@ -513,7 +513,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "(database {alias})",
         "If it still runs, wait for it. If it was killed, run the same rotate command again to resume it, or "
         "rollback.yml. If neither is wanted, maintenance.yml with -e key_rotation_maintenance=off lets the application "
-        "write again.",
+        "write again; while values may be under both key sets, it needs -e key_rotation_maintenance_half=accept too.",
     ),
     "E_DB_UNSETTLED": (
         "{table}: rows are still being written under the old keys after {passes} passes",

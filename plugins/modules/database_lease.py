@@ -20,9 +20,10 @@ options:
     description:
       - V(taken) at the beginning, V(returned) at the end.
       - V(opened) takes down the write fence that a run which was killed left standing, and leaves the lease as it is.
+      - V(unfenced) changes nothing. It fails if a write fence stands (E_FENCED).
     type: str
     required: true
-    choices: [taken, returned, opened]
+    choices: [taken, returned, opened, unfenced]
   half:
     description: Whether V(opened) may let the application write while its values are under several versions.
     type: str
@@ -84,13 +85,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils.errors import RotationError
 from ..module_utils.module import PROJECT_OPTIONS, ROTATION_OPTIONS, run
 
 FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
 OPTIONS: dict[str, Any] = {
     **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},
     **ROTATION_OPTIONS,
-    "state": {"type": "str", "required": True, "choices": ["taken", "returned", "opened"]},
+    "state": {"type": "str", "required": True, "choices": ["taken", "returned", "opened", "unfenced"]},
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "holder": {"type": "dict"},
     "over": {"type": "dict"},
@@ -98,7 +100,7 @@ OPTIONS: dict[str, Any] = {
 
 
 def change(module: AnsibleModule) -> dict[str, Any]:
-    """Take the lease of every database, or of none; or give back what is held; or only lift the fence."""
+    """Take the lease of every database, or of none; or give back what is held; or only see to the fence."""
     from ..module_utils.engine import fence, lease, project
     from ..module_utils.engine.database import Database
 
@@ -117,6 +119,8 @@ def change(module: AnsibleModule) -> dict[str, Any]:
             for database in ended:
                 lease.give_back(database, mine)
             return {"changed": bool(ended), "undropped": undropped}
+        if params["state"] == "unfenced":
+            return _unfenced(databases)
         if params["state"] == "opened":
             return _opened(databases, mine, over, dry=module.check_mode)
         for database in databases:
@@ -128,6 +132,16 @@ def change(module: AnsibleModule) -> dict[str, Any]:
                 return {"changed": False, "held": {**held, "alias": database.alias}}
         fenced = any(fence.refusing(database) for database in databases)
     return {"changed": not module.check_mode, "fenced": fenced}
+
+
+def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:
+    """Raise E_FENCED if a database refuses what others write."""
+    from ..module_utils.engine import fence
+
+    for database in databases:
+        if there := fence.refusing(database):
+            raise RotationError("E_FENCED", alias=database.alias, rotation_id=there.rotation_id, since=there.since)
+    return {"changed": False}
 
 
 def _opened(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:

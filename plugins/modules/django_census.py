@@ -48,13 +48,6 @@ options:
   others:
     description: What the last M(tetech.key_rotation.django_reencrypt) of the run returned as C(others).
     type: dict
-  fence:
-    description:
-      - V(refused) fails if a write fence stands, as a rotation that was killed leaves it, with what takes it down.
-      - Between the first write of a rotation and its proof it stands rightly.
-    type: str
-    choices: [ignored, refused]
-    default: ignored
   report_only:
     description:
       - Say what is found, and refuse nothing of it. Values that open under no version are counted, and where the
@@ -159,8 +152,6 @@ versions:
   returned: success
 """
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -185,7 +176,6 @@ OPTIONS: dict[str, Any] = {
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
     "report_only": {"type": "bool", "default": False},
-    "fence": {"type": "str", "choices": ["ignored", "refused"], "default": "ignored"},
     "run": {"type": "str", "default": ""},
 }
 
@@ -206,9 +196,8 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         meanwhile: dict[str, Any] = {}
         written: dict[str, list[str]] = {}
         if not params["report_only"] and params["leaving"] is None:
-            with _beside_a_fence(params, application):
-                _refuse(params, application, tallies)
-                tallies, meanwhile, written = _compared(params, application, tallies)
+            _refuse(params, application, tallies)
+            tallies, meanwhile, written = _compared(params, application, tallies)
     return {
         "changed": False,
         "targets": [tally.as_result() for tally in tallies],
@@ -231,28 +220,6 @@ def _needing(params: dict[str, Any], application: Any, tallies: Any) -> dict[str
     if params["leaving"] is None:
         return {}
     return {"needing": census.needing(tallies, application.keyring, params["leaving"])}
-
-
-@contextlib.contextmanager
-def _beside_a_fence(params: dict[str, Any], application: Any) -> Iterator[None]:
-    """Raise E_FENCED after all else is well; what else is wrong says it too."""
-    from ..module_utils.engine import fence
-
-    databases = [database for database, _ in application.parts] if params["fence"] == "refused" else []
-    fenced = [
-        RotationError("E_FENCED", alias=database.alias, rotation_id=there.rotation_id, since=there.since)
-        for database in databases
-        if (there := fence.refusing(database))
-    ]
-    try:
-        yield
-    except RotationError as exc:
-        if not fenced:
-            raise
-        told = [exc.changed, *(f"{one.code}: {one.what}. {one.todo}" for one in fenced)]
-        raise exc.with_changed(" ".join(told)) from None
-    for one in fenced:
-        raise one
 
 
 def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:

@@ -89,8 +89,8 @@ def test_who_is_refused_reads_in_the_log_of_the_application_why_and_what_to_do(
     error = refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
     since = fence.refusing(database).since
     assert error.diag.message_primary == (
-        f"key rotation 2026-spring is in progress (since {since}): this process is still running under the previous "
-        "keys; restart it"
+        f"key rotation 2026-spring is in progress (since {since}): this process may have the wrong keys; "
+        "restart it after the rotation"
     )
     assert error.diag.message_detail == "UPDATE of an encrypted column of secrets (a, b)."
     assert "maintenance.yml with -e key_rotation_maintenance=off" in error.diag.message_hint
@@ -379,7 +379,7 @@ def killed_behind_its_fence(site: Site) -> None:
     assert left(site)
     verified = site.play("verify")
     assert verified.code != 0
-    assert "E_FENCED" in verified.text
+    assert "E_FENCED" in verified.text, verified.text
     assert "key_rotation_maintenance=off" in verified.text
 
 
@@ -402,7 +402,7 @@ def test_a_process_that_nobody_stopped_cannot_save_and_writes_again_when_it_is_o
         blocker.rollback()
         said = process.communicate(timeout=300)[0]
     assert process.returncode == 0, said
-    assert "this process is still running under the previous keys" in (site.project / "refused").read_text()
+    assert "this process may have the wrong keys" in (site.project / "refused").read_text()
     assert site.read_all() == plain
     writes(site)
     assert site.play("verify").code == 0

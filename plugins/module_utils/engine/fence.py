@@ -31,8 +31,8 @@ BEGIN
   {action}
 END $fence$"""
 _REFUSE = """RAISE EXCEPTION USING ERRCODE = '{sqlstate}', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
-    MESSAGE = 'key rotation {rotation_id} is in progress (since {since}): this process is still running under the '
-      || 'previous keys; restart it',
+    MESSAGE = 'key rotation {rotation_id} is in progress (since {since}): this process may have the wrong keys; '
+      || 'restart it after the rotation',
     DETAIL = TG_OP || ' of an encrypted column of ' || TG_TABLE_NAME || ' (' || array_to_string(TG_ARGV, ', ') || ').',
     HINT = 'Nothing was written. The rotation or its rollback lifts this when it ends. If it was killed, run the same '
       || 'command again, or rollback.yml, or maintenance.yml with -e key_rotation_maintenance=off.';"""
