@@ -45,10 +45,11 @@ def stale(database: Database, seed: Seed) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
     if "database" not in request.fixturenames:
+        yield
         return
-    database: Database = request.getfixturevalue("database")
+    database: Database = request.getfixturevalue("database")  # before the test, so that it is closed after this
+    yield
     database.execute("DROP TABLE IF EXISTS secrets")
     fence.take_down(database)
     assert traces(database) == []
