@@ -65,6 +65,7 @@ def measure(project_dir: Path, rows: int) -> int:
         )
         backend = Path(f"/proc/{database.rows('SELECT pg_backend_pid()')[0][0]}/schedstat")
         alone = pairs(database, survey, connection, lambda: rewrite(database), lambda: backend_seconds(backend))
+        held = show("PostgreSQL alone, by its processor time", alone) <= TO_HOLD
         engine = pairs(
             database,
             survey,
@@ -72,8 +73,8 @@ def measure(project_dir: Path, rows: int) -> int:
             lambda: application.reencrypt(stages.pop(), Work(), workers=1),
             processor_seconds,
         )
-    show("engine, 1 worker, by our processor time", engine)
-    return 0 if show("PostgreSQL alone, by its processor time", alone) <= TO_HOLD else 1
+        show("engine, 1 worker, by our processor time", engine)
+    return 0 if held else 1
 
 
 def built(database: Any, survey: Any) -> list[float]:

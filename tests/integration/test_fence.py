@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import psycopg2
@@ -22,6 +23,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import 
 
 from .conftest import Seed, Site, kill_group, rewrite
 from .test_engine import SCHEME, TABLE, fill, keyring  # noqa: F401  # a fixture
+from .test_maintenance import events
 from .test_resume import stopped_half_way, wait_until_gone
 
 PLAIN = "id int PRIMARY KEY, note text DEFAULT 'as it was', digest text"
@@ -409,6 +411,25 @@ def test_a_process_that_nobody_stopped_cannot_save_and_writes_again_when_it_is_o
     assert site.play("verify").code == 0
 
 
+def test_verify_reports_a_fence_that_was_left_and_maintenance_off_takes_it_down(site: Site) -> None:
+    site.write_inventory(key_rotation_maintenance_file=str(site.folder / "flag"))
+    with site.connection() as connection, connection.cursor() as cursor:
+        standing = json.dumps(asdict(fence.Standing("2026-spring", "2026-03-01 03:00:00 UTC")))
+        cursor.execute(
+            f"CREATE FUNCTION {catalog.FENCE}() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$\n-- {standing}\nBEGIN RETURN NULL; END $$"
+        )
+        connection.commit()
+    verified = site.play("verify")
+    assert verified.error() == "E_FENCED", verified.text
+    assert "2026-spring" in verified.text
+    assert left(site), "verify.yml changes nothing"
+    opened = site.play("maintenance", "-e", "key_rotation_maintenance=off")
+    assert opened.code == 0, opened.text
+    writes(site)
+    assert "E_FENCED" not in site.play("verify").text
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("way", ["the same command", "rollback", "maintenance"])
 def test_a_run_that_was_killed_leaves_its_fence_and_each_way_on_takes_it_down(site: Site, way: str) -> None:
@@ -442,5 +463,7 @@ def test_a_rotation_that_is_rolled_back_leaves_none(site: Site) -> None:
     outcome = site.play("rotate")
     assert outcome.code != 0
     assert "was rolled back" in " ".join(outcome.text.split())
+    closed = [event["fence"]["closed"] for event in events(site, "django_reencrypt") if "fence" in event]
+    assert closed == [True, True], "by the rotation, and again by its rollback"
     assert site.read_all() == plain
     writes(site)
