@@ -6,9 +6,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,11 +16,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp
     OpenPgpPair,
     is_under_key_pair,
 )
+from ansible_collections.tetech.key_rotation.tests.debian_server import debian_server
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 
 from .test_vectors import VECTORS, work
 
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # of pgp_sym_encrypt, https://www.postgresql.org/docs/current/pgcrypto.html
 OPTIONS = (
     "",
@@ -50,23 +47,9 @@ class P(models.Model):
 
 @pytest.fixture(scope="module")
 def contrib() -> Iterator[str]:
-    """The socket folder of Debian's server, run by its own user."""
-    if not PROGRAMS or not list(Path("/usr/share/postgresql").glob("*/extension/pgcrypto.control")):
-        pytest.fail("apt-get install postgresql: the embedded server has no pgcrypto")
-    folder = Path(tempfile.mkdtemp(prefix="key_rotation_"))
-    shutil.chown(folder, "postgres", "postgres")
-    folder.chmod(0o755)
-
-    def run(program: str, *args: str) -> None:
-        command = ["runuser", "-u", "postgres", "--", str(PROGRAMS[-1] / program), "-D", str(folder / "data"), *args]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-    run("initdb", "-A", "trust")
-    options = f"-k {folder} -c listen_addresses="
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-    yield str(folder)
-    run("pg_ctl", "-w", "-m", "immediate", "stop")
-    shutil.rmtree(folder)
+    """The socket folder of Debian's server."""
+    with debian_server("pgcrypto") as folder:
+        yield folder
 
 
 @pytest.fixture
