@@ -85,7 +85,8 @@ class Site:
         for column in sorted(self.columns()):
             table, name = column.split(".")
             key = self.sql(
-                "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+                "SELECT a.attname FROM pg_index i"
+                " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
                 f" WHERE i.indrelid = '{table}'::regclass AND i.indisprimary"
             )[0][0]
             found.update(

@@ -3,7 +3,6 @@
 """Fill edx-enterprise through its own models: thirteen encrypted columns, and what stands around them."""
 
 import hashlib
-import uuid
 
 from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site

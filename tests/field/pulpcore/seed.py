@@ -3,7 +3,6 @@
 """Fill pulpcore through its own models: what it encrypts, and what stands around that in a real installation."""
 
 import hashlib
-import io
 
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,6 +11,13 @@ from pulp_file.app.models import FileContent, FileDistribution, FileRemote, File
 from pulpcore.app.models import Artifact, ContentArtifact, Domain, Task, TaskSchedule, UpstreamPulp
 
 ROWS = 40
+
+
+def pem(kind, number):
+    body = hashlib.sha512(str(number).encode()).hexdigest()
+    return f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----"
+
+
 User = get_user_model()
 domain = Domain.objects.get(name="default")
 for n in range(ROWS):
@@ -24,8 +30,8 @@ for n in range(ROWS):
         proxy_url="http://proxy.example.org:3128",
         proxy_username="" if n % 5 == 0 else f"proxy {n}",
         proxy_password=f"proxy password {n}",
-        client_key=f"-----BEGIN PRIVATE KEY-----\n{hashlib.sha512(str(n).encode()).hexdigest()}\n-----END PRIVATE KEY-----",
-        client_cert=f"-----BEGIN CERTIFICATE-----\n{hashlib.sha512(str(n).encode()).hexdigest()}\n-----END CERTIFICATE-----",
+        client_key=pem("PRIVATE KEY", n),
+        client_cert=pem("CERTIFICATE", n),
         headers=[{"X-Number": str(n)}],
         pulp_labels={"stage": "test"},
     )

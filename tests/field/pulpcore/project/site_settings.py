@@ -7,4 +7,4 @@ from pathlib import Path
 
 os.environ["PULP_SETTINGS"] = str(Path(__file__).with_name("pulp_settings.py"))
 
-from pulpcore.app.settings import *  # noqa: E402, F403
+from pulpcore.app.settings import *  # noqa: F403
