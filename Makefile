@@ -25,7 +25,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean
+.PHONY: demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -122,6 +122,10 @@ thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
 	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries
 
+# Whole applications from PyPI.
+field: $(CONTROL)/.dev .venv/field/.ready $(TREE)
+	cd $(TREE) && KEY_ROTATION_FIELD="$(CURDIR)/.venv/field" python -m pytest -n 2 tests/field
+
 libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/libraries
 
@@ -175,6 +179,15 @@ $(NEWEST)/.ready: requirements-dev.txt requirements.txt
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 	    --target ".venv/libraries/$$package" $$package $$needs || exit 1; \
 	done < $<
+	touch $@
+
+# Some of them need a newer Python than the application's.
+.venv/field/.ready: $(wildcard tests/field/*/requirements.txt)
+	for described in $^; do \
+	  place=".venv/field/$$(basename "$$(dirname "$$described")")"; \
+	  $(NEWEST_PYTHON) -m venv "$$place" && \
+	  "$$place/bin/python" -m pip install --quiet --disable-pip-version-check -r "$$described" || exit 1; \
+	done
 	touch $@
 
 $(APPLICATION)/.ready: examples/food_ordering/requirements.txt
