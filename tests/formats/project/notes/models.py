@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One model with the format that the settings name, and one with an ordinary Fernet token."""
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.db import models
+
+from .formats import FORMATS
+
+FORMAT = FORMATS[settings.FORMAT]
+
+
+class Note(models.Model):
+    title = models.CharField(max_length=100)
+    payload = {"text": models.TextField, "bytes": models.BinaryField, "json": models.JSONField}[FORMAT.column]()
+
+    @property
+    def content(self):
+        stored = self.payload
+        return FORMAT.open(bytes(stored) if FORMAT.column == "bytes" else stored)
+
+    @content.setter
+    def content(self, text):
+        self.payload = FORMAT.seal(text)
+
+
+if settings.ORDINARY:
+
+    class Ordinary(models.Model):
+        name_encrypted = models.TextField()
+
+        @property
+        def name(self):
+            return Fernet(settings.FIELD_KEY).decrypt(self.name_encrypted.encode()).decode()
+
+        @name.setter
+        def name(self, text):
+            self.name_encrypted = Fernet(settings.FIELD_KEY).encrypt(text.encode()).decode()
