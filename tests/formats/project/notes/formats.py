@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.decrepit.ciphers.modes import CFB
 from cryptography.hazmat.primitives import hashes, keywrap, padding
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -125,7 +126,7 @@ add("gcm_bytes", gcm, ungcm, "bytes")
 # other ciphers
 add("cbc_base64", *in_base64(block(modes.CBC)), APP_KEY=WORDS)
 add("ctr_base64", *in_base64(block(modes.CTR)), APP_KEY=WORDS)
-add("cfb_base64", *in_base64(block(modes.CFB)), APP_KEY=WORDS)
+add("cfb_base64", *in_base64(block(CFB)), APP_KEY=WORDS)
 add("cbc_hex", lambda text: block(modes.CBC)[0](text).hex(), lambda stored: block(modes.CBC)[1](bytes.fromhex(stored)))
 
 
