@@ -15,7 +15,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 TREE = HERE.parents[1] / ".ansible/tree"
 COLUMN, ORDINARY = "notes_note.payload", "notes_ordinary.name_encrypted"
 ROWS = 30
+MESSAGE = 300  # characters of it in the table
 # Reasons that would send a person after a key that is right, or have values left that a key is rotated under.
 FALSE_REASONS = {"E_WRONG_KEY", "E_PLAINTEXT", "E_UNREADABLE", "E_INTERNAL"}
 SHORT = ("gcm_base64", "gcm_three_parts", "fernet_sha256", "fernet_pbkdf2_fixed_salt", "gcm_bytes", "fernet_twice")
@@ -119,7 +120,11 @@ def all_of_them() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("name", "ordinary"), all_of_them())
 def test_it_is_rotated_right_or_refused_by_name_with_a_true_reason(
-    name: str, ordinary: bool, database: tuple[str, str], tmp_path: Path
+    name: str,
+    ordinary: bool,
+    database: tuple[str, str],
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     application = Application(tmp_path, *database, name, ordinary=ordinary)
     application.work("fill")
@@ -129,7 +134,8 @@ def test_it_is_rotated_right_or_refused_by_name_with_a_true_reason(
 
     outcome = application.work("rotate")
 
-    print(f"OUTCOME {name} {'beside' if ordinary else 'alone'} {outcome['code'] or 'rotated'} {outcome['message']}")
+    place = "next to another" if ordinary else "alone"
+    record_property("outcome", f"{name:30} {place:16} {outcome['code'] or 'rotated':20} {outcome['message'][:MESSAGE]}")
     if outcome["code"]:
         assert application.work("read") == whole, "a refusal changes nothing"
         assert outcome["code"] not in FALSE_REASONS
