@@ -229,6 +229,7 @@ READING_OPTIONS: dict[str, Any] = {
     **KEY_OPTIONS,
     **ROTATION_OPTIONS,
     "state": {"type": "str", "required": True, "choices": ["taken", "compared"]},
+    "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
     "baseline": {"type": "dict", "default": {}},
     "meanwhile": {"type": "dict", "default": {}},
     "written": {"type": "dict", "default": {}},

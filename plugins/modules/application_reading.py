@@ -26,6 +26,13 @@ options:
     type: str
     required: true
     choices: [taken, compared]
+  fence:
+    description:
+      - With O(state=taken) and V(auto), no other session can write a target column from before the reading on, so that
+        nothing is written between it and the census of M(tetech.key_rotation.django_reencrypt).
+    type: str
+    choices: [auto, "off"]
+    default: "off"
   baseline:
     description: The RV(picture) that was taken. Without one nothing is compared with it.
     type: dict
@@ -122,6 +129,9 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     with rotation.opened(request_of(params, "reading")) as application:
         from django.core.management import get_commands
+
+        if params["state"] == "taken" and params["fence"] == "auto":
+            application.close(params["rotation_id"])
 
         def read(wanted: Callable[[str], bool]) -> dict[str, Any]:
             key, rows = bytes.fromhex(params["digest_key"]), params["rows"]

@@ -300,11 +300,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
 
 def _fence(application: Any, rotation_id: str) -> dict[str, Any]:
     """Keep other sessions from writing, before any value is looked at."""
-    from ..module_utils.engine.workers import Stop
-
-    stop = Stop()
-    with stop.listening():
-        without = application.close(rotation_id, stop)
+    without = application.close(rotation_id)
     return {"fence": {"closed": not without, "without": without}}
 
 

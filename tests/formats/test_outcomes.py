@@ -139,7 +139,8 @@ def test_it_is_rotated_right_or_refused_by_name_with_a_true_reason(
     if outcome["code"]:
         assert application.work("read") == whole, "a refusal changes nothing"
         assert outcome["code"] not in FALSE_REASONS
-        assert COLUMN in outcome["message"] or any(key in outcome["message"] for key in FORMATS[name])
+        named = {COLUMN, *(f"E_KEY_WITHOUT_VALUE: {key}" for key in FORMATS[name])}
+        assert any(each in outcome["message"] for each in named)
     else:
         application.use("new")
         assert application.work("read") == whole

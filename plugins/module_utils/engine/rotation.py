@@ -144,19 +144,21 @@ class Application:
                 stop_at_unreadable=stop_at_unreadable,
             ).rehearse(database)
 
-    def close(self, rotation_id: str, stop: Stop) -> list[str]:
+    def close(self, rotation_id: str) -> list[str]:
         """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
         or E_STOPPED."""
+        stop = Stop()
 
         def wait(table: str) -> None:
             self.progress.tell(f"waiting for those who write to {table}")
             stop.refuse_to_go_on()
 
-        return [
-            reason
-            for database, survey in self.parts
-            for reason in fence.put_up(database, survey.found, rotation_id, wait)
-        ]
+        with stop.listening():
+            return [
+                reason
+                for database, survey in self.parts
+                for reason in fence.put_up(database, survey.found, rotation_id, wait)
+            ]
 
     def reencrypt(
         self,
@@ -241,8 +243,15 @@ class Application:
         return sorted([name, *parted]) if parted else []
 
     def refuse_unproved(self) -> None:
-        """Raise the error of what was found and stops, before anything relies on the targets being all."""
-        discovery.refuse_unproved([survey for _, survey in self.parts], self.keyring, self.keys_from, self.settlements)
+        """Raise the error of what was found and stops, before anything relies on the targets being all.
+
+        If there is no target, columns that look like ciphertext are named with it: one of them may be what is missing.
+        """
+        surveys = [survey for _, survey in self.parts]
+        found = discovery.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
+        if any(each.kind.name == "no_targets" for each in found):
+            found += self.unaccounted()
+        refuse(found)
 
     def refuse_unaccounted(self) -> None:
         """Raise E_SETTLEMENT for a settlement that names no column, or the error of what nothing accounts for.

@@ -120,7 +120,7 @@ def test_a_stop_by_hand_says_that_it_holds_and_what_ends_that(by_hand, capsys):
         ({}, "Nothing was changed."),
         ({"__maintenance_started": {"services": ["web", "worker"]}}, "web, worker was started before."),
         ({"__maintenance_started": {"services": []}}, "Nothing was changed."),
-        ({"__maintenance_started": {"services": ["web"]}, "rotation_reencrypted": {}}, "This step changed nothing; "),
+        ({"__maintenance_started": {"services": ["web"]}, "rotation_reencrypted": {}}, "This step changed nothing. "),
     ],
 )
 def test_an_application_that_does_not_answer_after_its_start_was_started(run_action, known, told):
