@@ -127,7 +127,7 @@ field: $(CONTROL)/.dev .venv/field/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_FIELD="$(CURDIR)/.venv/field" python -m pytest -n 2 tests/field
 
 libraries: $(CONTROL)/.dev .venv/libraries/.ready $(TREE)
-	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/libraries
+	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/libraries tests/formats
 
 molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s demo
