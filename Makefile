@@ -118,9 +118,9 @@ integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 
 # What the stories show on real hosts too, more moments of the same kills, more ends of the same hosts: with it .ci/run
 # would be longer than 40 minutes.
-thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready $(TREE)
+thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready field $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
-	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries
+	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries tests/formats
 
 # Whole applications from PyPI.
 field: $(CONTROL)/.dev .venv/field/.ready $(TREE)
