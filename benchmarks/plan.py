@@ -26,7 +26,7 @@ TO_HOLD = 10.0  # seconds
 FILL = """
 CREATE TABLE {name} AS
   SELECT n AS id, 'name ' || n AS name, repeat('a note ', n %% 60) AS note, NULL::text AS secret,
-    jsonb_build_object('number', n, 'tags', jsonb_build_array('a', 'b')) AS data, decode(md5(n::text), 'hex') AS sum
+    jsonb_build_object('number', n, 'tags', jsonb_build_array('a', 'b')) AS data, decode(md5(n::text), 'hex') AS etag
   FROM generate_series(1, {rows}) AS n;
 ALTER TABLE {name} ADD PRIMARY KEY (id)
 """

@@ -22,6 +22,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import 
     schemes,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.findings import FindingsError
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
@@ -321,7 +322,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
     found = survey(database, keyring)
     assert not found.findings.columns("digest")
     processes = {
-        stage: SimpleNamespace(setting={"shop.Person.search": stage if made else "same"}.get)
+        stage: SimpleNamespace(opener=SimpleNamespace(setting={"shop.Person.search": stage if made else "same"}.get))
         for stage in ("current", "pending")
     }
     application = opened(database, found, keyring, processes)
@@ -646,9 +647,9 @@ def test_a_hash_in_the_document_that_holds_the_token_is_named(database: Database
 def test_a_list_of_targets_names_no_column_of_a_type_without_text(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, "uuid", lambda value: str(uuid.uuid4()))
     listed = [{"table": "secrets", "column": "searched", "scheme": "encryption_manager"}]
-    with pytest.raises(RotationError, match="searched") as refused:
+    with pytest.raises(FindingsError, match="searched") as refused:
         discovery.refuse_unproved([discovery.find(database, listed, (), keyring)], keyring, "the test")
-    assert refused.value.code == "E_TABLE"
+    assert {each.kind.code for each in refused.value.findings} == {"E_TABLE", "E_TARGET_MISSED"}
 
 
 def test_a_value_that_two_keys_have_stops_the_rotation_of_what_is_computed_with_it(database: Database) -> None:

@@ -661,7 +661,7 @@ def test_what_stands_before_one_token_alone_is_no_prefix_unless_it_says_so(
 ) -> None:
     one(database, "text", f"hunter2:{token(keyring)}")
     found = survey(database, keyring)
-    assert (names(found), unproved(found)) == (set(), [("secrets.a", 1)])
+    assert (names(found), found.findings.columns("format", "unproved")) == (set(), ["secrets.a"])
     assert "hunter2" not in str(list(keyring.schemes))
     database.execute("UPDATE secrets SET a = 'ENC:' || substr(a, 9)")
     assert [target.scheme for target in survey(database, keyring).found] == [f"{SCHEME} after ENC:"]

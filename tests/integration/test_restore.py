@@ -54,7 +54,7 @@ def hostile(site: Site, encrypted: None) -> Iterator[Site]:
         """
         CREATE EXTENSION vector;
         CREATE TABLE points (id int PRIMARY KEY, at vector(3));
-        CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS note FROM generate_series(1, 100000) n;
+        CREATE TABLE orders AS SELECT n AS id, 'a note about order ' || n AS note FROM generate_series(1, 100000) n;
         ALTER TABLE orders ADD PRIMARY KEY (id);
         GRANT SELECT ON orders TO auditor;
         SELECT lo_from_bytea(4711, 'a large object');

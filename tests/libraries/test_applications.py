@@ -361,8 +361,9 @@ def test_a_schema_per_tenant_and_a_second_database(applications: Applications) -
 def test_two_hundred_tables_and_a_million_rows_in_ten_seconds(applications: Applications) -> None:
     applications.sql(
         "DO $$ BEGIN FOR n IN 1..190 LOOP"
-        " EXECUTE format('CREATE TABLE filler_%s AS SELECT g AS id, md5(g::text) AS a, md5(g::text) || g AS b,"
-        " jsonb_build_object(''name'', md5(g::text)) AS c FROM generate_series(1, 5263) g', n);"
+        " EXECUTE format('CREATE TABLE filler_%s AS SELECT g AS id, ''row '' || g AS a,"
+        " ''row '' || g || '' of a filler'' AS b,"
+        " jsonb_build_object(''name'', ''row '' || g) AS c FROM generate_series(1, 5263) g', n);"
         " END LOOP; END $$"
     )
     applications.sql("ANALYZE")

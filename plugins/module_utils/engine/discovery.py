@@ -131,10 +131,12 @@ def findings_of(surveys: Sequence[Survey], keyring: Keyring, source: str, settle
         settings = settings_of(surveys, keyring)
         line = proposal.line(proposal.propose(settings, {}))
         known.put("other_keys", "", count=len(fixed), settings=", ".join(sorted(settings)), line=line)
-    elif not found and not known.columns():
+    stops = unsettled(known.told(stops=True), settled)
+    if not found and not stops:
         tables = sum(len(survey.tables) for survey in surveys)
         known.put("no_targets", "", tables=tables, schemes=", ".join(keyring.schemes))
-    return unsettled(known.told(stops=True), settled)
+        return known.of("no_targets")
+    return stops
 
 
 def _why_unproved(one: Finding, surveys: Sequence[Survey], keyring: Keyring) -> tuple[str, str]:
