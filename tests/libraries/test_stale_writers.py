@@ -28,12 +28,12 @@ class Case:
 
 
 TOGETHER = tuple(name for name in BY_NAME if name != "searchable_fields")  # its module has the name of another one's
-SHORT = ("undisturbed", "ctrl_c_after_the_switch")
+SHORT = ("undisturbed_writer_stops", "ctrl_c_after_the_switch")
 CASES = [*(Case(TOGETHER, end) for end in ENDS), *(Case((library,), end) for library in BY_NAME for end in ENDS)]
-# Ends that do not happen, each with what happens instead.
+# Ends with an outcome that should not be, each with the reason.
 KNOWN = {
-    "health_failure": "E_APPLICATION_READS before the start, so nobody asks the server: the writer wrote between the "
-    "application's reading and the fence",
+    "undisturbed": "a process under the old keys that nobody restarts writes under them again after the rotation has "
+    "completed with exit code 0 and its fence is gone",
 }
 
 
