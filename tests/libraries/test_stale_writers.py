@@ -34,6 +34,8 @@ CASES = [*(Case(TOGETHER, end) for end in ENDS), *(Case((library,), end) for lib
 KNOWN = {
     "undisturbed": "a process under the old keys that nobody restarts writes under them again after the rotation has "
     "completed with exit code 0 and its fence is gone",
+    "health_failure": "such a process also writes what it could not read between the start and the rollback, whose "
+    "message does not name these values",
 }
 
 
