@@ -19,11 +19,15 @@ PULPCORE = Described(
     "pulpcore",
     keys=[{"name": "DB_ENCRYPTION_KEY", "type": "fernet", "destination": "database_fields.symmetric.key"}],
     env={"SECRET_KEY": secrets.token_urlsafe(40)},
+    settlements={"core_contentredirectcontentguard.shared_secret": {"not_ours": "random bytes that sign redirects"}},
     key_files={"database_fields.symmetric.key": "".join(f"{Fernet.generate_key().decode()}\n" for _ in range(2))},
 )
 EDX_ENTERPRISE = Described(
     "edx_enterprise",
     keys=[{"name": "FERNET_KEYS"}],
+    settlements={
+        "blackboard_blackboardenterprisecustomerconfiguration.refresh_token": {"not_ours": "a token of Blackboard"}
+    },
     env={
         "SECRET_KEY": secrets.token_urlsafe(40),
         "FERNET_KEYS": f"{secrets.token_urlsafe(32)},{secrets.token_urlsafe(32)}",

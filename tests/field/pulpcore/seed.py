@@ -3,6 +3,7 @@
 """Fill pulpcore through its own models: what it encrypts, and what stands around that in a real installation."""
 
 import hashlib
+import uuid
 
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -53,7 +54,7 @@ for n in range(ROWS):
     Task.objects.create(
         name="pulp_file.app.tasks.synchronizing.synchronize",
         state="completed",
-        logging_cid=hashlib.md5(f"cid{n}".encode()).hexdigest(),
+        logging_cid=uuid.uuid4().hex,  # as pulpcore makes them
         enc_args=[] if n % 4 == 0 else [n, "text", None],
         enc_kwargs={} if n % 4 == 0 else {"remote": f"/api/{n}", "deep": {"x": [1, 2]}},
     )
