@@ -73,10 +73,12 @@ def _share(run: str, test: Callable[[str], bool]) -> float:
 
 def _is_random_hex(run: str) -> bool:
     """Digits are 62 % of random ones, and stand next to letters in 47 % of all places."""
+    data = bytes.fromhex(run)
+    if _is_text(data):  # such as a token that an application keeps in hex
+        return bool(_look(data.decode("utf-8")).encoding)
     if not 0.3 < _share(run, str.isdigit) < 0.9 or _changes(run) < 0.25:
         return False
-    data = bytes.fromhex(run)
-    return len(set(run)) >= min(9, 5 + len(run) // 8) and not _is_text(data)
+    return len(set(run)) >= min(9, 5 + len(run) // 8)
 
 
 def _is_random_base32(run: str) -> bool:
