@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -98,18 +97,6 @@ class Application:
         )
         assert "RESULT" in done.stdout, done.stdout + done.stderr
         return json.loads(done.stdout.split("RESULT", 1)[1])
-
-
-@pytest.fixture
-def database(host: str) -> Iterator[tuple[str, str]]:
-    name = f"f_{secrets.token_hex(5)}"
-    admin = psycopg2.connect(host=host, user="postgres", dbname="postgres")
-    admin.autocommit = True
-    with admin.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-        yield host, name
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
 
 
 def all_of_them() -> Iterator[Any]:

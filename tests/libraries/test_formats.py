@@ -24,9 +24,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from .test_vectors import BYTE_CODE, LIBRARIES, TREE, VECTORS, database
+from .test_vectors import BYTE_CODE, LIBRARIES, TREE, VECTORS
 
-__all__ = ["database"]
 HERE = Path(__file__).resolve().parent
 AWX = "$encrypted$UTF8$AESCBC$"
 

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +39,6 @@ CASES = {
     "django_mirage_field__cbc": "django-mirage-field",
     "django_pgcrypto": "django-pgcrypto",
 }
-
-
-@pytest.fixture
-def database(host: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    import psycopg2
-
-    name = f"v_{abs(hash(request.node.name))}"
-    admin = psycopg2.connect(host=host, user="postgres", dbname="postgres")
-    admin.autocommit = True
-    with admin.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-        yield host, name
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
 
 
 def work(what: str, database: tuple[str, str], which: str, vector: str, package: str) -> Any:

@@ -345,7 +345,7 @@ def _frames(
     tokens: Sequence[tuple[int, int, bytes]],
     context: Sequence[str],
 ) -> list[bytes] | None:
-    """What functions of the application are told of the row of each token; None if they ask for nothing, or if it is
+    """What functions of the application receive about the row of each token; None if they ask for nothing, or if it is
     not known which row it is: then they open nothing."""
     if not context or "" in rows:
         return None

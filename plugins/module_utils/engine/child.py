@@ -114,7 +114,7 @@ class Opener:
 
 
 def call(function: Callable[..., Any], value: Any, context: verdicts.Context) -> Any:
-    """Call a function with a value and what it is told of the row, by name if it has parameters of these names."""
+    """Call a function with a value and what it receives about the row, by name if it has parameters of these names."""
     if not context:
         return function(value)
     if _binds(function, context):

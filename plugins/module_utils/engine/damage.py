@@ -131,7 +131,7 @@ def _raw(reader: Reader) -> Any:
 
 def _broken(token: Any) -> str | None:
     """A token with one digit in its second half made another one, which no alphabet takes for the same; None if it has
-    no such digit, or is none of text."""
+    no such digit, or is not of text."""
     text = token if isinstance(token, str) and not token.startswith("\\x") else ""
     places = [place for place in range(len(text) // 2, len(text)) if text[place] in "234567"]
     if not places:

@@ -27,7 +27,7 @@ ANSWER_SECONDS = 120  # for one call; the first one waits for the application to
 @dataclass(frozen=True)
 class Functions:
     """Two functions of the application, by dotted path. ``binary`` is whether they take and give bytes; ``context``
-    what they are told of the row besides the value, of CONTEXT and in this order."""
+    what they receive about the row besides the value, of CONTEXT and in this order."""
 
     decrypt: str
     encrypt: str

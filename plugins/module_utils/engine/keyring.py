@@ -171,7 +171,7 @@ class Keyring:
         return self._ciphers[scheme][stage]
 
     def context_of(self, scheme: str) -> Sequence[str]:
-        """What the application's functions are told of a token's row; empty for any other scheme."""
+        """What the application's functions receive about a token's row; empty for any other scheme."""
         functions = self.schemes[scheme].functions
         return functions.context if functions else ()
 

@@ -147,6 +147,8 @@ RAISE_ERRORS = frozenset(
         "django_searchable_encrypted_fields",
         "django_pgcrypto_fields",
         "django_pgcrypto_fields_pair",
+        "django_field_encryption",
+        "django_nacl_fields",
     }
 )
 
@@ -166,20 +168,6 @@ READ_SEVERAL = {
     "django_searchable_encrypted_fields": "FIELD_ENCRYPTION_KEYS",
     "django_secured_fields": "SECURED_FIELDS_KEY",
     "django_encrypted_json_fields": "EJF_ENCRYPTION_KEYS",
-}
-
-# Those that raise for what they cannot decrypt (facts/field.md). With any other, a process that has other keys may read
-# a token as a text, and save it.
-RAISE = {
-    "django_fernet_fields",
-    "django_fernet_fields_no_hkdf",
-    "djfernet",
-    "django_cryptography",
-    "django_searchable_encrypted_fields",
-    "django_pgcrypto_fields",
-    "django_pgcrypto_fields_pair",
-    "django_field_encryption",
-    "django_nacl_fields",
 }
 
 # By the module of a model's field, the schemes of which its library says that every value must open under one.

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from .cells import FERNETS, SHORTEST
 from .formats import is_fernet_frame
 from .keyring import Keyring
-from .libraries import RAISE
+from .libraries import swallows_errors
 from .schemes import Scheme
 from .tokens import Opened
 from .wrappers import unbase64
@@ -200,4 +200,4 @@ def _is_shaped(text: bytes, label: bytes) -> bool:
 
 def _raises(scheme: Scheme) -> bool:
     """Whether its library raises for what it cannot decrypt, so that no process saves a token as a text."""
-    return scheme.name.split()[0] in RAISE
+    return not swallows_errors(scheme.name)
