@@ -120,7 +120,8 @@ integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 # would be longer than 40 minutes.
 thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready field $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
-	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries tests/formats
+	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries
+	cd $(TREE) && python -m pytest -n 3 --dist worksteal -m thorough tests/formats
 
 # Whole applications from PyPI.
 field: $(CONTROL)/.dev .venv/field/.ready $(TREE)
