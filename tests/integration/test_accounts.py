@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import accounts, discovery, settlements
@@ -60,6 +62,53 @@ def test_ciphertext_that_only_newer_rows_have_is_sampled_in_a_large_table(databa
     )
     database.execute("ANALYZE secrets")
     assert set(found(database, keyring)) == {"secrets.note"}
+
+
+@pytest.mark.parametrize("first", [60, 1500])
+def test_ciphertext_behind_plain_rows_is_sampled_in_a_small_table_that_was_never_analyzed(
+    database: Database, keyring: Keyring, first: int
+) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, diary text)")
+    sql = "INSERT INTO secrets SELECT n, {} FROM generate_series(%s, %s) AS n"
+    database.execute(sql.format("'a plain diary entry of the year ' || n"), (1, first))
+    database.execute(sql.format("'v1:' || encode(sha512(n::text::bytea), 'base64')"), (first + 1, first + 60))
+    told = found(database, keyring)
+    assert set(told) == {"secrets.diary"}
+    counted, of = re.findall(r"\d+", told["secrets.diary"])[:2]
+    assert int(counted) <= 60, "no row counts twice"
+    assert int(of) <= first + 60
+
+
+def test_ciphertext_in_partitions_is_sampled(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text) PARTITION BY RANGE (id)")
+    database.execute("CREATE TABLE one PARTITION OF secrets FOR VALUES FROM (0) TO (100)")
+    database.execute("CREATE TABLE other PARTITION OF secrets FOR VALUES FROM (100) TO (200)")
+    database.execute("INSERT INTO secrets SELECT n, 'a note about customer ' || n FROM generate_series(0, 99) AS n")
+    database.execute(
+        "INSERT INTO secrets SELECT n, encode(sha512(n::text::bytea), 'base64') FROM generate_series(100, 199) AS n"
+    )
+    assert set(found(database, keyring)) == {"secrets.note"}
+
+
+def test_ciphertext_as_long_as_a_digest_stops_beside_a_target(database: Database, keyring: Keyring) -> None:
+    """An IV and one block of AES-CBC in hex look like a SHA-256: only a name can tell that it is one."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, ssn text, email_hash text)")
+    for number in range(30):
+        row = (number, token(keyring), os.urandom(32).hex(), os.urandom(32).hex())
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s)", row)
+    survey = discovery.find(database, "auto", (), keyring)
+    assert {each.column for each in accounts.columns(database, survey, {})} == {"secrets.ssn"}
+    assert survey.findings.columns("digest") == ["secrets.email_hash"]
+
+
+def test_ciphertext_in_arrays_and_names_of_members_stops(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a bytea[], b jsonb, c jsonb[], d jsonb, e bytea[])")
+    for number in range(30):
+        box = base64.b64encode(os.urandom(40)).decode()
+        named, ids = json.dumps({box: 1}), json.dumps({os.urandom(16).hex(): "an ID", "name": "a person of ours"})
+        row = (number, [os.urandom(40)], named, [json.dumps({"x": box})], ids, [b"a plain text of this application"])
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s::jsonb[], %s, %s)", row)
+    assert set(found(database, keyring)) == {"secrets.a", "secrets.b", "secrets.c"}
 
 
 def test_empty_tables_views_and_generated_columns_are_no_findings(database: Database, keyring: Keyring) -> None:

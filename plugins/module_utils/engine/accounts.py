@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,11 +20,16 @@ from .settlements import Settlements
 from .signatures import identify
 
 USES = 6  # of a key in an error; the plan has all of them
-SAMPLE = 25  # values of each column: the first ones that are met, and as many from all over a large table
-LARGE = 2000  # rows from which a table is also sampled all over, in about so many of them
+SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
+LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
+LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
 SHORTEST = unexplained.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
+# Types that the engine does not write, and that may hold ciphertext all the same.
+UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "hstore", "xml")
+# What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
+_WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}<>",\\]{{{SHORTEST},}})')
 
 
 def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
@@ -35,14 +41,15 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
         open_columns = [
             column
             for column in members
-            if not (table.copy or column.generated or table.label_of(column.name) in known) and column.type in KINDS
+            if not (table.copy or column.generated or table.label_of(column.name) in known)
+            and (column.type in KINDS or column.type.rpartition(".")[2] in UNWRITTEN)
         ]
         if not open_columns:
             continue
         for column, values in _sampled(database, table, open_columns):
             name = table.label_of(column.name)
             judged = unexplained.classify(
-                values, f"{table.name}.{column.name}", documents=isinstance(KINDS[column.type], Leaves)
+                values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), Leaves)
             )
             if name in fields:
                 continue
@@ -50,13 +57,15 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
                 found.put("unexplained", name, found=_told(judged, values))
     for name, each in fields.items():
         found.put("encoded", name, field=each.field, found=each.found)
+    survey.findings.drop("digest", found.columns())
     return found.told(stops=True)
 
 
 def _accounted(survey: Survey) -> set[str]:
     """The columns that the survey accounts for: targets, what follows them, and what it has a finding about."""
     derived = {target.table.label_of(each.column) for target in survey.found for each in target.derived}
-    return {*(target.name for target in survey.found), *derived, *survey.findings.columns()}
+    told = {*survey.findings.columns()} - {*survey.findings.columns("digest")}  # a block of ciphertext is as long
+    return {*(target.name for target in survey.found), *derived, *told}
 
 
 def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[str, evidence.Evidence]:
@@ -79,36 +88,55 @@ def _told(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
     return f"{judged.what}{member}" + (f" ({signature.what})" if signature else "")
 
 
+# Rows as the server reckons (-1: it does not know), and pages with those of partitions.
+_SIZE = (
+    "SELECT reltuples::float8, coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)),"
+    " pg_relation_size(c.oid))::bigint / current_setting('block_size')::int FROM pg_class c WHERE oid = to_regclass(%s)"
+)
+
+
 def _sampled(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
     """Some values of each column that are long enough to judge, by one statement for the table."""
-    ((rows,),) = database.rows("SELECT reltuples::float8 FROM pg_class WHERE oid = to_regclass(%s)", (table.regclass,))
-    asked = ", ".join(_asked(table, column, rows) for column in columns)
+    ((rows, pages),) = database.rows(_SIZE, (table.regclass,))
+    asked = ", ".join(_asked(table, column, rows, pages) for column in columns)
     for row in database.rows(f"SELECT {asked}", table=table.label):
         for column, values in zip(columns, row):
             yield column, _values(column, values)
 
 
-def _asked(table: Table, column: Column, rows: float) -> str:
+def _asked(table: Table, column: Column, rows: float, pages: int) -> str:
+    """SQL for the values: an application that began to encrypt late has plain ones first."""
     name = f"t.{quote(column.name)}"
     if column.type == "bytea":
         read, size = f"encode(substring({name} for {LONGEST}), 'hex')", f"octet_length({name})"
     else:
-        whole = isinstance(KINDS[column.type], (Leaves, Members))
-        read, size = f"left({name}::text, {LONGEST_DOCUMENT if whole else LONGEST})", f"octet_length({name}::text)"
-    some = f"SELECT {read} FROM {table.rows} AS t{{}} WHERE {size} >= {SHORTEST}{{}} LIMIT {SAMPLE}"
-    parts = [some.format("", "")]
-    if rows > LARGE:  # whole pages are sampled: of their rows, those that a hash picks
-        sample = f" TABLESAMPLE SYSTEM ({100 * LARGE / rows:.6f}) REPEATABLE (0)"
-        parts.append(some.format(sample, " ORDER BY hashtext(t.ctid::text)"))
-    return f"ARRAY({' UNION ALL '.join(f'({part})' for part in parts)})"
+        kind = KINDS.get(column.type)
+        longest = LONGEST if kind and not isinstance(kind, (Leaves, Members)) else LONGEST_DOCUMENT
+        read, size = f"left({name}::text, {longest})", f"octet_length({name}::text)"
+    row = f"t.tableoid, t.ctid, {read} AS value"
+    some = f"SELECT {row} FROM {table.rows} AS t{{}} WHERE {size} >= {SHORTEST}{{}} LIMIT {SAMPLE}"
+    last = f" AND t.ctid >= '({max(pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC"
+    # Whole pages are sampled: of their rows, those that a hash picks. A table that was never analyzed has -1 rows.
+    share = 100 * min(LARGE / rows if rows > 0 else LAST_PAGES / max(pages, LAST_PAGES), 1)
+    sample = f" TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (0)"
+    parts = [some.format("", ""), some.format(sample, " ORDER BY hashtext(t.ctid::text)")]
+    if not table.partitioned:  # of partitions, each has pages of its own
+        parts.append(some.format("", last))
+    return f"ARRAY(SELECT value FROM ({' UNION '.join(f'({part})' for part in parts)}) AS of_each_row)"
 
 
 def _values(column: Column, read: Sequence[str]) -> list[Any]:
     if column.type == "bytea":
         return [bytes.fromhex(value) for value in read]
+    if column.type not in KINDS:
+        return [_word(*found) for value in read for found in _WORDS.findall(value)]
     if isinstance(KINDS[column.type], Members):
         return [member for value in read for member in value.strip("{}").replace('"', "").split(",")]
     return list(read)
+
+
+def _word(data: str, text: str) -> str | bytes:
+    return text or bytes.fromhex(data[: len(data) // 2 * 2])
 
 
 def keys(

@@ -18,7 +18,9 @@ _TOKENS = (
     r"[spr]k_(?:live|test)_|whsec_|gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-|hv[sbr]\.|dop_v1_|shp\w\w_|npm_|pypi-|"
     r"ya29\.|AIza|AKIA|ASIA|SG\.|sq0\w+-|EAA"
 )
-_IDS = r"cus|acct|ch|pi|pm|sub|in|evt|price|prod|seti|src|card|tok|req|txn|po|re|si|cs_(?:live|test)"
+_IDS = r"cus|acct|ch|pi|pm|sub|in|evt|price|prod|seti|src|card|tok|req|txn|po|re|si"
+# What an application may put before its own tokens: never the scheme of a URL, or the first part of a path.
+_NOT_ENCRYPTED = r"(?!(?:aes\w*|cipher\w*|crypt\w*|enc|encr\w*|fernet|secrets?)[.:/])"
 
 # Texts: the first pattern that matches a whole value explains it.
 FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -26,7 +28,8 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "a password hash",
         _any(
             # django.contrib.auth.hashers, and a password that cannot be used
-            r"(?:pbkdf2_\w+|argon2\w*|bcrypt\w*|scrypt|md5|sha1|unsalted_\w+|crypt)\$.+",
+            r"(?:pbkdf2_\w+|argon2\w*|bcrypt\w*|scrypt|md5|sha1|unsalted_\w+)\$.+",
+            r"crypt\$[./\w]*\$[./\dA-Za-z]{13}",
             r"![A-Za-z0-9]{40}",
             # crypt(5), the PHC string format of Argon2, RFC 2307
             r"\$(?:1|2[abxy]?|5|6|7|y|gy|argon2\w*|scrypt|pbkdf2[\w-]*|apr1|md5|sha1)\$.+",
@@ -56,13 +59,14 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "an address on a network, or a fingerprint",
         _any(rf"{_HEX}{{0,4}}(?::{_HEX}{{0,4}}){{2,7}}(?:/\d+)?", rf"(?:{_HEX}{{2}}[:-]){{5,31}}{_HEX}{{2}}"),
     ),
-    ("a URL", _any(r"[a-zA-Z][\w+.-]{1,20}:/?/[^\s]+")),
+    ("a URL", _any(rf"{_NOT_ENCRYPTED}[a-zA-Z][\w+.-]{{1,20}}:/?/[^\s]+")),
     ("a token of another service", _any(rf"(?:{_TOKENS})[\w.-]{{16,}}")),
-    ("an ID of another service", _any(rf"(?:{_IDS})_[A-Za-z0-9]{{14,}}")),
+    # Of at most 24 characters, but for those of a checkout: 12 bytes of nonce and 16 of a tag are more in any encoding.
+    ("an ID of another service", _any(rf"(?:{_IDS})_[A-Za-z0-9]{{14,32}}", r"cs_(?:live|test)_[A-Za-z0-9]{14,80}")),
     (
         "a path",  # its first part is a word, or its last one has a suffix
         _any(
-            r"(?:~|\.{1,2}|[A-Za-z]:)?/?[A-Za-z]?[a-z][a-z_.-]+/[^\s]*",
+            rf"(?:~|\.{{1,2}}|[A-Za-z]:)?/?{_NOT_ENCRYPTED}[A-Za-z]?[a-z][a-z_.-]+/[^\s]*",
             r"[^\s]*/[^\s]*[^\s/]\.[a-z][a-z0-9]{1,4}",
         ),
     ),

@@ -30,6 +30,8 @@ SHORTEST = 16  # bytes that a value must have to be judged: a block of AES, or a
 SHARE = 0.2  # of a column's values that must look random: applications leave old rows unencrypted
 WHOLE = 0.6  # of a value that must be random: a sentence that quotes a token is no ciphertext
 
+NAMES = "(name)"  # in place of a member's name: the names themselves
+
 Value = Union[str, bytes]
 
 
@@ -228,11 +230,20 @@ _SIZES: dict[str, Callable[[int], int]] = {
     "base32": lambda length: -(-8 * length // 5),
     "base64": lambda length: -(-4 * length // 3),
 }
+# Whole words, or their ends: "research", "hashtag" and "committee" say nothing of the kind.
 _SAYS_DIGEST = re.compile(
-    r"hash|digest|check_?sum|md5|sha_?\d|etag|finger_?print|thumb_?print|bidx|blind|hmac|signature|search|lookup|"
-    r"commit|revision|nonce|uuid|guid|^(?:id|pk)$|(?:^|_)(?:oid|sid|idx|index|version|cache_key|session_key|trace_id)$",
-    re.IGNORECASE,
+    r"(?:hash|digest|check_?sum|md5|(?:finger|thumb)_?print|hmac|signature|[ug]uid)(?:es|ed|s)?(?![a-z])|sha_?\d|"
+    r"(?<![a-z])(?:etag|bidx|blind|search|lookup|commit|revision|nonce)s?(?![a-z])|"
+    r"^(?:id|pk)$|(?:^|_)(?:oid|sid|idx|index|version|cache_key|session_key|trace_id)$",
 )
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def _says_digest(name: str) -> bool:
+    """Whether the name of a column or member says that it is a digest or random, in snake_case or camelCase."""
+    return bool(_SAYS_DIGEST.search(_CAMEL.sub("_", name).lower()))
+
+
 
 
 def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> Explanation:
@@ -245,7 +256,11 @@ def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> E
     texts: list[Value] = [value if isinstance(value, str) else bytes(value) for value in values]
     inside = [text for text in texts if isinstance(text, str) and (documents or is_document(text))]
     verdicts = [_judge([text for text in texts if text not in inside], place.rpartition(".")[2])]
-    verdicts += (replace(_judge(leaves, member or place), member=member) for member, leaves in _members(inside))
+    verdicts += (
+        # Names of members are often IDs or digests: they count as such if they are as long.
+        replace(_judge(leaves, "id" if member == NAMES else member or place), member=member)
+        for member, leaves in _members(inside)
+    )
     for verdict in (UNEXPLAINED, EXPLAINED):
         for found in verdicts:
             if found.verdict == verdict:
@@ -274,7 +289,7 @@ def _as_digest(random: Sequence[_Looks], name: str) -> str:
     length = next((length for length in DIGESTS if _SIZES.get(encoding, int)(length) == size), 0)
     if others or not length:
         return ""
-    return f"a digest or random ID of {length} bytes" if length in _NO_BLOCKS or _SAYS_DIGEST.search(name) else ""
+    return f"a digest or random ID of {length} bytes" if length in _NO_BLOCKS or _says_digest(name) else ""
 
 
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:)?')
@@ -290,6 +305,7 @@ def _members(documents: Iterable[str]) -> Iterator[tuple[str, list[Value]]]:
         for text, colon in _STRING.findall(document):
             if colon:
                 name = text
+                found.setdefault(NAMES, []).append(_unescaped(text))
             elif text:
                 found.setdefault(name, []).append(_unescaped(text))
     yield from sorted(found.items())

@@ -121,6 +121,10 @@ PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode(
         ("a.md5", digest(16), "a digest or random ID of 16 bytes"),
         ("a.anything", digest(20), "a digest or random ID of 20 bytes"),
         ("a.etag", base64.b64encode(CHANCE.randbytes(32)).decode(), "a digest or random ID of 32 bytes"),
+        ("a.contentHash", digest(32), "a digest or random ID of 32 bytes"),
+        ("a.search_hashes", digest(32), "a digest or random ID of 32 bytes"),
+        ("a.b", "crypt$$ab1c2D3e4F5g6", "a password hash"),
+        ("a.b", f"encounters/{digest(1)}/{digest(31)}", "a path"),
         ("authtoken_token.key", digest(20), "a token of Django REST framework"),
         ("a.stripe", "cus_NffrFeUfNV2HibQ9", "an ID of another service"),
         ("a.b", COMPRESSED, "compressed data"),
@@ -140,6 +144,15 @@ def test_random_data_that_is_known_is_explained(place: str, value: Any, what: st
         ("main_credential.inputs", "$encrypted$UTF8$AESCBC$" + base64.b64encode(CHANCE.randbytes(90)).decode()),
         ("a.payload", CHANCE.randbytes(24 + 16 + 12)),  # a secretbox of libsodium
         ("patient.national_id", digest(32)),  # an IV and one block of AES-CBC are as long as a SHA-256
+        ("q.researcher_ssn", digest(32)),
+        ("q.committee_member", digest(32)),
+        ("q.hashtagged", digest(32)),
+        # What an application may put before its own tokens
+        ("a.b", "tok_" + digest(30)),
+        ("a.b", "card_" + digest(30)),
+        ("a.b", "crypt$" + base64.b64encode(CHANCE.randbytes(40)).decode()),
+        ("a.b", "enc://" + base64.b64encode(CHANCE.randbytes(40)).decode()),
+        ("a.b", "enc/" + base64.b64encode(CHANCE.randbytes(40)).decode()),
         ("a.key", PEM.format("ENCRYPTED PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
         ("a.jwe", f"{HEADER}..{SIGNED[-43:]}.{SIGNED[-43:]}.{SIGNED[-22:]}"),
     ],
