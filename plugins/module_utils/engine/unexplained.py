@@ -244,8 +244,6 @@ def _says_digest(name: str) -> bool:
     return bool(_SAYS_DIGEST.search(_CAMEL.sub("_", name).lower()))
 
 
-
-
 def classify(values: Iterable[Any], place: str, *, documents: bool = False) -> Explanation:
     """What a column holds, by values of it that are not null: texts, bytes, or the texts of JSON documents.
 
