@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from cryptography.fernet import Fernet
+
 from .conftest import Site
 
 SCREEN = "SCREEN"
@@ -51,3 +53,27 @@ def test_keys_that_are_left_empty_are_an_option_error(site: Site) -> None:
         made = site.play(playbook)
         assert (made.code != 0, made.error()) == (True, "E_OPTION"), made.text
         assert "key_rotation_keys has no entry" in made.text
+
+
+def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_proposed(site: Site) -> None:
+    key = Fernet.generate_key()
+    site.sql("CREATE TABLE billing_partner (id int PRIMARY KEY, note text)")
+    for number in range(5):
+        token = Fernet(key).encrypt(b"a note").decode()
+        site.sql("INSERT INTO billing_partner VALUES (%s, %s)", (number, f"enc${token}"))
+    with site.env_file.open("a", encoding="utf-8") as env:
+        env.write(f"PARTNER_KEY={key.decode()}\n")
+    made = site.play("plan")
+    text = " ".join(made.text.split())
+    assert made.code == 2, made.text
+    assert "billing_partner.note: 1 columns hold tokens, and all open under PARTNER_KEY" in text
+    assert "nothing known opens" not in text
+    assert "- name: PARTNER_KEY type: fernet" in text
+    assert key.decode() not in made.text
+    names = ("SECRET_KEY", "ENCRYPTION_SALT")
+    site.write_inventory(
+        key_rotation_keys=[{"name": "PARTNER_KEY", "type": "fernet"}, *({"name": name} for name in names)]
+    )
+    ready = site.play("plan")
+    assert ready.code == 0, ready.text
+    assert "billing_partner.note" in ready.text

@@ -184,6 +184,7 @@ class Survey:
         self.found: list[Target] = []
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
+        self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
         for label in sorted({table.label for table in self.tables if table.guarded}):
             self.findings.put("guarded", label)
         aliases = project.same_database(database.alias)
@@ -239,6 +240,7 @@ class Survey:
             self.findings.put("format", name, count=count, what=each.what, todo=each.todo)
         elif looks:
             self.findings.put("unproved", name, **_unproved(samples, pieces, field or ""))
+            self.unopened[name] = pieces + [match["token"] for match in map(_AROUND.match, pieces) if match]
         elif field is not None:
             document = column.type in IN_JSON or "json" in field.lower()
             filled = self._holds_values(table, column, document=document)

@@ -21,6 +21,7 @@ from . import (
     functions,
     key_uses,
     lease,
+    other_keys,
     plan,
     project,
     proposal,
@@ -298,11 +299,16 @@ class Application:
         surveys = [survey for _, survey in self.parts]
         self._refuse_settlements_without_place()
         tallies = self.census("current") if counted else []
-        proposed = proposal.propose(discovery.settings_of(surveys, self.keyring), env)
+        others = other_keys.by_column(surveys, env)
+        known = [discovery.settings_of(surveys, self.keyring), *others.values()]
+        proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
         missing = {"path": self.keys_from, "line": line}
         found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]
-        found += discovery.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
+        unproved = discovery.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
+        found += [
+            other_keys.finding(each, others[each.column], line) if each.column in others else each for each in unproved
+        ]
         found += self.unaccounted()
         found += census.findings(tallies, (*census.UNOPENED, census.NESTED))
         found += census.left_alone(tallies, self.settlements)
