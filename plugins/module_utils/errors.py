@@ -508,6 +508,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "End that transaction or its process, then run the same command again. Without the fence "
         "(-e key_rotation_fence=off) a process that was not stopped can write between stop and start.",
     ),
+    "E_STALE_WRITER": (
+        "a process that was not stopped keeps trying to write encrypted values (database {alias}): the fence refused "
+        "{count} statements, of {sessions}",
+        "It has the keys with which it was started, and would damage its rows without the fence. Stop it, or name it "
+        "in key_rotation_services: then it is stopped and started with the application. Run the same command again.",
+    ),
     "E_FENCED": (
         "rotation {rotation_id} keeps every other session from writing to the encrypted columns since {since} "
         "(database {alias})",

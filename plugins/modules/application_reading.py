@@ -163,12 +163,18 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
 
 
 def _open(application: Any) -> None:
-    """All is proved: the application may write again. What cannot be dropped now is when the lease is returned."""
+    """All is proved: the application may write again. What cannot be dropped now is when the lease is returned.
+
+    Raises E_STALE_WRITER if a process that was not stopped waits for just that.
+    """
     from ..module_utils.engine import fence
 
-    for database, _ in application.parts:
-        with contextlib.closing(database.another()) as own:
-            fence.take_down(own)
+    with contextlib.ExitStack() as stack:
+        own = [stack.enter_context(contextlib.closing(database.another())) for database, _ in application.parts]
+        for database in own:
+            fence.refuse_writers(database)
+        for database in own:
+            fence.take_down(database)
 
 
 def main() -> None:

@@ -88,6 +88,12 @@ options:
     type: str
     choices: [auto, "off"]
     default: "off"
+  refuse_writers:
+    description:
+      - With O(fence=auto), whether to fail before the first write (E_STALE_WRITER) if another session tries to write in
+        the first seconds. The fence stays. For a rollback that begins while processes have the keys it leaves.
+    type: bool
+    default: false
   throttle:
     description: Room for the application. Without it, the work goes on as fast as it can.
     type: dict
@@ -228,6 +234,7 @@ OPTIONS: dict[str, Any] = {
     "others": {"type": "list", "elements": "dict", "default": []},
     "shares": {"type": "dict"},
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
+    "refuse_writers": {"type": "bool", "default": False},
     "throttle": {
         "type": "dict",
         "options": {
@@ -259,7 +266,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     run_id = "" if module.check_mode else params["run"] or secrets.token_hex(8)
     with rotation.opened(request_of(params, params["rotation_id"], run=run_id, step=params["step"])) as application:
         application.refuse_unproved()
-        fenced = {} if module.check_mode or params["fence"] == "off" else _fence(application, params["rotation_id"])
+        fenced = {} if module.check_mode or params["fence"] == "off" else _fence(application, params)
         others = Others.of(params["others"]) if params["others"] else application.others()
         before = params["examined"] or _examined(application, params)
         for tally in before:
@@ -298,9 +305,14 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     return {**result, **fenced, **({"migration": migration} if migration else {})}
 
 
-def _fence(application: Any, rotation_id: str) -> dict[str, Any]:
+def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Keep other sessions from writing, before any value is looked at."""
-    without = application.close(rotation_id)
+    from ..module_utils.engine import fence
+
+    without = application.close(params["rotation_id"])
+    if params["refuse_writers"]:
+        for database, _ in application.parts:
+            fence.refuse_writers(database, look_out=True)
     return {"fence": {"closed": not without, "without": without}}
 
 

@@ -23,13 +23,21 @@ OURS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND ap
 
 
 def undisturbed(app: Application) -> Run:
-    """The writer goes on until the run has ended."""
+    """The writer goes on until the run has ended: nobody stops it, and it would write under its keys afterwards."""
     with app.writer():
-        return app.play("rotate")
+        run = app.play("rotate")
+    assert "E_STALE_WRITER" in run.text, run.text[-6000:]
+    return run
 
 
 def undisturbed_writer_stops(app: Application) -> Run:
     """The writer ends when the .env has changed."""
+    run = writer_stops(app)
+    assert run.code == 0, run.text[-6000:]
+    return run
+
+
+def writer_stops(app: Application) -> Run:
     with app.writer() as writer:
         process = app.start("rotate")
         wait(app, process, switched(app))
@@ -69,15 +77,16 @@ def rolled_back(app: Application) -> Run:
     run = app.play("rotate")
     assert run.code == 0, run.text[-6000:]
     with app.writer():
-        return app.play("rollback")
+        run = app.play("rollback")
+    assert "E_STALE_WRITER" in run.text, run.text[-6000:]
+    return run
 
 
 def health_failure(app: Application) -> Run:
-    """The application answers no more when the .env has changed."""
+    """The writer ends, and the application answers no more, when the .env has changed."""
     with healthy_until(switched(app)) as (address, refusals):
         app.write_inventory(key_rotation_health_url=address, key_rotation_health_timeout=2)
-        with app.writer():
-            run = app.play("rotate")
+        run = writer_stops(app)
     assert refusals, run.text[-6000:]
     assert run.code != 0, run.text[-6000:]
     return run

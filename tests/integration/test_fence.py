@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,13 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import catalog, discovery, fence, reencryption
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+    catalog,
+    discovery,
+    fence,
+    reencryption,
+    refusals,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.digests import Derived
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
@@ -62,6 +69,7 @@ def traces(database: Database) -> list[str]:
     sql = (
         "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%'"
         " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%'"
+        " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE 'tetech%fence%'"
     )
     return [name for (name,) in database.rows(sql)]
 
@@ -100,6 +108,63 @@ def test_who_is_refused_reads_in_the_log_of_the_application_why_and_what_to_do(
     assert isinstance(error, psycopg2.OperationalError), "Django's, too"
     assert (error.diag.schema_name, error.diag.table_name) == ("public", "secrets")
     assert "another" not in str(error), "no value"
+
+
+def test_a_session_that_was_refused_is_named_until_it_is_gone(
+    database: Database, keyring: Keyring, seed: Seed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "WATCH_SECONDS", 0.3)
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    put_up(database)
+    fence.refuse_writers(database, look_out=True)
+    with session(seed) as stale:
+        stale.execute("SET application_name = 'worker'; SELECT pg_backend_pid()")
+        (pid,) = stale.fetchone()
+        refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
+        with pytest.raises(RotationError, match=f"E_STALE_WRITER: .* refused 1 statements, of pid {pid} .* as worker"):
+            fence.refuse_writers(database)
+    deadline = time.monotonic() + 30
+    while database.rows("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)):
+        assert time.monotonic() < deadline
+    fence.refuse_writers(database)
+
+
+def test_who_connects_for_each_statement_is_noticed_while_it_goes_on(
+    database: Database, keyring: Keyring, seed: Seed
+) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    put_up(database)
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            with session(seed) as stale:
+                refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
+
+    with ThreadPoolExecutor() as pool:
+        writer = pool.submit(write)
+        try:
+            with pytest.raises(RotationError, match="E_STALE_WRITER"):
+                fence.refuse_writers(database, look_out=True)
+        finally:
+            over.set()
+        writer.result()
+    fence.refuse_writers(database)
+
+
+def test_a_role_without_rights_of_its_own_is_counted_too(database: Database, keyring: Keyring, stale: Any) -> None:
+    fill(database, keyring, PLAIN, "%s, 'x', 'y'")
+    stale.execute(
+        "CREATE ROLE guest; GRANT UPDATE, SELECT ON secrets TO guest; REVOKE ALL ON SCHEMA public FROM PUBLIC"
+    )
+    try:
+        put_up(database)
+        stale.execute("GRANT USAGE ON SCHEMA public TO guest; SET ROLE guest")
+        refused(stale, "UPDATE secrets SET a = 'another' WHERE id = 1")
+        with pytest.raises(RotationError, match="refused 1 statements"):
+            fence.refuse_writers(database)
+    finally:
+        stale.execute("RESET ROLE; GRANT USAGE ON SCHEMA public TO PUBLIC; DROP OWNED BY guest; DROP ROLE guest")
 
 
 WRITES = {
@@ -372,6 +437,7 @@ def left(site: Site) -> list[tuple[object, ...]]:
     return site.sql(
         "SELECT tgname::text FROM pg_trigger WHERE tgname LIKE 'tetech%'"
         " UNION ALL SELECT proname::text FROM pg_proc WHERE proname LIKE 'tetech%'"
+        " UNION ALL SELECT relname::text FROM pg_class WHERE relname LIKE 'tetech%fence%'"
     )
 
 
@@ -394,7 +460,7 @@ def writes(site: Site) -> None:
     assert done.code == 0, done.text
 
 
-def test_a_process_that_nobody_stopped_cannot_save_and_writes_again_when_it_is_over(site: Site) -> None:
+def test_a_process_that_nobody_stopped_cannot_save_and_while_it_lives_the_rotation_is_rolled_back(site: Site) -> None:
     plain = site.read_all()
     with stale_process(site), stopped_half_way(site) as (process, blocker):
         (site.project / "save").touch()
@@ -404,7 +470,9 @@ def test_a_process_that_nobody_stopped_cannot_save_and_writes_again_when_it_is_o
         (site.project / "save").unlink()
         blocker.rollback()
         said = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, said
+    assert process.returncode != 0
+    assert "E_STALE_WRITER" in said
+    assert "was rolled back" in said
     assert "this process may have the wrong keys" in (site.project / "refused").read_text()
     assert site.read_all() == plain
     writes(site)

@@ -28,23 +28,13 @@ class Case:
 
 
 TOGETHER = tuple(name for name in BY_NAME if name != "searchable_fields")  # its module has the name of another one's
-SHORT = ("undisturbed_writer_stops", "ctrl_c_after_the_switch")
+SHORT = ("undisturbed", "undisturbed_writer_stops", "ctrl_c_after_the_switch")
 CASES = [*(Case(TOGETHER, end) for end in ENDS), *(Case((library,), end) for library in BY_NAME for end in ENDS)]
-# Ends with an outcome that should not be, each with the reason.
-KNOWN = {
-    "undisturbed": "a process under the old keys that nobody restarts writes under them again after the rotation has "
-    "completed with exit code 0 and its fence is gone",
-    "health_failure": "such a process also writes what it could not read between the start and the rollback, whose "
-    "message does not name these values",
-}
 
 
 def parameter(case: Case) -> Any:
     short = case.libraries == TOGETHER and case.end in SHORT
-    marks = [] if short else [pytest.mark.thorough]
-    if case.end in KNOWN:
-        marks.append(pytest.mark.xfail(reason=KNOWN[case.end], strict=True, raises=AssertionError))
-    return pytest.param(case, marks=marks, id=str(case))
+    return pytest.param(case, marks=[] if short else [pytest.mark.thorough], id=str(case))
 
 
 @pytest.mark.timeout(1200)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from ..errors import RotationError
+from . import refusals
 from .catalog import FENCE, Table
 from .database import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded, quote
 from .discovery import Target
@@ -30,7 +31,8 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $fen
 BEGIN
   {action}
 END $fence$"""
-_REFUSE = """RAISE EXCEPTION USING ERRCODE = '{sqlstate}', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+_REFUSE = """{recording}
+  RAISE EXCEPTION USING ERRCODE = '{sqlstate}', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
     MESSAGE = 'key rotation {rotation_id} is in progress (since {since}): this process may have the wrong keys; '
       || 'restart it after the rotation',
     DETAIL = TG_OP || ' of an encrypted column of ' || TG_TABLE_NAME || ' (' || array_to_string(TG_ARGV, ', ') || ').',
@@ -109,7 +111,9 @@ def take_down(database: Database, tries: int = 1) -> list[str]:
         if left and turn + 1 < tries:
             time.sleep(PAUSE_SECONDS)
     if not left:
-        database.execute(f"DROP FUNCTION IF EXISTS {_function(database)}()")
+        schema = _schema(database)
+        database.execute(f"DROP FUNCTION IF EXISTS {schema}.{FENCE}()")
+        refusals.forget(database, schema)
     return [f"{schema}.{name}" for schema, name in left]
 
 
@@ -117,6 +121,15 @@ def standing(database: Database) -> Standing | None:
     """The fence of this database, even one that refuses nothing any more."""
     found = database.rows("SELECT prosrc FROM pg_proc WHERE proname = %s AND prorettype = 'trigger'::regtype", (FENCE,))
     return Standing(**json.loads(found[0][0].strip().splitlines()[0][len("-- ") :])) if found else None
+
+
+def refuse_writers(database: Database, *, look_out: bool = False) -> None:
+    """Raise E_STALE_WRITER if somebody whom the fence has refused still tries to write.
+
+    With ``look_out``, waits for the first to try, where the fence has only just been put up.
+    """
+    if there := refusing(database):
+        refusals.refuse_writers(database, _schema(database), there.rotation_id, look_out=look_out)
 
 
 def refusing(database: Database) -> Standing | None:
@@ -138,23 +151,28 @@ def _close(database: Database, rotation_id: str) -> None:
         there = refusing(database)
         if there is None or there.rotation_id != rotation_id:
             since = database.rows("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')")[0][0]
-            refuse = _REFUSE.format(sqlstate=SQLSTATE, rotation_id=rotation_id.replace("'", "''"), since=since)
+            refuse = _REFUSE.format(
+                sqlstate=SQLSTATE,
+                rotation_id=rotation_id.replace("'", "''"),
+                since=since,
+                recording=refusals.recording(database, _schema(database), rotation_id),
+            )
             _define(database, Standing(rotation_id, since), refuse)
 
 
 def _define(database: Database, there: Standing, action: str) -> None:
-    body = _BODY.format(function=_function(database), standing=json.dumps(asdict(there)), action=action)
+    body = _BODY.format(function=f"{_schema(database)}.{FENCE}", standing=json.dumps(asdict(there)), action=action)
     database.execute(body.replace("%", "%%"))
 
 
-def _function(database: Database) -> str:
-    """Its name as SQL: where it is, or else in the schema that our lease is in."""
+def _schema(database: Database) -> str:
+    """Where the function is, as SQL; if there is none yet, where it goes."""
     found = database.rows(
         "SELECT coalesce((SELECT pronamespace::regnamespace::text FROM pg_proc WHERE proname = %s"
         " AND prorettype = 'trigger'::regtype LIMIT 1), quote_ident(current_schema()))",
         (FENCE,),
     )
-    return f"{found[0][0]}.{FENCE}"
+    return str(found[0][0])
 
 
 def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool:
@@ -196,7 +214,7 @@ def _fence(database: Database, table: Table, columns: Sequence[str]) -> None:
         database.execute(
             f"CREATE OR REPLACE TRIGGER {_trigger(event)} AFTER {event} ON {table.sql} FOR EACH ROW"
             f" WHEN (NOT {_OURS} AND ({' OR '.join(changes[event])}))"
-            f" EXECUTE FUNCTION {_function(database)}({arguments})",
+            f" EXECUTE FUNCTION {_schema(database)}.{FENCE}({arguments})",
             table=table.label,
         )
         # Else a session with session_replication_role = replica would write.
