@@ -39,7 +39,7 @@ LOST = "E_HOST_LOST"
 class Values:
     """What a census counted. ``under`` holds counts by key ID, ``odd`` by the class of values that no version opens
     well. ``proved`` is whether a process that has only one version opened them, ``meanwhile`` whether other processes
-    wrote some since the baseline."""
+    wrote some since the rotation began."""
 
     under: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int] = field(default_factory=dict)
@@ -139,6 +139,7 @@ class _Reader:
         self._stages: Mapping[str, str] = {}
         self._base, self._made = "", set[str]()
         self._values: Values | None = None
+        self._meanwhile = False  # whether any census found that another process wrote
         self._open = 0  # writes that were begun since the last census
         self._writes = 0  # that were begun at all, less those that changed nothing
         self._hosts: dict[str, Host] = {}
@@ -189,7 +190,8 @@ class _Reader:
         passed = (event.get("unopened") or {}).get("count", 0)
         odd_ones = found.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones
-        self._values = replace(found, odd=odd_ones, proved=proved, meanwhile=bool(event.get("meanwhile")))
+        self._meanwhile |= bool(event.get("meanwhile"))
+        self._values = replace(found, odd=odd_ones, proved=proved, meanwhile=self._meanwhile)
         self._open = 0
 
     def _write(self, event: Event) -> None:
@@ -240,6 +242,8 @@ def sentences(state: FinalState, verify: str = "") -> Iterator[str]:
         yield "No value and no .env file was written."
     if state.values or state.written:
         yield values(state)
+    if state.values and state.values.meanwhile:
+        yield "Rows that another process wrote during the rotation are as it left them."
     yield from env_files(state)
     if state.current:
         pending = f", and {state.pending} is pending" if state.pending else ""

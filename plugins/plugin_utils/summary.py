@@ -269,7 +269,8 @@ def last_census(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
     """One sentence where a census has let values pass that no key opens."""
     if left := proof.get("unopened"):
-        yield f"{left.get('count', 0):,} values open under no known key, and are as they were: {left.get('rows')}"
+        what = "values are unencrypted or open under no known key, and stay unchanged"
+        yield f"{left.get('count', 0):,} {what}: {left.get('rows')}"
 
 
 def nested(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -111,6 +111,17 @@ def test_ciphertext_in_arrays_and_names_of_members_stops(database: Database, key
     assert set(found(database, keyring)) == {"secrets.a", "secrets.b", "secrets.c"}
 
 
+def test_ciphertext_next_to_tokens_in_a_document_stops(database: Database, keyring: Keyring) -> None:
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, doc jsonb, held text)")
+    for number in range(30):
+        told = {"user": "a user", "password": token(keyring), "card": base64.b64encode(os.urandom(40)).decode()}
+        plain = {"user": f"user number {number} of ours", "passwords": [token(keyring), token(keyring)]}
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, json.dumps(told), json.dumps(plain)))
+    stops = found(database, keyring)
+    assert set(stops) == {"secrets.doc"}
+    assert "of the member card" in stops["secrets.doc"]
+
+
 def test_empty_tables_views_and_generated_columns_are_no_findings(database: Database, keyring: Keyring) -> None:
     database.execute(
         "CREATE TABLE secrets (id int PRIMARY KEY, a text, b text GENERATED ALWAYS AS (md5(a) || md5(a || 'x')) STORED)"

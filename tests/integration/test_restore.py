@@ -391,7 +391,10 @@ def test_values_that_open_under_no_key_come_from_the_backup_where_their_rows_are
     assert [json.loads(line)["value"] for line in kept] == [f"{name}:{first}"]
     assert base64.b64decode(json.loads(kept[0])["base64"]).decode() == ruined
     assert "ROLLED BACK" in back.text, "all else has gone back"
-    assert f"WARNING    1 values open under no known key, and are as they were: {name}:{second}" in back.text
+    assert (
+        f"WARNING    1 values are unencrypted or open under no known key, and stay unchanged: {name}:{second}"
+        in back.text
+    )
     assert site.env_file.read_bytes() == env
     assert list(site.stored()["stages"]) == ["current"]
     now = site.read_all()

@@ -34,9 +34,10 @@ _WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}<>",\\]{{{SHORTEST},}})')
 
 def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
     """Findings about the columns that the survey left open: encoded by their field, or unexplained ciphertext."""
-    known = _accounted(survey) | {*settled}
+    targets = {target.name: target for target in survey.found if isinstance(target.kind, Leaves)}
+    known = _accounted(survey).difference(targets) | {*settled}
     found = Findings()
-    fields = _fields(database, survey, known)
+    fields = _fields(database, survey, known.union(targets))
     for table, members in survey.tables.items():
         open_columns = [
             column
@@ -48,6 +49,8 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             continue
         for column, values in _sampled(database, table, open_columns):
             name = table.label_of(column.name)
+            if name in targets:
+                values = [survey.without_tokens(targets[name], value) for value in values]
             judged = unexplained.classify(
                 values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), Leaves)
             )

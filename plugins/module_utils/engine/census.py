@@ -418,14 +418,23 @@ def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED
     """What a census has found: for each column one finding a class, with its first rows."""
     found: list[Finding] = []
     for tally in tallies:
+        if "unreadable" in classes:
+            found += _of_formats(tally)
+        others = _without_formats(tally)
         for value_class in classes:
-            count, rows = odd([tally], value_class.__eq__)
-            if value_class == "unreadable" and tally.formats:
-                found += _of_formats(tally)
-                count -= sum(map(len, tally.formats.values()))
+            count, rows = odd([others], value_class.__eq__)
             if count:
                 found.append(Finding(KINDS[value_class], tally.target.name, {"count": count, "rows": rows}))
     return found
+
+
+def _without_formats(tally: Tally) -> Tally:
+    """The tally less the values in formats that are known by their look, which have findings of their own."""
+    names = {name for rows in tally.formats.values() for name in rows}
+    if not names:
+        return tally
+    examples = {each: [row for row in rows if row not in names] for each, rows in tally.examples.items()}
+    return replace(tally, classes=tally.classes - Counter({"unreadable": len(names)}), examples=examples)
 
 
 def _of_formats(tally: Tally) -> Iterator[Finding]:

@@ -317,6 +317,11 @@ class Survey:
         markers = {scheme.marker for scheme in schemes if binary or scheme.text}
         return _FERNETS | markers | ({PAIR_BEGIN} if binary else set())
 
+    def without_tokens(self, target: Target, value: Any) -> Any:
+        """A value of a target without its tokens: what a document holds besides may be encrypted in another way."""
+        tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
+        return target.kind.put(value, tokens, [b""] * len(tokens))
+
     def look_around(self) -> None:
         """What stands about the targets in the database's catalogue."""
         tied = {target.table for target in self.found if self._put_down_obstacles(target.table, target.column)}

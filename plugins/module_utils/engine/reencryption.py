@@ -345,7 +345,7 @@ def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
     if exact and not count:
         return "No value was changed."
     values = f"{count} values" if exact else f"{count} values or some more"
-    return f"{values} were re-encrypted to the keys {key_id}; every value opens under a version in the store."
+    return f"{values} were re-encrypted to the keys {key_id}; the store has every version."
 
 
 def _order(database: Database, rewriting: Rewriting) -> list[int]:

@@ -151,9 +151,13 @@ _ENCODED = re.compile(
 )
 
 
+# A Fernet token with anything around it: under a key that is rotated, it would be unreadable.
+_TOKEN = re.compile(rb"(?<![\w+/-])" + _FERNET)
+
+
 def looks_encrypted(value: bytes) -> bool:
-    """Whether a value may be ciphertext of any format. A text that a person can read is not."""
-    if identify(value) is not None or _ENCODED.fullmatch(value):
+    """Whether a value may be ciphertext of any format, or has such. A text that a person can read is not."""
+    if identify(value) is not None or _ENCODED.fullmatch(value) or _TOKEN.search(value):
         return True
     try:
         return not value.decode("utf-8").isprintable() and not value.decode("utf-8").split()

@@ -153,6 +153,15 @@ def test_a_rotation_that_was_rolled_back_is_as_before() -> None:
     assert AS_BEFORE not in said(*FORTH, *back[:-2], proof, ended), "app2 has the new version yet"
 
 
+def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> None:
+    noticed = census("pending", meanwhile={"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}})
+    back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
+    ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    text = said(*FORTH, noticed, *back, census("current"), ended)
+    assert AS_BEFORE not in text
+    assert "Rows that another process wrote during the rotation are as it left them." in text
+
+
 def test_a_rollback_with_nothing_to_do_knows_what_its_look_saw() -> None:
     seen = {"files": {"app1": OLD, "app2": OLD}, "targets": census("current")["targets"], "key_ids": {"current": OLD}}
     discarded = event("key_version", asked={"state": "discarded"}, stages={"current": OLD})

@@ -319,7 +319,7 @@ def test_services_that_nothing_has_started_since_are_told_by_host():
 def test_values_that_no_key_opens_are_told_and_not_counted_as_under_the_current_keys():
     proof = {"unopened": {"count": 1200, "rows": "profile.name:2 and 1199 more"}}
     assert list(summary.unopened(proof)) == [
-        "1,200 values open under no known key, and are as they were: profile.name:2 and 1199 more"
+        "1,200 values are unencrypted or open under no known key, and stay unchanged: profile.name:2 and 1199 more"
     ]
     assert list(summary.unopened({})) == list(summary.unopened({"unopened": {}})) == []
 

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.catalog import Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.row_digests import Look
+from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.signatures import SIGNATURES
 from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
 
 KEY = bytes(32)
@@ -331,3 +332,14 @@ def test_the_digests_of_the_rows_add_up_to_those_of_the_columns(target, two_keys
         assert sum(sums.values()) % census.DIGEST_MODULUS == tally._digest
         assert len(sums) == len(values)
         assert sums[str(len(values) - 1)] == 0, "a row without a value is a row"
+
+
+def test_a_row_in_a_format_that_is_known_is_in_one_finding_alone(target):
+    tally = census.Tally(target)
+    for row in "1234567":
+        tally.add("unreadable", row)
+    tally.formats = {SIGNATURES[0]: ["2", "7"]}
+    told = {each.kind.code: each.facts for each in census.findings([tally])}
+    assert (told["E_FORMAT"]["count"], told["E_UNREADABLE"]["count"]) == (2, 5)
+    name = target.name
+    assert told["E_UNREADABLE"]["rows"] == f"{name}:1, {name}:3, {name}:4, {name}:5 and 1 more"

@@ -95,7 +95,7 @@ def test_what_was_changed_is_one_sentence():
     assert reencryption.changed(work, "1f0c2b9a7d5e4c31") == "No value was changed."
     work.values.update({"profile.name": 3, "profile.phone": 2})
     assert reencryption.changed(work, "1f0c2b9a7d5e4c31") == (
-        "5 values were re-encrypted to the keys 1f0c2b9a7d5e4c31; every value opens under a version in the store."
+        "5 values were re-encrypted to the keys 1f0c2b9a7d5e4c31; the store has every version."
     )
 
 

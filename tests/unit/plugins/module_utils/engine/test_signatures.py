@@ -100,3 +100,10 @@ def test_every_signature_says_what_it_is_and_what_to_do():
 )
 def test_a_text_that_a_person_can_read_does_not_look_encrypted(value, encrypted):
     assert looks_encrypted(value) is encrypted
+
+
+def test_text_around_a_token_looks_encrypted():
+    """Left alone as plaintext, the token would be unreadable after the rotation."""
+    for value in (b"see " + TOKEN + b" for it", b" " + TOKEN, b"two\nlines " + TOKEN):
+        assert looks_encrypted(value)
+    assert not looks_encrypted(b"see gAAAAABshort for it")
