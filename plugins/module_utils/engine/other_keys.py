@@ -4,35 +4,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from .derivation import members
 from .discovery import Survey
 from .findings import KINDS, Finding
 from .schemes import of_keys
+from .signatures import looks_encrypted
 
-Keys = dict[str, list[bytes]]  # by name, their values
+
+@dataclass
+class Others:
+    """Keys by name, with their values, and whether what is under them may be tokens under yet another key."""
+
+    keys: dict[str, list[bytes]] = field(default_factory=dict)
+    nested: bool = False
 
 
-def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, Keys]:
+def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, Others]:
     """The keys of the ``env`` file under which the tokens of a column open that nothing at hand opens."""
     unopened = {column: tokens for survey in surveys for column, tokens in survey.unopened.items()}
-    return {column: found for column, tokens in unopened.items() if (found := opening(tokens, env))}
+    found = {column: opening(tokens, env) for column, tokens in unopened.items()}
+    return {column: others for column, others in found.items() if others.keys}
 
 
-def opening(tokens: Sequence[bytes], env: Mapping[str, str]) -> Keys:
+def opening(tokens: Sequence[bytes], env: Mapping[str, str]) -> Others:
     """The keys of the ``env`` file under which some of these tokens open, as applications encrypt by hand."""
-    found = {}
+    found = Others()
     for scheme in of_keys(env).values():
         (name,) = scheme.settings
         cipher = scheme.cipher(env.get)
-        if cipher is not None and any(each is not None for each in cipher.open_all(tokens)):
-            found[name] = members(env[name])
+        opened = [each for each in cipher.open_all(tokens) if each is not None] if cipher else []
+        if opened:
+            found.keys[name] = members(env[name])
+            found.nested |= any(looks_encrypted(each.plaintext) for each in opened)
     return found
 
 
-def finding(unproved: Finding, keys: Collection[str], line: str) -> Finding:
-    """The true reason why a column is unproved. ``line`` lists the keys to rotate."""
+def finding(unproved: Finding, others: Others, line: str) -> Finding:
+    """The true reason why a column is unproved. ``line`` lists the keys to rotate.
+
+    That these may be kept is not said if the values inside may be under a key that is rotated.
+    """
     settle = f'{{{unproved.column}: {{not_ours: "reason"}}}}'
-    facts = {"settings": ", ".join(sorted(keys)), "line": f"{line}. Or keep them: key_rotation_settlements: {settle}"}
+    keep = "" if others.nested else f". Or keep them: key_rotation_settlements: {settle}"
+    facts = {"settings": ", ".join(sorted(others.keys)), "line": line + keep}
     return Finding(KINDS["other_keys"], unproved.column, {"count": 1, **facts})

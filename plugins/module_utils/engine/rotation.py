@@ -300,7 +300,7 @@ class Application:
         self._refuse_settlements_without_place()
         tallies = self.census("current") if counted else []
         others = other_keys.by_column(surveys, env)
-        known = [discovery.settings_of(surveys, self.keyring), *others.values()]
+        known = [discovery.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]
         proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
         missing = {"path": self.keys_from, "line": line}

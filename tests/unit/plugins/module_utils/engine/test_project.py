@@ -127,6 +127,7 @@ def test_a_project_of_somebody_else_is_refused_with_both_names(folder, owner, na
     [
         'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "a.b")',
         "os.environ.setdefault('DJANGO_SETTINGS_MODULE' , 'a.b')",
+        'os.environ["DJANGO_SETTINGS_MODULE"] = "a.b"',
         'os.environ.setdefault(\n    "DJANGO_SETTINGS_MODULE",\n    "a.b",\n)',
     ],
 )
