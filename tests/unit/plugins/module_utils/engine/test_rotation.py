@@ -37,6 +37,7 @@ class Part:
         self.alias = "default"
         self.found = found.get("found", [])
         self.tables = {}
+        self.unopened = {}
         self.findings = Findings()
         for column in found.get("fixed", ()):
             self.findings.put("fixed", column, scheme="theirs")
