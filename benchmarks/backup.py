@@ -60,32 +60,34 @@ def main() -> None:
 
 def measure(folder: Path, megabytes: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
-    from ansible_collections.tetech.key_rotation.plugins.module_utils import age, backup, dotenv, postgresql, proof
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import contents, rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import age, dump, pg_client, restore_proof
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import table_contents
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
     project = folder / "food_ordering"
     identity = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
     recipients = age.recipients_of(identity)
-    keys = dotenv.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
+    keys = editor.read(str(project / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     with rotation.opened(rotation.Request(str(project), None, {"current": keys}, label="benchmark")) as application:
         ((database, survey),) = application.parts
         for number in range(TABLES):
             database.execute(BALLAST.format(number=number, rows=megabytes * 1000 // TABLES))
         database.execute("VACUUM ANALYZE")
         database.execute("CHECKPOINT")
-        tools = postgresql.find_tools(None, database.server_major())
+        tools = pg_client.find_tools(None, database.server_major())
         print(f"\n{database.size() / 1e6:,.0f} MB in the database, PostgreSQL {database.server_version()}", flush=True)
         started = time.perf_counter()
-        contents.take(database)
+        table_contents.take(database)
         tell("counts and hashes of every table alone", started)
         for jobs in (1, JOBS):
-            one = backup.Backup(str(folder / "backups"), f"benchmark-{jobs}")
+            one = dump.Backup(str(folder / "backups"), f"benchmark-{jobs}")
             started = time.perf_counter()
             described = one.dump(tools, database, recipients, key_ids=[], settings={}, jobs=jobs)
             tell(f"backup by {jobs}: counts, hashes, pg_dump, age", started)
             print(f"  {'on the disk':<52} {described['size'] / 1e6:9,.0f} MB", flush=True)
             started = time.perf_counter()
-            made = proof.prove(
+            made = restore_proof.prove(
                 one, described, database, tools, survey.found, application.keyring, kind="full", identity=identity
             )
             tell(f"proof by {jobs}: restore, counts, hashes, every value opened", started)

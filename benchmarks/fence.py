@@ -46,11 +46,11 @@ def main() -> int:
 
 def measure(project_dir: Path, rows: int) -> int:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
-    from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import rotation
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Work
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Work
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
-    current = dotenv.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
+    current = editor.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     pending = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}
     request = rotation.Request(str(project_dir), None, {"current": current, "pending": pending}, label="benchmark")
     with rotation.opened(request) as application:
@@ -79,7 +79,7 @@ def measure(project_dir: Path, rows: int) -> int:
 
 def built(database: Any, survey: Any) -> list[float]:
     """Seconds that a rotation of this application takes longer by its fence, as no table is in use."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import fence
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence
 
     found = []
     for _ in range(3 * PAIRS):
@@ -94,7 +94,7 @@ def pairs(
     database: Any, survey: Any, connection: Any, work: Callable[[], Any], processor: Callable[[], float]
 ) -> list[tuple[float, float]]:
     """With the fence over without it, by the clock and by processor time; which comes first changes with each pair."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import fence
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence
 
     found = []
     work()  # warm up: caches, workers, the size of the files

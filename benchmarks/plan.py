@@ -51,12 +51,12 @@ def main() -> None:
 
 def measure(folder: Path, rows: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
-    from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import rotation
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
     project = str(folder / "food_ordering")
-    keys = dotenv.read(f"{project}/.env", ["SECRET_KEY", "ENCRYPTION_SALT"])
+    keys = editor.read(f"{project}/.env", ["SECRET_KEY", "ENCRYPTION_SALT"])
     request = rotation.Request(project, None, {"current": keys}, label="benchmark")
     with rotation.opened(request) as application:
         from django.db import connection

@@ -92,12 +92,12 @@ def describe_machine() -> None:
 
 def measure(project_dir: Path, rows: int) -> None:
     sys.path.insert(0, str(CHECKOUT / ".ansible/tree"))
-    from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import rotation
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Work
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import cores
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Work
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import cores
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
 
-    current = dotenv.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
+    current = editor.read(str(project_dir / ".env"), ["SECRET_KEY", "ENCRYPTION_SALT"])
     pending = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}
     request = rotation.Request(str(project_dir), None, {"current": current, "pending": pending}, label="benchmark")
     table = Table(rows)

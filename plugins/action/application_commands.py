@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils.module import COMMANDS_OPTIONS
-from ..plugin_utils.action import RotationAction
+from ..module_utils._options.argument_specs import COMMANDS_OPTIONS
+from ..plugin_utils._action import RotationAction
 
 
 class ActionModule(RotationAction):

@@ -8,9 +8,9 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils.module import LOGS_OPTIONS
-from ..module_utils.monitoring import since
-from ..plugin_utils.action import RotationAction
+from ..module_utils._monitoring import log_window
+from ..module_utils._options.argument_specs import LOGS_OPTIONS
+from ..plugin_utils._action import RotationAction
 
 display = Display()
 
@@ -24,7 +24,7 @@ class ActionModule(RotationAction):
         )
         found, host = result.get("logs", {}), self.variables.get("inventory_hostname")
         if found.get("errors"):
-            display.warning(f"{host}: {since.error(found['errors']).what}.")
+            display.warning(f"{host}: {log_window.error(found['errors']).what}.")
         for word in (*found.get("problems", ()), *found.get("notes", ())):
             display.warning(f"{host}: {word}.")
         return result

@@ -8,10 +8,10 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import READING_OPTIONS
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
+from ..module_utils._errors.base import RotationError
+from ..module_utils._options.argument_specs import READING_OPTIONS
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
 
 display = Display()
 
@@ -43,9 +43,9 @@ class ActionModule(RotationAction):
                 "digest_key": version.keys.digest_key.hex(),
             },
         )
-        for line in summary.reading(result.get("picture"), options["baseline"] or {}):
+        for line in box.reading(result.get("picture"), options["baseline"] or {}):
             display.display(line)
-        for sentence in summary.unsteady(result.get("picture")):
+        for sentence in box.unsteady(result.get("picture")):
             display.warning(sentence)
         return result
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils.errors import NOTHING_CHANGED, RotationError
-from ..module_utils.maintenance import BY_HAND
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
+from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
+from ..module_utils._services.maintenance import BY_HAND
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
 
 display = Display()
 
@@ -45,7 +45,7 @@ class ActionModule(RotationAction):
         if stopped or (by_hand and args["services"]):
             display.display(f"  stopped: {', '.join(stopped) or 'nothing, since none was up'}")
         if by_hand:
-            off = summary.command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
+            off = box.command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
             display.display(f"  held: no rotation starts anything until you type {off}")
 
     def _half_way(self, args: dict[str, Any]) -> str | None:
@@ -56,5 +56,5 @@ class ActionModule(RotationAction):
 
     def _told_half_way(self, rotation_id: str) -> RotationError:
         done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."
-        commands = {name: summary.command(self.variables, name) for name in ("rotate", "rollback")}
+        commands = {name: box.command(self.variables, name) for name in ("rotate", "rollback")}
         return RotationError("E_HALF_WAY", changed=done, rotation_id=rotation_id, **commands)

@@ -8,9 +8,9 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils.engine.sessions import told
-from ..module_utils.maintenance import BY_HAND
-from ..plugin_utils.action import RotationAction
+from ..module_utils._engine.postgres.sessions import told
+from ..module_utils._services.maintenance import BY_HAND
+from ..plugin_utils._action import RotationAction
 
 display = Display()
 

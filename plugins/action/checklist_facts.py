@@ -7,9 +7,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..module_utils.module import FACTS_OPTIONS
-from ..plugin_utils import clock
-from ..plugin_utils.action import RotationAction
+from ..module_utils._options.argument_specs import FACTS_OPTIONS
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._services import clock
 
 
 class ActionModule(RotationAction):

@@ -9,8 +9,9 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import lease
-from ..plugin_utils.action import RotationAction
+from ..module_utils._engine.postgres.lease import TABLE, leased
+from ..module_utils._record import run_lease
+from ..plugin_utils._action import RotationAction
 
 display = Display()
 
@@ -28,13 +29,13 @@ class ActionModule(RotationAction):
         if args["state"] == "opened" and args.get("half") != "accept" and self.half_way(args):
             return {"changed": False}  # nothing is started then either, see application_services
         asked = {name: value for name, value in args.items() if name != "record_dir"}
-        asked["holder"] = lease.holder(str(args["rotation_id"]), os.getppid())  # the process of ansible-playbook
+        asked["holder"] = run_lease.holder(str(args["rotation_id"]), os.getppid())  # the process of ansible-playbook
         result = self.on_host("database_lease", asked)
         if result.get("failed") and args["state"] == "returned":
             return self._kept(result)
         while held := result.pop("held", None):
-            if lease.alive(held):
-                raise lease.leased(held["alias"], held)
+            if run_lease.alive(held):
+                raise leased(held["alias"], held)
             result = self.on_host("database_lease", {**asked, "over": held})
         if undropped := result.get("undropped"):
             display.warning(
@@ -49,7 +50,7 @@ class ActionModule(RotationAction):
         error = result.get("error", {"code": "", "what": str(result.get("msg"))})
         display.warning(
             f"The lease of the databases was not given back: {error['code']}: {error['what']}. The next run of this "
-            f"control node takes it over; one of another needs DELETE FROM {lease.TABLE}. If the application cannot "
+            f"control node takes it over; one of another needs DELETE FROM {TABLE}. If the application cannot "
             "write (a key rotation is in progress), run the maintenance playbook with -e key_rotation_maintenance=off"
         )
         return {"changed": False}

@@ -9,9 +9,9 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils.errors import RotationError
-from ..plugin_utils import final_state, summary
-from ..plugin_utils.action import RotationAction
+from ..module_utils._errors.base import RotationError
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box, final_state
 
 display = Display()
 OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller alone
@@ -26,11 +26,11 @@ class ActionModule(RotationAction):
         chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
         asked = {name: value for name, value in args.items() if name not in OURS}
         result = self.watched("django_census", {**asked, **known, "key_sets": chosen})
-        for line in summary.census(result.get("targets", [])):
+        for line in box.census(result.get("targets", [])):
             display.display(line)
-        for sentence in (*summary.meanwhile(result.get("meanwhile", {})), *summary.unopened(result)):
+        for sentence in (*box.meanwhile(result.get("meanwhile", {})), *box.unopened(result)):
             display.warning(sentence)
-        return refused(result, str(args.get("acknowledge") or ""), summary.command(self.variables, "rollback"))
+        return refused(result, str(args.get("acknowledge") or ""), box.command(self.variables, "rollback"))
 
 
 def refused(result: dict[str, Any], acknowledged: str, rollback: str) -> dict[str, Any]:

@@ -11,12 +11,13 @@ import yaml
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
-from ..module_utils import atomic_file
-from ..module_utils.engine import plan
-from ..module_utils.errors import RotationError
-from ..plugin_utils import approval, summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.key_store import beside, state_folder
+from ..module_utils._engine import plan
+from ..module_utils._errors.base import RotationError
+from ..module_utils._system import atomic_file
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
+from ..plugin_utils._services import plan_approval
+from ..plugin_utils._services.key_store import beside, state_folder
 
 display = Display()
 HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
@@ -49,14 +50,14 @@ class ActionModule(RotationAction):
             _refuse_other(path, approved or {}, made)
             return {"changed": False, "path": path, "plan": made}
         written = {**self._write(path, made), "plan": made, "path": path}
-        for line in summary.plan(made, path, self.variables):
+        for line in box.plan(made, path, self.variables):
             display.display(line)
         if stopping := plan.stops(made):
             error = RotationError("E_PLAN_NOT_READY", changed=WRITTEN, path=path, count=len(stopping))
             written.pop("plan")  # the screen and the file have it: Ansible prints what a failed task returns
             return {**written, "failed": True, **error.as_result(), "findings": stopping}
         if boolean(args.get("require_approval", False)):
-            for line in approval.commands(path, made["hash"], str(args.get("environment", "production"))):
+            for line in plan_approval.commands(path, made["hash"], str(args.get("environment", "production"))):
                 display.display(f"  {line}")
         return written
 

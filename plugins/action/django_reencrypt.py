@@ -8,8 +8,8 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
 
 display = Display()
 # Errors by which a host is lost to the work, and the work is not lost.
@@ -45,7 +45,7 @@ class ActionModule(RotationAction):
         asked.update(run=self.run_name(), step=str(self._task._uuid))
         host = str(self.variables["inventory_hostname"]) if asked.get("share") else ""
         result = self.watched("django_reencrypt", asked, host)
-        for line in summary.share(result, host) if host else summary.reencrypted(result):
+        for line in box.share(result, host) if host else box.reencrypted(result):
             display.display(line)
         if result.get("lost_workers"):
             lost = f"{result['lost_workers']} worker processes were killed, and others did their work"

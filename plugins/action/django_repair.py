@@ -8,9 +8,9 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.key_store import read_identity
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
+from ..plugin_utils._services.key_store import read_identity
 
 display = Display()
 OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
@@ -27,6 +27,6 @@ class ActionModule(RotationAction):
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         asked["run"] = self.run_name()
         result = self.on_host("django_repair", asked)
-        for line in summary.repaired(result):
+        for line in box.repaired(result):
             display.display(line)
         return result

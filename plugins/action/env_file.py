@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import ENV_FILE_OPTIONS
-from ..module_utils.stores.history import ROLLED_BACK, History
-from ..plugin_utils.action import RotationAction
+from ..module_utils._errors.base import RotationError
+from ..module_utils._options.argument_specs import ENV_FILE_OPTIONS
+from ..module_utils._stores.history import ROLLED_BACK, History
+from ..plugin_utils._action import RotationAction
 
 
 class ActionModule(RotationAction):

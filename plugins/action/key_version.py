@@ -10,21 +10,23 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import key_files, keygen
-from ..module_utils.engine.census import under
-from ..module_utils.engine.keysets import KeySet
-from ..module_utils.errors import RotationError
-from ..module_utils.module import KEY_VERSION_OPTIONS
-from ..module_utils.record import Record
-from ..module_utils.sealed import Envelope
-from ..module_utils.stores.history import ROLLED_BACK, History, now
-from ..module_utils.stores.store import Store
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.acts import said
-from ..plugin_utils.approval import refuse_unauthorized, used_in
-from ..plugin_utils.key_store import expand, read_vaulted
-from ..plugin_utils.seal import follows, refuse_changed, refuse_gone, seal, try_to_seal
+from ..module_utils._engine.crypto.key_set import KeySet
+from ..module_utils._engine.proof.census import under
+from ..module_utils._env_file import key_files
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.sealed_result import Envelope
+from ..module_utils._options.argument_specs import KEY_VERSION_OPTIONS
+from ..module_utils._record.writer import Record
+from ..module_utils._stores.history import ROLLED_BACK, History
+from ..module_utils._stores.store import Store
+from ..module_utils._system.timestamps import now
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
+from ..plugin_utils._report.acts import said
+from ..plugin_utils._services import key_generation
+from ..plugin_utils._services.key_store import expand, read_vaulted
+from ..plugin_utils._services.plan_approval import refuse_unauthorized, used_in
+from ..plugin_utils._services.record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
 
 with contextlib.suppress(ImportError):  # ansible-core itself needs it
     from cryptography.exceptions import InvalidTag
@@ -56,7 +58,7 @@ class ActionModule(RotationAction):
         return {**super().asked(args), **said(words)}
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        keygen.check_keys(options["keys"])
+        key_generation.check_keys(options["keys"])
         steps = {
             "agreed": self._agreed,
             "seen": self._seen,
@@ -112,7 +114,7 @@ class ActionModule(RotationAction):
         history = self.store(options).load()
         stages = {key_id: stage for stage, key_id in history.stages.items()}
         found = [{**version.described(), "stage": stages.get(version.key_id)} for version in history.versions]
-        for line in summary.versions(found):
+        for line in box.versions(found):
             display.display(line)
         chosen = options["key_id"] or history.stages.get("previous", "")
         return self._result(history, changed=False, key_id=chosen, versions=found)
@@ -180,13 +182,17 @@ class ActionModule(RotationAction):
                 history.refuse_reused(KeySet(left or _rehearsed(history, supplied, options)))
                 return UNMADE
             current = history.stage("current").values
-            values = left or keygen.generate(options["keys"], current, supplied, options["dialect"])
+            values = left or key_generation.generate(options["keys"], current, supplied, options["dialect"])
             for each in used_in(self.record(options).events()):
                 history.use_approval(each, rotation_id)
             return history.add_pending(KeySet(values), rotation_id).key_id
 
         result = self._stepped(store, made)
-        return {**result, "generated": keygen.described(options["keys"], supplied)} if result["changed"] else result
+        return (
+            {**result, "generated": key_generation.described(options["keys"], supplied)}
+            if result["changed"]
+            else result
+        )
 
     def _adopt_unseen(self, history: History, options: dict[str, Any]) -> None:
         """In a dry run on an empty store, take what a real run would have adopted before."""
@@ -202,7 +208,7 @@ class ActionModule(RotationAction):
         names = [key["name"] for key in options["keys"]]
         read = read_vaulted(expand(options["values_file"]), names, self._loader)
         supplied = {name: key_files.bare(value) for name, value in read.items()}
-        keygen.check_supplied(options["keys"], supplied, options["values_file"], options["dialect"])
+        key_generation.check_supplied(options["keys"], supplied, options["values_file"], options["dialect"])
         return supplied
 
     def _current(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -336,8 +342,8 @@ def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) 
 
 def _rehearsed(history: History, supplied: Mapping[str, str], options: dict[str, Any]) -> dict[str, str]:
     """What a real run would store of the supplied values. Where the store is empty, it would have adopted before."""
-    current = history.stage("current").values if history.versions else keygen.NONE
-    return keygen.rehearsed(options["keys"], current, supplied, options["dialect"])
+    current = history.stage("current").values if history.versions else key_generation.NONE
+    return key_generation.rehearsed(options["keys"], current, supplied, options["dialect"])
 
 
 def _refuse_rolled_back(history: History, rotation_id: str) -> None:
@@ -352,7 +358,7 @@ def _refuse_another_request(made: Mapping[str, str], supplied: Mapping[str, str]
         found = f"lists other keys than those that rotation {options['rotation_id']} made"
         raise RotationError("E_OPTION", name="key_rotation_keys", found=found, advice=advice)
     for key in options["keys"]:
-        if key["name"] not in supplied and not keygen.fits(key, made[key["name"]].split(",")[0]):
+        if key["name"] not in supplied and not key_generation.fits(key, made[key["name"]].split(",")[0]):
             found = f"asks for another {key['name']} than rotation {options['rotation_id']} made: its type differs"
             raise RotationError("E_OPTION", name="key_rotation_keys", found=found, advice=advice)
     if any(made[name].split(",")[0] != value for name, value in supplied.items()):

@@ -12,17 +12,19 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import atomic_file, record_seen
-from ..module_utils.errors import RotationError
-from ..module_utils.lease import alive
-from ..module_utils.module import MONITORING_OPTIONS
-from ..module_utils.monitoring import report
-from ..module_utils.record import Record
-from ..module_utils.stores.history import STAGES, History, later, now
-from ..plugin_utils import succession, summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.key_store import expand, state_folder
-from ..plugin_utils.story import story
+from ..module_utils._errors.base import RotationError
+from ..module_utils._monitoring import snapshot_table
+from ..module_utils._options.argument_specs import MONITORING_OPTIONS
+from ..module_utils._record import reader
+from ..module_utils._record.run_lease import alive
+from ..module_utils._record.writer import Record
+from ..module_utils._stores.history import STAGES, History
+from ..module_utils._system import atomic_file
+from ..module_utils._system.timestamps import later, now
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box, superseded_runs
+from ..plugin_utils._report.state import story
+from ..plugin_utils._services.key_store import expand, state_folder
 
 display = Display()
 NOT_FOR_THE_HOST = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "state")
@@ -52,19 +54,19 @@ class ActionModule(RotationAction):
             try:
                 result["report"] = self._written(picture)
             except RotationError as exc:  # it hides nothing that was found
-                picture["findings"].append(report.as_finding(exc, known))
-        for line in report.lines(picture, str(self.variables.get("inventory_hostname"))):
+                picture["findings"].append(snapshot_table.as_finding(exc, known))
+        for line in snapshot_table.lines(picture, str(self.variables.get("inventory_hostname"))):
             display.display(line)
         if picture["findings"] and options["state"] == "watched":
-            result.update(failed=True, **report.wrong(picture["findings"]).as_result())
+            result.update(failed=True, **snapshot_table.wrong(picture["findings"]).as_result())
         return result
 
     def _known(self, history: History, options: Mapping[str, Any]) -> dict[str, Any]:
         """What the store and the record say of versions and dates, and the commands that a person may have to type."""
         known: dict[str, Any] = {
             "commands": {
-                **{playbook: summary.command(self.variables, playbook) for playbook in COMMANDS},
-                "repair": summary.command(self.variables, "rollback", REPAIR),
+                **{playbook: box.command(self.variables, playbook) for playbook in COMMANDS},
+                "repair": box.command(self.variables, "rollback", REPAIR),
             },
             "open": self._open(history, options),
             "asked": now(),
@@ -99,10 +101,12 @@ class ActionModule(RotationAction):
     def _compromised(self, key_id: str, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What the newest rotation for a compromise tells that left these keys in use: the store knows of none."""
         folder, found = self._records(dict(options)), []
-        for name in record_seen.names(folder):
+        for name in reader.names(folder):
             with contextlib.suppress(Exception):  # whatever somebody wrote into one
                 found.append(story(Record(folder, name)))
-        return succession.compromised(key_id, [one for one in found if one["rotation_id"] != options["rotation_id"]])
+        return superseded_runs.compromised(
+            key_id, [one for one in found if one["rotation_id"] != options["rotation_id"]]
+        )
 
     def _open(self, history: History, options: Mapping[str, Any]) -> str | None:
         """The rotation that is open, and that neither asks nor goes on just now."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.program import program
+from ..plugin_utils._services.monitor_zipapp import program
 
 
 class ActionModule(ActionBase):

@@ -8,10 +8,10 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils.errors import RotationError
-from ..module_utils.monitoring import report
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
+from ..module_utils._errors.base import RotationError
+from ..module_utils._monitoring import snapshot_table
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
 
 display = Display()
 
@@ -21,12 +21,12 @@ class ActionModule(RotationAction):
         hosts, shown = list(self.variables["ansible_play_hosts_all"]), self.variables["hostvars"]
         host = self.variables["inventory_hostname"]
         if host == next(each for each in hosts if "__monitoring_reached" in shown[each]):
-            for line in report.table({each: self._look(each, shown[each]) for each in hosts}):
+            for line in snapshot_table.table({each: self._look(each, shown[each]) for each in hosts}):
                 display.display(line)
         findings = self._look(host, shown[host])["findings"]
         if not findings:
             return {"changed": False}
-        return {"changed": False, "failed": True, **report.wrong(findings).as_result()}
+        return {"changed": False, "failed": True, **snapshot_table.wrong(findings).as_result()}
 
     def _look(self, host: str, shown: Any) -> dict[str, Any]:
         """The ``picture`` of one host, if it gave one, why it did not, and all ``findings``."""
@@ -51,7 +51,7 @@ class ActionModule(RotationAction):
         return {"code": error.code, "what": error.what, "todo": error.todo, "next": self._again()}
 
     def _again(self) -> str:
-        return summary.command(self.variables, "monitor")
+        return box.command(self.variables, "monitor")
 
 
 def _words(message: str) -> str:

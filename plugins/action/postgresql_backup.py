@@ -8,10 +8,10 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils.stores.history import History
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.key_store import read_identity
+from ..module_utils._stores.history import History
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
+from ..plugin_utils._services.key_store import read_identity
 
 display = Display()
 ANOTHER = (
@@ -48,14 +48,14 @@ class ActionModule(RotationAction):
         if self._task.check_mode:
             return self.on_host("postgresql_backup", asked)
         result = self.watched("postgresql_backup", {**asked, "run": self.run_name()})
-        for line in summary.backed_up(result.get("dumps", [])):
+        for line in box.backed_up(result.get("dumps", [])):
             display.display(line)
         return result
 
     def _cleared(self, asked: dict[str, Any]) -> dict[str, Any]:
         """This needs no key."""
         result = self.on_host("postgresql_backup", asked)
-        for line in () if self._task.check_mode else summary.dropped(result):
+        for line in () if self._task.check_mode else box.dropped(result):
             display.display(line)
         return result
 
@@ -66,6 +66,6 @@ class ActionModule(RotationAction):
         asked["key_ids"] = sorted({*(args.get("key_ids") or ()), *kept})
         result = self.on_host("postgresql_backup", asked)
         if not self._task.check_mode:
-            for line in summary.backed_up(result.get("dumps", [])):
+            for line in box.backed_up(result.get("dumps", [])):
                 display.display(line)
         return result

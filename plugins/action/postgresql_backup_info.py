@@ -8,8 +8,8 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
 
 display = Display()
 
@@ -17,6 +17,6 @@ display = Display()
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         result = self.on_host("postgresql_backup_info", args)
-        for line in summary.kept_backups(result.get("backups", [])):
+        for line in box.kept_backups(result.get("backups", [])):
             display.display(line)
         return result

@@ -8,13 +8,13 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import record_seen
-from ..module_utils.errors import RotationError
-from ..module_utils.record import Record
-from ..plugin_utils import summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.key_store import read_identity
-from ..plugin_utils.seal import follows, goes_on_here, refuse_changed
+from ..module_utils._errors.base import RotationError
+from ..module_utils._record import reader
+from ..module_utils._record.writer import Record
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box
+from ..plugin_utils._services.key_store import read_identity
+from ..plugin_utils._services.record_signing import follows, goes_on_here, refuse_changed
 
 display = Display()
 OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on the control node
@@ -35,7 +35,7 @@ class ActionModule(RotationAction):
     def _refuse_unknown(self, options: dict[str, Any]) -> None:
         """Raise E_RESTORE_NONE for an id that no record has, of its own or of a restore: a drop would begin one."""
         folder, rotation_id = self._records(options), str(options["rotation_id"])
-        names = record_seen.names(folder)
+        names = reader.names(folder)
         if rotation_id in names:
             return
         asked = [event.get("asked") or {} for name in names for event in Record(folder, name).events()]
@@ -70,7 +70,7 @@ class ActionModule(RotationAction):
         asked.update(history.for_host())
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         result = self.watched("postgresql_restore", asked)
-        told = summary.dropped if args.get("state") == "dropped" else summary.restored
+        told = box.dropped if args.get("state") == "dropped" else box.restored
         for line in told(result) if not (self._task.check_mode and result.get("dropped")) else ():
             display.display(line)
         return result

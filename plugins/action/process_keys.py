@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import PROCESS_KEYS_OPTIONS
-from ..plugin_utils.action import RotationAction
+from ..module_utils._errors.base import RotationError
+from ..module_utils._options.argument_specs import PROCESS_KEYS_OPTIONS
+from ..plugin_utils._action import RotationAction
 
 
 class ActionModule(RotationAction):

@@ -10,15 +10,16 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import course, record_seen
-from ..module_utils.engine.catalog import Table
-from ..module_utils.errors import RotationError
-from ..module_utils.module import COURSE_OPTIONS
-from ..module_utils.record import Record
-from ..module_utils.rotation_id import checked
-from ..plugin_utils import final_state, summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.acts import DIRECTIONS
+from ..module_utils._engine.postgres.catalog import Table
+from ..module_utils._errors.base import RotationError
+from ..module_utils._options.argument_specs import COURSE_OPTIONS
+from ..module_utils._record import reader
+from ..module_utils._record.rotation_id import checked
+from ..module_utils._record.writer import Record
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._report import box, final_state
+from ..plugin_utils._report.acts import DIRECTIONS
+from ..plugin_utils._services import rollback_strategy
 
 display = Display()
 NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK")
@@ -30,7 +31,7 @@ class ActionModule(RotationAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         found, refusal = self._found(options)
-        chosen = course.choose(found)
+        chosen = rollback_strategy.choose(found)
         if (options["backup"].get("error") or {}).get("code") == "E_RESTORE_SHUT":
             return _failed(options["backup"])
         if "targets" not in options["census"] and chosen.name != "restore":
@@ -43,10 +44,10 @@ class ActionModule(RotationAction):
                 return _failed(options["backup"])
             display.warning(f"Nobody knows what a backup has of these values: {options['backup']['msg']}")
         if chosen.name != "restore":
-            for line in summary.left_copies(options["backup"].get("copies") or {}, self.variables):
+            for line in box.left_copies(options["backup"].get("copies") or {}, self.variables):
                 display.warning(line)
-        rotate = summary.command(self.variables, "rotate")
-        does = course.DOES[chosen.name].format(rotation_id=found.rotation_id, rotate=rotate)
+        rotate = box.command(self.variables, "rotate")
+        does = rollback_strategy.DOES[chosen.name].format(rotation_id=found.rotation_id, rotate=rotate)
         will = "Would" if self._task.check_mode else "Will"
         display.display(f"Course {chosen.name}: {chosen.reason}. {will} {does}.")
         return {
@@ -70,7 +71,7 @@ class ActionModule(RotationAction):
         census = {name: options["census"][name] for name in ("targets", "key_ids") if name in options["census"]}
         return {**census, "files": {host: key_ids.get(stage, "") for host, stage in options["files"].items()}}
 
-    def _found(self, options: dict[str, Any]) -> tuple[course.Found, RotationError | None]:
+    def _found(self, options: dict[str, Any]) -> tuple[rollback_strategy.Situation, RotationError | None]:
         """All that was seen; and why no rotation can be taken back, where none can: rows may be all the same."""
         backup = options["backup"].get("backup") or {}
         asked = checked(options["rotation_id"]) if options["rotation_id"] else None
@@ -80,7 +81,7 @@ class ActionModule(RotationAction):
         try:
             lease = self.lease(options)
             ours = lease.of_run(os.getppid()) if options["done"] else None  # maybe without a version
-            said = course.of_store(history, None if rows else asked, ours or lease.left_over())
+            said = rollback_strategy.of_store(history, None if rows else asked, ours or lease.left_over())
         except RotationError as exc:
             if exc.code not in NO_ROTATION:
                 raise
@@ -91,9 +92,9 @@ class ActionModule(RotationAction):
         if said["destination"] is None and "rolled back" in options["files"].values():
             said["rotation_id"] = history.versions[-1].rotation_id
         events = Record(self._records(options), said["rotation_id"]).events() if said["rotation_id"] else []
-        found = course.Found(
+        found = rollback_strategy.Situation(
             **said,
-            **course.of_census(options["census"], said["rotation_id"]),
+            **rollback_strategy.of_census(options["census"], said["rotation_id"]),
             files=options["files"],
             lost=_lost_tables(options, events),
             restored=was_restored(events),
@@ -105,7 +106,7 @@ class ActionModule(RotationAction):
         return found, refusal
 
 
-def refuse_vain_repair(found: course.Found, backup: Mapping[str, Any], asked: str | None) -> None:
+def refuse_vain_repair(found: rollback_strategy.Situation, backup: Mapping[str, Any], asked: str | None) -> None:
     """Raise E_REPAIR_BACKUP where a repair was asked for by name, and the look found no backup for it, or none of the
     rotation that was ``asked`` for."""
     wanted = found.unreadable or found.named
@@ -160,7 +161,7 @@ def closed_after(folder: str, rotation_id: str) -> str | None:
     """The newest rotation of these records, where that is another one and a run back has ended it: it may have made no
     key, so that the store knows nothing of it, and the same command once more is not meant for the one before."""
     newest: tuple[str, str, bool] = ("", "", False)
-    for name in record_seen.names(folder):
+    for name in reader.names(folder):
         runs = [event for event in Record(folder, name).events() if event.get("event") in DIRECTIONS]
         began = max((str(event.get("time")) for event in runs if event.get("event") == "rotate"), default="")
         if began:

@@ -14,18 +14,18 @@ from typing import Any
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 
-from ..module_utils import atomic_file, chain, record_seen
-from ..module_utils.approval import Evidence
-from ..module_utils.engine.throttle import refuse_unfit
-from ..module_utils.errors import RotationError
-from ..module_utils.module import CHECKLIST_OPTIONS
-from ..module_utils.record import FILE_NAME, Record
-from ..plugin_utils import checklist
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.checks import window
-from ..plugin_utils.checks.item import STOP, Seen
-from ..plugin_utils.key_store import beside
-from ..plugin_utils.tool import tool
+from ..module_utils._engine.rewrite.throttle import refuse_unfit
+from ..module_utils._errors.base import RotationError
+from ..module_utils._options.argument_specs import CHECKLIST_OPTIONS
+from ..module_utils._record import chain, reader
+from ..module_utils._record.approval import ApprovalEvidence
+from ..module_utils._record.writer import FILE_NAME, Record
+from ..module_utils._system import atomic_file
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._checklist import checklist, window
+from ..plugin_utils._checklist.item import STOP, Observations
+from ..plugin_utils._services.key_store import beside
+from ..plugin_utils._services.provenance import provenance
 
 display = Display()
 
@@ -59,7 +59,7 @@ class ActionModule(RotationAction):
             result.update(failed=True, **exc.as_result())
         return result
 
-    def _still_open(self, seen: Seen, accepted: list[str]) -> dict[str, Any]:
+    def _still_open(self, seen: Observations, accepted: list[str]) -> dict[str, Any]:
         """Raise E_WINDOW where the window does not hold what is left, now that the backup is made."""
         item = window.window(seen)
         display.display(f"  maintenance window: {item.seen}. {item.todo}".rstrip(". "))
@@ -69,13 +69,13 @@ class ActionModule(RotationAction):
             raise RotationError("E_WINDOW", changed=changed, seen=item.seen, todo=item.todo)
         return {"changed": False}
 
-    def _seen(self, options: dict[str, Any]) -> Seen:
+    def _seen(self, options: dict[str, Any]) -> Observations:
         shown = self.variables["hostvars"]
         hosts = list(self.variables["ansible_play_hosts_all"])
         names = ("keys", "processes", "stops", "services", "health", "facts")
         results = {host: {name: shown[host].get(f"__checklist_{name}", {}) for name in names} for host in hosts}
         first = shown[hosts[0]]
-        return Seen(
+        return Observations(
             hosts={
                 host: {name: found for name, found in each.items() if found and not found.get("skipped")}
                 for host, each in results.items()
@@ -95,7 +95,7 @@ class ActionModule(RotationAction):
                 "approved": self._approved(options),
             },
             now=datetime.datetime.now(datetime.timezone.utc),
-            collection=tool()["collection"],
+            collection=provenance()["collection"],
             rehearsals=rehearsals(self._rehearsal_records(options)) if options["environment"] == "production" else [],
             versions={"ansible-core": ansible_version},
         )
@@ -103,7 +103,7 @@ class ActionModule(RotationAction):
     def _down_for(self, options: dict[str, Any]) -> float | None:
         """Seconds that the last completed rotation of this inventory had the application stopped; None without one."""
         folder = self._records(options)
-        for name in sorted(record_seen.names(folder), reverse=True):
+        for name in sorted(reader.names(folder), reverse=True):
             with contextlib.suppress(RotationError):
                 if (seconds := window.down_for(Record(folder, name).events())) is not None:
                     return seconds
@@ -127,7 +127,7 @@ class ActionModule(RotationAction):
             return ""
         what = "what the record holds of its approval is not what was signed"
         try:
-            evidence = Evidence.borne_out(begun.get("approval"))
+            evidence = ApprovalEvidence.borne_out(begun.get("approval"))
         except FileNotFoundError:
             evidence, what = None, "there is no ssh-keygen here"
         if evidence is None:
@@ -168,7 +168,7 @@ def rehearsals(folder: str) -> list[dict[str, Any]]:
     found = []
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*", FILE_NAME))):
         try:
-            record = record_seen.look(folder, os.path.basename(os.path.dirname(path)))
+            record = reader.look(folder, os.path.basename(os.path.dirname(path)))
             events = record.record.events()
         except RotationError:
             continue

@@ -13,23 +13,33 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils import pages, record_check, record_seen, sshsig
-from ..module_utils.approval import Approval
-from ..module_utils.engine.damage import NOTHING, repair_of, shown
-from ..module_utils.errors import RotationError
-from ..module_utils.maintenance import BY_HAND
-from ..module_utils.module import RECORD_OPTIONS
-from ..module_utils.record import Record
-from ..module_utils.rotation_id import checked
-from ..module_utils.stores.history import COMPLETED, ROLLED_BACK, History
-from ..module_utils.stores.store import Store
-from ..plugin_utils import approval, attempts, clock, exit_code, final_state, notification, report, summary
-from ..plugin_utils.action import RotationAction
-from ..plugin_utils.acts import acts, said
-from ..plugin_utils.key_store import beside, state_folder
-from ..plugin_utils.seal import follows, goes_on_here, refuse_changed, refuse_gone, seal, try_to_seal
-from ..plugin_utils.story import story
-from ..plugin_utils.tool import tool
+from ..module_utils._engine.proof.damage import NOTHING, repair_of, shown
+from ..module_utils._errors.base import RotationError
+from ..module_utils._options.argument_specs import RECORD_OPTIONS
+from ..module_utils._record import page_checksums, reader, sshsig, verifier
+from ..module_utils._record.approval import Approval
+from ..module_utils._record.rotation_id import checked
+from ..module_utils._record.writer import Record
+from ..module_utils._services.maintenance import BY_HAND
+from ..module_utils._stores.history import COMPLETED, ROLLED_BACK, History
+from ..module_utils._stores.store import Store
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._notify import notification
+from ..plugin_utils._report import box, final_state, refused_runs, report_files
+from ..plugin_utils._report.acts import acts, said
+from ..plugin_utils._report.state import story
+from ..plugin_utils._run import exit_code
+from ..plugin_utils._services import clock, plan_approval
+from ..plugin_utils._services.key_store import beside, state_folder
+from ..plugin_utils._services.provenance import provenance
+from ..plugin_utils._services.record_signing import (
+    follows,
+    goes_on_here,
+    refuse_changed,
+    refuse_gone,
+    seal,
+    try_to_seal,
+)
 
 display = Display()
 NAMES = {"rotate": "rotation", "rollback": "rollback"}
@@ -89,26 +99,24 @@ class ActionModule(RotationAction):
                 about.update({"takes_itself_back": True} if takes_itself_back else found)
                 lease.take(rotation_id, os.getppid())
                 about.update(follows(store))
-                about.update(attempts.followed(self._records(options)))
+                about.update(refused_runs.followed(self._records(options)))
                 about.update(self._signers_before(store, options))
                 record.append(
                     direction,
                     "intent",
                     resumed=state == "resumed",
-                    tool=tool(),
+                    tool=provenance(),
                     clock=clock.seen(),
-                    commands={name: summary.command(self.variables, name) for name in COMMANDS},
+                    commands={name: box.command(self.variables, name) for name in COMMANDS},
                     retain_until=_retained(),
-                    pages=pages.SUMS,
+                    pages=page_checksums.SUMS,
                     **about,
                 )
                 self._tell(record, notification.STARTED, options)
                 if history.versions and goes_on_here(record, store):
                     seal(record, store)
                 self._page(record, store)  # one of an earlier run tells how that ended
-            display.display(
-                f"{summary.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})"
-            )
+            display.display(f"{box.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})")
         else:
             display.display(f"Rotation {rotation_id} is completed already: nothing to do.")
         return {
@@ -132,7 +140,7 @@ class ActionModule(RotationAction):
         than theirs, or has lost its key. Whose they are is told, and written down, so that they are known later."""
         if store.kept_signing_key() is not None:
             return {}
-        found = record_check.signers(self._records(options))
+        found = verifier.signers(self._records(options))
         for key in found:
             display.warning(
                 f"Records are signed by {sshsig.fingerprint(key)}, and {store.path} has no key that signs records: it "
@@ -146,7 +154,7 @@ class ActionModule(RotationAction):
         One that goes on does so with the approval of its record; where that has none that holds, it wants another.
         """
         if not resumed:
-            approval.refuse_unauthorized(options)
+            plan_approval.refuse_unauthorized(options)
         begun = (
             [one for one in record.events() if (one["event"], one["phase"]) == ("rotate", "intent")] if resumed else []
         )
@@ -154,10 +162,10 @@ class ActionModule(RotationAction):
             return {"require_approval": False}
         signers = beside(options["allowed_signers"], self.variables) if options["allowed_signers"] else None
         recorded = [one["approval"] for one in begun if one.get("approval")]
-        approved = approval.recorded(recorded[-1], options["environment"], signers) if recorded else None
+        approved = plan_approval.recorded(recorded[-1], options["environment"], signers) if recorded else None
         if approved is None:
             path = beside(options["plan"] or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
-            approved = approval.verified(
+            approved = plan_approval.verified(
                 path, options["environment"], signers, options["operator"], options["approval_max_hours"]
             )
         self._use(approved.approval, store, record.rotation_id)
@@ -216,7 +224,7 @@ class ActionModule(RotationAction):
         stays = completed or acts(record.events())[-1]["stays"]
         self._sealed_and_told(record, store, notification.COMPLETED if stays else notification.ROLLED_BACK, options)
         page = self._page(record, store)
-        for line in summary.lines(record, self.variables, completed=completed, page=page):
+        for line in box.lines(record, self.variables, completed=completed, page=page):
             display.display(line)
         self.lease(options).give_back()
         if not completed and final_state.of(record.events()).odd:
@@ -234,7 +242,7 @@ class ActionModule(RotationAction):
         if not options["rotation_id"]:
             return self._refused(options)
         record, store = self.record(options), self.store(options)
-        begun = [event for event in record.events() if event["event"] in summary.TITLES]
+        begun = [event for event in record.events() if event["event"] in box.TITLES]
         if not begun:
             return {"changed": False, "record": record.path}
         history = store.load()
@@ -250,7 +258,7 @@ class ActionModule(RotationAction):
             self._tell(record, notification.FAILED, options)
         page = self._page(record, store)
         display.display(f"  report     {page}" if page else "")
-        for host, services in summary.still_stopped(record.events(), self._by_hand(options)).items():
+        for host, services in box.still_stopped(record.events(), self._by_hand(options)).items():
             display.display(
                 f"  STOPPED    {', '.join(services)} on {host}, until the rotate or rollback playbook ends well"
             )
@@ -259,7 +267,7 @@ class ActionModule(RotationAction):
     def _added(self, options: dict[str, Any]) -> dict[str, Any]:
         """What was done for a rotation after its last run had ended belongs to its record."""
         record, store = self.record(options), self.store(options)
-        begun = [event for event in record.events() if event["event"] in summary.TITLES]
+        begun = [event for event in record.events() if event["event"] in box.TITLES]
         if self._task.check_mode or not begun or begun[-1]["phase"] == "intent":
             return {"changed": False}
         whole = _seal_added(record, store, store.load())
@@ -269,8 +277,8 @@ class ActionModule(RotationAction):
         """What is where now, in sentences for the end of a run, by what the record shows."""
         record = self.record(options) if options["rotation_id"] else None
         events = record.events() if record else []
-        state = final_state.of(events, summary.still_stopped(events, self._by_hand(options)))
-        verify = summary.command(self.variables, "verify")
+        state = final_state.of(events, box.still_stopped(events, self._by_hand(options)))
+        verify = box.command(self.variables, "verify")
         return {"changed": False, "statement": " ".join(final_state.sentences(state, verify))}
 
     def _by_hand(self, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -281,13 +289,13 @@ class ActionModule(RotationAction):
 
     def _refused(self, options: dict[str, Any]) -> dict[str, Any]:
         """A run that was refused before it had a record: who has tried what is not lost."""
-        folder, playbook = self._records(options), os.path.basename(summary.started())
+        folder, playbook = self._records(options), os.path.basename(box.started())
         try:
             seen = self.store(options).anchor()
         except RotationError:  # which is maybe what refused it
             seen = None if os.path.isdir(folder) else "unknown"
         about = {**self._asked_for(options), "failed_task": options["failed_task"], "error": options["error"]}
-        record = attempts.note(folder, seen, playbook=playbook, **about)
+        record = refused_runs.note(folder, seen, playbook=playbook, **about)
         if record is None:
             display.warning("That this run was refused could not be recorded.")
             return {"changed": False}
@@ -305,7 +313,7 @@ class ActionModule(RotationAction):
         page = self._page_alone(record)
         made, folder = [record.rotation_id], os.path.dirname(os.path.dirname(record.path))
         try:
-            made += report.write_changed(record)
+            made += report_files.write_changed(record)
         except Exception as exc:  # noqa: BLE001
             display.warning(f"The reports of other rotations could not be made anew: {type(exc).__name__}.")
         self._index(folder, made, store)
@@ -313,7 +321,7 @@ class ActionModule(RotationAction):
 
     def _page_alone(self, record: Record) -> str | None:
         try:
-            return report.write(record)
+            return report_files.write(record)
         except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
             display.warning(f"The report of {record.path} could not be made: {type(exc).__name__}.")
             return None
@@ -321,14 +329,16 @@ class ActionModule(RotationAction):
     def _index(self, folder: str, made: list[str], store: Store) -> None:
         """The page over all records; and what it, and the pages of the rotations that were ``made``, are now."""
         try:
-            report.write_index(folder)
+            report_files.write_index(folder)
         except Exception as exc:  # noqa: BLE001
             display.warning(f"The page over all records in {folder} could not be made: {type(exc).__name__}.")
         try:
             key = store.kept_signing_key()
-            known = record_check.known_keys(folder, sshsig.public(key)) if key else []
-            if key and not pages.note(folder, made, key, known):
-                display.warning(f"{folder}/{pages.SUMS} was not signed with the key of {store.path}: it is begun anew.")
+            known = verifier.known_keys(folder, sshsig.public(key)) if key else []
+            if key and not page_checksums.note(folder, made, key, known):
+                display.warning(
+                    f"{folder}/{page_checksums.SUMS} was not signed with the key of {store.path}: it is begun anew."
+                )
         except (OSError, RotationError) as exc:
             display.warning(f"What the pages in {folder} are could not be written down: {exc}")
 
@@ -336,16 +346,16 @@ class ActionModule(RotationAction):
         """The pages of every record, or of one, made anew: of a run that died, nobody else made any."""
         folder = self._records(options)
         asked = options["rotation_id"]
-        records = [Record(folder, name) for name in ([checked(asked)] if asked else record_seen.names(folder))]
+        records = [Record(folder, name) for name in ([checked(asked)] if asked else reader.names(folder))]
         if asked and not records[0].events():
             raise RotationError("E_NO_RECORD", path=records[0].path)
         if self._task.check_mode:
             return {"changed": False}
-        told = [record for record in records if asked or report.tells(record)]
+        told = [record for record in records if asked or report_files.tells(record)]
         made = [self._page_alone(record) for record in told]
         if records:
             self._index(folder, [record.rotation_id for record in told], self.store(options))
-        page = made[0] if asked else os.path.join(folder, report.INDEX)
+        page = made[0] if asked else os.path.join(folder, report_files.INDEX)
         display.display(f"  report     {page}" if records else f"  There is no record in {folder} yet.")
         return {"changed": False, "report": page if records else None}
 
@@ -358,7 +368,7 @@ class ActionModule(RotationAction):
         anchor, kept = store.anchor(), store.kept_signing_key()
         key = sshsig.public(kept) if kept else None
         try:
-            checked = record_check.check(places, anchor=anchor, key=key, former=former, only=options["rotation_id"])
+            checked = verifier.check(places, anchor=anchor, key=key, former=former, only=options["rotation_id"])
         except ValueError:
             raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is no head") from None
         signed = [each for each in checked if each.signer]
@@ -377,7 +387,7 @@ class ActionModule(RotationAction):
             display.display(f"  There is no record in {folder} yet.")
         broken = [each for each in checked if each.problems]
         if broken:
-            raise _broken(broken, len(checked), folder, store.path, summary.command(self.variables, "report"))
+            raise _broken(broken, len(checked), folder, store.path, box.command(self.variables, "report"))
         away = [each for each in checked if each.elsewhere and each.elsewhere not in options["control_nodes"]]
         if away:
             raise RotationError("E_RECORD_ELSEWHERE", found="; ".join(map(str, away)), node=away[0].elsewhere)
@@ -402,7 +412,7 @@ def _seal_added(record: Record, store: Store, history: History) -> bool:
 def _refuse_unopened(record: Record) -> None:
     """Raise E_UNREADABLE where the last proof has let values pass that no key opens: its end is no success."""
     events = record.events()
-    if left := summary.last_census(events).get("unopened"):
+    if left := box.last_census(events).get("unopened"):
         raise RotationError("E_UNREADABLE", changed=final_state.values(final_state.of(events)), **left)
 
 
@@ -434,7 +444,7 @@ def _public_keys(found: list[str]) -> list[str]:
     return [" ".join(key.split()[:2]) for key in found]
 
 
-def _broken(broken: list[record_check.Checked], total: int, folder: str, store: str, remake: str) -> RotationError:
+def _broken(broken: list[verifier.VerifiedRecord], total: int, folder: str, store: str, remake: str) -> RotationError:
     """The error for the worst that was found: a copy, or a store, that was set back may be no tampering."""
     found = "; ".join(map(str, broken))
     kinds = {problem.kind for each in broken for problem in each.problems}

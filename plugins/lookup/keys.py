@@ -68,8 +68,8 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils.errors import RotationError, internal
-from ..plugin_utils.key_store import open_store, refuse_unknown, set_options
+from ..module_utils._errors.base import RotationError, internal
+from ..plugin_utils._services.key_store import open_store, refuse_unknown, set_options
 
 
 def flattened(terms: list[Any]) -> list[Any]:

@@ -56,8 +56,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import commands
-from ..module_utils.module import COMMANDS_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import COMMANDS_OPTIONS
+from ..module_utils._services import commands
 
 
 def run_them(module: AnsibleModule) -> dict[str, Any]:

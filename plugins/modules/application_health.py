@@ -58,8 +58,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import health
-from ..module_utils.module import HEALTH_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import HEALTH_OPTIONS
+from ..module_utils._services import health
 
 
 def ask(module: AnsibleModule) -> dict[str, Any]:

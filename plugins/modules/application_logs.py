@@ -71,20 +71,23 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import LOGS_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import LOGS_OPTIONS
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """One of the two looks. Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN."""
-    from ..module_utils.monitoring import since
+    from ..module_utils._monitoring import log_window
 
     params = module.params
-    asked = since.Asked(*(params[name] for name in ("log_files", "log_units", "log_patterns", "usual_log_files")))
+    asked = log_window.LogWindow(
+        *(params[name] for name in ("log_files", "log_units", "log_patterns", "usual_log_files"))
+    )
     if params["state"] == "begun":
-        return {"changed": False, "begun": since.begun(asked)}
-    found = since.counted(params["begun"], asked)
+        return {"changed": False, "begun": log_window.begun(asked)}
+    found = log_window.counted(params["begun"], asked)
     if params["errors"] == "refuse":
-        since.refuse(found)
+        log_window.refuse(found)
     return {"changed": False, "logs": found}
 
 

@@ -110,8 +110,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import READING_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import READING_OPTIONS
 
 OPTIONS: dict[str, Any] = {
     **READING_OPTIONS,
@@ -121,10 +122,12 @@ OPTIONS: dict[str, Any] = {
 
 def ask(module: AnsibleModule) -> dict[str, Any]:
     """The picture, and the first thing that is worse than in the baseline as an error."""
-    from ..module_utils import commands
-    from ..module_utils.engine import damage, project, reading, rotation
-    from ..module_utils.monitoring import response
-    from ..module_utils.request import request_of
+    from ..module_utils._engine import rotation
+    from ..module_utils._engine.application import django_project
+    from ..module_utils._engine.proof import damage, model_reading
+    from ..module_utils._monitoring import response_times
+    from ..module_utils._options.engine_request import request_of
+    from ..module_utils._services import commands
 
     params = module.params
     with rotation.opened(request_of(params, "reading")) as application:
@@ -135,29 +138,29 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
 
         def read(wanted: Callable[[str], bool]) -> dict[str, Any]:
             key, rows = bytes.fromhex(params["digest_key"]), params["rows"]
-            return reading.of_application(
+            return model_reading.of_application(
                 application.targets, application.keyring, key, rows, application.progress, wanted
             )
 
         picture = read(lambda name: name not in params["left_out"])
-        if others := reading.changed(params["baseline"], picture, params["meanwhile"]):
-            picture["unsteady"] = reading.unsteady(picture, read(others.__contains__))
+        if others := model_reading.changed(params["baseline"], picture, params["meanwhile"]):
+            picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
         if params["written"]:
             picture["written"] = [
                 list(one) for one in damage.seen(params["written"], application.targets, application.keyring)
             ]
-        picture["opening"] = response.of_opening(application)
+        picture["opening"] = response_times.of_opening(application)
         known = get_commands()
-        project.let_go()  # before this process is forked
+        django_project.let_go()  # before this process is forked
     picture["check"] = commands.check(params["timeout"])
     if "verify_encryption" in known:
         picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
     if params["state"] == "compared":
         try:
-            reading.refuse_damaged(picture.get("written", ()))
+            model_reading.refuse_damaged(picture.get("written", ()))
         except RotationError as exc:  # with all values by name, for the record
             return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
-        reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
+        model_reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
         _open(application)
     return {"changed": False, "picture": picture}
 
@@ -167,7 +170,7 @@ def _open(application: Any) -> None:
 
     Raises E_STALE_WRITER if a process that was not stopped waits for just that.
     """
-    from ..module_utils.engine import fence
+    from ..module_utils._engine.rewrite import fence
 
     with contextlib.ExitStack() as stack:
         own = [stack.enter_context(contextlib.closing(database.another())) for database, _ in application.parts]

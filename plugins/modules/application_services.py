@@ -128,15 +128,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import services
-from ..module_utils.maintenance import BY_HAND, Maintenance
-from ..module_utils.module import SERVICES_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import SERVICES_OPTIONS
+from ..module_utils._services import units
+from ..module_utils._services.maintenance import BY_HAND, Maintenance
 
 
 def keep(module: AnsibleModule) -> dict[str, Any]:
     """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
     params = module.params
-    offered, wrong = services.stoppable(params["services"])
+    offered, wrong = units.stoppable(params["services"])
     if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):
         raise wrong[0]
     maintenance = Maintenance(

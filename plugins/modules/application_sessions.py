@@ -71,21 +71,23 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import SESSIONS_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import SESSIONS_OPTIONS
 
 
 def wait(module: AnsibleModule) -> dict[str, Any]:
     """Wait until they are gone, and say who is left. Raises E_SESSIONS."""
-    from ..module_utils.engine import project, sessions
-    from ..module_utils.engine.database import Database
+    from ..module_utils._engine.application import django_project
+    from ..module_utils._engine.postgres import sessions
+    from ..module_utils._engine.postgres.connection import Database
 
     params = module.params
-    project.start(params["project_dir"], params["settings_module"])
-    project.let_go()
+    django_project.start(params["project_dir"], params["settings_module"])
+    django_project.let_go()
     with contextlib.ExitStack() as stack:
         databases = []
-        for alias in project.aliases():
+        for alias in django_project.aliases():
             try:
                 database = Database(alias, "sessions", params["direct"].get(alias, {}))
             except RotationError as exc:  # one that is to be restored may be gone, or shut

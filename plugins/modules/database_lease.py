@@ -85,8 +85,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import PROJECT_OPTIONS, ROTATION_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import PROJECT_OPTIONS, ROTATION_OPTIONS
 
 FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
 OPTIONS: dict[str, Any] = {
@@ -101,15 +102,17 @@ OPTIONS: dict[str, Any] = {
 
 def change(module: AnsibleModule) -> dict[str, Any]:
     """Take the lease of every database, or of none; or give back what is held; or only see to the fence."""
-    from ..module_utils.engine import fence, lease, project
-    from ..module_utils.engine.database import Database
+    from ..module_utils._engine.application import django_project
+    from ..module_utils._engine.postgres import lease
+    from ..module_utils._engine.postgres.connection import Database
+    from ..module_utils._engine.rewrite import fence
 
     params = module.params
     mine, over = params["holder"], params["over"]
-    project.start(params["project_dir"], params["settings_module"])
+    django_project.start(params["project_dir"], params["settings_module"])
     with contextlib.ExitStack() as stack:
         databases = []
-        for alias in project.aliases():
+        for alias in django_project.aliases():
             database = Database(alias, params["rotation_id"], params["direct"].get(alias, {}))
             databases.append(stack.enter_context(contextlib.closing(database)))
         databases = [database for database in databases if not database.is_replica()]
@@ -136,7 +139,7 @@ def change(module: AnsibleModule) -> dict[str, Any]:
 
 def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:
     """Raise E_FENCED if a database refuses what others write."""
-    from ..module_utils.engine import fence
+    from ..module_utils._engine.rewrite import fence
 
     for database in databases:
         if there := fence.refusing(database):
@@ -146,7 +149,8 @@ def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:
 
 def _opened(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:
     """Let everybody write again, unless a run that may be alive holds the lease."""
-    from ..module_utils.engine import fence, lease
+    from ..module_utils._engine.postgres import lease
+    from ..module_utils._engine.rewrite import fence
 
     fenced = [database for database in databases if fence.standing(database)]
     for database in fenced:

@@ -156,8 +156,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import KEY_OPTIONS, PROJECT_OPTIONS
 
 OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
@@ -182,9 +183,10 @@ OPTIONS: dict[str, Any] = {
 
 def take_census(module: AnsibleModule) -> dict[str, Any]:
     """Open the application, class every value, and hold it against what was expected."""
-    from ..module_utils.beside import kept_aside
-    from ..module_utils.engine import migration, project, rotation
-    from ..module_utils.request import request_of
+    from ..module_utils._backup.database_swap import kept_aside
+    from ..module_utils._engine import migration, rotation
+    from ..module_utils._engine.application import django_project
+    from ..module_utils._options.engine_request import request_of
 
     params = module.params
     with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
@@ -207,7 +209,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
         "unopened": _unopened(params, tallies),
         "kept_aside": aside,
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
-        "versions": project.versions(),
+        "versions": django_project.versions(),
         **({"migrations": migration.made()} if params["report_only"] else {}),
         **_needing(params, application, tallies),
     }
@@ -215,7 +217,7 @@ def take_census(module: AnsibleModule) -> dict[str, Any]:
 
 def _needing(params: dict[str, Any], application: Any, tallies: Any) -> dict[str, Any]:
     """The values that may need a version that is about to leave the env file; the action judges them."""
-    from ..module_utils.engine import census
+    from ..module_utils._engine.proof import census
 
     if params["leaving"] is None:
         return {}
@@ -224,8 +226,8 @@ def _needing(params: dict[str, Any], application: Any, tallies: Any) -> dict[str
 
 def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
     """Raise where the data, the env file or the application is not what it should be."""
-    from ..module_utils.engine import census
-    from ..module_utils.request import refuse_other_source
+    from ..module_utils._engine.proof import census
+    from ..module_utils._options.engine_request import refuse_other_source
 
     if params["unopened"] == "as_before":
         tallies = census.beyond(tallies, params["baseline"])
@@ -242,7 +244,7 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
 def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     """By table, the values that were encrypted twice and are one token now: the application reads them in another way
     than before."""
-    from ..module_utils.engine import census
+    from ..module_utils._engine.proof import census
 
     found: dict[str, dict[str, int]] = {}
     for target in baseline:
@@ -254,7 +256,7 @@ def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
 
 def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
     """Those that were let pass."""
-    from ..module_utils.engine import census
+    from ..module_utils._engine.proof import census
 
     count, rows = census.odd(tallies, census.UNOPENED.__contains__)
     return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
@@ -263,10 +265,10 @@ def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
 def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """Compare it with the baseline: the digests of all, or else every row. The census that proved it, how many rows
     another process wrote by table, and of which rows it changed the value by column."""
-    from ..module_utils.engine import census, row_digests
-    from ..module_utils.engine.others import Others
+    from ..module_utils._engine.proof import census, row_digests
+    from ..module_utils._engine.rewrite.concurrent_writers import ConcurrentWrites
 
-    baseline, others = params["baseline"], Others.of([params["others"]] if params["others"] else [])
+    baseline, others = params["baseline"], ConcurrentWrites.of([params["others"]] if params["others"] else [])
     differs: RotationError | None = None
     try:
         census.refuse_difference(baseline, [tally.as_result() for tally in tallies])

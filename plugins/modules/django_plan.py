@@ -69,7 +69,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import KEY_OPTIONS, PROJECT_OPTIONS
 
 OPTIONS: dict[str, Any] = {
     **PROJECT_OPTIONS,
@@ -84,14 +85,14 @@ OPTIONS: dict[str, Any] = {
 
 def make_plan(module: AnsibleModule) -> dict[str, Any]:
     """The host's part: open the application and say what is in it."""
-    from ..module_utils import dotenv, key_files
-    from ..module_utils.engine import rotation
-    from ..module_utils.request import request_of
+    from ..module_utils._engine import rotation
+    from ..module_utils._env_file import editor, key_files
+    from ..module_utils._options.engine_request import request_of
 
     params = module.params
     request = request_of(params, "plan", every_key=False, traced=params["state"] == "written")
     names = key_files.names_of_env_file(params["keys"])
-    env = dotenv.everything(params["env_file"], params["dialect"]) if names else {}
+    env = editor.everything(params["env_file"], params["dialect"]) if names else {}
     there = set().union(*request.key_sets.values())
     unset = [name for name in names if name not in there]
     with rotation.opened(request) as application:

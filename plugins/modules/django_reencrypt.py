@@ -213,7 +213,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import KEY_OPTIONS, PROJECT_OPTIONS, ROTATION_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import KEY_OPTIONS, PROJECT_OPTIONS, ROTATION_OPTIONS
 
 DEAD_ROWS = 10_000  # from so many on a table is named: those of a smaller one are soon gone
 OPTIONS: dict[str, Any] = {
@@ -254,11 +255,12 @@ OPTIONS: dict[str, Any] = {
 
 def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     """Census, refusal of what is unreadable, then the work by the chosen method."""
-    from ..module_utils.engine import census, rotation
-    from ..module_utils.engine.others import Others
-    from ..module_utils.engine.progress import Progress
-    from ..module_utils.engine.reencryption import Share
-    from ..module_utils.request import request_of
+    from ..module_utils._engine import rotation
+    from ..module_utils._engine.proof import census
+    from ..module_utils._engine.rewrite.concurrent_writers import ConcurrentWrites
+    from ..module_utils._engine.rewrite.rewrite_progress import Progress
+    from ..module_utils._engine.rewrite.rewriter import Share
+    from ..module_utils._options.engine_request import request_of
 
     params = module.params
     destination = params["destination"]
@@ -267,7 +269,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
     with rotation.opened(request_of(params, params["rotation_id"], run=run_id, step=params["step"])) as application:
         application.refuse_unproved()
         fenced = {} if module.check_mode or params["fence"] == "off" else _fence(application, params)
-        others = Others.of(params["others"]) if params["others"] else application.others()
+        others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
         before = params["examined"] or _examined(application, params)
         for tally in before:
             tally["reencrypted"] = census.not_under(destination, tally["classes"])
@@ -307,7 +309,7 @@ def reencrypt(module: AnsibleModule) -> dict[str, Any]:
 
 def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
     """Keep other sessions from writing, before any value is looked at."""
-    from ..module_utils.engine import fence
+    from ..module_utils._engine.rewrite import fence
 
     without = application.close(params["rotation_id"])
     if params["refuse_writers"]:
@@ -318,8 +320,8 @@ def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
     """The census before the first write, and all that would be refused."""
-    from ..module_utils.engine import census, row_digests
-    from ..module_utils.engine.findings import refuse
+    from ..module_utils._engine.discovery.findings import refuse
+    from ..module_utils._engine.proof import census, row_digests
 
     destination, reverse = params["destination"], params["reverse"]
     known = destination in application.keyring.stages  # not in a dry run before the version is made
@@ -343,10 +345,10 @@ def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
 def _by_method(
     params: dict[str, Any], application: Any, progress: Any, share: Any, others: Any
 ) -> tuple[Any, str | None]:
-    from ..module_utils.engine import migration
-    from ..module_utils.engine.reencryption import Work
-    from ..module_utils.engine.throttle import Throttle, refuse_unfit
-    from ..module_utils.engine.workers import Stop, cores
+    from ..module_utils._engine import migration
+    from ..module_utils._engine.rewrite.rewriter import Work
+    from ..module_utils._engine.rewrite.throttle import Throttle, refuse_unfit
+    from ..module_utils._engine.rewrite.worker_pool import Stop, cores
 
     work, stop = Work(report=progress.add), Stop()
     asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}

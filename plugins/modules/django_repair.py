@@ -81,15 +81,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import REPAIR_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import REPAIR_OPTIONS
 
 
 def repair(module: AnsibleModule) -> dict[str, Any]:
     """For each database with such values: a copy of its backup, the values, the copy dropped."""
-    from ..module_utils.engine import repair as work
-    from ..module_utils.engine import rotation
-    from ..module_utils.request import request_of
+    from ..module_utils._engine import repair as work
+    from ..module_utils._engine import rotation
+    from ..module_utils._options.engine_request import request_of
 
     params = module.params
     repaired: Counter[str] = Counter()
@@ -118,9 +119,9 @@ def repair(module: AnsibleModule) -> dict[str, Any]:
 
 def _backup(params: Mapping[str, Any], alias: str) -> tuple[Any, dict[str, Any]]:
     """The backup of a database, and its manifest. Raises E_BACKUP_NONE, E_RESTORE_ENGINE."""
-    from ..module_utils import backup
+    from ..module_utils._backup import dump
 
-    one = backup.Backup(params["backup_dir"], params["backup"], alias)
+    one = dump.Backup(params["backup_dir"], params["backup"], alias)
     if (described := one.read()) is None:
         raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known="none of this database")
     if described["engine"] != "pg_dump":
@@ -130,17 +131,17 @@ def _backup(params: Mapping[str, Any], alias: str) -> tuple[Any, dict[str, Any]]
 
 def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
     """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
-    from ..module_utils import postgresql, proof
-    from ..module_utils.engine.database import Database
+    from ..module_utils._backup import pg_client, restore_proof
+    from ..module_utils._engine.postgres.connection import Database
 
     one, described = _backup(params, database.alias)
     admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
     if admin:
         direct = {**params["direct"].get(database.alias, {}), **admin}
         database = stack.enter_context(contextlib.closing(Database(database.alias, "repair", direct)))
-    tools = postgresql.find_tools(params["pg_bindir"], database.server_major())
+    tools = pg_client.find_tools(params["pg_bindir"], database.server_major())
     identity = params["identity"]
-    return stack.enter_context(proof.restored(one, described, database, tools, identity=identity))[0]
+    return stack.enter_context(restore_proof.restored(one, described, database, tools, identity=identity))[0]
 
 
 class _Kept:

@@ -98,30 +98,31 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import ENV_FILE_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import ENV_FILE_OPTIONS
 
 OPTIONS: dict[str, Any] = {**ENV_FILE_OPTIONS, "values": {"type": "dict", "default": {}, "no_log": True}}
 
 
 def set_values(module: AnsibleModule) -> dict[str, Any]:
     """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
-    from ..module_utils import dotenv, key_files
+    from ..module_utils._env_file import editor, key_files
 
     places = key_files.paths(module.params["path"], module.params["keys"])
     if module.check_mode:
         return _set(module)
     if not module.params["values"]:
         raise RotationError("E_OPTION", name="values", found="is not set", advice="Call env_file by its full name.")
-    with dotenv.held(places):
+    with editor.held(places):
         for place in places:
-            dotenv.discard_leftover(place)
+            editor.discard_leftover(place)
         return _set(module)
 
 
 def _set(module: AnsibleModule) -> dict[str, Any]:
-    from ..module_utils import dotenv, key_files
-    from ..module_utils.engine.keysets import KeySet
+    from ..module_utils._engine.crypto.key_set import KeySet
+    from ..module_utils._env_file import editor, key_files
 
     state, path, dialect = module.params["state"], module.params["path"], module.params["dialect"]
     keys, values = module.params["keys"], module.params["values"]
@@ -134,7 +135,7 @@ def _set(module: AnsibleModule) -> dict[str, Any]:
     if differs and values:
         changes = key_files.changes(path, keys, values, dialect)
         if not module.check_mode:
-            (dotenv.write if state == "present" else dotenv.rehearse)(changes)
+            (editor.write if state == "present" else editor.rehearse)(changes)
     changed = differs and state == "present"
     result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
     if module._diff and state == "present":

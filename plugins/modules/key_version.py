@@ -170,21 +170,23 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import KEY_VERSION_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import KEY_VERSION_OPTIONS
 
 
 def read_sealed(module: AnsibleModule) -> dict[str, Any]:
     """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
-    from ..module_utils import key_files, sealed
-    from ..module_utils.engine.keysets import KeySet
+    from ..module_utils._engine.crypto.key_set import KeySet
+    from ..module_utils._env_file import key_files
+    from ..module_utils._module import sealed_result
 
     params = module.params
     if not params["seal_to"]:
         raise RotationError("E_OPTION", name="seal_to", found="is not set", advice="Call key_version by its full name.")
     values = key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])
     key_files.refuse_unwritable(params["env_file"], params["keys"])
-    return {"changed": False, "sealed": sealed.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}
+    return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}
 
 
 def main() -> None:

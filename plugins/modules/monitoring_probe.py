@@ -185,7 +185,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import MONITORING_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import MONITORING_OPTIONS
 
 # What the control node knows from its store, set by the action plugin.
 OPTIONS: dict[str, Any] = {
@@ -199,9 +200,9 @@ OPTIONS: dict[str, Any] = {
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """One look. That something is wrong is for the control node to say."""
-    from ..module_utils.monitoring import picture
+    from ..module_utils._monitoring import snapshot
 
-    taken = picture.take(module.params, kept=not module.check_mode)
+    taken = snapshot.take(module.params, kept=not module.check_mode)
     # No picture has a header in it; but one may be a mere word, such as https, that Ansible would strike out of it.
     module.no_log_values.difference_update(str(value) for value in module.params["headers"].values())
     return {"changed": False, "picture": taken}

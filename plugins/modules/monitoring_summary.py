@@ -25,8 +25,8 @@ RETURN = r""" # """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:

@@ -162,15 +162,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import BACKUP_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import BACKUP_OPTIONS
 
 
 def back_up(module: AnsibleModule) -> dict[str, Any]:
     """Dump, publish and prove, or find the backup of this rotation."""
-    from ..module_utils import backup, proof
-    from ..module_utils.engine import rotation
-    from ..module_utils.request import request_of
+    from ..module_utils._backup import dump as backup_dump
+    from ..module_utils._backup import restore_proof
+    from ..module_utils._engine import rotation
+    from ..module_utils._options.engine_request import request_of
 
     params = module.params
     if params["state"] == "cleared":
@@ -185,19 +187,19 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
     with rotation.opened(request) as application:
         key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
         values = [value for keys in request.key_sets.values() for value in keys.values()]
-        settings = backup.settings_files(params["project_dir"], values)
+        settings = backup_dump.settings_files(params["project_dir"], values)
         # From when on rows may be under new keys: a resumed rotation keeps its backup of before.
         written = "pending" in application.keyring.stages or application.keyring.base != "current"
         made = []
         for database, survey in application.parts:
-            one = backup.Backup(params["backup_dir"], params["rotation_id"], database.alias)
+            one = backup_dump.Backup(params["backup_dir"], params["rotation_id"], database.alias)
             described = one.known_since(_oldest(params), [params["engine"]])
-            wanted = proof.needed(described, kind) if described else kind
-            changed = described is None or not proof.proved(described, wanted)
+            wanted = restore_proof.needed(described, kind) if described else kind
+            changed = described is None or not restore_proof.proved(described, wanted)
             if changed:
                 tools = _tools(module, database)
                 if wanted != "none":
-                    proof.refuse_impossible(database)
+                    restore_proof.refuse_impossible(database)
             if described is None:
                 one.refuse_unusable(database.size())
             if changed and not module.check_mode:
@@ -211,7 +213,7 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
                     progress=application.progress,
                 )
                 with one.proving(described, written=written):
-                    described = proof.prove(
+                    described = restore_proof.prove(
                         one,
                         described,
                         database,
@@ -229,27 +231,27 @@ def back_up(module: AnsibleModule) -> dict[str, Any]:
 
 def _cleared(module: AnsibleModule) -> dict[str, Any]:
     """Drop what is left of copies, of each database of which that can be done. A repair makes its own by the admin."""
-    from ..module_utils import proof
-    from ..module_utils.engine import project
-    from ..module_utils.engine.database import Database
+    from ..module_utils._backup import restore_proof
+    from ..module_utils._engine.application import django_project
+    from ..module_utils._engine.postgres.connection import Database
 
     params = module.params
-    project.start(params["project_dir"], params["settings_module"])
+    django_project.start(params["project_dir"], params["settings_module"])
     admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
     dropped: list[str] = []
     left: dict[str, bool] = {}
-    for alias in project.aliases():
+    for alias in django_project.aliases():
         direct = params["direct"].get(alias, {})
         for place in [direct, {**direct, **admin}] if admin else [direct]:
             try:
                 with contextlib.closing(Database(alias, "proof", place)) as database:
                     if not database.is_replica():
-                        dropped += proof.drop_leftovers(database, dry=module.check_mode)
-                        left.update(proof.leftovers(database))
+                        dropped += restore_proof.drop_leftovers(database, dry=module.check_mode)
+                        left.update(restore_proof.leftovers(database))
             except RotationError as exc:
                 module.warn(
                     f"A copy of DATABASES[{alias}] of a killed proof may be there still: {exc.code}: {exc.what}. "
-                    f"Its name begins with {proof.PREFIX}: drop it by hand."
+                    f"Its name begins with {restore_proof.PREFIX}: drop it by hand."
                 )
     for name in sorted(left.keys() - set(dropped)):
         module.warn(f"{name} is a copy that a killed run has left, and cannot be dropped from here: drop it by hand.")
@@ -258,10 +260,11 @@ def _cleared(module: AnsibleModule) -> dict[str, Any]:
 
 def _by_another(module: AnsibleModule) -> dict[str, Any]:
     """A backup by pgBackRest or by a command, or that of this rotation."""
-    from ..module_utils import backup, repositories
+    from ..module_utils._backup import dump as backup_dump
+    from ..module_utils._backup import external
 
     params = module.params
-    one = backup.Backup(params["backup_dir"], params["rotation_id"])
+    one = backup_dump.Backup(params["backup_dir"], params["rotation_id"])
     described = one.known_since(_oldest(params), [params["engine"]])
     changed = described is None
     of: dict[str, Any] = {}
@@ -271,7 +274,7 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
     if changed:
         one.refuse_unusable(0)  # its manifest alone lies there
     if changed and params["engine"] == "pgbackrest":
-        stanza = repositories.PgBackRest(params["stanza"])
+        stanza = external.PgBackRest(params["stanza"])
         if stanza.cipher() == "none":
             _refuse_clear(params)
         of["system_identifier"] = stanza.system_identifier()
@@ -279,14 +282,14 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
             stanza.check()
             described = stanza.backup(one, params["backup_type"], params["key_ids"], _oldest(params))
     elif changed and not module.check_mode:
-        described = repositories.snapshot(one, params["snapshot_command"], params["key_ids"])
+        described = external.snapshot(one, params["snapshot_command"], params["key_ids"])
     made = {"changed": changed, **of, **one.as_result(described)}
     return {"changed": changed, "dumps": [made]}
 
 
 def _oldest(params: dict[str, Any]) -> str:
     """The time of the oldest snapshot that counts as a backup of this run."""
-    from ..module_utils.stores.history import at
+    from ..module_utils._system.timestamps import at
 
     return at(time.time() - 3600 * params["max_age"])
 
@@ -300,7 +303,7 @@ def _refuse_clear(params: dict[str, Any]) -> None:
 
 def _recipients(params: dict[str, Any]) -> list[str]:
     """To whom the backup is encrypted; that they and the identity belong together is tried out."""
-    from ..module_utils import age
+    from ..module_utils._backup import age
 
     recipients, identity = list(params["recipients"]), params["identity"]
     if params["proof"] == "none" and params["environment"] == "production":
@@ -329,9 +332,9 @@ def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) ->
 
 
 def _tools(module: AnsibleModule, database: Any) -> Any:
-    from ..module_utils import postgresql
+    from ..module_utils._backup import pg_client
 
-    tools = postgresql.find_tools(module.params["pg_bindir"], database.server_major())
+    tools = pg_client.find_tools(module.params["pg_bindir"], database.server_major())
     for warning in tools.warnings():
         module.warn(warning)
     return tools

@@ -59,8 +59,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import BACKUP_INFO_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import BACKUP_INFO_OPTIONS
 
 SHOWN = (
     "rotation_id",
@@ -78,16 +79,16 @@ SHOWN = (
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """What the manifests say."""
-    from ..module_utils import backup
+    from ..module_utils._backup import dump
 
     folder = module.params["backup_dir"]
     if module.params["absent"] == "accept" and not os.path.lexists(folder):
         return {"changed": False, "backups": [], "key_ids": []}
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
         raise RotationError("E_BACKUP_LIST", path=folder, reason="it is not there")
-    backup.refuse_undescribed(folder)
+    dump.refuse_undescribed(folder)
     found = [
-        {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in backup.manifests(folder)
+        {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in dump.manifests(folder)
     ]
     needed = sorted({key_id for one in found for key_id in one["key_ids"]})
     return {"changed": False, "backups": found, "key_ids": needed}

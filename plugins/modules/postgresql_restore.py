@@ -117,19 +117,20 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.module import RESTORE_OPTIONS, run
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import RESTORE_OPTIONS
 
 
 def restore(module: AnsibleModule) -> dict[str, Any]:
     """Start the application, then look, restore, or drop."""
-    from ..module_utils import restoration
-    from ..module_utils.engine import project
+    from ..module_utils._backup import restore as backup_restore
+    from ..module_utils._engine.application import django_project
 
     params = module.params
-    project.start(params["project_dir"], params["settings_module"])
+    django_project.start(params["project_dir"], params["settings_module"])
     if params["state"] == "examined":
-        return restoration.examined(params, dry=module.check_mode)
-    work = restoration.Restoration(params)
+        return backup_restore.examined(params, dry=module.check_mode)
+    work = backup_restore.Restoration(params)
     states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
     return states[params["state"]](dry=module.check_mode)
 

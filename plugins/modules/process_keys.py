@@ -140,21 +140,23 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import PROCESS_KEYS_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import PROCESS_KEYS_OPTIONS
 
 if TYPE_CHECKING:
-    from ..module_utils.processes import Process
+    from ..module_utils._services.processes import Process
 
 OPTIONS: dict[str, Any] = {**PROCESS_KEYS_OPTIONS, "expected": {"type": "str", "no_log": False}}
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
     """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
-    from ..module_utils import key_files, processes
-    from ..module_utils.dialects import DIALECTS
-    from ..module_utils.engine.keysets import KeySet
-    from ..module_utils.running import Switch
+    from ..module_utils._engine.crypto.key_set import KeySet
+    from ..module_utils._env_file import key_files
+    from ..module_utils._env_file.dialects import DIALECTS
+    from ..module_utils._services import processes
+    from ..module_utils._services.process_staleness import KeyChange
 
     params = module.params
     path, to_come = params["env_file"], params["state"] == "ready"
@@ -165,7 +167,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     accept_hidden = params["hidden_environment"] == "accept"
     exports = not DIALECTS[params["dialect"]].read_by_application
     accept_orphans = params["orphans"] == "accept"
-    switch = Switch(path, at, keys, accept_hidden, accept_orphans, key_files.files(params["keys"]), to_come, exports)
+    switch = KeyChange(path, at, keys, accept_hidden, accept_orphans, key_files.files(params["keys"]), to_come, exports)
     there = processes.snapshot()
     asked = _asked(params, there)
     judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
@@ -179,7 +181,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 def _runs(what: str) -> bool:
     """Whether it is a unit that has a process all the same, as systemd says, which does not show itself to us."""
-    from ..module_utils.services import Unit
+    from ..module_utils._services.units import Unit
 
     kind, _, name = what.partition(" ")
     return kind == "unit" and Unit(name).has_process
@@ -187,8 +189,8 @@ def _runs(what: str) -> bool:
 
 def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
     """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
-    from ..module_utils import processes
-    from ..module_utils.services import Unit
+    from ..module_utils._services import processes
+    from ..module_utils._services.units import Unit
 
     found: dict[str, list[Process]] = {}
     for unit in params["units"]:

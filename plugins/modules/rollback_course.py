@@ -110,8 +110,9 @@ destination:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import COURSE_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import COURSE_OPTIONS
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:

@@ -151,8 +151,9 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import RotationError
-from ..module_utils.module import CHECKLIST_OPTIONS, run
+from ..module_utils._errors.base import RotationError
+from ..module_utils._module.runner import run
+from ..module_utils._options.argument_specs import CHECKLIST_OPTIONS
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:

@@ -67,9 +67,11 @@ def read() -> dict[str, int]:
 
 def rotate(project: str, old: dict[str, str], new: dict[str, str]) -> dict[str, Any]:
     """What the engine does: the targets that it rotated, or why it refused before it wrote."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, findings, rotation
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import Work
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import findings
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import Work
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
     request = rotation.Request(project, "site_settings", {"current": old, "pending": new}, env_file=f"{project}/.env")
     with rotation.opened(request) as application:

@@ -302,7 +302,7 @@ def django(seed: Seed) -> Iterator[Any]:
 
 @pytest.fixture
 def database(django: Any) -> Iterator[Any]:
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
     opened = Database("default", "test")
     yield opened
@@ -327,14 +327,14 @@ def processes_in(folder: Path) -> list[int]:
 
 def rewrite(database: Any, targets: Any, keyring: Any, destination: str, *, workers: int = 1, **options: Any) -> Any:
     """The engine's re-encryption of one database; what it did."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import journal, reencryption
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 
-    report, share = options.pop("report", None), options.pop("share", reencryption.ALL)
+    report, share = options.pop("report", None), options.pop("share", rewriter.ALL)
     stop = options.pop("stop", None) or Stop()
-    work = reencryption.Work(report=report) if report else reencryption.Work()
+    work = rewriter.Work(report=report) if report else rewriter.Work()
     journal.Journal(database, keyring, targets).prepare()
-    rewriting = reencryption.Rewriting(targets, keyring, destination, **options)
+    rewriting = rewriter.Rewriting(targets, keyring, destination, **options)
     crew = Crew(workers, rewriting.batches, database.another, stop)
-    reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id(destination), share)
+    rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id(destination), share)
     return work

@@ -10,9 +10,13 @@ import os
 import re
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import accounts, discovery, settlements
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    accounting,
+    settlements,
+    target_survey,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
 from .conftest import Site
 from .test_discovery import token
@@ -23,9 +27,9 @@ OWN = "box.2:1b1a0652fb8d857c62379339:"  # a format of the application's own
 
 def found(database: Database, keyring: Keyring, **settled: str) -> dict[str, str]:
     """What stops, by column."""
-    survey = discovery.find(database, "auto", (), keyring)
+    survey = target_survey.find(database, "auto", (), keyring)
     decided = settlements.parse({f"secrets.{name}": {"not_ours": reason} for name, reason in settled.items()})
-    return {each.column: each.what for each in accounts.columns(database, survey, decided)}
+    return {each.column: each.what for each in accounting.columns(database, survey, decided)}
 
 
 def test_ciphertext_in_a_column_beside_a_target_stops_by_name(database: Database, keyring: Keyring) -> None:
@@ -96,8 +100,8 @@ def test_ciphertext_as_long_as_a_digest_stops_beside_a_target(database: Database
     for number in range(30):
         row = (number, token(keyring), os.urandom(32).hex(), os.urandom(32).hex())
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s, %s)", row)
-    survey = discovery.find(database, "auto", (), keyring)
-    assert {each.column for each in accounts.columns(database, survey, {})} == {"secrets.ssn"}
+    survey = target_survey.find(database, "auto", (), keyring)
+    assert {each.column for each in accounting.columns(database, survey, {})} == {"secrets.ssn"}
     assert survey.findings.columns("digest") == ["secrets.email_hash"]
 
 

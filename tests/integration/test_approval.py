@@ -16,7 +16,7 @@ import pytest
 
 from .conftest import CHECKOUT, Site
 
-CHECK = "ansible_collections.tetech.key_rotation.plugins.module_utils.record_check"
+CHECK = "ansible_collections.tetech.key_rotation.plugins.module_utils._record.verifier"
 
 
 class Hook(http.server.BaseHTTPRequestHandler):

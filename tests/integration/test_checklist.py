@@ -8,7 +8,7 @@ import json
 import re
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.checklist import CHECKS
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.checklist import CHECKS
 
 from .conftest import Site
 

@@ -10,10 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 
 from .conftest import BIN, CHECKOUT, Outcome, Site
 

@@ -14,19 +14,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    digests,
-    discovery,
-    plan,
-    rotation,
-    schemes,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.findings import FindingsError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan, rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.derivation import NOTHING
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import search_columns, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import FindingsError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
 from .conftest import rewrite
@@ -85,7 +82,7 @@ def opened(database: Database, found: Any, ring: Keyring, processes: Any = None)
     return rotation.Application([(database, found)], ring, [], "", None, processes or {})  # type: ignore[arg-type]
 
 
-def kept_of(found: discovery.Survey) -> list[tuple[str, str]]:
+def kept_of(found: target_survey.Survey) -> list[tuple[str, str]]:
     return [(each.column, each.facts["setting"]) for each in found.findings.of("kept")]
 
 
@@ -142,7 +139,7 @@ def test_other_hashes_stay_and_those_that_nobody_can_compute_are_named(
     found = survey(database, keyring)
     assert (kept_of(found), found.findings.columns("digest")) == (kept, unknown)
     assert [notice["column"] for notice in left_out(database, found)] == unknown
-    discovery.refuse_unproved([found], keyring, "the test")
+    target_survey.refuse_unproved([found], keyring, "the test")
     rewrite(database, found.found, keyring, "pending")
     assert searched(database) == before
 
@@ -197,7 +194,7 @@ def test_an_index_of_an_empty_value_that_has_no_token_is_named(
 def test_an_ignored_search_column_stays(database: Database, keyring: Keyring) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
     before = searched(database)
-    found = discovery.find(database, "auto", ["secrets.searched"], keyring)
+    found = target_survey.find(database, "auto", ["secrets.searched"], keyring)
     assert not found.found[0].derived
     assert found.findings.columns("ignored", "ignored_open") == ["secrets.searched"]
     rewrite(database, found.found, keyring, "pending")
@@ -257,8 +254,10 @@ def test_what_is_in_a_token_is_hashed_once_for_all_columns(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed = []
-    for name, make in digests.HASHES.items():
-        monkeypatch.setitem(digests.HASHES, name, lambda value, key, make=make: hashed.append(1) or make(value, key))
+    for name, make in search_columns.HASHES.items():
+        monkeypatch.setitem(
+            search_columns.HASHES, name, lambda value, key, make=make: hashed.append(1) or make(value, key)
+        )
     fill(database, keyring, "char(32)", lambda value: mac("elsewhere", value).hex()[:32])
     survey(database, keyring)
     once = len(hashed)
@@ -279,7 +278,7 @@ def test_a_blind_index_that_cannot_be_rewritten_stops_the_rotation_before_its_fi
         with pytest.raises(
             RotationError, match=r"secrets\.searched is bound to another column by a foreign key"
         ) as refused:
-            discovery.refuse_unproved([survey(database, keyring)], keyring, "the test")
+            target_survey.refuse_unproved([survey(database, keyring)], keyring, "the test")
         assert refused.value.code == "E_COLUMN_TIED"
     finally:
         database.execute("DROP TABLE searches")
@@ -303,7 +302,7 @@ def test_a_blind_index_of_a_library_s_own_class_that_is_computed_needs_no_scheme
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("old-secret", value).hex())
     index = {("secrets", "searched"): "a_fernet_library.BlindIndexField"}
-    monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases: index)
+    monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases: index)
     found = survey(database, keyring)
     assert not found.findings.of("silent")
     database.execute("UPDATE secrets SET searched = md5(searched)")
@@ -318,7 +317,7 @@ def test_a_salt_in_the_code_that_is_made_of_a_key_is_told_before_the_first_write
 ) -> None:
     fill(database, keyring, "text", lambda value: mac("a salt", value).hex())
     search = {("secrets", "searched"): "shop.Person.search"}
-    monkeypatch.setattr(discovery.fields, "hash_columns", lambda aliases, keys: search)
+    monkeypatch.setattr(target_survey.model_fields, "hash_columns", lambda aliases, keys: search)
     found = survey(database, keyring)
     assert not found.findings.columns("digest")
     processes = {
@@ -366,7 +365,7 @@ def test_which_rows_are_met_decides_nothing(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of an index of small letters, capitals may be in none of them."""
-    monkeypatch.setattr(digests, "SAMPLE", 2)
+    monkeypatch.setattr(search_columns, "SAMPLE", 2)
     names = ["ann", "bo", "Cy"]
     several(database, keyring, "text", [(name, "b", mac("old-secret", name.lower()).hex()) for name in names])
     found = survey(database, keyring).found
@@ -465,7 +464,7 @@ def test_an_index_that_few_rows_have_follows_them(database: Database, keyring: K
 
 
 def test_an_index_of_documents_that_are_large_follows_them(database: Database, keyring: Keyring) -> None:
-    documents = [f"{number}" * digests.LARGEST for number in range(9)]
+    documents = [f"{number}" * search_columns.LARGEST for number in range(9)]
     rows = [(document, document, mac("old-secret", document).hex()) for document in documents]
     several(database, keyring, "text", rows)
     rewrite(database, survey(database, keyring).found, keyring, "pending")
@@ -568,7 +567,7 @@ def test_a_key_of_which_it_cannot_be_told_how_it_is_made_stops_the_rotation_befo
     ring = Keyring(schemes.parse("auto"), stages, lambda name: None)
 
     def stored(stage: str, value: str) -> str:
-        made = digests.KEYS[key](secrets[stage].encode())
+        made = search_columns.KEYS[key](secrets[stage].encode())
         return hmac.digest(made, value.encode(), "sha256").hex()
 
     several(database, ring, "text", [(value, "b", stored("current", value)) for value in VALUES])
@@ -590,7 +589,7 @@ def test_a_sample_reads_no_more_than_the_end_of_a_table_for_its_last_rows(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where tokens are in old rows alone, and names have what SQL with parameters and Python take for theirs."""
-    monkeypatch.setattr(digests, "LAST", 5)
+    monkeypatch.setattr(search_columns, "LAST", 5)
     named = '"the {id}" text, "%%" int, "a {0}" text, "%%s" text'
     database.execute(f'CREATE TABLE secrets ({named}, PRIMARY KEY ("the {{id}}", "%%"))')
     for number in range(80):
@@ -633,7 +632,7 @@ def test_an_index_of_parts_of_a_value_or_as_a_uuid_is_named(
     assert found.findings.columns("digest") == [f"secrets.{name}"] * named
     plan.secret_names(found)
     assert not found.findings.of("secret_name")
-    assert discovery.find(database, "auto", [f"secrets.{name}"], keyring).findings.columns("digest") == []
+    assert target_survey.find(database, "auto", [f"secrets.{name}"], keyring).findings.columns("digest") == []
 
 
 def test_a_hash_in_the_document_that_holds_the_token_is_named(database: Database, keyring: Keyring) -> None:
@@ -648,7 +647,7 @@ def test_a_list_of_targets_names_no_column_of_a_type_without_text(database: Data
     fill(database, keyring, "uuid", lambda value: str(uuid.uuid4()))
     listed = [{"table": "secrets", "column": "searched", "scheme": "encryption_manager"}]
     with pytest.raises(FindingsError, match="searched") as refused:
-        discovery.refuse_unproved([discovery.find(database, listed, (), keyring)], keyring, "the test")
+        target_survey.refuse_unproved([target_survey.find(database, listed, (), keyring)], keyring, "the test")
     assert {each.kind.code for each in refused.value.findings} == {"E_TABLE", "E_TARGET_MISSED"}
 
 
@@ -687,7 +686,7 @@ def test_an_index_of_large_tokens_alone_is_known_or_named(database: Database, ke
     assert bool(found.found[0].derived) is (size == 30_000)
 
 
-@pytest.mark.parametrize("setting", ["INDEX_KEY", digests.NOTHING])
+@pytest.mark.parametrize("setting", ["INDEX_KEY", NOTHING])
 def test_what_is_under_a_key_that_stays_among_others_stays_and_is_not_called_unexplained(
     database: Database, keyring: Keyring, setting: str
 ) -> None:

@@ -14,20 +14,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    catalog,
-    census,
-    difference,
-    discovery,
-    plan,
-    schemes,
-    settlements,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements, target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import backup_difference, census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet
 
 from .conftest import CHECKOUT, rewrite
@@ -38,24 +34,24 @@ def token(ring: Keyring, text: str = "a value of some length") -> str:
     return ring.cipher(SCHEME, "current").seal(Opened(text.encode(), 1_700_000_000)).decode()
 
 
-def survey(database: Database, ring: Keyring) -> discovery.Survey:
-    return discovery.find(database, "auto", (), ring)
+def survey(database: Database, ring: Keyring) -> target_survey.Survey:
+    return target_survey.find(database, "auto", (), ring)
 
 
-def names(found: discovery.Survey) -> set[str]:
+def names(found: target_survey.Survey) -> set[str]:
     return {target.name for target in found.found}
 
 
-def unproved(found: discovery.Survey) -> list[tuple[str, int]]:
+def unproved(found: target_survey.Survey) -> list[tuple[str, int]]:
     return [(each.column, each.facts["tokens"]) for each in found.findings.of("unproved")]
 
 
-def stopping(found: discovery.Survey, ring: Keyring) -> list[dict[str, str]]:
-    stops = discovery.findings_of([found], ring, "the test")
+def stopping(found: target_survey.Survey, ring: Keyring) -> list[dict[str, str]]:
+    stops = target_survey.findings_of([found], ring, "the test")
     return [each.as_notice() for each in stops if each.kind.name not in ("no_targets", "other_keys")]
 
 
-def left_out(database: Database, found: discovery.Survey) -> list[dict[str, str]]:
+def left_out(database: Database, found: target_survey.Survey) -> list[dict[str, str]]:
     plan.left_out(database, found)
     return [each.as_notice() for each in found.findings.told(stops=False)]
 
@@ -145,7 +141,7 @@ def test_members_of_documents_are_in_no_other_column(database: Database, keyring
     one(database, "text", token(keyring))
     assert unproved(survey(database, ring)) == [("secrets.a", 1)]
     with pytest.raises(RotationError, match=r"E_SCHEME.*json_members, and secrets\.a holds no JSON"):
-        discovery.find(database, [{"table": "secrets", "column": "a", "scheme": "own"}], (), ring)
+        target_survey.find(database, [{"table": "secrets", "column": "a", "scheme": "own"}], (), ring)
 
 
 def test_a_few_tokens_behind_many_blobs_are_found(database: Database, keyring: Keyring) -> None:
@@ -175,8 +171,8 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a_token text, b_token text)")
     stranger = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
     database.execute("INSERT INTO secrets VALUES (1, %s, %s)", (token(keyring), stranger))
-    found = discovery.find(database, "auto", ["secrets.a_token", "secrets.b_token"], keyring)
-    told = {each.column: each for each in discovery.findings_of([found], keyring, "the test")}
+    found = target_survey.find(database, "auto", ["secrets.a_token", "secrets.b_token"], keyring)
+    told = {each.column: each for each in target_survey.findings_of([found], keyring, "the test")}
     assert told["secrets.a_token"].kind.code == "E_IGNORED_OPEN"
     assert "would make them unreadable" in told["secrets.a_token"].todo
     assert told["secrets.b_token"].kind.code == "E_IGNORED_TOKENS"
@@ -185,7 +181,7 @@ def test_the_plan_says_of_an_ignored_column_whether_it_opens_all_the_same(databa
         "secrets.b_token": {"not_ours": "another service"},
     }
     settled = settlements.parse(described)
-    assert discovery.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
+    assert target_survey.findings_of([found], keyring, "the test", settled)[0].kind.name == "no_targets"
     assert not found.found
 
 
@@ -242,9 +238,9 @@ def test_members_that_move_under_their_new_names_hold_what_they_held(
         rewrite(database, targets, keyring, "pending")
     assert after[0]["classes"] == {"pending": 18}
     assert after[0]["digest"] == before[0]["digest"]
-    was, now = difference.inside(targets[0], stored, keyring)
+    was, now = backup_difference.inside(targets[0], stored, keyring)
     assert was == now, "a restore does not count it as written since"
-    (other,) = difference.inside(targets[0], [stored[1].replace('": "', '": 7, "b": "', 1)], keyring)
+    (other,) = backup_difference.inside(targets[0], [stored[1].replace('": "', '": 7, "b": "', 1)], keyring)
     assert other != now
 
 
@@ -281,7 +277,7 @@ def test_a_token_in_a_type_that_cannot_be_written_is_listed(
     with pytest.raises(
         RotationError, match=f"E_COLUMN_TYPE: secrets.a .* type {re.escape(sql_type)}, .* by a migration"
     ):
-        discovery.refuse_unproved([found], keyring, "the test")
+        target_survey.refuse_unproved([found], keyring, "the test")
     (notice,) = stopping(found, keyring)
     assert f"in the type {sql_type}," in notice["notice"]
 
@@ -301,7 +297,7 @@ def test_a_table_without_a_key_is_listed_and_refused(database: Database, keyring
     found = survey(database, keyring)
     assert found.findings.columns("keyless") == ["secrets.a"]
     with pytest.raises(RotationError, match="E_TABLE_KEY"):
-        discovery.refuse_unproved([found], keyring, "the test")
+        target_survey.refuse_unproved([found], keyring, "the test")
 
 
 def test_tables_that_inherit_are_tables_of_their_own(database: Database, keyring: Keyring) -> None:
@@ -330,7 +326,7 @@ def test_rows_that_a_policy_hides_stop_the_rotation(database: Database, keyring:
         database.execute("DROP ROLE plain")
     assert (found.found, found.findings.columns("guarded")) == ([], ["secrets"])
     with pytest.raises(RotationError, match="E_ROW_SECURITY: row-level security hides rows of secrets"):
-        discovery.refuse_unproved([found], keyring, "the test")
+        target_survey.refuse_unproved([found], keyring, "the test")
 
 
 OBSTACLES = {
@@ -354,7 +350,7 @@ def test_a_column_that_cannot_be_rewritten_stops_the_rotation_before_its_first_w
         database.execute("RESET ROLE; DROP TABLE IF EXISTS beside; DROP TABLE secrets; DROP ROLE plain")
     assert names(found) == {"secrets.a"}
     with pytest.raises(RotationError, match=f"E_COLUMN_TIED: secrets.a .*{words}"):
-        discovery.refuse_unproved([found], keyring, "the test")
+        target_survey.refuse_unproved([found], keyring, "the test")
     (notice,) = stopping(found, keyring)
     assert words in notice["notice"]
 
@@ -408,7 +404,7 @@ def told_where_the_server_refuses(database: Database, keyring: Keyring, stops: b
     assert bool(found.findings.of("tied")) is stops
     if stops:
         with pytest.raises(RotationError, match=told):
-            discovery.refuse_unproved([found], keyring, "the test")
+            target_survey.refuse_unproved([found], keyring, "the test")
         with pytest.raises(RotationError, match=sqlstate):
             rewrite(database, found.found, keyring, "pending")
     else:
@@ -528,7 +524,7 @@ def test_tokens_in_documents_in_a_text_are_rotated_and_no_other_byte_is(
     (before,) = census.take(database, [target], keyring, digest_key=b"k")
     assert before.classes == {"current": 5, "empty": 3}
     listed = [{"table": "secrets", "column": "a", "scheme": SCHEME}]
-    assert discovery.find(database, listed, (), keyring).found == [target]
+    assert target_survey.find(database, listed, (), keyring).found == [target]
 
     assert rewrite(database, [target], keyring, "pending").values == {"secrets.a": 5}
 
@@ -573,10 +569,10 @@ def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> N
         database.execute("INSERT INTO secrets.b VALUES (1, %s)", (sealed,))
         found = survey(database, keyring)
         assert sorted(target.name for target in found.found) == sorted(places)
-        ignored = discovery.find(database, "auto", places[:2], keyring)
+        ignored = target_survey.find(database, "auto", places[:2], keyring)
         assert names(ignored) == {*places[2:]}
         listed = [{"table": '"secrets.b"', "column": "c"}, {"table": "secrets.b", "column": "c"}]
-        named = discovery.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
+        named = target_survey.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
         assert names(named) == {'"secrets.b".c', "secrets.b.c"}
         tallies = census.take(database, found.found, keyring, digest_key=b"k")
         census.refuse_difference(*[[tally.as_result() for tally in each] for each in (tallies, tallies[::-1])])
@@ -639,7 +635,7 @@ def test_a_token_that_names_its_row_stops_the_rotation(database: Database, keyri
     database.execute("INSERT INTO secrets (id, a) VALUES (1, %s)", (token(keyring),))
     found = survey(database, keyring)
     with pytest.raises(RotationError, match=r"E_COLUMN_TIED: secrets\.a .*key_rotation_ignore"):
-        discovery.refuse_unproved([found], keyring, "the test")
+        target_survey.refuse_unproved([found], keyring, "the test")
     assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
 
 
@@ -743,7 +739,7 @@ def test_a_materialized_view_keeps_old_tokens_and_is_named(database: Database, k
     finally:
         database.execute("DROP MATERIALIZED VIEW copied; DROP MATERIALIZED VIEW never")
     assert names(found) == {"secrets.a"}
-    discovery.refuse_unproved([found], keyring, "the test")
+    target_survey.refuse_unproved([found], keyring, "the test")
     assert "REFRESH MATERIALIZED VIEW" in told["copied.a"]["todo"]
     assert "never refreshed" in told["public.never"]["notice"]
     assert set(told) == {"copied.a", "public.never"}
@@ -759,10 +755,10 @@ def test_a_column_under_an_openpgp_key_pair_is_named_and_stops_the_rotation(
     found = survey(database, keyring)
     assert (names(found), found.findings.columns("paired")) == ({"secrets.b"}, ["secrets.a"])
     with pytest.raises(RotationError, match=r"E_KEY_PAIR: secrets\.a .*key_rotation_settlements"):
-        discovery.refuse_unproved([found], keyring, "the test")
+        target_survey.refuse_unproved([found], keyring, "the test")
     assert [notice["column"] for notice in stopping(found, keyring)] == ["secrets.a"]
-    ignored = discovery.find(database, "auto", ["secrets.a"], keyring)
-    discovery.refuse_unproved([ignored], keyring, "the test")
+    ignored = target_survey.find(database, "auto", ["secrets.a"], keyring)
+    target_survey.refuse_unproved([ignored], keyring, "the test")
 
 
 def test_a_column_too_short_for_a_new_token_is_a_notice(
@@ -808,7 +804,7 @@ def test_two_rows_of_a_composite_key_are_never_one(database: Database) -> None:
         sealed = ring.cipher("ecb", "current").seal(Opened(blocks)).decode()
         database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (*row, sealed))
     (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
-    target = discovery.Target(table, "a", "text", "ecb", "Secret", catalog.row_key(database, table), None)
+    target = target_survey.Target(table, "a", "text", "ecb", "Secret", catalog.row_key(database, table), None)
     assert rewrite(database, [target], ring, "pending").values == {"secrets.a": 4}
     assert database.rows(f"SELECT count(*) FROM {catalog.JOURNAL}") == [(4,)]
     assert not rewrite(database, [target], ring, "pending").values
@@ -832,7 +828,7 @@ def test_a_list_with_what_cannot_be_rewritten_is_refused_before_the_first_write(
     listed = [name.rpartition(".") for name in columns]
     described = [{"table": table, "column": column, "scheme": SCHEME} for table, _, column in listed]
     with pytest.raises(RotationError, match=refused):
-        discovery.refuse_unproved([discovery.find(database, described, (), keyring)], keyring, "the test")
+        target_survey.refuse_unproved([target_survey.find(database, described, (), keyring)], keyring, "the test")
 
 
 def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Database) -> None:
@@ -846,11 +842,11 @@ def test_a_library_is_found_beside_a_scheme_that_a_person_described(database: Da
     found = survey(database, ring)
     expected = {"secrets.a": "own", "secrets.b": "django_cryptography"}
     assert {target.name: target.scheme for target in found.found} == expected
-    listed = discovery.find(database, [{"table": "secrets", "column": "a"}], (), ring)
+    listed = target_survey.find(database, [{"table": "secrets", "column": "a"}], (), ring)
     with pytest.raises(RotationError, match=r"E_TARGET_MISSED: secrets\.b"):
-        discovery.refuse_unproved([listed], ring, "the test")
+        target_survey.refuse_unproved([listed], ring, "the test")
     both = [{"table": "secrets", "column": "a"}, {"table": "secrets", "column": "b", "scheme": "django_cryptography"}]
-    discovery.refuse_unproved([discovery.find(database, both, (), ring)], ring, "the test")
+    target_survey.refuse_unproved([target_survey.find(database, both, (), ring)], ring, "the test")
 
 
 def test_tokens_without_a_mark_of_their_own_are_looked_for_too(database: Database) -> None:
@@ -914,7 +910,7 @@ def test_a_document_without_a_text_is_no_value_that_nothing_opens(
 ) -> None:
     one(database, sql_type, value)
     place = {("secrets", "a"): "a_library.EncryptedJSONField"}
-    monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases: place)
+    monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases: place)
     found = survey(database, keyring)
     assert found.findings.columns("silent", "empty") == ["secrets.a"]
     assert bool(found.findings.of("silent")) is held
@@ -926,5 +922,5 @@ def test_a_text_that_is_no_document_is_a_value_in_an_encrypted_field(
     one(database, "text", "plain words")
     for name in ("EncryptedJSONField", "EncryptedTextField"):
         place = {("secrets", "a"): f"a_library.{name}"}
-        monkeypatch.setattr(discovery.fields, "encrypting", lambda aliases, place=place: place)
+        monkeypatch.setattr(target_survey.model_fields, "encrypting", lambda aliases, place=place: place)
         assert survey(database, keyring).findings.columns("silent") == ["secrets.a"]

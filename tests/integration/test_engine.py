@@ -13,24 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import progress_file
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    catalog,
-    census,
-    contents,
-    discovery,
-    journal,
-    lease,
-    reencryption,
-    schemes,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import database as engine_database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Stop
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, lease, table_contents
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Stop
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import progress_file
 
 from .conftest import rewrite
 
@@ -58,16 +53,16 @@ def fill(database: Database, keyring: Keyring, key: str, values: str, rows: int 
         )
 
 
-def targets(database: Database) -> list[discovery.Target]:
+def targets(database: Database) -> list[target_survey.Target]:
     key = catalog.row_key(database, TABLE)
-    return [discovery.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in ("a", "b")]
+    return [target_survey.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in ("a", "b")]
 
 
 def classes(database: Database, keyring: Keyring) -> dict[str, int]:
     return dict(census.take(database, targets(database), keyring, digest_key=b"k")[0].classes)
 
 
-def run(database: Database, keyring: Keyring, **options: Any) -> reencryption.Work:
+def run(database: Database, keyring: Keyring, **options: Any) -> rewriter.Work:
     return rewrite(database, targets(database), keyring, "pending", **options)
 
 
@@ -87,7 +82,7 @@ def test_every_kind_of_key(
     database: Database, keyring: Keyring, key: str, values: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(census.pages, "__defaults__", (7, census.WHOLE, ()))  # several pages
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
     fill(database, keyring, key, values)
     before = census.take(database, targets(database), keyring, digest_key=b"k")
     work = run(database, keyring, workers=2)
@@ -144,10 +139,10 @@ def test_no_setting_of_a_database_changes_what_its_rows_are_called_or_keeps_them
 def test_a_host_says_beforehand_what_its_share_of_a_table_is(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, number: int, part: float, rows: int
 ) -> None:
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 20)
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=59)
-    told: list[reencryption.Batch] = []
-    work = run(database, keyring, share=reencryption.Share(number, 2), report=told.append)
+    told: list[rewriter.BatchResult] = []
+    work = run(database, keyring, share=rewriter.Share(number, 2), report=told.append)
     assert told[0].portions == {"secrets.a": part, "secrets.b": part}
     assert work.values["secrets.a"] in (rows, rows - 1)
     assert not any(batch.portions for batch in told[1:])
@@ -159,7 +154,7 @@ def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database,
     database.execute(f"CREATE TABLE {name.replace('%', '%%')} (id int PRIMARY KEY, a text)")
     token = keyring.cipher(SCHEME, "current").seal(Opened(b"x", 1)).decode()
     database.execute(f"INSERT INTO {name.replace('%', '%%')} VALUES (1, %s)", (token,))
-    target = discovery.Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
+    target = target_survey.Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
     rewrite(database, [target], keyring, "pending")
     assert census.take(database, [target], keyring, digest_key=b"k")[0].classes == {"pending": 1}
     database.execute(f"DROP TABLE {name.replace('%', '%%')}")
@@ -203,7 +198,7 @@ def test_a_value_written_between_read_and_write_is_not_lost(
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other = Database("default", "application")
     written = keyring.cipher(SCHEME, "current").seal(Opened(b"written meanwhile", 1)).decode()
-    original = reencryption.compare_and_set
+    original = rewriter.compare_and_set
     meanwhile = iter([("a", 3), ("b", 4)])
 
     def interrupted(*args: Any) -> Any:
@@ -211,7 +206,7 @@ def test_a_value_written_between_read_and_write_is_not_lost(
             other.execute(f"UPDATE secrets SET {column} = %s WHERE id = %s", (written, row))
         return original(*args)
 
-    monkeypatch.setattr(reencryption, "compare_and_set", interrupted)
+    monkeypatch.setattr(rewriter, "compare_and_set", interrupted)
     work = run(database, keyring)
     assert work.conflicts == 2
     found = database.rows("SELECT a, b FROM secrets WHERE id IN (3, 4) ORDER BY id")
@@ -226,13 +221,13 @@ def test_a_row_deleted_meanwhile_is_no_error(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring, "id int PRIMARY KEY", "%s")
-    original = reencryption.compare_and_set
+    original = rewriter.compare_and_set
 
     def interrupted(*args: Any) -> Any:
         database.execute("DELETE FROM secrets WHERE id = 9")
         return original(*args)
 
-    monkeypatch.setattr(reencryption, "compare_and_set", interrupted)
+    monkeypatch.setattr(rewriter, "compare_and_set", interrupted)
     run(database, keyring)
     assert classes(database, keyring) == {"pending": 49}
 
@@ -247,8 +242,8 @@ def other(database: Database) -> Iterator[Database]:
 def test_locked_rows_are_given_way_to_and_named(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reencryption, "MAX_PASSES", 2)
-    monkeypatch.setattr(reencryption, "LOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(rewriter, "MAX_PASSES", 2)
+    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0.5)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
@@ -263,16 +258,16 @@ def test_locked_rows_are_given_way_to_and_named(
 def test_many_locked_rows_are_not_waited_for_one_by_one(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reencryption, "MAX_PASSES", 1)
-    monkeypatch.setattr(reencryption, "LOCKED_SECONDS", 0)
+    monkeypatch.setattr(rewriter, "MAX_PASSES", 1)
+    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0)
     statements: list[int] = []
-    original = reencryption.compare_and_set
+    original = rewriter.compare_and_set
 
     def counted(*args: Any) -> Any:
         statements.append(len(args[-1]))
         return original(*args)
 
-    monkeypatch.setattr(reencryption, "compare_and_set", counted)
+    monkeypatch.setattr(rewriter, "compare_and_set", counted)
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id % 2 = 0 FOR UPDATE")
@@ -285,14 +280,14 @@ def test_many_locked_rows_are_not_waited_for_one_by_one(
 def test_a_row_that_stays_locked_for_a_while_is_waited_for(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reencryption, "MAX_PASSES", 2)
-    monkeypatch.setattr(reencryption, "BACK_OFF_SECONDS", 0.05)
+    monkeypatch.setattr(rewriter, "MAX_PASSES", 2)
+    monkeypatch.setattr(rewriter, "BACK_OFF_SECONDS", 0.05)
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=4)
     other.execute("BEGIN")
     other.execute("SELECT 1 FROM secrets WHERE id = 2 FOR UPDATE")
     waits: list[str] = []
 
-    def report(batch: reencryption.Batch) -> None:
+    def report(batch: rewriter.BatchResult) -> None:
         waits.append(batch.waits_for)
         if len(waits) == 10:
             other.execute("ROLLBACK")
@@ -326,7 +321,7 @@ def test_a_census_never_waits_for_one_table_while_it_has_another(
     later = catalog.Table("public", "zother", True)
     both = [
         *targets(database),
-        discovery.Target(later, "a", "text", SCHEME, "Later", catalog.row_key(database, later), None),
+        target_survey.Target(later, "a", "text", SCHEME, "Later", catalog.row_key(database, later), None),
     ]
     with contextlib.closing(database.another()) as ours, ThreadPoolExecutor() as pool:
         other.execute("BEGIN; LOCK TABLE zother IN ACCESS EXCLUSIVE MODE")
@@ -345,7 +340,7 @@ def test_after_a_wait_for_a_table_a_snapshot_can_be_exported_all_the_same(
     fill(database, keyring, "id int PRIMARY KEY", "%s", rows=5)
 
     def exported(ours: Database) -> str:
-        with contents.exported_snapshot(ours) as snapshot:
+        with table_contents.exported_snapshot(ours) as snapshot:
             return snapshot.name
 
     with contextlib.closing(database.another()) as ours, ThreadPoolExecutor() as pool:
@@ -386,11 +381,11 @@ def until(seen: Callable[[], Any]) -> None:
 def test_a_table_that_somebody_has_locked_is_waited_for_with_a_word(
     database: Database, keyring: Keyring, other: Database, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 20)
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)
     fill(database, keyring, "id int PRIMARY KEY", "%s")
     told: list[str] = []
 
-    def report(batch: reencryption.Batch) -> None:
+    def report(batch: rewriter.BatchResult) -> None:
         if batch.rewritten and not told:
             other.execute("BEGIN; LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
         if batch.rewritten or batch.waits_for:
@@ -412,7 +407,7 @@ def test_a_wish_to_stop_does_not_wait_for_the_lock_of_a_table(
     other.execute("BEGIN; LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
     stop = Stop()
 
-    def report(batch: reencryption.Batch) -> None:
+    def report(batch: rewriter.BatchResult) -> None:
         if batch.waits_for:
             stop.ask()
 
@@ -449,7 +444,7 @@ def test_a_lock_that_is_met_at_the_commit_is_given_way_to_as_well(
     other.execute("BEGIN; UPDATE counter SET n = n")
     told: list[str] = []
 
-    def report(batch: reencryption.Batch) -> None:
+    def report(batch: rewriter.BatchResult) -> None:
         told.append(batch.waits_for)
         if batch.waits_for:
             other.execute("ROLLBACK")
@@ -624,7 +619,7 @@ def test_only_who_may_not_make_a_table_is_told_to_be_given_the_right(
 ) -> None:
     database.execute(f"DROP TABLE IF EXISTS {catalog.JOURNAL}; REVOKE CREATE ON SCHEMA public FROM public")
     database.execute("CREATE ROLE plain")
-    targets = [discovery.Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
+    targets = [target_survey.Target(TABLE, "a", "text", "ecb", "", catalog.RowKey(("id",), ("integer",)), None)]
     try:
         with contextlib.closing(database.another()) as ours:
             kept = journal.Journal(ours, UNAUTHENTICATED, targets)
@@ -686,7 +681,7 @@ def test_values_that_are_small_only_where_they_are_stored_are_taken_a_few_at_a_t
         (token,),
     )
     key = catalog.row_key(database, TABLE)
-    pages = census.pages(database, TABLE, key, [discovery.Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
+    pages = census.pages(database, TABLE, key, [target_survey.Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
     sizes = [sum(len(row[0]) for _, row in page) for page in pages]
     assert len(sizes) >= 12
     assert max(sizes) <= census.PAGE_BYTES + 1_100_000

@@ -16,17 +16,15 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    catalog,
-    discovery,
-    fence,
-    reencryption,
-    refusals,
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
+    SearchColumnRecipe,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.digests import Derived
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import fence, fence_refusals, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import Seed, Site, kill_group, rewrite
 from .test_engine import SCHEME, TABLE, fill, keyring  # noqa: F401  # a fixture
@@ -74,9 +72,11 @@ def traces(database: Database) -> list[str]:
     return [name for (name,) in database.rows(sql)]
 
 
-def targets(database: Database, *columns: str) -> list[discovery.Target]:
+def targets(database: Database, *columns: str) -> list[target_survey.Target]:
     key = catalog.row_key(database, TABLE)
-    return [discovery.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in columns or ("a", "b")]
+    return [
+        target_survey.Target(TABLE, column, "text", SCHEME, "Secret", key, None) for column in columns or ("a", "b")
+    ]
 
 
 def put_up(database: Database, *columns: str) -> None:
@@ -113,7 +113,7 @@ def test_who_is_refused_reads_in_the_log_of_the_application_why_and_what_to_do(
 def test_a_session_that_was_refused_is_named_until_it_is_gone(
     database: Database, keyring: Keyring, seed: Seed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refusals, "WATCH_SECONDS", 0.3)
+    monkeypatch.setattr(fence_refusals, "WATCH_SECONDS", 0.3)
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
     put_up(database)
     fence.refuse_writers(database, look_out=True)
@@ -215,7 +215,7 @@ def test_search_columns_are_closed_too_and_what_a_trigger_of_the_application_mak
     stale: Any,
 ) -> None:
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
-    searched = replace(targets(database, "a")[0], derived=(Derived("digest", "xx", "ENCRYPTION_SALT"),))
+    searched = replace(targets(database, "a")[0], derived=(SearchColumnRecipe("digest", "xx", "ENCRYPTION_SALT"),))
     assert fence.put_up(database, [searched], "2026-spring") == []
     refused(stale, "UPDATE secrets SET digest = 'z' WHERE id = 1")
     stale.execute("UPDATE secrets SET b = 'no target' WHERE id = 1")
@@ -347,8 +347,8 @@ def test_a_transaction_that_never_ends_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fill(database, keyring, PLAIN, "%s, 'x', 'y'")
-    monkeypatch.setattr(reencryption, "LOCKED_SECONDS", 0)
-    monkeypatch.setattr(reencryption, "MAX_PASSES", 1)
+    monkeypatch.setattr(rewriter, "LOCKED_SECONDS", 0)
+    monkeypatch.setattr(rewriter, "MAX_PASSES", 1)
     stale.execute("SET application_name = 'nightly'; SELECT pg_backend_pid()")
     (pid,) = stale.fetchone()
     with (
@@ -482,7 +482,7 @@ def test_a_process_that_nobody_stopped_cannot_save_and_while_it_lives_the_rotati
 def test_verify_reports_a_fence_that_was_left_and_maintenance_off_takes_it_down(site: Site) -> None:
     site.write_inventory(key_rotation_maintenance_file=str(site.folder / "flag"))
     with site.connection() as connection, connection.cursor() as cursor:
-        standing = json.dumps(asdict(fence.Standing("2026-spring", "2026-03-01 03:00:00 UTC")))
+        standing = json.dumps(asdict(fence.FenceState("2026-spring", "2026-03-01 03:00:00 UTC")))
         cursor.execute(
             f"CREATE FUNCTION {catalog.FENCE}() RETURNS trigger LANGUAGE plpgsql AS"
             f" $$\n-- {standing}\nBEGIN RETURN NULL; END $$"

@@ -7,18 +7,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    catalog,
-    census,
-    discovery,
-    journal,
-    reencryption,
-    schemes,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import rewrite
 from .test_engine import NEW, OLD, TABLE
@@ -38,8 +35,8 @@ def sealed(text: str, stage: str = "current") -> str:
     return ring().cipher("ecb", stage).seal(Opened(blocks)).decode()
 
 
-def target(database: Database) -> discovery.Target:
-    return discovery.Target(TABLE, "a", "text", "ecb", "Secret", catalog.row_key(database, TABLE), None)
+def target(database: Database) -> target_survey.Target:
+    return target_survey.Target(TABLE, "a", "text", "ecb", "Secret", catalog.row_key(database, TABLE), None)
 
 
 def fill(database: Database, texts: list[str]) -> None:
@@ -60,21 +57,21 @@ def under(database: Database, stage: str) -> list[str]:
     return found
 
 
-def rotate(database: Database, keyring: Keyring, destination: str) -> reencryption.Work:
+def rotate(database: Database, keyring: Keyring, destination: str) -> rewriter.Work:
     return rewrite(database, [target(database)], keyring, destination)
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Fail after so many batches, and read few rows at a time."""
     monkeypatch.setattr(census.pages, "__defaults__", (10, census.WHOLE, ()))
-    real, done = reencryption.compare_and_set, iter(range(batches))
+    real, done = rewriter.compare_and_set, iter(range(batches))
 
     def fails(*args: Any) -> Any:
         if next(done, None) is None:
             raise RotationError("E_DB_LOST", table="secrets")
         return real(*args)
 
-    monkeypatch.setattr(reencryption, "compare_and_set", fails)
+    monkeypatch.setattr(rewriter, "compare_and_set", fails)
 
 
 @pytest.fixture(scope="module")

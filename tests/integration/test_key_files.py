@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp_pair import OpenPgpPair
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.openpgp_pair import OpenPgpPair
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.tests.key_pairs import key_pair
 from cryptography.fernet import Fernet, MultiFernet
 

@@ -16,10 +16,12 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import holder
-from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring import at_work
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import now
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.program import program as made_program
+from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import active_run
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import holder
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import now
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.monitor_zipapp import (
+    program as made_program,
+)
 
 from .conftest import ENCRYPTED, PLAYBOOKS, Outcome, Site
 
@@ -259,11 +261,11 @@ def test_the_program_of_the_timer_needs_the_env_file_alone(site: Site) -> None:
 
 def test_a_run_of_another_machine_goes_on_while_it_has_a_session_or_is_young(database: Any) -> None:
     old = {**holder("r1", os.getpid()), "machine": "another", "since": "2026-01-01T00:00:00Z"}
-    assert at_work._goes_on({**old, "since": now()}, database)
-    assert not at_work._goes_on(old, database)
+    assert active_run._goes_on({**old, "since": now()}, database)
+    assert not active_run._goes_on(old, database)
     with closing(database.another()) as session:
         session.lock("r1")
-        assert at_work._goes_on(old, database)
+        assert active_run._goes_on(old, database)
 
 
 def pictures(site: Site) -> list[dict[str, Any]]:

@@ -11,20 +11,22 @@ from itertools import product
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import proof
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    catalog,
-    census,
-    discovery,
-    layers,
-    schemes,
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import restore_proof
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application.custom_functions import (
+    ProcessPair,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.functions import Pair
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    plaintext_rules,
+    target_survey,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import rewrite
 
@@ -91,9 +93,9 @@ def stored(sql_type: str, token: bytes) -> Any:
     return json.dumps({"a": 1, "b": [text, None]}) if "json" in sql_type else text
 
 
-def target(database: Database, scheme: str, sql_type: str = "text", **more: Any) -> discovery.Target:
+def target(database: Database, scheme: str, sql_type: str = "text", **more: Any) -> target_survey.Target:
     held = catalog.row_key(database, TABLE)
-    return discovery.Target(TABLE, "a", sql_type, scheme, "Secret", held, None, **more)
+    return target_survey.Target(TABLE, "a", sql_type, scheme, "Secret", held, None, **more)
 
 
 def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
@@ -103,11 +105,11 @@ def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
         database.execute(f"INSERT INTO secrets VALUES (%s, {place})", (number, stored(sql_type, token)))
 
 
-def take(database: Database, held: discovery.Target, keyring: Keyring, **options: Any) -> census.Tally:
+def take(database: Database, held: target_survey.Target, keyring: Keyring, **options: Any) -> census.Tally:
     return census.take(database, [held], keyring, digest_key=b"k", **options)[0]
 
 
-def inside(database: Database, held: discovery.Target, keyring: Keyring, stage: str) -> set[bytes | None]:
+def inside(database: Database, held: target_survey.Target, keyring: Keyring, stage: str) -> set[bytes | None]:
     """What one layer of each token has in it, under the keys of one stage alone."""
     cipher = keyring.cipher(held.scheme, stage)
     read = held.kind.read.format("t.a")
@@ -241,7 +243,7 @@ def test_a_library_that_raises_makes_no_nested_token_so_a_foreign_one_is_a_text(
 def test_a_backup_needs_the_keys_of_every_layer(database: Database, keyring: Keyring) -> None:
     fill(database, "text", [sealed(keyring, "plain", stages) for stages in (("current",), ("current", "older-7"))])
     tally = take(database, target(database, "plain"), keyring)
-    assert proof._needed_keys([tally], keyring) == sorted(map(keyring.key_id, ("current", "older-7")))
+    assert restore_proof._needed_keys([tally], keyring) == sorted(map(keyring.key_id, ("current", "older-7")))
 
 
 class Process:
@@ -265,7 +267,7 @@ def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_wi
     database: Database, stages: Sequence[str]
 ) -> None:
     own = schemes.parse({"own": {"application": {"decrypt": "app.decrypt", "encrypt": "app.encrypt"}}})
-    processes: Any = {stage: Pair(Process(stage), Process(stage)) for stage in ("current", "pending")}
+    processes: Any = {stage: ProcessPair(Process(stage), Process(stage)) for stage in ("current", "pending")}
     keyring = Keyring(own, {stage: STAGES[stage] for stage in processes}, lambda name: None, processes=processes)
     text = VALUE
     for stage in reversed(stages):
@@ -277,8 +279,10 @@ def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_wi
     assert inside(database, held, keyring, "pending") == {b"s" + VALUE, b"sAES.2: a text"}
 
 
-def judged(keyring: Keyring, scheme: str, tokens: Sequence[bytes], *, reads_inner: bool = False) -> layers.Rule:
-    return layers.rule(keyring, scheme, tokens, lambda texts: reads_inner)
+def judged(
+    keyring: Keyring, scheme: str, tokens: Sequence[bytes], *, reads_inner: bool = False
+) -> plaintext_rules.PlaintextRule:
+    return plaintext_rules.rule(keyring, scheme, tokens, lambda texts: reads_inner)
 
 
 def test_tokens_of_another_system_are_no_nested_ones_if_they_are_the_rule(database: Database) -> None:
@@ -367,7 +371,7 @@ def test_an_inner_token_under_a_key_that_is_not_rotated_stays(database: Database
 
 def test_discovery_finds_two_layers_in_a_column_and_unwraps_none_of_them(database: Database, keyring: Keyring) -> None:
     fill(database, "text", [layered(keyring, "current") for _ in range(5)])
-    (held,) = discovery.find(database, "auto", (), keyring).found
+    (held,) = target_survey.find(database, "auto", (), keyring).found
     assert held.scheme == "plain over inner"
     assert take(database, held, keyring).classes == {"current": 5}
 
@@ -375,6 +379,6 @@ def test_discovery_finds_two_layers_in_a_column_and_unwraps_none_of_them(databas
 def test_the_plan_says_that_a_column_holds_tokens_of_another_system(database: Database) -> None:
     keyring = keyring_of("current", "pending")
     fill(database, "text", [sealed(keyring, "plain", ("current",), LOST) for _ in range(3)])
-    survey = discovery.find(database, "auto", (), keyring)
+    survey = target_survey.find(database, "auto", (), keyring)
     assert [held.foreign for held in survey.found] == [True]
     assert [each.column for each in survey.findings.of("foreign")] == ["secrets.a"]

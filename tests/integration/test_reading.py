@@ -13,12 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import damage, discovery, reading, schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import damage, model_reading
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from cryptography.fernet import Fernet, InvalidToken
 
 from .conftest import rewrite
@@ -131,12 +133,12 @@ def ring(*stages: str) -> Keyring:
 def picture(app: Any, wanted: Callable[[str], bool] = bool) -> dict[str, Any]:
     stage = "current" if app.key.secret == "old-secret" else "pending"
     keyring = ring(stage)
-    targets = discovery.find(app.database, "auto", (), keyring).found
-    return reading.of_application(targets, keyring, DIGEST, 0, wanted=wanted)
+    targets = target_survey.find(app.database, "auto", (), keyring).found
+    return model_reading.of_application(targets, keyring, DIGEST, 0, wanted=wanted)
 
 
 def rotate(app: Any) -> None:
-    found = discovery.find(app.database, "auto", (), app.keyring).found
+    found = target_survey.find(app.database, "auto", (), app.keyring).found
     assert {target.column for target in found} == {"first", "last", "note"}
     rewrite(app.database, found, app.keyring, "pending")
     app.key.secret = "new-secret"
@@ -153,12 +155,12 @@ def test_a_rotation_of_an_attribute_made_from_several_columns_is_read_as_before(
     assert made["reading.Person.full_name"]["columns"] == ["secrets.first", "secrets.last"]
     assert {one["read"] for one in before["readings"]} == {ROWS}
 
-    reading.refuse_worse(before, copy.deepcopy(before))
+    model_reading.refuse_worse(before, copy.deepcopy(before))
     rotate(app)
     after = picture(app, lambda name: not name.endswith(("hidden", "worded")))
 
-    reading.refuse_worse(before, after)
-    assert reading.changed(before, after) == []
+    model_reading.refuse_worse(before, after)
+    assert model_reading.changed(before, after) == []
     assert before["round_trips"] == after["round_trips"]
 
 
@@ -169,7 +171,7 @@ def test_a_field_that_nobody_named_and_that_reads_other_values_under_the_new_key
     with pytest.raises(
         RotationError, match=r"E_APPLICATION_READS: .*: reading\.Shop\.hidden \(40 values, and 40"
     ) as it:
-        reading.refuse_worse(before, picture(app))
+        model_reading.refuse_worse(before, picture(app))
     assert "reading.Shop.hidden is as before, and is read with a key that was rotated" in str(it.value)
     assert "key_rotation_application_ignore" not in str(it.value), "its values would be lost"
 
@@ -180,7 +182,7 @@ def test_what_others_write_meanwhile_in_columns_that_are_not_encrypted_is_no_fal
     app.database.execute("UPDATE reading_shop SET phone = '+2', price = NULL WHERE id = 3")
     app.database.execute("DELETE FROM reading_shop WHERE id IN (4, 39)")
     app.database.execute("INSERT INTO reading_shop VALUES (100, 'new', '+3', '3', '3')")
-    reading.refuse_worse(before, picture(app, lambda name: not name.endswith(("hidden", "worded"))))
+    model_reading.refuse_worse(before, picture(app, lambda name: not name.endswith(("hidden", "worded"))))
 
 
 def test_a_row_whose_field_raises_is_counted_and_all_others_are_read(app: Any) -> None:
@@ -199,7 +201,7 @@ def test_tokens_that_a_library_passes_on_as_text_are_counted(app: Any) -> None:
     app.database.execute("UPDATE secrets SET note = %s WHERE id = 2", (twice,))
     meanwhile = {"secrets": {"changed": 2, "inserted": 0, "deleted": 0}}
     with pytest.raises(RotationError, match=r"reading\.Person\.note \(40 values, 2 of them as tokens") as refused:
-        reading.refuse_worse(before, picture(app, lambda name: "Person" in name), meanwhile)
+        model_reading.refuse_worse(before, picture(app, lambda name: "Person" in name), meanwhile)
     assert "key_rotation_application_ignore" not in str(refused.value)
 
 
@@ -210,7 +212,7 @@ def test_what_another_process_made_of_values_is_told_as_the_application_reads_it
     made = {1: strange, 2: seal(Opened(strange.encode())).decode(), 3: None, 4: "", 5: seal(Opened(b"good")).decode()}
     for row, token in made.items():
         app.database.execute("UPDATE secrets SET note = %s, first = %s WHERE id = %s", (token, token, row))
-    targets = discovery.find(app.database, "auto", (), ring("pending")).found
+    targets = target_survey.find(app.database, "auto", (), ring("pending")).found
     written = {f"secrets.{column}": [str(row) for row in made] for column in ("note", "first")}
 
     found = dict(damage.seen(written, targets, ring("pending")))
@@ -226,7 +228,7 @@ def test_what_another_process_made_of_values_is_told_as_the_application_reads_it
         "secrets.first:4": damage.NOTHING,
     }
     with pytest.raises(RotationError, match=r"4 values .* cannot read them \(1 as an error, 3 as a token\)") as refused:
-        reading.refuse_damaged(list(found.items()))
+        model_reading.refuse_damaged(list(found.items()))
     assert "E_VALUES_DAMAGED" in str(refused.value)
     assert '"key_rotation_repair": ["secrets.first:1"' in str(refused.value)
     assert "secrets.note:3" not in str(refused.value), "a person may have emptied it"
@@ -239,7 +241,7 @@ def test_the_text_that_stands_for_a_failed_decryption_is_known_from_the_applicat
     seal = app.keyring.cipher("own", "pending").seal
     app.database.execute("UPDATE secrets SET worded = %s", (seal(Opened(b"a good value")).decode(),))
     app.database.execute("UPDATE secrets SET worded = %s WHERE id = 7", (seal(Opened(b"[unreadable]")).decode(),))
-    targets = discovery.find(app.database, "auto", (), ring("pending")).found
+    targets = target_survey.find(app.database, "auto", (), ring("pending")).found
     found = damage.seen({"secrets.worded": ["6", "7"]}, targets, ring("pending"))
     assert found == [("secrets.worded:7", damage.TEXT)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .conftest import CHECKOUT, Site
 
-CHECK = "ansible_collections.tetech.key_rotation.plugins.module_utils.record_check"
+CHECK = "ansible_collections.tetech.key_rotation.plugins.module_utils._record.verifier"
 KEYGEN = [
     "ssh-keygen",
     "-Y",

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils import attempts, report
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import refused_runs, report_files
 
 from .browser import measured, printed, screenshot
 from .conftest import Site
@@ -117,12 +117,12 @@ def large(folder: Path) -> Record:
 
 @pytest.mark.thorough
 def test_the_longest_names_fit_phone_desktop_and_paper(tmp_path: Path) -> None:
-    page = Path(report.write(large(tmp_path)))
-    attempts.note(
+    page = Path(report_files.write(large(tmp_path)))
+    refused_runs.note(
         str(tmp_path), None, playbook="rotate.yml", operator=LONG["mail"], error={"code": "E_X", "what": LONG["words"]}
     )
-    report.write_index(str(tmp_path))
-    index = tmp_path / report.INDEX
+    report_files.write_index(str(tmp_path))
+    index = tmp_path / report_files.INDEX
     for shown, width in ((page, 1280), (page, 700), (page, 390), (index, 700), (index, 390)):
         assert measured(shown, tmp_path, width) == {"width": width, "wide": [], "cut": [], "over": [], "broken": []}
     flat = "".join(printed(page, tmp_path).split())

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import backup, repositories
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import at
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import dump, external
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import at
 
 from .conftest import Site
 from .servers import postgresql
@@ -40,7 +40,7 @@ archive_command = 'pgbackrest --config={folder}/pgbackrest.conf --stanza=orders 
 
 
 @pytest.fixture
-def stanza(monkeypatch: pytest.MonkeyPatch) -> Iterator[repositories.PgBackRest]:
+def stanza(monkeypatch: pytest.MonkeyPatch) -> Iterator[external.PgBackRest]:
     """A cluster of Debian's PostgreSQL and its stanza; the server's user runs both, as it does anywhere."""
     with postgresql(SETTINGS) as cluster:
         folder = cluster.folder
@@ -52,11 +52,11 @@ def stanza(monkeypatch: pytest.MonkeyPatch) -> Iterator[repositories.PgBackRest]
         monkeypatch.setenv("PGBACKREST_CONFIG", str(folder / "pgbackrest.conf"))
         cluster.run("pgbackrest", f"--config={folder}/pgbackrest.conf", "--stanza=orders", "stanza-create")
         monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
-        yield repositories.PgBackRest("orders")
+        yield external.PgBackRest("orders")
 
 
 def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_path):
-    one = backup.Backup(str(tmp_path / "backups"), "spring")
+    one = dump.Backup(str(tmp_path / "backups"), "spring")
     assert (stanza.check(), stanza.cipher()) == (None, "aes-256-cbc")
     made = stanza.backup(one, "full", ["b", "a"])
     assert made["path"].startswith("orders/")
@@ -66,26 +66,26 @@ def test_a_stanza_is_checked_and_has_one_backup_for_each_rotation(stanza, tmp_pa
     assert one.known() == made
     os.unlink(one.manifest)  # a run that died before it
     assert stanza.backup(one, "full", ["a"])["path"] == made["path"]
-    another = stanza.backup(backup.Backup(one.folder, "summer"), "incr", ["a"])
+    another = stanza.backup(dump.Backup(one.folder, "summer"), "incr", ["a"])
     assert another["path"] != made["path"]
 
 
 def test_a_damaged_repository_is_no_backup(stanza, tmp_path):
     """The exit code of pgbackrest verify is 0 all the same."""
-    first = stanza.backup(backup.Backup(str(tmp_path / "backups"), "spring"), "full", ["a"])
+    first = stanza.backup(dump.Backup(str(tmp_path / "backups"), "spring"), "full", ["a"])
     folder = Path(os.environ["PGBACKREST_CONFIG"]).parent / "repository/backup" / first["path"]
     kept = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     content = bytearray(kept.read_bytes())
     content[len(content) // 2] ^= 1
     kept.write_bytes(content)
     with pytest.raises(RotationError) as refused:
-        stanza.backup(backup.Backup(str(tmp_path / "backups"), "summer"), "incr", ["a"])
+        stanza.backup(dump.Backup(str(tmp_path / "backups"), "summer"), "incr", ["a"])
     assert (refused.value.code, refused.value.where["command"]) == ("E_PGBACKREST", "verify")
     assert "invalid" in refused.value.where["reason"]
 
 
 def test_an_old_backup_of_the_rotation_does_not_count(stanza, tmp_path):
-    one = backup.Backup(str(tmp_path / "backups"), "spring")
+    one = dump.Backup(str(tmp_path / "backups"), "spring")
     first = stanza.backup(one, "full", ["a"])
     later = stanza.backup(one, "incr", ["a"], oldest=at(time.time() + 1))
     assert later["path"] != first["path"]
@@ -93,8 +93,8 @@ def test_an_old_backup_of_the_rotation_does_not_count(stanza, tmp_path):
 
 def test_what_pgbackrest_refuses_is_told_by_its_error(stanza, tmp_path):
     with pytest.raises(RotationError, match="there is no stanza missing"):
-        repositories.PgBackRest("missing").cipher()
-    monkey = repositories.PgBackRest("missing")
+        external.PgBackRest("missing").cipher()
+    monkey = external.PgBackRest("missing")
     with pytest.raises(RotationError) as refused:
         monkey.check()
     assert (refused.value.code, refused.value.where["command"]) == ("E_PGBACKREST", "check")
@@ -103,27 +103,27 @@ def test_what_pgbackrest_refuses_is_told_by_its_error(stanza, tmp_path):
 
 @pytest.mark.parametrize(("argv", "rc"), [(["sh", "-c", "echo no room >&2; exit 3"], 3), (["/none/there"], 127)])
 def test_a_snapshot_command_that_fails_leaves_no_manifest(tmp_path, argv, rc):
-    one = backup.Backup(str(tmp_path / "backups"), "spring")
+    one = dump.Backup(str(tmp_path / "backups"), "spring")
     with pytest.raises(RotationError) as refused:
-        repositories.snapshot(one, argv, [])
+        external.snapshot(one, argv, [])
     assert (refused.value.code, refused.value.where["ended"]) == ("E_SNAPSHOT", f"ended with exit code {rc}")
     assert one.read() is None
 
 
 def test_a_backup_that_is_made_anew_leaves_that_of_before_the_first_write_known(tmp_path):
-    one = backup.Backup(str(tmp_path / "backups"), "spring")
-    first = repositories.snapshot(one, ["echo", "before"], ["a"])
+    one = dump.Backup(str(tmp_path / "backups"), "spring")
+    first = external.snapshot(one, ["echo", "before"], ["a"])
     assert (one.known(), os.listdir(one.folder)) == (first, ["spring.json"])
-    repositories.snapshot(one, ["echo", "of mixed rows"], ["a", "b"])
+    external.snapshot(one, ["echo", "of mixed rows"], ["a", "b"])
     assert {made["path"] for made in one.all()} == {"before", "of mixed rows"}
 
 
 def test_the_backup_of_another_database_is_not_that_of_a_rotation_of_the_same_name(tmp_path):
     folder = str(tmp_path / "backups")
-    repositories.snapshot(backup.Backup(folder, "spring", "second"), ["true"], ["a"])
-    assert backup.Backup(folder, "spring").all() == []
+    external.snapshot(dump.Backup(folder, "spring", "second"), ["true"], ["a"])
+    assert dump.Backup(folder, "spring").all() == []
     with pytest.raises(RotationError) as refused:
-        backup.Backup(folder, "spring.second").known()
+        dump.Backup(folder, "spring.second").known()
     assert refused.value.code == "E_OPTION"
     assert "spring.second.json is the backup of spring for DATABASES[second]" in str(refused.value)
 

@@ -19,12 +19,16 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import beside
-from ansible_collections.tetech.key_rotation.plugins.module_utils.backup import FORMAT
-from ansible_collections.tetech.key_rotation.plugins.module_utils.beside import KEPT, Beside, kept_aside
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.restoration import Restoration
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import database_swap
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.database_swap import (
+    KEPT,
+    DatabaseSwap,
+    kept_aside,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.dump import FORMAT
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.restore import Restoration
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import Outcome, Site, kill_group
 from .test_rollback import NEW_PROFILE
@@ -202,12 +206,12 @@ def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(dat
     try:
         database.execute("SET ROLE plain_application")
         with pytest.raises(RotationError) as refused:
-            Beside(database, "engine", "spring").refuse_without_rights()
+            DatabaseSwap(database, "engine", "spring").refuse_without_rights()
         database.execute("RESET ROLE")
         database.execute("ALTER ROLE plain_application CREATEDB")
         database.execute("SET ROLE plain_application")
         with pytest.raises(RotationError) as not_owner:
-            Beside(database, "engine", "spring").refuse_without_rights()
+            DatabaseSwap(database, "engine", "spring").refuse_without_rights()
     finally:
         database.execute("RESET ROLE")
         database.execute("DROP ROLE plain_application")
@@ -215,13 +219,13 @@ def test_a_role_that_may_not_make_databases_is_told_which_connection_to_name(dat
     assert "plain_application may not create databases" in refused.value.what
     assert "may not rename engine, which it does not own" in not_owner.value.what
     assert "key_rotation_admin: {user: ..., passfile: ...}" in refused.value.todo
-    Beside(database, "engine", "spring").refuse_without_rights()
+    DatabaseSwap(database, "engine", "spring").refuse_without_rights()
 
 
 @pytest.fixture
-def pair(database: Any) -> Iterator[Beside]:
+def pair(database: Any) -> Iterator[DatabaseSwap]:
     """A database in use, and a copy beside it."""
-    made = Beside(database, "kr_used", "spring")
+    made = DatabaseSwap(database, "kr_used", "spring")
     yield made
     for name in (made.name, made.copy, made.aside):
         database.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -235,7 +239,7 @@ def pair(database: Any) -> Iterator[Beside]:
         "ENCODING 'LATIN1' LOCALE 'C'",
     ],
 )
-def test_a_copy_is_made_as_the_database_is(database: Any, pair: Beside, locale: str) -> None:
+def test_a_copy_is_made_as_the_database_is(database: Any, pair: DatabaseSwap, locale: str) -> None:
     database.execute("SET allow_in_place_tablespaces = on")
     database.execute("CREATE TABLESPACE kr_fast LOCATION ''")
     database.execute(f"CREATE DATABASE kr_used TEMPLATE template0 TABLESPACE kr_fast {locale}")
@@ -249,12 +253,12 @@ def test_a_copy_is_made_as_the_database_is(database: Any, pair: Beside, locale: 
     assert (made["tablespace"], pair.verified("a sum")) == ("kr_fast", True)
 
 
-def test_a_role_that_is_no_superuser_makes_a_copy_of_its_own_database(database: Any, pair: Beside) -> None:
+def test_a_role_that_is_no_superuser_makes_a_copy_of_its_own_database(database: Any, pair: DatabaseSwap) -> None:
     database.execute("CREATE ROLE kr_maker LOGIN CREATEDB")
     try:
         database.execute("CREATE DATABASE kr_used OWNER kr_maker")
         with contextlib.closing(database.elsewhere(user="kr_maker")) as maker:
-            own = Beside(maker, pair.name, "spring")
+            own = DatabaseSwap(maker, pair.name, "spring")
             own.make(own.facts()[own.name])
             own.mark(own.facts()[own.name], "a sum")
             assert own.verified("a sum")
@@ -264,7 +268,7 @@ def test_a_role_that_is_no_superuser_makes_a_copy_of_its_own_database(database: 
         database.execute("DROP ROLE kr_maker")
 
 
-def test_what_was_in_use_says_which_versions_it_may_need(database: Any, pair: Beside) -> None:
+def test_what_was_in_use_says_which_versions_it_may_need(database: Any, pair: DatabaseSwap) -> None:
     database.execute("CREATE DATABASE kr_used")
     pair.make(pair.facts()[pair.name])
     pair.swap("a comment", ["b", "a"])
@@ -276,7 +280,7 @@ def sessions_of(database: Any, label: str) -> list[tuple[Any, ...]]:
     return database.rows("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE %s", (f"%{label}",))
 
 
-def test_a_restore_that_is_at_work_is_none_that_left_everybody_shut_out(database: Any, pair: Beside) -> None:
+def test_a_restore_that_is_at_work_is_none_that_left_everybody_shut_out(database: Any, pair: DatabaseSwap) -> None:
     database.execute("CREATE DATABASE kr_used")
     pair.make(pair.facts()[pair.name])
     assert not pair.left_shut("restore of spring"), "nobody is shut out"
@@ -329,7 +333,7 @@ def test_whoever_was_shut_out_by_the_restore_of_an_older_backup_is_let_in(databa
         (tmp_path / f"{rotation_id}.json").write_text(json.dumps(described))
     params = {"alias": "default", "backup_dir": str(tmp_path), "rotation_id": None, "admin": {}, "direct": {}}
     with contextlib.closing(database.elsewhere(dbname="postgres")) as admin:
-        made = Beside(admin, "engine", "spring")
+        made = DatabaseSwap(admin, "engine", "spring")
         admin.execute(f'CREATE DATABASE "{made.copy}"')
         admin.execute("ALTER DATABASE engine ALLOW_CONNECTIONS false")
         try:
@@ -343,9 +347,9 @@ def test_whoever_was_shut_out_by_the_restore_of_an_older_backup_is_let_in(databa
 
 
 def test_a_session_that_does_not_end_is_told_and_all_stays_as_it_was(
-    database: Any, pair: Beside, monkeypatch: pytest.MonkeyPatch
+    database: Any, pair: DatabaseSwap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beside, "SESSION_SECONDS", 1)
+    monkeypatch.setattr(database_swap, "SESSION_SECONDS", 1)
     database.execute("CREATE DATABASE kr_used")
     with contextlib.closing(database.elsewhere(dbname="kr_used")) as session:
         os.kill(session.backend(), signal.SIGSTOP)  # as one that waits for a dead disk
@@ -358,7 +362,7 @@ def test_a_session_that_does_not_end_is_told_and_all_stays_as_it_was(
     assert pair.facts()["kr_used"]["datallowconn"] is True
 
 
-def test_a_swap_that_fails_leaves_both_as_they_were(database: Any, pair: Beside) -> None:
+def test_a_swap_that_fails_leaves_both_as_they_were(database: Any, pair: DatabaseSwap) -> None:
     for name in (pair.name, pair.copy, pair.aside):
         database.execute(f'CREATE DATABASE "{name}"')
     before = pair.facts()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import postgresql, proof
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import pg_client, restore_proof
 
 from .conftest import Site, kill_group, processes_of
 from .served import Served
@@ -222,7 +222,7 @@ def test_killed_in_any_task_a_rollback_finds_its_way_and_keeps_what_was_written_
 def test_the_copy_that_a_killed_proof_has_left_is_dropped_by_the_way_back(site: Site) -> None:
     """A dry run says which, and drops nothing."""
     ((version,),) = site.sql("SELECT current_setting('server_version_num')::int")
-    real = postgresql.find_tools(None, version // 10000)
+    real = pg_client.find_tools(None, version // 10000)
     programs = site.folder / "bin"
     programs.mkdir()
     (programs / "pg_dump").symlink_to(real.program("pg_dump"))
@@ -248,7 +248,7 @@ def test_the_copy_that_a_killed_proof_has_left_is_dropped_by_the_way_back(site: 
 
 def copies(site: Site) -> list[tuple[object, ...]]:
     """The scratch databases of proofs on the site's server."""
-    return site.sql("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{proof.PREFIX}%",))
+    return site.sql("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{restore_proof.PREFIX}%",))
 
 
 @pytest.mark.thorough

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, row_digests
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.formats import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.others import Others
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, row_digests
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
+    ConcurrentWrites,
+)
 
 from .conftest import rewrite
 from .test_engine import SCHEME, fill, keyring, targets  # noqa: F401  # a fixture
@@ -28,7 +30,7 @@ class Rotation:
     def __init__(self, database: Database, ring: Keyring, path: str) -> None:
         self.database, self.keyring, self.path = database, ring, path
         self.other = Database("default", "another process")
-        self.others = Others.from_now([database])
+        self.others = ConcurrentWrites.from_now([database])
         with row_digests.recording(path) as rows:
             assert rows is not None
             self.before = self.census(rows)
@@ -44,9 +46,9 @@ class Rotation:
     def rewrite(self, **options: Any) -> None:
         """One step of a run; what it knows goes to the next one as from one host to another."""
         rewrite(self.database, targets(self.database), self.keyring, "pending", others=self.others, **options)
-        self.others = Others.of([self.others.as_result()])
+        self.others = ConcurrentWrites.of([self.others.as_result()])
 
-    def look(self) -> row_digests.Look:
+    def look(self) -> row_digests.TableComparison:
         with row_digests.comparison(self.path, self.before, self.others, ()) as rows:
             assert rows is not None
             after = self.census(rows)
@@ -67,7 +69,9 @@ def rotation(database: Database, keyring: Keyring, tmp_path: Path) -> Iterator[R
 def test_whatever_another_process_does_at_any_moment_is_known_to_be_its_doing(
     rotation: Rotation, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption.SPAN_ROWS", 7)
+    monkeypatch.setattr(
+        "ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter.SPAN_ROWS", 7
+    )
     write = rotation.other.execute
     write(WRITE, (rotation.token("before its row is re-encrypted", "current"), 1))
     write("DELETE FROM secrets WHERE id = 2")
@@ -122,5 +126,5 @@ def test_a_transaction_that_had_begun_before_the_census_is_later_than_it(
 
 def test_without_another_process_every_row_is_the_same(rotation: Rotation) -> None:
     rotation.rewrite(workers=2)
-    assert rotation.look() == row_digests.Look(same=50)
+    assert rotation.look() == row_digests.TableComparison(same=50)
     assert rotation.others.rows == {"secrets": set()}

@@ -27,14 +27,14 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.tetech.key_rotation.plugins.module_utils import atomic_file
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores import aws_secrets_manager as aws
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.server import SIGNING
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.store import UNKNOWN, Store
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils import key_store
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores import aws_secrets_manager as aws
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.server import SIGNING
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.store import UNKNOWN, Store
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system import atomic_file
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_store
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes, serialization
@@ -1548,7 +1548,7 @@ def test_a_package_that_is_missing_is_named_and_asked_for_only_then(kind, packag
         "from ansible.plugins.loader import init_plugin_loader\n"
         f"init_plugin_loader(['{TREE}'])\n"
         "from ansible.parsing.dataloader import DataLoader\n"
-        "from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store\n"
+        "from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store\n"
         "assert open_store({'path': '/none'}, {}, DataLoader()).load().versions == []\n"
         "try:\n"
         f"    open_store({{'type': '{kind}', 'path': 'p', 'url': 'https://v'}} if '{package}' == 'hvac' else "

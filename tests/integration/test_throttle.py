@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.throttle import Throttle
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.throttle import Throttle
 from django.db import connections
 
 from .servers import Cluster, postgresql, replica_of

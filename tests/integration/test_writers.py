@@ -17,23 +17,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    catalog,
-    census,
-    derivation,
-    discovery,
-    journal,
-    reencryption,
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.throttle import Throttle
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import (
+    MOST_LOST,
+    Crew,
+    Stop,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import (
-    database as engine_database,
-)
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.throttle import Throttle
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.tokens import Opened
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import MOST_LOST, Crew, Stop
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import Seed, rewrite
 from .test_engine import NEW, OLD, SCHEME, SCHEMES, TABLE, keyring  # noqa: F401  # a fixture
@@ -41,8 +40,8 @@ from .test_engine import NEW, OLD, SCHEME, SCHEMES, TABLE, keyring  # noqa: F401
 ROWS = 20_000
 
 
-def target(database: Database) -> discovery.Target:
-    return discovery.Target(TABLE, "a", "text", SCHEME, "Secret", catalog.row_key(database, TABLE), None)
+def target(database: Database) -> target_survey.Target:
+    return target_survey.Target(TABLE, "a", "text", SCHEME, "Secret", catalog.row_key(database, TABLE), None)
 
 
 def fill(database: Database, ring: Keyring) -> None:
@@ -103,7 +102,7 @@ def test_a_slow_span_does_not_hold_the_rest(
 ) -> None:
     """While one worker sits on its span, the other one does all the others."""
     fill(database, keyring)
-    real = reencryption.compare_and_set
+    real = rewriter.compare_and_set
     marker = Path(os.environ.get("TMPDIR", "/tmp")) / f"key_rotation_slow_{os.getpid()}"
 
     def lingering(db: Database, table: Any, key: Any, members: Any, changes: Any) -> Any:
@@ -116,8 +115,8 @@ def test_a_slow_span_does_not_hold_the_rest(
             marker.touch()
         return real(db, table, key, members, changes)
 
-    monkeypatch.setattr(reencryption, "compare_and_set", lingering)
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 1000)
+    monkeypatch.setattr(rewriter, "compare_and_set", lingering)
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 1000)
     try:
         work = rewrite(database, [target(database)], keyring, "pending", workers=2)
     finally:
@@ -130,10 +129,10 @@ def workers_of(parent: int) -> list[int]:
     return [int(pid) for pid in children]
 
 
-def crew_of(database: Database, ring: Keyring, count: int, stop: Stop) -> tuple[Any, Crew, reencryption.Work]:
-    rewriting = reencryption.Rewriting([target(database)], ring, "pending")
+def crew_of(database: Database, ring: Keyring, count: int, stop: Stop) -> tuple[Any, Crew, rewriter.Work]:
+    rewriting = rewriter.Rewriting([target(database)], ring, "pending")
     journal.Journal(database, ring, [target(database)]).prepare()
-    return rewriting, Crew(count, rewriting.batches, database.another, stop), reencryption.Work()
+    return rewriting, Crew(count, rewriting.batches, database.another, stop), rewriter.Work()
 
 
 @pytest.mark.parametrize("kills", [1, MOST_LOST + 1])
@@ -141,11 +140,11 @@ def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
     rewriting, crew, work = crew_of(database, keyring, 2, Stop())
     before, killed = set(workers_of(os.getpid())), set()
 
-    def kill_one(batch: reencryption.Batch) -> None:
+    def kill_one(batch: rewriter.BatchResult) -> None:
         victims = set(workers_of(os.getpid())) - before - killed
         if batch.rewritten and victims and len(killed) < kills:
             killed.add(min(victims))
@@ -154,11 +153,11 @@ def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
     work.report = kill_one
     if kills > MOST_LOST:
         with pytest.raises(RotationError, match=f"E_WORKER: {kills} worker processes") as refused:
-            reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+            rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
         assert "values or some more were re-encrypted to the keys" in str(refused.value)
         rewrite(database, [target(database)], keyring, "pending", workers=2)
     else:
-        reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
         assert 0 < work.values["secrets.a"] <= ROWS
     assert crew.lost == kills
     assert set(workers_of(os.getpid())) <= before, "no worker is left behind"
@@ -171,13 +170,13 @@ def test_a_wish_to_stop_is_met_at_the_end_of_a_batch(
     database: Database, keyring: Keyring, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
     stop = Stop()
     rewriting, crew, work = crew_of(database, keyring, count, stop)
     handler = signal.getsignal(signal.SIGTERM)
     work.report = lambda batch: os.kill(os.getpid(), signal.SIGTERM) if batch.rewritten else None
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
-        reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
     assert signal.getsignal(signal.SIGTERM) == handler
     tally = census.take(database, [target(database)], keyring, digest_key=b"k")[0]
     assert tally.classes["pending"] >= work.values["secrets.a"] > 0
@@ -195,14 +194,14 @@ def test_all_workers_of_a_run_share_its_lock_and_another_run_is_refused(
     refused = []
     rewriting, crew, work = crew_of(run, keyring, 2, Stop())
 
-    def try_another(batch: reencryption.Batch) -> None:
+    def try_another(batch: rewriter.BatchResult) -> None:
         with contextlib.closing(Database("default", "another")) as other:
             with pytest.raises(RotationError) as locked:
                 other.lock("another run")
             refused.append(locked.value.code)
 
     work.report = try_another
-    reencryption.reencrypt(run, rewriting, crew, work, keyring.key_id("pending"))
+    rewriter.reencrypt(run, rewriting, crew, work, keyring.key_id("pending"))
     assert set(refused) == {"E_LOCKED"}
     assert work.values == {"secrets.a": ROWS}
     run.close()
@@ -215,13 +214,13 @@ def test_a_killed_module_leaves_no_worker_and_no_lock(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
     module = os.fork()
     if module == 0:  # what ansible-playbook starts on the host
         own = Database("default", "this")
         own.lock("this run")
         rewriting, crew, work = crew_of(own, keyring, 2, Stop())
-        reencryption.reencrypt(own, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(own, rewriting, crew, work, keyring.key_id("pending"))
         os._exit(0)
     started = time.monotonic()
     while len(workers_of(module)) < 2 or not pending(database, keyring):
@@ -249,11 +248,11 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     database: Database, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, keyring)
-    monkeypatch.setattr(reencryption, "SPAN_ROWS", 500)
-    pause, stop, work = tmp_path / "pause", Stop(), reencryption.Work()
+    monkeypatch.setattr(rewriter, "SPAN_ROWS", 500)
+    pause, stop, work = tmp_path / "pause", Stop(), rewriter.Work()
     pause.touch()
     journal.Journal(database, keyring, [target(database)]).prepare()
-    rewriting = reencryption.Rewriting(
+    rewriting = rewriter.Rewriting(
         [target(database)],
         keyring,
         "pending",
@@ -263,14 +262,14 @@ def test_workers_that_wait_for_a_pause_file_end_when_somebody_stops_them(
     crew = Crew(2, rewriting.batches, database.another, stop)
     before = set(workers_of(os.getpid()))
 
-    def ask(batch: reencryption.Batch) -> None:
+    def ask(batch: rewriter.BatchResult) -> None:
         if batch.waits_for == f"the pause file {pause}":
             os.kill(os.getpid(), signal.SIGTERM)
 
     work.report = ask
     started = time.monotonic()
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
-        reencryption.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
+        rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
     assert time.monotonic() - started < 15
     assert not work.values, "nothing is written while the file is there"
     assert set(workers_of(os.getpid())) <= before

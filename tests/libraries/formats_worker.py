@@ -30,8 +30,9 @@ MANAGE = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'formats_se
 
 
 def rotate(host: str, database: str, asked: dict[str, Any]) -> dict[str, Any]:
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, rotation
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
     project = Path(asked.get("project") or tempfile.mkdtemp(prefix="formats_"))
     settings = {**asked["old"], **asked.get("settings", {})}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp import OpenPgp
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.openpgp_pair import (
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.openpgp import OpenPgp
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.openpgp_pair import (
     OpenPgpPair,
     is_under_key_pair,
 )

@@ -140,17 +140,19 @@ def shown(value: Any) -> Any:
 def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     """The engine, with zero configuration: it finds the targets and their schemes by itself. An application that has
     the new settings already is on its way back."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import census, discovery, schemes
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.database import Database
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.journal import Journal
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keyring import Keyring
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.reencryption import (
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.journal import Journal
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.rewriter import (
         Rewriting,
         Work,
         reencrypt,
     )
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.workers import Crew, Stop
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Crew, Stop
 
     both = {**vector["settings_new"], **vector["settings_old"]}
     names = [name for name, value in both.items() if isinstance(value, (str, list)) and value]
@@ -161,8 +163,8 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     keyring = Keyring(schemes.parse("auto"), {"current": old, "pending": new}, vector[f"settings_{which}"].get)
     destination = {"old": "pending", "new": "current"}[which]
     database = Database("default", "vector")
-    survey = discovery.find(database, "auto", (), keyring)
-    discovery.refuse_unproved([survey], keyring, "the vector")
+    survey = target_survey.find(database, "auto", (), keyring)
+    target_survey.refuse_unproved([survey], keyring, "the vector")
     targets = survey.found
     census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
     work = Work()
@@ -180,9 +182,9 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
 
 def salts() -> dict[str, Any]:
     """The salt of every field that says what it hashes, as the engine asks for it by the field's name."""
-    from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import fields
+    from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import model_fields
 
-    return {name: fields.salt_of(name) for name in fields.hash_columns(["default"], ()).values()}
+    return {name: model_fields.salt_of(name) for name in model_fields.hash_columns(["default"], ()).values()}
 
 
 def text(value: str | list[str]) -> str:

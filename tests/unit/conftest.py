@@ -39,9 +39,9 @@ init_plugin_loader([_tree()])
 if "ansible_collections.tetech.key_rotation" in sys.modules:  # imported by other tests, without Ansible's finder
     sys.modules["ansible_collections.tetech.key_rotation"]._collection_meta = {}
 
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History  # noqa: E402
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store  # noqa: E402
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet  # noqa: E402
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History  # noqa: E402
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import CATALOGUE
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import CATALOGUE
 
 from .conftest import CHECKOUT
 

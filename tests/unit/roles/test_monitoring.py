@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import progress
-from ansible_collections.tetech.key_rotation.plugins.module_utils.monitoring.metrics import METRICS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import rewrite_progress
+from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring.metrics import METRICS
 
 from ..conftest import CHECKOUT
 
 FILES = CHECKOUT / "roles/monitoring/files"
 RULES = FILES / "key_rotation.rules.yml"
 RULES_TEST = Path(__file__).with_name("key_rotation.rules.test.yml")
-WRITTEN = {*METRICS, *progress.METRICS}
+WRITTEN = {*METRICS, *rewrite_progress.METRICS}
 
 
 @pytest.fixture(scope="module")

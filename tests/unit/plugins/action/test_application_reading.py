@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.application_reading import ActionModule
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 
 OLD, NEW = {"readings": [{"name": "old"}]}, {"readings": [{"name": "new"}]}
 WRITTEN = ("django_reencrypt", "done", {})

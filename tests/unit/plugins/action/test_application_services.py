@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 
 UNCHANGED = {"error": {"code": "E_UNREADABLE", "changed": "Nothing was changed."}}
 SWAP = {"asked": {"state": "present"}}

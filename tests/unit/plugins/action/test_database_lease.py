@@ -6,9 +6,9 @@ import os
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.database_lease import ActionModule
-from ansible_collections.tetech.key_rotation.plugins.module_utils import lease
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record import run_lease
 
-DEAD = {**lease.holder("r0", os.getpid()), "started": "1", "alias": "default"}
+DEAD = {**run_lease.holder("r0", os.getpid()), "started": "1", "alias": "default"}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.tetech.key_rotation.plugins.action.django_plan import HEAD, ActionModule
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
 
 
 def document(**changed: Any) -> dict[str, Any]:

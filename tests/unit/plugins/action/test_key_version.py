@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from ansible.parsing.vault import VaultLib
 from ansible_collections.tetech.key_rotation.plugins.action import key_version
-from ansible_collections.tetech.key_rotation.plugins.module_utils import record_check
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History, later
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.vault_file import VaultFile
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import AnsibleVault, open_store
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record import verifier
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
+from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import later
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import AnsibleVault, open_store
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 
 
@@ -66,10 +67,10 @@ def test_the_application_s_own_keys_are_adopted_once(version, env_file, history,
 def test_the_record_is_signed_as_soon_as_the_store_has_a_first_version(version, env_file, store_path, loader, tmp_path):
     version("adopted", env_file=env_file)
     store = open_store({"path": store_path}, {}, loader)
-    (found,) = record_check.check([str(tmp_path / "records")], anchor=store.anchor(), key=None)
+    (found,) = verifier.check([str(tmp_path / "records")], anchor=store.anchor(), key=None)
     assert (found.problems, found.signed) == ([], found.lines)
     version("adopted", env_file=env_file)
-    (found,) = record_check.check([str(tmp_path / "records")], anchor=store.anchor(), key=None)
+    (found,) = verifier.check([str(tmp_path / "records")], anchor=store.anchor(), key=None)
     assert ([problem.kind for problem in found.problems], found.signed < found.lines) == (["unsigned"], True)
 
 
@@ -517,7 +518,7 @@ def test_values_from_elsewhere_that_the_env_file_could_not_hold_are_refused(vers
 
 
 def test_a_dry_run_before_anything_was_adopted_makes_no_keys(version, history, vaulted, monkeypatch):
-    monkeypatch.setattr(key_version.keygen, "TYPES", dict.fromkeys(key_version.keygen.TYPES))
+    monkeypatch.setattr(key_version.key_generation, "TYPES", dict.fromkeys(key_version.key_generation.TYPES))
     would = version("pending", values_file=vaulted(f"SECRET_KEY: {STRONG}"), check=True)
     assert (would["changed"], would["key_id"]) == (True, "(made by a real run)")
     assert history().versions == []

@@ -7,9 +7,9 @@ import os
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.monitoring_probe import ActionModule
-from ansible_collections.tetech.key_rotation.plugins.module_utils import lease
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record import run_lease
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store
 
 EMPTY = {
     "time": "2026-11-25T09:00:00Z",
@@ -150,7 +150,7 @@ def test_an_application_that_was_never_rotated_has_no_dates(look):
 
 @pytest.mark.parametrize("died", [True, False])
 def test_a_run_of_this_machine_that_died_is_known_here_alone(run_action, monkeypatch, died):
-    held = {**lease.holder("r1", os.getpid()), **({"started": "1"} if died else {})}
+    held = {**run_lease.holder("r1", os.getpid()), **({"started": "1"} if died else {})}
     asked = []
 
     def on_host(self, module, given):
@@ -165,7 +165,7 @@ def test_a_run_of_this_machine_that_died_is_known_here_alone(run_action, monkeyp
 
 
 def test_a_rotation_that_goes_on_is_not_said_to_be_left_open(look, stored, tmp_path):
-    lease.Lease(str(tmp_path / "records")).take("r1", os.getpid())  # another run than that of the task
+    run_lease.Lease(str(tmp_path / "records")).take("r1", os.getpid())  # another run than that of the task
     assert look()[0]["rotation"]["open"] is None
 
 

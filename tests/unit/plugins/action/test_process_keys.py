@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.action import RotationAction
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
 

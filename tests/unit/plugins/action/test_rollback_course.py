@@ -12,10 +12,10 @@ from ansible_collections.tetech.key_rotation.plugins.action.rollback_course impo
     was_restored,
     with_values,
 )
-from ansible_collections.tetech.key_rotation.plugins.module_utils import course
-from ansible_collections.tetech.key_rotation.plugins.module_utils import record as record_module
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record import writer as record_module
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import rollback_strategy
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_whether_a_database_was_restored_is_told_by_the_record(told, restored):
     ],
 )
 def test_a_repair_that_no_backup_can_serve_is_refused(prefer, values, backup, done, looked, refused):
-    found = course.Found("r1", None, values=values, backup=backup, prefer=prefer, done=done, files={})
+    found = rollback_strategy.Situation("r1", None, values=values, backup=backup, prefer=prefer, done=done, files={})
     if refused:
         with pytest.raises(RotationError, match=r"E_REPAIR_BACKUP: .* pg_dump, .* key_rotation_backup_dir"):
             refuse_vain_repair(found, looked, None)

@@ -7,9 +7,9 @@ from unittest import mock
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action.rotation_checklist import ActionModule
-from ansible_collections.tetech.key_rotation.plugins.module_utils.approval import Approval, Evidence
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import Approval, ApprovalEvidence
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 
 APPROVED, OTHER = (Approval(one * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z") for one in ("ab", "cd"))
 
@@ -22,11 +22,11 @@ def record(tmp_path: Path) -> Record:
 def approved(record: Record, holds: bool = True) -> str:
     """What the checklist takes for the approved plan; ``holds`` is what is found of the evidence."""
 
-    def borne_out(found: dict[str, str]) -> Evidence | None:
-        return Evidence(Approval(**found), "", "", "") if holds else None
+    def borne_out(found: dict[str, str]) -> ApprovalEvidence | None:
+        return ApprovalEvidence(Approval(**found), "", "", "") if holds else None
 
     action = mock.Mock(record=lambda options: record)
-    with mock.patch.object(Evidence, "borne_out", borne_out):
+    with mock.patch.object(ApprovalEvidence, "borne_out", borne_out):
         return ActionModule._approved(action, {})
 
 

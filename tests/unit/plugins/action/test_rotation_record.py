@@ -15,14 +15,15 @@ import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.action import rotation_record
-from ansible_collections.tetech.key_rotation.plugins.module_utils import chain, sshsig
-from ansible_collections.tetech.key_rotation.plugins.module_utils.approval import Approval, Evidence
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
-from ansible_collections.tetech.key_rotation.plugins.module_utils.lease import Lease
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
-from ansible_collections.tetech.key_rotation.plugins.module_utils.stores.history import History
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils import approval, clock, report
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import Approval, ApprovalEvidence
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import clock, plan_approval
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store
 
 HEAD = f"r1 74 {'ab' * 32}"  # of the record that another control node has
 NEW_ID = r"\d{8}T\d{6}Z-[0-9a-f]{4}"
@@ -584,16 +585,18 @@ def test_where_an_approval_is_asked_for_none_begins_without(run_action, tmp_path
     assert not (tmp_path / "records").exists()
 
 
-def signed_approval() -> Evidence:
+def signed_approval() -> ApprovalEvidence:
     """Of a text that nobody looks at here, signed anew each time by a key of its own."""
     approved = Approval("ab" * 32, "demo", "ada@example.org", "2026-01-02T03:04:05Z")
     key = sshsig.new_key()
-    return Evidence(approved, "text", sshsig.sign(key, b"text", "any"), f"ada@example.org {sshsig.public(key)}\n")
+    return ApprovalEvidence(
+        approved, "text", sshsig.sign(key, b"text", "any"), f"ada@example.org {sshsig.public(key)}\n"
+    )
 
 
 def test_an_approval_goes_into_the_record(run_action, tmp_path, events, monkeypatch):
     approved = signed_approval()
-    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: approved)
+    monkeypatch.setattr(plan_approval, "verified", lambda path, environment, signers, operator, hours: approved)
     result = run_action("rotation_record", state="opened", environment="demo", require_approval=True)
     (event,) = events(result["rotation_id"])
     assert event["approval"] == approved.as_recorded()
@@ -614,11 +617,11 @@ def test_what_goes_on_does_so_with_the_approval_of_its_record_or_wants_another(
     options = {"state": "opened", "environment": "demo", "require_approval": True}
     assert run_action("rotation_record", **options)["error"]["code"] == "E_APPROVAL_MISSING"
     approved = signed_approval()
-    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: approved)
+    monkeypatch.setattr(plan_approval, "verified", lambda path, environment, signers, operator, hours: approved)
     assert run_action("rotation_record", **options)["resumed"]
     monkeypatch.undo()
     assert run_action("rotation_record", **options)["error"]["code"] == "E_APPROVAL_MISSING", "it is not borne out"
-    monkeypatch.setattr(Evidence, "accepted", lambda self, at=None: True)
+    monkeypatch.setattr(ApprovalEvidence, "accepted", lambda self, at=None: True)
     assert run_action("rotation_record", **{**options, "require_approval": False})["resumed"]
     assert [event["approval"] for event in events("r1")] == [approved.as_recorded()] * 2
     assert history_now().approvals == {approved.approval.digest: "r1"}
@@ -627,7 +630,9 @@ def test_what_goes_on_does_so_with_the_approval_of_its_record_or_wants_another(
 
 def test_an_approval_counts_for_one_rotation(run_action, stored, store_now, lease, monkeypatch, tmp_path):
     """Also on another control node, or with another folder for records: the store knows it."""
-    monkeypatch.setattr(approval, "verified", lambda path, environment, signers, operator, hours: signed_approval())
+    monkeypatch.setattr(
+        plan_approval, "verified", lambda path, environment, signers, operator, hours: signed_approval()
+    )
     with store_now.change() as history:
         history.promote()
         history.close("r1")
@@ -818,8 +823,8 @@ def test_at_each_end_there_is_a_page_and_it_can_be_made_again(run_action, stored
 
 def test_a_page_that_cannot_be_made_breaks_nothing(run_action, stored, monkeypatch):
     run_action("rotation_record", state="opened")
-    monkeypatch.setattr(report, "write", lambda record: 1 / 0)
-    monkeypatch.setattr(report, "write_index", lambda folder: 1 / 0)
+    monkeypatch.setattr(report_files, "write", lambda record: 1 / 0)
+    monkeypatch.setattr(report_files, "write_index", lambda folder: 1 / 0)
     result = run_action("rotation_record", state="failed", rotation_id="r1")
     assert (result.get("failed"), result["report"]) == (None, None)
 

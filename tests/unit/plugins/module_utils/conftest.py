@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.postgresql import Tools
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup.pg_client import Tools
 
 # In place of pg_dump: what it was given, instead of a database.
 DUMPS = (

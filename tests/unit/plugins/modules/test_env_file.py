@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import dotenv
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._env_file import editor
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.modules import env_file
 
 TEXT = "# ours\nSECRET_KEY='{SECRET_KEY}'\nA=1\nENCRYPTION_SALT={ENCRYPTION_SALT}\n"
@@ -122,9 +122,9 @@ def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
 
 def test_prepared_proves_the_switch_and_changes_nothing(set_keys, path, monkeypatch):
     done: list[str] = []
-    rehearse, write = dotenv.rehearse, dotenv.write
-    monkeypatch.setattr(dotenv, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
-    monkeypatch.setattr(dotenv, "write", lambda *args: done.append("write") or write(*args))
+    rehearse, write = editor.rehearse, editor.write
+    monkeypatch.setattr(editor, "rehearse", lambda *args: done.append("rehearse") or rehearse(*args))
+    monkeypatch.setattr(editor, "write", lambda *args: done.append("write") or write(*args))
     before = path.read_text()
     ended = set_keys(state="prepared", diff=True)
     assert (ended.code, ended.result["changed"], ended.result["settings"]) == (0, False, [])
@@ -191,14 +191,14 @@ def test_keys_in_several_files_are_set_in_one_step_or_not_at_all(run_module, pat
     keys = [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT", "destination": str(key_file)}]
     given = {"path": str(path), "keys": keys, "values": dict(NEW.values)}
     with monkeypatch.context() as patched:
-        prepared = dotenv.atomic_file.prepared
+        prepared = editor.atomic_file.prepared
 
         def full(place: str, *args: object):
             if place == str(key_file):
                 raise OSError(28, os.strerror(28))
             return prepared(place, *args)
 
-        patched.setattr(dotenv.atomic_file, "prepared", full)
+        patched.setattr(editor.atomic_file, "prepared", full)
         refused = run_module(env_file.main, {**TASK, **given})
     assert refused.error == "E_ENV_WRITE"
     assert "Nothing was changed" in refused.result["msg"]

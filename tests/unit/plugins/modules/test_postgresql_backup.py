@@ -6,8 +6,8 @@ import subprocess
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import age
-from ansible_collections.tetech.key_rotation.plugins.module_utils.errors import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import age
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup
 
 

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils import processes, services
-from ansible_collections.tetech.key_rotation.plugins.module_utils.engine.keysets import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._services import processes, units
 from ansible_collections.tetech.key_rotation.plugins.modules import process_keys
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
@@ -106,11 +106,11 @@ def test_what_has_no_process_may_be_stopped_for_the_rotation(look, start):
 
 
 def test_a_unit_that_runs_must_show_itself_even_where_it_may_be_absent(look, monkeypatch):
-    monkeypatch.setattr(services.Unit, "has_process", True)
+    monkeypatch.setattr(units.Unit, "has_process", True)
     ended = look(units=["web"], absent="accept")
     assert ended.error == "E_PROCESS_NONE"
     assert "unit web" in ended.result["msg"]
-    monkeypatch.setattr(services.Unit, "has_process", False)
+    monkeypatch.setattr(units.Unit, "has_process", False)
     assert look(units=["web"], absent="accept").result["processes"] == []
 
 
@@ -123,7 +123,7 @@ def test_a_unit_is_known_by_its_alias(look, start, monkeypatch):
         return {pid: dataclasses.replace(each, **(group if pid == child.pid else {})) for pid, each in real().items()}
 
     monkeypatch.setattr(processes, "snapshot", placed)
-    monkeypatch.setattr(services.Unit, "id", "gunicorn.service")
+    monkeypatch.setattr(units.Unit, "id", "gunicorn.service")
     (found,) = look(units=["web"]).result["processes"]
     assert found["pid"] == child.pid
 

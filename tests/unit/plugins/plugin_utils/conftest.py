@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils.record import Record
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 
 
 @pytest.fixture(autouse=True)

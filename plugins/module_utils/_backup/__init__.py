@@ -1,0 +1,6 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backup and restore of a database: dump, encryption, proof by a restore, and the swap of two databases.
+
+Modules and monitoring import it. It imports the engine, the options and the errors.
+"""

@@ -1,0 +1,138 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Encrypt and decrypt streams with age (https://age-encryption.org/v1).
+
+Recipients are public. An identity, which opens what was encrypted to its recipient, reaches age by a pipe alone: it is
+in no file, no argument and no environment of the host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from .._errors.base import RotationError
+from .._system import pipelines
+from .pg_client import clean_environment
+
+_RECIPIENT = re.compile(r"(age1[a-z0-9]+|ssh-(ed25519|rsa) \S.*)")
+PIPE_BYTES = 4096  # what a pipe holds on any system before somebody reads (POSIX: at least 512; Linux: 65536)
+TRIAL_BYTES = 1024
+
+
+def program(name: str = "age") -> str:
+    """Where age is. Raises E_AGE_MISSING."""
+    found = shutil.which(name)
+    if found is None:
+        raise RotationError("E_AGE_MISSING", name=name)
+    return found
+
+
+def check_recipients(recipients: Sequence[str]) -> None:
+    """Raise E_OPTION for what is no recipient of age."""
+    for index, recipient in enumerate(recipients):
+        if not _RECIPIENT.fullmatch(recipient):
+            raise RotationError(
+                "E_OPTION",
+                name=f"key_rotation_backup_recipients, entry {index},",
+                found="is no public key of age (age1...) or SSH",
+                advice="age-keygen -y FILE shows the recipient of an identity.",
+            )
+
+
+def recipients_of(identity: str) -> list[str]:
+    """The recipients of the identities in an identity file's text. Raises E_AGE_MISSING, E_BACKUP_IDENTITY."""
+    asked = subprocess.run(
+        [program("age-keygen"), "-y"],
+        input=identity.encode(),
+        capture_output=True,
+        check=False,
+        env=clean_environment(),
+    )
+    found = asked.stdout.decode("ascii", "replace").split()
+    if asked.returncode or not found:
+        raise RotationError("E_BACKUP_IDENTITY", found="is no identity file of age that opens without a passphrase")
+    return found
+
+
+@contextlib.contextmanager
+def encrypted(plain: IO[bytes], recipients: Sequence[str]) -> Iterator[IO[bytes]]:
+    """``plain`` encrypted to all the recipients; any one of their identities opens it. Raises E_AGE."""
+    with pipelines.output_of(_encrypt(recipients), _failed, environment=clean_environment(), stdin=plain) as sealed:
+        yield sealed
+
+
+def encrypted_bytes(plain: bytes, recipients: Sequence[str]) -> bytes:
+    """The same for what is small. Raises E_AGE."""
+    done = subprocess.run(_encrypt(recipients), input=plain, capture_output=True, check=False, env=clean_environment())
+    if done.returncode:
+        raise _failed(done.returncode, io.BytesIO(done.stderr))
+    return done.stdout
+
+
+def _encrypt(recipients: Sequence[str]) -> list[str]:
+    return [program(), "--encrypt", *(word for recipient in recipients for word in ("-r", recipient))]
+
+
+def _failed(code: int, complaints: IO[bytes]) -> RotationError:
+    return RotationError("E_AGE", ended=pipelines.ended(code), reason=pipelines.first_line(complaints))
+
+
+@contextlib.contextmanager
+def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
+    """The plaintext of ``sealed``. What was read is authentic only once the block ended without an error.
+
+    Raises E_BACKUP_IDENTITY.
+    """
+
+    def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity
+        return RotationError("E_BACKUP_IDENTITY", found=f"does not open it (age {pipelines.ended(code)})")
+
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(writing, "wb") as handle:
+            if len(identity) > PIPE_BYTES:
+                raise RotationError("E_BACKUP_IDENTITY", found=f"is larger than {PIPE_BYTES} bytes")
+            handle.write(identity.encode())
+        argv = [program(), "--decrypt", "-i", f"/dev/fd/{reading}"]
+        with pipelines.output_of(
+            argv, failed, environment=clean_environment(), stdin=sealed, descriptors=[reading]
+        ) as plain:
+            yield plain
+    finally:
+        os.close(reading)
+
+
+class _Opens(Exception):
+    """A beginning was read: no more of it is needed."""
+
+
+def refuse_unopened(sealed: IO[bytes], identity: str) -> None:
+    """Raise E_BACKUP_IDENTITY where ``identity`` does not open it; after that it is at its beginning again.
+
+    A program that reads of a pipe to which age has written nothing complains first, and of something else.
+    """
+    with contextlib.suppress(_Opens), decrypted(sealed, identity) as plain:
+        if plain.read(1):
+            raise _Opens
+    sealed.seek(0)
+
+
+def try_out(recipients: Sequence[str], identity: str) -> None:
+    """A kilobyte there and back. Raises E_AGE, E_BACKUP_IDENTITY."""
+    trial = secrets.token_bytes(TRIAL_BYTES)
+    with tempfile.TemporaryFile() as sealed:
+        sealed.write(encrypted_bytes(trial, recipients))
+        sealed.seek(0)
+        with decrypted(sealed, identity) as stream:
+            found = stream.read()
+    if found != trial:
+        raise RotationError("E_BACKUP_IDENTITY", found="does not give back what was encrypted")

@@ -1,0 +1,169 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database out of a backup: made beside the one in use, and swapped for it in one step.
+
+Never in place (facts/postgresql-backup.md, 2.1: every row doubled, all constraints gone). Where a run was ended is read
+from the server: the copy is there, it is marked as verified, the one that was in use is kept aside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .._engine.postgres.connection import APPLICATION_NAME, ENDABLE, Database, quote
+from .._errors.base import RotationError
+from . import database_properties
+from .database_properties import literal
+
+NAME_BYTES = 63  # of a name in PostgreSQL (NAMEDATALEN - 1)
+VERIFIED = "tetech.key_rotation: verified copy of the dump with SHA-256 "
+KEPT = "tetech.key_rotation: kept aside by a restore; its rows may be under the versions "
+SESSION_SECONDS = 10  # for sessions that were told to end
+
+
+class DatabaseSwap:
+    """The database in use (``name``), the copy that a restore makes beside it, and the one that it keeps aside.
+
+    ``admin`` is a connection to another database of the server, of a role that may create databases.
+    """
+
+    def __init__(self, admin: Database, name: str, rotation_id: str) -> None:
+        self._admin = admin
+        self.name = name
+        # Also an argument of pg_restore, so nothing that could be a connection string (facts 2.1).
+        self.copy = _fitting(f"key_rotation_{hashlib.sha256(name.encode()).hexdigest()[:8]}_{rotation_id}")
+        self.aside = aside_of(name, rotation_id)
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What the server says of each of the three that is there, by its name."""
+        return database_properties.of(self._admin, [self.name, self.copy, self.aside])
+
+    def refuse_without_rights(self) -> None:
+        """Raise E_RESTORE_RIGHTS where the role may not make a database, or not rename the one in use."""
+        user, may, owns = self._admin.rows(
+            "SELECT current_user::text, rolsuper OR rolcreatedb,"
+            " rolsuper OR coalesce((SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s), true)"
+            " FROM pg_roles WHERE rolname = current_user",
+            (self.name,),
+        )[0]
+        if not may or not owns:
+            what = "create databases" if not may else f"rename {self.name}, which it does not own"
+            raise RotationError("E_RESTORE_RIGHTS", user=user, what=what)
+
+    def make(self, like: Mapping[str, Any]) -> None:
+        """An empty copy with encoding, locale and owner of ``like``; one that is not verified is made anew."""
+        self.drop(self.copy)
+        self._admin.execute(f"CREATE DATABASE {quote(self.copy)} {database_properties.creation(like)}", table=self.copy)
+
+    def mark(self, like: Mapping[str, Any], sha256: str) -> None:
+        """Settings and grants of ``like``, and the mark of a copy that is whole and proved."""
+        with self._admin.transaction(""):
+            for statement in database_properties.statements(self.copy, like):
+                self._admin.execute(statement, table=self.copy)
+            self._comment(self.copy, VERIFIED + sha256)
+
+    def verified(self, sha256: str) -> bool:
+        """Whether the copy is there, whole and proved, from this very dump."""
+        return self.facts().get(self.copy, {}).get("comment") == VERIFIED + sha256
+
+    @contextlib.contextmanager
+    def cut_off(self, *, spare: int | None) -> Iterator[None]:
+        """Nobody else is in the database in use, or gets in, until the block ends with an error or it was swapped.
+
+        ``spare`` is the server's process of our own session in it.
+        """
+        if self.name not in self.facts():
+            yield
+            return
+        self._allow(self.name, connections=False)
+        try:
+            self._end_sessions(self.name, spare)
+            yield
+        except BaseException:
+            with contextlib.suppress(RotationError):
+                self._allow(self.name, connections=True)
+            raise
+
+    def swap(self, comment: str | None, key_ids: Sequence[str]) -> None:
+        """The copy takes the name; what had it is kept aside, without connections, and says which ``key_ids`` it may
+        need. Raises E_RESTORE_SWAP."""
+        for name in (self.name, self.copy):
+            self._end_sessions(name, None)
+        try:
+            with self._admin.transaction(""):
+                if self.name in self.facts():
+                    self._rename(self.name, self.aside)
+                    self._comment(self.aside, KEPT + ", ".join(sorted(key_ids)))
+                self._comment(self.copy, comment)
+                self._rename(self.copy, self.name)
+        except RotationError as exc:
+            raise RotationError(
+                "E_RESTORE_SWAP", database=self.name, sqlstate=exc.where.get("sqlstate", "none"), copy=self.copy
+            ) from None
+
+    def left_shut(self, label: str) -> bool:
+        """Whether a restore that is no longer at work (its sessions have this ``label``) has left nobody in."""
+        facts, name = self.facts(), (APPLICATION_NAME + label)[:NAME_BYTES]
+        sql = "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
+        shut = self.copy in facts and self.name in facts and not facts[self.name]["datallowconn"]
+        return shut and not self._admin.rows(sql, (name,))
+
+    def let_in(self) -> None:
+        """Sessions may come again, where a run died after it had shut them out."""
+        if self.name in self.facts() and not self.facts()[self.name]["datallowconn"]:
+            self._allow(self.name, connections=True)
+
+    def drop(self, name: str) -> bool:
+        """Drop one of the two that are not in use; whether it was there."""
+        if name not in self.facts():
+            return False
+        self._end_sessions(name, None)
+        self._admin.execute(f"DROP DATABASE {quote(name)}", table=name)
+        return True
+
+    def _allow(self, name: str, *, connections: bool) -> None:
+        self._admin.execute(f"ALTER DATABASE {quote(name)} ALLOW_CONNECTIONS {connections}", table=name)
+
+    def _rename(self, name: str, to: str) -> None:
+        self._admin.execute(f"ALTER DATABASE {quote(name)} RENAME TO {quote(to)}", table=name)
+
+    def _comment(self, name: str, comment: str | None) -> None:
+        self._admin.execute(f"COMMENT ON DATABASE {quote(name)} IS {literal(comment)}", table=name)
+
+    def _end_sessions(self, name: str, spare: int | None) -> None:
+        """Raise E_RESTORE_BUSY where one stays."""
+        patience = time.monotonic() + SESSION_SECONDS
+        sql = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE} AND pid <> %s"
+        while self._admin.rows(sql, (name, spare or 0), table=name):
+            if time.monotonic() > patience:
+                raise RotationError("E_RESTORE_BUSY", database=name)
+            time.sleep(0.1)
+
+
+def aside_of(name: str, rotation_id: str) -> str:
+    """What a database is called that the restore of a rotation's backup has kept aside. No id has the colon in it, so
+    that no two of them and no two databases have one such name."""
+    return _fitting(f"before_{rotation_id}:{name}")
+
+
+def kept_aside(databases: Iterable[Database]) -> dict[str, list[str]]:
+    """The databases on their servers that restores have kept aside, and key ids of the versions that they may need: all
+    of them, where several servers have one of the same name."""
+    said = "SELECT datname::text, shobj_description(oid, 'pg_database') FROM pg_database"
+    found: dict[str, set[str]] = {}
+    for name, comment in (row for database in databases for row in database.rows(said)):
+        if (comment or "").startswith(KEPT):
+            found.setdefault(name, set()).update(comment[len(KEPT) :].split(", "))
+    return {name: sorted(key_ids) for name, key_ids in found.items()}
+
+
+def _fitting(name: str) -> str:
+    """A name that PostgreSQL takes as it is, and that another long one does not become too."""
+    encoded = name.encode("utf-8")
+    if len(encoded) <= NAME_BYTES:
+        return name
+    return encoded[: NAME_BYTES - 9].decode("utf-8", "ignore") + "_" + hashlib.sha256(encoded).hexdigest()[:8]

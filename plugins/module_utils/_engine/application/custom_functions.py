@@ -1,0 +1,174 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The escape hatch: a format nobody knows, opened and sealed by the application's own two functions.
+
+An application reads its key once, at import or at the first call, and keeps it. So each key set has processes of the
+application of its own, that were started under it (key_worker.py). One opens and another one seals: what is opened was
+never sealed by the same process, whose caches would prove nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..._errors.base import RotationError
+from ..crypto.function_names import Functions
+from ..crypto.key_set import KeySet
+from ..crypto.tokens import Opened, SingleTokenCipher
+from . import function_verdicts, key_worker
+
+ANSWER_SECONDS = 120  # for one call; the first one waits for the application to start
+
+
+class ApplicationProcess:
+    """One process of the application, under one key set, forked from this one before this one starts Django.
+
+    By fork the keys go over in memory, and nowhere else.
+    """
+
+    def __init__(
+        self, place: key_worker.ApplicationLocation, keys: KeySet, others: Sequence[ApplicationProcess]
+    ) -> None:
+        self._keys = keys
+        context = multiprocessing.get_context("fork")
+        ours, theirs = context.Pipe()
+        self._connection = ours
+        inherited = [other._connection for other in others]
+        self._process = context.Process(
+            target=key_worker.serve, args=(place, keys.values, theirs, [ours, *inherited]), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def call(self, verb: str, function: str, argument: Any, context: function_verdicts.Context = ()) -> Any:
+        """What ``function`` makes of ``argument``. Raises E_FUNCTION, and what starting the application raises."""
+        try:
+            self._connection.send((verb, function, argument, context))
+            if not self._connection.poll(ANSWER_SECONDS):
+                raise self.refusal(function, f"gave no answer in {ANSWER_SECONDS} seconds")
+            outcome, *answer = self._connection.recv()
+        except (EOFError, OSError):
+            raise self.refusal(function, "ended the process it ran in") from None
+        if outcome == "refused":
+            raise self.refusal(function, answer[0])
+        if outcome == "failed":
+            raise RotationError(answer[0], **answer[1])
+        return answer[0]
+
+    def setting(self, name: str) -> bytes:
+        """A digest of a setting, or a field's salt, under this key set. Raises what starting the application raises."""
+        return bytes(self.call("setting", name, None))
+
+    def refusal(self, function: str, found: str) -> RotationError:
+        """The error that says what a function did."""
+        return RotationError("E_FUNCTION", function=function, key_id=self._keys.key_id, found=found)
+
+    def close(self) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+
+class ProcessPair(NamedTuple):
+    """The two processes of one key set."""
+
+    opener: ApplicationProcess
+    sealer: ApplicationProcess
+
+
+@contextlib.contextmanager
+def processes(place: key_worker.ApplicationLocation, stages: Mapping[str, KeySet]) -> Iterator[dict[str, ProcessPair]]:
+    """The processes of each stage; ended at the end."""
+    with contextlib.ExitStack() as stack:
+        made: list[ApplicationProcess] = []
+        for keys in stages.values():
+            for _each in ProcessPair._fields:
+                process = ApplicationProcess(place, keys, made)
+                made.append(stack.enter_context(contextlib.closing(process)))
+        yield {stage: ProcessPair(*made[2 * place : 2 * place + 2]) for place, stage in enumerate(stages)}
+
+
+@dataclass(frozen=True)
+class FunctionCipher(SingleTokenCipher):
+    """A cipher of two functions. The plaintext is what ``decrypt`` gave, with a letter for its type in front of it, the
+    frame of what is inside the context, as JSON.
+
+    ``others`` seal under the other key sets: a function that cannot read their tokens shows what it does then.
+    """
+
+    pair: ProcessPair = field(repr=False)
+    functions: Functions
+    others: Sequence[ApplicationProcess] = field(default=(), repr=False)
+    _ready: list[bool] = field(default_factory=list, repr=False)
+
+    def open(self, token: bytes) -> Opened | None:
+        return None if self.functions.context else self.open_at(token, b"")
+
+    def open_at(self, token: bytes, frame: bytes) -> Opened | None:
+        """``open`` for a token of the row that ``frame`` describes."""
+        context = _context(frame)
+        if not self._ready:
+            self._learn(context)
+            self._ready.append(True)
+        argument = self._argument(token)
+        read, found = self._opener("open", argument, context)
+        if read is None:  # it gave what it gives for a token that it cannot read, too
+            with contextlib.suppress(RotationError):  # what cannot be sealed was not read
+                self._opener("learn", (found, self._argument(self._sealed(self.pair.sealer, found, context))), context)
+            read, found = self._opener("decide", argument, context)
+        return Opened(found, frame=frame) if read else None
+
+    def seal(self, inside: Opened) -> bytes:
+        made = self._sealed(self.pair.sealer, inside.plaintext, _context(inside.frame))
+        if not made or made == inside.plaintext[1:]:
+            raise self.refusal(self.functions.encrypt, "gave back what it was to encrypt, or nothing")
+        return made
+
+    def reopened(self, tokens: Sequence[bytes], insides: Sequence[Opened]) -> list[Opened | None]:
+        """What is in tokens that were sealed with these insides."""
+        return [self.open_at(token, inside.frame) for token, inside in zip(tokens, insides)]
+
+    def refusal(self, function: str, found: str) -> RotationError:
+        """The error that says what a function did."""
+        return self.pair.opener.refusal(function, found)
+
+    def _learn(self, context: function_verdicts.Context) -> None:
+        """Have the opener learn from tokens of known values, of the first type that the functions encrypt."""
+        for values in function_verdicts.probes():
+            probes = [key_worker.preserved(value) for value in values]
+            with contextlib.suppress(RotationError):
+                for probe in probes:
+                    if not self._learned("learn", self.pair.sealer, probe, context):
+                        break
+                else:
+                    for other in self.others:
+                        for probe in probes:
+                            self._learned("learn_foreign", other, probe, context)
+                    return
+
+    def _learned(self, verb: str, sealer: ApplicationProcess, probe: bytes, context: function_verdicts.Context) -> Any:
+        return self._opener(verb, (probe, self._argument(self._sealed(sealer, probe, context))), context)
+
+    def _opener(self, verb: str, argument: Any, context: function_verdicts.Context) -> Any:
+        return self.pair.opener.call(verb, self.functions.decrypt, argument, context)
+
+    def _sealed(self, sealer: ApplicationProcess, plaintext: bytes, context: function_verdicts.Context) -> bytes:
+        return bytes(sealer.call("seal", self.functions.encrypt, plaintext, context))
+
+    def _argument(self, token: bytes) -> Any:
+        return token if self.functions.binary else token.decode("utf-8", "replace")
+
+
+def frame_of(context: Mapping[str, Any]) -> bytes:
+    """The context of a token as the frame of what is inside."""
+    return json.dumps(list(context.items())).encode("utf-8")
+
+
+def _context(frame: bytes) -> function_verdicts.Context:
+    return tuple((name, value) for name, value in json.loads(frame)) if frame else ()

@@ -1,0 +1,241 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start the application's Django in this process, as the application would be started."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ..._errors.base import RotationError
+from ..._system import users
+from ..crypto.derivation import members
+from ..crypto.key_set import listed
+
+_SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
+
+
+def start(
+    project_dir: str, settings_module: str | None, watching: contextlib.AbstractContextManager[Any] | None = None
+) -> ApplicationStart:
+    """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
+
+    ``watching`` is entered for as long as the application starts.
+
+    Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP.
+    """
+    check_folder(project_dir)
+    sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
+    os.chdir(project_dir)
+    if project_dir not in sys.path:
+        sys.path.insert(0, project_dir)
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings_module or settings_of(project_dir)
+    started = ApplicationStart(frozenset(os.environ))
+    sys.addaudithook(started.see)
+    try:
+        import django
+    except ImportError:
+        raise RotationError("E_PYTHON_PACKAGE", package="Django", python=sys.executable) from None
+    _keep_out_of_logs()
+    try:
+        with watching or contextlib.nullcontext(), contextlib.redirect_stdout(io.StringIO()):
+            django.setup()
+    except (Exception, SystemExit) as exc:
+        missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
+        raise RotationError(
+            "E_DJANGO_SETUP", error=type(exc).__name__ + missing, where=_place(exc, project_dir)
+        ) from None
+    started.watching = False
+    return started
+
+
+def _keep_out_of_logs() -> None:
+    """What this process meets with is no event of the application: we neither make its logs, nor own or write them."""
+    from django.utils import log
+
+    logging.disable(logging.CRITICAL)
+    log.configure_logging = lambda *_: None
+
+
+class ApplicationStart:
+    """What was seen while the application started: the environment it found, and the files it opened."""
+
+    def __init__(self, environment: frozenset[str]) -> None:
+        self.environment = environment
+        self.files: set[str] = set()
+        self.watching = True
+
+    def see(self, event: str, args: tuple[Any, ...]) -> None:
+        """An audit hook (PEP 578)."""
+        if self.watching and event == "open" and isinstance(args[0], (str, bytes)):
+            self.files.add(os.path.realpath(os.fsdecode(args[0])))
+
+    def refuse_other_source(self, env_file: str, keys: Mapping[str, str]) -> None:
+        """Raise E_ENV_EXPORTED, E_ENV_NOT_READ or E_ENV_NOT_LIVE unless the keys come from ``env_file``."""
+        for name in keys:
+            if name in self.environment:
+                raise RotationError("E_ENV_EXPORTED", name=name, path=env_file)
+        if os.path.realpath(env_file) not in self.files:
+            raise RotationError("E_ENV_NOT_READ", path=env_file)
+        self.refuse_other_keys(dict.fromkeys(keys, env_file), keys)
+
+    def refuse_other_keys(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
+        """Raise E_ENV_NOT_LIVE unless the settings of these names, each from its file, have the values of ``keys``.
+
+        A setting that names its file instead, or that has the values under another name, is right too.
+        """
+        feeding = {name: names for name, names in feeds([keys]).items() if not isinstance(setting(name), Mapping)}
+        fed = {name for names in feeding.values() for name in names}
+        for name, path in files.items():
+            value = keys[name]
+            own = members(setting(name))
+            known = (members(value), members(value.split(",")), members(listed(value)), members(path))
+            if own and name not in fed and own not in known:
+                raise RotationError("E_ENV_NOT_LIVE", name=name, path=path)
+
+
+def check_folder(project_dir: str) -> None:
+    """Raise E_PROJECT where there is no Django project, E_PROJECT_OWNER where it is somebody else's."""
+    manage = os.path.join(project_dir, "manage.py")
+    if not os.path.isfile(manage):
+        raise RotationError("E_PROJECT", path=project_dir, found="has no manage.py")
+    owner = os.stat(manage).st_uid
+    if owner != os.geteuid():
+        raise RotationError("E_PROJECT_OWNER", path=manage, owner=users.name_of(owner), user=users.own_name())
+
+
+def settings_of(project_dir: str) -> str:
+    """The settings module that manage.py names. Raises E_SETTINGS_MODULE."""
+    path = os.path.join(project_dir, "manage.py")
+    with open(path, encoding="utf-8") as handle:
+        found = _SETTINGS.search(handle.read())
+    if found is None:
+        raise RotationError("E_SETTINGS_MODULE", path=path)
+    return found["module"]
+
+
+def setting(name: str) -> Any:
+    """One of the settings that the application itself sets; None where it does not.
+
+    Not what ``django.conf.settings`` has: django-cryptography puts its derived key there under the setting's own name.
+    """
+    value = getattr(sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]], name, None)
+    return value() if callable(value) else value
+
+
+def texts() -> dict[str, bytes]:
+    """The first value of every setting of the application's own that is a text, bytes or a list of them."""
+    module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
+    found = {name: _known(value) for name, value in vars(module).items() if name.isupper()} if module else {}
+    return {name: value[0] for name, value in found.items() if value}
+
+
+def _known(value: Any) -> list[bytes]:
+    """The values of any setting; none of one that cannot be read here, such as an object that is made at its use."""
+    try:
+        return members(value)
+    except Exception:
+        return []
+
+
+def feeds(key_sets: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:
+    """Settings whose values are those of keys with other names, and these names: ``TOKENS = [env("A"), env("B")]``.
+
+    Found by value: a setting counts when each of its members is, in one of the key sets, a key or a part of a list.
+    """
+    module = sys.modules[os.environ["DJANGO_SETTINGS_MODULE"]]
+    found: dict[str, list[str]] = {}
+    for keys in key_sets:
+        names = {
+            part.encode("utf-8"): name
+            for name, value in keys.items()
+            for part in (*value.split(","), *listed(value), value)
+        }
+        for setting_name in filter(str.isupper, vars(module)):
+            own = getattr(module, setting_name)
+            if isinstance(own, Mapping):
+                found.update(_feeds_of_mapping(setting_name, own, names))
+                continue
+            value = _known(own)
+            if value and setting_name not in keys and all(member in names for member in value):
+                found[setting_name] = list(dict.fromkeys(names[member] for member in value))
+    return found
+
+
+def _feeds_of_mapping(
+    setting_name: str, own: Mapping[str, Any], names: Mapping[bytes, str]
+) -> Iterator[tuple[str, list[str]]]:
+    """The name of the key that each entry has the value of, in their order; empty for an entry that is no key."""
+    sources = [names.get(b"".join(_known(value)[:1]), "") for value in own.values()]
+    if any(sources):
+        yield setting_name, sources
+
+
+def aliases() -> list[str]:
+    """The PostgreSQL databases of the application, each once; an alias that leads to another's database is left out."""
+    from django.conf import settings
+    from django.db import connections
+
+    places: dict[tuple[str, ...], str] = {}
+    for alias in settings.DATABASES:
+        if connections[alias].vendor == "postgresql":
+            places.setdefault(_place_of(alias), alias)
+    if not places:
+        raise RotationError("E_DB_VENDOR", alias="default", vendor=connections["default"].vendor)
+    return list(places.values())
+
+
+def other_databases() -> list[tuple[str, str]]:
+    """The databases that are not PostgreSQL: alias and vendor."""
+    from django.conf import settings
+    from django.db import connections
+
+    vendors = [(alias, connections[alias].vendor) for alias in settings.DATABASES]
+    return [
+        (alias, vendor) for alias, vendor in vendors if vendor not in ("postgresql", "unknown")
+    ]  # that is Django's dummy
+
+
+def let_go() -> None:
+    """Close what the application itself has opened to its databases while it started."""
+    from django.db import connections
+
+    connections.close_all()
+
+
+def same_database(alias: str) -> list[str]:
+    """Every alias that leads to the database of this one: models may be routed to any of them."""
+    from django.conf import settings
+
+    return [other for other in settings.DATABASES if _place_of(other) == _place_of(alias)]
+
+
+def _place_of(alias: str) -> tuple[str, ...]:
+    from django.db import connections
+
+    described = connections[alias].settings_dict
+    return tuple(str(described[name]) for name in ("HOST", "PORT", "NAME"))
+
+
+def versions() -> dict[str, str]:
+    """What the application runs on, for the record."""
+    found = {"python": sys.version.split()[0]}
+    for package in ("Django", "cryptography", "psycopg2", "psycopg2-binary", "psycopg"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def _place(exc: BaseException, project_dir: str) -> str:
+    """The last line of the application that the error came through: its text could hold a value."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith(project_dir)] or list(frames)
+    return f"{own[-1].filename}:{own[-1].lineno}"

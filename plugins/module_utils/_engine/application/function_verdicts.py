@@ -1,0 +1,223 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a function of the application has read a token, or gave what it gives for a token that it cannot read.
+
+A function may raise, or return a fixed text, None, the token, a text made of the token, or the value of another token.
+The result alone cannot tell: a fixed text may be a true plaintext too. So the reader learns from tokens whose values
+are known, and from damaged copies of them, which lines a function runs when it reads and which when it fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Context = tuple[tuple[str, Any], ...]  # what a function is told of the row: names and values, in this order
+Decrypt = Callable[[Any, Context], Any]
+Way = frozenset[tuple[str, str, int]]  # the lines that a call has run: file, function, line; below 0 where one raised
+CHANGED = 8  # characters of a token that are changed at a time
+ECHOED = 16  # characters of a token that are found again in what was made of it
+_RUN = re.compile(r"[0-9A-Za-z+/_-]+")
+
+
+class Result(NamedTuple):
+    """What one call came to. ``value`` is None if it raised."""
+
+    raised: bool
+    value: Any
+    way: Way
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``read`` is whether the token was read, and ``value`` what was in it; None if a round trip has to decide."""
+
+    read: bool | None
+    value: Any = None
+
+
+UNREAD = Verdict(False)
+
+
+class FunctionReader:
+    """One decrypt function, and what is known of how it reads and fails. ``learn`` first, then ``read``."""
+
+    def __init__(self, decrypt: Decrypt) -> None:
+        self._decrypt = decrypt
+        self._failures: list[tuple[Any, list[Any]]] = []  # known values, each with what failures at its tokens gave
+        self._errors: list[Any] = []  # what damaged tokens of different values gave alike
+        self._reads: set[Way] = set()
+        self._fails: set[Way] = set()
+        self._swallows = False  # whether anything but an exception comes of a token that cannot be read
+        self._settled: dict[bytes, bool] = {}  # by digest of the token: a cache may hide the way of the next call
+
+    def learn(self, value: Any, token: Any, context: Context = ()) -> bool:
+        """Take a token of which it is known what is in it; whether that comes out of it."""
+        calls = [
+            (each, _call(self._decrypt, each, context)) for each in damaged(token)
+        ]  # before a cache knows the token
+        sound = _call(self._decrypt, token, context)
+        if sound.raised or not same(sound.value, value):
+            return False
+        self._reads.add(sound.way)
+        self._take(value, calls)
+        return True
+
+    def learn_foreign(self, value: Any, token: Any, context: Context = ()) -> None:
+        """Take a token that was sealed under other keys."""
+        self._take(value, [(token, _call(self._decrypt, token, context))])
+
+    def _take(self, value: Any, results: list[tuple[Any, Result]]) -> None:
+        """Take failures. A result that is the token's own value is none: the damage was no damage, or the keys fit."""
+        failed = [(token, result) for token, result in results if result.raised or not same(result.value, value)]
+        self._fails |= {result.way for _, result in failed}
+        texts = [result.value for token, result in failed if not (result.raised or echoes(result.value, token))]
+        for known, others in self._failures:
+            if not same(known, value):
+                self._errors += [text for text in texts if _among(text, others) and not _among(text, self._errors)]
+        self._failures.append((value, texts))
+        self._swallows |= any(not result.raised for _, result in failed)
+
+    @property
+    def _varies(self) -> bool:
+        """Whether what comes of such a token depends on the token."""
+        texts = [text for _, texts in self._failures for text in texts]
+        return any(not same(text, texts[0]) for text in texts)
+
+    def read(self, token: Any, context: Context = (), *, final: bool = False) -> Verdict:
+        """Whether the function reads a token. ``final`` is after the round trip of a token that was in doubt."""
+        if not self._reads:
+            return self._read_unlearned(token, context)
+        if not self._swallows:
+            return self._judge(token, _call(self._decrypt, token, context, traced=False))
+        place = hashlib.blake2b(_bytes(token) + repr(context).encode("utf-8"), digest_size=16).digest()
+        result = _call(self._decrypt, token, context)
+        if place in self._settled:
+            return Verdict(True, result.value) if self._settled[place] else UNREAD
+        verdict = self._judge(token, result)
+        if verdict.read is None and final:
+            verdict = Verdict(True, result.value) if self._differs(token, context, result) else UNREAD
+        if verdict.read is not None:
+            self._settled[place] = verdict.read
+        return verdict
+
+    def _judge(self, token: Any, result: Result) -> Verdict:
+        if result.raised or echoes(result.value, token):
+            return UNREAD
+        as_reads, as_fails = result.way in self._reads, result.way in self._fails
+        if self._swallows and as_fails and not as_reads:
+            return UNREAD
+        if not self._swallows or (as_reads and not as_fails):
+            return Verdict(True, result.value)
+        unknown = not as_reads and self._varies and not self._reads & self._fails
+        return Verdict(None if unknown or _among(result.value, self._errors) else True, result.value)
+
+    def _read_unlearned(self, token: Any, context: Context) -> Verdict:
+        """``read`` for functions that seal nothing from which to learn: damaged copies of the token have to do."""
+        copies = [_call(self._decrypt, each, context) for each in damaged(token)]
+        result = _call(self._decrypt, token, context)
+        alike = any(not copy.raised and same(copy.value, result.value) for copy in copies)
+        ways = {frozenset(), *(copy.way for copy in copies)}
+        unread = result.raised or echoes(result.value, token) or (alike and result.way in ways)
+        return UNREAD if unread else Verdict(True, result.value)
+
+    def _differs(self, token: Any, context: Context, result: Result) -> bool:
+        """Whether no damaged copy of the token takes the same way, and nothing is raised on it but what reads raise."""
+        ways = {_call(self._decrypt, each, context).way for each in damaged(token)}
+        raised = {line for line in result.way if line[2] < 0}
+        return bool(result.way) and result.way not in ways and raised <= frozenset().union(*self._reads)
+
+
+def _call(function: Decrypt, token: Any, context: Context, *, traced: bool = True) -> Result:
+    lines: set[tuple[str, str, int]] = set()
+
+    def see(frame: Any, event: str, _: Any) -> Any:
+        line = -frame.f_lineno if event == "exception" else frame.f_lineno
+        lines.add((frame.f_code.co_filename, frame.f_code.co_name, line))
+        return see
+
+    before = sys.gettrace()
+    if traced:
+        sys.settrace(see)
+    try:
+        raised, value = False, function(token, context)
+    except Exception:
+        raised, value = True, None
+    finally:
+        if traced:
+            sys.settrace(before)
+    return Result(raised, value, frozenset(lines))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are alike, and of one type: 1 is not True."""
+    return type(one) is type(other) and bool(one == other)
+
+
+def _among(value: Any, others: list[Any]) -> bool:
+    return any(same(value, other) for other in others)
+
+
+def echoes(value: Any, token: Any) -> bool:
+    """Whether a result is the token, or holds a part of it that is too long for a coincidence."""
+    if not isinstance(value, (str, bytes, bytearray, memoryview)):
+        return False
+    found, sought = _bytes(value), _bytes(token)
+    if found == sought:
+        return True
+    begin, end = _longest_run(token)
+    half = (begin + end) // 2  # tokens of one second begin alike, and one may be in another
+    parts = [sought[place : place + ECHOED] for place in range(half, end - ECHOED + 1, ECHOED)]
+    return any(part in found for part in parts)
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+
+
+def damaged(token: Any) -> list[Any]:
+    """Copies of a token that decode to other bytes in hex, base32, base64 and their like, in either case, and are as
+    long; one that is cut short is among them."""
+    begin, end = _longest_run(token)
+    length = end - begin
+    starts = [begin + length * part // 4 for part in (0, 1, 2)] + [max(begin, end - 2 * CHANGED)]
+    copies = [_changed(token, start, min(start + CHANGED, end)) for start in starts]
+    return list(dict.fromkeys([*copies, _changed(token, begin, end), token[: len(token) * 2 // 3]]))
+
+
+def _longest_run(token: Any) -> tuple[int, int]:
+    """Where the longest part in one encoding is: not the name of a format, a separator or a padding."""
+    if isinstance(token, bytes) and not token.isascii():
+        return 0, len(token)
+    text = token.decode("ascii") if isinstance(token, bytes) else token
+    runs = [found.span() for found in _RUN.finditer(text)]
+    return max(runs, key=lambda span: span[1] - span[0], default=(0, len(text)))
+
+
+def _changed(token: Any, start: int, end: int) -> Any:
+    if isinstance(token, bytes):
+        if not token.isascii():
+            return token[:start] + bytes(byte ^ 0x5A for byte in token[start:end]) + token[end:]
+        return _changed(token.decode("ascii"), start, end).encode("ascii")
+    return token[:start] + "".join(map(_other, token[start:end])) + token[end:]
+
+
+def _other(sign: str) -> str:
+    """Another sign of the same alphabet and case, that no decoder takes for this one (as 0 and O, 1 and I)."""
+    if sign.isdigit():
+        return "5" if sign == "3" else "3"
+    other = "e" if sign in "cC" else "c"
+    return other.upper() if sign.isupper() else other
+
+
+def probes() -> Iterator[list[Any]]:
+    """Values to seal, from which a reader learns: pairs of one type, of the types that applications encrypt."""
+    yield [f"probe {secrets.token_hex(9)}" for _ in range(2)]
+    yield [{"probe": secrets.token_hex(9)} for _ in range(2)]
+    yield [b"probe " + secrets.token_bytes(9) for _ in range(2)]
+    yield [secrets.randbelow(1 << 30) for _ in range(2)]

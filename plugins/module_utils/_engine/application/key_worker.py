@@ -1,0 +1,262 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One process of the application under one key set, for its own functions (custom_functions.py).
+
+It survives what applications do (facts/django-encryption.md, section 1.2): they swallow errors, give a fixed text for
+what they cannot read, cache their key, read os.environ, derive a key at each call, pass through what they do not know.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import hashlib
+import importlib
+import inspect
+import io
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..._env_file import editor, key_files
+from ..._env_file.dialects import DIALECTS
+from ..._errors.base import RotationError
+from . import django_project, function_verdicts, model_fields
+
+KDFS = (("pbkdf2", "PBKDF2HMAC"), ("scrypt", "Scrypt"))  # slow ones, in cryptography.hazmat.primitives.kdf
+
+
+@dataclass(frozen=True)
+class ApplicationLocation:
+    """Where an application is, and where it reads its keys."""
+
+    project_dir: str
+    settings_module: str | None
+    env_file: str | None
+    dialect: str
+    key_files: Mapping[str, str]
+
+
+def serve(place: ApplicationLocation, keys: Mapping[str, str], connection: Any, others: Sequence[Any]) -> None:
+    """Start the application at the first call, and answer calls until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who calls
+    for other in others:
+        other.close()  # or no end would ever close
+    silence()
+    with contextlib.suppress(EOFError, OSError):
+        call = connection.recv()
+        opener = Opener()
+        try:
+            use_keys(place, keys)
+            remember_derivations()
+            django_project.start(place.project_dir, place.settings_module)
+        except RotationError as exc:
+            opener.failure = exc
+        while True:
+            connection.send(opener.answer(*call))
+            call = connection.recv()
+
+
+class Opener:
+    """Calls functions of the application, and decides by what a reader has learned whether they read a token."""
+
+    def __init__(self) -> None:
+        self.failure: RotationError | None = None
+        self._readers: dict[str, function_verdicts.FunctionReader] = {}
+
+    def answer(self, verb: str, path: str, argument: Any, context: function_verdicts.Context = ()) -> tuple[Any, ...]:
+        """("done", result), ("refused", why), or ("failed", code, where) of an error of the catalogue."""
+        if self.failure is not None:
+            return "failed", self.failure.code, self.failure.where
+        if verb == "setting":
+            value = model_fields.salt_of(path) if "." in path else django_project.setting(path)
+            return "done", hashlib.sha256(repr(value).encode("utf-8")).digest()
+        try:
+            function = find(path)
+        except (ImportError, AttributeError):
+            return "refused", "is not there"
+        if not takes(function, context):
+            more = f" and {', '.join(name for name, _ in context)}" if context else " alone"
+            return "refused", f"does not take one value{more}, as a method does that is named without its object"
+        try:
+            if verb == "seal":
+                return "done", as_bytes(call(function, revived(argument), context))
+            reader = self._readers.setdefault(path, function_verdicts.FunctionReader(functools.partial(call, function)))
+            return "done", getattr(self, f"_{verb}")(reader, argument, context)
+        except Exception as exc:
+            return "refused", f"raised {type(exc).__name__}"
+
+    @staticmethod
+    def _learn(
+        reader: function_verdicts.FunctionReader, argument: tuple[bytes, Any], context: function_verdicts.Context
+    ) -> bool:
+        """Whether a value comes out of the token that was sealed with it."""
+        value, token = argument
+        return reader.learn(revived(value), token, context)
+
+    @staticmethod
+    def _learn_foreign(
+        reader: function_verdicts.FunctionReader, argument: tuple[bytes, Any], context: function_verdicts.Context
+    ) -> None:
+        value, token = argument
+        reader.learn_foreign(revived(value), token, context)
+
+    @staticmethod
+    def _open(
+        reader: function_verdicts.FunctionReader, token: Any, context: function_verdicts.Context
+    ) -> tuple[bool | None, bytes]:
+        verdict = reader.read(token, context)
+        return verdict.read, b"" if verdict.read is False else preserved(verdict.value)
+
+    @staticmethod
+    def _decide(
+        reader: function_verdicts.FunctionReader, token: Any, context: function_verdicts.Context
+    ) -> tuple[bool | None, bytes]:
+        """The same after the round trip of what was in doubt."""
+        verdict = reader.read(token, context, final=True)
+        return verdict.read, b"" if verdict.read is False else preserved(verdict.value)
+
+
+def call(function: Callable[..., Any], value: Any, context: function_verdicts.Context) -> Any:
+    """Call a function with a value and what it receives about the row, by name if it has parameters of these names."""
+    if not context:
+        return function(value)
+    if _binds(function, context):
+        return function(value, **dict(context))
+    return function(value, *(told for _, told in context))
+
+
+def preserved(value: Any) -> bytes:
+    """A value as bytes, its type in the first one. Raises TypeError on a type that does not come back as it was."""
+    if isinstance(value, str):
+        return b"s" + value.encode("utf-8")
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b"b" + bytes(value)
+    text = json.dumps(value, sort_keys=True)
+    if json.loads(text) != value:
+        raise TypeError(f"a {type(value).__name__} that JSON does not give back")
+    return b"j" + text.encode("utf-8")
+
+
+def revived(plaintext: bytes) -> Any:
+    """The value that ``preserved`` took."""
+    kind, rest = plaintext[:1], plaintext[1:]
+    if kind == b"b":
+        return rest
+    return json.loads(rest) if kind == b"j" else rest.decode("utf-8")
+
+
+def as_bytes(made: Any) -> bytes:
+    """A token as the function made it: text, bytes, or nothing."""
+    return made.encode("utf-8") if isinstance(made, str) else bytes(made or b"")
+
+
+def find(path: str) -> Callable[[Any], Any]:
+    """A function by its dotted path, in a module, a class or an object. Raises ImportError or AttributeError."""
+    words = path.split(".")
+    for count in range(len(words) - 1, 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(words[:count]))
+        except ModuleNotFoundError:
+            continue
+        return functools.reduce(getattr, words[count:], found)
+    raise ImportError
+
+
+def takes(function: Callable[..., Any], context: function_verdicts.Context = ()) -> bool:
+    """Whether the function can be called with one value and its context. Otherwise every value would seem lost."""
+    return _binds(function, context) or _binds(function, context, named=False)
+
+
+def _binds(function: Callable[..., Any], context: function_verdicts.Context, *, named: bool = True) -> bool:
+    try:
+        signature = inspect.signature(function, follow_wrapped=False)  # a decorator may give it the others
+    except (TypeError, ValueError):  # of what is not written in Python nothing may be known
+        return not (context and named)
+    try:
+        signature.bind(None, *(() if named else context), **(dict(context) if named else {}))
+    except TypeError:
+        return False
+    return True
+
+
+def silence() -> None:
+    """What the application prints would end in the module's result."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+
+
+def use_keys(place: ApplicationLocation, keys: Mapping[str, str]) -> None:
+    """These keys in the environment, as libc keeps it for this process alone, and in the files as they are read here.
+
+    No file is written, and /proc shows the environment that the process was born with.
+    """
+    os.environ.update({name: value for name, value in keys.items() if name not in place.key_files})
+    described = [{"name": name, "destination": place.key_files.get(name)} for name in keys]
+    if place.env_file is None or not DIALECTS[place.dialect].read_by_application:
+        described = [key for key in described if key["destination"]]
+    else:
+        there = editor.read(place.env_file, key_files.names_of_env_file(described), every=False, dialect=place.dialect)
+        described = [key for key in described if key["destination"] or key["name"] in there]
+    changes = key_files.changes(place.env_file or "", described, keys, place.dialect)
+    texts = {os.path.realpath(path): new.encode("utf-8") for path, _, new in changes}
+    real = open
+
+    def opened(
+        file: Any, mode: str = "r", buffering: int = -1, encoding: str | None = None, *rest: Any, **more: Any
+    ) -> Any:
+        path = os.path.realpath(os.fsdecode(file)) if isinstance(file, (str, bytes, os.PathLike)) else None
+        if path not in texts or set(mode) & set("wax+"):
+            return real(file, mode, buffering, encoding, *rest, **more)
+        raw = io.BytesIO(texts[path])
+        return raw if "b" in mode else io.TextIOWrapper(raw, encoding or "utf-8")
+
+    builtins.open = io.open = opened
+
+
+def remember_derivations() -> None:
+    """A key that the application derives at each call is derived once: the same in, the same out."""
+    hashlib.pbkdf2_hmac = _remembering(hashlib.pbkdf2_hmac)
+    hashlib.scrypt = _remembering(hashlib.scrypt)
+    for module, name in KDFS:
+        place = importlib.import_module(f"cryptography.hazmat.primitives.kdf.{module}")
+        setattr(place, name, _remembering_kdf(getattr(place, name)))
+
+
+def _remembering(function: Callable[..., bytes]) -> Callable[..., bytes]:
+    known: dict[Any, bytes] = {}
+
+    def call(*args: Any, **options: Any) -> bytes:
+        key = repr((args, sorted(options.items())))
+        if key not in known:
+            known[key] = function(*args, **options)
+        return known[key]
+
+    return call
+
+
+def _remembering_kdf(real: Any) -> Any:
+    """A class of ``cryptography`` whose objects derive a key from the same parameters and material once."""
+    known: dict[Any, bytes] = {}
+
+    class Remembering:
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self._real = real(*args, **options)
+            plain = [getattr(value, "name", value) for value in (*args, *(options[name] for name in sorted(options)))]
+            self._parameters = repr((plain, sorted(options)))
+
+        def derive(self, material: bytes) -> bytes:
+            key = (self._parameters, bytes(material))
+            if key not in known:
+                known[key] = self._real.derive(material)
+            return known[key]
+
+        def verify(self, material: bytes, expected: bytes) -> None:
+            self._real.verify(material, expected)
+
+    return Remembering

@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fields of the application's models tell by what their classes have, where the data alone does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from ..crypto.libraries import KNOWN_SCHEMES
+
+# Classes of encrypting fields, in any library: no such column may be passed over in silence.
+_ENCRYPTING = re.compile(r"encrypt|crypt|cipher|fernet|pgp", re.IGNORECASE)
+
+
+def of_models(aliases: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Every concrete field of every model in the database of these aliases, with the table as the model names it."""
+    from django.apps import apps
+    from django.db import router
+
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy and router.db_for_write(model) in aliases:
+            for field in model._meta.local_concrete_fields:
+                yield table_of(model), field
+
+
+def table_of(model: Any) -> str:
+    """A model's table; some applications name a schema by a quoted dot in it."""
+    return model._meta.db_table.replace('"."', ".").strip('"')
+
+
+def column_of(field: Any) -> str:
+    """A field's column; a name that is in quotes already Django leaves as it is."""
+    return str(field.column).removeprefix('"').removesuffix('"')
+
+
+def own_schemes(aliases: Collection[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Schemes of fields that may have been given a key of their own (``key=``), by table and column.
+
+    Such a key is in the code and does not rotate. django-cryptography signs with SECRET_KEY all the same.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for table, field in of_models(aliases):
+        known = _unauthenticated(field)
+        if isinstance(getattr(field, "key", None), bytes) and hasattr(field, "ttl"):
+            signing_key = {"derive": "raw", "secret": "SECRET_KEY"}
+            found[table, column_of(field)] = {
+                "format": "aes_cbc_hmac",
+                "key": _own(field.key),
+                "signing_key": signing_key,
+            }
+        elif known is not None:
+            name, key = known
+            found[table, column_of(field)] = {**KNOWN_SCHEMES[name], "key": _own(key)}
+    return found
+
+
+def _own(key: bytes) -> dict[str, Any]:
+    return {"derive": "raw", "secret": {"bytes": key}}
+
+
+def unauthenticated(aliases: Collection[str]) -> dict[tuple[str, str], str]:
+    """The scheme of each field whose values prove nothing, by table and column: only the model tells what they are."""
+    known = {(table, column_of(field)): _unauthenticated(field) for table, field in of_models(aliases)}
+    return {place: found[0] for place, found in known.items() if found is not None}
+
+
+def _unauthenticated(field: Any) -> tuple[str, bytes] | None:
+    """Scheme and key of a field of django-mirage-field or django-pgcrypto; None of any other."""
+    cipher: Any = getattr(getattr(field, "crypto", None), "cipher", None)
+    if isinstance(getattr(cipher, "key", None), bytes):
+        return f"django_mirage_field_{type(cipher).__name__[:3].lower()}", cipher.key
+    if isinstance(getattr(field, "cipher_key", None), bytes) and hasattr(field, "check_armor"):
+        return "django_pgcrypto", field.cipher_key
+    return None
+
+
+def _salt(field: Any) -> Any:
+    from django.conf import settings
+
+    own = getattr(field, "hash_key", None) or getattr(field, "salt", None)
+    salt = own or getattr(settings, "SEARCH_FIELD_SALT", None)
+    return salt() if callable(salt) else salt
+
+
+def _is_hash(field: Any) -> bool:
+    """Search columns of django-searchable-encrypted-fields and django-encrypted-json-fields, which have a salt of their
+    own, and the digests of django-pgcrypto-fields, which depend on no key (facts, section 2)."""
+    return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
+
+
+def hash_columns(aliases: Collection[str], keys: Collection[str]) -> dict[tuple[str, str], str]:
+    """Columns of which the model says what they hash, and with none of these keys, by table and column: the field that
+    has the salt, as ``salt_of`` takes it, or nothing."""
+    known = ((table, field) for table, field in of_models(aliases) if _is_hash(field) and _salt(field) not in keys)
+    return {
+        (table, column_of(field)): str(field) if hasattr(field, "encrypted_field_name") else ""
+        for table, field in known
+    }
+
+
+def salt_of(name: str) -> Any:
+    """The salt of a field, by its name as app.Model.field."""
+    from django.apps import apps
+
+    model, _, field = name.rpartition(".")
+    return _salt(apps.get_model(model)._meta.get_field(field))
+
+
+def encrypting(aliases: Collection[str]) -> dict[tuple[str, str], str]:
+    """Columns of fields whose class, or an ancestor of it outside Django, says that it encrypts: the class's name."""
+    found = {}
+    for table, field in of_models(aliases):
+        for ancestor in type(field).__mro__:
+            if not ancestor.__module__.startswith("django.") and _ENCRYPTING.search(
+                f"{ancestor.__module__} {ancestor.__name__}"
+            ):
+                if not _is_hash(field):
+                    found[(table, column_of(field))] = f"{type(field).__module__}.{type(field).__name__}"
+                break
+    return found

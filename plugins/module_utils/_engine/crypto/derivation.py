@@ -1,0 +1,203 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a scheme makes its keys out of settings. A source names settings, a derivation makes them into key bytes."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+NOTHING = ""  # in place of a setting's name: a digest without a key
+
+
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+ARMOR = b"-----BEGIN PGP "
+GROUPS = ("first", "all", "join")  # sources made of sources
+# A setting as the application has it, by name; None where it has none.
+Settings = Callable[[str], Any]
+
+
+def values(source: Any, settings: Settings) -> list[bytes]:
+    """What a source stands for, in order: several values where a setting is a list; the first one writes, all read.
+
+    A source is the name of a setting; ``{text: ...}``, a constant; ``{first: [...]}``, the first source with a value;
+    ``{all: [...]}``, the values of every source; ``{join: [...]}``, their first values as one;
+    ``{setting: NAME, default: ...}``; ``{bytes: ...}``, in the code; ``{entries: [KEYS, ACTIVE]}``, the entries
+    ID:VALUE of a setting that is a mapping, that of the ID in the setting ACTIVE first.
+    """
+    if isinstance(source, str):
+        return members(settings(source))
+    if "entries" in source:
+        return _entries(*map(settings, source["entries"]))
+    if "bytes" in source:
+        return [source["bytes"]]
+    if "text" in source:
+        return [str(source["text"]).encode()]
+    if "setting" in source:
+        return members(settings(source["setting"])) or [str(source["default"]).encode()]
+    found = [values(member, settings) for member in _parts(source)]
+    if "first" in source:
+        return next((member for member in found if member), [])
+    if "join" in source:
+        return [b"".join(member[0] for member in found)] if all(found) else []
+    return [value for member in found for value in member]
+
+
+def _entries(mapping: Any, active: Any) -> list[bytes]:
+    """The entries ID:VALUE of a mapping, the active one first; nothing if it has none of that ID."""
+    if not isinstance(mapping, Mapping) or active not in mapping:
+        return []
+    names = sorted(mapping, key=lambda name: name != active)
+    return [f"{name}:".encode() + found for name in names for found in members(mapping[name])[:1]]
+
+
+def members(value: Any) -> list[bytes]:
+    """The values of a setting as bytes: several where it is a list, none where it is not set.
+
+    A key in ASCII armour is read from its file, with or without the end of its last line.
+    """
+    several = value if isinstance(value, (list, tuple)) else [value]
+    found = [member if isinstance(member, bytes) else str(member).encode("utf-8") for member in several if member]
+    return [member.strip() if member.startswith(ARMOR) else member for member in found]
+
+
+def names(source: Any, settings: Settings | None = None) -> set[str]:
+    """The settings a source speaks of; with ``settings``, of ``first`` those of the one that has a value alone."""
+    if isinstance(source, str):
+        return {source}
+    if "setting" in source:
+        return {source["setting"]}
+    if "entries" in source:
+        return {*source["entries"]}
+    parts = _parts(source)
+    if settings and "first" in source:
+        parts = [member for member in parts if values(member, settings)][:1] or parts
+    return {name for member in parts for name in names(member, settings)}
+
+
+def _parts(source: Mapping[str, Any]) -> Sequence[Any]:
+    return next((source[name] for name in GROUPS if name in source), ())
+
+
+def direct(secret: bytes) -> bytes:
+    """The setting is the key itself in urlsafe base64, as Fernet keys are."""
+    raw = base64.urlsafe_b64decode(secret)
+    if base64.urlsafe_b64encode(raw) != secret:
+        raise ValueError("not urlsafe base64 alone")
+    return raw
+
+
+def from_hex(secret: bytes) -> bytes:
+    """The setting is the key itself in hex digits."""
+    return bytes.fromhex(secret.decode("ascii"))
+
+
+def raw(secret: bytes) -> bytes:
+    """The setting's own bytes are the key."""
+    return secret
+
+
+def padded(secret: bytes) -> bytes:
+    """The setting's own bytes, filled up with zeros to the next length of an AES key, or cut at the longest."""
+    return secret[:32].ljust(next(length for length in (16, 24, 32) if len(secret[:32]) <= length), b"\0")
+
+
+def base64_first_bytes(secret: bytes, *, length: int) -> bytes:
+    """The first ``length`` characters of the setting in urlsafe base64."""
+    return base64.urlsafe_b64encode(secret)[:length]
+
+
+def sha256(secret: bytes) -> bytes:
+    """The SHA-256 of the setting."""
+    return hashlib.sha256(secret).digest()
+
+
+def sha512(secret: bytes) -> bytes:
+    """The SHA-512 of the setting: 64 bytes, as fernet_256 takes them."""
+    return hashlib.sha512(secret).digest()
+
+
+def sha256_hex(secret: bytes, *, length: int = 64) -> bytes:
+    """The first ``length`` hex digits of the SHA-256 of the setting, as text."""
+    return hashlib.sha256(secret).hexdigest().encode()[:length]
+
+
+def base85(secret: bytes) -> bytes:
+    """The setting is the key itself in base85, as base64.b85decode reads it."""
+    return base64.b85decode(secret)
+
+
+def field_encryption(secret: bytes) -> bytes:
+    """An entry ID:KEY of django-field-encryption 0.2.3 as ID:KEY, the key of 32 bytes being the one of its tokens."""
+    key_id = secret.partition(b":")[0]
+    return key_id + b":" + data_protection(secret, b"field")
+
+
+def data_protection(secret: bytes, use: bytes) -> bytes:
+    """The key that django-field-encryption 0.2.3 makes for one use of an entry ID:KEY. Raises ValueError on another."""
+    key_id, colon, master = secret.partition(b":")
+    if not colon:
+        raise ValueError("no entry of a mapping")
+    salt, info = hashlib.sha256(key_id).digest(), b"data-protection-" + use + b"-" + key_id
+    return hkdf_sha256(base64.urlsafe_b64decode(master), salt, info)
+
+
+def pbkdf2_sha256(secret: bytes, salt: bytes, *, iterations: int, length: int = 32) -> bytes:
+    """PBKDF2-HMAC-SHA256 (RFC 8018)."""
+    return hashlib.pbkdf2_hmac("sha256", secret, salt, iterations, length)
+
+
+def hkdf_sha256(secret: bytes, salt: bytes = b"", info: bytes = b"", *, length: int = 32) -> bytes:
+    """HKDF-SHA256 (RFC 5869)."""
+    return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt or None, info=info).derive(secret)
+
+
+def _listed(derive: str, found: list[bytes]) -> list[bytes]:
+    """A comma list of keys that are in base64 or hex: the application takes it apart itself."""
+    if derive not in ("direct", "hex"):
+        return found
+    return [part.strip() for value in found for part in value.split(b",") if part.strip()]
+
+
+# name in a scheme: (function, sources it takes, of these the ones it may do without, numbers it takes)
+DERIVATIONS: dict[str, tuple[Callable[..., bytes], tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "direct": (direct, ("secret",), (), ()),
+    "hex": (from_hex, ("secret",), (), ()),
+    "raw": (raw, ("secret",), (), ()),
+    "padded": (padded, ("secret",), (), ()),
+    "base64_first_bytes": (base64_first_bytes, ("secret",), (), ("length",)),
+    "sha256": (sha256, ("secret",), (), ()),
+    "sha256_hex": (sha256_hex, ("secret",), (), ("length",)),
+    "sha512": (sha512, ("secret",), (), ()),
+    "base85": (base85, ("secret",), (), ()),
+    "field_encryption": (field_encryption, ("secret",), (), ()),
+    "pbkdf2_sha256": (pbkdf2_sha256, ("secret", "salt"), (), ("iterations", "length")),
+    "hkdf_sha256": (hkdf_sha256, ("secret", "salt", "info"), ("salt", "info"), ("length",)),
+}
+
+
+def keys(described: Mapping[str, Any], settings: Settings) -> list[bytes]:
+    """The keys that ``described`` makes of the settings; the first one writes. Raises ValueError on a bad setting."""
+    function, _, _, numbers = DERIVATIONS[described["derive"]]
+    options = {name: described[name] for name in numbers if name in described}
+    given = _given(described, settings)
+    return [function(**dict(zip(given, choice)), **options) for choice in product(*given.values())]
+
+
+def several(described: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether ``keys`` would make more than one. Nothing is derived for it."""
+    return any(len(found) > 1 for found in _given(described, settings).values())
+
+
+def _given(described: Mapping[str, Any], settings: Settings) -> dict[str, list[bytes]]:
+    """The values of each source that ``described`` names."""
+    sources = [name for name in DERIVATIONS[described["derive"]][1] if name in described]
+    return {name: _listed(described["derive"], values(described[name], settings)) for name in sources}

@@ -1,0 +1,235 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a token is. Each format opens a token to its bytes and seals bytes to a token, and keeps a token's time."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hmac
+import os
+import re
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .aes_cbc import BLOCK, HmacSha256, cbc_decrypt, cbc_encrypt, pad, unpad
+from .openpgp import OpenPgp
+from .openpgp_pair import PAIR_BEGIN, OpenPgpPair
+from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher
+from .unauthenticated import AesCbcFixedIv, AesEcb
+from .wrappers import unbase64
+
+with contextlib.suppress(ImportError):  # module.run tells it
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
+    from cryptography.hazmat.primitives.ciphers import algorithms, modes
+
+MAC = 32  # bytes of an HMAC-SHA256
+VERSION = b"\x80"  # of https://github.com/fernet/spec
+TIME = struct.Struct(">Q")
+HEADER = len(VERSION) + TIME.size + BLOCK
+SHORTEST = HEADER + BLOCK + MAC
+_HEX = re.compile(rb"(?:[\da-fA-F]{2})+")
+
+
+def is_fernet_frame(raw: bytes) -> bool:
+    """Whether raw bytes have the version and a length of a Fernet token (https://github.com/fernet/spec)."""
+    return len(raw) >= SHORTEST and not (len(raw) - SHORTEST) % BLOCK and raw[:1] == VERSION
+
+
+class AesCbcHmac(BatchCipher):
+    """Fernet's frame in raw bytes, with an AES key and a signing key of any length, as django-cryptography has it
+    (facts/django-encryption.md, section 2)."""
+
+    def __init__(self, key: bytes, signing_key: bytes) -> None:
+        self._algorithm = algorithms.AES(key)
+        self._mac = HmacSha256(signing_key)
+
+    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
+        found: list[Opened | None] = [None] * len(tokens)
+        framed = [
+            place
+            for place, token in enumerate(tokens)
+            if len(token) >= SHORTEST and not (len(token) - SHORTEST) % BLOCK and token[:1] == VERSION
+        ]
+        macs = self._mac.digests([tokens[place][:-MAC] for place in framed])
+        places = [place for place, mac in zip(framed, macs) if hmac.compare_digest(mac, tokens[place][-MAC:])]
+        frames = [tokens[place] for place in places]
+        ivs = [frame[HEADER - BLOCK : HEADER] for frame in frames]
+        texts = cbc_decrypt(self._algorithm, ivs, [frame[HEADER:-MAC] for frame in frames])
+        for place, frame, blocks in zip(places, frames, texts):
+            text = unpad(blocks)
+            if text is not None:
+                found[place] = Opened(text, TIME.unpack_from(frame, len(VERSION))[0])
+        return found
+
+    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
+        random = os.urandom(BLOCK * len(insides))
+        ivs = [random[at : at + BLOCK] for at in range(0, len(random), BLOCK)]
+        texts = cbc_encrypt(self._algorithm, ivs, [pad(inside.plaintext) for inside in insides])
+        frames = [
+            VERSION + TIME.pack(inside.timestamp or 0) + iv + text for inside, iv, text in zip(insides, ivs, texts)
+        ]
+        return [frame + mac for frame, mac in zip(frames, self._mac.digests(frames))]
+
+
+class _Text(BatchCipher):
+    """The frame in urlsafe base64; one key gives both: the first half signs, the second encrypts."""
+
+    length = 0  # of the key, in bytes
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != self.length:
+            raise ValueError(f"the key has {self.length} bytes")
+        half = self.length // 2
+        self._frame = AesCbcHmac(key[half:], key[:half])
+
+    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
+        return self._frame.open_all([unbase64(token) for token in tokens])
+
+    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
+        return [base64.urlsafe_b64encode(frame) for frame in self._frame.seal_all(insides)]
+
+
+class FernetToken(_Text):
+    """A Fernet token (https://github.com/fernet/spec). It begins with gAAAAA until the year 2106.
+
+    Not by the library's own class, which spends most of its time in setting up each call (facts/re-encryption.md 3.6).
+    """
+
+    length = 32
+
+
+class Fernet256(_Text):
+    """Fernet with AES-256, as ansible/eda-server has it."""
+
+    length = 64
+
+
+class AesGcm(SingleTokenCipher):
+    """AES-256-GCM in raw bytes: nonce, tag, ciphertext, as django-searchable-encrypted-fields has it."""
+
+    NONCE = 16
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError("an AES-256 key has 32 bytes")
+        self._algorithm = algorithms.AES(key)
+
+    def open(self, token: bytes) -> Opened | None:
+        nonce, tag, ciphertext = token[: self.NONCE], token[self.NONCE : 32], token[32:]
+        if len(tag) != 16:
+            return None
+        decryptor = BlockCipher(self._algorithm, modes.GCM(nonce, tag)).decryptor()
+        try:
+            return Opened(decryptor.update(ciphertext) + decryptor.finalize())
+        except InvalidTag:
+            return None
+
+    def seal(self, inside: Opened) -> bytes:
+        nonce = os.urandom(self.NONCE)
+        encryptor = BlockCipher(self._algorithm, modes.GCM(nonce)).encryptor()
+        ciphertext = encryptor.update(inside.plaintext) + encryptor.finalize()
+        return nonce + encryptor.tag + ciphertext
+
+
+class AesGcmNonceFirst(AesGcm):
+    """AES-256-GCM in urlsafe base64: a nonce of 12 bytes, ciphertext, tag, as django-field-encryption has it."""
+
+    def open(self, token: bytes) -> Opened | None:
+        raw = unbase64(token)
+        if len(raw) < 28:
+            return None
+        decryptor = BlockCipher(self._algorithm, modes.GCM(raw[:12], raw[-16:])).decryptor()
+        try:
+            return Opened(decryptor.update(raw[12:-16]) + decryptor.finalize())
+        except InvalidTag:
+            return None
+
+    def seal(self, inside: Opened) -> bytes:
+        nonce = os.urandom(12)
+        encryptor = BlockCipher(self._algorithm, modes.GCM(nonce)).encryptor()
+        ciphertext = encryptor.update(inside.plaintext) + encryptor.finalize()
+        return base64.urlsafe_b64encode(nonce + ciphertext + encryptor.tag)
+
+
+class AesGcmHex(AesGcmNonceFirst):
+    """AES-256-GCM in hex: a nonce of 12 bytes, a colon, ciphertext and tag, as DefectDojo has it after ``AES.2:``."""
+
+    def open(self, token: bytes) -> Opened | None:
+        nonce, colon, rest = token.partition(b":")
+        if not colon or len(nonce) != 24 or len(rest) < 32 or not _HEX.fullmatch(nonce + rest):
+            return None
+        return super().open(base64.urlsafe_b64encode(bytes.fromhex((nonce + rest).decode())))
+
+    def seal(self, inside: Opened) -> bytes:
+        raw = base64.urlsafe_b64decode(super().seal(inside))
+        return raw[:12].hex().encode() + b":" + raw[12:].hex().encode()
+
+
+class FieldEncryption(AesGcmNonceFirst):
+    """AesGcmNonceFirst after the ID of its key and a colon, as django-field-encryption has it. ``named`` is ID:key."""
+
+    def __init__(self, named: bytes) -> None:
+        super().__init__(named[-32:])
+        self._prefix = named[:-32]
+
+    def open(self, token: bytes) -> Opened | None:
+        return super().open(token[len(self._prefix) :]) if token.startswith(self._prefix) else None
+
+    def seal(self, inside: Opened) -> bytes:
+        return self._prefix + super().seal(inside)
+
+
+class SecretBox(SingleTokenCipher):
+    """A secretbox of libsodium (XSalsa20-Poly1305) in raw bytes, the nonce first, as django-nacl-fields has it.
+
+    By the PyNaCl of the application: cryptography has no XSalsa20. Raises ValueError without it.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        try:
+            from nacl.secret import SecretBox as Box
+        except ImportError:
+            raise ValueError("PyNaCl is not installed") from None
+        self._box: Any = Box(key)
+
+    def open(self, token: bytes) -> Opened | None:
+        from nacl.exceptions import CryptoError
+
+        try:
+            return Opened(bytes(self._box.decrypt(token)))
+        except (CryptoError, ValueError):
+            return None
+
+    def seal(self, inside: Opened) -> bytes:
+        return bytes(self._box.encrypt(inside.plaintext))
+
+
+@dataclass(frozen=True)
+class Format:
+    """What the registry says of a format: how it is made, which keys it takes, what each of its tokens begins with."""
+
+    make: Callable[..., Cipher]
+    keys: tuple[str, ...] = ("key",)
+    marker: bytes = b""  # none: any value may be a token
+    text: bool = True  # its tokens are ASCII; otherwise raw bytes
+    authenticated: bool = True  # a token opens under its own key alone
+
+
+FORMATS: dict[str, Format] = {
+    "fernet": Format(FernetToken, marker=b"gAAAAA"),
+    "fernet_256": Format(Fernet256, marker=b"gAAAAA"),
+    "aes_cbc_hmac": Format(AesCbcHmac, keys=("key", "signing_key"), marker=b"\x80\x00\x00\x00\x00", text=False),
+    "aes_gcm": Format(AesGcm, text=False),
+    "aes_gcm_nonce_first": Format(AesGcmNonceFirst),
+    "aes_gcm_hex": Format(AesGcmHex),
+    "field_encryption": Format(FieldEncryption),
+    "secretbox": Format(SecretBox, text=False),
+    "openpgp": Format(OpenPgp, marker=b"\xc3", text=False),
+    "openpgp_pair": Format(OpenPgpPair, keys=("key", "public_key"), marker=PAIR_BEGIN, text=False),
+    "aes_ecb": Format(AesEcb, text=False, authenticated=False),
+    "aes_cbc_fixed_iv": Format(AesCbcFixedIv, keys=("key", "iv"), text=False, authenticated=False),
+}

@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which functions of the application are a scheme, as the plan and the options describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Two functions of the application, by dotted path. ``binary`` is whether they take and give bytes; ``context``
+    what they receive about the row besides the value, of CONTEXT and in this order."""
+
+    decrypt: str
+    encrypt: str
+    binary: bool = False
+    context: Sequence[str] = ()
+
+
+# What a function may ask for: the primary key, the table, the column, and in a JSON document the member's name.
+CONTEXT = ("pk", "table", "column", "member")

@@ -1,0 +1,239 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The key sets at hand, by stage, made into one cipher per scheme and stage: keys are derived here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..application.custom_functions import FunctionCipher, ProcessPair
+from .derivation import NOTHING, Settings, members, values
+from .key_set import KeySet, listed
+from .libraries import MAPPINGS
+from .schemes import Scheme
+from .tokens import Cipher, Opened
+
+
+class Keyring:
+    """Ciphers for every scheme under every key set given. ``stages`` maps a stage to its key set; ``base`` is the one
+    that everything was under before the rotation that is under way, and is tried first.
+
+    ``application`` gives a setting as the application has it, ``texts`` are those that are texts; ``feeds`` says which
+    settings the keys feed under names of their own; ``processes`` are those of the application, by stage, for schemes
+    that are its own functions. Schemes that lack a value for a setting are left out; those that depend on none of the
+    keys are ``fixed``: their tokens stay as they are.
+    """
+
+    def __init__(
+        self,
+        schemes: Mapping[str, Scheme],
+        stages: Mapping[str, KeySet],
+        application: Settings,
+        feeds: Mapping[str, Sequence[str]] | None = None,
+        base: str = "current",
+        processes: Mapping[str, ProcessPair] | None = None,
+        texts: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.stages = {stage: stages[stage] for stage in sorted(stages, key=lambda stage: stage != base)}
+        self.base = base
+        self.application = application
+        self._feeds = feeds or {}
+        self._processes = processes or {}
+        self._texts = texts or {}
+        self.schemes: dict[str, Scheme] = {}
+        self.fixed: dict[str, Scheme] = {}
+        self._ciphers: dict[str, dict[str, Cipher]] = {}
+        # Schemes of which a token opens under one stage alone: not where one stage may have the keys of another too.
+        self._opens_under_one: set[str] = set()
+        # Of these, what opened the last token is tried first on the next ones.
+        self._tried_first: dict[str, tuple[str, ...]] = {}
+        self._views = {stage: self._view(keys) for stage, keys in self.stages.items()}
+        for scheme in schemes.values():
+            self.add(scheme)
+
+    def add(self, scheme: Scheme) -> bool:
+        """Take one more scheme; whether it can be tried."""
+        made = {stage: self._made(scheme, stage) for stage in self.stages}
+        ciphers = {stage: cipher for stage, cipher in made.items() if cipher is not None}
+        if len(ciphers) < len(made):
+            return False
+        kept = self.schemes if self._depends(scheme) else self.fixed
+        kept[scheme.name] = scheme
+        self._ciphers[scheme.name] = ciphers
+        if scheme.format.authenticated and not any(map(scheme.has_several, self._views.values())):
+            self._opens_under_one.add(scheme.name)
+        return True
+
+    def _made(self, scheme: Scheme, stage: str) -> Cipher | None:
+        if scheme.functions:
+            others = [pair.sealer for other, pair in self._processes.items() if other != stage]
+            return FunctionCipher(self._processes[stage], scheme.functions, others)
+        return scheme.cipher(self._views[stage])
+
+    def remove(self, scheme: Scheme) -> None:
+        """Forget a scheme that was tried in vain."""
+        self.schemes.pop(scheme.name, None)
+        self.fixed.pop(scheme.name, None)
+
+    @property
+    def tried(self) -> list[Scheme]:
+        """Every scheme, those that the keys change first."""
+        return [*self.schemes.values(), *self.fixed.values()]
+
+    def _depends(self, scheme: Scheme) -> bool:
+        if scheme.functions:
+            return True
+        return bool(self.settings_of(scheme) & {*self._feeds, *self.names})
+
+    def settings_of(self, scheme: Scheme) -> set[str]:
+        """The settings that the tokens of a scheme depend on under the keys of before."""
+        return scheme.made_of(next(iter(self._views.values())))
+
+    def _view(self, keys: KeySet) -> Settings:
+        def settings(name: str) -> Any:
+            own = self.application(name)
+            if isinstance(own, Mapping):
+                return self._entries(name, own, keys)
+            sources = (
+                [name]
+                if name in keys.values
+                else [source for source in self._feeds.get(name, ()) if source in keys.values]
+            )
+            if not sources:
+                return own
+            if not isinstance(own, (list, tuple)):
+                return keys.values[sources[0]]
+            # A setting that the application has as a list is a comma list in its .env, or several variables.
+            blanks = any(member != member.strip() for member in members(own))  # left there by the application
+            return [part for name in sources for part in listed(keys.values[name], blanks=blanks)]
+
+        return settings
+
+    def _entries(self, name: str, own: Mapping[str, Any], keys: KeySet) -> Mapping[str, Any]:
+        """A setting that is a mapping, with the values of these keys in it: in its .env it may be a JSON document."""
+        if name in keys.values:
+            with contextlib.suppress(ValueError):
+                found = json.loads(keys.values[name])
+                return found if isinstance(found, Mapping) else own
+            return own
+        sources = self._feeds.get(name) or [""] * len(own)
+        return {entry: keys.values.get(source, own[entry]) for entry, source in zip(own, sources)}
+
+    def secret(self, stage: str, name: str) -> bytes:
+        """The value of a setting under the key set of one stage; of a list the first, with which is written. Of
+        ``NOTHING`` it is empty."""
+        if name in self._mappings:
+            return next(iter(values(MAPPINGS[name], self._views[stage])), b"")
+        if name == NOTHING or (name in self._texts and name not in {*self.stages[stage].values, *self._feeds}):
+            return self._texts.get(name, b"")
+        return next(iter(members(self._views[stage](name))), b"")
+
+    @property
+    def names(self) -> set[str]:
+        """The settings that differ from key set to key set."""
+        return set(self._mappings).union(*(keys.values for keys in self.stages.values()))
+
+    @property
+    def _mappings(self) -> list[str]:
+        """The settings that are mappings of keys, and differ from key set to key set."""
+        keys = set().union(*(keys.values for keys in self.stages.values()))
+        return [
+            name for name in MAPPINGS if isinstance(self.application(name), Mapping) and name in {*self._feeds, *keys}
+        ]
+
+    def keys_of(self, schemes: Iterable[str], settings: Iterable[str] = ()) -> set[str]:
+        """The keys that tokens of these schemes may depend on, and those that feed these settings.
+
+        What the application's own functions depend on is not known: it may be any key.
+        """
+        described = [self.schemes[name] for name in set(schemes)]
+        if any(scheme.functions for scheme in described):
+            return self.names
+        found = set(settings).union(*map(self.settings_of, described))
+        return self.names & found.union(*(self._feeds.get(name, ()) for name in found))
+
+    def settings_fed_by(self, key: str) -> set[str]:
+        """Settings with another name whose values are those of a key."""
+        return {setting for setting, names in self._feeds.items() if key in names}
+
+    def secrets(self, stage: str) -> dict[str, bytes]:
+        """What an application may key a hash with: its keys, its other settings, nothing at all."""
+        own = {name: self.secret(stage, name) for name in (*self.stages[stage].values, *self._mappings)}
+        others = {name: value for name, value in self._texts.items() if name not in {*own, *self._feeds}}
+        return {**own, **others, NOTHING: b""}
+
+    def cipher(self, scheme: str, stage: str) -> Cipher:
+        """The cipher of one scheme under the key set of one stage."""
+        return self._ciphers[scheme][stage]
+
+    def context_of(self, scheme: str) -> Sequence[str]:
+        """What the application's functions receive about a token's row; empty for any other scheme."""
+        functions = self.schemes[scheme].functions
+        return functions.context if functions else ()
+
+    def key_id(self, stage: str) -> str:
+        """The key id of one stage's key set."""
+        return self.stages[stage].key_id
+
+    def resealed(self, scheme: str, opened: Sequence[tuple[str, Opened]], destination: str) -> Sequence[bytes | None]:
+        """Tokens of ``destination`` with what was in those of other stages; None where it does not come out again.
+
+        Raises E_FUNCTION where the application's functions read one under the keys of before: they have others.
+        """
+        cipher = self.cipher(scheme, destination)
+        insides = [inside for _, inside in opened]
+        fresh = cipher.seal_all(insides)
+        if isinstance(cipher, FunctionCipher):
+            for token, (stage, inside) in zip(fresh, opened):
+                self._refuse_same_keys(scheme, stage, token, inside)
+            checked = cipher.reopened(fresh, insides)
+        else:
+            checked = cipher.open_all(fresh)
+        return [token if again == inside else None for token, again, inside in zip(fresh, checked, insides)]
+
+    def _refuse_same_keys(self, scheme: str, stage: str, fresh: bytes, inside: Opened) -> None:
+        before = self._ciphers[scheme].get(stage)  # a nested token is under several
+        if isinstance(before, FunctionCipher) and before.open_at(fresh, inside.frame) == inside:
+            found = "reads what was sealed under other keys: its keys are not those of the key set"
+            raise before.refusal(before.functions.decrypt, found)
+
+    def stages_of(
+        self,
+        scheme: str,
+        tokens: Sequence[bytes],
+        key_ids: Sequence[str | None] | None = None,
+        frames: Sequence[bytes] | None = None,
+    ) -> list[tuple[str, Opened] | None]:
+        """For each token the first stage whose key set opens it, and its inside; None where none does.
+
+        Where ``key_ids`` has an entry of the journal only that key set counts. ``frames`` describe the row of each, for
+        functions of the application that ask for it.
+        """
+        found: list[tuple[str, Opened] | None] = [None] * len(tokens)
+        left = list(range(len(tokens)))
+        for stage in self._tried_first.get(scheme, tuple(self.stages)):
+            places = left
+            if key_ids is not None:
+                places = [place for place in left if key_ids[place] in (None, self.key_id(stage))]
+            cipher = self._ciphers[scheme][stage]
+            chosen = [tokens[place] for place in places]
+            if frames is not None and isinstance(cipher, FunctionCipher):
+                insides = [cipher.open_at(token, frames[place]) for place, token in zip(places, chosen)]
+            else:
+                insides = cipher.open_all(chosen)
+            for place, inside in zip(places, insides):
+                if inside is not None:
+                    found[place] = (stage, inside)
+            left = [place for place in left if found[place] is None]
+            if not left:
+                break
+        if tokens and scheme in self._opens_under_one and (last := found[-1]) is not None:
+            self._tried_first[scheme] = (last[0], *(stage for stage in self.stages if stage != last[0]))
+        return found
+
+    def stage_of(self, scheme: str, token: bytes, key_id: str | None = None) -> tuple[str, Opened] | None:
+        """``stages_of`` for one token."""
+        return self.stages_of(scheme, [token], [key_id])[0]

@@ -1,0 +1,305 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Schemes: how a token is made from a key set, as data. A format, its keys, and what lies around the token."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from ..._errors.base import RotationError
+from . import derivation
+from .aes_cbc import pad, unpad
+from .formats import FORMATS, Format
+from .function_names import CONTEXT, Functions
+from .libraries import KNOWN_SCHEMES
+from .tokens import Cipher, Opened
+from .wrappers import AnyOf, Armor, Base64, Hashed, Layered, Nested, Prefixed
+
+ROLES = ("key", "signing_key", "public_key", "iv")
+AROUND = {"prefix": str, "base64": bool, "armor": bool, "nested": bool}
+# Of what the application's own functions make it is not known what a wrong key would do.
+UNKNOWN = Format(Cipher, keys=(), authenticated=False)
+IN_DOCUMENTS = "json_members"  # names of the members of JSON documents in which its tokens are
+INSIDE = "inside"  # the scheme of the tokens that its plaintexts are, if the application encrypts twice by design
+MEMBERS = {"format", *ROLES, *AROUND, "hash_salt", IN_DOCUMENTS, INSIDE}
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One scheme, checked."""
+
+    name: str
+    described: Mapping[str, Any] = field(repr=False)
+    trial: bool = False  # tried on the chance: settings that make no key for it are no error
+
+    @property
+    def functions(self) -> Functions | None:
+        """The application's own functions, where they are the scheme."""
+        described = self.described.get("application")
+        return None if described is None else Functions(**{**described, "context": (*described.get("context", ()),)})
+
+    @property
+    def format(self) -> Format:
+        """What the registry says of its format."""
+        return UNKNOWN if self.functions else FORMATS[self.described["format"]]
+
+    @property
+    def settings(self) -> set[str]:
+        """The settings that its tokens may depend on."""
+        return self.made_of(None)
+
+    def made_of(self, settings: derivation.Settings | None) -> set[str]:
+        """Those of them that count where the settings are these."""
+        sources = [self.described[role][member] for role in self.format.keys for member in self._sources(role)]
+        if "hash_salt" in self.described:
+            sources.append(self.described["hash_salt"])
+        own = {name for source in sources for name in derivation.names(source, settings)}
+        return own | (self.inside.made_of(settings) if self.inside else set())
+
+    @property
+    def inside(self) -> Scheme | None:
+        """The scheme of the tokens that its plaintexts are, if the application encrypts twice by design."""
+        described = self.described.get(INSIDE)
+        return None if described is None else Scheme(self.name, described, self.trial)
+
+    @property
+    def marker(self) -> bytes:
+        """What every token begins with; empty where any bytes may be one."""
+        bare = self.format.marker
+        if self.described.get("base64"):
+            bare = base64.urlsafe_b64encode(bare[: len(bare) // 3 * 3])
+        if self.described.get("armor"):
+            bare = Armor.HEAD
+        return self.described.get("prefix", "").encode() + bare
+
+    @property
+    def json_members(self) -> tuple[str, ...]:
+        """The members of JSON documents in which its tokens are; none where any leaf may be one."""
+        return tuple(self.described.get(IN_DOCUMENTS, ()))
+
+    @property
+    def text(self) -> bool:
+        """Whether its tokens are ASCII."""
+        return self.format.text or bool(self.described.get("base64") or self.described.get("armor"))
+
+    def text_of(self, inside: Opened) -> bytes:
+        """The plaintext as the application has it, without what its format or its function keeps around it."""
+        if self.functions:
+            return inside.plaintext[1:]
+        return inside.plaintext if self.format.authenticated else unpad(inside.plaintext) or b""
+
+    def with_text(self, inside: Opened, text: bytes) -> Opened:
+        """The inside of a token with another plaintext: what ``text_of`` takes apart. A second layer is added."""
+        if self.functions:
+            return inside._replace(plaintext=inside.plaintext[:1] + text)
+        if not self.format.authenticated:
+            return inside._replace(plaintext=pad(text))
+        within = (inside.within or Opened(b"", inside.timestamp)) if self.inside else None
+        return inside._replace(plaintext=text, within=within)
+
+    def cipher(self, settings: derivation.Settings) -> Cipher | None:
+        """The scheme under one set of settings; None where one of them has no value, or none that fits a trial.
+
+        Derives the keys: call once per key set, never per row. Raises E_SCHEME on a setting that makes no key.
+        """
+        try:
+            made = [derivation.keys(self.described[role], settings) for role in self.format.keys]
+            if not all(made):
+                return None
+            keys, others = made[0], [rest[0] for rest in made[1:]]
+            ciphers = [self.format.make(key, *others) for key in keys]
+        except (ValueError, TypeError):
+            if self.trial:
+                return None
+            settings_named = ", ".join(sorted(self.settings))
+            found = f"cannot make a key from {settings_named}"
+            raise RotationError("E_SCHEME", scheme=self.name, found=found) from None
+        outer = self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
+        if self.inside is None:
+            return outer
+        inner = self.inside.cipher(settings)
+        return None if inner is None else Layered(outer, inner)
+
+    def _wrapped(self, cipher: Cipher, settings: derivation.Settings) -> Cipher:
+        if "hash_salt" in self.described:
+            salts = derivation.values(self.described["hash_salt"], settings) or [b""]
+            cipher = Hashed(cipher, salts[0])
+        if self.described.get("base64"):
+            cipher = Base64(cipher)
+        if self.described.get("armor"):
+            cipher = Armor(cipher)
+        if self.described.get("nested"):
+            cipher = Nested(cipher)
+        prefix = self.described.get("prefix", "")
+        return Prefixed(cipher, prefix.encode()) if prefix else cipher
+
+    def _sources(self, role: str) -> list[str]:
+        described = self.described[role]
+        return [name for name in derivation.DERIVATIONS[described["derive"]][1] if name in described]
+
+    def has_several(self, settings: derivation.Settings) -> bool:
+        """Whether several keys open its tokens under one set of settings, be they a list or a text with commas."""
+        if self.functions:
+            return False
+        own = derivation.several(self.described[self.format.keys[0]], settings)
+        return own or (self.inside is not None and self.inside.has_several(settings))
+
+    def reads_several(self, settings: derivation.Settings) -> bool:
+        """Whether the application can read several keys at once: one of the settings is a list in it."""
+        outer = Scheme(self.name, {name: value for name, value in self.described.items() if name != INSIDE})
+        own = any(isinstance(settings(name), (list, tuple)) for name in outer.settings)
+        return own and (self.inside is None or self.inside.reads_several(settings))
+
+    def over(self, inner: Scheme) -> Scheme:
+        """The same scheme with tokens of another one as its plaintexts."""
+        return Scheme(f"{self.name} over {inner.name}", {**self.described, INSIDE: inner.described}, self.trial)
+
+    def around(self, prefix: str, doubled: bool) -> Scheme:
+        """The same scheme with something around its tokens."""
+        extra: dict[str, Any] = {}
+        if prefix:
+            extra["prefix"] = prefix
+        if doubled:
+            extra["base64"] = True
+        words = [self.name, *(["base64"] if doubled else []), *([f"after {prefix}"] if prefix else [])]
+        return Scheme(" ".join(words), {**self.described, **extra}, self.trial)
+
+
+def parse(described: Any) -> dict[str, Scheme]:
+    """Schemes by name from ``key_rotation_schemes``: ``auto``, or the mapping the design shows. Raises E_SCHEME."""
+    if described == "auto":
+        return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
+    if not isinstance(described, Mapping) or not described:
+        raise RotationError("E_SCHEME", scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
+    for name, members in described.items():
+        _check(name, members)
+    return {str(name): Scheme(str(name), members) for name, members in described.items()}
+
+
+def tried(described: Any, names: Iterable[str]) -> dict[str, Scheme]:
+    """What a person described, and after it all that is known besides: a column of a library must not be passed over in
+    silence since another one's scheme was described. ``names`` are those of the keys. Raises E_SCHEME.
+    """
+    own = {} if described == "auto" else parse(described)
+    same = [scheme.described for scheme in own.values()]
+    known = {**parse("auto"), **of_keys(names)}
+    return {
+        **own,
+        **{name: scheme for name, scheme in known.items() if name not in own and scheme.described not in same},
+    }
+
+
+def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
+    """What applications do by hand with a setting of their own: Fernet under it, or under its SHA-256, or AES.2 tokens.
+
+    Of those that no library has already. A setting that is no such key makes none, and is no error.
+    """
+    known = list(KNOWN_SCHEMES.values())
+    made: dict[str, Scheme] = {}
+    for name, derive in product(sorted(names), ("direct", "sha256")):
+        described = {"format": "fernet", "key": {"derive": derive, "secret": name}}
+        if described not in known:
+            title = f"{derive if derive == 'sha256' else 'fernet'}_of_{name}"
+            made[title] = Scheme(title, described, trial=True)
+    for name in sorted(names):
+        defectdojo = KNOWN_SCHEMES["defectdojo"]
+        title, key = f"aes_2_of_{name}", {**defectdojo["key"], "secret": name}
+        made[title] = Scheme(title, {**defectdojo, "key": key}, trial=True)
+    return made
+
+
+def _check(name: str, members: Any) -> None:
+    def refuse(found: str) -> RotationError:
+        return RotationError("E_SCHEME", scheme=name, found=found)
+
+    if not isinstance(members, Mapping):
+        raise refuse("is not a mapping")
+    names = members.get(IN_DOCUMENTS, [])
+    if not isinstance(names, list) or not all(isinstance(one, str) and one for one in names):
+        raise refuse(f"has {IN_DOCUMENTS} that are no list of names")
+    if "application" in members:
+        _check_functions(members, refuse)
+        return
+    for member in members:
+        if member not in MEMBERS:
+            raise refuse(f"has the unknown member {member}")
+    if str(members.get("format")) not in FORMATS:
+        raise refuse(f"has no format of: {', '.join(FORMATS)}")
+    for role in ROLES:
+        if role in FORMATS[members["format"]].keys:
+            _check_key(members.get(role), role, refuse)
+        elif role in members:
+            raise refuse(f"has a {role}, which {members['format']} does not take")
+    for member, kind in AROUND.items():
+        if not isinstance(members.get(member, kind()), kind):
+            raise refuse(f"has a {member} of another type than {kind.__name__}")
+    if "hash_salt" in members and not _is_source(members["hash_salt"]):
+        raise refuse("has a hash_salt that names no setting")
+    if INSIDE in members:
+        _check_inside(name, members, refuse)
+
+
+def _check_inside(name: str, members: Mapping[str, Any], refuse: Any) -> None:
+    inner = members[INSIDE]
+    _check(name, inner)
+    if "application" in inner or INSIDE in inner:
+        raise refuse("has an inside that is no scheme of one layer")
+    if not all(FORMATS[layer["format"]].authenticated for layer in (members, inner)):
+        raise refuse("has a layer without authentication, of which nobody can say under which keys it is")
+
+
+def _check_functions(members: Mapping[str, Any], refuse: Any) -> None:
+    described = members["application"]
+    if set(members) - {IN_DOCUMENTS} != {"application"} or not isinstance(described, Mapping):
+        raise refuse("has something beside application, or no mapping there")
+    if not {"decrypt", "encrypt"} <= set(described) <= {"decrypt", "encrypt", "binary", "context"}:
+        raise refuse("has other members in application than decrypt, encrypt, binary and context")
+    for name in ("decrypt", "encrypt"):
+        if not isinstance(described[name], str) or "." not in described[name]:
+            raise refuse(f"has an application.{name} that is no dotted path of a function")
+    if not isinstance(described.get("binary", False), bool):
+        raise refuse("has an application.binary that is neither true nor false")
+    context = described.get("context", [])
+    if not isinstance(context, list) or any(context.count(name) != 1 or name not in CONTEXT for name in context):
+        raise refuse(f"has an application.context that is not a list of: {', '.join(CONTEXT)}")
+    if "member" in context and IN_DOCUMENTS not in members:
+        raise refuse(f"asks for the member, and has no {IN_DOCUMENTS}")
+
+
+def _check_key(described: Any, role: str, refuse: Any) -> None:
+    if not isinstance(described, Mapping) or str(described.get("derive")) not in derivation.DERIVATIONS:
+        raise refuse(f"has no {role}.derive of: {', '.join(derivation.DERIVATIONS)}")
+    _, sources, optional, numbers = derivation.DERIVATIONS[described["derive"]]
+    needed = [name for name in (*sources, "iterations") if name in (*sources, *numbers) and name not in optional]
+    for name in needed:
+        if name not in described:
+            raise refuse(f"has no {role}.{name}")
+    for name, value in described.items():
+        if name not in ("derive", *sources, *numbers):
+            raise refuse(f"has the unknown member {role}.{name}")
+        if name in numbers and (type(value) is not int or value <= 0):
+            raise refuse(f"has a {role}.{name} that is no positive number")
+        if name in sources and not _is_source(value):
+            raise refuse(f"has a {role}.{name} that names no setting")
+
+
+def _is_source(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value)
+    if not isinstance(value, Mapping):
+        return False
+    if "setting" in value:
+        return set(value) == {"setting", "default"} and isinstance(value["setting"], str)
+    if set(value) == {"text"}:
+        return True
+    if set(value) == {"entries"}:
+        return isinstance(value["entries"], list) and [type(name) for name in value["entries"]] == [str, str]
+    return len(value) == 1 and set(value) <= {*derivation.GROUPS} and _are_sources(next(iter(value.values())))
+
+
+def _are_sources(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_source, value))

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every format, wrapper and function shares: the inside of a token, and what opens and seals tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Opened(NamedTuple):
+    """The inside of a token: its bytes (never decoded, never unpickled), and what of its outside is kept.
+
+    ``timestamp`` is when it was made, where it says so (Fernet); ``frame`` are its format's own parameters, where it
+    has a choice (OpenPGP); ``hashed`` is whether a search hash followed it; ``within`` is what is kept of an inner
+    token, if the application encrypts twice by design.
+    """
+
+    plaintext: bytes
+    timestamp: int | None = None
+    frame: bytes = b""
+    hashed: bool = False
+    within: Opened | None = None
+
+    def __repr__(self) -> str:
+        return f"Opened({len(self.plaintext)} bytes)"
+
+
+class Cipher(Protocol):
+    """A format with its key. Many tokens at once are far cheaper than one after the other."""
+
+    def open(self, token: bytes) -> Opened | None:
+        """The inside, or None where the token does not open under this key."""
+
+    def seal(self, inside: Opened) -> bytes:
+        """A new token with the same inside."""
+
+    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
+        """``open`` for each."""
+
+    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
+        """``seal`` for each."""
+
+
+class SingleTokenCipher:
+    """A cipher that knows one token at a time."""
+
+    def open_all(self: Cipher, tokens: Sequence[bytes]) -> list[Opened | None]:
+        return [self.open(token) for token in tokens]
+
+    def seal_all(self: Cipher, insides: Sequence[Opened]) -> list[bytes]:
+        return [self.seal(inside) for inside in insides]
+
+
+class BatchCipher:
+    """A cipher that knows many tokens at a time."""
+
+    def open(self: Cipher, token: bytes) -> Opened | None:
+        return self.open_all([token])[0]
+
+    def seal(self: Cipher, inside: Opened) -> bytes:
+        return self.seal_all([inside])[0]

@@ -1,0 +1,209 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Account for every column and every key: what is neither a target nor explained stops, unless a person settled it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..application import django_project
+from ..application.key_uses import Use
+from ..crypto.keyring import Keyring
+from ..postgres.catalog import Column, Table
+from ..postgres.connection import Database, quote
+from . import model_evidence, unexplained
+from .column_types import KINDS, ArrayCodec, JsonCodec
+from .findings import Finding, Findings
+from .settlements import Settlements
+from .signatures import identify
+from .target_survey import Survey, Target
+
+USES = 6  # of a key in an error; the plan has all of them
+SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
+LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
+LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
+SHORTEST = unexplained.SHORTEST  # bytes: shorter values are never judged
+LONGEST = 4096  # bytes or characters that are read of a value
+LONGEST_DOCUMENT = 20_000
+# Types that the engine does not write, and that may hold ciphertext all the same.
+UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "hstore", "xml")
+# What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
+_WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}<>",\\]{{{SHORTEST},}})')
+
+
+def columns(database: Database, survey: Survey, settled: Settlements) -> list[Finding]:
+    """Findings about the columns that the survey left open: encoded by their field, or unexplained ciphertext."""
+    targets = {target.name: target for target in survey.found if isinstance(target.kind, JsonCodec)}
+    known = _accounted(survey).difference(targets) | {*settled}
+    found = Findings()
+    fields = _fields(database, survey, known.union(targets))
+    for table, members in survey.tables.items():
+        open_columns = [
+            column
+            for column in members
+            if not (table.copy or column.generated or table.label_of(column.name) in known)
+            and (column.type in KINDS or column.type.rpartition(".")[2] in UNWRITTEN)
+        ]
+        if not open_columns:
+            continue
+        for column, values in _sampled(database, table, open_columns):
+            name = table.label_of(column.name)
+            if name in targets:
+                values = [survey.without_tokens(targets[name], value) for value in values]
+            judged = unexplained.classify(
+                values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), JsonCodec)
+            )
+            if name in fields:
+                continue
+            if judged.verdict == unexplained.UNEXPLAINED:
+                found.put("unexplained", name, found=_told(judged, values))
+    for name, each in fields.items():
+        found.put("encoded", name, field=each.field, found=each.found)
+    survey.findings.drop("digest", found.columns())
+    return found.told(stops=True)
+
+
+def _accounted(survey: Survey) -> set[str]:
+    """The columns that the survey accounts for: targets, what follows them, and what it has a finding about."""
+    derived = {target.table.label_of(each.column) for target in survey.found for each in target.derived}
+    told = {*survey.findings.columns()} - {*survey.findings.columns("digest")}  # a block of ciphertext is as long
+    return {*(target.name for target in survey.found), *derived, *told}
+
+
+def _fields(database: Database, survey: Survey, known: Collection[str]) -> dict[str, model_evidence.ModelEvidence]:
+    """The evidence of the models' fields, by the column's name."""
+    places = {
+        (spelled, column.name): table.label_of(column.name)
+        for table, columns in survey.tables.items()
+        for column in columns
+        for spelled in (table.name, table.modelled)
+        if table.label_of(column.name) not in known and not table.copy
+    }
+    found = model_evidence.of_fields(database.alias, django_project.same_database(database.alias), places)
+    return {places[place]: each for place, each in found.items()}
+
+
+def _told(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
+    """The verdict in words, with the format if its look is known."""
+    signature = next(filter(None, map(identify, values)), None)
+    member = f" of the member {judged.member}" if judged.member else ""
+    return f"{judged.what}{member}" + (f" ({signature.what})" if signature else "")
+
+
+# Rows as the server reckons (-1: it does not know), and pages with those of partitions.
+_SIZE = (
+    "SELECT reltuples::float8, coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)),"
+    " pg_relation_size(c.oid))::bigint / current_setting('block_size')::int FROM pg_class c WHERE oid = to_regclass(%s)"
+)
+
+
+def _sampled(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
+    """Some values of each column that are long enough to judge, by one statement for the table."""
+    ((rows, pages),) = database.rows(_SIZE, (table.regclass,))
+    asked = ", ".join(_asked(table, column, rows, pages) for column in columns)
+    for row in database.rows(f"SELECT {asked}", table=table.label):
+        for column, values in zip(columns, row):
+            yield column, _values(column, values)
+
+
+def _asked(table: Table, column: Column, rows: float, pages: int) -> str:
+    """SQL for the values: an application that began to encrypt late has plain ones first."""
+    name = f"t.{quote(column.name)}"
+    if column.type == "bytea":
+        read, size = f"encode(substring({name} for {LONGEST}), 'hex')", f"octet_length({name})"
+    else:
+        kind = KINDS.get(column.type)
+        longest = LONGEST if kind and not isinstance(kind, (JsonCodec, ArrayCodec)) else LONGEST_DOCUMENT
+        read, size = f"left({name}::text, {longest})", f"octet_length({name}::text)"
+    row = f"t.tableoid, t.ctid, {read} AS value"
+    some = f"SELECT {row} FROM {table.rows} AS t{{}} WHERE {size} >= {SHORTEST}{{}} LIMIT {SAMPLE}"
+    last = f" AND t.ctid >= '({max(pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC"
+    # Whole pages are sampled: of their rows, those that a hash picks. A table that was never analyzed has -1 rows.
+    share = 100 * min(LARGE / rows if rows > 0 else LAST_PAGES / max(pages, LAST_PAGES), 1)
+    sample = f" TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (0)"
+    parts = [some.format("", ""), some.format(sample, " ORDER BY hashtext(t.ctid::text)")]
+    if not table.partitioned:  # of partitions, each has pages of its own
+        parts.append(some.format("", last))
+    return f"ARRAY(SELECT value FROM ({' UNION '.join(f'({part})' for part in parts)}) AS of_each_row)"
+
+
+def _values(column: Column, read: Sequence[str]) -> list[Any]:
+    if column.type == "bytea":
+        return [bytes.fromhex(value) for value in read]
+    if column.type not in KINDS:
+        return [_word(*found) for value in read for found in _WORDS.findall(value)]
+    if isinstance(KINDS[column.type], ArrayCodec):
+        return [member for value in read for member in value.strip("{}").replace('"', "").split(",")]
+    return list(read)
+
+
+def _word(data: str, text: str) -> str | bytes:
+    return text or bytes.fromhex(data[: len(data) // 2 * 2])
+
+
+def keys(
+    surveys: Sequence[Survey],
+    keyring: Keyring,
+    described: Sequence[Mapping[str, Any]],
+    uses: Callable[[], Mapping[str, Sequence[Use]]],
+) -> list[Finding]:
+    """Findings about keys that no target depends on and that are not declared to sign only.
+
+    ``described`` are the entries of key_rotation_keys, ``uses`` says who reads each in code, which takes a while.
+    """
+    found = Findings()
+    targets = [target for survey in surveys for target in survey.found]
+    if not targets:  # which is an error of its own
+        return []
+    derived = [each.secret for target in targets for each in target.derived]
+    used = keyring.keys_of((target.scheme for target in targets), derived)
+    signing = {entry["name"] for entry in described if entry.get("use") == "signing"}
+    left = sorted(keyring.names - used - signing)
+    readers = uses() if left else {}
+    for name in left:
+        line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
+        found.put("key_without_value", name, line=f"{{{line}}}", uses=_shown(readers.get(name, ())))
+    return found.told(stops=True)
+
+
+def planned_keys(
+    targets: Sequence[Target],
+    keyring: Keyring,
+    described: Sequence[Mapping[str, Any]],
+    uses: Mapping[str, Sequence[Use]],
+) -> list[dict[str, Any]]:
+    """Each key in the plan: what it is declared for, the targets under it, and its uses in code."""
+    declared = {entry["name"]: entry.get("use") or "encryption" for entry in described}
+    under = {
+        target.name: keyring.keys_of([target.scheme], [each.secret for each in target.derived]) for target in targets
+    }
+    return [
+        {
+            "key": name,
+            "use": declared.get(name, "encryption"),
+            "targets": sorted(column for column, keys in under.items() if name in keys),
+            "uses": [use.as_planned() for use in uses.get(name, ())],
+        }
+        for name in sorted(keyring.names)
+    ]
+
+
+def _shown(uses: Sequence[Use]) -> str:
+    """The first uses in words, those in the project's own code before Django's."""
+    words = [str(use) for use in sorted(uses, key=lambda use: use.file.startswith("django/"))]
+    more = f" and {len(words) - USES} more" if len(words) > USES else ""
+    return "; ".join(words[:USES]) + more or "nothing that was found in code"
+
+
+_DEFAULTS = {"type": "token_urlsafe", "keep": 0}
+
+
+def _declared(name: str, described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The entry of a key as a person writes it to declare that it only signs."""
+    entry = next((dict(entry) for entry in described if entry["name"] == name), {"name": name})
+    kept = {
+        member: value for member, value in entry.items() if value is not None and _DEFAULTS.get(member, "") != value
+    }
+    return {**kept, "use": "signing"}

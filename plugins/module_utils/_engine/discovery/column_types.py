@@ -1,0 +1,234 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where tokens lie in a column: a text or bytea value is one token, a JSON document holds them among its strings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+# A string of a JSON text, and the colon where it is a member's name. All strings are matched, so that none is cut.
+_STRING = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"(?P<name>\s*:)?')
+SHORTEST = 24  # characters of any token: 16 bytes in base64
+FERNETS = ("gAAAAA", "Z0FBQUFB")  # how a Fernet token begins, and its base64
+# A Fernet token, or its base64, anywhere in a leaf: one that does not open is to be found out, not passed over.
+_LOOKS = re.compile(rf"(?:{'|'.join(FERNETS)})[\w=-]{{60,}}", re.ASCII)
+# A member of an array's text.
+_MEMBER = re.compile(r'[^{},"\\]+')
+
+
+def _plain(leaf: str) -> str:
+    """A string of a JSON text without its escapes."""
+    return str(json.loads(f'"{leaf}"')) if "\\" in leaf else leaf
+
+
+# A name of words, as a person gives it: a token has capitals, or is hex.
+_WORDS = re.compile(r"(?=.*[g-z])[a-z0-9_. -]*")
+
+
+def _begins(name: str, begin: str) -> bool:
+    """Whether a name may be a token that begins so: after ``enc_`` ``enc_preferred_contact_channel`` is none."""
+    rest = name[len(begin) :]
+    return name.startswith(begin) and len(rest) >= SHORTEST and not _WORDS.fullmatch(rest)
+
+
+@lru_cache  # of every page, and of each document in it
+def _names_of(marker: bytes) -> re.Pattern[str]:
+    """What is in a document where names of its members may be tokens."""
+    begins = [*FERNETS, *([f'"{re.escape(marker.decode("utf-8"))}'] if marker else [])]
+    return re.compile(rf'(?:{"|".join(begins)})[^"\\]*"\s*:')
+
+
+@dataclass(frozen=True)
+class ColumnCodec:
+    """How values of one SQL type are read, compared and written. ``{}`` is the column or the parameter."""
+
+    array: str  # type of the parameter that carries the values
+    read: str = "{}"
+    write: str = "{}"
+    whole = True  # a value is one token, not the place of several
+
+    def elements(self, values: Sequence[Any]) -> Sequence[str | None]:
+        """The values as elements of an array's text, without their quotes."""
+        return values
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        """The tokens in a value as read."""
+        return [value.encode("utf-8")]
+
+    def owners(self, value: Any) -> list[str]:
+        """The name of the member that each of the tokens is in, if a scheme names members of JSON documents."""
+        return [""]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        """The value with each old token replaced by the new one."""
+        return new[0].decode("utf-8")
+
+    def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
+        """All tokens in a column of a page: the row each is in, its place in the row's value, the token."""
+        return [
+            (row, place, token)
+            for row, value in enumerate(values)
+            if value
+            for place, token in enumerate(self.tokens(value, marker))
+        ]
+
+    def replace(self, values: Sequence[Any], fresh: Sequence[tuple[int, bytes, bytes]]) -> dict[int, Any]:
+        """New values by row, from the row, the old and the new token of each that is replaced."""
+        pairs: dict[int, tuple[list[bytes], list[bytes]]] = {}
+        for row, before, after in fresh:
+            old, new = pairs.setdefault(row, ([], []))
+            old.append(before)
+            new.append(after)
+        return {row: self.put(values[row], old, new) for row, (old, new) in pairs.items()}
+
+
+class TextCodec(ColumnCodec):
+    """A text is one token. Said for a whole column at once too, for speed."""
+
+    def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
+        return [(row, 0, value.encode("utf-8")) for row, value in enumerate(values) if value]
+
+    def replace(self, values: Sequence[Any], fresh: Sequence[tuple[int, bytes, bytes]]) -> dict[int, Any]:
+        return {row: after.decode("utf-8") for row, _, after in fresh}
+
+
+class BytesCodec(ColumnCodec):
+    """A bytea value is one token."""
+
+    def elements(self, values: Sequence[Any]) -> Sequence[str | None]:
+        return [None if value is None else f"\\x{bytes(value).hex()}" for value in values]
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        return [bytes(value)]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        return new[0]
+
+
+@dataclass(frozen=True)
+class JsonCodec(ColumnCodec):
+    """Tokens are leaves of a JSON document, or its members' names. They are replaced in its text: all else stays.
+
+    With ``names``, all strings in the members of these names are tokens, and nothing else is.
+    """
+
+    names: tuple[str, ...] = ()
+    whole = False
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        begin = marker.decode("utf-8")
+        if self.names:
+            return [_plain(found["text"]).encode("utf-8") for found in self._strings(value, begin) if found["text"]]
+        texts = (found["text"] for found in self._strings(value, begin))
+        return [text.encode("utf-8") for text in texts if text.startswith(begin) or _LOOKS.search(_plain(text))]
+
+    def find(self, values: Sequence[Any], marker: bytes) -> list[tuple[int, int, bytes]]:
+        """The places of a jsonb's members go by their names: where these are tokens none lasts, and all are one."""
+        found = super().find(values, marker)
+        moving = {row for row in {row for row, _, _ in found} if self.moves(values[row], marker)}
+        return [(row, 0 if row in moving else place, token) for row, place, token in found]
+
+    def moves(self, value: str, marker: bytes) -> bool:
+        """Whether names of members may be tokens."""
+        return not self.names and bool(_names_of(marker).search(value))
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
+        parts, end = [], 0
+        for found in self._strings(value, None):
+            after = fresh.get(_plain(found["text"]) if self.names else found["text"])
+            if after is not None:
+                written = json.dumps(after, ensure_ascii=False)[1:-1] if self.names else after
+                parts += [value[end : found.start("text")], written]
+                end = found.end("text")
+        return "".join([*parts, value[end:]])
+
+    def owners(self, value: Any) -> list[str]:
+        return [name for name, found in self._members(value, None) if found["text"]] if self.names else [""]
+
+    def _strings(self, value: str, begin: str | None) -> Iterator[re.Match[str]]:
+        return (found for _, found in self._members(value, begin))
+
+    def _members(self, value: str, begin: str | None) -> Iterator[tuple[str, re.Match[str]]]:
+        """The strings that are no names of members, each after the name of its member; and names that look like tokens,
+        as Fernet's do, or begin with ``begin`` (None: anyhow).
+        With ``names``, the strings of these members, also in their arrays."""
+        name, end = "", 0
+        for found in _STRING.finditer(value):
+            if self.names and "}" in value[end : found.start()]:
+                name = ""
+            if found["name"]:
+                name = _plain(found["text"])
+                begins = begin is None or (begin and _begins(name, begin))
+                if not self.names and (_LOOKS.search(name) or (begins and not name.startswith(FERNETS))):
+                    yield name, found
+            elif not self.names or name in self.names:
+                yield name, found
+            end = found.end()
+
+
+class JsonTextCodec(JsonCodec):
+    """A text that is a JSON document holds tokens among its leaves; any other text is one token."""
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        return super().tokens(value, marker) if is_document(value) else [value.encode("utf-8")]
+
+    def owners(self, value: Any) -> list[str]:
+        return super().owners(value) if is_document(value) else [""]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        return super().put(value, old, new) if is_document(value) else new[0].decode("utf-8")
+
+    def moves(self, value: str, marker: bytes) -> bool:
+        return super().moves(value, marker) and is_document(value)
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is a JSON object or array, and nothing else."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+class ArrayCodec(ColumnCodec):
+    """Tokens are members of an array. They are replaced in its text, in which a token needs no quotes."""
+
+    whole = False
+
+    def tokens(self, value: Any, marker: bytes) -> list[bytes]:
+        begin = marker.decode("utf-8")
+        members = _MEMBER.findall(value)
+        return [member.encode("utf-8") for member in members if member.startswith(begin) or _LOOKS.search(member)]
+
+    def put(self, value: Any, old: Sequence[bytes], new: Sequence[bytes]) -> Any:
+        fresh = {before.decode("utf-8"): after.decode("utf-8") for before, after in zip(old, new)}
+        return _MEMBER.sub(lambda found: fresh.get(found[0], found[0]), value)
+
+
+_TYPES: dict[str, ColumnCodec] = {
+    "text": TextCodec("text"),
+    "character varying": TextCodec("text"),
+    "character": TextCodec("text", read="{}::text"),
+    "citext": TextCodec("text", read="{}::text", write="{}::citext"),
+    "text[]": ArrayCodec("text", read="{}::text", write="{}::text[]"),
+    "character varying[]": ArrayCodec("text", read="{}::text", write="{}::varchar[]"),
+    "bytea": BytesCodec("bytea"),
+    "json": JsonCodec("text", read="{}::text", write="{}::json"),
+    "jsonb": JsonCodec("text", read="{}::text", write="{}::jsonb"),
+}
+WRITTEN = tuple(_TYPES)
+# What a text type is called where its values are JSON documents.
+IN_TEXT = {name: f"json in {name}" for name in ("text", "character varying", "character", "citext")}
+KINDS: dict[str, ColumnCodec] = {
+    **_TYPES,
+    **{IN_TEXT[name]: JsonTextCodec(_TYPES[name].array, _TYPES[name].read, _TYPES[name].write) for name in IN_TEXT},
+}

@@ -1,0 +1,229 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was found about an application: one row of ``KINDS`` for each kind, which plan, checklist and error all read.
+
+To add a kind, add a row: ``stop(name, code)`` takes its text from the catalogue of errors, ``warn(name, what, todo)``
+has it in the row. Then ``put`` findings of that name. A kind without a text is known and needs no attention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..._errors.base import CATALOGUE, NOTHING_CHANGED, RotationError
+from .settlements import DECISIONS, UNREADABLE, Settlements
+
+
+@dataclass(frozen=True)
+class FindingKind:
+    """One kind. ``what`` follows the column's name; it and ``todo`` are filled with the facts of a finding."""
+
+    name: str
+    stops: bool
+    code: str  # of the catalogue; empty if it stops nothing
+    what: str
+    todo: str
+    settled_by: tuple[str, ...] = ()  # decisions of key_rotation_settlements after which it stops nothing
+
+
+def stop(name: str, code: str, settled_by: tuple[str, ...] = ()) -> FindingKind:
+    """A kind that stops a rotation, with the text of the catalogue."""
+    what, todo = CATALOGUE[code]
+    for begin in ("{path}: {name} ", "{column}: ", "{column} "):
+        what = what[len(begin) :] if what.startswith(begin) else what
+    return FindingKind(name, True, code, what, todo, settled_by)
+
+
+def warn(name: str, what: str = "", todo: str = "") -> FindingKind:
+    """A kind that stops nothing, and that a person should know of if it has a text."""
+    return FindingKind(name, False, "", what, todo)
+
+
+# In the order in which they are reported.
+_ROWS = (
+    stop("nowhere", "E_TABLE"),
+    stop("missed", "E_TARGET_MISSED"),
+    stop("paired", "E_KEY_PAIR", DECISIONS),
+    stop("unwritable", "E_COLUMN_TYPE", DECISIONS),
+    stop("format", "E_FORMAT", DECISIONS),
+    stop("unproved", "E_UNPROVED", DECISIONS),
+    stop("wrong_key", "E_WRONG_KEY"),
+    stop("silent", "E_FIELD_UNPROVED", DECISIONS),
+    stop("plain", "E_COLUMN_PLAIN", DECISIONS),
+    stop("keyless", "E_TABLE_KEY", (UNREADABLE,)),
+    stop("ignored_open", "E_IGNORED_OPEN", (UNREADABLE,)),
+    stop("ignored_tokens", "E_IGNORED_TOKENS", DECISIONS),
+    stop("guarded", "E_ROW_SECURITY"),
+    stop("tied", "E_COLUMN_TIED"),
+    stop("encoded", "E_FIELD_ENCODED"),
+    stop("unexplained", "E_UNEXPLAINED"),
+    stop("other_keys", "E_OTHER_KEYS"),
+    stop("key_missing", "E_ENV_KEY_MISSING"),
+    stop("unreadable", "E_UNREADABLE"),
+    stop("plaintext", "E_PLAINTEXT"),
+    stop("other_scheme", "E_OTHER_SCHEME"),
+    stop("left_alone", "E_LEFT_ALONE"),
+    stop("nested_unreadable", "E_NESTED"),
+    warn(
+        "nested",
+        "{count} values are encrypted twice, so the application reads a token: {rows}",
+        "A process with other keys wrote them: find it and restart it. The rotation writes each as one token.",
+    ),
+    stop("no_targets", "E_NO_TARGETS"),
+    stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
+    warn(
+        "ignored",
+        "in key_rotation_ignore",
+        "It stays unchanged: check that nothing in it is under the keys that are to be rotated.",
+    ),
+    warn(
+        "copy",
+        "a copy of tokens in a materialized view",
+        "REFRESH MATERIALIZED VIEW after the rotation, or drop it: it keeps tokens under the old keys.",
+    ),
+    warn(
+        "digest",
+        "a hash next to tokens or of their rows, and it is not known of what and under which key: it stays",
+        "Find out what makes it. If a key does that is rotated, have the application recreate it after the rotation, "
+        "or searches by it find nothing.",
+    ),
+    warn(
+        "blank",
+        "made of an empty value in rows without a token: there it stays under the old keys",
+        "Have the application recreate it there after the rotation, or a search for an empty value finds none of "
+        "those rows.",
+    ),
+    warn(
+        "unseen",
+        "{why}: not looked at",
+        "Check whether it holds tokens. If it does, rotate as a role that may read and write them.",
+    ),
+    warn(
+        "other_database",
+        "a database of {vendor}: not looked at",
+        "Check whether it holds tokens under these keys. They would not open after the rotation.",
+    ),
+    warn(
+        "secret_name",
+        "named like a secret, and nothing in it is a token of a known scheme",
+        "Check whether something else encrypts it. If not, there is nothing to rotate.",
+    ),
+    warn(
+        "foreign",
+        "most of its plaintexts look like tokens, and open under no key at hand: they stay unchanged inside",
+        "Check that another system made them. If a process with other keys did, they cannot be read.",
+    ),
+    warn("fixed"),  # under settings that these keys do not feed: {scheme}
+    warn("empty"),  # a {field} that encrypts, and has no value yet
+    warn("kept"),  # a hash under a {setting}, or the salt of a field, that the keys do not feed
+)
+KINDS = {kind.name: kind for kind in _ROWS}
+_ORDER = {name: place for place, name in enumerate(KINDS)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding about a column as table.column, or a table. ``facts`` fill the text: names and numbers only."""
+
+    kind: FindingKind
+    column: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        return self.kind.what.format(column=self.column, **self.facts)
+
+    @property
+    def todo(self) -> str:
+        return self.kind.todo.format(column=self.column, **self.facts)
+
+    def as_notice(self) -> dict[str, str]:
+        """As the plan has it: with its code if it stops."""
+        return {"column": self.column, "notice": self.what, "todo": self.todo, **self._code}
+
+    def as_result(self) -> dict[str, str]:
+        """As a failed module gives it to machines."""
+        return {"kind": self.kind.name, "column": self.column, "what": self.what, "todo": self.todo, **self._code}
+
+    @property
+    def _code(self) -> dict[str, str]:
+        return {"code": self.kind.code} if self.kind.stops else {}
+
+    def as_error(self) -> RotationError:
+        """As an error of the catalogue, if it stops."""
+        return RotationError(self.kind.code, column=self.column, **self.facts)
+
+
+class Findings:
+    """The findings of one walk over a database."""
+
+    def __init__(self) -> None:
+        self._found: list[Finding] = []
+
+    def put(self, kind: str, column: str, **facts: Any) -> None:
+        self._found.append(Finding(KINDS[kind], column, facts))
+
+    def drop(self, kind: str, columns: Collection[str]) -> None:
+        """Take back findings of a kind about columns that something else explains."""
+        self._found = [each for each in self._found if each.kind.name != kind or each.column not in columns]
+
+    def of(self, *kinds: str) -> list[Finding]:
+        return [each for each in self._found if each.kind.name in kinds]
+
+    def columns(self, *kinds: str) -> list[str]:
+        """The columns that findings of these kinds are about; without a kind, of all of them."""
+        return [each.column for each in (self.of(*kinds) if kinds else self._found)]
+
+    def told(self, *, stops: bool) -> list[Finding]:
+        """Those with a text that stop, or that do not, in the order of the table."""
+        return in_order(each for each in self._found if each.kind.stops is stops and each.kind.what)
+
+
+def unsettled(found: Iterable[Finding], settled: Settlements) -> list[Finding]:
+    """Those that no person has settled by a decision that counts for their kind."""
+    return [
+        each
+        for each in found
+        if each.column not in settled or settled[each.column].decision not in each.kind.settled_by
+    ]
+
+
+def in_order(found: Iterable[Finding]) -> list[Finding]:
+    return sorted(found, key=lambda each: _ORDER[each.kind.name])
+
+
+SHOWN = 12  # findings in one error; the plan and the result have all of them
+
+
+class FindingsError(RotationError):
+    """All findings that stop, as one error: that of the catalogue if they have one code, or else E_FINDINGS."""
+
+    def __init__(self, found: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
+        self.findings = list(found)
+        errors = [each.as_error() for each in self.findings[:SHOWN]]
+        super().__init__(errors[0].code, changed=changed, **errors[0].where)
+        whats, todos = [error.what for error in errors], [error.todo for error in errors]
+        if len({each.kind.code for each in self.findings}) > 1:
+            self.code = "E_FINDINGS"
+            whats = [f"{error.code}: {error.what}" for error in errors]
+            todos = [f"{error.code}: {error.todo}" for error in errors]
+        more = len(self.findings) - len(errors)
+        counted = f"{len(self.findings)} findings: " if len(self.findings) > 1 else ""
+        self.what = counted + "; ".join(whats) + (f"; and {more} more, which the plan playbook shows" if more else "")
+        self.todo = " ".join(dict.fromkeys(todos))
+        self.args = (str(self),)
+
+    def with_changed(self, changed: str) -> FindingsError:
+        return FindingsError(self.findings, changed=changed)
+
+    def as_result(self) -> dict[str, object]:
+        return {**super().as_result(), "findings": [each.as_result() for each in self.findings]}
+
+
+def refuse(found: Iterable[Finding]) -> None:
+    """Raise FindingsError with all findings that stop, in the order of the table."""
+    stops = in_order(each for each in found if each.kind.stops)
+    if stops:
+        raise FindingsError(stops)

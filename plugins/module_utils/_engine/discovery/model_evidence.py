@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The model is evidence: a field that reads another value than the stored one is encrypted or encoded.
+
+Every field whose class is not Django's own reads a few stored values of its column, as the application would, in a
+read-only transaction. What it reads is compared with what is stored, and never leaves this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import decimal
+import io
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..application import model_fields
+from . import unexplained
+
+SAMPLE = 5  # stored values that a field reads
+# Values that have no form of their own: if they differ from what is stored, the field has decoded it.
+_SIMPLE = (str, bytes, memoryview, bool, int, float, decimal.Decimal, datetime.date, datetime.time)
+# Attributes by which value objects keep the text that is stored: enumerations, files, phone numbers, countries, keys.
+_TEXTS = ("value", "name", "raw_input", "code", "key", "zone", "pk", "amount", "hex", "pattern", "raw", "source")
+# Packages whose fields store a plain form of what they read, under no key, by the first part of their class's path.
+PACKAGES: Mapping[str, str] = {
+    "autoslug": "a slug",
+    "bitfield": "flags",
+    "ckeditor": "rich text",
+    "colorfield": "a color",
+    "django_countries": "a country",
+    "django_enumfield": "an enumeration",
+    "django_extensions": "a slug or JSON",
+    "django_fsm": "a state",
+    "djmoney": "an amount of money",
+    "enumfields": "an enumeration",
+    "imagekit": "a picture",
+    "jsonfield": "JSON",
+    "localflavor": "a local format",
+    "model_utils": "a status or slug",
+    "mptt": "a place in a tree",
+    "multiselectfield": "a list of choices",
+    "opaque_keys": "a key of Open edX",
+    "pgvector": "a vector",
+    "phonenumber_field": "a phone number",
+    "picklefield": "a pickled object",
+    "recurrence": "a recurrence",
+    "sorl": "a picture",
+    "taggit": "tags",
+    "timezone_field": "a time zone",
+    "tinymce": "rich text",
+    "versatileimagefield": "a picture",
+}
+
+
+@dataclass(frozen=True)
+class ModelEvidence:
+    """What a field did with stored values that only an encrypted or encoded column explains."""
+
+    field: str  # the dotted path of its class
+    found: str
+
+
+def of_fields(
+    alias: str, aliases: Collection[str], wanted: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], ModelEvidence]:
+    """The evidence of the fields of these ``wanted`` columns, by table and column as the model names them.
+
+    ``alias`` is the database, ``aliases`` are all of Django's names for it.
+    """
+    from django.db import connections, transaction
+
+    own = {
+        (table, model_fields.column_of(field)): field
+        for table, field in model_fields.of_models(aliases)
+        if (table, model_fields.column_of(field)) in wanted and _is_own(field)
+    }
+    if not own:
+        return {}
+    found = {}
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        for place, field in own.items():
+            evidence = next(_of_field(field, alias, cursor), None)
+            if evidence is not None:
+                found[place] = evidence
+    connections[alias].close()
+    return found
+
+
+def _is_own(field: Any) -> bool:
+    """Whether a field's class is neither Django's own nor a mere name for one, nor of a package that is known."""
+    module = type(field).__module__
+    return not module.startswith("django.") and module.partition(".")[0] not in PACKAGES
+
+
+def _of_field(field: Any, alias: str, cursor: Any) -> Iterator[ModelEvidence]:
+    """Evidence of the stored values of one field, the first one of each."""
+    from django.db import Error, transaction
+
+    path = f"{type(field).__module__}.{type(field).__name__}"
+    try:
+        stored = _stored(field, cursor)
+    except Error:  # a table that is not there, or not ours to read: the survey reports those
+        return
+    for value in stored:
+        try:
+            with transaction.atomic(using=alias), contextlib.redirect_stdout(io.StringIO()):
+                read = _read(field, alias, value)
+        except Exception as exc:  # the application's own code: its text could hold a value
+            yield ModelEvidence(path, f"raises {type(exc).__name__} for a stored value")
+            continue
+        if read is None:
+            yield ModelEvidence(path, "reads nothing where a value is stored")
+        elif not _is_same(value, read) and not _is_explained(value, read):
+            yield ModelEvidence(path, "reads another value than the stored one")
+
+
+def _stored(field: Any, cursor: Any) -> list[Any]:
+    """A few values of a column as Django's database backend gives them to a field."""
+    from django.db import connections, transaction
+
+    quoted = connections[cursor.db.alias].ops.quote_name
+    table, column = quoted(field.model._meta.db_table), quoted(field.column)
+    sql = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL AND {column}::text <> '' LIMIT {SAMPLE}"
+    with transaction.atomic(using=cursor.db.alias):
+        cursor.execute(sql)
+        return [value for (value,) in cursor.fetchall()]
+
+
+def _read(field: Any, alias: str, stored: Any) -> Any:
+    """What the application has in place of a stored value: by the field's converters, then by its descriptor."""
+    from django.db import connections
+
+    connection = connections[alias]
+    column = field.get_col(field.model._meta.db_table)
+    value = stored
+    for convert in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection)):
+        value = convert(value, column, connection)
+    with contextlib.suppress(Exception):  # a descriptor or a signal may need the whole row: the converters count then
+        return getattr(field.model.from_db(alias, [field.attname], [value]), field.attname)
+    return value
+
+
+def _is_same(stored: Any, read: Any) -> bool:
+    """Whether what is read has the stored text, or a plain form of it."""
+    if read == stored:
+        return True
+    text = _text(stored)
+    return any(_even(text) == _even(form) for form in _forms(read)) or _is_document_of(text, read)
+
+
+def _forms(read: Any) -> Iterator[str]:
+    yield _text(read)
+    for name in _TEXTS:
+        with contextlib.suppress(Exception):
+            yield _text(getattr(read, name))
+    if isinstance(read, (list, tuple, set, frozenset)):
+        yield ",".join(map(_text, read))
+    if isinstance(read, (datetime.date, datetime.time)):
+        yield read.isoformat()
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value).decode("latin-1")
+    return str(value)
+
+
+def _even(text: str) -> str:
+    """A text without what fields even out: case, blanks, and the zeros of numbers."""
+    with contextlib.suppress(decimal.InvalidOperation):
+        return str(decimal.Decimal(text).normalize())
+    return "".join(text.split()).casefold()
+
+
+def _is_document_of(text: str, read: Any) -> bool:
+    with contextlib.suppress(ValueError, RecursionError):
+        return bool(json.loads(text) == read)
+    return False
+
+
+def _is_explained(stored: Any, read: Any) -> bool:
+    """Whether a stored value that is read otherwise is a plain encoding, or a plain text of a value object."""
+    if not isinstance(stored, (str, bytes, memoryview)):
+        return not isinstance(read, _SIMPLE)
+    found = unexplained.classify([stored if isinstance(stored, str) else bytes(stored)], "")
+    return found.verdict == unexplained.EXPLAINED or (
+        found.verdict == unexplained.PLAIN and not isinstance(read, _SIMPLE)
+    )

@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the plaintexts of a column are as a rule: text, tokens of an inner layer by design, or tokens of another system.
+
+A column that the application encrypts twice by design has one scheme of two layers, and is never unwrapped. It is
+recognized by most of its values. If both layers have the same keys, a process with other keys could have made them too,
+and the application decides: it encrypted twice by accident if it reads the inner token itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ..crypto.keyring import Keyring
+from ..crypto.schemes import Scheme
+from .nesting import bare, inner_schemes, looks_nested
+
+
+class PlaintextRule(NamedTuple):
+    """The scheme of a column, and whether its plaintexts are tokens of another system."""
+
+    scheme: str
+    foreign: bool = False
+
+
+def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[set[str]], bool]) -> PlaintextRule:
+    """The rule in a column of which the scheme ``name`` opens ``pieces``.
+
+    ``reads`` is asked whether the application itself reads some of these inner tokens.
+    """
+    scheme = {each.name: each for each in keyring.tried}[name]
+    if scheme.functions or scheme.inside or not scheme.format.authenticated:
+        return PlaintextRule(name)
+    opened = [(one[0], one[1].plaintext) for one in keyring.stages_of(name, pieces) if one is not None]
+    suspects = [(stage, text) for stage, text in opened if looks_nested(keyring, text)]
+    if 2 * len(suspects) <= len(opened):
+        return PlaintextRule(name)
+    for inner in inner_schemes(keyring):
+        inside = _inside(keyring, scheme, inner, suspects)
+        if 2 * len(inside) <= len(opened):
+            continue
+        if inner.name in keyring.fixed:  # under keys that are not rotated: they stay as they are
+            return PlaintextRule(name)
+        if inner.described == scheme.described and reads({text.decode("utf-8", "replace") for text in inside}):
+            return PlaintextRule(name)
+        both = scheme.over(inner)
+        return PlaintextRule(both.name) if keyring.add(both) else PlaintextRule(name)
+    known = [one for inner in inner_schemes(keyring) for one in _opened(keyring, inner, suspects)]
+    return PlaintextRule(name, foreign=2 * len(known) < len(suspects))
+
+
+def _inside(keyring: Keyring, outer: Scheme, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> list[bytes]:
+    """The texts that are tokens of the inner scheme, under the same version as the outer token if that is rotated."""
+    found = keyring.stages_of(inner.name, [text for _, text in texts])
+    return [
+        text
+        for (stage, text), one in zip(texts, found)
+        if one is not None and (one[0] == stage or {outer.name, inner.name} & {*keyring.fixed})
+    ]
+
+
+def _opened(keyring: Keyring, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> list[bytes]:
+    found = keyring.stages_of(inner.name, [bare(text) for _, text in texts])
+    return [text for (_, text), one in zip(texts, found) if one is not None]

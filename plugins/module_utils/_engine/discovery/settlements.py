@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settlements: what a person decided about a column or a value that the engine cannot account for by itself.
+
+``key_rotation_settlements`` maps ``table.column``, or ``table.column:primary key`` of a value in
+``key_rotation_leave_alone``, to one decision with its reason. The plan, its hash and the record keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+from ..._errors.base import RotationError
+
+NOT_OURS = "not_ours"  # it is under none of the keys that are rotated
+UNREADABLE = "unreadable"  # it will be unreadable after the rotation, and that is accepted
+DECISIONS = (NOT_OURS, UNREADABLE)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """One decision. ``name`` is a column, or one value of it, as the plan and the errors name them."""
+
+    name: str
+    decision: str
+    reason: str
+
+    def as_planned(self) -> dict[str, str]:
+        """The settlement in the plan, where each entry has a ``column``, and in the record."""
+        described = asdict(self)
+        return {"column": described.pop("name"), **described}
+
+
+Settlements = Mapping[str, Settlement]
+NONE: Settlements = MappingProxyType({})
+
+
+def parse(described: Any) -> dict[str, Settlement]:
+    """The settlements of ``key_rotation_settlements`` by name. Raises E_SETTLEMENT."""
+    if not isinstance(described, Mapping):
+        raise RotationError("E_SETTLEMENT", name="(all)", found="is not a mapping by table.column")
+    return {str(name): _settlement(str(name), decided) for name, decided in described.items()}
+
+
+def _settlement(name: str, decided: Any) -> Settlement:
+    if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in DECISIONS:
+        raise RotationError("E_SETTLEMENT", name=name, found=f"is not one of {', '.join(DECISIONS)} with its reason")
+    ((decision, reason),) = decided.items()
+    if not isinstance(reason, str) or not reason.strip():
+        raise RotationError("E_SETTLEMENT", name=name, found=f"has no reason for {decision}")
+    return Settlement(name, decision, " ".join(reason.split()))
+
+
+def refuse_without_place(settled: Settlements, columns: Iterable[str], leave_alone: Collection[str]) -> None:
+    """Raise E_SETTLEMENT for a settlement that is neither for one of ``columns`` nor for a value in ``leave_alone``."""
+    for name in sorted({*settled}.difference(columns, leave_alone)):
+        found = "is not in key_rotation_leave_alone" if ":" in name else "is not a column of the application"
+        raise RotationError("E_SETTLEMENT", name=name, found=found)

@@ -1,0 +1,595 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the targets: the columns that hold tokens, in or out of models, each proved by a token that opens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from ..._errors.base import RotationError
+from ..application import django_project, model_fields
+from ..crypto.derivation import members
+from ..crypto.keyring import Keyring
+from ..crypto.libraries import schemes_of_field
+from ..crypto.openpgp_pair import PAIR_BEGIN, is_under_key_pair
+from ..crypto.schemes import Scheme
+from ..crypto.wrappers import Armor
+from ..postgres import catalog
+from ..postgres.catalog import UUIDS, Column, RowKey, Table, word
+from ..postgres.connection import Database, array, quote
+from . import proposal, search_columns, signatures
+from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCodec, JsonCodec, is_document
+from .findings import Finding, Findings, refuse, unsettled
+from .plaintext_rules import PlaintextRule, rule
+from .settlements import NONE, Settlements
+from .signatures import Signature, of_another_format
+
+IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about columns in key_rotation_ignore
+SAMPLE = 25  # values tried per column; the census tries them all
+AT_LARGE = 1000  # values tried of each look of a token, where none of the first ones opens and there are more
+AT_LARGE_BYTES = 20_000  # of one such value
+PREFIX = 40  # characters that an application may put before its tokens
+FERNET, DOUBLED = (begin.encode("utf-8") for begin in FERNETS)
+_FERNETS = {FERNET, DOUBLED}
+_ANYWHERE = _FERNETS | {begin.hex().encode() for begin in _FERNETS}  # in the text of any type, bytes in hex too
+_SAYS_ENCRYPTED = re.compile(r"encrypted|ciphertext|_enc$", re.IGNORECASE)
+# Such as enc$, enc::, tok_1_, $encrypted$UTF8$AESCBC$. Anything else before a token is a value, and not for a plan.
+_PREFIX = re.compile(r"(?:[\w.$:|{}<>\[\]-]{0,23}[$:|}>_\].-])?", re.ASCII)
+# What a prefix that one token alone has must say of itself: it could be a part of that row's value.
+_SAYS_TOKEN = re.compile(r"enc|crypt|cipher|fernet|aes|tok|^\W*$", re.IGNORECASE)
+_IN_THE_KEY = (
+    "or a search column of it is in the key by which the table's rows are named",
+    "Give the table a primary key over other columns, or list the column in key_rotation_ignore.",
+)
+_GENERATED = (
+    "is generated, and follows the column that it is made of",
+    "Take it out of key_rotation_targets, and list that one.",
+)
+IN_JSON = ("json", "jsonb")
+# Regular expressions of PostgreSQL (POSIX advanced), of the text of a column: whether it may be a JSON document, and
+# whether that has a text which is not empty and no member's name. All before such a text is matched string by string.
+IS_DOCUMENT = r"^\s*([][{}]|null\s*$|true\s*$|false\s*$|-?[0-9.eE+-]+\s*$|\")"
+HAS_TEXT = r'^([^"]|"([^"\\]|\\.)*"\s*:|"")*"([^"\\]|\\.)+"(?!\s*:)'
+_AROUND = re.compile(rb"(?P<prefix>.{0,%d}?)(?P<token>(?P<begin>gAAAAA|Z0FBQUFB)[\w=$-]{60,})" % PREFIX, re.ASCII)
+# A word of a longer text. Within a word, as in the base64 of a file with many zeros, it is none.
+_WORD = re.compile(rb"(?<![\w+/=-])(?:gAAAAA|Z0FBQUFB)[\w=-]{60,}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One column that holds tokens of one scheme. ``model`` is how a person calls it."""
+
+    table: Table
+    column: str
+    type: str
+    scheme: str
+    model: str
+    key: RowKey
+    limit: int | None
+    derived: tuple[search_columns.SearchColumnRecipe, ...] = ()
+    members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
+    foreign: bool = False  # as a rule its plaintexts are tokens of another system
+
+    @cached_property
+    def name(self) -> str:
+        return self.table.label_of(self.column)
+
+    @cached_property
+    def kind(self) -> ColumnCodec:
+        """How its values are read and written."""
+        kind = KINDS[self.type]
+        return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
+
+
+def find(database: Database, described: Any, ignore: Collection[str], keyring: Keyring) -> Survey:
+    """A survey of ``key_rotation_targets``: ``auto``, or a list of {table, column, scheme}.
+
+    ``ignore`` are columns, as table.column, that a person found to be somebody else's. Raises E_TABLE_KEY or
+    E_TARGET; ``refuse_unproved`` says whether the survey is good enough to act on.
+    """
+    survey = Survey(database, keyring)
+    if described == "auto" and any(scheme.functions for scheme in keyring.tried):
+        raise RotationError("E_TARGET", index=0, found="is missing: functions of the application find no columns")
+    if described != "auto":
+        if not isinstance(described, list) or not described:
+            raise RotationError("E_TARGET", index=0, found="is missing")
+        for index, entry in enumerate(described):
+            survey.take(entry, index)
+    listed = {target.name for target in survey.found}
+    for table, columns in survey.tables.items():
+        for column in columns:
+            name = table.label_of(column.name)
+            if name in ignore and name not in listed:
+                survey.leave(table, column)
+            elif name not in listed:
+                survey.look(table, column)
+    if described != "auto":
+        for target in survey.found:
+            if target.name not in listed:
+                survey.findings.put("missed", target.name)
+    survey.look_around()
+    return survey
+
+
+def findings_of(surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE) -> list[Finding]:
+    """Everything that makes the targets found not all, or none, but for what a person has settled. ``source`` says
+    where the keys are from."""
+    found = any(survey.found for survey in surveys)
+    known = Findings()
+    for table, column in nowhere(surveys):
+        known.put("nowhere", f"{table}.{column}", types=", ".join(WRITTEN))
+    for each in [each for survey in surveys for each in survey.findings.told(stops=True)]:
+        if each.kind.name == "unproved":
+            kind, library = _why_unproved(each, surveys, keyring)
+            known.put(kind, each.column, **each.facts, settings=library, source=source)
+        elif found or each.kind.name != "plain":
+            known.put(each.kind.name, each.column, **each.facts)
+    fixed = [each for survey in surveys for each in survey.findings.of("fixed")]
+    if fixed and not found:
+        settings = settings_of(surveys, keyring)
+        line = proposal.line(proposal.propose(settings, {}))
+        known.put("other_keys", "", count=len(fixed), settings=", ".join(sorted(settings)), line=line)
+    stops = unsettled(known.told(stops=True), settled)
+    if not found and not stops:
+        tables = sum(len(survey.tables) for survey in surveys)
+        known.put("no_targets", "", tables=tables, schemes=", ".join(keyring.schemes))
+        return known.of("no_targets")
+    return stops
+
+
+def _why_unproved(one: Finding, surveys: Sequence[Survey], keyring: Keyring) -> tuple[str, str]:
+    """The kind of finding that values are which nothing opens, and the settings of their library.
+
+    A key is wrong only if that is established: the library of the field says which key must fit, and it fits nowhere.
+    """
+    expected = [keyring.schemes[name] for name in schemes_of_field(one.facts["field"]) if name in keyring.schemes]
+    fits = {target.scheme for survey in surveys for target in survey.found}
+    if not expected or fits & {scheme.name for scheme in expected}:
+        return "unproved", ""
+    return "wrong_key", " or ".join(sorted({name for each in expected for name in keyring.settings_of(each)}))
+
+
+def refuse_unproved(surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE) -> None:
+    """Raise an error for what makes the targets found not all, or none."""
+    refuse(findings_of(surveys, keyring, source, settled))
+
+
+def settings_of(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, list[bytes]]:
+    """The settings under which values were found, whether or not the keys feed them, with their values. Not those that
+    functions of the application use: nobody knows which these are."""
+    schemes = {scheme.name: scheme for scheme in keyring.tried}
+    used = {target.scheme for survey in surveys for target in survey.found}
+    used |= {each.facts["scheme"] for survey in surveys for each in survey.findings.of("fixed")}
+    names = {name for scheme in used if not schemes[scheme].functions for name in keyring.settings_of(schemes[scheme])}
+    names |= {each.secret for survey in surveys for target in survey.found for each in target.derived}
+    return {name: values for name in names if (values := members(keyring.application(name)))}
+
+
+def nowhere(surveys: Sequence[Survey]) -> list[tuple[str, str]]:
+    """The table and column of each target that a person listed and that is in no database."""
+    indexes = set.intersection(*(set(survey.missing) for survey in surveys)) if surveys else set()
+    return [surveys[0].missing[index] for index in sorted(indexes)]
+
+
+class Survey:
+    """One walk over a database: ``found`` are the targets, ``findings`` what else is said of columns and tables, and
+    ``missing`` the targets that a person listed and that are not here, by their place in the list."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+        self.tables = catalog.columns(database)
+        self.found: list[Target] = []
+        self.findings = Findings()
+        self.missing: dict[int, tuple[str, str]] = {}
+        self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
+        for label in sorted({table.label for table in self.tables if table.guarded}):
+            self.findings.put("guarded", label)
+        aliases = django_project.same_database(database.alias)
+        self._models = {
+            table: field.model._meta.label for table, field in reversed(list(model_fields.of_models(aliases)))
+        }
+        self._own = model_fields.own_schemes(aliases)
+        self._unauthenticated = model_fields.unauthenticated(aliases)
+        self._encrypting = model_fields.encrypting(aliases)
+        keys = {value for key_set in keyring.stages.values() for value in key_set.values.values()}
+        self._hashes = model_fields.hash_columns(aliases, keys)
+
+    def look(self, table: Table, column: Column) -> None:
+        """Decide on one column by a sample of its values."""
+        name = table.label_of(column.name)
+        if column.generated or column.type in UUIDS:  # the first follows the column that it is made of
+            return
+        if column.type not in KINDS:
+            samples = list(_samples(self._database, table, column, ColumnCodec("text", read="{}::text"), _ANYWHERE))
+            if samples and table.copy:
+                self.findings.put("copy", name)
+            elif samples:
+                self.findings.put("unwritable", name, type=column.type, types=", ".join(WRITTEN))
+            return
+        own = f"own key of {name}"
+        found = _of_place(self._own, table, column)
+        if found is not None:
+            self._keyring.add(Scheme(own, found))
+        hint = _of_place(self._unauthenticated, table, column)
+        hinted = set() if hint is None else {hint, own}
+        samples = self._sampled(table, column, every=bool(hinted))
+        held = self._as_it_holds(column, samples)
+        scheme = _proved(samples, held, self._keyring, hinted)
+        if scheme is None and len(samples) >= SAMPLE:  # before a token may stand what only begins like one
+            samples = _distinct([*samples, *self._at_large(table, column)])
+            held = self._as_it_holds(column, samples)
+            scheme = _proved(samples, held, self._keyring, hinted)
+        column = held
+        pieces = [piece for value in samples for piece in _pieces(column, value)]
+        held_as = None if scheme is None else self._rule(table, column, scheme, pieces)
+        scheme = held_as.scheme if held_as else None
+        looks = any(map(_looks_like_a_token, pieces))
+        field = _of_place(self._encrypting, table, column)
+        if scheme is None and any(map(is_under_key_pair, pieces)):
+            self.findings.put("paired", name)
+        elif table.copy:
+            if scheme in self._keyring.schemes or looks:
+                self.findings.put("copy", name)
+        elif scheme is not None and scheme in self._keyring.fixed:
+            self.findings.put("fixed", name, scheme=scheme)
+        elif held_as is not None:
+            self._found(table, column, held_as)
+        elif signature := self._signature(table, column, pieces, field or ""):
+            count, each = signature
+            self.findings.put("format", name, count=count, what=each.what, todo=each.todo)
+        elif looks:
+            self.findings.put("unproved", name, **_unproved(samples, pieces, field or ""))
+            self.unopened[name] = pieces + [match["token"] for match in map(_AROUND.match, pieces) if match]
+        elif field is not None:
+            document = column.type in IN_JSON or "json" in field.lower()
+            filled = self._holds_values(table, column, document=document)
+            self.findings.put("silent" if filled else "empty", name, field=field)
+        elif _may_be_plain(column) and self._holds_values(table, column):
+            self.findings.put("plain", name)
+
+    def _signature(
+        self, table: Table, column: Column, pieces: Sequence[bytes], field: str
+    ) -> tuple[int, Signature] | None:
+        """A format that is known by its look or its field, and how many of the values looked at have it."""
+        values = _samples(self._database, table, column, KINDS[column.type], set())
+        known = dict.fromkeys([*pieces, *(piece for value in values for piece in _pieces(column, value))])
+        found = [each for piece in known if (each := of_another_format(piece, field))]
+        return (len(found), found[0]) if found else None
+
+    def leave(self, table: Table, column: Column) -> None:
+        """Leave a column alone, as a person said, and see whether the keys that are to be rotated open it."""
+        kind = "ignored"
+        if column.type in KINDS and not column.generated:
+            samples = self._sampled(table, column, every=False)
+            held = self._as_it_holds(column, samples)
+            scheme = _proved(samples, held, self._keyring, ())
+            pieces = (piece for value in samples for piece in _pieces(held, value))
+            if scheme in self._keyring.schemes:
+                kind = "ignored_open"
+            elif scheme is None and any(map(_looks_like_a_token, pieces)):
+                kind = "ignored_tokens"
+        self.findings.put(kind, table.label_of(column.name))
+
+    def _rule(self, table: Table, column: Column, scheme: str, pieces: Sequence[bytes]) -> PlaintextRule:
+        """What the column's plaintexts are as a rule."""
+        from ..proof.model_reading import reads_inner  # which reads targets
+
+        aliases, tables = django_project.same_database(self._database.alias), (table.modelled, table.name)
+
+        def reads(tokens: set[str]) -> bool:
+            return reads_inner(aliases, tables, column.name, tokens, SAMPLE)
+
+        found = rule(self._keyring, scheme, pieces, reads)
+        if found.foreign:
+            self.findings.put("foreign", table.label_of(column.name))
+        return found
+
+    def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:
+        try:
+            self.found.append(self._target(table, column, held_as))
+        except RotationError as exc:
+            if exc.code != "E_TABLE_KEY":
+                raise
+            self.findings.put("keyless", table.label_of(column.name), table=table.label)
+
+    def _sampled(self, table: Table, column: Column, *, every: bool) -> list[Any]:
+        """Values that begin as tokens do; and some of any kind, where a token may begin with anything."""
+        kind, begins = KINDS[column.type], self._begins(column)
+        samples = list(_samples(self._database, table, column, kind, begins - {b""}))
+        if every or b"" in begins:
+            samples += _samples(self._database, table, column, kind, set())
+        return samples
+
+    def _at_large(self, table: Table, column: Column) -> Iterator[Any]:
+        """More values that begin as tokens do, from all over the column, and as many of each beginning."""
+        for begin in sorted(self._begins(column) - {b""}):
+            yield from _samples(self._database, table, column, KINDS[column.type], {begin}, at_large=True)
+
+    def _as_it_holds(self, column: Column, samples: Sequence[Any]) -> Column:
+        named = any(scheme.json_members for scheme in self._keyring.tried)
+        return _as_it_holds(column, samples, named=named, markers=self._begins(column) - _FERNETS - {b""})
+
+    def _begins(self, column: Column) -> set[bytes]:
+        """How values of the column begin that may be tokens; an empty text where those of a scheme begin anyhow."""
+        binary = column.type == "bytea"
+        schemes = [scheme for scheme in self._keyring.tried if scheme.format.authenticated or scheme.marker]
+        markers = {scheme.marker for scheme in schemes if binary or scheme.text}
+        return _FERNETS | markers | ({PAIR_BEGIN} if binary else set())
+
+    def without_tokens(self, target: Target, value: Any) -> Any:
+        """A value of a target without its tokens: what a document holds besides may be encrypted in another way."""
+        tokens = target.kind.tokens(value, self._keyring.schemes[target.scheme].marker)
+        return target.kind.put(value, tokens, [b""] * len(tokens))
+
+    def look_around(self) -> None:
+        """What stands about the targets in the database's catalogue."""
+        tied = {target.table for target in self.found if self._put_down_obstacles(target.table, target.column)}
+        for table in dict.fromkeys(target.table for target in self.found if target.table not in tied):
+            self._look_for_digests(table, [target for target in self.found if target.table == table])
+        self._look_for_digests_apart()
+        for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
+            self._put_down_obstacles(table, column)
+        for target in self.found:
+            if {target.column, *(each.column for each in target.derived)} & {*target.key.columns}:
+                self._tie(target.name, *_IN_THE_KEY)
+
+    def _put_down_obstacles(self, table: Table, column: str) -> bool:
+        """Put down what keeps a column from being rewritten; whether there is anything."""
+        found = catalog.obstacles(self._database, table, column)
+        for what, todo in found:
+            self._tie(table.label_of(column), what, todo)
+        return bool(found)
+
+    def _tie(self, column: str, what: str, todo: str) -> None:
+        self.findings.put("tied", column, found=what, advice=todo)
+
+    def _look_for_digests(self, table: Table, targets: Sequence[Target]) -> None:
+        """Columns that are computed from the plaintexts of a table's targets."""
+        taken = {target.column for target in targets}
+        ignored = set(self.findings.columns(*IGNORED))
+        columns = {
+            column.name: column
+            for column in self.tables[table]
+            if not (column.generated or column.name in taken or table.label_of(column.name) in ignored)
+        }
+        found = search_columns.beside(self._database, table, targets, list(columns.values()), self._keyring)
+        documents = {target.column for target in targets if isinstance(target.kind, JsonCodec)}
+        inside = [column for column in self.tables[table] if column.name in documents]
+        self._put_down_digests(table, [columns[name] for name in found.unknown])
+        for name in search_columns.among(self._database, table, inside):
+            self.findings.put("digest", table.label_of(name))
+        for name, setting in found.kept:
+            if setting:
+                self.findings.put("kept", table.label_of(name), setting=setting)
+        self.findings.drop("silent", {table.label_of(column) for column in found.explained})
+        for target in targets:
+            derived = tuple(found.made.get(target.column, ()))
+            self.found[self.found.index(target)] = replace(target, derived=derived)
+
+    def blank(self) -> Iterator[str]:
+        """The columns that hold what is made of an empty value where no token is. It reads all their rows."""
+        for table, column in dict.fromkeys((one.table, each.column) for one in self.found for each in one.derived):
+            targets = [target for target in self.found if target.table == table]
+            if search_columns.has_blanks(self._database, table, targets, column, self._keyring):
+                yield table.label_of(column)
+
+    def _put_down_digests(self, table: Table, columns: Iterable[Column]) -> None:
+        """Put down columns of digests; where the model says what they hash, that its salt must be none of the keys'."""
+        for column in columns:
+            name, field = table.label_of(column.name), _of_place(self._hashes, table, column)
+            if field is None:
+                self.findings.put("digest", name)
+            elif field:
+                self.findings.put("kept", name, setting=field)
+
+    def _look_for_digests_apart(self) -> None:
+        """Columns of other tables, of rows that belong to those with tokens: an index kept in a table of its own, or
+        beside tokens under other keys."""
+        tables, fixed = {target.table for target in self.found}, set(self.findings.columns("fixed"))
+        ignored = set(self.findings.columns(*IGNORED))
+        linked = catalog.linked(self._database, tables) if tables else set()
+        for table in self.tables if tables else ():
+            beside = any(table.label_of(column.name) in fixed for column in self.tables[table])
+            if (beside or (table.schema, table.name) in linked) and table not in tables and not table.copy:
+                columns = [each for each in self.tables[table] if table.label_of(each.name) not in ignored]
+                found = search_columns.apart(self._database, table, columns)
+                self._put_down_digests(table, [column for column in columns if column.name in found])
+
+    def take(self, entry: Any, index: int) -> None:
+        """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
+        keyring = self._keyring
+        if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
+            raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
+        own = [name for name, each in keyring.schemes.items() if not each.trial] or list(keyring.schemes)
+        scheme = str(entry.get("scheme") or (own[0] if len(own) == 1 else ""))
+        if scheme not in keyring.schemes:
+            raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
+        for table, columns in self.tables.items():
+            for column in () if table.copy else columns:
+                name, names = table.label_of(column.name), (table.label, _qualified(table))
+                if entry["table"] in names and entry["column"] == column.name and column.type in KINDS:
+                    if name in {target.name for target in self.found}:
+                        raise RotationError("E_TARGET", index=index, found=f"names {name} again")
+                    if column.generated:
+                        self._tie(name, *_GENERATED)
+                        return
+                    named = bool(keyring.schemes[scheme].json_members)
+                    markers = {keyring.schemes[scheme].marker} - {b""}
+                    samples = self._sampled(table, column, every=named)
+                    held = _as_it_holds(column, samples, named=named, markers=markers)
+                    pieces = [piece for value in samples for piece in _pieces(held, value)]
+                    self.found.append(self._target(table, held, self._rule(table, held, scheme, pieces)))
+                    return
+        self.missing[index] = (str(entry["table"]), str(entry["column"]))
+
+    def _target(self, table: Table, column: Column, held_as: PlaintextRule) -> Target:
+        scheme, foreign = held_as
+        model = _of_place(self._models, table) or table.label
+        key = catalog.row_key(self._database, table)
+        members = self._keyring.schemes[scheme].json_members
+        if members and not isinstance(KINDS[column.type], JsonCodec):
+            found = f"has json_members, and {table.label_of(column.name)} holds no JSON"
+            raise RotationError("E_SCHEME", scheme=scheme, found=found)
+        if not self._keyring.schemes[scheme].text and column.type != "bytea":
+            found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
+            raise RotationError("E_SCHEME", scheme=scheme, found=found)
+        return Target(
+            table, column.name, column.type, scheme, model, key, column.limit, members=members, foreign=foreign
+        )
+
+    def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
+        """Whether any value could be a token. In a ``document`` only its texts could be one."""
+        name = f"t.{quote(column.name)}"
+        sql = f"SELECT 1 FROM {table.rows} AS t WHERE {name} IS NOT NULL AND {name}::text <> ''"
+        if document:
+            sql += f" AND ({name}::text !~ %s OR {name}::text ~ %s)"
+        params = [IS_DOCUMENT, HAS_TEXT] if document else []
+        return bool(self._database.rows(f"{sql} LIMIT %s", (*params, 1), table=table.label))
+
+
+def _may_be_plain(column: Column) -> bool:
+    """Whether a column is named as encrypted, and is no flag or code such as ``is_encrypted char(1)``."""
+    return bool(_SAYS_ENCRYPTED.search(column.name)) and (column.limit or SHORTEST) >= SHORTEST
+
+
+def _qualified(table: Table) -> str:
+    return f"{word(table.schema)}.{word(table.name)}"
+
+
+def _of_place(known: Mapping[Any, Any], table: Table, column: Column | None = None) -> Any:
+    """What the models say of a table or a column: by the name that they use for it, or of any schema (a tenant's)."""
+    for name in (table.modelled, table.name):
+        place = name if column is None else (name, column.name)
+        if place in known:
+            return known[place]
+    return None
+
+
+def _as_it_holds(column: Column, samples: Sequence[Any], *, named: bool, markers: Collection[bytes]) -> Column:
+    """The column under the type by which tokens in JSON documents are seen, where it is a text and holds such, also
+    those that begin with one of ``markers``; where members of documents are ``named``, any document."""
+    documents = [value for value in samples if column.type in IN_TEXT and is_document(value)]
+    seen = replace(column, type=IN_TEXT.get(column.type, column.type))
+    leaves = [leaf for document in documents for leaf in _pieces(seen, document)]
+    begins = any(leaf.startswith(tuple(markers)) for leaf in leaves)
+    return seen if (named and documents) or begins or any(map(_looks_like_a_token, leaves)) else column
+
+
+def _looks_like_a_token(piece: bytes) -> bool:
+    return bool(_AROUND.match(piece) or _WORD.search(piece)) or piece.startswith(Armor.HEAD)
+
+
+def _unproved(samples: Sequence[Any], pieces: Sequence[bytes], field: str) -> dict[str, Any]:
+    """The facts of values that nothing opens: how many they are, and what their format is by its look."""
+    known = next(filter(None, (signatures.identify(piece, field) for piece in pieces)), None)
+    named = known is not None and known.name != "fernet"
+    look, advice = (f", which are {known.what}", f"{known.todo} ") if known and named else ("", "")
+    return {"tokens": len(samples), "field": field, "look": look, "advice": advice}
+
+
+def _samples(
+    database: Database, table: Table, column: Column, kind: ColumnCodec, begins: set[bytes], *, at_large: bool = False
+) -> Iterator[Any]:
+    """Some values of a column: those in which one of ``begins`` is; without any, those that are not empty.
+
+    The first ones that are met; ``at_large`` more of them, wherever they are, and the same ones in any order of rows.
+    """
+    read = kind.read.format(f"t.{quote(column.name)}")
+    if begins:
+        sql_type = "bytea" if column.type == "bytea" else "text"
+        collation = "" if sql_type == "bytea" else 'COLLATE "C" '  # of some others PostgreSQL knows no LIKE
+        where = f"{read} {collation}LIKE ANY(%s::{sql_type}[])"
+        if kind.read == "{}" and sql_type == "text":  # what is no token for its length need not be searched
+            where = f"octet_length({read}) >= {SHORTEST} AND {where}"
+        params = [
+            array(KINDS[sql_type].elements([_containing(begin, sql_type) for begin in _needed(begins, sql_type)]))
+        ]
+    else:
+        where, params = f"octet_length({read}) > 0", []
+    order, most = "", SAMPLE
+    if at_large:
+        where, order, most = f"{where} AND octet_length({read}) <= {AT_LARGE_BYTES}", f"ORDER BY md5({read})", AT_LARGE
+    sql = f"SELECT {read} FROM {table.rows} AS t WHERE {where} {order} LIMIT %s"
+    for (value,) in database.rows(sql, (*params, most), table=table.label):
+        yield value
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return list({value if isinstance(value, str) else bytes(value): value for value in values}.values())
+
+
+def _needed(begins: Collection[bytes], sql_type: str) -> list[bytes]:
+    """Those that none of the others finds anyway."""
+    found_in = {begin: [o for o in begins if o != begin and o in begin and _anywhere(o, sql_type)] for begin in begins}
+    return [begin for begin in sorted(begins) if not found_in[begin]]
+
+
+def _anywhere(begin: bytes, sql_type: str) -> bool:
+    """Raw bytes are looked for at the beginning of a value alone: a token in text may have a prefix."""
+    return sql_type == "text" or (begin.isascii() and begin.isalnum())
+
+
+def _containing(begin: bytes, sql_type: str) -> Any:
+    """A pattern for LIKE."""
+    pattern = re.sub(rb"([\\%_])", rb"\\\1", begin) + b"%"
+    if _anywhere(begin, sql_type):
+        pattern = b"%" + pattern
+    return pattern if sql_type == "bytea" else pattern.decode("utf-8")
+
+
+def _pieces(column: Column, value: Any) -> list[bytes]:
+    """The parts of a sampled value that may be tokens."""
+    return KINDS[column.type].tokens(value, b"")
+
+
+def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Collection[str]) -> str | None:
+    """The scheme that opens a token among the samples, with what its tokens have around them; None where none does.
+
+    A scheme without authentication is tried where ``hinted`` names it, or where its tokens have a mark of their own.
+    """
+    pieces = [piece for value in samples for piece in _pieces(column, value)]
+    for scheme in keyring.tried:
+        fits = not scheme.json_members or isinstance(KINDS[column.type], JsonCodec)
+        tells = scheme.format.authenticated or scheme.name in hinted or bool(scheme.marker)
+        if not fits or not tells or scheme.functions:
+            continue
+        if any(keyring.stages_of(scheme.name, [*pieces, *_names(samples, column, scheme)])):
+            return scheme.name
+    around = [found for piece in dict.fromkeys(pieces) if (found := _around(piece)) is not None]
+    if len(set(around)) != 1:  # what stands before one token alone is a part of that value, and nobody's business
+        return None
+    prefix, doubled = around[0]
+    if (prefix or doubled) and _PREFIX.fullmatch(prefix) and (len(around) > 1 or _SAYS_TOKEN.search(prefix)):
+        for scheme in filter(_is_bare_fernet, keyring.tried):
+            dressed = scheme.around(prefix, doubled)
+            known = dressed.name in {each.name for each in keyring.tried}  # another column may be a target by it
+            if keyring.add(dressed) and any(keyring.stages_of(dressed.name, pieces)):
+                return dressed.name
+            if not known:
+                keyring.remove(dressed)
+    return None
+
+
+def _names(samples: Sequence[Any], column: Column, scheme: Scheme) -> list[bytes]:
+    """What may be tokens of a scheme that has a mark of its own, the names of members among it."""
+    kind = KINDS[column.type]
+    if not isinstance(kind, JsonCodec) or not scheme.text or scheme.marker in _FERNETS | {b""}:
+        return []
+    return [token for value in samples for token in kind.tokens(value, scheme.marker)]
+
+
+def _around(piece: bytes) -> tuple[str, bool] | None:
+    """What lies before a Fernet token, and whether the token is in base64 once more; None where there is none."""
+    match = _AROUND.match(piece)
+    if match is None:
+        return None
+    return match["prefix"].decode("utf-8", "replace"), match["begin"] == DOUBLED
+
+
+def _is_bare_fernet(scheme: Scheme) -> bool:
+    return scheme.marker == FERNET

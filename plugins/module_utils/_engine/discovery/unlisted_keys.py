@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Columns that nothing opens, because they are under a key of the env file that ``key_rotation_keys`` does not list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..crypto.derivation import members
+from ..crypto.schemes import of_keys
+from .findings import KINDS, Finding
+from .signatures import looks_encrypted
+from .target_survey import Survey
+
+
+@dataclass
+class Others:
+    """Keys by name, with their values, and whether what is under them may be tokens under yet another key."""
+
+    keys: dict[str, list[bytes]] = field(default_factory=dict)
+    nested: bool = False
+
+
+def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, Others]:
+    """The keys of the ``env`` file under which the tokens of a column open that nothing at hand opens."""
+    unopened = {column: tokens for survey in surveys for column, tokens in survey.unopened.items()}
+    found = {column: opening(tokens, env) for column, tokens in unopened.items()}
+    return {column: others for column, others in found.items() if others.keys}
+
+
+def opening(tokens: Sequence[bytes], env: Mapping[str, str]) -> Others:
+    """The keys of the ``env`` file under which some of these tokens open, as applications encrypt by hand."""
+    found = Others()
+    for scheme in of_keys(env).values():
+        (name,) = scheme.settings
+        cipher = scheme.cipher(env.get)
+        opened = [each for each in cipher.open_all(tokens) if each is not None] if cipher else []
+        if opened:
+            found.keys[name] = members(env[name])
+            found.nested |= any(looks_encrypted(each.plaintext) for each in opened)
+    return found
+
+
+def finding(unproved: Finding, others: Others, line: str) -> Finding:
+    """The true reason why a column is unproved. ``line`` lists the keys to rotate.
+
+    That these may be kept is not said if the values inside may be under a key that is rotated.
+    """
+    settle = f'{{{unproved.column}: {{not_ours: "reason"}}}}'
+    keep = "" if others.nested else f". Or keep them: key_rotation_settlements: {settle}"
+    facts = {"settings": ", ".join(sorted(others.keys)), "line": line + keep}
+    return Finding(KINDS["other_keys"], unproved.column, {"count": 1, **facts})

@@ -1,0 +1,186 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an application host and its databases say of themselves, for the checklist to judge. Nothing here judges.
+
+Everything is read through the application's own connection, by views that every role may read. What this role may not
+see is None.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .._errors.base import RotationError
+from .crypto.keyring import Keyring
+from .crypto.tokens import Opened
+from .migration import NAME
+from .postgres.connection import Database
+
+DEFAULT_ALIAS = "default"  # django.db.DEFAULT_DB_ALIAS
+SAMPLE = 500  # tokens that are made and opened, and rows that are written, to see how fast it goes
+PLAINTEXT = b"forty bytes of text, as a field may have"
+
+# Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
+# (facts/django-encryption.md, section 3; read in their source, run on Django 4.2, 5.2 and 6.1).
+SIGNERS = {
+    "rest_framework_simplejwt": (False, "access and refresh tokens end, unless SIGNING_KEY is set"),
+    "dj_rest_auth": (False, "JWT logins end"),
+    "allauth.headless": (False, "JWT logins end"),
+    "allauth.mfa": (False, "trusted browsers are asked again"),
+    "allauth.account": (True, "links that confirm an address end"),
+    "django_q": (False, "queued tasks cannot be read: let the queue run empty first"),
+    "two_factor": (False, "remembered devices are asked again"),
+    "trench": (False, "tokens of logins that are half done end"),
+    "wagtail.images": (False, "signed image addresses end, in pages, caches and mails"),
+    "mfa": (False, "trusted devices are asked again"),
+    "sesame": (True, "login links end"),
+}
+
+
+def of_database(database: Database) -> dict[str, Any]:
+    """Cluster, connections, archiving, replication slots and replicas of one database's server, and by how many seconds
+    its clock is ahead of this machine's."""
+    used, limit = database.connections()
+    return {
+        "alias": database.alias,
+        "server": database.rows("SELECT current_setting('server_version')")[0][0].split()[0],
+        "system_identifier": database.system_identifier(),
+        "ahead": _ahead(database),
+        "connections": {"used": used, "limit": limit},
+        "bytes": database.size(),
+        "archive_fails": _or_none(
+            database,
+            "SELECT current_setting('archive_mode') <> 'off' AND last_failed_time IS NOT NULL"
+            " AND last_failed_time > coalesce(last_archived_time, '-infinity') FROM pg_stat_archiver",
+        ),
+        "slots": [
+            {"name": name, "active": active, "bytes": int(kept or 0), "state": state}
+            for name, active, kept, state in database.rows(
+                "SELECT slot_name::text, active, CASE WHEN pg_is_in_recovery() THEN 0 ELSE"
+                " pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) END, coalesce(wal_status, '')"
+                " FROM pg_replication_slots ORDER BY slot_name"
+            )
+        ],
+        "max_slot_wal_bytes": _or_none(
+            database,
+            "SELECT CASE WHEN setting::bigint < 0 THEN NULL ELSE setting::bigint * 1048576 END"
+            " FROM pg_settings WHERE name = 'max_slot_wal_keep_size'",
+        ),
+        "replica_lag": database.replica_lag(),
+        "sees_replicas": database.sees_replicas(),
+    }
+
+
+def _ahead(database: Database) -> float:
+    """The least that the server's clock must be ahead; 0.0 if its answer is from between our two looks."""
+    before = time.time()
+    there = float(database.rows("SELECT extract(epoch FROM clock_timestamp())::float")[0][0])
+    after = time.time()
+    return there - after if there > after else min(there - before, 0.0)
+
+
+def _or_none(database: Database, sql: str) -> Any:
+    try:
+        found = database.rows(sql)
+    except RotationError:
+        return None
+    return found[0][0] if found else None
+
+
+def speed(database: Database, keyring: Keyring, schemes: Sequence[str]) -> dict[str, Any]:
+    """Seconds for one value by scheme, made and opened by one process, and for one row written. Nothing stays.
+
+    The rows are those of a temporary table, in a transaction that is rolled back. Without the right to make one, what
+    a row takes is None.
+    """
+    ciphers: dict[str, float] = {}
+    token = b""
+    for scheme in schemes:
+        cipher = keyring.cipher(scheme, "current")
+        count = 20 if keyring.schemes[scheme].functions else SAMPLE
+        begun = time.monotonic()
+        with contextlib.suppress(RotationError):
+            plaintext = b"s" + PLAINTEXT if keyring.schemes[scheme].functions else PLAINTEXT
+            tokens = cipher.seal_all([Opened(plaintext)] * count)
+            cipher.open_all(tokens)
+            token = max(token, *tokens, key=len)
+            ciphers[scheme] = (time.monotonic() - begun) / count
+    return {"values": ciphers, "row": _row(database, "x" * len(token))}
+
+
+def _row(database: Database, text: str) -> float | None:
+    with contextlib.suppress(RotationError), _rolled_back(database):
+        database.execute("CREATE TEMPORARY TABLE key_rotation_speed (id int PRIMARY KEY, token text) ON COMMIT DROP")
+        database.execute("INSERT INTO key_rotation_speed SELECT n, %s FROM generate_series(1, %s) n", (text, SAMPLE))
+        begun = time.monotonic()
+        database.execute("UPDATE key_rotation_speed SET token = token || 'y' WHERE token = %s", (text,))
+        return (time.monotonic() - begun) / SAMPLE
+    return None
+
+
+@contextlib.contextmanager
+def _rolled_back(database: Database) -> Iterator[None]:
+    database.execute("BEGIN")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+
+
+def pending_migrations(aliases: Iterable[str]) -> list[str]:
+    """Migrations of the application that a database has not had yet, each as app.name or, of another than the default
+    one, as alias:app.name. Those of rotations are none; neither are those of a database that was never migrated."""
+    return [name for alias in dict.fromkeys([DEFAULT_ALIAS, *aliases]) for name in _pending_migrations(alias)]
+
+
+def _pending_migrations(alias: str) -> Iterator[str]:
+    from django.db import connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connections[alias])
+    if alias != DEFAULT_ALIAS and not executor.recorder.has_table():
+        return
+    for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if not migration.name.endswith(NAME):
+            place = "" if alias == DEFAULT_ALIAS else f"{alias}:"
+            yield f"{place}{migration.app_label}.{migration.name}"
+
+
+def secret_key_users(values: Mapping[str, str]) -> dict[str, Any]:
+    """What of Django and of known packages signs with SECRET_KEY here, and how many tasks wait in a queue of such.
+
+    ``keys`` are the names of those of ``values``, the current keys, that the setting has: its own, or another one.
+    """
+    from django.apps import apps
+    from django.conf import settings
+
+    engine = settings.SESSION_ENGINE.rsplit(".", 1)[-1] if apps.is_installed("django.contrib.sessions") else ""
+    packages = [name for name in SIGNERS if any(_is(config.name, name) for config in apps.get_app_configs())]
+    fallbacks = len(getattr(settings, "SECRET_KEY_FALLBACKS", ()))
+    own_jwt = "SIGNING_KEY" in (getattr(settings, "SIMPLE_JWT", None) or {})
+    return {
+        "sessions": engine,
+        "logins": apps.is_installed("django.contrib.auth"),
+        "packages": [
+            name for name in packages if not (own_jwt and name in ("rest_framework_simplejwt", "dj_rest_auth"))
+        ],
+        "fallbacks": fallbacks,
+        "queued": _queued(),
+        "keys": [name for name, value in values.items() if settings.SECRET_KEY in (value, value.split(",")[0])],
+    }
+
+
+def _is(installed: str, name: str) -> bool:
+    return installed == name or installed.startswith(f"{name}.")
+
+
+def _queued() -> int:
+    """Tasks of django-q2 that wait, and are signed. Its schedules are not."""
+    from django.apps import apps
+
+    if not apps.is_installed("django_q"):
+        return 0
+    return int(apps.get_model("django_q", "OrmQ")._base_manager.count())

@@ -1,0 +1,309 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runbook's other way: a Django migration of the application that drives this same engine, forwards and back.
+
+The migration file holds no key and no loop. It names its rotation and its columns; on a database without tokens it does
+nothing, on one with tokens it calls ``drive``, which works only inside the rotation that made the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+from .._errors.base import RotationError
+from .._system import atomic_file
+from .discovery.target_survey import Target
+
+NAME = "rotate_encryption_keys"
+# Migrations that an earlier version wrote into an application import this module by its former name.
+FORMER = __name__.replace("._engine.", ".engine.")
+sys.modules.setdefault(FORMER.rpartition(".")[0], sys.modules[__name__.rpartition(".")[0]])
+sys.modules.setdefault(FORMER, sys.modules[__name__])
+TEMPLATE = '''"""Rotate the encryption keys: rotation {rotation_id}. Made by tetech.key_rotation.
+
+Applied by its rotate playbook, which holds both key sets. On a database without tokens there is nothing to rotate.
+"""
+
+from django.db import migrations
+
+ROTATION_ID = "{rotation_id}"
+TARGETS = {targets}
+
+
+def holds_tokens(connection):
+    """Whether any of the columns holds a value. A fresh database does not, nor one of another kind."""
+    if connection.vendor != "postgresql":
+        return False
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        for alias, schema, table, column in TARGETS:
+            name = f"{{quote(schema)}}.{{quote(table)}}"
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+            if alias == connection.alias and cursor.fetchone()[0]:
+                cursor.execute(f"SELECT 1 FROM {{name}} WHERE {{quote(column)}}::text <> '' LIMIT 1")
+                if cursor.fetchone():
+                    return True
+    return False
+
+
+def drive(schema_editor, direction):
+    """Let the engine do it, in batches with both key sets."""
+    if not holds_tokens(schema_editor.connection):
+        return
+    try:
+        from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.migration import drive
+    except ImportError:
+        raise RuntimeError(
+            "This database holds tokens, and only the rotation that made this migration has the keys: "
+            "run ansible-playbook rotate.yml -e key_rotation_method=migration, or migrate with --fake."
+        ) from None
+    drive(ROTATION_ID, direction)
+
+
+def rotate(apps, schema_editor):
+    drive(schema_editor, "forwards")
+
+
+def restore(apps, schema_editor):
+    drive(schema_editor, "backwards")
+
+
+class Migration(migrations.Migration):
+    atomic = False  # each batch commits
+
+    dependencies = {dependencies}
+
+    operations = [migrations.RunPython(rotate, restore)]
+'''
+
+_ROTATION_ID = re.compile(r'^ROTATION_ID = "([^"]+)"', re.MULTILINE)
+_UNWRITTEN = re.compile(r"operations = \[\s*\]")  # makemigrations --empty, in a run that was killed right after it
+_active: tuple[str, str, Callable[[], None]] | None = None
+
+
+def drive(rotation_id: str, direction: str) -> None:
+    """Called by the migration: do the work of the rotation under way. Raises RuntimeError outside of it."""
+    if _active is None or _active[:2] != (rotation_id, direction):
+        raise RuntimeError(f"no rotation {rotation_id} is under way in this process ({direction})")
+    _active[2]()
+
+
+def forwards(app: str, rotation_id: str, targets: Sequence[Target], work: Callable[[], None]) -> str:
+    """Make the migration of this rotation where it is not there yet, and apply it; the path of its file.
+
+    Where it is applied already (a run that was killed later), ``work`` is done without it. Raises E_MIGRATION_APP,
+    E_MIGRATION, and what ``work`` raises.
+    """
+    folder = _folder(app)
+    name = _find(folder, rotation_id) or _make(app, folder)
+    if not _applied(app, name):
+        _write(app, folder, name, rotation_id, targets)
+        _fake_others(app, folder, name)
+    if _applied(app, name):
+        work()
+    else:
+        _migrate(app, name, name, rotation_id, "forwards", work)
+    return os.path.join(folder, f"{name}.py")
+
+
+def backwards(rotation_id: str, work: Callable[[], None]) -> None:
+    """Unapply the migration of this rotation by its own reverse, and take its file away.
+
+    Where the rotation made none, or it is not applied, or later ones depend on it, ``work`` is done without it. Raises
+    as ``forwards``.
+    """
+    from django.apps import apps
+
+    for config in apps.get_app_configs():
+        folder = _folder(config.label)
+        name = _find(folder, rotation_id)
+        if name is not None:
+            break
+    else:
+        work()
+        return
+    if not _applied(config.label, name):
+        work()
+    elif _others(config.label, name, _before(config.label, name)):
+        work()  # later migrations stand on it: it stays applied, and on a fresh database it does nothing
+        return
+    else:
+        _migrate(config.label, name, _before(config.label, name), rotation_id, "backwards", work)
+    os.unlink(os.path.join(folder, f"{name}.py"))
+
+
+def made() -> dict[str, str]:
+    """The files of migrations that rotations made, by rotation; by an empty name where a run died in making one."""
+    from django.apps import apps
+
+    found = {}
+    for config in apps.get_app_configs():
+        folder = _folder(config.label)
+        for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            if entry.endswith(f"{NAME}.py"):
+                path = os.path.join(folder, entry)
+                with open(path, encoding="utf-8") as handle:
+                    text = handle.read()
+                if _id_of(text) or _UNWRITTEN.search(text):
+                    found[_id_of(text) or ""] = path
+    return found
+
+
+def _folder(app: str) -> str:
+    """Where the application's migrations are, or would be made. Raises E_MIGRATION_APP."""
+    from django.apps import apps
+    from django.db.migrations.loader import MigrationLoader
+
+    try:
+        default = os.path.join(apps.get_app_config(app).path, "migrations")
+    except LookupError:
+        raise RotationError("E_MIGRATION_APP", app=app) from None
+    module, _explicit = MigrationLoader.migrations_module(app)
+    try:
+        return os.path.dirname(str(importlib.import_module(module).__file__)) if module else default
+    except ImportError:
+        return default
+
+
+def _find(folder: str, rotation_id: str) -> str | None:
+    for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if entry.endswith(f"{NAME}.py"):
+            with open(os.path.join(folder, entry), encoding="utf-8") as handle:
+                text = handle.read()
+            if _id_of(text) == rotation_id or _UNWRITTEN.search(text):
+                return entry[: -len(".py")]
+    return None
+
+
+def _id_of(text: str) -> str | None:
+    found = _ROTATION_ID.search(text)
+    return found[1] if found else None
+
+
+def _make(app: str, folder: str) -> str:
+    before = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    _command("makemigrations", app, empty=True, name=NAME)
+    entry = next(name for name in sorted(set(os.listdir(folder)) - before) if name.endswith(f"{NAME}.py"))
+    return entry[: -len(".py")]
+
+
+def _write(app: str, folder: str, name: str, rotation_id: str, targets: Sequence[Target]) -> None:
+    parents = [parent for parent in _loader().get_migration(app, name).dependencies if parent[0] == app]
+    dependencies = {*parents, *(leaf for leaf in _leaves(app, targets) if leaf != (app, name))}
+    text = TEMPLATE.format(
+        rotation_id=rotation_id,
+        targets=_listing([_place(target) for target in targets]),
+        dependencies=_listing(sorted(dependencies), "        ", "    "),
+    )
+    atomic_file.replace(os.path.join(folder, f"{name}.py"), text.encode("utf-8"), mode=0o644)
+    for module in [module for module in sys.modules if module.endswith(f"migrations.{name}")]:
+        del sys.modules[module]  # Django would go on with the empty one it has imported
+
+
+def _fake_others(app: str, folder: str, name: str) -> None:
+    """Migrations of rotations in other environments, committed with the application: ours takes their place.
+
+    Only where nothing else would be marked as applied with them: the application's own migrations are its own affair.
+    """
+    for entry in sorted(os.listdir(folder)):
+        other = entry[: -len(".py")]
+        foreign = other != name and _is_ours(folder, other) and not _applied(app, other)
+        if foreign and all(label == app and _is_ours(folder, step) for label, step in _plan(app, other)):
+            _command("migrate", app, other, fake=True, verbosity=0, interactive=False)
+
+
+def _is_ours(folder: str, name: str) -> bool:
+    """Whether a migration was made by a rotation."""
+    path = os.path.join(folder, f"{name}.py")
+    if not name.endswith(NAME) or not os.path.isfile(path):
+        return False
+    with open(path, encoding="utf-8") as handle:
+        return _id_of(handle.read()) is not None
+
+
+def _place(target: Target) -> tuple[str, ...]:
+    return target.table.alias, target.table.schema, target.table.name, target.column
+
+
+def _listing(rows: Sequence[tuple[str, ...]], indent: str = "    ", end: str = "") -> str:
+    return "[\n" + "".join(f"{indent}{row!r},\n" for row in rows) + end + "]"
+
+
+def _leaves(app: str, targets: Sequence[Target]) -> Iterator[tuple[str, str]]:
+    """The last migrations of this app and of every app with a target: the tables must be there before ours runs."""
+    graph = _loader().graph
+    for label in {app, *(target.model.split(".")[0] for target in targets if "." in target.model)}:
+        yield from graph.leaf_nodes(label)
+
+
+def _applied(app: str, name: str) -> bool:
+    return (app, name) in _loader().applied_migrations
+
+
+def _before(app: str, name: str) -> str:
+    """The migration of this app to go back to."""
+    parents = [parent for parent in _loader().get_migration(app, name).dependencies if parent[0] == app]
+    return parents[0][1] if parents else "zero"
+
+
+def _loader():  # type: ignore[no-untyped-def]  # Django has no types here
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    importlib.invalidate_caches()
+    return MigrationLoader(connection)
+
+
+def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str, work: Callable[[], None]) -> None:
+    global _active
+    others = _others(app, name, target)
+    if others:  # never by surprise
+        raise RotationError("E_MIGRATION", command="migrate", error=f"it would also run {', '.join(others)}")
+    failed: list[RotationError] = []
+
+    def told() -> None:
+        try:
+            work()
+        except RotationError as exc:
+            failed.append(exc)
+            raise
+
+    _active = (rotation_id, direction, told)
+    try:
+        _command("migrate", app, target, verbosity=0, interactive=False)
+    except RotationError:
+        raise (failed[0] if failed else RotationError("E_MIGRATION", command="migrate", error="RuntimeError")) from None
+    finally:
+        _active = None
+
+
+def _others(app: str, name: str, target: str) -> list[str]:
+    """What ``migrate`` would carry along: what else is unapplied, or depends on ours."""
+    steps = _plan(app, None if target == "zero" else target)
+    return [f"{label}.{step}" for label, step in steps if (label, step) != (app, name)]
+
+
+def _plan(app: str, target: str | None) -> list[tuple[str, str]]:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    importlib.invalidate_caches()
+    plan = MigrationExecutor(connection).migration_plan([(app, target)])
+    return [(step.app_label, step.name) for step, _ in plan]
+
+
+def _command(command: str, *args: str, **options: object) -> None:
+    from django.core.management import call_command
+
+    importlib.invalidate_caches()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            call_command(command, *args, **options)
+    except (Exception, SystemExit) as exc:
+        raise RotationError("E_MIGRATION", command=command, error=type(exc).__name__) from None

@@ -1,0 +1,308 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: all targets of an application with their schemes and counts, the hash of that, and what a person must know.
+
+It is what a person reviews and approves, so it is stable: the same application gives the same text but for the counts.
+The hash is over the targets without their counts: rows come and go, and the plan stays the plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .application import django_project, model_fields
+from .crypto.keyring import Keyring
+from .crypto.libraries import READ_SEVERAL
+from .crypto.schemes import Scheme
+from .discovery.findings import KINDS, Finding
+from .discovery.settlements import NONE, Settlements
+from .discovery.target_survey import Survey, Target
+from .postgres import catalog
+from .postgres.catalog import JOURNAL
+from .postgres.connection import Database, quote
+from .proof.census import Tally
+
+FORMAT = 1
+COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements")
+PARTS = (*COMPARED, "notices")
+COUNTS = ("rows", "classes")
+CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
+_SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
+_DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
+
+
+def document(
+    surveys: Sequence[Survey],
+    tallies: Sequence[Tally],
+    keyring: Keyring,
+    notices: Any,
+    settlements: Settlements = NONE,
+    keys: Sequence[Mapping[str, Any]] = (),
+    proposed: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """The plan as a document of plain values; without ``tallies``, without counts.
+
+    It is ready if none of its ``notices`` has a code. ``keys`` are those at hand with their uses, ``proposed`` the
+    entries of ``key_rotation_keys`` that fit what was found: they are a part of it if they are others.
+    """
+    counts = {tally.target.name: tally for tally in tallies}
+    targets = sorted((target for survey in surveys for target in survey.found), key=_by_name)
+    schemes = {scheme.name: scheme for scheme in keyring.tried}
+    fixed = sorted((each.column, each.facts["scheme"]) for survey in surveys for each in survey.findings.of("fixed"))
+    empty = sorted((each.column, each.facts["field"]) for survey in surveys for each in survey.findings.of("empty"))
+    used = sorted({target.scheme for target in targets} | {scheme for _, scheme in fixed})
+    told = sorted(notices, key=lambda notice: (notice["column"], notice["notice"]))
+    made = {
+        "format": FORMAT,
+        "ready": not any("code" in notice for notice in told),
+        "targets": [_target(target, counts.get(target.name), keyring) for target in targets],
+        "under_other_keys": [
+            {"column": column, "scheme": scheme, "settings": sorted(keyring.settings_of(schemes[scheme]))}
+            for column, scheme in fixed
+        ],
+        "empty_fields": [{"column": column, "field": field} for column, field in empty],
+        "settlements": [settlements[name].as_planned() for name in sorted(settlements)],
+        "keys": list(keys),
+        "schemes": {name: _shown(schemes[name].described) for name in used},
+        "notices": told,
+    }
+    if proposed and {key["name"] for key in proposed} != keyring.names:
+        made["proposed"] = {"key_rotation_keys": [dict(key) for key in proposed]}
+    return {**made, "hash": plan_hash(made)}
+
+
+def stops(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The notices of a plan that stop a rotation."""
+    return [notice for notice in made["notices"] if "code" in notice]
+
+
+def _by_name(target: Target) -> str:
+    return target.name
+
+
+def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, Any]:
+    scheme = keyring.schemes[target.scheme]
+    described: dict[str, Any] = {
+        "column": target.name,
+        "model": target.model,
+        "type": target.type,
+        "scheme": target.scheme,
+        "settings": sorted(keyring.settings_of(scheme)),
+        "reads_several_keys": _reads_several(scheme, keyring),
+        "key": list(target.key.columns),
+    }
+    recomputed = {str(each) for each in target.derived if each.secret in keyring.names}
+    if recomputed:
+        described["recomputed"] = sorted(recomputed)
+    if tally is None:
+        return described
+    return {
+        **described,
+        "rows": tally.rows,
+        "classes": {**dict.fromkeys(CLASSES, 0), **dict(sorted(tally.classes.items()))},
+    }
+
+
+def _reads_several(scheme: Scheme, keyring: Keyring) -> bool | str:
+    """Whether the application reads several keys now, or else the setting that would let its library do so."""
+    if scheme.reads_several(keyring.application):
+        return True
+    setting = READ_SEVERAL.get(scheme.name.split()[0])
+    return f"if {setting} is a list" if setting else False
+
+
+def _shown(described: Any) -> Any:
+    """A scheme's description for people: a key that is in the code is named, not shown."""
+    if isinstance(described, Mapping):
+        return {name: "(in the code)" if name == "bytes" else _shown(value) for name, value in described.items()}
+    return described
+
+
+def plan_hash(made: Mapping[str, Any]) -> str:
+    """SHA-256 over what was planned, without the counts."""
+    targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
+    text = json.dumps(
+        [made["format"], targets, *(made[part] for part in COMPARED[1:]), made["schemes"]], sort_keys=True
+    )
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def check(found: Any) -> None:
+    """Raise ValueError where a document is no plan."""
+    parts = isinstance(found, Mapping) and all(isinstance(found.get(part), list) for part in PARTS)
+    if not parts or not isinstance(found.get("schemes"), Mapping) or found.get("format") != FORMAT:
+        raise ValueError("parts missing")
+    for part in PARTS:
+        if not all(isinstance(entry, Mapping) and isinstance(entry.get("column"), str) for entry in found[part]):
+            raise ValueError("entries without a column")
+    if not all(isinstance(entry.get("notice"), str) for entry in found["notices"]):
+        raise ValueError("notices that say nothing")
+    try:
+        plain = json.loads(json.dumps(found)) == found
+    except TypeError:  # such as a date, which YAML makes of a text without quotes
+        plain = False
+    if not plain:
+        raise ValueError("values that no plan holds")
+
+
+def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
+    """What is in one plan and not in the other, in words a person reads.
+
+    Of notices, those of the catalogue that nobody has read: a trigger that is disabled for the rotation is no longer
+    told of, and others go by which rows are met.
+    """
+    lines = []
+    for part in COMPARED:
+        before = {entry["column"]: entry for entry in approved[part]}
+        after = {entry["column"]: entry for entry in made[part]}
+        lines += [f"{column} is new" for column in sorted(after.keys() - before.keys())]
+        lines += [f"{column} is gone" for column in sorted(before.keys() - after.keys())]
+        for column in sorted(after.keys() & before.keys()):
+            lines += [
+                f"{column}: {member} was {before[column].get(member)}, is {after[column].get(member)}"
+                for member in sorted({*before[column], *after[column]} - {*COUNTS})
+                if before[column].get(member) != after[column].get(member)
+            ]
+    for scheme in sorted({*approved["schemes"], *made["schemes"]}):
+        if approved["schemes"].get(scheme) != made["schemes"].get(scheme):
+            lines.append(f"scheme {scheme} is described otherwise")
+    known, told = (
+        {(notice["column"], notice["notice"]) for notice in plan["notices"] if notice["notice"] in _TO_BE_READ}
+        for plan in (approved, made)
+    )
+    return lines + [f"{column}: {notice} is new" for column, notice in sorted(told - known)]
+
+
+# What the catalogue says of a target's table or column, and what a person should do about it.
+_NOTICES = (
+    (
+        "unique constraint",
+        "A new token is another text each time: the constraint never held for what is inside. Nothing to do.",
+        "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
+        " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND NOT i.indisprimary AND a.attname = %s",
+    ),
+    (
+        "index",
+        "The index is rewritten with the column: the table grows meanwhile. Nothing to do.",
+        "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey)"
+        " WHERE i.indrelid = to_regclass(%s) AND NOT i.indisunique AND a.attname = %s",
+    ),
+    (
+        "update trigger",
+        "It fires for every row that is re-encrypted: see what it does, and disable it meanwhile where that harms, "
+        "and where it keeps the old value.",
+        "SELECT 1 FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid)) AND %s IS NOT NULL"
+        " AND NOT tgisinternal"
+        " AND tgenabled <> 'D' AND (tgtype & 16) <> 0",
+    ),
+    (
+        "constraint that is NOT VALID",
+        "An UPDATE of a row that violates it fails: ALTER TABLE ... VALIDATE CONSTRAINT before the rotation.",
+        f"SELECT 1 {catalog.UNVALIDATED}",
+    ),
+    (
+        "generated column",
+        "A column computed from the token changes with it.",
+        "SELECT 1 FROM pg_depend d JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid"
+        " JOIN pg_attribute g ON g.attrelid = f.adrelid AND g.attnum = f.adnum AND g.attgenerated <> ''"
+        " JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
+        " WHERE d.refobjid = to_regclass(%s) AND a.attname = %s AND a.attnum <> g.attnum",
+    ),
+    (
+        "row-level security",
+        "This role may not see every row: give it BYPASSRLS, or rotate as the table's owner.",
+        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s IS NOT NULL AND relrowsecurity"
+        " AND row_security_active(oid)",
+    ),
+    (
+        "partitioned table",
+        "Its partitions are rotated through it. Nothing to do.",
+        "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND %s IS NOT NULL AND relkind = 'p'",
+    ),
+)
+
+
+_TO_BE_READ = {notice for notice, todo, _ in _NOTICES if not todo.endswith("Nothing to do.")}
+
+
+def notices(database: Database, targets: Sequence[Target], keyring: Keyring) -> Iterator[dict[str, str]]:
+    """What the catalogue says that a person must know before the rotation."""
+    for target in targets:
+        for notice, todo, sql in _NOTICES:
+            if database.rows(sql, (target.table.regclass, target.column), table=target.table.label):
+                yield {"column": target.name, "notice": notice, "todo": todo}
+        needed = _length_needed(database, target, keyring) if target.limit else 0
+        if needed > (target.limit or needed):
+            yield {
+                "column": target.name,
+                "notice": f"too short: it holds {target.limit} characters, and a new token needs {needed}",
+                "todo": "Widen the column, by a migration of the application, before the rotation.",
+            }
+        for each in dict.fromkeys(replace(each, value="") for each in target.derived if each.secret in keyring.names):
+            if asks := each.asks(keyring.secret(keyring.base, each.secret)):
+                yield {
+                    "column": target.table.label_of(each.column),
+                    "notice": f"computed with {each.secret}, whose next value must be {asks[0]}",
+                    "todo": f"Give it such a type and bytes in key_rotation_keys: it must be {', '.join(asks)}.",
+                }
+        if not keyring.schemes[target.scheme].format.authenticated:
+            yield {
+                "column": target.name,
+                "notice": "a format without authentication",
+                "todo": f"Stop every writer for the whole rotation. The table {JOURNAL} keeps account of its progress; "
+                "drop it when no rotation is open.",
+            }
+        if target.model == target.table.label:
+            yield {
+                "column": target.name,
+                "notice": "in no model",
+                "todo": "It is rotated all the same: find out which program reads it, and restart that too.",
+            }
+
+
+def _length_needed(database: Database, target: Target, keyring: Keyring) -> int:
+    """Characters of the longest value if it were written now: functions of an application may have a newer format."""
+    value = target.kind.read.format(f"t.{quote(target.column)}")
+    sql = f"SELECT {value} FROM {target.table.rows} AS t WHERE {value} <> '' ORDER BY length({value}) DESC LIMIT 1"
+    for (stored,) in database.rows(sql, table=target.table.label):
+        for token in target.kind.tokens(stored, b""):
+            found = keyring.stage_of(target.scheme, token)
+            if found is not None:
+                return len(keyring.cipher(target.scheme, found[0]).seal(found[1]))
+    return 0
+
+
+def left_out(database: Database, survey: Survey) -> None:
+    """Find what a rotation does not touch and a person must see to."""
+    for column in survey.blank():
+        survey.findings.put("blank", column)
+    for table, why in catalog.unseen(database):
+        survey.findings.put("unseen", table, why=why)
+    secret_names(survey)
+
+
+def other_databases() -> Iterator[dict[str, str]]:
+    """Databases of the application that are of another kind, with the fields that encrypt in them."""
+    for alias, vendor in django_project.other_databases():
+        names = sorted(f"{table}.{column}" for table, column in model_fields.encrypting([alias]))
+        yield Finding(KINDS["other_database"], f"{alias}:" + ", ".join(names), {"vendor": vendor}).as_notice()
+
+
+def secret_names(survey: Survey) -> None:
+    """Find columns named like a secret in which nothing opens."""
+    known = {
+        *(target.name for target in survey.found),
+        *survey.findings.columns(),
+        *(target.table.label_of(each.column) for target in survey.found for each in target.derived),
+    }
+    for table, columns in survey.tables.items():
+        for column in columns:
+            name = table.label_of(column.name)
+            secret = _SECRET_NAME.search(column.name) and column.type not in catalog.UUIDS
+            if secret and name not in known and table.name not in _DJANGO_TABLES:
+                survey.findings.put("secret_name", name)

@@ -1,0 +1,324 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What PostgreSQL's catalogue says of the tables: which there are, how a row is named, what a column may hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..._errors.base import RotationError
+from .connection import Database, quote
+from .lease import TABLE as LEASE
+
+# Types of PostgreSQL's own categories U and A that hold no text of an application's.
+OPAQUE = (
+    "integer[]",
+    "bigint[]",
+    "smallint[]",
+    "numeric[]",
+    "boolean[]",
+    "tsvector",
+    "date[]",
+    "oid",
+)
+UUIDS = ("uuid", "uuid[]")  # they hold no token; a digest they may hold
+JOURNAL = "tetech_key_rotation_journal"  # our own table, see journal.py
+FENCE = "tetech_key_rotation_fence"  # our own function, and how the names of its triggers begin, see fence.py
+
+_BETWEEN = re.compile(r'[.:"]')  # what stands between the words of a label
+
+
+def word(name: str) -> str:
+    """A name as one word of a label: in quotes where it has what stands between words."""
+    return '"' + name.replace('"', '""') + '"' if _BETWEEN.search(name) else name
+
+
+@dataclass(frozen=True, order=True)
+class Table:
+    """One table. ``visible`` is whether its bare name finds it on the application's search path."""
+
+    schema: str
+    name: str
+    visible: bool
+    alias: str = "default"  # of the database in Django's DATABASES
+    partitioned: bool = False
+    guarded: bool = False  # row-level security hides rows of it from this role
+    copy: bool = False  # a materialized view: it holds what its query found when it was refreshed
+
+    @property
+    def label(self) -> str:
+        """How a person calls it, and no other table."""
+        bare = word(self.name) if self.visible else f"{word(self.schema)}.{word(self.name)}"
+        return bare if self.alias == "default" else f"{word(self.alias)}:{bare}"
+
+    def label_of(self, column: str) -> str:
+        """How a person calls one of its columns."""
+        return f"{self.label}.{word(column)}"
+
+    @property
+    def modelled(self) -> str:
+        """How a model of the application calls it."""
+        return self.name if self.visible else f"{self.schema}.{self.name}"
+
+    @property
+    def regclass(self) -> str:
+        """The table as PostgreSQL's to_regclass() takes it, as a parameter."""
+        return self.sql.replace("%%", "%")
+
+    @property
+    def rows(self) -> str:
+        """The table's own rows, as SQL has them after FROM or UPDATE, without those of tables that inherit from it."""
+        return self.sql if self.partitioned else f"ONLY {self.sql}"
+
+    @property
+    def sql(self) -> str:
+        """The table as an SQL identifier."""
+        return f"{quote(self.schema)}.{quote(self.name)}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its SQL type, and the number of characters it holds (None: no limit)."""
+
+    name: str
+    type: str
+    limit: int | None
+    generated: bool
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """The columns that name a row of a table, and their types as SQL has them in a statement with parameters."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """What its parts are called in a list ``v`` of keys, which are texts."""
+        return [f"k{place}" for place in range(len(self.columns))]
+
+    @property
+    def listed(self) -> str:
+        """SQL for such a list, of one array of texts for each part."""
+        return f"unnest({', '.join(['%s::text[]'] * len(self.columns))}) AS v({', '.join(self.names)})"
+
+    @property
+    def same(self) -> list[str]:
+        """SQL conditions by which a row ``t`` is the one of a key in ``v``."""
+        parts = zip(self.columns, self.names, self.types)
+        return [f"t.{quote(column)} = v.{name}::{sql_type}" for column, name, sql_type in parts]
+
+
+def row_name(key: Sequence[str]) -> str:
+    """A row's key as one word, and no other row's."""
+    if len(key) == 1:
+        return key[0]
+    return ",".join([part.replace("\\", "\\\\").replace(",", "\\,") for part in key])
+
+
+def tables(database: Database) -> list[Table]:
+    """Every table that has rows of its own or of its partitions, but those that an extension brings, and ours."""
+    rows = database.rows(
+        "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
+        " row_security_active(c.oid)"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
+        " AND NOT EXISTS (SELECT FROM pg_depend d"
+        " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2",
+        ([JOURNAL, LEASE],),
+    )
+    return [
+        Table(schema, name, visible, database.alias, partitioned, guarded)
+        for schema, name, visible, partitioned, guarded in rows
+    ]
+
+
+# The type that a type is based on, be it a domain over a domain, and the modifier of the one that has it.
+_BASE = (
+    "WITH RECURSIVE based(oid, base, typmod) AS (SELECT t.oid, t.typbasetype, t.typtypmod UNION ALL"
+    " SELECT p.oid, p.typbasetype, greatest(p.typtypmod, based.typmod) FROM based JOIN pg_type p ON p.oid = based.base)"
+    " SELECT oid, typmod FROM based WHERE base = 0"
+)
+
+# Columns that may hold text, bytes or a document; parameters are names of tables and of types that are left out.
+_HELD = (
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid"
+    " JOIN pg_type t ON t.oid = a.atttypid"
+    f" CROSS JOIN LATERAL ({_BASE}) AS b"
+    " WHERE c.relkind IN ('r', 'p', 'm') AND c.relispopulated AND NOT c.relispartition"
+    " AND a.attnum > 0 AND NOT a.attisdropped"
+    " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND c.relname <> ALL(%s)"
+    " AND (t.typcategory IN ('S', 'U', 'A', 'C') OR t.oid = 'jsonb'::regtype)"
+    " AND format_type(t.oid, NULL) <> ALL(%s)"
+)
+
+
+def columns(database: Database) -> dict[Table, list[Column]]:
+    """Every column that may hold text, bytes, a document or a digest in every table of every schema that this role may
+    read.
+
+    System schemas aside. A domain is told by the type it is based on. A partition is left out: its rows are those of
+    the partitioned table. So is a foreign table: its rows are another server's.
+    """
+    found: dict[Table, list[Column]] = {}
+    rows = database.rows(
+        "SELECT n.nspname::text, c.relname::text, pg_table_is_visible(c.oid), c.relkind = 'p',"
+        " row_security_active(c.oid), c.relkind = 'm', a.attname::text,"
+        " format_type(b.oid, NULL),"
+        " CASE WHEN b.oid IN ('varchar'::regtype, 'bpchar'::regtype)"
+        " THEN nullif(greatest(a.atttypmod, b.typmod, 4) - 4, 0) END,"
+        " a.attgenerated <> ''"
+        f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')"
+        " ORDER BY 1, 2, a.attnum",
+        ([JOURNAL, LEASE], list(OPAQUE)),
+    )
+    for schema, name, visible, partitioned, guarded, copy, *column in rows:
+        table = Table(schema, name, visible, database.alias, partitioned, guarded, copy)
+        found.setdefault(table, []).append(Column(*column))
+    return found
+
+
+def unseen(database: Database) -> list[tuple[str, str]]:
+    """Tables and columns that ``columns`` leaves out although they may hold tokens: name, and why. System schemas
+    aside."""
+    return database.rows(
+        "SELECT n.nspname || '.' || c.relname, CASE WHEN c.relkind = 'f' THEN 'a foreign table'"
+        " WHEN NOT c.relispopulated THEN 'a materialized view that was never refreshed'"
+        " ELSE 'a table that this role may not read' END"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+        " AND (c.relkind = 'f' OR NOT c.relispopulated OR NOT has_schema_privilege(n.oid, 'USAGE')"
+        " OR NOT has_any_column_privilege(c.oid, 'SELECT'))"
+        " UNION ALL SELECT n.nspname || '.' || c.relname || '.' || a.attname, 'a column that this role may not read'"
+        f" {_HELD} AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')"
+        " AND NOT has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY 1",
+        ([JOURNAL, LEASE], list(OPAQUE)),
+    )
+
+
+# What keeps a column from being rewritten: what is so, what to do about it, how the catalogue tells.
+_OBSTACLES = (
+    (
+        "is bound to another column by a foreign key, and its new value would be another than that one's",
+        "Let the reference go by the row's key instead, or list both columns in key_rotation_ignore.",
+        "SELECT 1 FROM pg_constraint f JOIN pg_attribute a ON (a.attrelid = f.conrelid AND a.attnum = ANY(f.conkey))"
+        " OR (a.attrelid = f.confrelid AND a.attnum = ANY(f.confkey))"
+        " WHERE f.contype = 'f' AND a.attrelid = to_regclass(%s) AND a.attname = %s",
+    ),
+    (
+        "is not this role's to update",
+        "Grant the role of the application's DATABASES UPDATE on it.",
+        "SELECT 1 WHERE NOT has_column_privilege(to_regclass(%s), %s::text, 'UPDATE')",
+    ),
+    (
+        "is in a table of which this role may read some columns alone, and not the rows' own xmin",
+        "Grant the role of the application's DATABASES SELECT on the whole table.",
+        "SELECT 1 WHERE NOT has_table_privilege(to_regclass(%s), 'SELECT') AND %s IS NOT NULL",
+    ),
+    (
+        "is in a table whose updates a rewrite rule (CREATE RULE) turns into something else",
+        "Disable the rule for the rotation, or make it a trigger.",
+        "SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass(%s) AND %s IS NOT NULL AND ev_type = '2'"
+        " AND ev_enabled <> 'D'",
+    ),
+    (
+        "is in a table without a replica identity whose updates are published, and the server refuses each",
+        "Give the table a primary key, or ALTER TABLE ... REPLICA IDENTITY FULL.",
+        "SELECT 1 FROM pg_class c WHERE to_regclass(%s) IN (c.oid, pg_partition_root(c.oid)) AND %s IS NOT NULL"
+        " AND c.relkind = 'r' AND c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM pg_index i WHERE"
+        "  i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND (c.relreplident = 'd' AND i.indisprimary"
+        "  OR c.relreplident = 'i' AND i.indisreplident))"
+        " AND EXISTS (SELECT FROM pg_publication JOIN pg_publication_tables t USING (pubname)"
+        "  JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class p ON (p.relnamespace, p.relname) ="
+        "  (n.oid, t.tablename) WHERE pubupdate AND (p.oid = c.oid OR p.oid IN"
+        "  (SELECT relid FROM pg_partition_ancestors(c.oid))))",
+    ),
+)
+
+
+# Constraints of a table or a partition of it that hold for what is written, and maybe not for what is there.
+UNVALIDATED = (
+    "FROM pg_constraint c WHERE to_regclass(%s) IN (conrelid, pg_partition_root(conrelid)) AND %s IS NOT NULL"
+    " AND contype IN ('c', 'n') AND NOT convalidated"
+    " AND to_jsonb(c) -> 'conenforced' IS DISTINCT FROM 'false'"  # PostgreSQL 18: NOT ENFORCED is not valid either
+)
+
+
+def linked(database: Database, tables: Iterable[Table]) -> set[tuple[str, str]]:
+    """Schema and name of the tables that have a foreign key to one of these, or to which one of these has."""
+    sql = (
+        "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_constraint o"
+        " CROSS JOIN LATERAL (VALUES (conrelid, confrelid), (confrelid, conrelid)) AS ends (one, other)"
+        " JOIN pg_class c ON c.oid = one JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE o.contype = 'f' AND other = ANY(SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)"
+    )
+    return {(schema, name) for schema, name in database.rows(sql, ([table.regclass for table in tables],))}
+
+
+def obstacles(database: Database, table: Table, column: str) -> list[tuple[str, str]]:
+    """What keeps this column from being rewritten, each with what to do about it."""
+    found = [
+        (found, todo)
+        for found, todo, sql in _OBSTACLES
+        if database.rows(sql, (table.regclass, column), table=table.label)
+    ]
+    for name in _violated(database, table, column):
+        what = f"is in a table with rows that violate the constraint {name}, which is NOT VALID: no UPDATE of them goes"
+        todo = f"Mend those rows, then ALTER TABLE ... VALIDATE CONSTRAINT {name}. Or drop it for the rotation."
+        found.append((what, todo))
+    return found
+
+
+def _violated(database: Database, table: Table, column: str) -> list[str]:
+    """Names of the constraints that a row with a value in this column does not meet."""
+    expression = (
+        "coalesce(pg_get_expr(conbin, conrelid), (SELECT format('%%I IS NOT NULL', attname) FROM pg_attribute"
+        " WHERE attrelid = conrelid AND attnum = conkey[1]))"
+    )
+    looks = database.rows(
+        "SELECT conname::text, format('SELECT 1 FROM ONLY %%s WHERE %%I IS NOT NULL AND NOT (%%s) LIMIT 1',"
+        f" conrelid::regclass, %s::text, {expression}) {UNVALIDATED} AND has_table_privilege(conrelid, 'SELECT')",
+        (column, table.regclass, column),
+        table=table.label,
+    )
+    return sorted({name for name, sql in looks if database.rows(sql.replace("%", "%%"), table=table.label)})
+
+
+ON_UPDATE = 16  # a bit of pg_trigger.tgtype
+
+
+def update_triggers(database: Database, table: Table) -> list[str]:
+    """Names of the triggers that an update fires on the table or a partition of it, but ours."""
+    found = database.rows(
+        "SELECT DISTINCT tgname::text FROM pg_trigger WHERE to_regclass(%s) IN (tgrelid, pg_partition_root(tgrelid))"
+        " AND NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & %s) <> 0 AND NOT starts_with(tgname, %s) ORDER BY 1",
+        (table.regclass, ON_UPDATE, FENCE),
+    )
+    return [name for (name,) in found]
+
+
+def row_key(database: Database, table: Table) -> RowKey:
+    """The primary key of ``table``, or else a unique key over not-null columns. Raises E_TABLE_KEY."""
+    found = database.rows(
+        "SELECT array_agg(a.attname::text ORDER BY k.place),"
+        " array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY k.place)"
+        " FROM pg_index i CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
+        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
+        " WHERE i.indrelid = to_regclass(%s) AND i.indisunique AND i.indisvalid"
+        " AND i.indpred IS NULL AND i.indexprs IS NULL"
+        " AND k.place <= i.indnkeyatts"
+        # Since PostgreSQL 18 NOT NULL may be NOT VALID, and there are rows without a name then.
+        " GROUP BY i.indexrelid, i.indisprimary HAVING bool_and(a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint"
+        "  WHERE conrelid = a.attrelid AND contype = 'n' AND conkey = ARRAY[a.attnum] AND NOT convalidated))"
+        " ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1",
+        (table.regclass,),
+    )
+    if not found:
+        raise RotationError("E_TABLE_KEY", table=table.label)
+    names, types = found[0]
+    return RowKey(tuple(names), tuple(sql_type.replace("%", "%%") for sql_type in types))

@@ -1,0 +1,562 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One connection of our own to the application's database, and what the catalogue of PostgreSQL says of a table.
+
+The connection's parameters come from Django, the rest is SQL. Rows' names and values travel as text, so that psycopg2
+and psycopg 3, and every type of primary key, are served by the same statements.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..._errors.base import RotationError
+
+LOCK_LABEL = "tetech.key_rotation"
+NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
+APPLICATION_NAME = "key_rotation "
+# What each of our sessions has set for itself, and no other: the fence lets it pass (fence.py).
+OUR_SETTING, OURS = "tetech_key_rotation.session", "engine"
+# We yield before the application's transaction looks for a deadlock, and dies of it (facts/re-encryption.md 3.1): with
+# PostgreSQL's deadlock_timeout of 1 s after 300 ms for a lock, and before 1 s for all locks of one statement.
+LOCK_TIMEOUT_MS = 300
+LOCK_SHARE, STATEMENT_SHARE = 0.3, 0.8  # of deadlock_timeout
+LEAST_MS = 10
+LOCK_SECONDS = 2  # how long the server may take to see that the last step's process is gone
+STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
+STATEMENT_TIMEOUT_MS = 10_000
+LOCKED_SECONDS = 300.0  # so long a table or a row may stay locked, before whoever holds it is told
+IDLE_TIMEOUT_MS = 30_000  # of a process that was frozen in the middle of a batch (facts/re-encryption.md 3.4)
+UNLIMITED = (
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",  # PostgreSQL 17
+)
+# A session whose host or network is gone gives its locks back within a minute (facts/re-encryption.md 3.4).
+KEEPALIVE = {
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+# The same for our side of it (libpq, "Parameter Key Words").
+CLIENT_KEEPALIVE = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+# Under what a database or a role may have set instead, keys and values do not come back from their text as they were,
+# or nothing can be written.
+EXACT = {
+    "extra_float_digits": "1",
+    "array_nulls": "on",
+    "bytea_output": "hex",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+}
+# Sessions in a database that can be told to end. The server sends autovacuum away by itself where it has to, and only a
+# superuser may.
+ENDABLE = "datname = %s AND backend_type <> 'autovacuum worker'"
+# Of the limits of the server, the role and the database the one that is nearest. Everybody sees whose a session is, and
+# where; of what kind it is, only its own role does.
+CONNECTIONS = """
+    SELECT used, most FROM (
+      SELECT count(*), current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        FROM pg_stat_activity WHERE datid IS NOT NULL
+      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE usesysid = r.oid), rolconnlimit
+        FROM pg_roles r WHERE rolname = session_user AND rolconnlimit >= 0
+      UNION ALL SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid = d.oid), datconnlimit
+        FROM pg_database d WHERE datname = current_database() AND datconnlimit >= 0
+    ) AS limits (used, most) ORDER BY most - used LIMIT 1
+"""
+# What of Django's OPTIONS libpq takes from the environment as PG + name.
+LIBPQ_OPTIONS = (
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "sslpassword",
+    "service",
+    "passfile",
+    "target_session_attrs",
+)
+CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
+# lock_not_available, deadlock_detected, query_canceled (facts/re-encryption.md 3.4)
+QUERY_CANCELED = "57014"
+# insufficient_privilege, invalid_schema_name: what a role meets that may make no table, or has no schema to make it in.
+FORBIDDEN = {"42501", "3F000"}
+YIELDED = {"55P03", "40P01", QUERY_CANCELED}
+# How SQLSTATEs begin of what the same row meets again: a constraint (class 23), a trigger's RAISE EXCEPTION, and
+# object_not_in_prerequisite_state.
+LASTING = ("23", "P0001", "55000")
+FREE = "it is free now"  # of what somebody had locked
+SEE_LOG = "See the server's log, then run the same command again."
+SEE_ROW = (
+    "The same row would stop it again: see the server's log for the row, and for the constraint or the trigger that "
+    "refuses it, and mend one of them. Then run the same command again."
+)
+NOWHERE: Mapping[str, Any] = {}
+
+
+class Yielded(Exception):
+    """The statement gave way to another transaction: try again, smaller or later.
+
+    ``slow`` is whether it took too long, and not for one lock.
+    """
+
+    def __init__(self, *, slow: bool = False) -> None:
+        super().__init__()
+        self.slow = slow
+
+
+@dataclass(frozen=True)
+class Libpq:
+    """Connection parameters; the password never shows in a repr."""
+
+    host: str
+    port: str
+    user: str
+    database: str
+    password: str = field(repr=False)
+    options: dict[str, str] = field(default_factory=dict)
+
+
+class Session(NamedTuple):
+    """One of our sessions at the server. ``ours`` is whether it is of the same run."""
+
+    pid: int
+    user: str
+    host: str
+    application: str
+    since: str
+    ours: bool
+
+    def as_where(self) -> dict[str, Any]:
+        """For E_LOCKED."""
+        rotation = self.application.replace(APPLICATION_NAME, "")
+        return {"holder": rotation, "user": self.user, "host": self.host, "since": self.since, "pid": self.pid}
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier, safe in a statement with parameters."""
+    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
+
+
+def array(elements: Sequence[str | None]) -> str:
+    """The text of an array (PostgreSQL, "Array Input and Output Syntax"): one parameter instead of one per element."""
+    return "{" + ",".join(["NULL" if element is None else _element(element) for element in elements]) + "}"
+
+
+def _element(text: str) -> str:
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _statement(sql: str, params: Sequence[Any]) -> tuple[Any, ...]:
+    """Without parameters the drivers leave ``%%`` as it is."""
+    return (sql, tuple(params)) if params else (sql.replace("%%", "%"),)
+
+
+def _named(error: Any) -> str:
+    """The names that the server gives with an error; its text and details may hold a value."""
+    names = {"constraint": error.diag.constraint_name, "table": error.diag.table_name}
+    found = [f"{what} {name}" for what, name in names.items() if name]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _unpooled(wrapper: Any) -> Any:
+    """Django's connection without its own pool (Django 5.1), which gives any connection that it has, whatever is asked
+    for: another database, or another server, would be the application's own."""
+    if not wrapper.settings_dict["OPTIONS"].get("pool"):
+        return wrapper
+    alone = wrapper.copy()
+    del alone.settings_dict["OPTIONS"]["pool"]
+    return alone
+
+
+def _of_django(connection: Any, direct: Mapping[str, Any]) -> dict[str, Any]:
+    """The application's own parameters, without those that belong to another role or service than ``direct`` names."""
+    others = {"service": ("host", "port", "user", "password"), "user": ("password",)}
+    without = {name for given, names in others.items() if direct.get(given) for name in names}
+    return {name: value for name, value in connection.get_connection_params().items() if name not in without}
+
+
+class Patience:
+    """With tables (as SQL) that somebody has locked: until LOCKED_SECONDS after the first of several looks in a row."""
+
+    def __init__(self, database: Database, tables: Sequence[str]) -> None:
+        self._database = database
+        self._tables = tables
+        self._since: float | None = None
+
+    def rest(self) -> None:
+        """The table could be read."""
+        self._since = None
+
+    def refuse_to_wait(self) -> None:
+        """It could not. Raises E_DB_LOCKED where that has been so for too long."""
+        self._since = self._since or time.monotonic()
+        if time.monotonic() - self._since > LOCKED_SECONDS:
+            raise RotationError("E_DB_LOCKED", holders=self._database.holders(self._tables))
+
+
+class Database:
+    """A connection in autocommit mode. Every error of the driver becomes one of the catalogue, without its text."""
+
+    def __init__(self, alias: str, label: str, direct: Mapping[str, Any] = NOWHERE) -> None:
+        from django.db import connections
+
+        self.alias = alias
+        self._direct = direct
+        self._label = label
+        self._run: tuple[str, str] | None = None
+        self._yields = False
+        self._django = _unpooled(connections[alias])
+        if self._django.vendor != "postgresql":
+            raise RotationError("E_DB_VENDOR", alias=alias, vendor=self._django.vendor)
+        self._errors = self._django.Database.Error
+        settings = self._django.settings_dict
+        host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
+        name = direct.get("dbname") or settings["NAME"]
+        where = f"{host or 'the local socket'}:{port or 5432}/{name}"
+        given = {name: value for name, value in direct.items() if value}
+        params = {**CLIENT_KEEPALIVE, **_of_django(self._django, direct), **given}
+        try:
+            self._raw = self._django.get_new_connection(params)
+        except self._errors as exc:  # of a failed connection libpq has no SQLSTATE, only words in the server's language
+            raise RotationError("E_DB_CONNECT", alias=alias, where=where, error=type(exc).__name__) from None
+        self._raw.autocommit = True
+        self._refuse_pooler(where)
+        ours = "SELECT set_config('application_name', %s, false), set_config(%s, %s, false)"
+        self.execute(ours, (APPLICATION_NAME + label, OUR_SETTING, OURS))
+        # What a role may have set for its other sessions does not fit long read-only passes.
+        known = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY(%s::text[])"
+        self.rows(known, (array(UNLIMITED),))
+        for name, value in {**KEEPALIVE, **EXACT}.items():
+            self.execute("SELECT set_config(%s, %s, false)", (name, value))
+        self.execute("SELECT set_config('client_encoding', 'UTF8', false)")
+
+    def _refuse_pooler(self, where: str) -> None:
+        """Raise E_DB_POOLER where another program stands between: the session's lock and settings may be anybody's.
+
+        A pooler makes up the process id that it tells a client at the start (facts/re-encryption.md 3.1).
+        """
+        if self.rows("SELECT pg_backend_pid()")[0][0] != self._raw.info.backend_pid:
+            self.close()
+            raise RotationError("E_DB_POOLER", alias=self.alias, where=where)
+
+    def another(self) -> Database:
+        """One more connection to the same database, for another process of the same run."""
+        made = Database(self.alias, self._label, self._direct)
+        if self._run:
+            made.lock(*self._run)
+        return made
+
+    def elsewhere(self, **place: str) -> Database:
+        """A connection with the same parameters to another database, or another server."""
+        return Database(self.alias, self._label, {**self._direct, **place})
+
+    def close(self) -> None:
+        """End the session, and with it every lock."""
+        with contextlib.suppress(self._errors):
+            self._raw.close()
+
+    def rows(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> list[tuple[Any, ...]]:
+        """All rows of a query. Raises E_DB or E_DB_LOST."""
+        with self._cursor(table) as cursor:
+            cursor.execute(*_statement(sql, params))
+            return cursor.fetchall()
+
+    def execute(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> int:
+        """Run one statement; the number of rows it touched. Raises E_DB, E_DB_LOST or Yielded."""
+        with self._cursor(table) as cursor:
+            cursor.execute(*_statement(sql, params))
+            return cursor.rowcount
+
+    @contextlib.contextmanager
+    def _cursor(self, table: str) -> Iterator[Any]:
+        try:
+            with self._raw.cursor() as cursor:
+                yield cursor
+        except self._errors as exc:
+            sqlstate = getattr(exc, "sqlstate", None) or getattr(exc, "pgcode", None)
+            if sqlstate in YIELDED and self._yields:
+                raise Yielded(slow=sqlstate == QUERY_CANCELED) from None
+            if self._raw.closed or sqlstate is None or sqlstate in CONNECTION_LOST:
+                raise RotationError("E_DB_LOST", table=table) from None
+            advice = SEE_ROW if sqlstate.startswith(LASTING) else SEE_LOG
+            raise RotationError(
+                "E_DB", table=table, alias=self.alias, sqlstate=sqlstate, by=_named(exc), advice=advice
+            ) from None
+
+    @contextlib.contextmanager
+    def transaction(self, mode: str) -> Iterator[None]:
+        """BEGIN with ``mode``, COMMIT at the end, ROLLBACK on any error."""
+        self.execute(f"BEGIN {mode}")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(RotationError, self._errors):
+                self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def snapshot(self, tables: Sequence[str] = ()) -> Iterator[None]:
+        """One unchanging view of the database, read only, in which all ``tables`` (as SQL) can be read without a wait.
+
+        Who waits for a table while it has read another can close a circle with an ALTER or TRUNCATE of the application,
+        which then dies of it: so all are locked at the start, or none. Raises E_DB_LOCKED.
+        """
+        limits, lockable = self._limits(self.patience), self._lockable(tables)  # asked before the view begins
+        with self.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
+            if lockable:
+                self._hold(lockable, limits)
+            yield
+
+    def _lockable(self, tables: Sequence[str]) -> list[str]:
+        """Those that this role may lock: who was granted some columns alone may read them, and no more."""
+        names = {table: table.replace("%%", "%") for table in tables}
+        sql = (
+            "SELECT name FROM unnest(%s::text[]) AS n(name) WHERE has_table_privilege(to_regclass(name)::oid, 'SELECT')"
+        )
+        found = {name for (name,) in self.rows(sql, (array(list(names.values())),))}
+        return [table for table, name in names.items() if name in found]
+
+    def _hold(self, tables: Sequence[str], limits: str) -> None:
+        """Lock the tables against those two, in this transaction."""
+        patience = Patience(self, tables)
+        while True:
+            self.execute(f"SAVEPOINT all_or_none; {limits}")
+            try:
+                with self._giving_way():
+                    self.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
+            except Yielded:
+                self.execute("ROLLBACK TO SAVEPOINT all_or_none; RELEASE SAVEPOINT all_or_none")  # or they would nest
+                patience.refuse_to_wait()
+                continue
+            # A snapshot can be exported at the outermost level only.
+            self.execute("RELEASE SAVEPOINT all_or_none; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
+            return
+
+    def holders(self, tables: Sequence[str]) -> str:
+        """Who keeps others from reading these tables (as SQL), for a person."""
+        found = self.rows(
+            "SELECT l.relation::regclass::text, l.pid FROM pg_locks l"
+            " JOIN unnest(%s::text[]) AS n(name) ON l.relation = to_regclass(n.name)"
+            " WHERE l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid() ORDER BY 2",
+            (array([table.replace("%%", "%") for table in tables]),),
+        )
+        return ", ".join(f"{table} by backend {pid}" for table, pid in found) or FREE
+
+    def writers(self, regclass: str) -> str:
+        """Who may have written to a table and has not ended its transaction, for a person."""
+        found = self.rows(
+            "SELECT a.pid, a.usename::text, a.application_name FROM pg_stat_activity a WHERE a.pid IN"
+            " (SELECT pid FROM pg_locks WHERE relation = to_regclass(%s) AND granted AND mode NOT IN"
+            " ('AccessShareLock', 'RowShareLock')) AND a.pid <> pg_backend_pid() ORDER BY 1",
+            (regclass,),
+        )
+        return ", ".join(f"backend {pid} of {user} {name}".rstrip() for pid, user, name in found) or FREE
+
+    @functools.cached_property
+    def _deadlock_ms(self) -> int:
+        return int(self.rows("SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'")[0][0])
+
+    @property
+    def patience(self) -> float:
+        """How many seconds a statement may take that locks several rows, so that nobody who waits for it dies."""
+        return max(LEAST_MS, self._deadlock_ms * STATEMENT_SHARE) / 1000
+
+    @contextlib.contextmanager
+    def batch(self, *, several: bool = True) -> Iterator[None]:
+        """A short writing transaction that yields to the application. READ COMMITTED: compare-and-set relies on it.
+
+        ``several`` is whether a statement of it may hold the lock of one row while it waits for that of another.
+        """
+        patience = self.patience if several else STATEMENT_TIMEOUT_MS / 1000
+        idle = f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}"
+        end = time.monotonic() + patience
+        with self._giving_way(), self.transaction(f"ISOLATION LEVEL READ COMMITTED; {self._limits(patience)}; {idle}"):
+            yield
+            # Deferred triggers wait for locks too, and at the COMMIT no statement_timeout ends them.
+            self.execute(f"SET LOCAL statement_timeout = {max(LEAST_MS, int((end - time.monotonic()) * 1000))}")
+            self.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    @contextlib.contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Every statement of the block gives way where somebody else has locked its table. Raises Yielded."""
+        self.execute(f"SET lock_timeout = {self._lock_ms}")
+        try:
+            with self._giving_way():
+                yield
+        finally:
+            with contextlib.suppress(RotationError, self._errors):
+                self.execute("SET lock_timeout = 0")
+
+    @contextlib.contextmanager
+    def _giving_way(self) -> Iterator[None]:
+        before, self._yields = self._yields, True
+        try:
+            yield
+        finally:
+            self._yields = before
+
+    @property
+    def _lock_ms(self) -> int:
+        return max(LEAST_MS, min(LOCK_TIMEOUT_MS, int(self._deadlock_ms * LOCK_SHARE)))
+
+    def _limits(self, statement_seconds: float) -> str:
+        """Settings of a transaction that gives way."""
+        statement_ms = int(statement_seconds * 1000)
+        return f"SET LOCAL lock_timeout = {self._lock_ms}; SET LOCAL statement_timeout = {statement_ms}"
+
+    def lock(self, run: str, step: str = "") -> None:
+        """Be of the one run that works on this database, for the life of the connection. Raises E_LOCKED with who is.
+
+        All processes of a run share its lock, whatever host they are on. So do those of a step of it, and what an
+        earlier step left behind on a host that was lost is waited for: it could be on its way in another direction.
+        """
+        self._run = (run, step)
+        asked = time.monotonic()
+        while (other := self._enter(run, step)) is not None:
+            patience = STEP_SECONDS if other.ours else LOCK_SECONDS
+            if time.monotonic() > asked + patience:
+                raise RotationError("E_LOCKED", **other.as_where())
+            time.sleep(0.05)
+
+    def _enter(self, run: str, step: str) -> Session | None:
+        """Take the locks of this run and step, or say who holds those of another."""
+        with self.gate():
+            other = self.other_session(run, step)
+            if other is None:
+                for label, number in ((LOCK_LABEL, run), (LOCK_LABEL + run, step)):
+                    self.rows(f"SELECT pg_advisory_lock_shared(hashtext(%s), {NUMBER})", (label, number))
+            return other
+
+    @contextlib.contextmanager
+    def gate(self) -> Iterator[None]:
+        """One process at a time looks for others and decides."""
+        self.rows("SELECT pg_advisory_lock(hashtext(%s), 0)", (LOCK_LABEL,))
+        try:
+            yield
+        finally:
+            self.rows("SELECT pg_advisory_unlock(hashtext(%s), 0)", (LOCK_LABEL,))
+
+    def other_run(self, run: str) -> Session | None:
+        """A session that works on this database for another run."""
+        found = self.other_session(run, "")
+        return None if found is None or found.ours else found
+
+    def other_session(self, run: str, step: str) -> Session | None:
+        """A session that works on this database for another run, or for another step of this one."""
+        found = self.rows(
+            "SELECT a.pid, a.usename::text, coalesce(a.client_addr::text, 'this host'), a.application_name,"
+            " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), w.ours"
+            " FROM (VALUES (hashtext(%s), hashtext(%s), false), (hashtext(%s), hashtext(%s), true))"
+            "  AS w(label, number, ours)"
+            " JOIN pg_locks l ON l.classid = (w.label::bigint & 4294967295)::oid"
+            "  AND l.objid NOT IN (0, (w.number & 2147483647 | 1)::oid)"
+            " JOIN pg_stat_activity a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " ORDER BY w.ours LIMIT 1",
+            (LOCK_LABEL, run, LOCK_LABEL + run, step),
+        )
+        return Session(*found[0]) if found else None
+
+    def oldest_running(self) -> str:
+        """The transaction from which on some may not be over yet: whatever they write is later than now."""
+        return str(self.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")[0][0])
+
+    def backend(self) -> int:
+        """The server's process of this session."""
+        return int(self._raw.info.backend_pid)
+
+    def about(self, regclass: str) -> int | None:
+        """How many rows the server reckons are in a table; None where it has never looked."""
+        sql = "SELECT nullif(greatest(reltuples, 0), 0)::bigint FROM pg_class WHERE oid = to_regclass(%s)"
+        return next((count for (count,) in self.rows(sql, (regclass,))), None)
+
+    def replica_lag(self) -> float:
+        """How many seconds the slowest replica is behind in replaying; 0 without replicas, or where this role may not
+        see them."""
+        sql = "SELECT coalesce(extract(epoch FROM max(replay_lag)), 0)::float FROM pg_stat_replication"
+        return float(self.rows(sql)[0][0])
+
+    def sees_replicas(self) -> bool:
+        """Whether this role may see how far replicas are behind (PostgreSQL, "Predefined Roles")."""
+        return bool(self.rows("SELECT pg_has_role(session_user, 'pg_read_all_stats', 'USAGE')")[0][0])
+
+    def wal_backlog(self) -> int:
+        """How many bytes of WAL the server keeps for its archive or for a replication slot, whichever is more.
+
+        What the archiver has done or failed at last is a file name: timeline, then the position (PostgreSQL, "WAL
+        Internals").
+        """
+        sql = (
+            "WITH a AS (SELECT CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN"
+            "  last_failed_wal ELSE last_archived_wal END AS name, pg_size_bytes(current_setting('wal_segment_size'))"
+            "  AS size FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off')"
+            " SELECT greatest(0, (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM"
+            "  pg_replication_slots), (SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), (substr(name, 9, 8) || '/' ||"
+            "  to_hex(('x' || substr(name, 17, 8))::bit(32)::bigint * size))::pg_lsn) - size FROM a"
+            "  WHERE name ~ '^[0-9A-F]{24}'))::bigint"
+        )
+        return int(self.rows(sql)[0][0])
+
+    def vacuum(self, table: str) -> bool:
+        """VACUUM a table (as SQL), unless somebody holds it; whether this role may: the table must be its own."""
+        owns = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass(%s)"
+        if self.rows(owns, (table.replace("%%", "%"),)) != [(True,)]:
+            return False
+        # TRUNCATE would lock out the application for a moment.
+        with contextlib.suppress(RotationError):  # a courtesy: that somebody cancels it ends no rotation
+            self.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE false) {table}")
+        return True
+
+    def is_replica(self) -> bool:
+        """Whether the server only follows another one: its rows are that one's."""
+        return bool(self.rows("SELECT pg_is_in_recovery()")[0][0])
+
+    def server_major(self) -> int:
+        """The server's major version, e.g. 17."""
+        return int(self.rows("SELECT current_setting('server_version_num')::int / 10000")[0][0])
+
+    def server_version(self) -> str:
+        """The server's version, e.g. 17.6."""
+        return str(self.rows("SELECT current_setting('server_version')")[0][0]).split()[0]
+
+    def system_identifier(self) -> str | None:
+        """The number that a PostgreSQL cluster and its replicas have in common; None where this role may not see it."""
+        with contextlib.suppress(RotationError):
+            return str(self.rows("SELECT system_identifier FROM pg_control_system()")[0][0])
+        return None
+
+    def connections(self) -> tuple[int, int]:
+        """How many there are, and how many there may be."""
+        used, most = self.rows(CONNECTIONS)[0]
+        return int(used), int(most)
+
+    def size(self) -> int:
+        """Bytes the database takes on the server's disk."""
+        return int(self.rows("SELECT pg_database_size(current_database())")[0][0])
+
+    def libpq(self) -> Libpq:
+        """The same connection for PostgreSQL's own programs: where it has led to, by whatever service or file."""
+        given, info = {**self._django.settings_dict["OPTIONS"], **self._direct}, self._raw.info
+        options = {name: str(value) for name, value in given.items() if name in LIBPQ_OPTIONS and value}
+        return Libpq(info.host or "", str(info.port or ""), info.user, info.dbname, info.password or "", options)

@@ -1,0 +1,124 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lease in the database: one run at a time from its first write to its end, whatever control node it is of.
+
+A session's lock (Database.lock) ends with each step; between two of them the lease says who is at work. It is one row
+in a table of our own, which is there only as long as somebody holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..._errors.base import RotationError
+from .connection import FORBIDDEN, LOCK_SECONDS, Database, Yielded
+
+TABLE = "tetech_key_rotation_lease"  # the same in a database
+
+
+SHOWN = ("rotation_id", "user", "host", "since", "pid")
+
+
+def run_name(held: Mapping[str, Any]) -> str:
+    """One word for a run, the same in all its steps and no other run's."""
+    return " ".join(str(held.get(member, "")) for member in ("host", "machine", "pid", "started"))
+
+
+def leased(alias: str, held: Mapping[str, Any]) -> RotationError:
+    """E_LEASED: another run holds the lease of a database."""
+    return RotationError("E_LEASED", alias=alias, table=TABLE, **{name: held.get(name, "unknown") for name in SHOWN})
+
+
+Holder = Mapping[str, Any]
+
+
+def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
+    """Become the run that works on this database; who holds it instead, if somebody does.
+
+    ``over`` is a run whose lease may be taken over: the caller knows that it is dead. Raises E_LEASE where this role
+    may not make the table, E_LOCKED where a session of another run is at work, E_DB or E_DB_LOST.
+    """
+    asked = time.monotonic()
+    while True:
+        with database.gate():
+            held = look(database, mine, over)
+            session = None if held else database.other_run(run_name(mine))
+            if not held and not session:
+                _write(database, mine)
+        if not session:
+            return held
+        if time.monotonic() > asked + LOCK_SECONDS:
+            raise RotationError("E_LOCKED", **session.as_where())
+        time.sleep(0.05)
+
+
+def look(database: Database, mine: Holder, over: Holder | None = None) -> Holder | None:
+    """Who holds the lease and would not let this run take it."""
+    held = holder(database)
+    return held if held and not _same(held, mine) and not (over and _same(held, over)) else None
+
+
+def is_held_by(database: Database, mine: Holder) -> bool:
+    """Whether this run holds the lease."""
+    held = holder(database)
+    return held is not None and _same(held, mine)
+
+
+def give_back(database: Database, mine: Holder) -> bool:
+    """The run is at its end; whether it held the lease. The table goes, where it is the role's own."""
+    with database.gate():
+        if not is_held_by(database, mine):
+            return False
+        database.execute(f"DELETE FROM {TABLE}", table=TABLE)
+        with contextlib.suppress(RotationError, Yielded), database.batch():
+            database.execute(f"DROP TABLE {TABLE}", table=TABLE)
+    return True
+
+
+def forget(database: Database) -> None:
+    """Remove the lease that came with a backup: the run that made that held it."""
+    database.execute(f"DROP TABLE IF EXISTS {TABLE}", table=TABLE)
+
+
+def holder(database: Database) -> Holder | None:
+    """Who holds the lease."""
+    if not _exists(database):
+        return None
+    rows = database.rows(f"SELECT holder FROM {TABLE}", table=TABLE)
+    return dict(json.loads(rows[0][0])) if rows else None
+
+
+def refuse_other(database: Database, run: str) -> None:
+    """Raise E_LEASED where another run than the one of this name holds the lease."""
+    held = holder(database)
+    if held is not None and run_name(held) != run:
+        raise leased(database.alias, held)
+
+
+def _same(one: Holder, other: Holder) -> bool:
+    return run_name(one) == run_name(other)
+
+
+def _exists(database: Database) -> bool:
+    return bool(database.rows("SELECT to_regclass(%s) IS NOT NULL", (TABLE,))[0][0])
+
+
+def _write(database: Database, mine: Holder) -> None:
+    held = holder(database)
+    if held and _same(held, mine):
+        return
+    if not _exists(database):
+        try:
+            # A key: where a publication is of all tables, PostgreSQL deletes from none that lacks one.
+            database.execute(f"CREATE TABLE {TABLE} (holder text PRIMARY KEY)", table=TABLE)
+        except RotationError as exc:
+            if exc.where.get("sqlstate") not in FORBIDDEN:
+                raise
+            raise RotationError("E_LEASE", alias=database.alias, table=TABLE) from None
+    with database.transaction("ISOLATION LEVEL READ COMMITTED"):
+        database.execute(f"DELETE FROM {TABLE}", table=TABLE)
+        database.execute(f"INSERT INTO {TABLE} VALUES (%s)", (json.dumps(mine),), table=TABLE)

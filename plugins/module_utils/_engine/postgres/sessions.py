@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is connected as the application: its role's sessions on its databases, without those of this collection.
+
+Source: PostgreSQL, "The Cumulative Statistics System", pg_stat_activity. A role sees all of its own sessions there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ..._errors.base import RotationError
+from .connection import APPLICATION_NAME, Database
+
+POLL = 0.2
+_SESSIONS = (
+    "SELECT pid, usename::text, coalesce(host(client_addr), ''), coalesce(client_port, -1), application_name,"
+    " to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), coalesce(state, '')"
+    " FROM pg_stat_activity WHERE datname = current_database() AND usename = session_user"
+    " AND backend_type = 'client backend' AND NOT starts_with(application_name, %s)"
+    " AND NOT application_name = ANY(%s::text[]) ORDER BY backend_start, pid"
+)
+_MEMBERS = ("pid", "user", "address", "port", "application_name", "since", "state")
+
+
+def listed(databases: Sequence[Database], allowed: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Each session with its ``alias``, ``pid``, ``user``, client ``address`` (empty: a socket on the database's host)
+    and ``port``, ``application_name``, ``since`` and ``state``. Those of the names in ``allowed`` are left out.
+    """
+    return [
+        {"alias": database.alias, **dict(zip(_MEMBERS, row))}
+        for database in databases
+        for row in database.rows(_SESSIONS, (APPLICATION_NAME, list(allowed)))
+    ]
+
+
+def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], patience: float) -> list[dict[str, Any]]:
+    """Return when nobody is connected any more, or after ``patience`` seconds with who is left."""
+    end = time.monotonic() + patience
+    while (left := listed(databases, allowed)) and time.monotonic() < end:
+        time.sleep(POLL)
+    return left
+
+
+def refused(left: Sequence[dict[str, Any]], patience: float) -> RotationError:
+    """E_SESSIONS with all of them."""
+    return RotationError("E_SESSIONS", count=len(left), seconds=patience, sessions="; ".join(map(told, left)))
+
+
+def told(session: dict[str, Any]) -> str:
+    """One session for a person."""
+    name = f" as {session['application_name']}" if session["application_name"] else ""
+    address = session["address"] or "the database's own host"
+    return (
+        f"pid {session['pid']} of {session['user']} from {address}{name}, {session['state']}, since {session['since']}"
+    )

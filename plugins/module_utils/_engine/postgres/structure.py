@@ -1,0 +1,104 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a database has beside its rows, by name, and where its sequences are: whether a restored copy has that too.
+
+Names alone, since PostgreSQL may write a definition in other words once it has read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..._errors.base import RotationError
+from .connection import Database, quote
+from .table_contents import fixed_settings
+
+# Not what PostgreSQL has by itself, what is one session's, and what CREATE EXTENSION brings.
+OURS = r"""
+n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 'e' AND (d.classid, d.objid) IN
+                ((%(catalog)s::regclass, %(oid)s), ('pg_class'::regclass, %(relation)s)))
+"""
+RELATIONS = """
+SELECT k.kind || ' ' || format('%%I.%%I', n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN (VALUES ('r', 'table'), ('p', 'partitioned table'), ('v', 'view'), ('m', 'materialized view'),
+             ('f', 'foreign table'), ('S', 'sequence')) AS k(letter, kind) ON k.letter = c.relkind::text
+WHERE c.relpersistence <> 't' AND {ours}
+"""
+# What a partition has by its parent follows from that, and may have another name there. pg_dump leaves out what is not
+# valid. NOT NULL (n) is a constraint since PostgreSQL 18.
+INDEXES = """
+SELECT 'index ' || format('%%I.%%I', n.nspname, c.relname)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE i.indisvalid AND c.relpersistence <> 't' AND {ours}
+"""
+CONSTRAINTS = """
+SELECT format('constraint %%I of %%I.%%I', o.conname, n.nspname, c.relname)
+  || CASE WHEN o.convalidated THEN '' ELSE ', not validated' END
+FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE o.conparentid = 0 AND o.conislocal AND o.contype <> 'n' AND c.relpersistence <> 't' AND {ours}
+"""
+TRIGGERS = """
+SELECT format('trigger %%I of %%I.%%I', t.tgname, n.nspname, c.relname)
+  || CASE WHEN t.tgenabled = 'D' THEN ', disabled' ELSE '' END
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND c.relpersistence <> 't' AND {ours}
+"""
+FUNCTIONS = """
+SELECT 'function ' || p.oid::regprocedure::text
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {ours}
+"""
+NAMES = {
+    RELATIONS: ("pg_class", "c.oid", "c.oid"),
+    INDEXES: ("pg_class", "c.oid", "i.indrelid"),
+    CONSTRAINTS: ("pg_constraint", "o.oid", "c.oid"),
+    TRIGGERS: ("pg_trigger", "t.oid", "c.oid"),
+    FUNCTIONS: ("pg_proc", "p.oid", "0"),
+}
+# One that begins anew at its end says nothing by its place.
+SEQUENCES = """
+SELECT n.nspname::text, c.relname::text, s.seqincrement
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT s.seqcycle AND c.relpersistence <> 't' AND has_table_privilege(c.oid, 'SELECT') AND {ours}
+"""
+
+Places = Mapping[str, int]
+
+
+def take(database: Database, before: Places) -> dict[str, Any]:
+    """``names`` of all that there is, and of each of ``sequences`` the places between which it was since ``before``: no
+    snapshot holds a sequence."""
+    now = places(database)
+    with fixed_settings(database):
+        names = [name for sql, about in NAMES.items() for (name,) in database.rows(_ours(sql, *about))]
+    both = {name: sorted((before[name], now[name])) for name in sorted({*before} & {*now})}
+    return {"names": sorted(names), "sequences": both}
+
+
+def places(database: Database) -> dict[str, int]:
+    """The last value that each sequence has given."""
+    found = {}
+    for schema, name, step in database.rows(_ours(SEQUENCES, "pg_class", "c.oid", "c.oid")):
+        label = f"{quote(schema)}.{quote(name)}"
+        last = f"SELECT last_value - CASE WHEN is_called THEN 0 ELSE ({step})::numeric END FROM {label}"
+        found[label] = int(database.rows(last, table=label)[0][0])
+    return found
+
+
+def _ours(sql: str, catalog: str, oid: str, relation: str) -> str:
+    return sql.format(ours=OURS % {"catalog": f"'{catalog}'", "oid": oid, "relation": relation})
+
+
+def refuse_difference(expected: Mapping[str, Any], copy: Database) -> None:
+    """Raise E_STRUCTURE or E_SEQUENCE where the restored copy is not what ``take`` found, with the first difference."""
+    at = places(copy)
+    found = {*take(copy, at)["names"]}
+    differences = sorted(found.symmetric_difference(expected["names"]))
+    if differences:
+        where = "the copy" if differences[0] in found else "the snapshot"
+        raise RotationError("E_STRUCTURE", name=differences[0], where=where, count=len(differences))
+    for sequence, (low, high) in expected["sequences"].items():
+        if sequence in at and not low <= at[sequence] <= high:
+            raise RotationError("E_SEQUENCE", sequence=sequence, found=at[sequence], low=low, high=high)

@@ -1,0 +1,122 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a database holds, table by table, in a form that two databases can be compared by.
+
+The hash of a table is the sum over its rows of the first 64 bits of MD5 over the row as text, so the order of rows does
+not count, nor that of columns. It finds accidents, and is no proof against somebody who makes rows to fit; the SHA-256
+of the dump is for that (facts/postgresql-backup.md, 2.4).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..._errors.base import RotationError
+from .connection import Database, array, quote
+
+# What the text of a value depends on.
+SETTINGS = {
+    "bytea_output": "hex",
+    "datestyle": "ISO, YMD",
+    "extra_float_digits": "1",
+    "intervalstyle": "postgres",
+    "lc_monetary": "C",
+    "row_security": "off",  # an error instead of fewer rows
+    "search_path": "pg_catalog",
+    "timezone": "UTC",
+    "xmloption": "content",
+}
+# Tables whose rows pg_dump dumps (relkind r; p are those whose rows are in partitions): no views, no rows on other
+# servers, none that CREATE EXTENSION brings.
+TABLES = r"""
+SELECT n.nspname::text, c.relname::text, format('%%I.%%I', n.nspname, c.relname),
+  ARRAY(SELECT a.attname::text FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = ANY(%s::"char"[]) AND c.relpersistence <> 't'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend d
+                  WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 1, 2
+"""
+HASH = "coalesce(sum(('x' || left(md5({}), 16))::bit(64)::bigint), 0)::text"
+LARGE_OBJECTS = "pg_largeobject"  # their name among the tables
+
+Contents = Mapping[str, Mapping[str, Any]]  # {"schema.table": {"rows": int, "hash": str}}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An exported snapshot: its name while the transaction is open, its time (UTC) and place in the WAL, and the tables
+    (as SQL) that are locked in it, as pg_dump locks them."""
+
+    name: str
+    time: str
+    lsn: str
+    tables: Sequence[str]
+
+
+def tables(database: Database, kinds: str = "r") -> list[tuple[Any, ...]]:
+    """Schema, name, label and columns of each table of these kinds."""
+    return database.rows(TABLES, (array([*kinds]),))
+
+
+@contextlib.contextmanager
+def exported_snapshot(database: Database) -> Iterator[Snapshot]:
+    """One view of the database for the block, which other sessions may share by its name."""
+    locked = [f"{quote(schema)}.{quote(name)}" for schema, name, _, _ in tables(database, "rp")]
+    with database.snapshot(locked):
+        sql = (
+            "SELECT pg_export_snapshot(), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+            " pg_current_wal_lsn()::text"
+        )
+        ((name, moment, lsn),) = database.rows(sql)
+        yield Snapshot(name, moment, lsn, locked)
+
+
+def take(database: Database, tell: Callable[[str], None] = lambda _table: None) -> dict[str, dict[str, Any]]:
+    """Count and hash of every table, one aggregate each, in the transaction that is open or one of its own.
+
+    ``tell`` hears of each table before it. Raises E_DB, with SQLSTATE 42501 where row-level security hides rows.
+    """
+    with fixed_settings(database):
+        found = {}
+        for schema, name, label, columns in tables(database):
+            tell(label)
+            row = f"ROW({', '.join(f't.{quote(column)}' for column in columns)})::text"
+            sql = f"SELECT count(*), {HASH.format(row)} FROM ONLY {quote(schema)}.{quote(name)} AS t"
+            found[label] = _counted(database.rows(sql, table=label))
+        large = f"SELECT count(*), {HASH.format('oid::text || md5(lo_get(oid))')} FROM pg_largeobject_metadata"
+        objects = _counted(database.rows(large, table=LARGE_OBJECTS))
+        return {**found, **({LARGE_OBJECTS: objects} if objects["rows"] else {})}
+
+
+def _counted(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+    ((count, digest),) = rows
+    return {"rows": count, "hash": digest}
+
+
+@contextlib.contextmanager
+def fixed_settings(database: Database) -> Iterator[None]:
+    """What a value's text depends on is the same in every session, for the block."""
+    names = list(SETTINGS)
+    before = database.rows(f"SELECT {', '.join(['current_setting(%s)'] * len(names))}", names)[0]
+    _set(database, SETTINGS)
+    yield
+    _set(database, dict(zip(names, before)))
+
+
+def _set(database: Database, settings: Mapping[str, str]) -> None:
+    calls = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+    database.rows(f"SELECT {calls}", [word for setting in settings.items() for word in setting])
+
+
+def refuse_difference(expected: Contents, found: Contents) -> None:
+    """Raise E_CONTENTS where two databases do not hold the same rows, with the first table that differs."""
+    for table in sorted({*expected, *found}):
+        if expected.get(table) != found.get(table):
+            rows = [str(side[table]["rows"]) if table in side else "no such table" for side in (expected, found)]
+            raise RotationError("E_CONTENTS", table=table, expected=rows[0], found=rows[1])

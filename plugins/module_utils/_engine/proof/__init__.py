@@ -1,0 +1,6 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proof: the census, digests of rows, and what the application itself reads.
+
+The engine imports it. It imports Django and the rest of the engine.
+"""

@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was written since a backup: the rows in which the database in use and the restored copy differ, counted.
+
+Values of the targets are compared by what is inside, so that a rotation that came between changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..._errors.base import RotationError
+from ..crypto.keyring import Keyring
+from ..discovery.column_types import JsonCodec
+from ..discovery.target_survey import Target
+from ..postgres.catalog import Table, row_key, tables
+from ..postgres.connection import Database, quote
+from .census import look
+
+PAGE = 2000
+Row = tuple[Any, ...]  # hash of the key, hash of what no key changes, values of the targets
+# What the text of a value depends on.
+SETTINGS = "SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1"
+
+
+@dataclass
+class Difference:
+    """Rows of one table: in use and not in the copy; other than in the copy; in the copy alone. None: no telling."""
+
+    table: str
+    added: int | None = 0
+    changed: int | None = 0
+    deleted: int | None = 0
+
+    @property
+    def lost(self) -> int | None:
+        """Rows of today that a swap would lose."""
+        return None if self.added is None or self.changed is None else self.added + self.changed
+
+
+def differences(
+    used: Database | None, copy: Database, targets: Sequence[Target], keyring: Keyring
+) -> Iterator[Difference]:
+    """Every table of either database that is not the same in both. Without a database in use there is no telling."""
+    known = {table.label: table for table in tables(copy)}
+    in_use = {table.label: table for table in tables(used)} if used else {}
+    for label in sorted({*known, *in_use}):
+        if used is None or label not in in_use:
+            yield Difference(label, None, None, None)
+            continue
+        members = [target for target in targets if target.table.label == label]
+        try:
+            found = _compare(used, copy, in_use[label], members, keyring, there=label in known)
+        except RotationError:
+            found = Difference(label, None, None, None)
+        if found != Difference(label):
+            yield found
+
+
+def _compare(
+    used: Database, copy: Database, table: Table, members: Sequence[Target], keyring: Keyring, *, there: bool
+) -> Difference:
+    found = Difference(table.label, 0, 0, 0)
+    left: list[tuple[Row, Row]] = []  # the same but for what the targets hold
+    added = changed = deleted = 0
+    with used.snapshot(), copy.snapshot():
+        ours = _rows(used, table, members)
+        theirs = _rows(copy, table, members) if there else iter(())
+        one, other = next(ours, None), next(theirs, None)
+        while one is not None or other is not None:
+            if other is None or (one is not None and one[0] < other[0]):
+                added += 1
+                one = next(ours, None)
+            elif one is None or other[0] < one[0]:
+                deleted += 1
+                other = next(theirs, None)
+            else:
+                if one[1] != other[1]:
+                    changed += 1
+                elif one[2:] != other[2:]:
+                    left.append((one, other))
+                one, other = next(ours, None), next(theirs, None)
+            if len(left) == PAGE:
+                changed += _differ(members, left, keyring)
+                left = []
+        changed += _differ(members, left, keyring)
+    found.added, found.changed, found.deleted = added, changed, deleted
+    return found
+
+
+def _rows(database: Database, table: Table, members: Sequence[Target]) -> Iterator[Row]:
+    """All rows in the order of the hash of their key; of a table without a key, of the hash of all of them."""
+    chosen = [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
+    try:
+        key = f"md5(ROW({', '.join(f't.{quote(name)}' for name in row_key(database, table).columns)})::text)"
+        rest = rest_of(members)
+    except RotationError:
+        key, rest = "md5(t::text)", "''"
+    columns = ", ".join([f'{key} COLLATE "C" AS k', rest, *chosen])
+    database.execute(SETTINGS)
+    database.execute(
+        f"DECLARE key_rotation_rows NO SCROLL CURSOR FOR SELECT {columns} FROM {table.rows} AS t ORDER BY k",
+        table=table.label,
+    )
+    while page := database.rows(f"FETCH {PAGE} FROM key_rotation_rows", table=table.label):
+        yield from page
+    database.execute("CLOSE key_rotation_rows")
+
+
+def rest_of(members: Sequence[Target]) -> str:
+    """SQL for a hash of a row ``t`` without its targets and the search columns made of them."""
+    names = [name for target in members for name in (target.column, *(column.column for column in target.derived))]
+    without = "".join(" - '" + name.replace("'", "''").replace("%", "%%") + "'" for name in names)
+    return f"md5((to_jsonb(t){without})::text)"
+
+
+def _differ(members: Sequence[Target], pairs: Sequence[tuple[Row, Row]], keyring: Keyring) -> int:
+    """How many pairs of rows have other plaintexts in a target."""
+    unequal: set[int] = set()
+    for place, target in enumerate(members, start=2):
+        sides = [inside(target, [row[place] for row in side], keyring) for side in zip(*pairs)]
+        unequal |= {number for number, (one, other) in enumerate(zip(*sides)) if one != other}
+    return len(unequal)
+
+
+def inside(target: Target, values: Sequence[Any], keyring: Keyring) -> list[Any]:
+    """Each value without what a key changes: what is around its tokens, and what is in them; a token that opens under
+    no key set as it is."""
+    marker = keyring.schemes[target.scheme].marker
+    found: dict[int, list[bytes]] = {}
+    for token in look(target, [""] * len(values), values, keyring, {}):
+        found.setdefault(token.row, []).append(b"=" + token.opened[1].plaintext if token.opened else token.token)
+    return [
+        _alike(target, value, found[row], marker) if row in found else value or None for row, value in enumerate(values)
+    ]
+
+
+def _alike(target: Target, value: Any, plaintexts: Sequence[bytes], marker: bytes) -> tuple[Any, Sequence[bytes]]:
+    """What is around the tokens, and what is in them; of a document that is sorted by tokens, in a lasting order."""
+    kind, tokens = target.kind, target.kind.tokens(value, marker)
+    if not isinstance(kind, JsonCodec) or not kind.moves(value, marker):
+        return kind.put(value, tokens, [b"?"] * len(tokens)), plaintexts
+    told = [hashlib.sha256(plaintext).hexdigest().encode("utf-8") for plaintext in plaintexts]
+    document = json.loads(kind.put(value, tokens, told), parse_float=str, parse_int=str)
+    return json.dumps(document, sort_keys=True), sorted(plaintexts)

@@ -1,0 +1,547 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The census: a read-only pass that opens every value of every target and says under which key set it is."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ..._errors.base import RotationError
+from ..._system.progress_file import SILENT, ProgressFile
+from ..application.custom_functions import frame_of
+from ..crypto.keyring import Keyring
+from ..crypto.tokens import Opened
+from ..discovery import signatures
+from ..discovery.findings import KINDS, Finding, refuse
+from ..discovery.nesting import NESTED, NESTED_UNREADABLE, unwrapped
+from ..discovery.settlements import Settlements
+from ..discovery.signatures import Signature
+from ..discovery.target_survey import Target
+from ..postgres.catalog import RowKey, Table, row_name, word
+from ..postgres.connection import Database, Patience, Yielded, array, quote
+from ..rewrite.journal import Journal
+from ..rewrite.throttle import Throttle
+from .row_digests import EachRow, TableComparison
+
+PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
+PAGE_BYTES = 4_000_000
+FIRST_ROWS, GROWTH = 16, 8  # of the first page, when nothing is known of their size, and from page to page
+SAMPLE_PARTS = 10
+EXAMPLES = 5  # per target and class
+SHOWN = 12  # in one message
+DIGEST_MODULUS = 1 << 256
+# A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
+Span = tuple[tuple[str, ...], tuple[str, ...]]
+WHOLE: Span = ((), ())
+OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
+INTEGERS = ("smallint", "integer", "bigint")
+# By class, the error of what no key opens to its end.
+UNOPENED = {
+    "unreadable": "E_UNREADABLE",
+    "plaintext": "E_PLAINTEXT",
+    OTHER_SCHEME: "E_OTHER_SCHEME",
+    NESTED_UNREADABLE: "E_NESTED",
+}
+# The same if only one key set is at hand: a value that does not open may be under another one.
+UNOPENED_ALONE = ("plaintext", NESTED_UNREADABLE)
+NO_LOOKS: Mapping[str, TableComparison] = {}
+# Of each row its key as text, and the values of the columns asked for.
+Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
+
+
+@dataclass
+class Tally:
+    """What the census found in one target: tokens and empty values by class, and the keys of the first rows of each."""
+
+    target: Target
+    rows: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
+    left_alone: int = 0
+    unsettled: list[str] = field(default_factory=list)  # of those, the rows that look encrypted
+    formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
+    _digest: int = 0
+
+    def add(self, value_class: str, row: str) -> None:
+        self.classes[value_class] += 1
+        examples = self.examples.setdefault(value_class, [])
+        if len(examples) < EXAMPLES:
+            examples.append(row)
+
+    def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> int:
+        """Add one plaintext to an order-independent keyed digest: the sum of HMACs modulo 2**256. What was added."""
+        text = f"{self.target.name}\0{row}\0{place}\0".encode() + plaintext
+        added = int.from_bytes(hmac.digest(key, text, "sha256"), "big")
+        self._digest = (self._digest + added) % DIGEST_MODULUS
+        return added
+
+    def as_result(self) -> dict[str, Any]:
+        """Counts and digest, for a result or a record."""
+        return {
+            "model": self.target.model,
+            "table": self.target.table.label,
+            "column": word(self.target.column),
+            "scheme": self.target.scheme,
+            "rows": self.rows,
+            "classes": dict(self.classes),
+            "layers": dict(self.layers),
+            "left_alone": self.left_alone,
+            "digest": f"{self._digest:064x}",
+        }
+
+    def not_under(self, stage: str) -> int:
+        """How many values have to be re-encrypted to come under ``stage``."""
+        return not_under(stage, self.classes)
+
+
+def under(stage: str, result: Mapping[str, Any]) -> int:
+    """How many values of a census result need the keys of ``stage``, for any of their layers."""
+    return int(result["classes"].get(stage, 0)) + int(result.get("layers", {}).get(stage, 0))
+
+
+def not_under(stage: str, classes: Mapping[str, int]) -> int:
+    """How many of the values of these classes have to be re-encrypted to come under ``stage``."""
+    return sum(count for name, count in classes.items() if name not in ("empty", stage))
+
+
+def by_table(targets: Sequence[Target]) -> list[tuple[Table, RowKey, list[Target]]]:
+    """Targets grouped so that each table is read and written once for all its columns."""
+    ordered = sorted(targets, key=lambda target: (target.table, target.column))
+    groups = [(table, list(members)) for table, members in groupby(ordered, key=lambda target: target.table)]
+    return [(table, members[0].key, members) for table, members in groups]
+
+
+def pages(
+    database: Database,
+    table: Table,
+    key: RowKey,
+    members: Sequence[Target],
+    rows: int = PAGE_ROWS,
+    span: Span = WHOLE,
+    besides: Sequence[str] = (),
+    *,
+    fit: Callable[[int], int] = lambda most: most,
+    since: str = "",
+) -> Iterator[Page]:
+    """A span of the table in the order of its key, page by page: (key as text, values of ``members``).
+
+    Rows whose present version was written by one of the transactions ``besides`` are left out. With ``since``, each row
+    has one value more: the transaction that wrote it, where that is this one or a later one. Memory holds one page,
+    of so many ``rows`` at most and no more than ``fit`` makes of them, and of fewer where they are large: the server
+    ends a page with the row that takes it over PAGE_BYTES. On an impatient connection an empty page says that somebody
+    has locked the table, and that it is being looked at again. Raises E_DB_LOCKED.
+    """
+    width = len(key.columns)
+    # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
+    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
+    columns = [f"t.{quote(name)}" for name in dict.fromkeys([*key.columns, *(target.column for target in members)])]
+    # As it will be sent: what is stored may be compressed, a hundred times in jsonb.
+    sent = (target.kind.read.format(f"t.{quote(target.column)}") for target in members)
+    size = " + ".join(f"coalesce(octet_length({value}), 0)" for value in sent)
+    before = f"sum({size}) OVER (ORDER BY {names} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    chosen = [f"t.{quote(name)}::text" for name in key.columns]
+    chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
+    if since:
+        columns.append("t.xmin AS key_rotation_writer")
+        # An age below 0 is that of a row which was frozen two billion transactions ago.
+        newer = "age(key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
+        chosen.append(f"CASE WHEN {newer} THEN key_rotation_writer::text END")
+    limit = min(rows, FIRST_ROWS)
+    bound = f"({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
+    last, upto = span
+    patience = Patience(database, [table.sql])
+    while True:
+        limits = [f"({names}) > {bound}"] * bool(last) + [f"({names}) <= {bound}"] * bool(upto)
+        limits += ["t.xmin <> ALL(%s::xid[])"] * bool(besides)
+        where = f"WHERE {' AND '.join(limits)}" if limits else ""
+        sql = (
+            f"SELECT {', '.join(chosen)} FROM (SELECT {', '.join(columns)}, {before} AS key_rotation_before"
+            f" FROM {table.rows} AS t {where} ORDER BY {names} LIMIT %s) AS t"
+            f" WHERE coalesce(key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {names}"
+        )
+        known = [array(besides)] if besides else []
+        horizon = [since] if since else []
+        try:
+            page = database.rows(sql, (*horizon, *last, *upto, *known, limit), table=table.label)
+        except Yielded:
+            patience.refuse_to_wait()
+            yield []
+            continue
+        patience.rest()
+        if page:
+            yield [(row[:width], row[width:]) for row in page]
+            last = page[-1][:width]
+        length = sum([len(value) for row in page for value in row[width:] if value])
+        # A page that was cut for its size is far above this, be its characters of four bytes each.
+        if len(page) < limit and length < PAGE_BYTES // 8:
+            return
+        limit = max(1, min(fit(rows), limit * GROWTH, len(page) * PAGE_BYTES // max(length, 1)))
+
+
+def spans(database: Database, table: Table, key: RowKey, rows: int) -> list[Span]:
+    """The table in parts of so many rows."""
+    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
+    chosen = ", ".join(f"t.{quote(name)}::text" for name in key.columns)
+    sql = (
+        f"SELECT {', '.join(f'k{place}' for place in range(len(key.columns)))} FROM"
+        f" (SELECT {chosen}, row_number() OVER (ORDER BY {names}) AS n FROM {table.rows} AS t)"
+        f" AS s({', '.join(f'k{place}' for place in range(len(key.columns)))}, n) WHERE n %% %s = 0 ORDER BY n"
+    )
+    bounds = [(), *database.rows(sql, (rows,), table=table.label), ()]
+    return list(zip(bounds, bounds[1:]))
+
+
+def take(
+    database: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    *,
+    digest_key: bytes,
+    leave_alone: Collection[str] = (),
+    throttle: Throttle | None = None,
+    each_row: EachRow | None = None,
+    progress: ProgressFile = SILENT,
+) -> list[Tally]:
+    """Class every value of every target in one snapshot; with a ``throttle`` in none, and with a rest after each page:
+    a snapshot that is held for long keeps VACUUM from its work.
+
+    Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token),
+    ``unreadable`` (does, and opens under no key set), ``nested`` (the plaintext is a token again) and
+    ``nested_unreadable`` (it looks like one, and opens under no key set). Values listed in ``leave_alone`` as
+    table.column:key are counted
+    apart. ``each_row`` is given the digest of each row. Raises E_DB or E_DB_LOST.
+    """
+    tallies = []
+    since = each_row.since(database.alias) if each_row else ""
+    tables = by_table(targets)
+    with contextlib.nullcontext() if throttle else database.snapshot([table.sql for table, _, _ in tables]):
+        for table, key, members in tables:
+            read = pages(database, table, key, members, since=since)
+            told = _told(read, progress, table.label, database.about(table.regclass))
+            found = _rested(told, database, throttle)
+            group = _tallies(database, members, found, keyring, digest_key, leave_alone, each_row)
+            if throttle is None:
+                _refuse_missed(database, table, group[0].rows)
+            tallies += group
+    return tallies
+
+
+def _told(found: Iterable[Page], progress: ProgressFile, name: str, about: int | None) -> Iterator[Page]:
+    """The same pages, and it is told how many rows of ``about`` how many have been read."""
+    done = 0
+    for page in found:
+        yield page
+        done += len(page)
+        progress.tell(f"reading {name}", done, about, "rows")
+
+
+def _rested(found: Iterable[Page], database: Database, throttle: Throttle | None) -> Iterator[Page]:
+    """The same pages, with a rest between them: in proportion to the reading and to what the caller does with one."""
+    began = time.monotonic()
+    for page in found:
+        yield page
+        if throttle:
+            for _reason in throttle.rest(database, time.monotonic() - began, lambda: False):
+                pass  # it waits by itself
+            began = time.monotonic()
+
+
+def sample(
+    database: Database,
+    targets: Sequence[Target],
+    keyring: Keyring,
+    *,
+    digest_key: bytes,
+    leave_alone: Collection[str] = (),
+    progress: ProgressFile = SILENT,
+) -> list[Tally]:
+    """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
+    tallies = []
+    tables = by_table(targets)
+    with database.snapshot([table.sql for table, _, _ in tables]):
+        for table, key, members in tables:
+            progress.tell(f"reading a sample of {table.label}")
+            parts = spans(database, table, key, PAGE_ROWS)
+            count = min(len(parts), SAMPLE_PARTS)
+            chosen = [parts[place * len(parts) // count] for place in range(count)]
+            found = (page for part in chosen for page in pages(database, table, key, members, span=part))
+            tallies += _tallies(database, members, found, keyring, digest_key, leave_alone)
+    return tallies
+
+
+def _tallies(
+    database: Database,
+    members: Sequence[Target],
+    found: Iterable[Page],
+    keyring: Keyring,
+    digest_key: bytes,
+    leave_alone: Collection[str],
+    each_row: EachRow | None = None,
+) -> list[Tally]:
+    """What is in these pages of one table, by target."""
+    journal = Journal(database, keyring, members)
+    group = [Tally(target) for target in members]
+    for page in found:
+        known = journal.of(members, page)
+        rows = [row_name(row_key) for row_key, _ in page]
+        sums = [dict.fromkeys(rows, 0) if each_row else None for _ in group]
+        for place, tally in enumerate(group):
+            values = [values[place] for _, values in page]
+            _class(tally, rows, values, keyring, known, digest_key, leave_alone, sums[place])
+        if each_row:
+            columns = {tally.target.column: found for tally, found in zip(group, sums) if found is not None}
+            each_row.take(group[0].target.table, columns, page)
+    return group
+
+
+def _refuse_missed(database: Database, table: Table, seen: int) -> None:
+    """The pass has seen each row once, or it proves nothing."""
+    count = database.rows(f"SELECT count(*) FROM {table.rows}", table=table.label)[0][0]
+    if count != seen:
+        raise RotationError("E_SCAN", table=table.label, seen=seen, count=count, alias=database.alias)
+
+
+class PageToken(NamedTuple):
+    """One token of a page: the row it is in (by its place in the page), its place in the row's value, what it is."""
+
+    row: int
+    place: int
+    token: bytes
+    opened: tuple[str, Opened] | None  # stage, or "nested", and the innermost inside; None under no key set
+    layers: tuple[str, ...] = ()  # of a nested one, their stages
+    readable: bool = True  # whether the innermost inside is a plaintext
+
+
+def look(
+    target: Target, rows: Sequence[str], values: Sequence[Any], keyring: Keyring, known: Mapping[tuple[str, str], str]
+) -> list[PageToken]:
+    """Open every token in ``values`` of one column, those of ``rows``. ``known`` is what the journal says."""
+    marker = keyring.schemes[target.scheme].marker
+    tokens = target.kind.find(values, marker)
+    key_ids = [known.get((target.name, rows[row])) for row, _, _ in tokens] if known else None
+    texts = [token for _, _, token in tokens]
+    frames = _frames(target, rows, values, tokens, keyring.context_of(target.scheme))
+    opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
+    found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
+    for place, inner in unwrapped(keyring, target.scheme, texts, opened, foreign=target.foreign).items():
+        # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
+        stage = NESTED if inner.readable or len(inner.stages) > 1 else inner.stages[0]
+        found[place] = found[place]._replace(opened=(stage, inner.inside), layers=inner.stages, readable=inner.readable)
+    return found
+
+
+def _frames(
+    target: Target,
+    rows: Sequence[str],
+    values: Sequence[Any],
+    tokens: Sequence[tuple[int, int, bytes]],
+    context: Sequence[str],
+) -> list[bytes] | None:
+    """What functions of the application receive about the row of each token; None if they ask for nothing, or if it is
+    not known which row it is: then they open nothing."""
+    if not context or "" in rows:
+        return None
+    number = len(target.key.types) == 1 and target.key.types[0] in INTEGERS
+    told: dict[str, Any] = {"table": target.table.name, "column": target.column}
+    frames = []
+    for row, place, _ in tokens:
+        told["pk"] = int(rows[row]) if number else rows[row]
+        if "member" in context:
+            told["member"] = target.kind.owners(values[row])[place]
+        frames.append(frame_of({name: told[name] for name in context}))
+    return frames
+
+
+def _class(
+    tally: Tally,
+    rows: Sequence[str],
+    values: Sequence[Any],
+    keyring: Keyring,
+    known: Mapping[tuple[str, str], str],
+    digest_key: bytes,
+    leave_alone: Collection[str],
+    sums: dict[str, int] | None = None,
+) -> None:
+    target = tally.target
+    tally.rows += len(rows)
+    found = look(target, rows, values, keyring, known)
+    for row in sorted(set(range(len(rows))) - {token.row for token in found}):
+        tally.add("empty", rows[row])
+    for token in found:
+        name = rows[token.row]
+        if token.opened is not None:
+            value_class = token.opened[0]
+            if token.layers:
+                tally.layers.update({*token.layers})
+                if not token.readable and f"{target.name}:{name}" not in leave_alone:
+                    value_class = NESTED_UNREADABLE
+            tally.add(value_class, name)
+            added = tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
+            if sums is not None:
+                sums[name] += added
+        elif f"{target.name}:{name}" in leave_alone:
+            tally.left_alone += 1
+            if _why_unopened(token.token, target, keyring) != "plaintext":
+                tally.unsettled.append(name)
+        else:
+            value_class = _why_unopened(token.token, target, keyring)
+            own = token.token.startswith(keyring.schemes[target.scheme].marker)
+            other = None if own else signatures.of_another_format(token.token)
+            if value_class == "unreadable" and other is not None:
+                tally.formats.setdefault(other, []).append(name)
+            tally.add(value_class, name)
+
+
+def _why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
+    """The class of what does not open under its column's scheme. It is plaintext only if it does not look encrypted."""
+    others = [name for name, scheme in keyring.schemes.items() if name != target.scheme and not scheme.functions]
+    if any(keyring.schemes[name].format.authenticated and keyring.stage_of(name, token) for name in others):
+        return OTHER_SCHEME
+    marker = keyring.schemes[target.scheme].marker
+    return "unreadable" if token.startswith(marker) or signatures.looks_encrypted(token) else "plaintext"
+
+
+def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
+    """Raise one error with every column and class of values that open under no key set."""
+    refuse(findings(tallies, classes))
+
+
+def findings(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> list[Finding]:
+    """What a census has found: for each column one finding a class, with its first rows."""
+    found: list[Finding] = []
+    for tally in tallies:
+        if "unreadable" in classes:
+            found += _of_formats(tally)
+        others = _without_formats(tally)
+        for value_class in classes:
+            count, rows = odd([others], value_class.__eq__)
+            if count:
+                found.append(Finding(KINDS[value_class], tally.target.name, {"count": count, "rows": rows}))
+    return found
+
+
+def _without_formats(tally: Tally) -> Tally:
+    """The tally less the values in formats that are known by their look, which have findings of their own."""
+    names = {name for rows in tally.formats.values() for name in rows}
+    if not names:
+        return tally
+    examples = {each: [row for row in rows if row not in names] for each, rows in tally.examples.items()}
+    return replace(tally, classes=tally.classes - Counter({"unreadable": len(names)}), examples=examples)
+
+
+def _of_formats(tally: Tally) -> Iterator[Finding]:
+    """The values in formats that are known by their look, and that are not the format of their column."""
+    for other, names in tally.formats.items():
+        shown = ", ".join(f"{tally.target.name}:{name}" for name in names[:SHOWN])
+        yield Finding(KINDS["format"], shown, {"count": len(names), "what": other.what, "todo": other.todo})
+
+
+def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
+    """Values that are left alone, look encrypted, and were not settled by a person."""
+    found = []
+    for tally in tallies:
+        rows = [name for row in tally.unsettled if (name := f"{tally.target.name}:{row}") not in settled]
+        if rows:
+            more = f" and {len(rows) - EXAMPLES} more" if len(rows) > EXAMPLES else ""
+            facts = {"count": len(rows), "rows": ", ".join(rows[:EXAMPLES]) + more}
+            found.append(Finding(KINDS["left_alone"], tally.target.name, facts))
+    return found
+
+
+def refuse_nested(tallies: Sequence[Tally]) -> None:
+    """Raise E_ENCRYPTED_TWICE if a plaintext is a token again. After the engine's work there is none."""
+    count, rows = odd(tallies, NESTED.__eq__)
+    if count:
+        raise RotationError("E_ENCRYPTED_TWICE", count=count, rows=rows)
+
+
+def beyond(tallies: Sequence[Tally], before: Sequence[Mapping[str, Any]]) -> list[Tally]:
+    """The tallies less as many values that no key opens as there were ``before`` (a census as results)."""
+    known = {(tally["table"], tally["column"]): tally["classes"] for tally in before}
+    found = []
+    for tally in tallies:
+        classes = known.get((tally.target.table.label, tally.target.column), {})
+        left, known_before = tally.classes.copy(), sum(classes.get(name, 0) for name in UNOPENED)
+        for name in UNOPENED:  # with fewer versions at hand, a value may be of another of these classes
+            passed = min(left[name], known_before)
+            left[name] -= passed
+            known_before -= passed
+        found.append(replace(tally, classes=+left))
+    return found
+
+
+def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) -> None:
+    """Raise E_NOT_CURRENT where a value is neither empty nor a token of ``stage``."""
+    count, rows = odd(tallies, lambda name: name not in (stage, "empty"))
+    if count:
+        raise RotationError("E_NOT_CURRENT", count=count, rows=rows, key_id=keyring.key_id(stage))
+
+
+def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]) -> list[dict[str, Any]]:
+    """The values that an application may be unable to read once it loses the versions of the ``leaving`` stages, by
+    column and class, with the first rows of each.
+
+    A value that did not open counts if its scheme is functions of the application: their verdict is no proof. Under any
+    other scheme it opens under no version, and so needs none. If the token in a value does not open, the value itself
+    does. With no stage that is leaving, only those count that re-encryption cannot bring back.
+    """
+
+    def needs(tally: Tally, name: str) -> bool:
+        if name == NESTED_UNREADABLE:
+            return True
+        if name in UNOPENED:
+            return keyring.schemes[tally.target.scheme].functions is not None
+        return name in leaving if name in keyring.stages else bool(leaving) and name != "empty"
+
+    return [
+        {
+            "column": tally.target.name,
+            "class": name,
+            "count": count,
+            "rows": [f"{tally.target.name}:{row}" for row in tally.examples.get(name, ())],
+        }
+        for tally in tallies
+        for name, count in tally.classes.items()
+        if count and needs(tally, name)
+    ]
+
+
+def odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, str]:
+    """How many values are of the odd classes, and the first of them as ``key_rotation_leave_alone`` names them."""
+    count = sum(number for tally in tallies for name, number in tally.classes.items() if is_odd(name))
+    rows = [
+        f"{tally.target.name}:{row}"
+        for tally in tallies
+        for name, examples in tally.examples.items()
+        if is_odd(name)
+        for row in examples
+    ]
+    more = count - len(rows[:SHOWN])
+    return count, ", ".join(rows[:SHOWN]) + (f" and {more} more" if more else "")
+
+
+def refuse_difference(
+    before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]], looks: Mapping[str, TableComparison] = NO_LOOKS
+) -> None:
+    """Raise E_COUNT_CHANGED or E_DIGEST_CHANGED where two censuses (as results) do not show the same plaintexts.
+
+    In tables that were looked at row by row, rows that another process wrote may differ, be gone, or be new.
+    """
+    found = {(tally["table"], tally["column"]): tally for tally in after}
+    for tally in before:
+        place = {"table": tally["table"], "column": tally["column"]}
+        now, look = found.get((tally["table"], tally["column"])), looks.get(tally["table"])
+        if now is None or (now["rows"] != tally["rows"] and look is None):
+            raise RotationError(
+                "E_COUNT_CHANGED", before=tally["rows"], after=0 if now is None else now["rows"], **place
+            )
+        if now["digest"] != tally["digest"] and (look is None or look.unexplained):
+            raise RotationError("E_DIGEST_CHANGED", rows=f": rows {look.shown()}" if look else "", **place)

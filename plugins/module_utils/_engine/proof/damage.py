@@ -1,0 +1,148 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What another process made of values during a rotation, as the application reads them now.
+
+A process that still has other keys cannot decrypt. It may save what it read instead: an error text, a token, nothing.
+That a value was changed is known from the digests of the rows. That it was damaged is said only of what the
+application reads as it reads a value that it cannot decrypt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..crypto.keyring import Keyring
+from ..discovery.target_survey import Target
+from .model_readers import ModelReader, by_model
+
+RAISES, TOKEN, TEXT, NOTHING = "an error", "a token", "the text of a failed decryption", "nothing"
+DAMAGED = (RAISES, TOKEN, TEXT)
+SHOWN = 50  # values in one message
+CHUNK = 500  # rows asked for at once
+
+
+class DamagedValue(NamedTuple):
+    """A value as table.column:key, and what the application reads in its place."""
+
+    value: str
+    reads: str
+
+
+def seen(written: Mapping[str, Sequence[str]], targets: Sequence[Target], keyring: Keyring) -> list[DamagedValue]:
+    """Of values that another process changed, those that the application cannot read, or reads as nothing.
+
+    ``written`` has the keys of the rows by column, as table.column. Of a table whose rows are named by another key than
+    the primary key of its model nothing is known.
+    """
+    from .model_reading import read_only
+
+    found: dict[str, str] = {}
+    for readers in by_model(targets, keyring, b""):
+        own = [reader for reader in readers if _is_of_one(reader, written) and _has_key(reader)]
+        if not own:
+            continue
+        with contextlib.redirect_stdout(io.StringIO()), read_only(own[0].alias):
+            for reader in own:
+                for value, reads in _of_column(reader, written[reader.targets[0].name], keyring):
+                    found.setdefault(value, reads)
+    return [DamagedValue(value, reads) for value, reads in found.items()]
+
+
+def shown(values: Sequence[str]) -> str:
+    """Values for a message."""
+    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+    return ", ".join(values[:SHOWN]) + more
+
+
+def repair_of(values: Sequence[str]) -> str:
+    """The options of the rollback playbook that take these values from the backup."""
+    option = json.dumps({"key_rotation_prefer": "repair", "key_rotation_repair": list(values)})
+    return f"-e '{option}'"
+
+
+def _is_of_one(reader: ModelReader, written: Mapping[str, Sequence[str]]) -> bool:
+    """Whether it is made from one of these columns alone: of several, nobody can say which one it fails for."""
+    return len(reader.targets) == 1 and reader.targets[0].name in written
+
+
+def _has_key(reader: ModelReader) -> bool:
+    return reader.targets[0].key.columns == (reader.model._meta.pk.column,)
+
+
+def _of_column(reader: ModelReader, rows: Sequence[str], keyring: Keyring) -> Iterator[tuple[str, str]]:
+    """The odd ones among the values of one column, as one attribute reads them. Nothing if it does not decrypt."""
+    target, failing = reader.targets[0], _failing(reader, keyring)
+    if reader.name in reader.columns and not hasattr(reader.field, "from_db_value"):
+        return
+    plain = reader.model._base_manager.using(reader.alias)
+    for start in range(0, len(rows), CHUNK):
+        page = {reader.model._meta.pk.to_python(row): row for row in rows[start : start + CHUNK]}
+        for instance in plain.filter(pk__in=list(page)).only("pk"):
+            if reads := _reads(reader, reader.value(instance), failing):
+                yield f"{target.name}:{page[instance.pk]}", reads
+
+
+def _reads(reader: ModelReader, value: Any, failing: Any) -> str:
+    if isinstance(value, type) and issubclass(value, Exception):
+        return RAISES
+    if value in (None, "", b""):
+        return NOTHING
+    if reader.is_token(value):
+        return TOKEN
+    return TEXT if isinstance(value, str) and value == failing else ""
+
+
+def _failing(reader: ModelReader, keyring: Keyring) -> Any:
+    """The text that the application reads in place of a token that no key opens; None if it has none, or if the format
+    cannot tell such a token."""
+    target = reader.targets[0]
+    if not keyring.schemes[target.scheme].format.authenticated:
+        return None
+    stored = (
+        reader.model._base_manager.using(reader.alias)
+        .exclude(**{f"{_name_of(reader)}__isnull": True})
+        .values_list(_raw(reader), flat=True)[:CHUNK]
+    )
+    broken = next((each for each in map(_broken, stored) if each is not None), None)
+    if broken is None:
+        return None
+    try:
+        text = _read_stored(reader, broken)
+    except Exception:
+        return None
+    return text if isinstance(text, str) and text and text != broken else None
+
+
+def _name_of(reader: ModelReader) -> str:
+    column = reader.columns[0]
+    return str(next(each.name for each in reader.model._meta.concrete_fields if each.attname == column))
+
+
+def _raw(reader: ModelReader) -> Any:
+    from django.db.models import F, TextField
+    from django.db.models.functions import Cast
+
+    return Cast(F(_name_of(reader)), TextField())
+
+
+def _broken(token: Any) -> str | None:
+    """A token with one digit in its second half made another one, which no alphabet takes for the same; None if it has
+    no such digit, or is not of text."""
+    text = token if isinstance(token, str) and not token.startswith("\\x") else ""
+    places = [place for place in range(len(text) // 2, len(text)) if text[place] in "234567"]
+    if not places:
+        return None
+    place = places[0]
+    return f"{text[:place]}{'3' if text[place] != '3' else '6'}{text[place + 1 :]}"
+
+
+def _read_stored(reader: ModelReader, stored: str) -> Any:
+    from django.db import connections
+
+    if reader.name in reader.columns:
+        return reader.field.from_db_value(stored, None, connections[reader.alias])
+    return getattr(reader.model(**{reader.columns[0]: stored}), reader.name)

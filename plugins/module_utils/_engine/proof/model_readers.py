@@ -1,0 +1,232 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""By which attributes the application's own models are read: all that may depend on a key.
+
+These are the encrypted columns, the properties and descriptors made from them, and every field that is not a plain
+field of Django. What a plain field reads is what is stored, so that no key can change it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..application.model_fields import column_of, table_of
+from ..crypto.keyring import Keyring
+from ..discovery.column_types import SHORTEST
+from ..discovery.target_survey import Target
+from .value_text import text_of
+
+PARTS = 32  # of the rows of a table, each with a digest of its own
+PART = 1 << 32  # values of such a digest
+STORED = "key_rotation_stored_"  # a column of our queries
+
+
+@dataclass
+class ModelReader:
+    """One attribute of a model in one database, and what is counted as it is read row by row.
+
+    ``targets`` are the encrypted columns it is made from, ``columns`` the attributes that hold these as stored. Without
+    any it is a field that may depend on a key: then what is stored is digested next to what is read.
+    """
+
+    model: Any
+    alias: str
+    name: str
+    key: bytes = field(repr=False)
+    markers: tuple[bytes, ...] = ()
+    targets: tuple[Target, ...] = ()
+    columns: tuple[str, ...] = ()
+    read: int = 0
+    failed: int = 0
+    tokens: int = 0
+    sample: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._digest = hmac.new(self.key, digestmod=hashlib.sha256)
+        self._parts = [[0, 0] for _ in range(0 if self.targets else PARTS)]
+
+    @property
+    def full_name(self) -> str:
+        """As an operator calls it."""
+        return f"{'' if self.alias == 'default' else f'{self.alias}:'}{self.model._meta.label}.{self.name}"
+
+    @property
+    def table(self) -> str:
+        """The table in which others may write what it reads."""
+        return self.targets[0].table.label if self.targets else table_of(self.model)
+
+    def value(self, instance: Any) -> Any:
+        """What it reads of one instance; the class of an exception if it raises one."""
+        try:
+            return getattr(instance, self.name)
+        except Exception as exc:
+            return type(exc)
+
+    def take(self, instance: Any) -> None:
+        """Read it of one instance."""
+        value = self.value(instance)
+        failed = inspect.isclass(value) and issubclass(value, Exception)
+        held = [instance.__dict__.get(each) for each in self.columns]
+        text = text_of(value, [each for each in held if isinstance(each, (str, bytes))])
+        self.failed += failed
+        self._add(str(instance.pk), text, getattr(instance, f"{STORED}{self.name}", None))
+        if value not in (None, "") and not failed:
+            self.read += 1
+            if self.is_token(value):
+                self.tokens += 1
+            elif self.sample is None:
+                self.sample = value
+
+    def _add(self, row: str, text: str, stored: str | None) -> None:
+        told = f"{row}\0{text}\0".encode("utf-8", "surrogatepass")
+        if self.targets:
+            self._digest.update(told)
+            return
+        part = self._parts[binascii.crc32(row.encode()) % PARTS]
+        for place, each in enumerate((f"{row}\0{stored}".encode("utf-8", "surrogatepass"), told)):
+            digest = hmac.digest(self.key, each, "sha256")
+            part[place] = (part[place] + int.from_bytes(digest[:4], "big")) % PART
+
+    def is_token(self, value: Any) -> bool:
+        """Whether a text begins as the tokens of its columns do, and may be one."""
+        if not self.markers or not isinstance(value, (str, bytes)) or len(value) < SHORTEST:
+            return False
+        return (value.encode("utf-8", "replace") if isinstance(value, str) else value).startswith(self.markers)
+
+    def decrypts(self, keyring: Keyring) -> bool:
+        """Whether what it reads is not only tokens. A field of other columns reads what it reads."""
+        if not self.targets:
+            return True
+        if isinstance(self.sample, (str, bytes, memoryview)):
+            stored = self.sample.encode("utf-8") if isinstance(self.sample, str) else bytes(self.sample)
+            return all(keyring.stage_of(target.scheme, stored) is None for target in self.targets)
+        if self.tokens and self.sample is None:
+            return False
+        return self.name not in self.columns or hasattr(self.field, "from_db_value")
+
+    @property
+    def field(self) -> Any:
+        return next(each for each in self.model._meta.concrete_fields if each.attname == self.name)
+
+    def as_result(self) -> dict[str, Any]:
+        found = {
+            "name": self.full_name,
+            "table": self.table,
+            "columns": [target.name for target in self.targets],
+            "read": self.read,
+            "failed": self.failed,
+            "tokens": self.tokens,
+        }
+        if self.targets:
+            return {**found, "digest": self._digest.hexdigest()}
+        return {**found, "parts": [f"{stored:08x}{told:08x}" for stored, told in self._parts]}
+
+
+def by_model(targets: Sequence[Target], keyring: Keyring | None, key: bytes) -> Iterator[list[ModelReader]]:
+    """The readers of each model in each database, if there are any."""
+    from django.apps import apps
+    from django.db import connections, router
+
+    for model in apps.get_models(include_auto_created=True):
+        if model._meta.proxy or model._meta.swapped or (not model._meta.managed and not model._meta.db_table):
+            continue
+        ours = {each.attname: _targets_of(each, targets) for each in model._meta.concrete_fields}
+        routed = router.db_for_read(model)
+        aliases = {target.table.alias: None for found in ours.values() for target in found}
+        if connections[routed].vendor == "postgresql":
+            aliases.setdefault(routed)
+        for alias in aliases:
+            here = {name: [each for each in found if each.table.alias == alias] for name, found in ours.items()}
+            if readers := _readers(model, alias, {name: found for name, found in here.items() if found}, keyring, key):
+                yield readers
+
+
+def _targets_of(column: Any, targets: Sequence[Target]) -> list[Target]:
+    place = (table_of(column.model), column_of(column))
+    return [target for target in targets if (target.table.modelled, target.column) == place]
+
+
+def _readers(
+    model: Any, alias: str, targets: dict[str, list[Target]], keyring: Keyring | None, key: bytes
+) -> list[ModelReader]:
+    """Each attribute once, from however many encrypted columns it is made."""
+    made: dict[str, list[str]] = {
+        column.attname: [column.attname] if column.attname in targets else []
+        for column in model._meta.local_concrete_fields
+        if column.attname in targets or not _is_plain(model, column)
+    }
+    for column in targets:
+        for name in made_from(model, column):
+            made.setdefault(name, []).append(column)
+    found = []
+    for name, columns in made.items():
+        members = tuple(target for column in columns for target in targets[column])
+        schemes = [keyring.schemes[target.scheme] for target in members] if keyring else []
+        markers = tuple({scheme.marker for scheme in schemes} - {b""})
+        found.append(ModelReader(model, alias, name, key, markers, members, tuple(columns)))
+    return found
+
+
+def made_from(model: Any, attribute: str) -> list[str]:
+    """Properties and descriptors of the model's classes that are made from an attribute. Those of a parent with a table
+    of its own are read there."""
+    parents = tuple(model._meta.parents) if hasattr(model, "_meta") else ()
+    names: list[str] = []
+    for cls in model.__mro__:
+        if any(issubclass(parent, cls) for parent in parents):
+            continue
+        for name, member in vars(cls).items():
+            if name not in (attribute, "pk", *names) and _made_from(member, attribute):
+                names.append(name)
+    return names
+
+
+def _made_from(member: Any, attribute: str) -> bool:
+    """Whether reading it reads the attribute, as its code or its members say. Nothing is called to find out."""
+    getter = getattr(member, "fget", None) or getattr(member, "func", None)
+    if inspect.isfunction(getter):
+        code = getter.__code__
+        return attribute in code.co_names or attribute in code.co_consts
+    own = getattr(member, "__dict__", None)
+    return hasattr(type(member), "__get__") and isinstance(own, dict) and attribute in map(str, own.values())
+
+
+def _is_plain(model: Any, column: Any) -> bool:
+    """Whether an instance has what is stored in a column: its field, its descriptor and its model are Django's."""
+    descriptor = inspect.getattr_static(model, column.attname, None)
+    return _is_plain_field(column) and (descriptor is None or _is_of_django(type(descriptor))) and not _has_hooks(model)
+
+
+def _is_plain_field(column: Any) -> bool:
+    within = [getattr(column, name, None) for name in ("base_field", "output_field", "target_field")]
+    decoder = getattr(column, "decoder", None)
+    return (
+        _is_of_django(type(column))
+        and "from_db_value" not in vars(column)
+        and (decoder is None or decoder.__module__.split(".")[0] in ("json", "django"))
+        and all(_is_plain_field(each) for each in within if each is not None and each is not column)
+    )
+
+
+def _is_of_django(cls: type) -> bool:
+    return cls.__module__.split(".")[0] == "django"
+
+
+def _has_hooks(model: Any) -> bool:
+    """Whether a model has code of its own that runs as an instance is made from a row."""
+    from django.db.models import Model
+    from django.db.models.signals import post_init
+
+    own = [name for name in ("__init__", "__getattribute__") if getattr(model, name) is not getattr(Model, name)]
+    return bool(
+        own
+        or model.from_db.__func__ is not Model.from_db.__func__
+        or hasattr(model, "__getattr__")
+        or post_init.has_listeners(model)
+    )

@@ -1,0 +1,394 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the application itself reads, through its own models: every value that may depend on a key.
+
+This process is the application, started under its env file. What is read is kept as keyed digests. Which attributes
+are read is in model_readers.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from ..._errors.base import RotationError
+from ..._system.progress_file import SILENT, ProgressFile
+from ..application.model_fields import column_of, of_models
+from ..crypto.keyring import Keyring
+from ..discovery.target_survey import Target
+from .damage import DAMAGED, repair_of, shown
+from .model_readers import STORED, ModelReader, by_model, made_from
+
+TEXT = "key rotation"  # what goes through the application's own encryption and back
+CHUNK = 2000  # rows that Django fetches at once
+SAMPLE = 20  # rows of each model by which it is seen before a rotation whether the application can do all this
+IN_ERROR = 3  # libpq's PQTRANS_INERROR, as psycopg2 and psycopg tell it
+SHOWN = 5  # attributes of which an error says more than the name
+OTHERS = ""  # in ``speed``, all models without an encrypted column
+OF_ITSELF = "Where a value changes by itself, such as an age, or is made with a key, such as a signature,"
+MISSED = (
+    "What is stored in {} is as before, and is read with a key that was rotated: describe its scheme in "
+    "key_rotation_schemes. "
+)
+Meanwhile = Mapping[str, Mapping[str, int]]  # by table, then by what became of rows
+NOBODY: Meanwhile = {}
+COUNTS = ("read", "failed", "tokens")
+
+
+def of_application(
+    targets: Sequence[Target],
+    keyring: Keyring,
+    digest_key: bytes,
+    rows: int,
+    progress: ProgressFile = SILENT,
+    wanted: Callable[[str], bool] = bool,
+) -> dict[str, Any]:
+    """The ``readings`` of all models, by keyed digests; the ``round_trips``; the columns that are ``unread``.
+
+    ``rows`` is how many of each model are read, the first ones by primary key; 0 for all. ``wanted`` says of each
+    attribute by its name whether to read it.
+    """
+    readings: list[dict[str, Any]] = []
+    trips: list[dict[str, str]] = []
+    seen: set[str] = set()
+    for found in by_model(targets, keyring, digest_key):
+        readers = [reader for reader in found if wanted(reader.full_name)]
+        if not readers:
+            continue
+        try:
+            _read(readers, rows, progress)
+        except RotationError as exc:
+            if exc.code != "E_APPLICATION_MODEL" or any(reader.targets for reader in readers):
+                raise
+            continue  # a table that the application cannot read holds nothing that a rotation could change for it
+        for reader in readers:
+            if not reader.decrypts(keyring):
+                continue
+            seen.update(target.name for target in reader.targets)
+            readings.append(reader.as_result())
+            if reader.targets:
+                trips.append({"name": reader.full_name, "outcome": _round_trip(reader, keyring)})
+    unread = [target.name for target in targets if target.name not in seen]
+    return {"readings": readings, "round_trips": trips, "unread": unread}
+
+
+def speed(targets: Sequence[Target], rows: int, ignore: Collection[str] = ()) -> dict[str, float]:
+    """Seconds that the application takes to read one row, by table, as the first ``rows`` of each model show; for all
+    rows of all models without an encrypted column together, under OTHERS.
+
+    ``ignore`` names attributes that are not read.
+    """
+    found: dict[str, float] = {OTHERS: 0.0}
+    for known in by_model(targets, None, b"speed"):
+        readers = [reader for reader in known if reader.full_name not in ignore]
+        encrypted = next((reader for reader in readers if reader.targets), None)
+        begun = time.monotonic()
+        with contextlib.suppress(*([] if encrypted or not readers else [RotationError])):
+            done, most = _read(readers, rows, SILENT) if readers else (0, 0)
+            took = (time.monotonic() - begun) / done if done else 0.0
+            if encrypted:
+                found[encrypted.table] = found.get(encrypted.table, 0.0) + took
+            else:
+                found[OTHERS] += took * most
+    return found
+
+
+def beforehand(targets: Sequence[Target], keyring: Keyring, ignore: Collection[str]) -> dict[str, Any]:
+    """What would take a rotation back, whatever it did: round trips that are not ``well`` already, by some rows, and
+    names in ``ignore`` that are ``unknown``, each with the names that are near it."""
+    known = [reader.full_name for readers in by_model(targets, None, b"") for reader in readers]
+    picture = of_application(targets, keyring, b"", SAMPLE, wanted=lambda name: name not in ignore)
+    return {
+        "broken": [
+            {"name": trip["name"], "found": trip["outcome"]}
+            for trip in picture["round_trips"]
+            if trip["outcome"] not in ("well", "not tried")
+        ],
+        "unknown": {name: difflib.get_close_matches(name, known) for name in ignore if name not in known},
+    }
+
+
+def changed(before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY) -> list[str]:
+    """The attributes of which as many values are read as before, and others, although nobody wrote in between."""
+    return [
+        new["name"]
+        for old, new, written in _pairs(before, after, meanwhile)
+        if not written and all(old[count] == new[count] for count in COUNTS) and not _same(old, new)
+    ]
+
+
+def unsteady(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """The attributes that two readings under the same keys read in two ways: they prove nothing."""
+    return changed(first, second)
+
+
+def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
+    """Raise E_VALUES_DAMAGED for values that another process has changed, and that the application cannot read."""
+    damaged = [value for value, reads in read if reads in DAMAGED]
+    if damaged:
+        ways = Counter(reads for _, reads in read if reads in DAMAGED)
+        raise RotationError(
+            "E_VALUES_DAMAGED",
+            count=len(damaged),
+            reads=", ".join(f"{count} as {reads}" for reads, count in ways.items()),
+            rows=shown(damaged),
+            repair=repair_of(damaged),
+        )
+
+
+def refuse_worse(
+    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile = NOBODY, ignore: Collection[str] = ()
+) -> None:
+    """Raise E_APPLICATION_READS, E_ROUND_TRIP, E_APPLICATION_CHECK or E_VERIFY_ENCRYPTION where something has changed
+    for the worse. ``meanwhile`` says of each table how many rows another process has written in between, ``ignore``
+    names attributes that are not read any more."""
+    _refuse_other_readings(before, after, meanwhile, ignore)
+    went = {trip["name"] for trip in before.get("round_trips", []) if trip["outcome"] == "well"}
+    there = {reading["name"] for reading in after["readings"] if reading["read"]}
+    for trip in after["round_trips"]:
+        if trip["outcome"] not in ("well", "not tried"):
+            raise RotationError("E_ROUND_TRIP", name=trip["name"], found=trip["outcome"])
+        if trip["outcome"] == "not tried" and trip["name"] in went & there:
+            raise RotationError("E_ROUND_TRIP", name=trip["name"], found="does not go in any more, as it did before")
+    for name, code in (("check", "E_APPLICATION_CHECK"), ("verify_encryption", "E_VERIFY_ENCRYPTION")):
+        old, new = before.get(name), after.get(name)
+        if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):
+            raise RotationError(code, found=", ".join(sorted(worse)))
+
+
+def _refuse_other_readings(
+    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile, ignore: Collection[str]
+) -> None:
+    """All attributes that are read in another way are reported at once.
+
+    Leaving one out is advised only if nobody can have written its values since the picture ``before``.
+    """
+    wavering = after.get("unsteady", ())
+    wrong = {
+        new["name"]: f"{_counts(new)}, and {_counts(old)} before"
+        for old, new, written in _pairs(before, after, meanwhile)
+        if not _as_well(old, new, written, new["name"] in wavering)
+    }
+    there = {reading["name"] for reading in after["readings"]}
+    for old in _readings(before):
+        if old["name"] not in there and old["name"] not in ignore and (old["read"] or old["failed"]):
+            wrong[old["name"]] = f"nothing, and {_counts(old)} before"
+    if not wrong:
+        return
+    told = [f"{name} ({counts})" for name, counts in list(wrong.items())[:SHOWN]]
+    more = [f"{len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+    others = [name for name in changed(before, after, meanwhile) if name in wrong]
+    missed = [reading["name"] for reading in after["readings"] if "parts" in reading and reading["name"] in others]
+    ours = [] if before.get("earlier") else [name for name in others if name not in missed]
+    advice = MISSED.format(", ".join(missed)) if missed else ""
+    advice += f"{OF_ITSELF} {_leave_out(ours)}" if ours else ""
+    raise RotationError("E_APPLICATION_READS", names=", ".join(told + more), advice=advice)
+
+
+def _leave_out(names: Sequence[str]) -> str:
+    option = json.dumps({"key_rotation_application_ignore": list(names)})
+    return f"leave it out: -e '{option}'. "
+
+
+def _pairs(
+    before: dict[str, Any], after: dict[str, Any], meanwhile: Meanwhile
+) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+    """Each reading as it was and as it is, and how many rows another process has written of what it reads."""
+    was = {_place(reading): reading for reading in _readings(before)}
+    for new in after["readings"]:
+        old = was.get(_place(new), new)
+        written = sum(meanwhile.get(new["table"], {}).values())
+        if _in_parts(old, new):
+            written = sum(one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
+        yield old, new, written
+
+
+def _readings(picture: dict[str, Any]) -> list[dict[str, Any]]:
+    """Not those that an earlier version has left in a record: its digests are of other texts."""
+    return [reading for reading in picture.get("readings", []) if "tokens" in reading]
+
+
+def _place(reading: dict[str, Any]) -> tuple[str, ...]:
+    return (reading["name"], *reading["columns"])
+
+
+def _in_parts(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether they are of a column that is not encrypted: then digests of what is stored say where it was written."""
+    return "parts" in old and "parts" in new
+
+
+def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether the same is read; of a column that is not encrypted, wherever the same is stored."""
+    if _in_parts(old, new):
+        return all(one == other or one[:8] != other[:8] for one, other in zip(old["parts"], new["parts"]))
+    return bool(old.get("digest") == new.get("digest"))
+
+
+def _as_well(old: dict[str, Any], new: dict[str, Any], written: int, wavering: bool) -> bool:
+    """Whether an attribute is read as before; if rows were written meanwhile, no fewer values than those explain."""
+    unread = [reading["failed"] + reading["tokens"] for reading in (old, new)]
+    if _in_parts(old, new) and written:
+        return wavering or _same(old, new)
+    if wavering:
+        return bool(unread[1] <= unread[0])
+    if not written:
+        return all(old[count] == new[count] for count in COUNTS) and _same(old, new)
+    return bool(unread[1] <= unread[0] and new["read"] >= old["read"] - written)
+
+
+def _counts(reading: dict[str, Any]) -> str:
+    failed = f", {reading['failed']:,} not" if reading["failed"] else ""
+    tokens = f", {reading['tokens']:,} of them as tokens" if reading["tokens"] else ""
+    return f"{reading['read']:,} values{tokens}{failed}"
+
+
+def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> tuple[int, int]:
+    """Every row of one model once, in transactions that cannot write, so that no property can. How many were read, of
+    how many.
+
+    Raises E_APPLICATION_MODEL if its table is not as the model says, and E_APPLICATION_WRITES if an attribute has the
+    server end the transaction, whether it passes that error on or not.
+    """
+    model, alias = readers[0].model, readers[0].alias
+    with _refusals(model), contextlib.redirect_stdout(io.StringIO()), read_only(alias) as held:
+        most = int(model._base_manager.using(alias).count())
+        wanted = min(most, rows) if rows else most
+        for done, instance in enumerate(_instances(_query(readers), wanted)):
+            for reader in readers:
+                reader.take(instance)
+                if any(each.connection.info.transaction_status == IN_ERROR for each in held):
+                    raise RotationError(
+                        "E_APPLICATION_WRITES", name=reader.full_name, advice=_leave_out([reader.full_name])
+                    )
+            progress.tell(f"reading {model._meta.label} as the application does", done, wanted, "rows")
+    return wanted, most
+
+
+def reads_inner(
+    aliases: Collection[str], tables: Collection[str], column: str, tokens: Collection[str], rows: int
+) -> bool:
+    """Whether all that the application reads of a column, in its first rows, are these inner tokens themselves: it does
+    not decrypt them. A property that is made from the column counts, as in ``of_application``."""
+    found: set[bool] = set()
+    for table, stored in of_models(aliases):
+        if table not in tables or column_of(stored) != column:
+            continue
+        with contextlib.suppress(Exception), read_only(next(iter(aliases))):
+            for instance in stored.model._base_manager.using(next(iter(aliases))).order_by("pk")[:rows]:
+                for name in (stored.attname, *made_from(stored.model, stored.attname)):
+                    with contextlib.suppress(Exception):
+                        value = getattr(instance, name)
+                        found |= {value in tokens} if isinstance(value, str) and value else set()
+    return found == {True}
+
+
+def _query(readers: Sequence[ModelReader]) -> Any:
+    """Rows with what is stored in the columns that are not encrypted."""
+    from django.db.models import F, TextField
+    from django.db.models.functions import Cast
+
+    others = {f"{STORED}{reader.name}": reader for reader in readers if not reader.targets}
+    stored = {name: Cast(F(reader.field.name), TextField()) for name, reader in others.items()}
+    return readers[0].model._base_manager.using(readers[0].alias).order_by("pk").annotate(**stored)
+
+
+def _instances(query: Any, left: int) -> Iterator[Any]:
+    """So many instances. If a field of a row raises as it is read, all fields of that one are deferred, so that each
+    attribute fails or succeeds by itself."""
+    from django.db import DatabaseError
+
+    last = None
+    while left > 0:
+        page = query if last is None else query.filter(pk__gt=last)
+        try:
+            for instance in page[:left].iterator(chunk_size=CHUNK):
+                yield instance
+                left, last = left - 1, instance.pk
+            return
+        except DatabaseError:
+            raise
+        except Exception:
+            page = query if last is None else query.filter(pk__gt=last)
+        instance = page.only("pk").first()
+        yield instance
+        left, last = left - 1, instance.pk
+
+
+@contextlib.contextmanager
+def read_only(alias: str) -> Iterator[list[Any]]:
+    """Transactions that cannot write: in the database of this alias, and in all others of the application that answer,
+    where an attribute may keep a log of who has read. The connections."""
+    from django.db import DatabaseError, connections, transaction
+
+    with contextlib.ExitStack() as stack:
+        held = []
+        for each in [alias, *(name for name in connections if name != alias)]:
+            if connections[each].vendor != "postgresql":
+                continue
+            with contextlib.suppress(*([] if each == alias else [DatabaseError])):
+                stack.enter_context(transaction.atomic(using=each))
+                with connections[each].cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                    cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # others have nothing to do
+                held.append(connections[each])
+        try:
+            yield held
+        finally:
+            for connection in held:  # a commit would run what an attribute has put off until one, outside of it
+                connection.set_rollback(True)
+
+
+@contextlib.contextmanager
+def _refusals(model: Any) -> Iterator[None]:
+    from django.db import DatabaseError
+
+    try:
+        yield
+    except DatabaseError as exc:  # its text may show a row
+        cause = exc.__cause__
+        sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "unknown"
+        raise RotationError("E_APPLICATION_MODEL", model=model._meta.label, sqlstate=sqlstate) from None
+
+
+def _round_trip(reader: ModelReader, keyring: Keyring) -> str:
+    """Text through the application's own encryption and back: ``well``, ``not tried``, or what is wrong.
+
+    Nothing is saved: a property sets the column of an instance that no table has, a field makes what it would store,
+    and what one of them would write besides is refused.
+    """
+    told = any(keyring.context_of(target.scheme) for target in reader.targets)  # of a row, which this instance has not
+    if told or not isinstance(reader.sample, str):
+        return "not tried"
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), read_only(reader.alias):
+            stored, back = _by_field(reader) if reader.name in reader.columns else _by_attribute(reader)
+    except Exception:
+        return "not tried"
+    made = [(target, each) for target, each in zip(reader.targets, stored) if each not in (None, "", b"")]
+    if not made or any(not isinstance(each, (str, bytes, memoryview)) or each == TEXT for _, each in made):
+        return "not tried"
+    if back != TEXT:
+        return "does not give back what went in"
+    tokens = [(target, each.encode("utf-8") if isinstance(each, str) else bytes(each)) for target, each in made]
+    under = all(keyring.stage_of(target.scheme, token) for target, token in tokens)
+    return "well" if under else "encrypts under other keys than the current ones"
+
+
+def _by_field(reader: ModelReader) -> tuple[list[Any], Any]:
+    from django.db import connections
+
+    connection, column = connections[reader.alias], reader.field
+    stored = column.get_db_prep_save(TEXT, connection=connection)
+    return [stored], column.from_db_value(stored, None, connection)
+
+
+def _by_attribute(reader: ModelReader) -> tuple[list[Any], Any]:
+    instance = reader.model()
+    setattr(instance, reader.name, TEXT)
+    return [getattr(instance, column) for column in reader.columns], getattr(instance, reader.name)

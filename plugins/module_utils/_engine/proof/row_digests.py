@@ -1,0 +1,255 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keyed digest of each value, in a small file from the census before a rotation until its proof.
+
+If the digest over a whole table changed, the file says in which rows: those that another process wrote may differ, any
+other one may not. It holds names of rows and digests, never a plaintext.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..postgres.catalog import Table
+from ..rewrite.concurrent_writers import ConcurrentWrites
+
+try:
+    import sqlite3
+
+    ERRORS: tuple[type[Exception], ...] = (OSError, sqlite3.Error)
+except ImportError:  # a Python that was built without it
+    sqlite3 = None  # type: ignore[assignment]
+    ERRORS = (OSError,)
+
+DIGEST_BYTES = 16
+SHOWN = 12  # rows in one message
+NAMED = 10_000  # values of one column that others have changed, and that are kept by name
+Result = Mapping[str, Any]
+Sums = Mapping[str, Mapping[str, int]]  # by column, then by row: what its value adds to the digest of the column
+Page = Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]  # as census.pages has it
+
+
+class EachRow(Protocol):
+    """Who is given every row of a census."""
+
+    def since(self, alias: str) -> str:
+        """From which transaction of a database on it wants to know who wrote a row."""
+
+    def take(self, table: Table, sums: Sums, page: Page) -> None:
+        """The rows of a page: what each of their values adds to the digests of its table."""
+
+
+class Recording:
+    """Writes the file while a census is taken, which a full disk does not stop. It is good once ``end`` was reached.
+
+    If an interrupted rotation is resumed, the file is ``kept``: it still holds the digests from before its first write.
+    Rows that differ by now were written by others ``earlier``: the engine had changed no plaintext.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, key: str, *, kept: bool = False) -> None:
+        self._connection, self._key, self._kept = connection, key, kept
+        self._good = True
+        if not kept:
+            connection.execute("CREATE TABLE census (targets TEXT, key TEXT)")
+            connection.execute("CREATE TABLE rows (place TEXT, name TEXT, digest BLOB)")
+            connection.execute("CREATE TABLE earlier (place TEXT, name TEXT)")
+
+    def since(self, alias: str) -> str:
+        return ""
+
+    def take(self, table: Table, sums: Sums, page: Page) -> None:
+        rows = [(table.label, name, digests) for name, digests in _by_row(sums).items()]
+        if self._kept:
+            with contextlib.suppress(*ERRORS):
+                known = [(_digest_of(self._connection, *row[:2]), row) for row in rows]
+                differ = [row[:2] for before, row in known if before not in (None, row[2])]
+                self._write("INSERT INTO earlier VALUES (?, ?)", differ)
+                rows = [row for before, row in known if before is None]
+        self._write("INSERT INTO rows VALUES (?, ?, ?)", rows)
+
+    def end(self, census: Sequence[Result]) -> None:
+        """Say of which census it is."""
+        self._write("DELETE FROM census WHERE ?", [(True,)])
+        self._write("INSERT INTO census VALUES (?, ?)", [(_identity(census), self._key)])
+        with contextlib.suppress(*ERRORS):
+            self._connection.commit()
+
+    def _write(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if self._good:
+            self._good = False
+            with contextlib.suppress(*ERRORS):
+                self._connection.executemany(sql, rows)
+                self._good = True
+
+
+@dataclass
+class TableComparison:
+    """What a second look at one table has found: rows that differ, by what became of them; by column, the names of the
+    rows of which another process changed the value; the first rows that nobody is known to have written by name, and
+    how many more."""
+
+    changed: int = 0
+    inserted: int = 0
+    deleted: int = 0
+    same: int = 0
+    values: dict[str, list[str]] = field(default_factory=dict)
+    unexplained: list[str] = field(default_factory=list)
+    more: int = 0
+
+    def as_result(self) -> dict[str, int]:
+        return {"changed": self.changed, "inserted": self.inserted, "deleted": self.deleted}
+
+    def shown(self) -> str:
+        """The rows that nobody wrote, for a message."""
+        return ", ".join(self.unexplained) + (f" and {self.more} more" if self.more else "")
+
+    def note(self, name: str, columns: Iterable[str]) -> None:
+        """A row, and in which columns its value is another one."""
+        for column in columns:
+            rows = self.values.setdefault(column, [])
+            if len(rows) < NAMED:
+                rows.append(name)
+
+    def blame(self, name: str) -> None:
+        """A row that nobody wrote."""
+        if len(self.unexplained) < SHOWN:
+            self.unexplained.append(name)
+        else:
+            self.more += 1
+
+
+class Comparison:
+    """Holds every row of a census against the file; ``looks`` has each table with a difference, when it has ended.
+
+    A row may differ where another process wrote what is there now, or what the engine found there and re-encrypted.
+    That rows are new or gone is another's doing always: the engine neither makes nor removes any. Tables that are
+    ``strict`` are not looked at.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, others: ConcurrentWrites, strict: Collection[str]) -> None:
+        self._connection, self._others, self._strict = connection, others, strict
+        self._all: dict[str, TableComparison] = {}
+        self.earlier = set(connection.execute("SELECT place, name FROM earlier"))
+        _index(connection)
+
+    def since(self, alias: str) -> str:
+        return self._others.since.get(alias, "")
+
+    def take(self, table: Table, sums: Sums, page: Page) -> None:
+        if table.label in self._strict:
+            return
+        look = self._all.setdefault(table.label, TableComparison())
+        known, told = self._others.rows.get(table.label, ()), bool(self.since(table.alias))
+        for (name, digests), (_, values) in zip(_by_row(sums).items(), page):
+            before = _digest_of(self._connection, table.label, name)
+            if before is None:
+                look.inserted += 1
+            elif before == digests:
+                look.same += 1
+            else:
+                look.changed += 1
+                look.note(
+                    name, [column for column, *both in zip(sums, _each(before), _each(digests)) if len({*both}) > 1]
+                )
+                theirs = name in known or (table.label, name) in self.earlier
+                if not theirs and not (told and self._others.wrote(table.alias, values[-1])):
+                    look.blame(name)
+
+    def looks(self, tables: Collection[str]) -> dict[str, TableComparison]:
+        """Of these tables, those that are not strict."""
+        for table in set(tables) - set(self._strict):
+            look = self._all.setdefault(table, TableComparison())
+            (count,) = self._connection.execute("SELECT count(*) FROM rows WHERE place = ?", (table,)).fetchone()
+            look.deleted = count - look.changed - look.same
+        return self._all
+
+
+@contextlib.contextmanager
+def recording(path: str | None, key: str = "") -> Iterator[Recording | None]:
+    """A new file at ``path``, for its owner alone; the same one if it has digests under this ``key``, given by its id:
+    a rotation that was interrupted left it. None if there can be none: the work goes on without it."""
+    made = None
+    with contextlib.ExitStack() as stack:
+        if path:
+            with contextlib.suppress(*ERRORS):
+                kept = _left_over(path, key)
+                if not kept:
+                    _make(path)
+                made = Recording(stack.enter_context(contextlib.closing(_connection(path))), key, kept=kept)
+        yield made
+
+
+def _left_over(path: str, key: str) -> bool:
+    """Whether there is a whole file of the same rotation."""
+    with contextlib.suppress(*ERRORS):
+        if key and os.path.isfile(path) and not os.path.islink(path):
+            with contextlib.closing(_connection(path)) as connection:
+                _index(connection)
+                return connection.execute("SELECT key FROM census").fetchall() == [(key,)]
+    return False
+
+
+@contextlib.contextmanager
+def comparison(
+    path: str | None, baseline: Sequence[Result], others: ConcurrentWrites, strict: Collection[str]
+) -> Iterator[Comparison | None]:
+    """A second look by the file at ``path``; None where that is not of the census ``baseline``."""
+    found = None
+    with contextlib.ExitStack() as stack:
+        if path and os.path.isfile(path):
+            with contextlib.suppress(*ERRORS):
+                connection = stack.enter_context(contextlib.closing(_connection(path)))
+                if connection.execute("SELECT targets FROM census").fetchall() == [(_identity(baseline),)]:
+                    found = Comparison(connection, others, strict)
+        yield found
+
+
+def _make(path: str) -> None:
+    """An empty file that was not there before: whatever lies in its place, even a link, is not written to."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600))
+
+
+def _connection(path: str) -> sqlite3.Connection:
+    """What a crash leaves of the file is made anew anyway: it needs no journal, and no wait for the disk."""
+    if sqlite3 is None:
+        raise OSError
+    connection = sqlite3.connect(path)
+    for setting in ("journal_mode", "synchronous"):
+        connection.execute(f"PRAGMA {setting} = OFF")
+    return connection
+
+
+def _index(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE UNIQUE INDEX IF NOT EXISTS names ON rows (place, name)")
+
+
+def _digest_of(connection: sqlite3.Connection, place: str, name: str) -> bytes | None:
+    row = connection.execute("SELECT digest FROM rows WHERE place = ? AND name = ?", (place, name)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def _identity(census: Sequence[Result]) -> str:
+    return json.dumps(sorted([target["table"], target["column"], target["digest"]] for target in census))
+
+
+def _by_row(sums: Sums) -> dict[str, bytes]:
+    """The digests of all columns of each row, one after the other."""
+    rows = next(iter(sums.values()), {})
+    columns = [list(map(_short, column.values())) for column in sums.values()]
+    return dict(zip(rows, map(b"".join, zip(*columns))))
+
+
+def _each(digests: bytes) -> list[bytes]:
+    return [digests[place : place + DIGEST_BYTES] for place in range(0, len(digests), DIGEST_BYTES)]
+
+
+def _short(digest: int) -> bytes:
+    return (digest % (1 << 8 * DIGEST_BYTES)).to_bytes(DIGEST_BYTES, "big")

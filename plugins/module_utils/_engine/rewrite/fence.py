@@ -1,0 +1,241 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fence: between stop and start no session but ours writes to a target column.
+
+One trigger function in a database, and two triggers on each table with a target. They are AFTER ROW triggers, so that
+they see what is really stored: what other triggers made of it, and which half of an upsert was done. Only the function
+refuses; replacing it opens the fence at once and locks no table. Dropping a trigger waits for readers, and may be late.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from ..._errors.base import RotationError
+from ..discovery.target_survey import Target
+from ..postgres.catalog import FENCE, Table
+from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded, quote
+from . import fence_refusals
+from .rewriter import BackOff
+
+EVENTS = ("insert", "update")
+PAUSE_SECONDS = 1.0  # between two tries to drop a trigger: each may hold up readers for Database.batch's lock_timeout
+SQLSTATE = "55006"  # object_in_use, for Django an OperationalError
+# The first line of the function's body says whose it is, and whether it refuses.
+_BODY = """
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $fence$
+-- {standing}
+BEGIN
+  {action}
+END $fence$"""
+_REFUSE = """{recording}
+  RAISE EXCEPTION USING ERRCODE = '{sqlstate}', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME,
+    MESSAGE = 'key rotation {rotation_id} is in progress (since {since}): this process may have the wrong keys; '
+      || 'restart it after the rotation',
+    DETAIL = TG_OP || ' of an encrypted column of ' || TG_TABLE_NAME || ' (' || array_to_string(TG_ARGV, ', ') || ').',
+    HINT = 'Nothing was written. The rotation or its rollback lifts this when it ends. If it was killed, run the same '
+      || 'command again, or rollback.yml, or maintenance.yml with -e key_rotation_maintenance=off.';"""
+_OURS = f"current_setting('{OUR_SETTING}', true) IS NOT DISTINCT FROM '{OURS}'"
+# Whose triggers they are is asked of the function: a partition's own are dropped with those of its parent.
+_TRIGGERS = (
+    "SELECT DISTINCT n.nspname::text, c.relname::text FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+    " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_proc p ON p.oid = t.tgfoid"
+    " WHERE p.proname = %s AND p.prorettype = 'trigger'::regtype AND t.tgparentid = 0 ORDER BY 1, 2"
+)
+
+
+@dataclass(frozen=True)
+class FenceState:
+    """A fence that a database has: of which rotation, since when, and whether it still refuses."""
+
+    rotation_id: str
+    since: str
+    refuses: bool = True
+
+
+def obstacles(database: Database, targets: Sequence[Target]) -> list[str]:
+    """Why this role cannot put a fence around these targets, for a person; empty if it can."""
+    found = [
+        f"the role does not own {table.label}"
+        for table in _columns(targets)
+        if database.rows(
+            "SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND NOT pg_has_role(relowner, 'USAGE')",
+            (table.regclass,),
+        )
+    ]
+    may = "SELECT has_schema_privilege(current_schema(), 'CREATE') AND has_language_privilege(lanname, 'USAGE')"
+    if database.rows(f"{may} FROM pg_language WHERE lanname = 'plpgsql'") != [(True,)]:
+        found.append(f"the role may not create a function in {database.alias}")
+    return found
+
+
+def put_up(
+    database: Database, targets: Sequence[Target], rotation_id: str, wait: Callable[[str], None] = lambda table: None
+) -> list[str]:
+    """Close the targets to all sessions but ours; tables that had to stay open, each with the reason.
+
+    All or none of a database. What is there already stays. ``wait`` is called while somebody has a table locked, with
+    its name, and may raise. Raises E_FENCE_LOCKED if that takes too long.
+    """
+    if without := obstacles(database, targets):
+        return without
+    try:
+        _close(database, rotation_id)
+        for table, columns in _columns(targets).items():
+            if not _is_fenced(database, table, columns):
+                _patiently(database, table, columns, wait)
+    except RotationError as exc:
+        if exc.where.get("sqlstate") not in FORBIDDEN:
+            raise
+        take_down(database)
+        return [f"the role may not create a trigger on {exc.where['table']}"]
+    return []
+
+
+def take_down(database: Database, tries: int = 1) -> list[str]:
+    """Let everybody write again, at once; then drop what is left of the fence.
+
+    A trigger that readers keep from being dropped refuses nothing any more: the tables that still have one.
+    """
+    there = standing(database)
+    if there is None:
+        return []
+    with database.gate():
+        _define(database, FenceState(there.rotation_id, there.since, refuses=False), "RETURN NULL;")
+    left = list(_fenced(database))
+    for turn in range(tries):
+        left = [table for table in left if not _dropped(database, table)]
+        if left and turn + 1 < tries:
+            time.sleep(PAUSE_SECONDS)
+    if not left:
+        schema = _schema(database)
+        database.execute(f"DROP FUNCTION IF EXISTS {schema}.{FENCE}()")
+        fence_refusals.forget(database, schema)
+    return [f"{schema}.{name}" for schema, name in left]
+
+
+def standing(database: Database) -> FenceState | None:
+    """The fence of this database, even one that refuses nothing any more."""
+    found = database.rows("SELECT prosrc FROM pg_proc WHERE proname = %s AND prorettype = 'trigger'::regtype", (FENCE,))
+    return FenceState(**json.loads(found[0][0].strip().splitlines()[0][len("-- ") :])) if found else None
+
+
+def refuse_writers(database: Database, *, look_out: bool = False) -> None:
+    """Raise E_STALE_WRITER if somebody whom the fence has refused still tries to write.
+
+    With ``look_out``, waits for the first to try, where the fence has only just been put up.
+    """
+    if there := refusing(database):
+        fence_refusals.refuse_writers(database, _schema(database), there.rotation_id, look_out=look_out)
+
+
+def refusing(database: Database) -> FenceState | None:
+    """The fence of this database if it keeps others from writing."""
+    there = standing(database)
+    return there if there and there.refuses else None
+
+
+def _columns(targets: Sequence[Target]) -> dict[Table, list[str]]:
+    """The columns to close, search columns too, by table."""
+    found: dict[Table, set[str]] = {}
+    for target in targets:
+        found.setdefault(target.table, set()).update([target.column, *(derived.column for derived in target.derived)])
+    return {table: sorted(columns) for table, columns in sorted(found.items())}
+
+
+def _close(database: Database, rotation_id: str) -> None:
+    with database.gate():  # several hosts may be about to
+        there = refusing(database)
+        if there is None or there.rotation_id != rotation_id:
+            since = database.rows("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')")[0][0]
+            refuse = _REFUSE.format(
+                sqlstate=SQLSTATE,
+                rotation_id=rotation_id.replace("'", "''"),
+                since=since,
+                recording=fence_refusals.recording(database, _schema(database), rotation_id),
+            )
+            _define(database, FenceState(rotation_id, since), refuse)
+
+
+def _define(database: Database, there: FenceState, action: str) -> None:
+    body = _BODY.format(function=f"{_schema(database)}.{FENCE}", standing=json.dumps(asdict(there)), action=action)
+    database.execute(body.replace("%", "%%"))
+
+
+def _schema(database: Database) -> str:
+    """Where the function is, as SQL; if there is none yet, where it goes."""
+    found = database.rows(
+        "SELECT coalesce((SELECT pronamespace::regnamespace::text FROM pg_proc WHERE proname = %s"
+        " AND prorettype = 'trigger'::regtype LIMIT 1), quote_ident(current_schema()))",
+        (FENCE,),
+    )
+    return str(found[0][0])
+
+
+def _is_fenced(database: Database, table: Table, columns: Sequence[str]) -> bool:
+    """Whether both triggers are there, enabled in every session, for these columns."""
+    found = database.rows(
+        "SELECT t.tgname::text, t.tgargs FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+        " WHERE t.tgrelid = to_regclass(%s) AND p.proname = %s AND t.tgenabled = 'A'",
+        (table.regclass, FENCE),
+    )
+    arguments = b"".join(column.encode() + b"\0" for column in columns)
+    return {(name, bytes(given)) for name, given in found} == {(_trigger(event), arguments) for event in EVENTS}
+
+
+def _patiently(database: Database, table: Table, columns: Sequence[str], wait: Callable[[str], None]) -> None:
+    back_off = BackOff()
+    while True:
+        try:
+            with database.gate(), database.batch():
+                _fence(database, table, columns)
+            return
+        except Yielded:
+            if back_off.over:
+                raise RotationError(
+                    "E_FENCE_LOCKED", table=table.label, holders=database.writers(table.regclass)
+                ) from None
+        for _ in back_off.wait():
+            wait(table.label)
+
+
+def _fence(database: Database, table: Table, columns: Sequence[str]) -> None:
+    names = [quote(column) for column in columns]
+    changes = {
+        "insert": [f"NEW.{name}::text IS NOT NULL" for name in names],
+        # Byte by byte: some collations take two tokens for one.
+        "update": [f'NEW.{name}::text COLLATE "C" IS DISTINCT FROM OLD.{name}::text COLLATE "C"' for name in names],
+    }
+    arguments = ", ".join("'" + column.replace("'", "''").replace("%", "%%") + "'" for column in columns)
+    for event in EVENTS:
+        database.execute(
+            f"CREATE OR REPLACE TRIGGER {_trigger(event)} AFTER {event} ON {table.sql} FOR EACH ROW"
+            f" WHEN (NOT {_OURS} AND ({' OR '.join(changes[event])}))"
+            f" EXECUTE FUNCTION {_schema(database)}.{FENCE}({arguments})",
+            table=table.label,
+        )
+        # Else a session with session_replication_role = replica would write.
+        database.execute(f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {_trigger(event)}", table=table.label)
+
+
+def _fenced(database: Database) -> Sequence[tuple[str, str]]:
+    """Schema and name of the tables with a trigger of the fence."""
+    return [(schema, name) for schema, name in database.rows(_TRIGGERS, (FENCE,))]
+
+
+def _dropped(database: Database, table: tuple[str, str]) -> bool:
+    name = ".".join(map(quote, table))
+    try:
+        with database.batch():
+            for event in EVENTS:
+                database.execute(f"DROP TRIGGER IF EXISTS {_trigger(event)} ON {name}", table=name)
+    except Yielded:
+        return False
+    return True
+
+
+def _trigger(event: str) -> str:
+    return f"{FENCE}_{event}"

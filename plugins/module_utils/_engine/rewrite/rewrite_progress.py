@@ -1,0 +1,173 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a re-encryption is: counts, rate and time left, for a person who watches and for machines.
+
+The numbers go into one small file that is rewritten while the work goes on, and as metrics into a file for
+Prometheus' node_exporter (its textfile collector), with the same numbers as JSON beside it. Those two stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..._system import atomic_file, metrics_text
+from ..._system.metrics_text import Sample
+from .rewriter import BatchResult
+
+EVERY_SECONDS = 1.0
+NOTHING = {"done": 0, "retries": 0}
+METRICS = {  # name: (type, help)
+    "key_rotation_values_expected": ("gauge", "Values that a rotation has to re-encrypt."),
+    "key_rotation_values_done": ("gauge", "Values that it has re-encrypted."),
+    "key_rotation_retries": ("gauge", "Rows left for another pass, since somebody else had changed or locked them."),
+    "key_rotation_values_per_second": ("gauge", "Values re-encrypted per second of work, without waits."),
+    "key_rotation_seconds_left": ("gauge", "Seconds until the work is done, at the rate until now."),
+    "key_rotation_step_seconds": ("gauge", "Seconds since the step that is at work began."),
+    "key_rotation_waiting": ("gauge", "Whether it waits for something; the JSON file says for what."),
+    "key_rotation_target_retries": ("gauge", "The retries of one column's table."),
+    "key_rotation_target_values_per_second": ("gauge", "Values of one column re-encrypted per second of work."),
+    "key_rotation_target_seconds_left": ("gauge", "Seconds until one column is done."),
+}
+PACE = ("retries", "values_per_second", "seconds_left")
+
+
+class Progress:
+    """Counts batches against ``totals``, the values to re-encrypt by target, of which this is one of ``hosts``.
+
+    Until a table is begun, equal parts are reckoned with. ``path`` and ``metrics`` are files. Where the latter has the
+    numbers of an earlier step of the same rotation to the same keys (``key_id``), these are added to.
+    """
+
+    def __init__(
+        self,
+        rotation_id: str,
+        totals: Mapping[str, int],
+        path: str | None = None,
+        metrics: str | None = None,
+        hosts: int = 1,
+        key_id: str = "",
+    ) -> None:
+        self._ids = {"rotation_id": rotation_id, "key_id": key_id}
+        self._whole = {name: total for name, total in totals.items() if total}
+        self._totals = {name: total // hosts for name, total in self._whole.items()}
+        self._done: Counter[str] = Counter()
+        self._retries: Counter[str] = Counter()  # by table
+        self._tables: dict[str, str] = {}  # of the targets that are begun
+        self._waits_for = ""
+        self._path, self._metrics = path, metrics
+        self._json = f"{metrics.removesuffix('.prom')}.json" if metrics else None
+        self._before, self._retried = self._earlier()
+        self._started = self._told = self._heard = time.monotonic()
+        self._waited = 0.0
+        self.unwritten = ""  # why the metrics could not be written
+        self._begun: dict[str, float] = {}  # working seconds before each target
+
+    def add(self, batch: BatchResult) -> None:
+        """Count one batch; say so where the last time is long enough ago."""
+        now = time.monotonic()
+        if batch.waits_for:
+            self._waited += now - self._heard
+        self._heard = now
+        self._done.update(batch.values)
+        self._retries[batch.table] += batch.conflicts + batch.yielded
+        self._waits_for = batch.waits_for
+        for name in batch.portions.keys() & self._whole.keys():
+            self._totals[name] = round(self._whole[name] * batch.portions[name])
+            self._tables[name] = batch.table
+            self._begun[name] = self._worked()
+        if now - self._told >= EVERY_SECONDS:
+            self.tell()
+
+    def tell(self) -> None:
+        """Write the files. That they cannot be written never stops a rotation."""
+        self._told = time.monotonic()
+        if not self._totals:  # a pass that finds nothing leaves what was told before
+            return
+        document = json.dumps(self.as_document())
+        _write(self._path, document)
+        self.unwritten = _write(self._json, document) or _write(self._metrics, self.as_metrics())
+
+    def end(self) -> None:
+        """The last word: the metrics stay, the file of the one who watches goes."""
+        self.tell()
+        if self._path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+
+    def as_document(self) -> dict[str, Any]:
+        """All numbers. Rates are of the time at work, without waits; ``seconds_left`` is None while nothing is known of
+        the rate, and while something is waited for."""
+        targets = [self._target(name) for name in {**self._before, **self._totals}]
+        done, total = (sum(target[name] for target in targets) for name in ("done", "total"))
+        return {
+            **self._ids,
+            "done": done,
+            "total": total,
+            "retries": self._retried + sum(self._retries.values()),
+            "seconds": round(time.monotonic() - self._started),
+            **self._pace(sum(self._done.values()), total - done, self._worked()),
+            "waits_for": self._waits_for,
+            "targets": targets,
+        }
+
+    def as_metrics(self) -> str:
+        """The same in Prometheus' text format; of the time left only what is known."""
+        return metrics_text.text(METRICS, self._samples())
+
+    def _samples(self) -> Iterator[Sample]:
+        found = self.as_document()
+        rotation = {"rotation_id": self._ids["rotation_id"]}
+        for target in found["targets"]:
+            column = {**rotation, "column": target["column"]}
+            yield "key_rotation_values_expected", column, target["total"]
+            yield "key_rotation_values_done", column, target["done"]
+            for name in PACE:
+                if target[name] is not None:
+                    yield f"key_rotation_target_{name}", column, target[name]
+        for name in PACE:
+            if found[name] is not None:
+                yield f"key_rotation_{name}", rotation, found[name]
+        yield "key_rotation_step_seconds", rotation, found["seconds"]
+        yield "key_rotation_waiting", rotation, bool(found["waits_for"])
+
+    def _target(self, name: str) -> dict[str, Any]:
+        before = self._before.get(name, NOTHING)
+        done = before["done"] + self._done[name]
+        total = max(done, before["done"] + self._totals.get(name, 0))  # an old process may write values while we work
+        retries = before["retries"] + self._retries[self._tables.get(name, "")]
+        pace = self._pace(self._done[name], total - done, self._worked() - self._begun.get(name, 0.0))
+        return {"column": name, "done": done, "total": total, "retries": retries, **pace}
+
+    def _pace(self, done: int, left: int, seconds: float) -> dict[str, Any]:
+        rate = done / seconds if seconds > 0 else 0.0
+        known = rate and not self._waits_for
+        return {"values_per_second": round(rate), "seconds_left": round(left / rate) if known else None}
+
+    def _worked(self) -> float:
+        return time.monotonic() - self._started - self._waited
+
+    def _earlier(self) -> tuple[dict[str, dict[str, int]], int]:
+        """The targets of an earlier step, by column, and its retries in all."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            with open(str(self._json), encoding="utf-8") as handle:
+                found = json.load(handle)
+            if self._json and all(found[name] == value for name, value in self._ids.items()):
+                targets = {each["column"]: {name: int(each[name]) for name in NOTHING} for each in found["targets"]}
+                return targets, int(found["retries"])
+        return {}, 0
+
+
+def _write(path: str | None, text: str) -> str:
+    """Why it cannot be written; empty where it was, or was not asked for."""
+    try:
+        if path:
+            atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
+    except OSError as exc:
+        return f"{path}: {exc.strerror}"
+    return ""

@@ -1,0 +1,565 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Re-encryption: every token of every target from one key set to another, in batches, by compare-and-set.
+
+The algorithm is that of facts/re-encryption.md 3.4. Which key a row is under is read from the row, so the work may be
+killed anywhere and done again, and several processes may do it at once, each on spans of its own (worker_pool.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple, Union
+
+from ..._errors.base import RotationError
+from ..crypto.keyring import Keyring
+from ..discovery.nesting import NESTED
+from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
+from ..discovery.target_survey import Target
+from ..postgres import catalog
+from ..postgres.catalog import RowKey, Table, row_name
+from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
+from ..proof import census
+from ..proof.census import WHOLE, Span
+from .concurrent_writers import ConcurrentWrites
+from .journal import Journal
+from .throttle import Pace, Throttle
+from .worker_pool import Crew
+
+MAX_PASSES = 20
+NO_FEWER = 3  # passes in a row that left no fewer rows than the one before, where a trigger may be the reason
+BACK_OFF_SECONDS = 0.2  # after a pass gave way; long against the locks of a web request
+LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
+LOOK_SECONDS = 0.2  # between two looks at a wish to stop
+SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
+UNTHROTTLED = Throttle()
+RowText = tuple[str, ...]
+# By column, what takes the place of which value; of None, of whatever is there. With None stays what is there.
+Derivations = dict[str, dict[Union[str, None], Union[str, None]]]
+
+
+class Change(NamedTuple):
+    """One row to rewrite: its key, and for each column the stored value and the one to put in its place."""
+
+    key: RowText
+    old: tuple[Any, ...]
+    new: tuple[Any, ...]
+    tokens: tuple[int, ...]  # how many are re-encrypted, by column
+    derived: Derivations  # values of search columns, by column
+
+
+class Share(NamedTuple):
+    """What one of several hosts does: of the spans of all tables, dealt out in turn, those that are its own."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, turn: int) -> bool:
+        """Whether the span whose turn it is belongs to this host."""
+        return turn % self.of == self.number
+
+
+ALL = Share()
+
+
+@dataclass
+class BatchResult:
+    """What one page came to: rows looked at, tokens re-encrypted by target, rows left for the next pass and why."""
+
+    table: str
+    rows: int = 0
+    rewritten: int = 0  # rows
+    values: Counter[str] = field(default_factory=Counter)
+    left: int = 0  # were not where they should be when they were read
+    conflicts: int = 0  # changed under us
+    yielded: int = 0  # stayed locked
+    transactions: list[str] = field(default_factory=list)  # that wrote, by their ids
+    kept: list[str] = field(default_factory=list)  # the same, where a trigger put an old value back
+    stale: Counter[str] = field(default_factory=Counter)  # digests beside them that stay, by column
+    others: list[str] = field(default_factory=list)  # rows to rewrite that another process has written, by name
+    waits_for: str = ""  # nothing was done, since something has to be waited for
+    portions: dict[str, float] = field(default_factory=dict)  # nothing was done yet: this host's part, by target
+
+
+class Page(NamedTuple):
+    """Where the changes of a page go, and what is counted of them."""
+
+    database: Database
+    table: Table
+    key: RowKey
+    members: Sequence[Target]
+    journal: Journal
+    batch: BatchResult
+
+
+@dataclass
+class Work:
+    """What was done in all: tokens re-encrypted by target, rows that changed under us, passes.
+
+    ``stale`` is how many digests of a search column no known recipe had made of its row: they stay as they were.
+    ``dead`` is how many old versions of rows every table still holds: rewritten, and not vacuumed since.
+    """
+
+    values: Counter[str] = field(default_factory=Counter)
+    stale: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+    conflicts: int = 0
+    passes: int = 0
+    lost: int = 0  # worker processes that were killed
+    report: Callable[[BatchResult], None] = lambda batch: None  # told of every batch
+
+    def add(self, batch: BatchResult) -> None:
+        self.values.update(batch.values)
+        self.stale.update(batch.stale)
+        self.dead[batch.table] += batch.rewritten
+        self.conflicts += batch.conflicts
+        self.report(batch)
+
+
+class Rewriting:
+    """The work on one table: what each process needs to do its part."""
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        keyring: Keyring,
+        destination: str,
+        *,
+        leave_alone: Collection[str] = (),
+        stop_at_unreadable: bool = True,
+        throttle: Throttle = UNTHROTTLED,
+        stopped: Callable[[], bool] = lambda: False,
+        others: ConcurrentWrites | None = None,
+    ) -> None:
+        self.throttle, self._stopped = throttle, stopped
+        self.others = others or ConcurrentWrites()
+        self.tables = census.by_table(targets)
+        self._targets = targets
+        self._keyring = keyring
+        self._destination = destination
+        self._leave_alone = leave_alone
+        self._stop = stop_at_unreadable
+        self._secret = lru_cache(maxsize=None)(keyring.secret)  # asked for with every row
+
+    def batches(
+        self, database: Database, number: int, span: Span = WHOLE, besides: Sequence[str] = ()
+    ) -> Iterator[BatchResult]:
+        """Work through a span of the table ``number``; one Batch for each page, committed.
+
+        ``besides`` are transactions of ours: what they wrote and nobody wrote since is done.
+        """
+        table, key, members = self.tables[number]
+        journal = Journal(database, self._keyring, self._targets)
+        pace, since = Pace(self._seconds(database)), self.others.since.get(database.alias, "")
+        read = census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since)
+        yield from self._waits(self.throttle.wait(database, self._stopped), table)
+        while not self._stopped() and (page := _next(database, read)) is not None:
+            if page:
+                started = time.monotonic()
+                batch = self._rewritten(
+                    Page(database, table, key, members, journal, BatchResult(table.label)), page, since
+                )
+                worked = time.monotonic() - started
+                pace.took(len(page), worked)
+                yield batch
+                yield from self._waits(self.throttle.rest(database, worked, self._stopped), table)
+            else:
+                yield _locked(table)
+
+    def _waits(self, reasons: Iterator[str], table: Table) -> Iterator[BatchResult]:
+        return (BatchResult(table.label, waits_for=reason) for reason in reasons)
+
+    def _rewritten(self, page: Page, rows: census.Page, since: str) -> BatchResult:
+        """Bring the rows of a page where they should be."""
+        batch, alias = page.batch, page.database.alias
+        batch.rows = len(rows)
+        changes = self.changes(page.members, rows, page.journal.of(page.members, rows))
+        batch.left = len(changes)
+        if since:
+            theirs = {key for key, values in rows if values[-1] and self.others.wrote(alias, values[-1])}
+            batch.others = [row_name(change.key) for change in changes if change.key in theirs]
+        if changes:
+            self._write(page, changes)
+        return batch
+
+    def _seconds(self, database: Database) -> float:
+        """What a batch may take: half of the time after which its statement would give way at most."""
+        asked = self.throttle.batch_seconds
+        return min(asked, database.patience / 2) if asked else asked
+
+    def rehearse(self, database: Database) -> None:
+        """Seal every value anew, and write none."""
+        journal = Journal(database, self._keyring, self._targets)
+        for table, key, members in self.tables:
+            for page in census.pages(database, table, key, members):
+                self.changes(members, page, journal.of(members, page))
+
+    def _write(self, page: Page, changes: Sequence[Change], *, free: bool = False) -> None:
+        """Write the changes; where the whole had to yield, those whose rows nobody holds; where it was slow, halves."""
+        try:
+            self._write_at_once(page, changes, free=free)
+        except Yielded as yielded:
+            if free or len(changes) == 1 or self._stopped():
+                page.batch.yielded += len(changes)
+            elif not yielded.slow:
+                self._write(page, changes, free=True)
+            else:
+                middle = len(changes) // 2
+                for half in (changes[:middle], changes[middle:]):
+                    self._write(page, half)
+
+    def _write_at_once(self, page: Page, changes: Sequence[Change], *, free: bool) -> None:
+        """Write the changes in one transaction; with ``free``, of those rows that it gets without a wait. Raises
+        Yielded."""
+        database, table, key, members, journal, batch = page
+        asked = len(changes)
+        with database.batch(several=asked > 1):
+            if free:
+                held = lock_free(database, table, key, changes)
+                changes = [change for change in changes if change.key in held]
+                if not changes:
+                    batch.yielded += asked
+                    return
+            written = compare_and_set(database, table, key, members, changes)
+            done = [change for change in changes if change.key in written.keys]
+            entries = (entry for change in done for entry in _entries(members, change))
+            journal.write(self._keyring.key_id(self._destination), entries)
+        batch.yielded += asked - len(changes)
+        for place, target in enumerate(members):
+            count = sum(change.tokens[place] for change in done)
+            if count:
+                batch.values[target.name] += count
+        batch.rewritten += len(done)
+        batch.conflicts += len(changes) - len(done)
+        batch.transactions += written.transactions
+        batch.kept += written.kept
+        batch.stale.update(written.stale)
+
+    def changes(
+        self,
+        members: Sequence[Target],
+        page: Sequence[tuple[RowText, tuple[Any, ...]]],
+        known: Mapping[tuple[str, str], str],
+    ) -> list[Change]:
+        """The changes that a page needs: none for a row that is where it should be. ``known`` is from the journal."""
+        rows = [row_name(key) for key, _ in page]
+        columns: list[dict[int, Any]] = []  # new values, by the row's place in the page
+        counts: list[Counter[int]] = []
+        derived: dict[int, Derivations] = {}
+        for place, target in enumerate(members):
+            values = [values[place] for _, values in page]
+            sealed = self._sealed(target, rows, values, known)
+            columns.append(self._values(target, values, sealed))
+            counts.append(Counter([token.row for token, _ in sealed]))
+            if target.derived:
+                for token, _ in sealed:
+                    self._derive(target, token, derived.setdefault(token.row, {}))
+        changes = []
+        for row in sorted(set().union(*columns)):
+            key, old = page[row]
+            new = tuple([column.get(row, value) for column, value in zip(columns, old)])
+            tokens = tuple([count[row] for count in counts])
+            changes.append(Change(key, old, new, tokens, derived.get(row, {})))
+        return changes
+
+    def _sealed(
+        self, target: Target, rows: Sequence[str], values: Sequence[Any], known: Mapping[tuple[str, str], str]
+    ) -> list[tuple[census.PageToken, bytes]]:
+        """The tokens of one column that are not where they should be, each with the new one in its place."""
+        left, opened = [], []
+        for token in census.look(target, rows, values, self._keyring, known):
+            if token.opened is None:
+                is_token = token.token.startswith(self._keyring.schemes[target.scheme].marker)
+                self._refuse_unless_listed(target, rows[token.row], "E_UNREADABLE" if is_token else "E_PLAINTEXT")
+                continue
+            if not token.readable:
+                self._refuse_unless_listed(target, rows[token.row], "E_NESTED")
+            if token.opened[0] != self._destination:
+                left.append(token)
+                opened.append(token.opened)
+        fresh = self._keyring.resealed(target.scheme, opened, self._destination)
+        if None in fresh:
+            raise _error("E_SELF_CHECK", target)
+        return [(token, sealed) for token, sealed in zip(left, fresh) if sealed is not None]
+
+    def _values(
+        self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.PageToken, bytes]]
+    ) -> dict[int, Any]:
+        """The new values of one column, by the row's place in the page."""
+        new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
+        if target.limit is not None:
+            for value in new.values():
+                if len(value) > target.limit:
+                    raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(value))
+        return new
+
+    def _derive(self, target: Target, token: census.PageToken, derived: Derivations) -> None:
+        """Put down what takes the place of what in the search columns of one token."""
+        if token.opened is not None:
+            stage, inside = token.opened
+            plaintext = self._keyring.schemes[target.scheme].text_of(inside)
+            for each in target.derived:
+                values = derived.setdefault(each.column, {})
+                try:
+                    after = each.of(plaintext, self._secret(self._destination, each.secret))
+                except ValueError:  # on a way back: what these keys cannot make stays
+                    continue
+                if stage == NESTED:  # what is there was computed of nobody knows which layer
+                    before = None
+                else:
+                    try:
+                        before = each.of(plaintext, self._secret(stage, each.secret))
+                    except ValueError:  # these keys make none, and nothing was computed by it
+                        before = after
+                if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
+                    values[before] = None
+
+    def _refuse_unless_listed(self, target: Target, row: str, code: str) -> None:
+        """What opens under no key set is never overwritten, and stops the work unless its row was listed."""
+        if self._stop and f"{target.name}:{row}" not in self._leave_alone:
+            raise RotationError(code, count=1, rows=f"{target.name}:{row}")
+
+
+def reencrypt(
+    database: Database, rewriting: Rewriting, crew: Crew, work: Work, key_id: str, share: Share = ALL
+) -> None:
+    """Bring every value that opens under any key set under that of the destination, whose key id is ``key_id``.
+
+    A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
+    rollback brings back all it can); what was committed until then stays, and ``work`` says what that is. With a
+    ``share`` nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
+    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED,
+    E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
+    """
+    try:
+        for number in _order(database, rewriting):
+            _table(database, rewriting, number, crew, work, share)
+    except RotationError as exc:
+        raise exc.with_changed(changed(work, key_id, exact=exc.code != "E_WORKER")) from None
+
+
+def changed(work: Work, key_id: str, *, exact: bool = True) -> str:
+    """What was written so far. It is not ``exact`` where a worker has died, which may have committed a batch untold."""
+    count = sum(work.values.values())
+    if exact and not count:
+        return "No value was changed."
+    values = f"{count} values" if exact else f"{count} values or some more"
+    return f"{values} were re-encrypted to the keys {key_id}; the store has every version."
+
+
+def _order(database: Database, rewriting: Rewriting) -> list[int]:
+    """Tables with update triggers first: old values that one copies into another table are then found there."""
+
+    def quiet(number: int) -> bool:
+        return not catalog.update_triggers(database, rewriting.tables[number][0])
+
+    return sorted(range(len(rewriting.tables)), key=quiet)
+
+
+class BackOff:
+    """Waits between passes in a row that gave way to locks, each twice as long as the one before."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._turns = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no patience left. A pass over a large table may take longer than all of it."""
+        return self._turns >= MAX_PASSES and time.monotonic() - self._begun >= LOCKED_SECONDS
+
+    def wait(self) -> Iterator[None]:
+        """One more wait, with a word now and then."""
+        until = time.monotonic() + min(BACK_OFF_SECONDS * 2**self._turns, LONGEST_BACK_OFF_SECONDS)
+        self._turns += 1
+        while (left := until - time.monotonic()) > 0:
+            yield
+            time.sleep(min(LOOK_SECONDS, left))
+
+
+def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
+    """Passes over one table, or a share of it, until one finds nothing left."""
+    table, key, members = rewriting.tables[number]
+    everything = _spans(database, table, key, crew, work)
+    spans = [span for place, span in enumerate(everything) if share.has(number + place)]
+    part = len(spans) / len(everything)
+    work.report(BatchResult(table.label, portions={target.name: part for target in members}))
+    ours: list[str] = []
+    triggers = catalog.update_triggers(database, table)
+    back_off, passes, before, no_fewer = BackOff(), 0, 0, 0
+    while passes < MAX_PASSES and not (triggers and no_fewer == NO_FEWER):
+        left = yielded = 0
+        work.passes += 1
+        known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
+        for batch in crew.batches(database, [(number, span, known) for span in spans]):
+            work.add(batch)
+            if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
+                work.dead[table.label] = 0
+            if not triggers:  # one of them may have written rows of its own, under the old keys
+                ours += batch.transactions
+            # Workers that begin with the next pass know of it.
+            rewriting.others.add(database.alias, table.label, batch.transactions + batch.kept, batch.others)
+            left += batch.left
+            yielded += batch.yielded
+        if not left:
+            return
+        if not yielded:
+            back_off, passes = BackOff(), passes + 1
+            before, no_fewer = left, no_fewer + 1 if 0 < before <= left else 0
+            continue
+        if back_off.over:
+            raise RotationError("E_DB_BUSY", table=table.label, rows=yielded)
+        for _ in back_off.wait():
+            work.report(BatchResult(table.label, waits_for=f"{yielded} rows that others have locked"))
+            crew.refuse_to_go_on()
+    if triggers:
+        raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=passes, triggers=", ".join(triggers))
+    raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
+
+
+def _locked(table: Table) -> BatchResult:
+    """The word of a wait for the table itself."""
+    return BatchResult(table.label, waits_for=f"{table.label}, which somebody has locked")
+
+
+def _next(database: Database, read: Iterator[census.Page]) -> census.Page | None:
+    """The next page, an empty one where somebody has locked the table, None after the last."""
+    with database.impatient():
+        return next(read, None)
+
+
+def _spans(database: Database, table: Table, key: RowKey, crew: Crew, work: Work) -> list[Span]:
+    """The parts of the table; while somebody has it locked, with a word now and then."""
+    patience = Patience(database, [table.sql])
+    with database.impatient():
+        while True:
+            try:
+                return census.spans(database, table, key, SPAN_ROWS)
+            except Yielded:
+                patience.refuse_to_wait()
+            work.report(_locked(table))
+            crew.refuse_to_go_on()
+
+
+def lock_free(database: Database, table: Table, key: RowKey, changes: Sequence[Change]) -> set[RowText]:
+    """Lock the rows to change that no other transaction holds, without a wait; their keys."""
+    sql = (
+        f"SELECT {', '.join(f'v.{name}' for name in key.names)} FROM {table.rows} AS t JOIN {key.listed}"
+        f" ON {' AND '.join(key.same)} FOR NO KEY UPDATE OF t SKIP LOCKED"
+    )
+    columns = [array(values) for values in zip(*(change.key for change in changes))]
+    return set(database.rows(sql, columns, table=table.label))
+
+
+class Written(NamedTuple):
+    """What one UPDATE has done."""
+
+    keys: set[RowText]  # of the rows that are now as they should be
+    transactions: list[str]  # its id, where all rows are
+    kept: list[str]  # its id, where a trigger put an old value back
+    stale: Counter[str]  # digests that stay, by column
+
+
+def compare_and_set(
+    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
+) -> Written:
+    """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
+
+    A trigger may put an old value back, and such a row has to be looked at again. A search column changes in those rows
+    in which it holds what a recipe made of this very token; another digest there is stale.
+    """
+    keys = key.names
+    old = [f"o{place}" for place in range(len(members))]
+    new = [f"n{place}" for place in range(len(members))]
+    search = _searched(members, changes)
+    pairs = [f"{side}{place}" for place in range(sum(each.ways for each in search)) for side in "bd"]
+    types = ["text"] * len(keys) + [target.kind.array for target in members] * 2 + ["text"] * len(pairs)
+    assign, stale, place = [], [], 0
+    for each in search:
+        held = f't.{quote(each.column)}::text COLLATE "C"'  # with some others PostgreSQL matches nothing
+        known, fresh = ([f"v.{side}{number}" for number in range(place, place + each.ways)] for side in "bd")
+        cases = [  # where the application keeps no hash, none is put
+            f"WHEN {after} IS NOT NULL AND coalesce({held} = v.b{number}, {held} <> '') THEN {after}"
+            for number, after in enumerate(fresh, place)
+        ]
+        cast = f"::{each.type}" if each.type in WRITTEN_IN else ""
+        assign.append(f"{quote(each.column)} = (CASE {' '.join(cases)} ELSE {held} END){cast}")
+        stale.append(
+            f"coalesce({', '.join([*known, *fresh])}) IS NOT NULL AND {held} ~ %s"
+            f" AND {held} <> ALL(array_remove(ARRAY[{', '.join(fresh)}], NULL))"
+        )
+        place += each.ways
+    same, kept = [], []
+    for target, before, after in zip(members, old, new):
+        column = quote(target.column)
+        assign.append(f"{column} = {target.kind.write.format(f'v.{after}')}")
+        same.append(f"{target.kind.read.format(f't.{column}')} IS NOT DISTINCT FROM v.{before}")
+        kept.append(f"v.{before} IS DISTINCT FROM v.{after} AND {same[-1]}")
+    same += key.same
+    told = ["pg_current_xact_id()::xid::text", " OR ".join(kept), *(f"v.{name}" for name in keys), *stale]
+    sql = (
+        f"UPDATE {table.rows} AS t SET {', '.join(assign)}"
+        f" FROM unnest({', '.join(f'%s::{name}[]' for name in types)}) AS v({', '.join([*keys, *old, *new, *pairs])})"
+        f" WHERE {' AND '.join(same)} RETURNING {', '.join(told)}"
+    )
+    columns: list[Sequence[str | None]] = [*zip(*(change.key for change in changes))]
+    for side in ("old", "new"):
+        for target, values in zip(members, zip(*(getattr(change, side) for change in changes))):
+            columns.append(target.kind.elements(values))
+    for each in search:
+        columns += each.arrays(changes)
+    params = [array(values) for values in columns] + [each.looks for each in search]
+    rows = database.rows(sql, params, table=table.label)
+    width = 2 + len(keys)
+    written = {row[2:width] for row in rows if not row[1]}
+    transaction = [row[0] for row in rows[:1]]
+    whole = len(written) == len(rows)
+    left = {table.label_of(each.column): sum(map(bool, flags)) for each, flags in zip(search, [*zip(*rows)][width:])}
+    return Written(written, transaction if whole else [], [] if whole else transaction, +Counter(left))
+
+
+class _Searched(NamedTuple):
+    """A search column, and in how many ways values of these rows were made."""
+
+    column: str
+    type: str
+    looks: str
+    ways: int
+
+    def arrays(self, changes: Sequence[Change]) -> Iterator[Sequence[str | None]]:
+        """For each way, of every row what is replaced and what takes its place."""
+        pairs = [list(change.derived.get(self.column, {}).items()) for change in changes]
+        for place in range(self.ways):
+            for side in (0, 1):
+                yield [each[place][side] if place < len(each) else None for each in pairs]
+
+
+def _searched(members: Sequence[Target], changes: Sequence[Change]) -> list[_Searched]:
+    """The search columns of which there is something to change."""
+    recipes: dict[str, list[SearchColumnRecipe]] = {}
+    for each in [derived for target in members for derived in target.derived]:
+        recipes.setdefault(each.column, []).append(each)
+    ways = {column: max(len(change.derived.get(column, {})) for change in changes) for column in recipes}
+    return [
+        _Searched(
+            column, known[0].type, "|".join(dict.fromkeys([MAY_BE, *(each.looks for each in known)])), ways[column]
+        )
+        for column, known in recipes.items()
+        if ways[column]
+    ]
+
+
+def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, str, Any]]:
+    """What the journal is told of one change."""
+    for target, before, after in zip(members, change.old, change.new):
+        if before != after:
+            yield target.name, row_name(change.key), after
+
+
+def _error(code: str, target: Target, **where: object) -> RotationError:
+    place: dict[str, Any] = {"table": target.table.label, "column": target.column, **where}
+    return RotationError(code, **place)

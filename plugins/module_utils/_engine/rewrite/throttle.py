@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Room for the application: short batches, rest in proportion to the work, waits for the server and for a person.
+
+As gh-ost and GitLab do it: a time that a batch may take, from which its size follows; a nice ratio; lag of replicas;
+WAL that is not yet archived or fetched; a file that an operator makes and removes (facts/re-encryption.md 3.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..._errors.base import RotationError
+from ..postgres.connection import Database
+
+LOOK_SECONDS = 1.0  # between two looks at what has to be waited for
+WEIGHT = 0.3  # of the last batch in the moving average of seconds per row
+FAR_TOO_LONG = 3  # times what a batch may take
+LEAST_SPREAD = 0.1  # of the mean: of batches that were all alike nothing can be told
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """``batch_seconds`` is what a batch may take (0: no limit), ``ratio`` seconds of rest per second of work.
+
+    It waits while the slowest replica is more than ``replica_lag`` seconds behind, while more than ``wal_backlog``
+    megabytes of WAL are kept for the archive or a replication slot, and while the ``pause_file`` exists. After every
+    ``vacuum_rows`` rewritten rows a table is vacuumed. 0 or empty is never.
+    """
+
+    batch_seconds: float = 0.25  # facts/re-encryption.md 3.4
+    ratio: float = 0.0
+    replica_lag: float = 0.0
+    wal_backlog: float = 0.0
+    pause_file: str = ""
+    vacuum_rows: int = 0
+
+    def rest(self, database: Database, worked: float, stopped: Callable[[], bool]) -> Iterator[str]:
+        """After a batch that took ``worked`` seconds; while it waits, now and then for what. A wish to stop ends it."""
+        end = time.monotonic() + worked * self.ratio
+        while (left := end - time.monotonic()) > 0 and not stopped():
+            time.sleep(min(LOOK_SECONDS, left))
+        yield from self.wait(database, stopped)
+
+    def wait(self, database: Database, stopped: Callable[[], bool]) -> Iterator[str]:
+        """While there is something to wait for, now and then what it is. A wish to stop ends it."""
+        while not stopped():
+            reason = self._reason(database)
+            if not reason:
+                return
+            yield reason
+            time.sleep(LOOK_SECONDS)
+
+    def _reason(self, database: Database) -> str:
+        if self.pause_file and os.path.exists(self.pause_file):
+            return f"the pause file {self.pause_file}"
+        if self.replica_lag and (lag := database.replica_lag()) > self.replica_lag:
+            return f"a replica that is {lag:.0f} s behind"
+        if self.wal_backlog and (backlog := database.wal_backlog() / MEGABYTE) > self.wal_backlog:
+            return f"{backlog:,.0f} MB of WAL to be archived or fetched"
+        return ""
+
+
+def refuse_unfit(throttle: Mapping[str, Any]) -> None:
+    """Raise E_OPTION for a number below 0, or one that is none (NaN)."""
+    for name, value in throttle.items():
+        with contextlib.suppress(TypeError, ValueError):  # the path of the pause file, and what was left out
+            if not 0 <= float(value) < math.inf:
+                where = {"name": f"key_rotation_throttle.{name}", "found": f"is {float(value):g}"}
+                raise RotationError("E_OPTION", **where, advice="Give 0 or more.")
+
+
+class Pace:
+    """How many rows make a batch of so many ``seconds``, by moving averages of what the last ones took.
+
+    A part of it may be the same whatever the rows, as of a trigger for each statement or a slow disk at the COMMIT: the
+    line of seconds over rows tells them apart. Fewer rows do not help against that part, and rows get half at least.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = (0, 0.0)
+        self._means: tuple[float, ...] = ()  # of rows, seconds, rows squared, rows times seconds
+
+    def took(self, rows: int, seconds: float) -> None:
+        """A batch of so many rows."""
+        self._last = (rows, seconds)
+        now = (rows, seconds, rows * rows, rows * seconds)
+        before = self._means or now
+        self._means = tuple(WEIGHT * new + (1 - WEIGHT) * old for new, old in zip(now, before))
+
+    def rows(self, most: int) -> int:
+        """For the next one."""
+        if not self._seconds or not self._means:
+            return most
+        rows, seconds, squares, products = self._means
+        spread = squares - rows * rows
+        told_apart = spread > (LEAST_SPREAD * rows) ** 2
+        each = min((products - rows * seconds) / spread, seconds / rows) if told_apart else seconds / rows
+        last_rows, last_seconds = self._last
+        fixed = seconds - max(each, 0.0) * rows
+        if last_seconds > FAR_TOO_LONG * (self._seconds + fixed):  # whatever was before
+            return max(1, min(most, int(last_rows * self._seconds / last_seconds)))
+        if each <= 0:  # rows cost nothing that can be seen
+            return min(most, int(2 * rows) + 1)
+        left = max(self._seconds - fixed, self._seconds / 2)
+        return max(1, min(most, int(left / each)))

@@ -1,0 +1,212 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several processes on one table: spans are dealt out one by one, so that a slow one does not hold the rest.
+
+Each worker has a connection of its own, and is forked with the keys already derived. Its pipe is all that ties it to
+us: where it breaks, a worker commits or rolls back the batch it is at, and ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import multiprocessing
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ..._errors.base import RotationError, internal
+from ..postgres.connection import Database
+
+STANDARD_OUTPUT = 1
+MOST_LOST = 3  # workers; one more, and whatever kills them will go on with it
+WAIT_SECONDS = 1.0  # for a word of any worker, before it is seen whether to stop
+Task = tuple[Any, ...]
+# From a connection and a task, what it comes to, batch by batch.
+Perform = Callable[..., Iterator[Any]]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Crew:
+    """So many workers. One works in this process itself, on the connection that is there."""
+
+    def __init__(self, count: int, perform: Perform, connect: Callable[[], Database], stop: Stop) -> None:
+        self._count = count
+        self._perform = perform
+        self._connect = connect
+        self._stop = stop
+        self.lost = 0  # workers that were killed, and whose tasks others were given
+
+    def batches(self, database: Database, tasks: Sequence[Task]) -> Iterator[Any]:
+        """What every task comes to, batch by batch, in no order; that of a worker that is killed is another's.
+
+        Raises the first error of any, or E_WORKER.
+        """
+        count = min(self._count, len(tasks))
+        if count > 1:
+            yield from self._spread(count, tasks)
+            return
+        with uncollected():
+            for task in tasks:
+                yield from self._perform(database, *task)
+                self._stop.refuse_to_go_on()
+
+    def refuse_to_go_on(self) -> None:
+        """Raise E_STOPPED where it was asked for."""
+        self._stop.refuse_to_go_on()
+
+    def _spread(self, count: int, tasks: Sequence[Task]) -> Iterator[Any]:
+        left = list(reversed(tasks))
+        with contextlib.ExitStack() as stack:
+            workers: dict[Connection, Any] = {}
+            at: dict[Connection, Task] = {}  # who works, and at what
+
+            def begin() -> None:
+                pipe, process = stack.enter_context(self._worker(list(workers)))
+                workers[pipe] = process
+                at[pipe] = _given(pipe, left.pop())
+
+            for _ in range(count):
+                begin()
+            while at:
+                if self._stop.asked:
+                    for process in workers.values():
+                        process.terminate()  # it finishes its batch, and waits for nothing more
+                for pipe in [pipe for pipe in wait(list(at), WAIT_SECONDS) if isinstance(pipe, Connection)]:
+                    kind, content = _received(pipe)
+                    if kind == "batch":
+                        yield content
+                        continue
+                    if kind == "failed":
+                        raise RotationError(content[0], **content[1])
+                    task = at.pop(pipe)
+                    if kind == "lost":  # what it committed is found done by who has its task now
+                        self.lost += 1
+                        left.append(task)
+                    if self.lost > MOST_LOST:
+                        raise RotationError("E_WORKER", count=self.lost)
+                    if left and not self._stop.asked:
+                        if kind == "lost":
+                            begin()
+                        else:
+                            at[pipe] = _given(pipe, left.pop())
+        self._stop.refuse_to_go_on()
+
+    @contextlib.contextmanager
+    def _worker(self, others: Sequence[Connection]) -> Iterator[tuple[Connection, Any]]:
+        ours, theirs = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(
+            target=_work, args=(theirs, [ours, *others], self._perform, self._connect, self._stop)
+        )
+        process.start()
+        theirs.close()
+        try:
+            yield ours, process
+        finally:
+            ours.close()
+            process.terminate()
+            process.join()
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles: the work makes none, and it would take a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _given(pipe: Connection, task: Task) -> Task:
+    with contextlib.suppress(OSError):  # one that is gone is found when it is listened to
+        pipe.send(task)
+    return task
+
+
+def _received(pipe: Connection) -> tuple[str, Any]:
+    """A word of a worker: batch, done or failed; lost where it is gone."""
+    try:
+        kind, content = pipe.recv()
+    except (EOFError, OSError):
+        return "lost", None
+    return kind, content
+
+
+def _work(
+    pipe: Connection,
+    others: Sequence[Connection],
+    perform: Perform,
+    connect: Callable[[], Database],
+    stop: Stop,
+) -> None:
+    """One worker: tasks in, batches out, until the other end is closed. SIGTERM makes it stop after its batch."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; who deals out the spans decides
+    signal.signal(signal.SIGTERM, stop.ask)
+    for other in others:
+        other.close()  # or no end would ever close
+    with contextlib.suppress(EOFError, OSError):
+        try:
+            with uncollected(), contextlib.closing(connect()) as database:
+                while True:
+                    for batch in perform(database, *pipe.recv()):
+                        pipe.send(("batch", batch))
+                    pipe.send(("done", None))
+        except RotationError as exc:
+            pipe.send(("failed", (exc.code, exc.where)))
+        except (EOFError, OSError):
+            raise
+        except Exception as exc:
+            error = internal(exc)
+            pipe.send(("failed", (error.code, error.where)))
+
+
+class Stop:
+    """SIGTERM and Ctrl-C while the work goes on: the batches under way are committed, then E_STOPPED.
+
+    Over SSH no signal comes, but then nobody is there any more who reads what this process will say: a wish as well.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether the work is to stop."""
+        self._asked = self._asked or _unheard()
+        return self._asked
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the two signals as a wish to stop."""
+        before = {number: signal.signal(number, self.ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def refuse_to_go_on(self) -> None:
+        """Raise E_STOPPED where it was asked for."""
+        if self.asked:
+            raise RotationError("E_STOPPED")
+
+    def ask(self, *_signal: object) -> None:
+        """The handler of the two signals."""
+        self._asked = True
+
+
+def _unheard() -> bool:
+    """Whether standard output is a pipe whose other end is closed: who started this process is gone."""
+    poll = select.poll()
+    poll.register(STANDARD_OUTPUT, 0)  # an error or the end of the other side is told unasked (poll(2))
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

@@ -1,0 +1,367 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One rotation inside the application: open it, take the census, re-encrypt, take proof."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .._errors.base import RotationError
+from .._system.progress_file import SILENT, ProgressFile
+from . import plan
+from .application import custom_functions, django_project, key_uses, key_worker
+from .crypto import schemes
+from .crypto.key_set import KeySet
+from .crypto.keyring import Keyring
+from .discovery import accounting, proposal, settlements, target_survey, unlisted_keys
+from .discovery.findings import KINDS, Finding, refuse
+from .discovery.settlements import Settlements
+from .postgres import lease
+from .postgres.connection import Database
+from .proof import census
+from .proof.row_digests import EachRow
+from .rewrite import fence
+from .rewrite.concurrent_writers import ConcurrentWrites
+from .rewrite.journal import Journal
+from .rewrite.rewriter import ALL, UNTHROTTLED, Rewriting, Share, Work, reencrypt
+from .rewrite.throttle import Throttle
+from .rewrite.worker_pool import Crew, Stop
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of an application: where it is, which key sets are at hand, what the operator described."""
+
+    project_dir: str
+    settings_module: str | None
+    key_sets: Mapping[str, Mapping[str, str]] = field(repr=False)  # stage: {name: value}
+    key_ids: Mapping[str, str] = field(default_factory=dict)  # stage: key id, of those from a store
+    schemes: Any = "auto"
+    targets: Any = "auto"
+    leave_alone: Sequence[str] = ()
+    settlements: Any = field(default_factory=dict)  # by table.column or table.column:key
+    ignore: Sequence[str] = ()
+    label: str = ""
+    run: str = ""  # the run whose lock to share before anything is looked at; none for one that writes nothing
+    step: str = ""  # of that run: what an earlier one left behind is waited for
+    leased: bool = True  # whether the lease must not be another run's
+    keys_from: str = "the key store"
+    base: str = "current"  # the stage everything was under when the open rotation began
+    env_file: str | None = None
+    dialect: str = "dotenv"
+    direct: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # by alias: host and port of the server itself
+    aliases: Sequence[str] = ()  # the databases to open; all that there are without it
+    key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
+    keys: Sequence[Mapping[str, Any]] = ()  # the entries of key_rotation_keys
+    traced: bool = False  # whether to note who reads the keys while the application starts
+    progress: str | None = None  # the file for the one who watches
+
+    @property
+    def place(self) -> key_worker.ApplicationLocation:
+        """For processes of the application's own."""
+        return key_worker.ApplicationLocation(
+            self.project_dir, self.settings_module, self.env_file, self.dialect, self.key_files
+        )
+
+
+@dataclass(frozen=True)
+class Application:
+    """The application opened: its databases with what was found in each, and the ciphers for it."""
+
+    parts: Sequence[tuple[Database, target_survey.Survey]]
+    keyring: Keyring
+    leave_alone: Sequence[str]
+    keys_from: str
+    started: django_project.ApplicationStart
+    processes: Mapping[str, custom_functions.ProcessPair]
+    progress: ProgressFile = SILENT
+    settlements: Settlements = field(default_factory=dict)
+    keys: Sequence[Mapping[str, Any]] = ()
+    project_dir: str = ""
+    read_at_start: Mapping[str, Collection[key_uses.Use]] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> list[target_survey.Target]:
+        """The targets of all databases."""
+        return [target for _, survey in self.parts for target in survey.found]
+
+    def others(self) -> ConcurrentWrites:
+        """Before a census: from now on it is known who writes rows."""
+        return ConcurrentWrites.from_now(database for database, _ in self.parts)
+
+    @property
+    def unauthenticated(self) -> set[str]:
+        """Tables with a value that cannot tell by itself under which keys it is."""
+        return {
+            target.table.label
+            for target in self.targets
+            if not self.keyring.schemes[target.scheme].format.authenticated
+        }
+
+    def census(
+        self, digest_stage: str, throttle: Throttle | None = None, each_row: EachRow | None = None
+    ) -> list[census.Tally]:
+        """Class every value; digests are keyed by the key set of ``digest_stage``. The rest as for census.take."""
+        key = self.keyring.stages[digest_stage].digest_key
+        return [
+            tally
+            for database, survey in self.parts
+            for tally in census.take(
+                database,
+                survey.found,
+                self.keyring,
+                digest_key=key,
+                leave_alone=self.leave_alone,
+                throttle=throttle,
+                each_row=each_row,
+                progress=self.progress,
+            )
+        ]
+
+    def rehearse(self, destination: str, *, stop_at_unreadable: bool = True) -> None:
+        """Do all that ``reencrypt`` does but write, for what functions of the application seal. Raises the same."""
+        for database, survey in self.parts:
+            targets = [target for target in survey.found if self.keyring.schemes[target.scheme].functions]
+            Rewriting(
+                targets,
+                self.keyring,
+                destination,
+                leave_alone=self.leave_alone,
+                stop_at_unreadable=stop_at_unreadable,
+            ).rehearse(database)
+
+    def close(self, rotation_id: str) -> list[str]:
+        """Keep all other sessions from writing to the targets; why not, if that cannot be had. Raises E_FENCE_LOCKED
+        or E_STOPPED."""
+        stop = Stop()
+
+        def wait(table: str) -> None:
+            self.progress.tell(f"waiting for those who write to {table}")
+            stop.refuse_to_go_on()
+
+        with stop.listening():
+            return [
+                reason
+                for database, survey in self.parts
+                for reason in fence.put_up(database, survey.found, rotation_id, wait)
+            ]
+
+    def reencrypt(
+        self,
+        destination: str,
+        work: Work,
+        *,
+        workers: int = 1,
+        stop: Stop | None = None,
+        stop_at_unreadable: bool = True,
+        throttle: Throttle = UNTHROTTLED,
+        share: Share = ALL,
+        others: ConcurrentWrites | None = None,
+    ) -> None:
+        """Every token to one stage, by so many processes; call ``census`` and refuse what is unreadable first.
+
+        ``others`` learns of other writers, and which transactions are not theirs.
+        """
+        stop = stop or Stop()
+        key_id = self.keyring.key_id(destination)
+        if any(scheme.functions for scheme in self.keyring.tried):
+            workers = 1  # they have one process per key set
+        for database, survey in self.parts:
+            with database.gate():  # several hosts may be about to make it
+                Journal(database, self.keyring, survey.found).prepare()
+            rewriting = Rewriting(
+                survey.found,
+                self.keyring,
+                destination,
+                leave_alone=self.leave_alone,
+                stop_at_unreadable=stop_at_unreadable,
+                throttle=throttle,
+                stopped=lambda: stop.asked,
+                others=others,
+            )
+            crew = Crew(workers, rewriting.batches, database.another, stop)
+            reencrypt(database, rewriting, crew, work, key_id, share)
+            work.lost += crew.lost
+
+    def refuse_made_of_keys(self, destination: str) -> None:
+        """Raise E_MADE_OF_KEYS where columns that are thought to be under other settings would not stay so.
+
+        Such a setting is made of the keys by the application itself: under other keys it is another one.
+        """
+        kept = {
+            (each.column, setting)
+            for _, survey in self.parts
+            for each in survey.findings.of("fixed")
+            for setting in self.keyring.settings_of(self.keyring.fixed[each.facts["scheme"]])
+        } | {(each.column, each.facts["setting"]) for _, survey in self.parts for each in survey.findings.of("kept")}
+        for name, column in sorted({setting: column for column, setting in sorted(kept)}.items()):
+            before, after = (self.processes[stage].opener.setting(name) for stage in (self.keyring.base, destination))
+            if before != after:
+                found = f"the salt of {name}" if "." in name else f"the setting {name}"
+                raise RotationError("E_MADE_OF_KEYS", column=column, found=found)
+
+    def refuse_keyless_digests(self, destination: str) -> None:
+        """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
+        of which it could not be told, now or on a way back, how it is made."""
+        recipes = {(target.table, each) for target in self.targets for each in target.derived}
+        for table, each in sorted(recipes, key=str):
+            stages = (self.keyring.base, destination)
+            found, made = each.tied(*(self.keyring.secret(stage, each.secret) for stage in stages)) or ("", "")
+            advice = f"Roll back, give {each.secret} {made} in key_rotation_keys, and rotate anew."
+            if twins := self._twins(each.secret, destination):
+                found = f"the value of {' and '.join(twins)}: with which of them, it does not tell"
+                advice = (
+                    "Roll back, list it in key_rotation_ignore, rotate, and have the application make it anew then."
+                )
+            if found:
+                column, found = table.label_of(each.column), f"is computed with {found}"
+                raise RotationError("E_COLUMN_TIED", column=column, found=found, advice=advice)
+
+    def _twins(self, name: str, destination: str) -> list[str]:
+        """The keys that have one value with this one, and not under the destination too; with it, where there are."""
+        if name not in self.keyring.names:
+            return []
+        before, after = (
+            {each: self.keyring.secret(stage, each) for each in self.keyring.names}
+            for stage in (self.keyring.base, destination)
+        )
+        parted = [each for each in before if before[each] == before[name] and after[each] != after[name]]
+        return sorted([name, *parted]) if parted else []
+
+    def refuse_unproved(self) -> None:
+        """Raise the error of what was found and stops, before anything relies on the targets being all.
+
+        If there is no target, columns that look like ciphertext are named with it: one of them may be what is missing.
+        """
+        surveys = [survey for _, survey in self.parts]
+        found = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
+        if any(each.kind.name == "no_targets" for each in found):
+            found += self.unaccounted()
+        refuse(found)
+
+    def refuse_unaccounted(self) -> None:
+        """Raise E_SETTLEMENT for a settlement that names no column, or the error of what nothing accounts for.
+
+        Asked of all databases, before the first write.
+        """
+        self._refuse_settlements_without_place()
+        refuse(self.unaccounted())
+
+    def _refuse_settlements_without_place(self) -> None:
+        columns = (
+            table.label_of(column.name)
+            for _, survey in self.parts
+            for table, columns in survey.tables.items()
+            for column in columns
+        )
+        settlements.refuse_without_place(self.settlements, columns, self.leave_alone)
+
+    def unaccounted(self) -> list[Finding]:
+        """Columns and keys that nothing accounts for, and that no person has settled."""
+        found = [
+            each for database, survey in self.parts for each in accounting.columns(database, survey, self.settlements)
+        ]
+        surveys = [survey for _, survey in self.parts]
+        return [*found, *accounting.keys(surveys, self.keyring, self.keys, self.uses)]
+
+    def uses(self) -> dict[str, list[key_uses.Use]]:
+        """Who uses each key in code, by its name. It reads the source of the project and its applications."""
+        spelled = {name: {name, *self.keyring.settings_fed_by(name)} for name in self.keyring.names}
+        names = set().union(*spelled.values())
+        scanned = key_uses.scan(self.project_dir, names, key_uses.installed_folders()).uses
+        of_django = {"SECRET_KEY": key_uses.of_django()}
+        known = (scanned, self.read_at_start, of_django)
+        return {
+            key: sorted({use for uses in known for name in settings for use in uses.get(name, ())})
+            for key, settings in spelled.items()
+        }
+
+    def plan(self, *, counted: bool, env: Mapping[str, str] = NOTHING, unset: Sequence[str] = ()) -> dict[str, Any]:
+        """The plan of a rotation, with all that stops it, and with or without the counts of a census.
+
+        ``env`` has every name that the env file sets, ``unset`` are the keys that it does not set. Raises E_SETTLEMENT.
+        """
+        surveys = [survey for _, survey in self.parts]
+        self._refuse_settlements_without_place()
+        tallies = self.census("current") if counted else []
+        others = unlisted_keys.by_column(surveys, env)
+        known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]
+        proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
+        line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
+        missing = {"path": self.keys_from, "line": line}
+        found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]
+        unproved = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
+        found += [
+            unlisted_keys.finding(each, others[each.column], line) if each.column in others else each
+            for each in unproved
+        ]
+        found += self.unaccounted()
+        found += census.findings(tallies, (*census.UNOPENED, census.NESTED))
+        found += census.left_alone(tallies, self.settlements)
+        notices = [*plan.other_databases(), *(each.as_notice() for each in found)]
+        for database, survey in self.parts:
+            notices += plan.notices(database, survey.found, self.keyring)
+            plan.left_out(database, survey)
+            notices += (each.as_notice() for each in survey.findings.told(stops=False))
+        keys = accounting.planned_keys(self.targets, self.keyring, self.keys, self.uses())
+        return plan.document(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed)
+
+
+@contextlib.contextmanager
+def opened(request: Request) -> Iterator[Application]:
+    """Start the application and find its targets. Raises what project, schemes, discovery and Database raise."""
+    for index, entry in enumerate(request.leave_alone):
+        if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
+            raise RotationError("E_LEAVE_ALONE", index=index)
+    settled = settlements.parse(request.settlements)
+    described = schemes.tried(request.schemes, set().union(*request.key_sets.values()))
+    stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
+    with contextlib.ExitStack() as stack:
+        processes = stack.enter_context(custom_functions.processes(request.place, stages))
+        names = set().union(*request.key_sets.values())
+        trace = key_uses.Trace(names, request.project_dir) if request.traced else None
+        started = django_project.start(request.project_dir, request.settings_module, trace)
+        databases = []
+        for alias in request.aliases or django_project.aliases():
+            database = Database(alias, request.label, request.direct.get(alias, {}))
+            databases.append(stack.enter_context(contextlib.closing(database)))
+        feeds = django_project.feeds(request.key_sets.values())
+
+        def setting(name: str) -> Any:
+            value = django_project.setting(name)
+            # A setting that is the file's name stands for the list of keys in it.
+            return [value] if name in request.key_files and str(value or "") in ("", request.key_files[name]) else value
+
+        keyring = Keyring(described, stages, setting, feeds, request.base, processes, django_project.texts())
+        databases = [database for database in databases if not database.is_replica()]
+        if not databases:
+            raise RotationError("E_DB_REPLICA")
+        for database in databases if request.run else ():
+            database.lock(request.run, request.step)
+            if request.leased:
+                lease.refuse_other(database, request.run)
+        parts = [
+            (database, target_survey.find(database, request.targets, request.ignore, keyring)) for database in databases
+        ]
+        progress = stack.enter_context(ProgressFile(request.progress))
+        yield Application(
+            parts,
+            keyring,
+            request.leave_alone,
+            request.keys_from,
+            started,
+            processes,
+            progress,
+            settled,
+            request.keys,
+            request.project_dir,
+            trace.uses if trace else {},
+        )

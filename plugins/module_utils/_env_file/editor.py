@@ -1,0 +1,363 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read and set variables in the .env file of an application, and leave every other byte of it alone.
+
+What the readers of a dialect would tell apart or change is refused, never guessed (measurements: facts/dotenv.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import shlex
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .._engine.discovery import proposal
+from .._errors.base import NOTHING_CHANGED, RotationError
+from .._system import atomic_file, users
+from . import dialects
+from .dialects import DIALECTS, Dialect
+
+MAX_BYTES = 1 << 20
+MAX_LINES = 10_000
+WRITTEN = "Written already, unless a power cut undoes it"
+Change = tuple[str, str, str]  # a path, the text of the file, and the new one
+RIGHT = "Give {user} the right to write the file and its folder."
+ROOM = "Make room on its file system, or have the quota raised, then run the same command again."
+MEND = "Mend that, then run the same command again."
+ADVICE = {
+    errno.EPERM: RIGHT,
+    errno.EACCES: RIGHT,
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EROFS: "Mount its file system writable, then run the same command again.",
+}
+LEFT = "{private} holds the keys that were to be written, and could not be taken away: delete it."
+FS_IOC_GETFLAGS = 0x80086601  # linux/fs.h, as the flags are: that of a file and the letter that chattr(1) has for it
+FLAGS = {0x10: ("immutable", "i"), 0x20: ("append-only", "a")}
+HIDDEN_BY = (
+    "'export', an indent, quotes or blanks around the name, no '=' or a backslash at the end of the line before hide it"
+)
+_SETS = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=", re.ASCII | re.MULTILINE)
+OTHERS = stat.S_IRWXO | stat.S_IWGRP  # the rights that make a mode too loose: more than 0640 gives
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One line that sets a name: where its value lies and how it is quoted. ``value`` never shows in a repr."""
+
+    name: str
+    line: int
+    start: int  # offsets of the value with its quotes, in characters of the text
+    end: int
+    quote: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Assignment({self.name}, line {self.line})"
+
+
+def read_text(path: str) -> str:
+    """The whole file as text.
+
+    Raises RotationError E_ENV_* when the path is not absolute or is no plain private file, and on bytes that are not
+    UTF-8: every reader fails on those.
+    """
+    refuse_path(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise RotationError("E_ENV_MISSING", path=path) from None
+    except OSError as exc:
+        if os.path.islink(path):
+            raise RotationError("E_ENV_UNSAFE", path=path, found="a symbolic link") from None
+        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=users.own_name()) from None
+    try:
+        _refuse_unsafe(path, os.fstat(descriptor))
+        with os.fdopen(os.dup(descriptor), "rb") as handle:
+            raw = handle.read()
+    except OSError as exc:
+        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=users.own_name()) from None
+    finally:
+        os.close(descriptor)
+    return _decoded(raw, path)
+
+
+def refuse_path(path: str) -> None:
+    """Raise E_ENV_PATH unless it is absolute, without '..', and of characters that a path can have."""
+    if not atomic_file.is_path(path) or not os.path.isabs(path) or path.startswith("//") or ".." in path.split(os.sep):
+        raise RotationError("E_ENV_PATH", path=path.replace("\0", "?").encode("utf-8", "replace").decode())
+
+
+def _refuse_unsafe(path: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise RotationError("E_ENV_UNSAFE", path=path, found="not a regular file")
+    if found.st_nlink > 1:
+        raise RotationError("E_ENV_UNSAFE", path=path, found=f"one of {found.st_nlink} hard links")
+    if found.st_size > MAX_BYTES:
+        raise RotationError("E_ENV_UNSAFE", path=path, found=f"larger than {MAX_BYTES} bytes")
+    if found.st_mode & OTHERS:
+        raise RotationError("E_ENV_MODE", path=path, mode=f"{stat.S_IMODE(found.st_mode):04o}")
+    folder = os.path.dirname(path)
+    mode = os.stat(folder).st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise RotationError("E_ENV_FOLDER", path=path, folder=folder, mode=f"{stat.S_IMODE(mode):04o}")
+
+
+def _decoded(raw: bytes, path: str) -> str:
+    """The bytes as text. An error names line and column, never the byte: it may be one of a key."""
+    if raw.count(b"\n") > MAX_LINES:
+        raise RotationError("E_ENV_UNSAFE", path=path, found=f"longer than {MAX_LINES} lines")
+    found, place = "a byte that is not UTF-8", raw.find(b"\0")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        place = exc.start
+    else:
+        found = "a NUL"
+        if place < 0:
+            return text
+    line, column = raw[:place].count(b"\n") + 1, place - raw.rfind(b"\n", 0, place)
+    raise RotationError("E_ENV_ENCODING", path=path, line=line, found=f"{found} (column {column})")
+
+
+def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dotenv") -> dict[str, Assignment]:
+    """The one line of each name.
+
+    Raises E_ENV_DUPLICATE, E_ENV_SYNTAX, E_ENV_ENCODING, E_ENV_KEY_MISSING or E_ENV_KEY_EMPTY.
+    """
+    model = DIALECTS[dialect]
+    if text.startswith(dialects.BOM) and not model.takes_bom:
+        hides = f"a byte order mark, which hides the first variable from {model.reader}"
+        raise RotationError("E_ENV_ENCODING", path=path, line=1, found=hides)
+    command = dialects.first_command(model, text)
+    if command and names:
+        may = f"may be set or hidden by this line: it is no plain assignment, and {model.reader} runs it"
+        raise RotationError("E_ENV_SYNTAX", path=path, line=command, name=", ".join(names), found=may)
+    found: dict[str, Assignment] = {}
+    for line in dialects.lines(model, text, names):
+        if line.rest is None:
+            skipped = f"is set by this line, but not for {model.reader}: {HIDDEN_BY}"
+            raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=skipped)
+        if line.name in found:
+            raise RotationError(
+                "E_ENV_DUPLICATE", path=path, line=line.number, name=line.name, first=found[line.name].line
+            )
+        found[line.name] = _assignment(model, line, line.rest, path)
+    for name in names:
+        if name not in found:
+            listed = proposal.line({"name": known} for known in found)
+            raise RotationError("E_ENV_KEY_MISSING", path=path, name=name, line=listed)
+        if not found[name].value:
+            raise RotationError("E_ENV_KEY_EMPTY", path=path, line=found[name].line, name=name)
+    return found
+
+
+def _assignment(model: Dialect, line: dialects.EnvLine, rest: str, path: str) -> Assignment:
+    quote = rest[:1] if rest[:1] in ("'", '"') else ""
+    match = model.styles[quote].match(rest)
+    if match is None:
+        found = f"has a value that {model.reader} changes or that its versions disagree on"
+        raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=found)
+    end = line.start + match.start("tail")
+    return Assignment(line.name, line.number, line.start, end, quote, match["value"])
+
+
+def read(path: str, names: Sequence[str], *, every: bool = True, dialect: str = "dotenv") -> dict[str, str]:
+    """The values of ``names`` in the file, checked against the dialect's real reader where this Python has it.
+
+    Without ``every``, names that are not set are left out.
+    """
+    text = read_text(path)
+    if not every:
+        there = {line.name for line in dialects.lines(DIALECTS[dialect], text, names)}
+        names = [name for name in names if name in there]
+    values = {name: found.value for name, found in assignments(text, names, path, dialect).items()}
+    _compare_with_reader(text, values, path, dialect)
+    return values
+
+
+def everything(path: str, dialect: str = "dotenv") -> dict[str, str]:
+    """The value of each name that the file sets, without those whose lines would be refused."""
+    found = {}
+    for name in dict.fromkeys(_SETS.findall(read_text(path))):
+        with contextlib.suppress(RotationError):
+            found.update(read(path, [name], dialect=dialect))
+    return found
+
+
+def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "dotenv") -> str:
+    """``text`` with each name set to its value in the quoting its line has, or in one that reads back right."""
+    found = assignments(text, list(values), path, dialect)
+    for name, line in sorted(found.items(), key=lambda item: -item[1].start):
+        text = text[: line.start] + _quoted(DIALECTS[dialect], values[name], line, path) + text[line.end :]
+    seen = {name: line.value for name, line in assignments(text, list(values), path, dialect).items()}
+    for name, value in values.items():
+        if seen[name] != value:
+            raise RotationError("E_ENV_READER", path=path, name=name, reader=f"our model of {DIALECTS[dialect].reader}")
+    _compare_with_reader(text, values, path, dialect)
+    return text
+
+
+def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
+    for quote in dict.fromkeys([line.quote, "'", '"', ""]):
+        written = dialects.literal(model, quote, value)
+        if written is not None:
+            return written
+    cannot = f"cannot be written so that {model.reader} gives it back"
+    raise RotationError("E_ENV_SYNTAX", path=path, line=line.line, name=line.name, found=cannot)
+
+
+def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialect: str) -> None:
+    """The real reader must agree with our model of it. Where this Python has it not, the model stands alone."""
+    seen = dialects.read_for_real(dialect, text, list(values))
+    for name, value in values.items():
+        if seen is not None and seen.get(name) != value:
+            raise RotationError("E_ENV_READER", path=path, name=name, reader=DIALECTS[dialect].reader)
+
+
+@contextlib.contextmanager
+def held(paths: Iterable[str]) -> Iterator[None]:
+    """Hold the folders of the files against other runs on this machine, from the look at a file to its switch.
+
+    Raises E_ENV_WRITE.
+    """
+    with contextlib.ExitStack() as folders:
+        for folder in sorted({os.path.realpath(os.path.dirname(path)) for path in paths}):  # one order: no deadlock
+            try:
+                folders.enter_context(atomic_file.folder_lock(folder))
+            except FileNotFoundError:
+                continue  # whoever reads the file says that it is missing
+            except OSError as exc:
+                raise _refused(folder, exc) from None
+        yield
+
+
+def rehearse(changes: Sequence[Change]) -> None:
+    """Do all that ``write`` does but the switch itself, and leave nothing behind. Raises what ``write`` raises."""
+    with _all_beside(changes) as made:
+        for private, path in made:
+            _told(path, os.unlink, private)
+
+
+def write(changes: Sequence[Change]) -> None:
+    """Put each new text in place of the old one in one durable step, and read it back. The caller has them ``held``.
+
+    All of them are whole beside the old ones before the first is switched. Raises E_ENV_CHANGED when a file is no
+    longer its old text, E_ENV_BINDMOUNT or E_ENV_WRITE when it cannot be replaced.
+    """
+    switched: list[str] = []
+    try:
+        with _all_beside(changes) as made:
+            for private, path in made:
+                _told(path, os.rename, private, path)
+                switched.append(path)
+        for path, _, new_text in changes:
+            _told(path, atomic_file.sync_folder, os.path.dirname(path))
+            if read_text(path) != new_text:
+                raise RotationError("E_ENV_CHANGED", path=path)
+    except RotationError as exc:
+        left = "" if exc.changed == NOTHING_CHANGED else f" {exc.changed}"
+        raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.{left}") if switched else exc) from None
+
+
+@contextlib.contextmanager
+def _all_beside(changes: Sequence[Change]) -> Iterator[list[tuple[str, str]]]:
+    """Every new file beside its old one, and the path of that."""
+    with contextlib.ExitStack() as beside:
+        yield [(beside.enter_context(_beside(*change)), change[0]) for change in changes]
+
+
+@contextlib.contextmanager
+def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
+    """The new file, whole and durable beside the old one and read back, for the block to rename or take away."""
+    _refuse_mount(path)
+    _refuse_flags(path)
+    try:
+        with atomic_file.prepared(path, new_text.encode("utf-8")) as private:
+            if read_text(path) != old_text:
+                raise RotationError("E_ENV_CHANGED", path=path)
+            if read_text(private) != new_text:
+                raise RotationError("E_ENV_READBACK", path=path)
+            yield private
+    except OSError as exc:
+        raise _refused(path, exc) from None
+
+
+def _told(path: str, act: Callable[..., object], *args: str) -> None:
+    """Do it; an error is one of the catalogue, about ``path``."""
+    try:
+        act(*args)
+    except OSError as exc:
+        raise _refused(path, exc) from None
+
+
+def _refused(path: str, exc: OSError) -> RotationError:
+    if exc.errno == errno.EBUSY:
+        return RotationError("E_ENV_BINDMOUNT", path=path)
+    refusal = _unwritable(path, exc.errno, exc.strerror)
+    if isinstance(exc, atomic_file.LeftBehindError):
+        return refusal.with_changed(LEFT.format(private=exc.filename))
+    return refusal
+
+
+def _unwritable(path: str, number: int | None, reason: str | None) -> RotationError:
+    """E_ENV_WRITE with what helps against an error of that number."""
+    advice = ADVICE.get(number or 0, MEND).format(user=users.own_name())
+    return RotationError("E_ENV_WRITE", path=path, reason=reason, advice=advice)
+
+
+def discard_leftover(path: str) -> None:
+    """Take away what a killed run left beside the file, while it is ``held``. Raises E_ENV_WRITE."""
+    _told(path, atomic_file.discard_leftover, path)
+
+
+def refuse_unwritable(path: str) -> None:
+    """Raise E_ENV_BINDMOUNT or E_ENV_WRITE where ``write`` would fail: asked before anything else is changed."""
+    _refuse_mount(path)
+    _refuse_flags(path)
+    folder = os.path.dirname(path)
+    for place, right in ((path, os.W_OK), (folder, os.W_OK | os.X_OK)):
+        if os.statvfs(place).f_flag & os.ST_RDONLY:
+            raise _unwritable(path, errno.EROFS, f"{place} is on a read-only file system")
+        if not os.access(place, right):
+            raise _unwritable(path, errno.EACCES, f"no write permission on {place}")
+    if os.geteuid() not in (0, os.stat(path, follow_symlinks=False).st_uid):
+        raise _unwritable(path, errno.EPERM, "only its owner and root keep it his")
+
+
+def _refuse_flags(path: str) -> None:
+    """A flag of the file, or of its folder, by which not even root can replace it."""
+    for place in (path, os.path.dirname(path)):
+        for flag, (name, letter) in FLAGS.items():
+            if _flags(place) & flag:
+                advice = f"Take the flag away, then run the same command again: chattr -{letter} {shlex.quote(place)}"
+                raise RotationError("E_ENV_WRITE", path=path, reason=f"{place} is {name}", advice=advice)
+
+
+def _flags(place: str) -> int:
+    """The flags of a file or folder (ioctl_iflags(2)). None where its file system has no such thing."""
+    flags = bytearray(8)  # the kernel writes four bytes, the number of the request says eight
+    with contextlib.suppress(OSError):
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.ioctl(descriptor, FS_IOC_GETFLAGS, flags)
+        finally:
+            os.close(descriptor)
+    return int.from_bytes(flags[:4], sys.byteorder)
+
+
+def _refuse_mount(path: str) -> None:
+    """A file that is itself a mount point cannot be replaced, and the one below it would stay as it is."""
+    place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    with contextlib.suppress(FileNotFoundError), open("/proc/self/mountinfo", "rb") as handle:
+        for mount in handle:
+            # proc_pid_mountinfo(5): the fifth field, with blanks and backslashes in octal
+            if re.sub(rb"\\(\d{3})", lambda match: bytes([int(match[1], 8)]), mount.split()[4]) == os.fsencode(place):
+                raise RotationError("E_ENV_BINDMOUNT", path=path)

@@ -1,0 +1,6 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue of errors: code, what is wrong, what was changed so far, what to do.
+
+Everything may import it. It imports the standard library only.
+"""

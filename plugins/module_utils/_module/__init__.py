@@ -1,0 +1,6 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a module runs: the one way to end, and secrets in a result that only the controller can read.
+
+Modules import it. It imports ansible-core and the errors.
+"""

@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one way in which a module ends: its result, or an error of the catalogue, and never key material."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._errors.base import RotationError, internal
+
+
+def run(
+    module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]], needs: Sequence[str] = ("cryptography",)
+) -> None:
+    """Do the work and exit with its result, or with an error of the catalogue.
+
+    ``needs`` are packages whose imports are guarded further on. The Python of the host itself has none of them.
+    """
+    failure: RotationError | None = None
+    result: dict[str, Any] = {}
+    try:
+        for package in needs:
+            importlib.import_module(package)
+        result = work(module)
+    except RotationError as exc:
+        failure = exc
+    except ImportError as exc:
+        failure = RotationError("E_PYTHON_PACKAGE", package=exc.name, python=sys.executable)
+    except Exception as exc:
+        failure = internal(exc)
+    forget(module)
+    # Outside of any except block: Ansible would add the exception's own text to the result.
+    if failure is not None:
+        module.fail_json(**failure.as_result())
+    module.exit_json(**result)
+
+
+def forget(module: AnsibleModule) -> None:
+    """Key material leaves the parameters before Ansible copies them into the result."""
+    for name in ("key_sets", "values", "store", "identity", "digest_key", "headers"):
+        if name in module.params:
+            module.params[name] = None

@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a run works on the databases of an application: what is seen in the middle of one is no finding.
+
+The lease in the database tells (postgres/lease.py). It is asked by a fork of this process: an application can be
+started once in a process for a census, and what it puts into its environment is not for what is timed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._engine.application import django_project, key_worker
+from .._engine.crypto.key_set import KeySet
+from .._engine.postgres import lease
+from .._engine.postgres.connection import Database
+from .._engine.postgres.lease import run_name
+from .._env_file import key_files
+from .._errors.base import RotationError
+from .._record.run_lease import alive, is_here
+from .metrics import seconds
+
+PATIENCE = 60.0  # seconds for the application to start and the database to answer
+SILENT = 24 * 3600.0  # seconds for which a run of another machine may work on nothing that shows, as on a backup
+
+
+@dataclass(frozen=True)
+class ActiveRun:
+    """What holds at one moment of a look: who holds a lease, and goes on or is over, and the keys of the env file."""
+
+    at_work: lease.Holder | None = None
+    died: lease.Holder | None = None
+    key_id: str = ""  # empty where they cannot be read
+
+    @classmethod
+    def now(cls, params: Mapping[str, Any]) -> ActiveRun:
+        """Nobody of a picture that a run takes of itself. What keeps us from asking is for the census to tell."""
+        if params["looker"] == "rotation":
+            return cls()
+        return replace(_asked(params), key_id=_key_id(params))
+
+    def put_off(self, before: ActiveRun | None = None) -> str:
+        """Why nothing is to be judged now or, with what held ``before``, of what was seen since then; empty where
+        there is no reason."""
+        if self.at_work:
+            who = "rotation {rotation_id} is at work, by {user} on {host} since {since}".format(**self.at_work)
+            return f"{who}: nothing is judged before it has ended"
+        if before and before.key_id != self.key_id:
+            return "the keys in the env file were changed while this look went on: the next one judges"
+        return ""
+
+
+def _asked(params: Mapping[str, Any]) -> ActiveRun:
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(theirs, params), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return ours.recv() if ours.poll(PATIENCE) else ActiveRun()
+    except EOFError:  # it had nothing to tell
+        return ActiveRun()
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
+
+
+def _tell(pipe: Any, params: Mapping[str, Any]) -> None:
+    key_worker.silence()
+    with contextlib.suppress(Exception):
+        pipe.send(_runs(params))
+
+
+def _runs(params: Mapping[str, Any]) -> ActiveRun:
+    over = params.get("over")
+    django_project.start(params["project_dir"], params["settings_module"])
+    for alias in django_project.aliases():
+        with contextlib.closing(Database(alias, "monitoring", params["direct"].get(alias, {}))) as database:
+            held = None if database.is_replica() else lease.holder(database)
+            if held:
+                is_over = over and run_name(over) == run_name(held)
+                return ActiveRun(died=held) if is_over or not _goes_on(held, database) else ActiveRun(at_work=held)
+    return ActiveRun()
+
+
+def _goes_on(held: lease.Holder, database: Database) -> bool:
+    """By its sessions in this database, or its process. One of another machine has the benefit of the doubt a day."""
+    young = time.time() - seconds(held["since"]) < SILENT
+    return database.other_run("") is not None or (alive(held) if is_here(held) else young)
+
+
+def _key_id(params: Mapping[str, Any]) -> str:
+    try:
+        return KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])).key_id
+    except RotationError:
+        return ""

@@ -1,0 +1,63 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which lines tell of failed decryption, whatever they come from and however long they are. Their text stays here."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from .._errors.base import RotationError
+
+PIECE = 65_536  # bytes of a line that are looked at at once
+OVERLAP = 1024  # bytes of the piece before, so that a pattern that lies across is found
+
+
+class Patterns:
+    """Regular expressions; a line counts once, under the first one that it has. Raises E_OPTION."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._compiled = {pattern: _compiled(pattern) for pattern in patterns}
+
+    def counts(self, found: Counter[str]) -> dict[str, int]:
+        """The number of lines for each pattern, also where it is 0."""
+        return {pattern: found[pattern] for pattern in self._compiled}
+
+    def first(self, text: bytes) -> str | None:
+        """The first pattern that the text has."""
+        return next((pattern for pattern, compiled in self._compiled.items() if compiled.search(text)), None)
+
+
+class Lines:
+    """Counts lines that come piece by piece: ``found`` by pattern. What ends with a newline ends a line."""
+
+    def __init__(self, patterns: Patterns) -> None:
+        self._patterns = patterns
+        self._told, self._tail = False, b""
+        self.found: Counter[str] = Counter()
+
+    def add(self, piece: bytes) -> None:
+        """One more piece, no longer than a line: as ``readline`` gives it."""
+        if not self._told:
+            pattern = self._patterns.first(self._tail + piece)
+            self._told = pattern is not None
+            self.found.update([pattern] if pattern is not None else [])
+        ends = piece.endswith(b"\n")
+        self._told, self._tail = self._told and not ends, b"" if ends else piece[-OVERLAP:]
+
+    def take(self, stream: BinaryIO, size: int) -> None:
+        """The next ``size`` bytes of the stream, which are whole lines but for the newline of the last."""
+        while size > 0 and (piece := stream.readline(min(size, PIECE))):
+            size -= len(piece)
+            self.add(piece)
+        self.add(b"\n")
+
+
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    try:
+        return re.compile(pattern.encode("utf-8"))
+    except re.error as exc:
+        bad = f"{pattern} is no regular expression ({exc})"
+        raise RotationError("E_OPTION", name="key_rotation_log_patterns:", found=bad, advice="Correct it.") from None

@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Count the lines that tell of failed decryption in log files and in the journal, each line once over all looks.
+
+What comes out are counts, never a line's text. How far a log was read is remembered from look to look.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from .._errors.base import RotationError
+from . import systemd_journal
+from .log_files import Files
+from .log_lines import Patterns
+
+SECONDS = 120.0  # for the journal of one unit
+CLOCK = 2.0  # seconds by which a file's time may be behind ours
+
+
+class Watched:
+    """The logs that are looked at. ``memory`` is what the last look left, and is changed for the next one.
+
+    ``patterns`` are regular expressions; a line counts under the first one that it has. What was never looked at
+    before is begun at its end: only what is written from then on counts.
+    """
+
+    def __init__(self, memory: dict[str, Any], patterns: Sequence[str]) -> None:
+        self._memory = memory
+        self._patterns = Patterns(patterns)
+        self._units: dict[str, str] = memory.setdefault("units", {})
+        self._totals: dict[str, dict[str, int]] = memory.setdefault("totals", {})
+        self.problems: list[RotationError] = []
+        self.notes: list[str] = []
+        self.empty: list[str] = []
+
+    def look(
+        self, files: Sequence[str] | None, units: Sequence[str], usual: Sequence[str] = ()
+    ) -> dict[str, dict[str, int]]:
+        """Counts by source and pattern since the last look. ``files`` are paths or globs, ``units`` systemd units.
+        Where nobody named files, None, those that are ``usual`` are looked at, if there are any.
+
+        What cannot be read is in ``problems`` as E_MONITOR_LOG, what may have been missed is in ``notes``, which globs
+        have no file in ``empty``.
+        """
+        new: dict[str, dict[str, int]] = {}
+        began = time.time()
+        asked_before = self._memory.get("asked", [])
+        followed = Files(self._memory.get("files", []), self._memory.get("looked", 0.0), self._patterns)
+        named = usual if files is None else files
+        for asked in named:
+            for source, found in followed.look(asked, fresh=asked not in asked_before, expected=files is not None):
+                self._count(new, source, found)
+        self._told(followed)
+        for unit in units:
+            self._unit(new, unit)
+        self._memory["files"] = followed.places()
+        self._memory["asked"] = sorted({*asked_before, *named})
+        self._memory["looked"] = began - CLOCK
+        return new
+
+    def totals(self) -> dict[str, dict[str, int]]:
+        """Counts by source and pattern over all looks: they only grow, as Prometheus wants of a counter."""
+        return {source: dict(counts) for source, counts in self._totals.items()}
+
+    def _count(self, new: dict[str, dict[str, int]], source: str, found: Counter[str]) -> None:
+        for counts in (new.setdefault(source, {}), self._totals.setdefault(source, {})):
+            for pattern, count in self._patterns.counts(found).items():
+                counts[pattern] = counts.get(pattern, 0) + count
+
+    def _told(self, followed: Files) -> None:
+        self.problems += [
+            RotationError("E_MONITOR_LOG", source=path, reason=reason) for path, reason in followed.unreadable.items()
+        ]
+        self.notes += [
+            f"{path} was cut, or rotated out of sight, before it was seen to be read to its end: look more often"
+            for path in followed.missed
+        ]
+        self.empty = followed.empty
+
+    def _unit(self, new: dict[str, dict[str, int]], unit: str) -> None:
+        after = self._units.setdefault(unit, f"--since=@{time.time():.6f}")
+        try:
+            done = systemd_journal.read(unit, after, self._patterns, SECONDS)
+        except OSError as exc:
+            done = systemd_journal.JournalReading(refused=exc.strerror or "")
+        if not done.refused and not done.cursor and systemd_journal.unknown(unit):
+            done.refused = "systemd knows no such unit"
+        if done.refused:
+            self.problems.append(RotationError("E_MONITOR_LOG", source=f"unit {unit}", reason=done.refused))
+            return
+        if done.cursor:
+            self._units[unit] = f"--after-cursor={done.cursor}"
+        if done.cut_off:
+            self.notes.append(f"unit {unit} logged more than was read in {SECONDS:g} seconds: the next look goes on")
+        self._count(new, f"unit {unit}", done.found)

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the logs tell of failed decryption from one moment to another, both within one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._errors.base import RotationError
+from .log_watch import Watched
+
+
+@dataclass
+class LogWindow:
+    """Which logs are looked at, as ``Watched.look`` has it, and by which ``patterns``."""
+
+    files: Sequence[str] | None
+    units: Sequence[str]
+    patterns: Sequence[str]
+    usual: Sequence[str] = ()
+
+
+def begun(asked: LogWindow) -> dict[str, Any]:
+    """How far each log has been written. Raises E_OPTION for a pattern that is none."""
+    memory: dict[str, Any] = {}
+    Watched(memory, asked.patterns).look(asked.files, asked.units, asked.usual)
+    return memory
+
+
+def counted(memory: Mapping[str, Any], asked: LogWindow) -> dict[str, Any]:
+    """The counts by source and pattern since then, as ``errors``, what could not be looked at, or not whole, as
+    ``problems``, and what is worth a word as ``notes``."""
+    watched = Watched(dict(memory), asked.patterns)
+    new = watched.look(asked.files, asked.units, asked.usual)
+    errors = {
+        source: {pattern: count for pattern, count in counts.items() if count}
+        for source, counts in new.items()
+        if any(counts.values())
+    }
+    problems = [*(problem.what for problem in watched.problems), *watched.notes]
+    return {"errors": errors, "problems": problems, "notes": [f"{glob} has no file" for glob in watched.empty]}
+
+
+def refuse(found: Mapping[str, Any]) -> None:
+    """Raise E_LOG_ERRORS where something was counted, E_LOG_UNSEEN where that nothing was counted proves nothing."""
+    if found["errors"]:
+        raise error(found["errors"])
+    if found["problems"]:
+        raise RotationError("E_LOG_UNSEEN", problems="; ".join(found["problems"]))
+
+
+def error(errors: Mapping[str, Mapping[str, int]]) -> RotationError:
+    """What was counted, as an error or for a warning."""
+    count = sum(sum(counts.values()) for counts in errors.values())
+    return RotationError("E_LOG_ERRORS", count=count, sources="; ".join(_told(errors)))
+
+
+def _told(errors: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    for source, counts in errors.items():
+        yield f"{source}: {', '.join(f'{count:,} with {pattern}' for pattern, count in counts.items())}"

@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What monitoring remembers on a host from look to look: a folder of two small files, with counts, times and key ids.
+
+``baseline.json`` is how fast things were before; ``seen.json`` how far the logs were read, who looked when, and what
+the key store last said of versions and dates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from .._errors.base import RotationError
+from .._system import atomic_file, users
+
+HOME = "~/.local/state/key_rotation/monitoring"
+FORMAT = 1
+
+
+class ProbeMemory:
+    """The folder of one application on this host."""
+
+    def __init__(self, folder: str | None, project_dir: str) -> None:
+        name = project_dir.strip("/").replace("-", "--").replace("/", "-")
+        self.unwritten: RotationError | None = None  # why what was seen is not remembered
+        self.folder = os.path.abspath(os.path.expanduser(folder or os.path.join(HOME, name)))
+
+    @contextlib.contextmanager
+    def changed(self, *, kept: bool) -> Iterator[dict[str, Any]]:
+        """``seen.json`` for the block to change, one look at a time; written where it is ``kept``.
+
+        Raises E_MONITOR_DIR where it cannot be read; that it cannot be written is no reason not to look.
+        """
+        with contextlib.ExitStack() as held:
+            if kept:
+                try:
+                    atomic_file.private_folder(self.folder)
+                    held.enter_context(atomic_file.folder_lock(self.folder))
+                except OSError as exc:
+                    raise self._error(exc.strerror) from None
+            seen = self._read("seen.json")
+            yield seen
+            if kept:
+                self._write("seen.json", seen)
+
+    def baseline(self) -> dict[str, Any]:
+        """By what was measured its seconds, and when; empty before the first time. Raises E_MONITOR_DIR."""
+        return self._read("baseline.json")
+
+    def keep_baseline(self, baseline: dict[str, Any]) -> None:
+        """What is compared with from now on. Raises E_MONITOR_DIR."""
+        try:
+            atomic_file.private_folder(self.folder)
+        except OSError as exc:
+            raise self._error(exc.strerror) from None
+        self._write("baseline.json", baseline)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = os.path.join(self.folder, name)
+        try:
+            with open(path, encoding="utf-8") as handle:
+                found = json.load(handle)
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as exc:
+            raise self._error(exc.strerror) from None
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
+            raise self._error(f"{name} is not what this collection wrote")
+        return found
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        text = json.dumps({"format": FORMAT, **content}, sort_keys=True) + "\n"
+        try:
+            atomic_file.replace(os.path.join(self.folder, name), text.encode("utf-8"))
+        except OSError as exc:
+            self.unwritten = self._error(exc.strerror)
+
+    def _error(self, reason: str | None) -> RotationError:
+        return RotationError("E_MONITOR_DIR", path=self.folder, reason=reason, user=users.own_name())

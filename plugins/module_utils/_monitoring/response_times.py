@@ -1,0 +1,168 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long the application takes to answer, and the engine to open a value, held against a baseline.
+
+An answer is the median of several tries: one slow answer among ten tells nothing. A measure is slow when it is both so
+many times its baseline and so many seconds above it: twice nothing is nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import ssl
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from types import MappingProxyType
+from typing import Any
+
+from .._errors.base import RotationError
+from .._services import health
+
+PATIENCE = 3  # tries without an answer, after which no more are made
+MOST_BYTES = 1 << 20  # that are read of an answer
+OPENING = "decryption"  # the name of the engine's own measure
+SAMPLE_PAGES, SAMPLE_TRIES = 3, 3
+# Seconds that a measure must at least be above its baseline.
+FLOOR = {OPENING: 0.000_1}
+FLOOR_OF_ANSWERS = 0.05
+
+
+class SameHostOnly(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: where an address leads to may be another host, or a page to log in."""
+
+    def redirect_request(self, *_asked: Any) -> None:
+        """None, whereupon the redirect is an answer like any other that is not good."""
+
+
+def of_url(
+    url: str,
+    host: str | None,
+    tries: int,
+    *,
+    headers: Mapping[str, Any] = MappingProxyType({}),
+    ca_file: str | None = None,
+    answer_patience: float = 10,
+) -> dict[str, Any]:
+    """The median seconds of one address, and how many tries had no good answer within ``answer_patience`` seconds.
+
+    ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
+    that vouch for the server. Raises E_OPTION.
+    """
+    secure = urllib.request.HTTPSHandler(context=_trusting(ca_file))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), SameHostOnly(), secure)
+    sent = {"User-Agent": "tetech.key_rotation", **health.fit(headers, host)}
+    asked = urllib.request.Request(health.fit_url(url), headers=sent)  # noqa: S310  # seen to be http
+    seconds: list[float] = []
+    errors: list[str] = []
+    for _ in range(tries):
+        began = time.perf_counter()
+        try:
+            health.whole(functools.partial(opener.open, asked, timeout=answer_patience), MOST_BYTES, answer_patience)
+        except urllib.error.HTTPError as exc:
+            errors.append(f"HTTP {exc.code}")
+        except urllib.error.URLError as exc:
+            errors.append(type(exc.reason).__name__)
+        except (OSError, http.client.HTTPException) as exc:
+            errors.append(type(exc).__name__)
+        else:
+            seconds.append(time.perf_counter() - began)
+        if len(errors) >= PATIENCE and not seconds:
+            break
+    return {
+        "what": health.shown(url),
+        "seconds": statistics.median(seconds) if seconds else None,
+        "tries": len(seconds) + len(errors),
+        "errors": len(errors),
+        "error": errors[-1] if errors else "",
+    }
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    """With the certificates in that file, or with those of the system."""
+    health.refuse_ca_file(ca_file)
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (ssl.SSLError, OSError):
+        found = f"is {ca_file}, in which this user can read no certificate"
+        raise RotationError(
+            "E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Give one in PEM."
+        ) from None
+
+
+def of_opening(application: Any) -> dict[str, Any]:
+    """The seconds per value that the engine takes to open values of the first pages of each table.
+
+    They are the processor's, and the least of several tries: what else the machine does is not in them.
+    """
+    from .._engine.proof import census
+
+    samples = [
+        (target, [name for name, _ in page], [values[place] for _, values in page])
+        for database, survey in application.parts
+        for table, key, members in census.by_table(survey.found)
+        for page in islice(census.pages(database, table, key, members), SAMPLE_PAGES)
+        for place, target in enumerate(members)
+    ]
+    measured = list(islice(_opened(samples, application.keyring), 1, SAMPLE_TRIES + 1))  # the first derives keys
+    values = measured[0][1]
+    return {
+        "what": OPENING,
+        "seconds": min(seconds for seconds, _ in measured) / values if values else None,
+        "tries": values,
+        "errors": 0,
+        "error": "",
+    }
+
+
+def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -> Iterator[tuple[float, int]]:
+    """Again and again, seconds and values."""
+    from .._engine.proof import census
+
+    while True:
+        began, count = time.process_time(), 0
+        for target, rows, values in samples:
+            count += len(census.look(target, [census.row_name(row) for row in rows], values, keyring, {}))
+        yield time.process_time() - began, count
+
+
+def compare(
+    measures: Sequence[dict[str, Any]], baseline: Mapping[str, Sequence[Any]], slower: float
+) -> tuple[list[dict[str, Any]], list[RotationError]]:
+    """Each measure with its baseline, the ratio to it and the ``limit``, the seconds above which it is slow;
+    E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""
+    compared: list[dict[str, Any]] = []
+    problems = []
+    for measure in measures:
+        what, now = measure["what"], measure["seconds"]
+        before, taken, origin = (*baseline.get(what, ()), None, None, None)[:3]
+        ratio = round(now / before, 2) if now is not None and before else None
+        limit = max(before * slower, before + FLOOR.get(what, FLOOR_OF_ANSWERS)) if before else None
+        held = {"baseline": before, "baseline_taken": taken, "baseline_from": origin, "ratio": ratio, "limit": limit}
+        compared.append({**measure, **held})
+        if measure["errors"]:
+            problems.append(
+                RotationError(
+                    "E_MONITOR_ANSWER",
+                    url=what,
+                    errors=measure["errors"],
+                    tries=measure["tries"],
+                    error=measure["error"],
+                )
+            )
+        if limit and now is not None and now > limit:
+            problems.append(
+                RotationError(
+                    "E_MONITOR_SLOW", what=what, now=milliseconds(now), before=milliseconds(before), ratio=ratio
+                )
+            )
+    return compared, problems
+
+
+def milliseconds(seconds: float) -> str:
+    """For a person."""
+    return f"{seconds * 1000:.3g} ms"

@@ -1,0 +1,359 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One look at an application after a rotation: the runbook's four metrics as a picture, and what is wrong in it.
+
+Decryption success over all rows, time to answer against the baseline, decryption errors in the logs, and a report of
+it. A picture holds names, primary keys, counts, times and key ids; never a value, never a line of a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from .._backup.database_swap import kept_aside
+from .._engine import rotation
+from .._engine.crypto.key_set import KeySet
+from .._engine.proof import census
+from .._engine.rewrite.throttle import Throttle
+from .._errors.base import RotationError
+from .._options.engine_request import refuse_other_source, request_of
+from .._system.timestamps import now
+from . import metrics, response_times, snapshot_table
+from .active_run import ActiveRun
+from .log_watch import Watched
+from .probe_memory import ProbeMemory
+
+OF_VALUES = ("E_UNREADABLE", "E_PLAINTEXT", "E_NOT_CURRENT")  # wrong where the success rate is below what is asked for
+
+
+def take(params: Mapping[str, Any], *, kept: bool) -> dict[str, Any]:
+    """Look at the application as ``params`` say (the options of the module monitoring_probe).
+
+    Writes nothing unless ``kept``. What is wrong is in ``findings``, each with code, what, todo and next; what a person
+    should know besides is in ``warnings``. Nothing is judged, and ``put_off`` says why, in the middle of a run. Raises
+    E_OPTION or E_MONITOR_DIR where nothing could be looked at; what could not be written of it is a finding.
+    """
+    _refuse_thresholds(params)
+    memory = ProbeMemory(params["memory_dir"], params["project_dir"])
+    picture: dict[str, Any] = {
+        "time": now(),
+        "kept": kept,
+        "project": params["project_dir"],
+        "success": params["success"],
+        "census_asked": params["census"],
+        "census": None,
+        "put_off": "",
+    }
+    began = ActiveRun.now(params)
+    if why := began.put_off():
+        return _put_off(params, picture, memory, began, why)
+    # Before the application's settings put anything into our environment, and before a census makes it slower.
+    measures = _answers(params)
+    with memory.changed(kept=kept) as seen:
+        watched = Watched(seen.setdefault("logs", {}), params["log_patterns"])
+        new = watched.look(params["log_files"], params["log_units"], params["usual_log_files"])
+        picture["logs"] = _since(seen, params["looker"], watched.totals(), looked_at=new)
+        picture["logs"]["told"] = _told(seen, picture["logs"]["new"], picture["time"], params["log_errors"])
+        known = seen["rotation"] = params["rotation"] or seen.get("rotation", {})
+        picture["last_census"] = _last_census(params, seen)
+    picture["rotation"] = known
+    picture["logs"]["unreadable"] = len(watched.problems)
+    problems, tolerated = _values(params, picture, measures) if params["census"] else ([], [])
+    baseline = _baseline(memory.baseline(), known)
+    taken = {} if params["baseline"] == "take" else baseline
+    picture["response"], slow = response_times.compare(measures, taken, params["slower"])
+    problems += [
+        *slow,
+        *_logs(picture["logs"], params["log_errors"]),
+        *watched.problems,
+        *_rotation(params, known, picture["time"], began.died),
+    ]
+    if problems and (why := (ended := ActiveRun.now(params)).put_off(began)):
+        return _put_off(params, picture, memory, ended, why)
+    if picture["census"]:
+        with memory.changed(kept=kept) as seen:
+            seen["census"] = picture["census"]
+    if kept:
+        first = {measure["what"]: measure["seconds"] for measure in measures if measure["what"] not in taken}
+        measured = {
+            what: [seconds, picture["time"], "a look"] for what, seconds in first.items() if seconds is not None
+        }
+        memory.keep_baseline({**baseline, **measured})
+    picture["findings"] = [snapshot_table.as_finding(problem, known) for problem in problems]
+    picture["warnings"] = [
+        *(f"tolerated: {what}" for what in tolerated),
+        *watched.notes,
+        *(f"{asked} has no file" for asked in watched.empty),
+        *_warnings(params, picture, known),
+    ]
+    picture["retire"] = _retire(params, known, picture) if params["rotation"] and params["census"] else []
+    unwritten = _unwritten(params, picture)
+    # Last: of a look that was ended before, this looker has seen nothing, and its next look tells it all.
+    with memory.changed(kept=kept) as seen:
+        seen.setdefault("lookers", {})[params["looker"]] = {
+            "time": picture["time"],
+            "totals": picture["logs"]["totals"],
+        }
+    unwritten += [memory.unwritten] if memory.unwritten else []
+    picture["findings"] += [snapshot_table.as_finding(problem, known) for problem in unwritten]
+    return picture
+
+
+def _answers(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How long each address takes to answer."""
+    return [
+        response_times.of_url(
+            url,
+            params["host"],
+            params["tries"],
+            headers=params["headers"],
+            ca_file=params["ca_file"],
+            answer_patience=params["answer_timeout"],
+        )
+        for url in params["urls"]
+    ]
+
+
+def _values(
+    params: Mapping[str, Any], picture: dict[str, Any], measures: list[dict[str, Any]]
+) -> tuple[list[RotationError], list[str]]:
+    """What is wrong with the values, and what of it is tolerated; the census goes to ``picture``, how long a value
+    takes to open to ``measures``."""
+    try:
+        picture["census"], found, opening = _census(params)
+    except RotationError as exc:
+        return [exc], []
+    measures.append(opening)
+    few = (picture["census"]["ratio"] or 0.0) >= params["success"]
+    tolerated = [problem.what for problem in found if few and problem.code in OF_VALUES]
+    return [problem for problem in found if not few or problem.code not in OF_VALUES], tolerated
+
+
+def _unwritten(params: Mapping[str, Any], picture: Mapping[str, Any]) -> list[RotationError]:
+    """Write the metrics. That this cannot be is one more finding, and hides no other."""
+    try:
+        if picture["kept"] and params["metrics_file"]:
+            metrics.write(params["metrics_file"], picture)
+    except RotationError as exc:
+        return [exc]
+    return []
+
+
+def _put_off(
+    params: Mapping[str, Any], picture: dict[str, Any], memory: ProbeMemory, moment: ActiveRun, why: str
+) -> dict[str, Any]:
+    """A picture in which nothing is judged. Its metrics are those of the last look, as far as they still hold, and what
+    the logs have is for the next one."""
+    with memory.changed(kept=False) as seen:
+        totals, told = seen.get("logs", {}).get("totals", {}), seen.get("told", {})
+        picture.update(rotation=params["rotation"] or seen.get("rotation", {}))
+        picture["last_census"] = _last_census(params, seen)
+    picture["logs"] = {"since": None, "new": {}, "totals": totals, "told": told, "unreadable": 0}
+    nothing: dict[str, list[Any]] = {"response": [], "findings": [], "warnings": [], "retire": []}
+    picture.update(nothing, put_off=why, at_work=moment.at_work, census=None, census_asked=False)
+    _unwritten(params, picture)  # the next look tells
+    return picture
+
+
+def _last_census(params: Mapping[str, Any], seen: dict[str, Any]) -> dict[str, Any] | None:
+    """What the last census of this host saw, forgotten where another one tries the values now. Before and after a
+    rotation, no host is asked for one."""
+    if not (params["census"] or params["looker"] == "rotation"):
+        seen.pop("census", None)
+    return seen.get("census")
+
+
+def _baseline(kept: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """By what was measured its seconds, when, and where that is from. Of decryption what the record of the last
+    rotation has from before it, unless a newer one was taken."""
+    recorded = known.get("opening")
+    newer = recorded and recorded[1] > kept.get(response_times.OPENING, [0, ""])[1]
+    return {**kept, response_times.OPENING: recorded} if newer else kept
+
+
+def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationError], dict[str, Any]]:
+    """Every value of every column, with rests, so that the application has room. Page by page, in no one snapshot:
+    what is written meanwhile is seen as it is then, and no vacuum waits for us."""
+    throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
+    # Who has the current keys alone cannot tell a ruined value from one that was written under other keys.
+    known = census.UNOPENED if params["rotation"] else census.UNOPENED_ALONE
+    unopened = {**{name: census.UNOPENED[name] for name in known}, census.NESTED: "E_ENCRYPTED_TWICE"}
+    with rotation.opened(request_of(params, "monitoring")) as application:
+        unproved = _unproved(application)
+        opening = response_times.of_opening(application)
+        tallies = application.census("current", throttle)
+        aside = kept_aside(database for database, _ in application.parts)
+        keyring = application.keyring
+        keys: KeySet = refuse_other_source(params, application.started)
+    problems = [*unproved]
+    if params["expected"] and keys.key_id != params["expected"]:
+        problems.append(
+            RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=keys.key_id, expected=params["expected"])
+        )
+    judged = [(code, name.__eq__) for name, code in unopened.items()]
+    for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
+        count, rows = census.odd(tallies, is_odd)
+        if count:
+            about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
+            problems.append(RotationError(code, count=count, rows=rows, **about))
+    targets = [
+        {
+            **{name: value for name, value in tally.as_result().items() if name != "digest"},
+            "classes": {_class(name, unopened): count for name, count in tally.classes.items()},
+        }
+        for tally in tallies
+    ]
+    values = sum(count for tally in tallies for name, count in tally.classes.items() if name != "empty")
+    current = sum(tally.classes["current"] for tally in tallies)
+    found = {
+        "time": now(),
+        "targets": targets,
+        "values": values,
+        "current": current,
+        "ratio": current / values if values else None,
+        "key_ids": {stage: keyring.key_id(stage) for stage in keyring.stages},
+        "whole": not unproved,
+        "kept_aside": aside,
+    }
+    return found, problems, opening
+
+
+def _unproved(application: rotation.Application) -> list[RotationError]:
+    """What keeps a rotation from relying on the targets keeps no look from what there is in those that were found.
+    Raises it where none was."""
+    try:
+        application.refuse_unproved()
+    except RotationError as exc:
+        if not application.targets:
+            raise
+        return [exc]
+    return []
+
+
+def _class(name: str, unopened: Collection[str]) -> str:
+    """What a class of the census is called: what opens under the current keys or not, and no more is known."""
+    return "not_current" if name in census.UNOPENED and name not in unopened else name
+
+
+def _since(
+    seen: Mapping[str, Any], looker: str, totals: dict[str, dict[str, int]], *, looked_at: Collection[str]
+) -> dict[str, Any]:
+    """Counts since the last whole look of the same looker, for the logs ``looked_at``: the timer, a person and the
+    rotations each have their own. One who looks for the first time goes on where the others are, but for the rotations:
+    what these have seen is told to nobody."""
+    lookers = seen.get("lookers", {})
+    others = [last for name, last in lookers.items() if name != "rotation"]
+    first: Mapping[str, Any] = max(others, key=lambda last: str(last["time"]), default={"time": None, "totals": {}})
+    last = lookers.get(looker, first)
+    since = {
+        source: {pattern: count - last["totals"].get(source, {}).get(pattern, 0) for pattern, count in counts.items()}
+        for source, counts in totals.items()
+        if source in looked_at
+    }
+    return {"since": last["time"], "new": since, "totals": totals}
+
+
+def _told(seen: dict[str, Any], new: Mapping[str, Mapping[str, int]], time: str, tolerated: int) -> dict[str, str]:
+    """When each log last had more errors than are ``tolerated``: of the first ones ever too, which a counter that was
+    not there before does not tell Prometheus."""
+    told: dict[str, str] = seen.setdefault("told", {})
+    told.update({source: time for source, counts in new.items() if sum(counts.values()) > tolerated})
+    return dict(told)
+
+
+def _logs(logs: Mapping[str, Any], tolerated: int) -> Iterator[RotationError]:
+    for source, counts in logs["new"].items():
+        if sum(counts.values()) > tolerated:
+            patterns = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
+            yield RotationError(
+                "E_MONITOR_LOG_ERRORS",
+                source=source,
+                count=sum(counts.values()),
+                patterns=patterns,
+                since=logs["since"] or "the first look",
+            )
+
+
+def _rotation(
+    params: Mapping[str, Any], known: Mapping[str, Any], time: str, died: Mapping[str, Any] | None
+) -> Iterator[RotationError]:
+    """What the store's history says is overdue or left over, the latter only where it was asked just now; and what the
+    lease of a run that ``died`` says."""
+    open_ones = [known.get("open") if params["rotation"] else None, died["rotation_id"] if died else None]
+    for rotation_id in dict.fromkeys(filter(None, open_ones)):
+        yield RotationError("E_MONITOR_OPEN", rotation_id=rotation_id)
+    if known.get("due") and known["due"] <= time:
+        adopted, compromise = known.get("origin") == "adopted", known.get("why")
+        created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
+        created = f"{created} ({compromise})" if compromise else created
+        longer = ", or set key_rotation_cryptoperiod_days to what your policy says"
+        longer = "" if compromise else longer  # that is over with its keys alone
+        where = {"key_id": known["key_id"], "created": created, "due": known["due"]}
+        yield RotationError("E_MONITOR_OVERDUE", **where, advice=f"Rotate{longer}.")
+
+
+def _refuse_thresholds(params: Mapping[str, Any]) -> None:
+    for name, good, advice in (
+        (
+            "success",
+            0 < params["success"] <= 1,
+            "It is a ratio: 1.0 for every value, 0.999 for all but one in a thousand.",
+        ),
+        ("slower", params["slower"] >= 1, "It is how many times the baseline is too slow, such as 2.0."),
+        ("tries", params["tries"] > 0, "It is how many times each address is asked, such as 10."),
+        ("log_errors", params["log_errors"] >= 0, "It is the number of lines that are tolerated, such as 0."),
+    ):
+        if not good:
+            found = f"is {params[name]}"
+            raise RotationError("E_OPTION", name=f"key_rotation_monitoring_{name}", found=found, advice=advice)
+
+
+def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:
+    if not picture["logs"]["new"] and not picture["logs"]["unreadable"]:
+        yield (
+            "no log was looked at: set key_rotation_log_files or key_rotation_log_units to where the application writes"
+            " its errors"
+        )
+    if not params["urls"]:
+        yield "no answer was timed: set key_rotation_health_url"
+    soon = known.get("due_soon")
+    if soon and soon <= picture["time"] < known["due"]:
+        yield f"the next rotation is due on {known['due'][:10]}: {(known.get('commands') or {}).get('rotate', '')}"
+
+
+def _retire(params: Mapping[str, Any], known: Mapping[str, Any], picture: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of each version that is no longer current: whether it may be destroyed, and if not, why.
+
+    The clock that is behind decides: that of this host, or that of the control node, from which the dates are.
+    """
+    found, backups = picture["census"], params["backups"].get("backups")
+    today = min(picture["time"], known["asked"])
+    answers = []
+    for version in known["retirable"]:
+        reasons = []
+        if known.get("open"):
+            reasons.append(f"rotation {known['open']} is open")
+        if today < version["held_until"]:
+            reasons.append(f"it is held until {version['held_until'][:10]}")
+        if found is None or version["stage"] not in found["key_ids"]:
+            reasons.append("no census has looked for its values")
+        else:
+            count = sum(census.under(version["stage"], target) for target in found["targets"])
+            reasons += [f"{count:,} values are under it"] if count else []
+            reasons += [] if found["whole"] else ["not every value could be tried"]
+            lost = _count(found, census.UNOPENED)
+            reasons += [f"{lost:,} values open under no key, and it may open backups of them"] if lost else []
+        if backups is None:
+            refused = params["backups"].get("error") or {"what": params["backups"].get("msg") or "nobody has asked"}
+            reasons.append(f"which backups need it could not be seen ({refused['what']})")
+        asides = [name for name, key_ids in (found or {}).get("kept_aside", {}).items() if version["key_id"] in key_ids]
+        reasons += [f"the database {', '.join(asides)}, kept aside by a restore, may need it"] if asides else []
+        needing = [one["rotation_id"] for one in backups or () if version["key_id"] in one["key_ids"]]
+        reasons += [f"the backup {', '.join(needing)} needs it"] if needing else []
+        answers.append({**version, "safe": not reasons, "reasons": reasons, "backups": len(backups or ())})
+    return answers
+
+
+def _count(found: Mapping[str, Any], classes: Iterable[str]) -> int:
+    return sum(target["classes"].get(name, 0) for target in found["targets"] for name in classes)

@@ -1,0 +1,169 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A picture as lines that a person reads: the four metrics, then what is wrong and what to type."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from typing import Any
+
+from .._errors.base import RotationError
+from .response_times import OPENING, milliseconds
+
+# The command to type, by which it is mended or after it was; for all others it is that of monitor.
+NEXT = {
+    "E_UNREADABLE": "repair",
+    "E_PLAINTEXT": "verify",
+    "E_NOT_CURRENT": "rotate",
+    "E_ENV_NOT_SWITCHED": "rotate",
+    "E_MONITOR_OPEN": "rotate",
+    "E_MONITOR_OVERDUE": "rotate",
+}
+
+
+def as_finding(problem: RotationError, known: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong as a picture has it, with the command to type, of those that are ``known``."""
+    command = (known.get("commands") or {}).get(NEXT.get(problem.code, "monitor"), "")
+    return {"code": problem.code, "what": problem.what, "todo": problem.todo, "next": command}
+
+
+def lines(picture: Mapping[str, Any], host: str) -> Iterator[str]:
+    """The report, line by line."""
+    findings = picture["findings"]
+    yield f"Monitoring of {picture['project']} on {host} at {picture['time']}: {_verdict(picture, findings)}"
+    if picture.get("put_off"):
+        yield f"  note        {picture['put_off']}"
+        return
+    yield from _decryption(picture)
+    yield from _response(picture)
+    yield from _logs(picture)
+    yield from _rotation(picture)
+    for warning in picture["warnings"]:
+        yield f"  note        {warning}"
+    for finding in findings:
+        yield f"  WRONG       {finding['code']}: {finding['what']}"
+        yield f"              {finding['todo']}"
+    for command in dict.fromkeys(finding["next"] for finding in findings if finding["next"]):
+        yield f"  then type   {command}"
+
+
+def _verdict(picture: Mapping[str, Any], findings: Sized) -> str:
+    return "put off" if picture.get("put_off") else _count(len(findings))
+
+
+def _count(count: int) -> str:
+    return f"{count} findings" if count > 1 else "1 finding" if count else "all is well"
+
+
+def table(looks: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Several hosts, a line for each. A look has a ``picture`` or None, ``reached`` and ``findings``."""
+    if len(looks) < 2:
+        return
+    rows = [("host", "verdict", "decryption", "slowest", "log errors"), *(_row(*each) for each in looks.items())]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        yield "  " + "  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip()
+    for host, look in looks.items():
+        for finding in look["findings"]:
+            yield f"  WRONG on {host}: {finding['code']}: {finding['what']}"
+
+
+def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
+    picture = look["picture"]
+    if picture is None:
+        return host, "NOT LOOKED AT" if look["reached"] else "NOT REACHED", "-", "-", "-"
+    census = picture["census"]
+    ratios = [measure["ratio"] for measure in picture["response"] if measure["ratio"] is not None]
+    errors = sum(count for counts in picture["logs"]["new"].values() for count in counts.values())
+    return (
+        host,
+        _verdict(picture, look["findings"]),
+        percent(census["ratio"]) if census and census["ratio"] is not None else "-",
+        f"{max(ratios)} x baseline" if ratios else "-",
+        f"{errors:,}" if picture["logs"]["new"] else "-",
+    )
+
+
+def wrong(findings: Sequence[Mapping[str, str]]) -> RotationError:
+    """One error for all findings, with each command once."""
+    commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
+    return RotationError(
+        "E_MONITOR",
+        count=_count(len(findings)),
+        findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
+        todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
+        commands=" and ".join(commands),
+    )
+
+
+def _decryption(picture: Mapping[str, Any]) -> Iterator[str]:
+    census = picture["census"]
+    if census is None:
+        yield "  decryption  " + ("could not be tried" if picture["census_asked"] else "not tried on this host")
+        return
+    if census["ratio"] is None:
+        yield "  decryption  there is no value"
+        return
+    yield (
+        f"  decryption  {percent(census['ratio'])} of values open under the current keys:"
+        f" {census['current']:,} of {census['values']:,}"
+    )
+    for target in census["targets"]:
+        odd = {name: count for name, count in target["classes"].items() if name not in ("current", "empty") and count}
+        odd.update({"left alone": target["left_alone"]} if target["left_alone"] else {})
+        if odd:
+            counts = ", ".join(f"{count:,} {name}" for name, count in sorted(odd.items()))
+            yield f"              {target['table']}.{target['column']}: {counts}"
+
+
+def percent(ratio: float) -> str:
+    """So many digits that one value among many still shows: never 100 % unless it is."""
+    missing = 100 * (1 - ratio)
+    digits = max(2, math.ceil(round(-math.log10(missing), 6))) if missing > 0 else 2
+    return f"{100 * ratio:.{digits}f} %"
+
+
+def _response(picture: Mapping[str, Any]) -> Iterator[str]:
+    for measure in picture["response"]:
+        engine = f"per value by the engine, of the first {measure['tries']:,}"
+        unit = engine if measure["what"] == OPENING else f"median of {measure['tries']}"
+        now = "no answer" if measure["seconds"] is None else f"{milliseconds(measure['seconds'])} {unit}"
+        if measure["baseline"] is None:
+            taken = f"the baseline from {_from(picture)}"
+            against = taken if measure["seconds"] is not None else "no baseline"
+        else:
+            taken = measure["baseline_taken"][:16].replace("T", " ")
+            origin = f" from {measure['baseline_from']}" if measure.get("baseline_from") else ""
+            against = f"baseline {milliseconds(measure['baseline'])} of {taken}{origin}"
+            against += f", ratio {measure['ratio']}" if measure["ratio"] is not None else ""
+        yield f"  response    {measure['what']}: {now} ({against})"
+
+
+def _from(picture: Mapping[str, Any]) -> str:
+    """When what is begun by this look begins: a dry run remembers nothing."""
+    return "now on" if picture.get("kept", True) else "the first look on that is no dry run"
+
+
+def _logs(picture: Mapping[str, Any]) -> Iterator[str]:
+    logs = picture["logs"]
+    none = f"none since {logs['since']}" if logs["since"] else f"not looked at before, watched from {_from(picture)}"
+    for source, counts in logs["new"].items():
+        errors = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
+        yield f"  log errors  {source}: " + (f"{errors} since {logs['since'] or 'the first look'}" if errors else none)
+
+
+def _rotation(picture: Mapping[str, Any]) -> Iterator[str]:
+    known = picture["rotation"]
+    if not known.get("key_id"):
+        yield "  keys        the key store has no version yet: when the next rotation is due is not known"
+        return
+    due = f", next rotation due on {known['due'][:10]}" if known.get("due") else ""
+    yield f"  keys        {known['key_id']}, {known['origin']} on {known['created'][:10]}{due}"
+    for version in picture["retire"]:
+        if not version["safe"]:
+            yield f"  retire      {version['key_id']} ({version['stage']}): not yet, {'; '.join(version['reasons'])}"
+            continue
+        looked = f"{version['backups']} backups looked at" if version["backups"] else "no backup was found to look at"
+        yield f"  retire      {version['key_id']} ({version['stage']}) may go, nothing needs it ({looked}):"
+        yield f"              {known['commands']['retire']}"

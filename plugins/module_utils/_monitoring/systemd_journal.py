@@ -1,0 +1,109 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read on in the journal of one systemd unit, entry by entry, in little memory and for so many seconds at most.
+
+journalctl's export format is the one in which a message may hold anything, newlines and binary too: a field is
+``NAME=text``, or ``NAME`` in a line, its length in 8 bytes, its bytes and a newline. An empty line ends an entry.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from .log_lines import PIECE, Lines, Patterns
+
+MESSAGE, CURSOR = b"MESSAGE", b"__CURSOR"
+# What journalctl says, with exit code 0, where it shows nothing of other users.
+BLIND = (b"not seeing messages from other users", b"insufficient permissions")
+
+NOTHING = Patterns(())
+SECONDS = 10.0  # for what systemd knows of a unit
+
+
+@dataclass
+class JournalReading:
+    """How far it was read, what was found, and why it was not read at all or not to its end."""
+
+    cursor: str = ""
+    found: Counter[str] = field(default_factory=Counter)
+    refused: str = ""
+    cut_off: bool = False
+
+
+def read(unit: str, after: str, patterns: Patterns, seconds: float) -> JournalReading:
+    """What the unit logged ``after``, an option of journalctl. Raises OSError where there is no journalctl."""
+    argv = ["journalctl", f"--unit={unit}", after, "--output=export", "--output-fields=MESSAGE", "--all", "--no-pager"]
+    done, over = JournalReading(), threading.Event()
+    with tempfile.TemporaryFile() as said:
+        with subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=_clean()
+        ) as process:
+            limit = threading.Timer(seconds, _end, (process, over))
+            limit.start()
+            try:
+                for done.cursor, found in _entries(process.stdout, patterns):  # type: ignore[arg-type]
+                    done.found += found
+                code = process.wait()
+            finally:
+                limit.cancel()
+                process.kill()
+        said.seek(0)
+        shown = said.read(PIECE)
+        blind = any(words in shown for words in BLIND)
+    done.cut_off = over.is_set() and bool(done.cursor)
+    if blind:
+        done.refused = "this user may not read the journal"
+    elif over.is_set() and not done.cursor:
+        done.refused = f"journalctl gave nothing in {seconds:g} seconds"
+    elif code and not over.is_set():
+        done.refused = f"journalctl ended with {code}"
+    return done
+
+
+def unknown(unit: str) -> bool:
+    """Whether systemd says that there is no such unit; where nobody answers for it, it is not said."""
+    argv = ["systemctl", "show", "--property=LoadState", "--value", "--", unit]
+    try:
+        said = subprocess.run(argv, capture_output=True, check=False, env=_clean(), timeout=SECONDS).stdout.split()
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return bool(said) and set(said) == {b"not-found"}
+
+
+def _clean() -> dict[str, str]:
+    """Of our environment nothing: it may hold what the application's settings put there."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+def _end(process: subprocess.Popen[bytes], over: threading.Event) -> None:
+    over.set()
+    process.kill()
+
+
+def _entries(stream: BinaryIO, patterns: Patterns) -> Iterator[tuple[str, Counter[str]]]:
+    """Of each whole entry its cursor, and the lines of its message that count."""
+    cursor, lines = "", Lines(patterns)
+    while head := stream.readline(PIECE):
+        if head == b"\n":
+            yield cursor, lines.found
+            cursor, lines = "", Lines(patterns)
+            continue
+        name, is_text, text = head.partition(b"=")
+        if not is_text:
+            wanted = lines if head.rstrip(b"\n") == MESSAGE else Lines(NOTHING)
+            wanted.take(stream, int.from_bytes(stream.read(8), "little"))
+            stream.read(1)
+        elif name == CURSOR:
+            cursor = text.decode("ascii", "replace").strip()
+        else:
+            wanted = lines if name == MESSAGE else Lines(NOTHING)
+            wanted.add(text)
+            while not head.endswith(b"\n") and (head := stream.readline(PIECE)):
+                wanted.add(head)

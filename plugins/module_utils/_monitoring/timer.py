@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the systemd timer runs on an application host, without Ansible and without the key store.
+
+The only keys it meets are those of the application's own env file, read anew at each look; its configuration names
+files, columns and addresses, and may have headers, among them a token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+from .._errors.base import RotationError, internal
+
+# What the module gets from the control node, and a timer does not.
+WITHOUT_STORE: dict[str, Any] = {
+    "key_sets": {},
+    "key_set_ids": {},
+    "progress": None,
+    "base": "current",
+    "expected": None,
+    "rotation": {},
+    "backups": {},
+    "baseline": "keep",
+    "looker": "timer",
+}
+
+
+def main(path: str) -> int:
+    """Look as the configuration in ``path`` says and print the report. 0 where all is well, 1 for findings, 2 where
+    nothing could be looked at."""
+    failure: RotationError | None = None
+    try:
+        from . import snapshot, snapshot_table
+
+        taken = snapshot.take({**_configuration(path), **WITHOUT_STORE}, kept=True)
+    except RotationError as exc:
+        failure = exc
+    except ImportError as exc:
+        failure = RotationError("E_PYTHON_PACKAGE", package=exc.name, python=sys.executable)
+    except Exception as exc:  # noqa: BLE001  # its text could hold a value
+        failure = internal(exc)
+    if failure is not None:
+        print(failure, file=sys.stderr)
+        return 2
+    for line in snapshot_table.lines(taken, socket.gethostname()):
+        print(line)
+    return 1 if taken["findings"] else 0
+
+
+def _configuration(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            found, about = dict(json.load(handle)), os.fstat(handle.fileno())
+    except (OSError, ValueError):
+        advice = "Install it again: the monitor playbook with key_rotation_monitoring_timer."
+        raise RotationError("E_OPTION", name=path, found="is no configuration", advice=advice) from None
+    if found.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
+        raise RotationError(
+            "E_OPTION",
+            name=path,
+            found="holds key_rotation_health_headers, and is not a file of mode 0600 of the user who runs this",
+            advice="Make it so, or install it again; where a token was in it, others may know that by now.",
+        )
+    return found

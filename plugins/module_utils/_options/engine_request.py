@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of a module to the engine's request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._engine.application.django_project import ApplicationStart
+from .._engine.crypto.key_set import KeySet
+from .._engine.rotation import Request
+from .._env_file import key_files
+from .._env_file.dialects import DIALECTS
+
+
+def request_of(
+    params: Mapping[str, Any],
+    label: str,
+    *,
+    every_key: bool = True,
+    run: str = "",
+    step: str = "",
+    leased: bool = True,
+    aliases: Sequence[str] = (),
+    traced: bool = False,
+) -> Request:
+    """The request; without versions from the store, the keys are those of the env file, as ``current``.
+
+    ``every_key`` is whether the env file must set them all: for a first look at an application it need not. ``run``
+    is the run whose lock to share, ``step`` the one of its steps, ``leased`` whether the lease must not be another's.
+    ``aliases`` are the databases to open, without it all of them. ``traced`` is whether to note who reads the keys
+    while the application starts.
+    """
+    key_sets = params["key_sets"]
+    keys_from = "the key store"
+    if not key_sets:
+        found = key_files.read(params["env_file"], params["keys"], every=every_key, dialect=params["dialect"])
+        key_sets = {"current": found}
+        keys_from = params["env_file"]
+    return Request(
+        project_dir=params["project_dir"],
+        settings_module=params["settings_module"],
+        key_sets=key_sets,
+        key_ids=params["key_set_ids"],
+        schemes=params["schemes"],
+        targets=params["targets"],
+        leave_alone=params["leave_alone"],
+        settlements=params["settlements"],
+        ignore=params["ignore"],
+        label=label,
+        run=run,
+        step=step,
+        leased=leased,
+        keys_from=keys_from,
+        base=params["base"],
+        env_file=params["env_file"],
+        dialect=params["dialect"],
+        direct=params["direct"],
+        aliases=aliases,
+        key_files=key_files.files(params["keys"]),
+        keys=params["keys"],
+        traced=traced,
+        progress=params["progress"],
+    )
+
+
+def refuse_other_source(params: Mapping[str, Any], started: ApplicationStart) -> KeySet:
+    """The keys of the env file; raises E_ENV_* unless the application, as it started, has its keys from there."""
+    keys = KeySet(key_files.read(params["env_file"], params["keys"], dialect=params["dialect"]))
+    started.refuse_other_keys(key_files.files(params["keys"]), keys.values)
+    names = key_files.names_of_env_file(params["keys"])
+    if names and DIALECTS[params["dialect"]].read_by_application:
+        started.refuse_other_source(params["env_file"], {name: keys.values[name] for name in names})
+    return keys

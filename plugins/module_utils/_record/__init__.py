@@ -1,0 +1,6 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a rotation: events, hash chain, signatures, verification, and the lease of a run.
+
+Controller plugins, key stores and monitoring import it. It imports the engine, the operating system and the errors.
+"""

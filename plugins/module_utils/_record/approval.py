@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The approval of a plan: what was signed, and the evidence by which anybody can check later who has signed it.
+
+The evidence goes into the record as it was found: the text, its signature in OpenSSH's format, and the lines of the
+file of allowed signers that name the person. ``ssh-keygen`` says again what it said then, whatever has become of that
+file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import sshsig
+
+NAMESPACE = "tetech.key_rotation.approval"
+TITLE = "tetech.key_rotation approval"
+MEMBERS = ("plan", "environment", "principal", "time")
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+PATTERN = set('*?!," \t')  # what makes more than one name of a principal (ssh-keygen(1), ALLOWED SIGNERS)
+MADE_OF = {"text", "signature", "allowed_signers"}  # the evidence, in a record
+DATED = ("valid-after", "valid-before")  # options of a line of allowed signers
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What was signed, and by whom."""
+
+    plan_hash: str
+    environment: str
+    principal: str
+    time: str
+
+    @classmethod
+    def read(cls, text: bytes) -> Approval:
+        """The approval that ``text`` is. Raises ValueError."""
+        title, *lines = text.decode("utf-8").splitlines() or [""]
+        found = [line.partition(" ") for line in lines if line.strip()]
+        members = {name: value for name, _, value in found}
+        if title != TITLE or tuple(name for name, _, _ in found) != MEMBERS:  # each once: who signs reads the first
+            raise ValueError("no approval")
+        if PATTERN & set(members["principal"]):  # with which who signs could choose who that is
+            raise ValueError("a pattern")
+        read = cls(*(members[name] for name in MEMBERS))
+        read.moment  # noqa: B018  # which is a time, or raises
+        return read
+
+    @classmethod
+    def recorded(cls, found: Mapping[str, Any]) -> Approval:
+        """The approval that a record has. Raises KeyError."""
+        return cls(*(str(found[name]) for name in ("plan_hash", "environment", "principal", "time")))
+
+    @property
+    def digest(self) -> str:
+        """What tells it from every other one, whatever signature it has."""
+        return hashlib.sha256("\n".join(asdict(self).values()).encode("utf-8")).hexdigest()
+
+    @property
+    def moment(self) -> datetime.datetime:
+        return datetime.datetime.strptime(self.time, TIME).replace(tzinfo=datetime.timezone.utc)
+
+
+@dataclass(frozen=True)
+class ApprovalEvidence:
+    """An approval with its text, the signature of that, and who was allowed to sign then."""
+
+    approval: Approval
+    text: str
+    signature: str
+    allowed_signers: str
+
+    @classmethod
+    def recorded(cls, found: Mapping[str, Any]) -> ApprovalEvidence | None:
+        """The evidence of a record; None where an earlier version kept none. Raises ValueError where it is none."""
+        if not MADE_OF & set(found):
+            return None
+        try:
+            approval = Approval.recorded(found)
+            return cls(approval, str(found["text"]), str(found["signature"]), str(found["allowed_signers"]))
+        except KeyError:
+            raise ValueError("a member is missing") from None
+
+    @classmethod
+    def borne_out(cls, found: Any) -> ApprovalEvidence | None:
+        """The evidence of a record where it holds, as of the approval's own time; else None. Raises FileNotFoundError
+        where there is no ``ssh-keygen``."""
+        try:
+            evidence = cls.recorded(found) if isinstance(found, Mapping) else None
+            accepted = evidence is not None and evidence.accepted(evidence.approval.moment)
+            return evidence if evidence and accepted and evidence.as_recorded().items() <= found.items() else None
+        except ValueError:
+            return None
+
+    def as_recorded(self) -> dict[str, str]:
+        """All of it for the record, with the public key that has signed."""
+        key = sshsig.key_in(self.signature)
+        about = {"signer": key, "fingerprint": sshsig.fingerprint(key)}
+        texts = {"text": self.text, "signature": self.signature, "allowed_signers": self.allowed_signers}
+        return {**asdict(self.approval), **about, **texts}
+
+    def accepted(self, at: datetime.datetime | None = None) -> bool:
+        """Whether ``ssh-keygen`` says that the text is this approval's, signed by its person, who may sign ``at`` that
+        time, or else now.
+
+        Raises FileNotFoundError where there is no ``ssh-keygen``.
+        """
+        try:
+            if Approval.read(self.text.encode("utf-8")) != self.approval:
+                return False
+        except ValueError:
+            return False
+        argv = ["ssh-keygen", "-Y", "verify", "-I", self.approval.principal, "-n", NAMESPACE]
+        if at and any(word in self.allowed_signers for word in DATED):  # an older ssh-keygen has none of all three
+            local = time.localtime(at.timestamp())
+            argv.append(f"-Overify-time={time.strftime('%Y%m%d%H%M%S', local)}")
+        with _file(self.allowed_signers) as signers, _file(self.signature) as signature:
+            argv += ["-f", signers, "-s", signature]
+            said = subprocess.run(argv, input=self.text.encode(), capture_output=True, check=False, timeout=60)
+        return said.returncode == 0
+
+
+@contextlib.contextmanager
+def _file(text: str) -> Iterator[str]:
+    """A private file that holds ``text``."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as made:
+        made.write(text)
+        made.flush()
+        yield made.name

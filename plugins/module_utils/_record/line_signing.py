@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key for each line of a record, used once: that lines were cut off its end shows before any run has signed them.
+
+Each line names the public half of the key that signs the next one; the private half alone lies beside the record, and
+is replaced with each line. Whoever cuts lines off has the key of the line behind the last, and none that what they left
+names: they can neither show it nor write another line in the place. The store's key is not used for that: each step is
+a process of its own, and would have to ask the store for each line, also while that is down. It signs the whole at the
+ends of a run, and says who has written it, which a key that lies beside a record cannot.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from . import sshsig
+from .chain import NEXT_KEY, SIGNATURE, Problem, RecordLine, signed_part
+
+with contextlib.suppress(ImportError):  # the control node has it
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+def sign(key: str, text: bytes) -> str:
+    """The signature of a line under its key, in base64."""
+    return base64.b64encode(sshsig.private(key).sign(text)).decode("ascii")
+
+
+def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, needed: bool) -> Iterator[Problem]:
+    """What these keys say against the end of a record, of which the first ``signed`` lines are signed as a whole.
+
+    ``kept`` is the public half of the key that lies beside it, which may be gone where it is not ``needed``: where the
+    record ends with the end of a run, and that was signed.
+    """
+    for number in range(max(signed, 1), len(lines)):
+        before = lines[number - 1].event.get(NEXT_KEY)
+        # A run that was killed between a line and its key has signed two with the same one.
+        named = [line.event.get(NEXT_KEY) for line in lines[max(number - 2, 0) : number]]
+        if before and not _signed_by(lines[number], filter(None, named)):
+            gone = "what stood there was cut off, or another wrote it"
+            yield Problem("cut", f"line {number + 1} is not signed with the key that the line before it names: {gone}")
+            return
+    if kept and not lines:
+        yield Problem("cut", "all its lines were cut off: the key of the next one lies beside it")
+        return
+    names = {line.event.get(NEXT_KEY) for line in lines} - {None}
+    if not names or kept in names:  # a line that was written since it was looked at has another
+        return
+    if kept:
+        yield Problem("cut", f"lines behind line {len(lines)} were cut off: the key beside it is of a later one")
+    elif needed:
+        yield Problem("cut", f"the key of the line behind line {len(lines)} is gone, as where lines were cut off")
+
+
+def _signed_by(line: RecordLine, keys: Iterable[object]) -> bool:
+    for key in keys:
+        with contextlib.suppress(ValueError, TypeError, AttributeError, InvalidSignature):
+            signature = base64.b64decode(line.event.get(SIGNATURE, ""), validate=True)
+            Ed25519PublicKey.from_public_bytes(_raw(key)).verify(signature, signed_part(line.event))
+            return True
+    return False
+
+
+def _raw(key: object) -> bytes:
+    return base64.b64decode(str(key), validate=True)

@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pages of the records were when they were made: their SHA-256, as ``sha256sum`` writes and checks them.
+
+They are in one file beside the records, signed with the store's key as the records are. The record of which a page was
+made has its sum there too: pages of before its last run cannot be put back with the sums of then.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from .._system import atomic_file
+from . import sshsig
+from .chain import Problem
+
+SUMS, SIGNATURE, NAMESPACE = "pages.sha256", "pages.sha256.sig", "tetech.key_rotation.pages"
+RECORD, PAGE, INDEX = "record.jsonl", "report.html", "index.html"
+PAGES = (PAGE, "report.md", "rotation.log", "reminders.ics")  # of each rotation
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+
+
+@dataclass(frozen=True)
+class PageChecksums:
+    """The sums in a folder of records, by the name of each page there, and the key that signed them; None where that
+    is no signature of theirs."""
+
+    folder: str
+    of: Mapping[str, str]
+    key: str | None
+
+    def problems(
+        self, rotation_id: str, *, promised: bool, lines: Sequence[bytes] = (), ended: int = 0
+    ) -> Iterator[Problem]:
+        """Which pages of a rotation are not what they were. ``promised`` is whether its runs have written sums down.
+
+        ``lines`` are those of its record, of which the first ``ended`` are up to the end of its last run.
+        """
+        names = [f"{rotation_id}/{name}" for name in PAGES]
+        if promised and names[0] not in self.of:
+            yield Problem("page", f"{SUMS} does not say what its page was: it is gone, or was begun anew")
+        elif names[0] not in self.of and _sum(self.folder, names[0]):
+            yield Problem("unchecked", f"nobody has written down what its page was: {SUMS} does not name it")
+        elif names[0] in self.of and not self._made_of(rotation_id, lines, ended):
+            yield Problem("page", "its page is of before the end of its last run")
+        for name in names:
+            yield from self.changed(name)
+
+    def _made_of(self, rotation_id: str, lines: Sequence[bytes], ended: int) -> bool:
+        """Whether the page is of these lines, or of as many as end its last run; of none, where no run has ended."""
+        digest, found = hashlib.sha256(), self.of.get(f"{rotation_id}/{RECORD}")
+        for number, line in enumerate(lines, 1):
+            digest.update(line)
+            if number >= ended and digest.hexdigest() == found:
+                return True
+        return not ended
+
+    def changed(self, name: str) -> Iterator[Problem]:
+        found = _sum(self.folder, name)
+        if name in self.of and found != self.of[name]:
+            yield Problem("page", f"its page {name} {'was changed since it was made' if found else 'is missing'}")
+
+    def strangers(self) -> Iterator[Problem]:
+        """Pages among ours that no run has written down. A rotation's own is told with its record."""
+        for pattern in ("*.html", "*/*.html"):
+            for path in sorted(glob.glob(os.path.join(glob.escape(self.folder), pattern))):
+                name = os.path.relpath(path, self.folder)
+                beside_record = os.path.lexists(os.path.join(os.path.dirname(path), RECORD))
+                if name not in self.of and not (os.path.basename(name) == PAGE and beside_record):
+                    yield Problem("unchecked", f"{name} is a page that no run has made")
+
+
+def look(folder: str) -> PageChecksums | None:
+    """The sums in ``folder``; None where there are none. Raises OSError."""
+    try:
+        text = _read(folder, SUMS)
+    except FileNotFoundError:
+        return None
+    try:
+        armoured = _read(folder, SIGNATURE).decode("ascii", "replace")
+    except FileNotFoundError:
+        armoured = ""
+    lines = filter(None, map(_LINE.fullmatch, text.decode("utf-8", "replace").splitlines()))
+    return PageChecksums(folder, {line[2]: line[1] for line in lines}, sshsig.signer(armoured, text, NAMESPACE))
+
+
+def note(folder: str, rotations: Iterable[str], key: str, former: Collection[str] = ()) -> bool:
+    """Write down what the pages of these rotations, and the index, are now, under the ``key`` that signs records.
+
+    False where what was there was signed neither by it nor by one of the ``former`` keys, and is begun anew. Raises
+    OSError.
+    """
+    with atomic_file.folder_lock(folder):
+        before = look(folder)
+        ours = before is None or before.key in (sshsig.public(key), *former)
+        of_each = (RECORD, *PAGES)
+        names = [INDEX, *(f"{rotation_id}/{name}" for rotation_id in rotations for name in of_each)]
+        kept = {**(before.of if before and ours else {}), **{name: _sum(folder, name) for name in names}}
+        text = "".join(f"{kept[name]}  {name}\n" for name in sorted(kept) if kept[name]).encode("utf-8")
+        atomic_file.replace(os.path.join(folder, SUMS), text)
+        atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))
+    return ours
+
+
+def signed_wrongly(sums: PageChecksums, trusted: Collection[str]) -> Iterator[Problem]:
+    """``trusted`` are the keys that may have signed it; without any, nobody can tell."""
+    if not sums.key:
+        yield Problem("page", f"{SUMS} is not as it was signed")
+    elif trusted and sums.key not in trusted:
+        yield Problem("page", f"{SUMS} is signed by {sshsig.fingerprint(sums.key)}, a key that nobody has named")
+
+
+def _sum(folder: str, name: str) -> str | None:
+    try:
+        return hashlib.sha256(_read(folder, name)).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _read(folder: str, name: str) -> bytes:
+    with open(os.path.join(folder, name), "rb") as handle:
+        return handle.read()

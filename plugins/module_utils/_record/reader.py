@@ -1,0 +1,113 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A record as it lies there, with what its signature covers and who wrote it: what is checked, and by no rule yet."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._errors.base import RotationError
+from . import chain, sshsig
+from .chain import Head, RecordLine
+from .rotation_id import is_plain
+from .writer import FILE_NAME, NAMESPACE, SIGNATURE, SIGNERS, Record
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """``signed`` is how many of its lines its signature covers, ``key`` whose signature that is, ``half`` whether there
+    is half a line behind its lines. ``armoured`` and ``beside`` are the files beside it, None where there is none;
+    ``next_key`` is the public half of the key that lies there for its next line."""
+
+    record: Record
+    lines: Sequence[RecordLine]
+    half: bool
+    armoured: str | None
+    beside: str | None
+    signed: int
+    key: str | None
+    next_key: str | None
+
+    @property
+    def rotation_id(self) -> str:
+        return self.record.rotation_id
+
+    @property
+    def folder(self) -> str:
+        """Where this and the other records are."""
+        return os.path.dirname(os.path.dirname(self.record.path))
+
+    @property
+    def nodes(self) -> set[str]:
+        """The control nodes that wrote it."""
+        return {str(line.event["control_node"]) for line in self.lines if line.event.get("control_node")}
+
+    def is_of(self, head: Head) -> bool:
+        """Whether the head is one of this record: a rotation that went on on another control node has one there too."""
+        of_node = not head.host or not self.nodes or head.host in self.nodes
+        return head.rotation_id == self.rotation_id and of_node
+
+    def holds(self, head: Head) -> bool:
+        """Whether its line is the one that the head has seen."""
+        return self.is_of(head) and not any(chain.missing(self.lines, head, ""))
+
+
+def look(folder: str, rotation_id: str) -> StoredRecord:
+    """The record of a rotation in ``folder``. Raises E_RECORD_WRITE where it cannot be read."""
+    record = Record(folder, rotation_id)
+    next_key = _next_key(record)  # before the lines: a run that goes on writes more of them meanwhile
+    raw = record.raw()
+    end = raw.rfind(b"\n") + 1
+    lines = chain.lines(raw[:end])
+    armoured = _beside(record, SIGNATURE)
+    signed, key = _signature(armoured, lines) if armoured else (0, None)
+    return StoredRecord(record, lines, end < len(raw), armoured, _beside(record, SIGNERS), signed, key, next_key)
+
+
+def names(folder: str) -> list[str]:
+    """The rotations that have a record in ``folder``. Raises E_RECORD_WRITE."""
+    return [name for name in folders(folder) if is_plain(name)]
+
+
+def folders(folder: str) -> list[str]:
+    """Whatever has a record in ``folder``, by any name."""
+    try:
+        found = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as exc:
+        raise RotationError("E_RECORD_WRITE", path=folder, reason=exc.strerror) from None
+    return [name for name in found if os.path.lexists(os.path.join(folder, name, FILE_NAME))]
+
+
+def _signature(armoured: str, lines: Sequence[RecordLine]) -> tuple[int, str | None]:
+    """How many lines a signature covers, and whose it is: lines that came later are signed at the end of their run."""
+    so_far, digests = hashlib.sha512(), []
+    for line in lines:
+        so_far.update(line.raw)
+        digests.append(so_far.digest())
+    for number in range(len(lines), 0, -1):
+        if key := sshsig.signer_of(armoured, digests[number - 1], NAMESPACE):
+            return number, key
+    return 0, None
+
+
+def _next_key(record: Record) -> str | None:
+    try:
+        key = record.next_key()
+    except OSError as exc:
+        raise RotationError("E_RECORD_WRITE", path=record.path, reason=exc.strerror) from None
+    return sshsig.raw_public(key) if key else None
+
+
+def _beside(record: Record, name: str) -> str | None:
+    try:
+        with open(os.path.join(os.path.dirname(record.path), name), encoding="ascii", errors="replace") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise RotationError("E_RECORD_WRITE", path=record.path, reason=exc.strerror) from None

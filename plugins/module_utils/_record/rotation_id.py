@@ -1,0 +1,28 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the id of a rotation may be: it becomes a folder of the record, and a path in a store."""
+
+from __future__ import annotations
+
+import re
+
+from .._errors.base import RotationError
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def is_plain(rotation_id: str) -> bool:
+    """Whether this may be the id of a rotation."""
+    return _PLAIN.fullmatch(rotation_id) is not None
+
+
+def checked(rotation_id: object) -> str:
+    """``rotation_id`` as text. Raises E_OPTION unless it is one plain name."""
+    if rotation_id is None or not is_plain(str(rotation_id)):
+        raise RotationError(
+            "E_OPTION",
+            name="the rotation id (key_rotation_id)",
+            found="is no plain name" if rotation_id else "is not set",
+            advice="Use up to 64 letters, digits, dots, - and _, and begin with a letter or digit.",
+        )
+    return str(rotation_id)

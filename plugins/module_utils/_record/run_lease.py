@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lease of an application's rotation: one run at a time on a control node, and which rotation it is for.
+
+It lasts as long as the process of ansible-playbook that took it. A run that died leaves a lease that the next one takes
+over, and with it the name of the rotation. Runs of other control nodes are held apart by the same lease, written into
+the database itself (postgres/lease.py).
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from .._engine.postgres.lease import SHOWN
+from .._errors.base import RotationError
+from .._system import atomic_file, child_processes
+from .._system.timestamps import now
+
+FILE_NAME = "lease.json"
+
+
+class Lease:
+    """The lease file in the folder of the records."""
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, FILE_NAME)
+
+    def take(self, rotation_id: str, pid: int) -> None:
+        """Become the run that works on this application. Raises E_RUNNING, E_RECORD_WRITE."""
+        try:
+            atomic_file.private_folder(os.path.dirname(self.path))
+            with atomic_file.folder_lock(os.path.dirname(self.path)):
+                self.refuse_other(pid)
+                atomic_file.replace(self.path, json.dumps(holder(rotation_id, pid)).encode("utf-8"))
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+
+    def left_over(self) -> str | None:
+        """The rotation of a run that died."""
+        held = self._held()
+        return None if held is None or alive(held) else str(held["rotation_id"])
+
+    def of_run(self, pid: int) -> str | None:
+        """The rotation of the run whose ansible-playbook is the process ``pid``; None where it holds no lease."""
+        held = self._held()
+        return str(held["rotation_id"]) if held is not None and held["pid"] == pid and alive(held) else None
+
+    def give_back(self) -> None:
+        """The run is at its end."""
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+
+    def refuse_other(self, pid: int) -> None:
+        """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody alive does."""
+        held = self._held()
+        if held is not None and held["pid"] != pid and alive(held):
+            raise RotationError("E_RUNNING", **{name: held[name] for name in SHOWN})
+
+    def _held(self) -> dict[str, Any] | None:
+        try:
+            with open(self.path, encoding="utf-8") as handle:
+                held: dict[str, Any] = json.load(handle)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+        return (
+            held
+            if isinstance(held, dict) and {"rotation_id", "pid", "started", "host", "user", "since"} <= set(held)
+            else None
+        )
+
+
+def holder(rotation_id: str, pid: int) -> dict[str, Any]:
+    """Who works on which rotation, since now: the run whose ansible-playbook is the process ``pid`` of this machine."""
+    return {
+        "rotation_id": rotation_id,
+        "pid": pid,
+        "started": _started(pid),
+        "host": socket.gethostname(),
+        "machine": _machine(),
+        "user": getpass.getuser(),
+        "since": now(),
+    }
+
+
+def alive(held: Mapping[str, Any]) -> bool:
+    """Whether the run goes on. Of another control node's run nothing can be said but that."""
+    return not is_here(held) or (_started(held["pid"]) == held["started"] != "")
+
+
+def is_here(held: Mapping[str, Any]) -> bool:
+    """Whether it is a run of this machine."""
+    return (held["host"], held.get("machine", _machine())) == (socket.gethostname(), _machine())
+
+
+def _machine() -> str:
+    """What tells this machine from another of the same name; empty where systemd has not named it (machine-id(5))."""
+    try:
+        with open("/etc/machine-id", "rb") as handle:
+            # The id itself is not for others to see.
+            return hashlib.sha256(b"tetech.key_rotation" + handle.read().strip()).hexdigest()[:16]
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """When a process started, as its system counts; empty where there is none. A later namesake differs in it."""
+    try:
+        return child_processes.stat(pid)[19]  # field 22, proc(5)
+    except OSError:
+        return _started_by_ps(pid)
+
+
+def _started_by_ps(pid: int) -> str:
+    """The same where there is no /proc."""
+    import subprocess
+
+    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return shown.stdout.strip()

@@ -1,0 +1,474 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the records of an application are whole: nothing edited, reordered, cut off, rewritten or signed by another.
+
+Each record's chain is followed; each head that was kept elsewhere, by the store or by the first line of a later run,
+must be where it was; each signature must be of the key that the store has, or of a former one that is known; each line
+that none covers must be signed with the key that the line before it names; each approval is held against its evidence;
+each page must be what it was when it was made.
+What could not be checked is said, and is not called whole. ``python -m`` of this file does the same without the store,
+with a head and a key that the auditor has from elsewhere, such as syslog.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._errors.base import RotationError
+from . import chain, line_signing, page_checksums, sshsig
+from .approval import MADE_OF, ApprovalEvidence
+from .chain import Head, Problem, RecordLine
+from .reader import StoredRecord, folders, look, names
+from .run_lease import Lease
+from .writer import FILE_NAME, REFUSED, SIGNERS, node
+
+ENDS = ("rotate", "rollback", "retire")
+RUNS = ("rotate", "rollback")
+AFTER_END = ("notification",)  # all that is written between the end of a run and the beginning of another
+# What each kind of problem ends `python -m` with, and what it means; 2 is argparse's own.
+EXIT_CODES = {
+    "edited": (1, "a line was edited"),
+    "reordered": (3, "lines were reordered, or some left out"),
+    "cut": (4, "cut off, or missing"),
+    "rewritten": (5, "written anew"),
+    "signature": (6, "not signed, or by a key that nobody has named"),
+    "unreadable": (7, "unreadable, or there is none"),
+    "older": (8, "an older copy"),
+    "stale": (9, "the head in the store is older than the records"),
+    "approval": (10, "the evidence of its approval does not hold"),
+    "unsigned": (13, "lines behind its signed end that nobody has signed: a run was killed, or another wrote them"),
+    "page": (14, "a page is missing, or is not what it was when it was made"),
+}
+# And of what was not to be checked, where no problem was found.
+NOT_CHECKED = {
+    "elsewhere": (11, "whole, but some are on another control node"),
+    "unchecked": (12, "whole as far as it could be checked: a key, a head or an evidence is not there"),
+}
+
+
+@dataclass
+class VerifiedRecord:
+    """What was found of one record. ``signed`` is how many of its lines a signature covers, ``signer`` the fingerprint
+    of its key. ``notes`` are no problems: what could not be checked, a former key, a run that has not ended.
+    ``elsewhere`` is the control node on which it is, where that is another one."""
+
+    rotation_id: str
+    path: str
+    lines: int = 0
+    signed: int = 0
+    signer: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    elsewhere: str | None = None
+
+    def __str__(self) -> str:
+        notes = [note.found for note in self.notes]
+        if self.problems:
+            return f"{self.rotation_id}: {'; '.join(problem.found for problem in self.problems)}"
+        vouched = self.signed or not any(note.kind == "unchecked" for note in self.notes)
+        seen = "whole" if vouched else "nothing speaks for it, and nothing against it"
+        whole = [f"{seen}, {self.lines} lines, {self.signed} of them signed"] if self.lines else []
+        return f"{self.rotation_id}: {'; '.join([*whole, *notes])}"
+
+
+@dataclass(frozen=True)
+class AnchoredHead:
+    """A head that was kept elsewhere than in its own line, and where: in which line of a record, 0 in none."""
+
+    head: Head
+    where: str
+    line: int = 0
+
+
+def check(
+    places: Sequence[str], *, anchor: str | None, key: str | None, former: Sequence[str] = (), only: str | None = None
+) -> list[VerifiedRecord]:
+    """Every record in the folders ``places``, or the ``only`` one asked for.
+
+    ``anchor`` is the head that the store has, ``key`` its public key, ``former`` are keys by which records may have
+    been signed before; without any, the one that lies beside each record. Raises E_RECORD_WRITE where one cannot be
+    read, ValueError where the anchor is no head.
+    """
+    records = [look(place, name) for place in places for name in names(place)]
+    last = Head.read(anchor) if anchor else None
+    kept = [AnchoredHead(last, "the anchor")] if last else []
+    kept += [each for record in records for each in _follows(record, record.lines)]
+    trusted = _trusted(records, key, former)
+    first = min((str(record.lines[0].event.get("time")) for record in records if record.signed), default="")
+    sums = {place: _sums(place) for place in places}
+    checked = [_checked(record, kept, last, trusted, first, sums[record.folder]) for record in records]
+    checked += _absent(places, records, kept)
+    checked += [each for found in sums.values() if found for each in _sums_themselves(found, trusted)]
+    for place in places:
+        for name in set(folders(place)) - set(names(place)):
+            problem = Problem("unreadable", f"the folder {name} is not named as a rotation is")
+            checked.append(VerifiedRecord(name, os.path.join(place, name, FILE_NAME), problems=[problem]))
+    return [each for each in checked if only in (None, each.rotation_id) or each.rotation_id == page_checksums.SUMS]
+
+
+def before_going_on(
+    place: str, rotation_id: str, *, anchor: str | None, key: str | None, former: Sequence[str] = ()
+) -> tuple[list[Problem], int]:
+    """What stands against writing on a record, and signing all of it; and how many lines at its end nobody has signed.
+
+    A head that names no control node may be of another one's record: it stands against none. Raises E_RECORD_WRITE.
+    """
+    records = [look(place, name) for name in names(place)]
+    record = next((each for each in records if each.rotation_id == rotation_id), None)
+    if record is None:
+        return [], 0
+    kept = [each for other in records for each in _follows(other, other.lines)]
+    with contextlib.suppress(ValueError):
+        kept.append(AnchoredHead(Head.read(anchor), "the anchor"))
+    ours = [each for each in kept if each.head.host and record.is_of(each.head)]
+    problems = [each for each in _tampering(record, ours, _trusted(records, key, former)) if each.kind in EXIT_CODES]
+    problems = problems or list(_cut_off(record))
+    return problems, len(record.lines) - record.signed
+
+
+def exit_code(checked: Iterable[VerifiedRecord]) -> int:
+    """Of several problems the lowest; of what was not checked too, where there is no problem."""
+    every = list(checked)
+    problems = [EXIT_CODES[problem.kind][0] for each in every for problem in each.problems]
+    notes = [NOT_CHECKED[note.kind][0] for each in every for note in each.notes if note.kind in NOT_CHECKED]
+    return min(problems or notes, default=0)
+
+
+def signers(place: str) -> list[str]:
+    """The keys that have signed the records in ``place``. Raises E_RECORD_WRITE."""
+    return sorted({record.key for record in (look(place, name) for name in names(place)) if record.key})
+
+
+def known_keys(place: str, key: str, former: Sequence[str] = ()) -> list[str]:
+    """The keys that may have signed what is in ``place``, the store's own ``key`` among them. Raises E_RECORD_WRITE."""
+    return list(_trusted([look(place, name) for name in names(place)], key, former))
+
+
+def _follows(record: StoredRecord, lines: Iterable[RecordLine]) -> Iterator[AnchoredHead]:
+    """The heads that lines of a record have seen."""
+    for line in lines:
+        for name in ("follows", "follows_refused"):
+            with contextlib.suppress(ValueError):  # what is none was not written by us, as its signature says
+                head = Head.read(line.event.get(name))
+                yield AnchoredHead(head, f"line {line.number} of {record.rotation_id}", line.number)
+
+
+def _trusted(records: Sequence[StoredRecord], key: str | None, former: Iterable[str]) -> dict[str, str]:
+    """The keys that may have signed a record, each with who says so; nothing for the store's own.
+
+    What is signed by one of them may name those before it: the run that first met a store without the key did.
+    """
+    known = dict.fromkeys(former, "which is named as a former one") | ({key: ""} if key else {})
+    while True:
+        more = {
+            str(each): f"which line {line.number} of {record.rotation_id} names as a former one"
+            for record in records
+            if record.key in known
+            for line in record.lines[: record.signed]
+            if _begins(line.event) and line.event.get("event") in RUNS
+            for each in _listed(line.event.get("former_signers"))
+            if str(each) not in known
+        }
+        if not more:
+            return known
+        known.update(more)
+
+
+def _listed(found: object) -> Sequence[object]:
+    return found if isinstance(found, list) else []
+
+
+def _checked(
+    record: StoredRecord,
+    kept: Sequence[AnchoredHead],
+    last: Head | None,
+    trusted: Mapping[str, str],
+    first: str,
+    sums: page_checksums.PageChecksums | None,
+) -> VerifiedRecord:
+    """``first`` is when the oldest record that is signed was begun, ``sums`` what the pages were."""
+    lines = record.lines
+    ours = [each for each in kept if record.is_of(each.head)]
+    problems = list(_stale(record, last) if last else ())
+    notes: list[Problem] = []
+    planted = _planted(record, first) if last and trusted else ()
+    for found in (_tampering(record, ours, trusted), _unsigned_ends(record), planted, _approvals(record)):
+        for problem in found:
+            (problems if problem.kind in EXIT_CODES else notes).append(problem)
+    problems = problems or list(_cut_off(record))
+    notes += _not_kept(record, ours)
+    for note in (*_not_ended(record), *_pages(record, sums)):
+        (problems if note.kind in EXIT_CODES and not problems else notes).append(note)
+    signer = sshsig.fingerprint(record.key) if record.key else None
+    return VerifiedRecord(record.rotation_id, record.record.path, len(lines), record.signed, signer, problems, notes)
+
+
+def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapping[str, str]) -> Iterator[Problem]:
+    """What chain, heads and signature say against what lies there."""
+    yield from chain.problems(record.lines)
+    yield from chain.foreign(record.lines, record.rotation_id)
+    for each in ours:
+        yield from _missing(record, each, trusted)
+    yield from _signature(record, bool(ours), trusted)
+
+
+def _cut_off(record: StoredRecord) -> Iterator[Problem]:
+    """Whether what no head and no signature has seen yet was cut: their keys were used for one line each."""
+    runs = [line.event for line in record.lines if line.event.get("event") in RUNS]
+    open_end = record.signed < len(record.lines) or any(_begins(event) for event in runs[-1:])
+    yield from line_signing.cut_off(record.lines, record.signed, record.next_key, needed=open_end)
+
+
+def _missing(record: StoredRecord, kept: AnchoredHead, trusted: Mapping[str, str]) -> Iterator[Problem]:
+    """What a head says against the record. One that ends before, and is signed to its end, was whole once."""
+    whole = 0 < record.signed == len(record.lines) and (not trusted or record.key in trusted)
+    for problem in chain.missing(record.lines, kept.head, kept.where):
+        if whole and problem.kind == "cut":
+            ends = f"it is an older copy, whole and signed to its line {record.signed}"
+            yield Problem("older", f"{ends}, and {kept.where} has seen line {kept.head.seq}")
+        else:
+            yield problem
+
+
+def _stale(record: StoredRecord, last: Head) -> Iterator[Problem]:
+    """Whether the record goes on behind the head that the store has: each head is put there when it is signed."""
+    if record.holds(last):
+        later = record.signed if record.signed > last.seq else 0
+    else:
+        heads = _follows(record, record.lines[: record.signed])
+        later = next((each.line for each in heads if _same(each.head, last) and each.head.seq >= last.seq), 0)
+    if later:
+        behind = f"the anchor is line {last.seq} of {last.rotation_id}, and line {later} of {record.rotation_id}"
+        yield Problem("stale", f"{behind} was signed after it")
+
+
+def _same(one: Head, other: Head) -> bool:
+    return one.rotation_id == other.rotation_id and (one.host == other.host or "" in (one.host, other.host))
+
+
+def _signature(record: StoredRecord, known: bool, trusted: Mapping[str, str]) -> Iterator[Problem]:
+    """``known`` is whether a head was kept of it: then it was signed too."""
+    if not record.armoured:
+        if known and record.rotation_id != REFUSED:
+            yield Problem("signature", "its signature is missing")
+        return
+    if not record.key:
+        yield Problem("signature", "its signature is not of these lines")
+        return
+    signer = sshsig.fingerprint(record.key)
+    if trusted and record.key not in trusted:
+        yield Problem("signature", f"it is signed by {signer}, a key that nobody has named")
+    elif record.key != " ".join((record.beside or "").split()[2:4]):
+        yield Problem("signature", f"it is signed by another key than {SIGNERS} beside it names")
+    elif not trusted:
+        yield Problem("unchecked", f"the signature is of {signer}, and no key was given to hold that against")
+    elif trusted[record.key]:
+        yield Problem("former", f"signed by {signer}, {trusted[record.key]}")
+
+
+def _unsigned_ends(record: StoredRecord) -> Iterator[Problem]:
+    """How a run ended is signed in the same step that writes it: a line that says so without was added by another. So
+    was a step of a rotation after the end of the last run, and before the beginning of another; but for a drop of what
+    a restore has kept, which is a run of its own, and may have been killed."""
+    ended = False
+    for line in record.lines:
+        name, phase = line.event.get("event"), line.event.get("phase")
+        if name in RUNS:
+            ended = phase != "intent"
+        if line.number <= record.signed:
+            continue
+        if name in ENDS and phase == "done":
+            yield Problem("signature", f"line {line.number} says that the {name} is done, and nobody signed it")
+        elif ended and name and name not in (*RUNS, *AFTER_END) and not _drops(line.event):
+            yield Problem("signature", f"line {line.number}, {name}, was added after the end of the run")
+
+
+def _drops(event: Mapping[str, Any]) -> bool:
+    asked = event.get("asked")
+    return event.get("event") == "postgresql_restore" and isinstance(asked, Mapping) and asked.get("state") == "dropped"
+
+
+def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
+    """Where the store has a key and a head, a run that began and ended here has signed its record, however it ended.
+
+    Of a rotation that began on another control node, one that is refused here leaves the store as it is. So does one
+    that is refused before the ``first`` that was signed: the store has no version and no key yet.
+    """
+    runs = [line.event for line in record.lines if line.event.get("event") in RUNS]
+    began = any(event.get("event") == "rotate" and _begins(event) and not event.get("resumed") for event in runs)
+    keyless = began and not runs[-1].get("versions") and str(record.lines[0].event.get("time")) < first
+    if began and not keyless and not record.armoured and runs[-1].get("phase") == "failed":
+        yield Problem("signature", "it says that it has ended, and nobody has signed it")
+
+
+def _approvals(record: StoredRecord) -> Iterator[Problem]:
+    """The evidence of each approval, against what the record says of it. Only how a rotation begins has any."""
+    for line in record.lines:
+        found, required = line.event.get("approval"), line.event.get("require_approval") is True
+        if not found and not required:
+            continue
+        who = f"the approval by {found.get('principal') if isinstance(found, dict) else 'nobody'} in line {line.number}"
+        begins = (line.event.get("event"), line.event.get("phase")) == ("rotate", "intent")
+        bare = not isinstance(found, dict) or not MADE_OF & set(found)
+        if not begins:
+            yield Problem("approval", f"{who} is none: no rotation begins with that line")
+        elif bare and not required and not chain.chained([line]):
+            yield Problem("unchecked", f"{who} was recorded without its signature, by an earlier version")
+        elif bare:
+            yield Problem("approval", f"{who} has no signature beside it")
+        else:
+            yield _approval(found, who)
+
+
+def _approval(found: Any, who: str) -> Problem:
+    try:
+        if ApprovalEvidence.borne_out(found):
+            return Problem("approved", f"{who} is signed by {found['fingerprint']}")
+    except FileNotFoundError:
+        return Problem("unchecked", f"{who} was not checked: there is no ssh-keygen here")
+    return Problem("approval", f"{who} is not what was signed, or not signed by them")
+
+
+def _sums(place: str) -> page_checksums.PageChecksums | None:
+    try:
+        return page_checksums.look(place)
+    except OSError as exc:
+        raise RotationError(
+            "E_RECORD_WRITE", path=os.path.join(place, page_checksums.SUMS), reason=exc.strerror
+        ) from None
+
+
+def _sums_themselves(sums: page_checksums.PageChecksums, trusted: Mapping[str, str]) -> Iterator[VerifiedRecord]:
+    problems = [*page_checksums.signed_wrongly(sums, trusted), *sums.changed(page_checksums.INDEX)]
+    notes = list(sums.strangers())
+    if problems or notes:
+        yield VerifiedRecord(
+            page_checksums.SUMS, os.path.join(sums.folder, page_checksums.SUMS), problems=problems, notes=notes
+        )
+
+
+def _pages(record: StoredRecord, sums: page_checksums.PageChecksums | None) -> Iterator[Problem]:
+    """Runs that have signed the record since pages have sums say so in their first line."""
+    signed = [line.event for line in record.lines[: record.signed] if line.event.get("event") in RUNS]
+    promised = any(event.get("pages") == page_checksums.SUMS for event in signed)
+    ends = (number for number, line in enumerate(record.lines, 1) if _ends(line.event))
+    lines, ended = record.record.raw().splitlines(keepends=True), max(ends, default=0)
+    known = sums or page_checksums.PageChecksums(record.folder, {}, None)
+    yield from known.problems(record.rotation_id, promised=promised, lines=lines, ended=ended)
+
+
+def _not_kept(record: StoredRecord, ours: Sequence[AnchoredHead]) -> Iterator[Problem]:
+    """What a cut would not show by. A record that has no chain shows nothing at all."""
+    lines, kept = len(record.lines), max((each.head.seq for each in ours), default=0)
+    if not lines:
+        yield Problem("unchecked", "it has no line")
+    elif not chain.chained(record.lines):
+        yield Problem("unchecked", f"{lines} lines of an earlier version that made no chain: nothing to check")
+    elif kept < record.signed:
+        yield Problem("unchecked", f"nothing here has seen its end: that it was cut behind line {kept} would not show")
+    elif not record.signed and record.rotation_id != REFUSED:
+        yield Problem("unchecked", "nobody has signed it")
+
+
+def _not_ended(record: StoredRecord) -> Iterator[Problem]:
+    """What a run that goes on, or was killed, leaves: lines that nobody has signed yet, and half of one. Behind those
+    that are signed, anybody could have written them, unless the lease says that a run of this machine goes on."""
+    lines, rest = record.lines, len(record.lines) - record.signed
+    runs = [line.event for line in lines if line.event.get("event") in RUNS]
+    began = next((event for event in [*runs[-1:], *(line.event for line in lines[-1:])] if _begins(event)), None)
+    last = lines[-1].event.get("time") if lines else None
+    goes_on = _goes_on(record)
+    kind = "unsigned" if rest and record.signed and not goes_on else "open"
+    if began:
+        who = f"{began.get('event')} by {began.get('actor')} on {began.get('control_node')}"
+        unsigned = f", from line {record.signed + 1} on not signed yet" if rest else ""
+        what = "it goes on" if goes_on else "it was killed, goes on elsewhere, or another wrote that"
+        yield Problem(kind, f"a run that has not ended, since {began.get('time')} ({who}){unsigned}: {what}")
+    elif rest and record.signed:
+        came = "they came after the end of a run, or that end could not be signed, or another wrote them"
+        yield Problem(kind, f"its lines from {record.signed + 1} on are not signed: {came}")
+    if record.half:
+        yield Problem("open", f"half a line at its end, of a run that was killed while it wrote, after {last}")
+
+
+def _goes_on(record: StoredRecord) -> bool:
+    """Whether a run of this rotation goes on now, on this machine: of another nobody here can tell."""
+    try:
+        Lease(os.path.dirname(os.path.dirname(record.record.path))).refuse_other(0)
+    except RotationError as exc:
+        return (exc.where.get("rotation_id"), exc.where.get("host")) == (record.rotation_id, socket.gethostname())
+    return False
+
+
+def _ends(event: Mapping[str, object]) -> bool:
+    return event.get("event") in RUNS and event.get("phase") in ("done", "failed")
+
+
+def _begins(event: Mapping[str, object]) -> bool:
+    return event.get("phase") == "intent"
+
+
+def _absent(
+    places: Sequence[str], records: Sequence[StoredRecord], kept: Iterable[AnchoredHead]
+) -> Iterator[VerifiedRecord]:
+    """The records that a head was kept of and that are in no folder here: missing, where the others of the control node
+    that wrote it are here; else on that one."""
+    here = {"", node()}.union(*(record.nodes for record in records))
+    gone: dict[tuple[str, str], AnchoredHead] = {}
+    for each in kept:
+        if not any(record.is_of(each.head) for record in records):
+            gone.setdefault((each.head.rotation_id, each.head.host), each)
+    for (rotation_id, host), each in sorted(gone.items()):
+        path = os.path.join(places[0], rotation_id, FILE_NAME)
+        there = f" in {each.head.place}" if each.head.place else ""
+        seen = f"is not in {', '.join(places)}, and {each.where} has seen it{there}"
+        if host in here:
+            yield VerifiedRecord(rotation_id, path, problems=[Problem("cut", f"its record {seen}")])
+        else:
+            where = f"its record is on the control node {host}: it {seen}"
+            yield VerifiedRecord(rotation_id, path, elsewhere=host, notes=[Problem("elsewhere", where)])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    codes = [f"{code} {words}" for code, words in (*EXIT_CODES.values(), *NOT_CHECKED.values())]
+    parser = argparse.ArgumentParser(
+        description="Check the records of rotations without the store.",
+        epilog=f"Exit codes: 0 whole; 2 wrong usage; {'; '.join(codes)}. Of several the lowest.",
+    )
+    parser.add_argument("folders", nargs="+", help="folders of records (key_rotation_record_dir of each control node)")
+    parser.add_argument("--rotation-id", help="this one alone")
+    parser.add_argument("--anchor", help="the newest head, 'ROTATION_ID SEQ HASH [CONTROL_NODE]', from store or syslog")
+    parser.add_argument("--key", help="the public key, 'ssh-ed25519 AAAA...'; without it, the one beside each record")
+    parser.add_argument(
+        "--former-key", action="append", default=[], help="one that signed records before; several times"
+    )
+    asked = parser.parse_args(argv)
+    if not sshsig.usable():
+        print(f"{sys.executable} has no package cryptography, which signatures need.", file=sys.stderr)
+        return EXIT_CODES["unreadable"][0]
+    try:
+        checked = check(
+            asked.folders, anchor=asked.anchor, key=asked.key, former=asked.former_key, only=asked.rotation_id
+        )
+    except ValueError:
+        parser.error("--anchor is no head")
+    except RotationError as exc:
+        print(exc, file=sys.stderr)
+        return EXIT_CODES["unreadable"][0]
+    if not checked:
+        print(f"There is no record in {', '.join(asked.folders)}.", file=sys.stderr)
+        return EXIT_CODES["unreadable"][0]
+    for each in checked:
+        print(each)
+    return exit_code(checked)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

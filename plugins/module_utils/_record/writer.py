@@ -1,0 +1,229 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a rotation: one line of JSON per event, on the control node, made durable before the act it speaks of.
+
+It holds names, counts, paths and key ids; never a key, a plaintext or a value of a row. Its lines are a chain
+(``chain``); each line's hash goes to syslog too. When a run begins and when it ends, the whole is signed, for
+``ssh-keygen -Y verify``, and its head kept in the store. What is in it, and why: facts/audit.md, 4.2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import IO, Any
+
+from .._errors.base import RotationError
+from .._system import atomic_file, users
+from .._system.timestamps import now
+from . import chain, line_signing, page_checksums, sshsig
+from .rotation_id import checked
+
+FILE_NAME = page_checksums.RECORD
+SIGNATURE = "record.jsonl.sig"
+NEXT = "record.jsonl.next"  # the private half of the key that signs the next line
+SIGNERS = "record_signers"  # a file of allowed signers, ssh-keygen(1)
+REFUSED = "refused"  # the record of runs that were refused, which is never signed: it is to change nothing of a store
+SIGNER, NAMESPACE = "key_rotation", "tetech.key_rotation.record"
+BLOCK = 1 << 14  # bytes, in which most last lines are
+ROOM = 1 << 20  # bytes; the record of a rotation takes some tens of thousands
+PLACE, MOST = re.compile(r"[A-Za-z0-9+=._:/@-]+"), 256  # what a tag of AWS may hold
+SYSLOG = "/dev/log"
+PRIORITY = 4 << 3 | 5  # auth.notice, RFC 5424 section 6.2.1
+
+
+class Record:
+    """The record file of one rotation. Raises E_OPTION where the id is no plain name."""
+
+    def __init__(self, folder: str, rotation_id: str) -> None:
+        self.rotation_id = checked(rotation_id)
+        self.path = os.path.join(folder, self.rotation_id, FILE_NAME)
+
+    def append(self, event: str, phase: str, **fields: Any) -> None:
+        """Write one event and make it durable. ``phase`` is intent, done or failed. Raises E_RECORD_WRITE."""
+        folder = os.path.dirname(self.path)
+        about = {"rotation_id": self.rotation_id, "event": event, "phase": phase, **_origin(), **fields}
+        with _syslog() as log:
+            about |= {} if log else {"syslog": False}
+            try:
+                atomic_file.private_folder(folder)
+                with atomic_file.folder_lock(folder):  # a task writes for several hosts at once
+                    line = self._append(about)
+                    atomic_file.sync_folder(folder)
+            except OSError as exc:
+                raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+            if log:
+                _tell(log, f"{chain.head(self.rotation_id, line)} {event} {phase}")
+
+    def sign(self, key: str) -> chain.Head:
+        """Sign the record as it is now, and say beside it whose signature that is; its head. Raises E_RECORD_WRITE."""
+        text, folder = self.text(), os.path.dirname(self.path)
+        signer = f'{SIGNER} namespaces="{NAMESPACE},{page_checksums.NAMESPACE}" {sshsig.public(key)}\n'
+        try:
+            atomic_file.replace(os.path.join(folder, SIGNERS), signer.encode("ascii"))
+            atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+        return self._placed(chain.head(self.rotation_id, text, node()))
+
+    def _placed(self, head: chain.Head) -> chain.Head:
+        """The head with where its record is, where a tag of AWS may hold it."""
+        folder = os.path.abspath(os.path.dirname(os.path.dirname(self.path)))
+        placed = replace(head, place=f"{users.name_of(os.getuid())}:{folder}")
+        return placed if PLACE.fullmatch(placed.place) and len(str(placed)) <= MOST else head
+
+    def _append(self, about: Mapping[str, Any]) -> bytes:
+        """The whole line, or none of it. What a run that was killed left of a line is cut off first.
+
+        However long the record is, only its last line is read: it holds the hash of what is before it.
+        """
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "r+b", buffering=0) as handle:  # a buffer would write its rest when it is closed
+            last, end = _last_line(handle)
+            event = chain.read(last) if last else {}
+            if event is None:  # a damaged record is not written on
+                raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON")
+            key, after = self.next_key(), sshsig.new_key()
+            signing = functools.partial(line_signing.sign, key) if key else None
+            about = {**about, chain.NEXT_KEY: sshsig.raw_public(after)}
+            line = chain.link(last if "hash" in event else self.text(), about, signing)
+            if not key:  # a line that names one which is not there looks as if others were cut off behind it
+                self._keep(after)
+            try:
+                handle.truncate(end)
+                handle.seek(end)
+                left = memoryview(line)
+                while left:
+                    left = left[handle.write(left) :]
+                os.fsync(handle.fileno())
+                if key:
+                    self._keep(after)
+            except OSError:
+                handle.truncate(end)
+                os.fsync(handle.fileno())
+                raise
+        return line
+
+    def next_key(self) -> str | None:
+        """The key that signs the next line; None where there is none, or what is no key. Raises OSError."""
+        try:
+            with open(self._beside(NEXT), encoding="ascii", errors="replace") as handle:
+                key = handle.read().strip()
+            sshsig.private(key)
+        except (FileNotFoundError, ValueError):
+            return None
+        return key
+
+    def _keep(self, key: str) -> None:
+        atomic_file.replace(self._beside(NEXT), f"{key}\n".encode("ascii"))
+
+    def _beside(self, name: str) -> str:
+        return os.path.join(os.path.dirname(self.path), name)
+
+    def refuse_full(self) -> None:
+        """Raise E_RECORD_WRITE where there is no room for a record, before anything relies on it."""
+        above = os.path.dirname(self.path)
+        while not os.path.isdir(above):
+            above = os.path.dirname(above)
+        room = os.statvfs(above)
+        if room.f_bavail * room.f_frsize < ROOM:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=f"less than {ROOM} bytes free")
+
+    def begun(self, direction: str) -> dict[str, Any]:
+        """The event by which the last rotate or rollback was begun. Raises E_OPTION where none was."""
+        for event in reversed(self.events()):
+            if (event["event"], event["phase"]) == (direction, "intent"):
+                return event
+        raise RotationError(
+            "E_OPTION",
+            name="rotation_id",
+            found=f"is {self.rotation_id}, and {self.path} has no beginning of a {direction}",
+            advice="Open it first, or correct record_dir.",
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
+        try:
+            found = [json.loads(line) for line in self.text().splitlines()]
+        except (ValueError, RecursionError):
+            found = [None]
+        if not all(isinstance(event, dict) for event in found):
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON")
+        return found
+
+    def text(self) -> bytes:
+        """The whole lines of the record: what a run that was killed left of one is passed over."""
+        text = self.raw()
+        return text[: text.rfind(b"\n") + 1]
+
+    def raw(self) -> bytes:
+        """All that is in the file. Raises E_RECORD_WRITE."""
+        try:
+            with open(self.path, "rb") as handle:
+                return handle.read()
+        except FileNotFoundError:
+            return b""
+        except OSError as exc:
+            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+
+
+def node() -> str:
+    """This control node, as a head names it: one word of what a tag of AWS may hold."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()) or "-"
+
+
+def _last_line(handle: IO[bytes]) -> tuple[bytes, int]:
+    """The last whole line, and where it ends."""
+    size, span = handle.seek(0, os.SEEK_END), BLOCK
+    while True:
+        start = max(size - span, 0)
+        handle.seek(start)
+        tail = handle.read(size - start)
+        end = tail.rfind(b"\n") + 1
+        begin = tail.rfind(b"\n", 0, max(end - 1, 0)) + 1
+        if begin or not start:
+            return tail[begin:end], start + end
+        span *= 2
+
+
+def _origin() -> dict[str, Any]:
+    """Who and where from, and when by two clocks: PCI DSS 10.2.2 and 10.6."""
+    about = {
+        "time": now(),
+        "monotonic_ns": time.monotonic_ns(),
+        "actor": users.name_of(os.getuid()),  # which no variable of the environment changes
+        "actor_uid": os.getuid(),
+        "login_uid": users.login_uid(),
+        "login_user": users.login(),  # by name: a page may be made where nobody has that number
+        "sudo_user": os.environ.get("SUDO_USER"),
+        "control_node": node(),
+        "ssh_client": os.environ.get("SSH_CLIENT", "").split(" ")[0] or None,
+    }
+    return {name: value for name, value in about.items() if value is not None}
+
+
+@contextlib.contextmanager
+def _syslog() -> Iterator[socket.socket | None]:
+    """For one line to whoever collects the logs; None where there is no syslog, which the line of the record says."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.settimeout(1)
+        try:
+            log.connect(SYSLOG)
+        except OSError:
+            there = False
+        else:
+            there = True
+        yield log if there else None
+
+
+def _tell(log: socket.socket, words: str) -> None:
+    """Ids, numbers and hashes alone."""
+    with contextlib.suppress(OSError):
+        log.send(f"<{PRIORITY}>key_rotation: record {words}".encode())

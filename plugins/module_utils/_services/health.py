@@ -1,0 +1,165 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the application answers, asked over HTTP from its own host."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import os
+import queue
+import re
+import socket
+import threading
+import time
+import urllib.error
+import zlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from .._errors.base import RotationError
+
+POLL = 0.5
+ENOUGH = 1 << 16  # bytes of the answer that are read, so that the server sees it taken
+_NAME = re.compile(r"[!#$%&'*+.^`|~\w-]+", re.ASCII)  # a token of RFC 9110
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HOST = re.compile(r"[!-~]+")
+_NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f]")
+
+
+def wait(
+    url: str,
+    host: str | None,
+    patience: float,
+    *,
+    headers: Mapping[str, Any] = MappingProxyType({}),
+    ca_file: str | None = None,
+    answer_patience: float = 10,
+) -> dict[str, Any]:
+    """The first answer of status 200 to 299, as its ``status`` and the ``seconds`` it took.
+
+    ``host`` is sent as the Host header, with ``headers``, which may hold a secret. ``ca_file`` has the certificates
+    that vouch for the server. Raises E_OPTION for what is no address, or has a password, headers that HTTP cannot carry
+    and a file that is not there, and E_HEALTH after ``patience`` seconds, each single answer having had
+    ``answer_patience``: one that streams on without end is none.
+    """
+    address = fit_url(url)
+    sent = fit(headers, host)
+    refuse_ca_file(ca_file)
+    end = time.monotonic() + patience
+    while True:
+        begun = time.monotonic()
+        status, found = _asked(address, sent, ca_file, answer_patience)
+        if 200 <= status < 300:
+            return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
+        if time.monotonic() > end:
+            raise RotationError("E_HEALTH", url=shown(url), found=found, seconds=f"{patience:.0f}")
+        time.sleep(POLL)
+
+
+def fit_url(url: str) -> str:
+    """The address as HTTP carries it: a name or path in another script encoded (RFC 3987, section 3.1).
+
+    Raises E_OPTION for what is none, or has a user or password in it.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        netloc = parts.netloc.encode("idna").decode("ascii")
+    except ValueError:
+        good = False
+    if not good or _NOT_IN_ADDRESS.search(url):
+        raise RotationError(
+            "E_OPTION",
+            name="key_rotation_health_url",
+            found="is no address that begins with http:// or https:// and has no password in it",
+            advice="Write it as http://host:port/path. Give one that answers without a login, or send what it asks for "
+            "by key_rotation_health_headers.",
+        )
+    path, query = (re.sub(r"[^!-~]+", lambda found: quote(found[0]), part) for part in (parts.path, parts.query))
+    return parts._replace(netloc=netloc, path=path, query=query, fragment="").geturl()
+
+
+def shown(url: str) -> str:
+    """The address without its query, which may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def refuse_ca_file(path: str | None) -> None:
+    """Raise E_OPTION for one that is not there."""
+    if path and not os.path.isfile(path):
+        found = f"is {path}, and there is no such file on this host"
+        raise RotationError("E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Correct it.")
+
+
+def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
+    """What is sent. Raises E_OPTION for what HTTP cannot carry, with the place of a header alone: somebody may have
+    written the value as its name."""
+    if host and not _HOST.fullmatch(host):
+        advice = "Give the name alone, in one line and in ASCII: as it is in ALLOWED_HOSTS."
+        raise RotationError("E_OPTION", name="key_rotation_health_host", found="is no name of a host", advice=advice)
+    sent = {str(name): str(value) for name, value in headers.items()}
+    for number, (name, value) in enumerate(sent.items(), 1):
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_health_headers",
+                found=f"has a header that HTTP cannot carry, number {number}",
+                advice="Give each as NAME: VALUE, in one line.",
+            )
+    return {**sent, **({"Host": host} if host else {})}
+
+
+def _asked(url: str, headers: dict[str, str], ca_file: str | None, patience: float) -> tuple[int, str]:
+    """The status of one answer, or 0, and what to say of it."""
+    from ansible.module_utils.urls import ConnectionError as UrlError  # of a certificate, too
+    from ansible.module_utils.urls import open_url
+
+    # Where it leads to may be another host, or a page to log in, that is well whatever this one is.
+    opened = functools.partial(
+        open_url, url, timeout=patience, use_proxy=False, headers=headers, ca_path=ca_file, follow_redirects="none"
+    )
+    try:
+        status = whole(opened, ENOUGH, patience)
+    except urllib.error.HTTPError as exc:
+        return exc.code, f"status {exc.code}"
+    except (OSError, EOFError, zlib.error, http.client.HTTPException, UrlError) as exc:  # some zip unasked
+        cause = getattr(exc, "reason", exc)
+        if isinstance(cause, (TimeoutError, socket.timeout)):  # two of them before Python 3.10
+            return 0, f"no whole answer within {patience:g} seconds; key_rotation_health_answer_timeout gives it longer"
+        return 0, f"no answer ({type(cause).__name__})"
+    return status, f"status {status}"
+
+
+def whole(opened: Callable[[], Any], most: int, seconds: float) -> int:
+    """The status of an answer of which all was read, or ``most`` bytes, within ``seconds`` in all.
+
+    A socket's own timeout is for each piece that comes, and a server may send one a second for ever. Raises
+    TimeoutError, and what ``opened`` raises.
+    """
+    outcome: queue.SimpleQueue[tuple[int, BaseException | None]] = queue.SimpleQueue()
+    threading.Thread(target=_take, args=(opened, most, time.monotonic() + seconds, outcome), daemon=True).start()
+    try:
+        status, failure = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if failure:
+        raise failure
+    return status
+
+
+def _take(opened: Callable[[], Any], most: int, end: float, outcome: queue.SimpleQueue[Any]) -> None:
+    try:
+        with opened() as answer:
+            while most > 0 and (piece := answer.read1(most)):
+                most -= len(piece)
+                if time.monotonic() > end:  # nobody waits any more
+                    return
+            if most > 0 and answer.length:  # read1 does not tell that bytes are missing, as of a worker that died
+                raise http.client.IncompleteRead(b"", answer.length)
+            outcome.put((answer.status, None))
+    except BaseException as exc:  # noqa: BLE001  # whoever waits raises it
+        outcome.put((0, exc))

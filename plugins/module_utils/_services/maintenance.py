@@ -1,0 +1,387 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maintenance of this host: what was up is stopped and remembered, and started again by whichever run comes to it.
+
+What was up stands in a file before it is stopped, so that a run that was killed forgets nothing. It stays there until
+another rotation begins: a service that dies under new keys is one of those that its rollback is to start.
+
+A command outlives the run that was killed while it was at work, and would undo what is done meanwhile: which process it
+is stands beside that file, and it is waited for.
+
+A stop by hand, that of the maintenance playbook, holds: no rotation and no rollback starts anything until the same
+playbook was told to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from .._errors.base import NOTHING_CHANGED, RotationError
+from .._system import atomic_file, child_processes
+from . import units
+from .units import Service
+
+BY_HAND = "maintenance"  # the rotation id of a stop that belongs to no rotation
+
+
+@dataclass(frozen=True)
+class StoppedServices:
+    """Names of the services that were stopped, in the order of stopping; whether they are down; since when somebody
+    holds them down, empty for nobody; the last rotation and what was up when it began, also through a stop by hand."""
+
+    rotation_id: str = ""
+    names: Sequence[str] = ()
+    down: bool = False
+    held: str = ""
+    began: Sequence[str] = ()
+
+
+class Maintenance:
+    """The services of a host, the file that remembers what was up, and the flag that a web server shows a page by."""
+
+    def __init__(
+        self,
+        offered: Sequence[Service],
+        memory: str,
+        rotation_id: str,
+        flag: str | None,
+        patience: float,
+        *,
+        settle: float = 5,
+        jobs: str = "wait",
+        held: str = "refuse",
+        wrong: Sequence[RotationError] = (),
+    ) -> None:
+        self.services = {service.name: service for service in offered}
+        self.path = memory
+        self.notes = {word: f"{memory}.{word}" for word in ("stop", "start")}
+        self.rotation_id = rotation_id
+        self.flag = flag
+        self.patience = patience
+        self.settle = settle
+        self.jobs = jobs
+        self.held = held
+        self.wrong = wrong  # with entries that are none of the services, which a stop by hand tells in the end
+        self.by_hand = rotation_id == BY_HAND
+        self.warnings: list[str] = []
+
+    def stop(self, *, dry: bool) -> list[str]:
+        """Stop what is up, in the order given; the names. A job may be waited for instead, and is none of them.
+
+        A stop by hand tries every service whatever becomes of the others, and tells of all failures in the end.
+        Raises E_SERVICE_*, E_MAINTENANCE_FILE; by hand E_STOP_INCOMPLETE alone.
+        """
+        if self.held == "refuse" and not self.by_hand:
+            self._refuse_held()
+            self._refuse_no_time()
+            for service in self.services.values():  # later it would be the way back that does not start it
+                service.refuse_unrunnable()
+        failures = list(self.wrong)
+        starting = False
+        if not dry and self.by_hand:  # a start that is at work goes no further
+            with contextlib.suppress(RotationError):  # which is told below
+                self._remember(replace(self.remembered(), held=_now()))
+            starting = bool(child_processes.at_work(self.notes["start"]))
+        elif not dry:
+            self._outlast("start")
+        memory = self._remembered_by_hand() if self.by_hand else self.remembered()
+        for service in self.services.values():
+            with self._going_on(failures):
+                service.refuse_unfit(list(self.services))
+        up = [service for service in self.services.values() if self._is_up(service, memory)]
+        jobs = [each for each in up if self.jobs == "wait" and each.is_at_work]
+        stopped = [service.name for service in up if service not in jobs]
+        if dry:
+            self._tell(failures, "Nothing was changed.")
+            return stopped
+        before = {*(memory.names if memory.down else ()), *self._began(memory)}
+        names = [name for name in self.services if name in stopped or name in before]
+        known = replace(memory, names=names, down=True)
+        self._note_down(known, failures)
+        down: list[Service] = []
+        try:
+            for service in up:
+                with self._going_on(failures):
+                    if service in jobs:
+                        units.finish(service, self.patience)
+                    else:
+                        units.stop(service, self.patience, self.notes["stop"])
+                    down.append(service)
+        except RotationError as exc:
+            raise exc.with_changed(self._stopped(up, down, jobs)) from None
+        if starting:  # nothing else stays up as long as that takes
+            late = self._stop_late(memory, failures)  # and has written what it left
+            self._note_down(replace(known, names=[name for name in self.services if name in {*names, *late}]), failures)
+            up = [service for service in self.services.values() if service in up or service.name in late]
+            down = [service for service in up if late.get(service.name, service in down)]
+            stopped = [service.name for service in up if service not in jobs]
+        self._tell(failures, self._stopped(up, down, jobs))
+        return stopped
+
+    def _note_down(self, memory: StoppedServices, failures: list[RotationError]) -> None:
+        """Write down what is to be started again, and show a web server that it is down.
+
+        Another run may have stopped some, or all by hand, since the memory was read: asking each service takes time.
+        """
+        with self._going_on(failures):
+            newest = self._newest(memory)
+            known = {*memory.names, *(newest.names if newest.down else ())}
+            names = [name for name in self.services if name in known]
+            if self.by_hand:
+                self._remember(replace(newest, names=names, down=True, held=_now()))
+            else:
+                if self.held == "refuse":
+                    self._refuse_held()
+                self._remember(replace(newest, rotation_id=self.rotation_id, names=names, down=True, began=names))
+        with self._going_on(failures):
+            if self.flag:
+                self._write(self.flag, b"", mode=0o644)
+
+    def _newest(self, memory: StoppedServices) -> StoppedServices:
+        """What stands there now; by hand ``memory`` where it is damaged, which was told."""
+        try:
+            return self.remembered()
+        except RotationError:
+            if not self.by_hand:
+                raise
+            return memory
+
+    def _stop_late(self, memory: StoppedServices, failures: list[RotationError]) -> dict[str, bool]:
+        """By name of what a start that was at work has brought up, whether it is stopped now."""
+        with self._going_on(failures):
+            self._outlast("start")
+        late = {}
+        for service in self.services.values():
+            if self._is_up(service, memory):
+                late[service.name] = False
+                with self._going_on(failures):
+                    units.stop(service, self.patience, self.notes["stop"])
+                    late[service.name] = True
+        return late
+
+    def start(self, *, dry: bool) -> list[str]:
+        """Start what was stopped, in the other order; the names. What was down before stays down.
+
+        Raises E_SERVICE_START, E_SERVICE_AT_WORK, E_SERVICE_FORGOTTEN, E_SERVICE_HELD, E_MAINTENANCE_FILE.
+        """
+        try:
+            return self._started(dry=dry)
+        except RotationError as exc:  # much may have been put back before it
+            raise exc.with_changed("No service was started.") if exc.changed == NOTHING_CHANGED else exc from None
+
+    def _started(self, *, dry: bool) -> list[str]:
+        self._refuse_held()
+        held = self.remembered().held
+        if not dry:
+            self._outlast("stop", "start")
+        memory = self.remembered()
+        if memory.held != held:  # somebody has stopped all while this waited
+            self._refuse_held(meanwhile=True)
+        for name in memory.names if memory.down else ():
+            if name not in self.services:
+                raise RotationError("E_SERVICE_FORGOTTEN", name=name, path=self.path)
+        were_up = [self.services[name] for name in reversed(memory.names)] if memory.down else []
+        down = [service for service in were_up if service.is_to_be_started]
+        started = [service.name for service in down]
+        if not dry:
+            if self.remembered().held != held:  # or while each was asked whether it is up
+                self._refuse_held(meanwhile=True)
+            if memory.held:
+                memory = replace(memory, held="")
+                self._remember(memory)
+            try:
+                self._start(down)
+                units.refuse_fallen(were_up or self._running(memory), self.settle)
+            except RotationError as exc:
+                self._refuse_held(meanwhile=True)
+                if not memory.down:  # the next start tries what has died since
+                    self._remember(replace(memory, names=memory.began, down=True))
+                raise _told(exc, started) from None
+            finally:
+                self._refuse_held(meanwhile=True)  # what somebody stops in the middle of this does not stay up
+            try:
+                if memory.down:
+                    self._remember(replace(memory, down=False))
+                if self.flag:
+                    self._remove(self.flag)
+            except RotationError as exc:
+                raise _told(exc, started) from None
+        return started
+
+    def release(self, *, dry: bool) -> list[str]:
+        """Hold nothing any more, and start nothing: a rotation or a rollback may. Raises E_MAINTENANCE_FILE."""
+        memory = self.remembered()
+        if memory.held and not dry:
+            self._remember(replace(memory, held=""))
+        return []
+
+    def states(self, started: Sequence[str]) -> dict[str, str]:
+        """What each service is after a start, in a word or two for a person."""
+        return {name: "started" if name in started else _state(service) for name, service in self.services.items()}
+
+    def _outlast(self, *words: str) -> None:
+        """Wait for what an earlier run has left at work on the services. Raises E_SERVICE_AT_WORK."""
+        for word in words:
+            if child_processes.at_work(self.notes[word]):
+                self.warnings.append(f"A {word} that an earlier run had begun was at work still. It was waited for.")
+            left = child_processes.outlast(self.notes[word], self.patience)
+            if left:
+                pids = ", ".join(map(str, left))
+                raise RotationError("E_SERVICE_AT_WORK", word=word, pids=pids, seconds=f"{self.patience:.0f}")
+
+    def _began(self, memory: StoppedServices) -> Sequence[str]:
+        """What was up when this very rotation began, whatever was stopped and started by hand since."""
+        return memory.began if memory.rotation_id == self.rotation_id else ()
+
+    def _running(self, memory: StoppedServices) -> list[Service]:
+        """What somebody has started by hand for this rotation, and may have died since."""
+        return [self.services[name] for name in self._began(memory) if name in self.services]
+
+    def _start(self, down: Sequence[Service]) -> None:
+        """Start each, whatever becomes of the others: a worker that does not start leaves no web server down."""
+        started: list[str] = []
+        failures = []
+        for service in down:
+            self._refuse_held(meanwhile=True)
+            try:
+                units.start(service, self.patience, self.notes["start"])
+                started.append(service.name)
+            except RotationError as exc:
+                failures.append(exc)
+        if failures:
+            others = f"All the same, {', '.join(started)} was started." if started else "No other service was started."
+            raise failures[0].with_changed(others) from None
+
+    def remembered(self) -> StoppedServices:
+        """What the last stop left. Raises E_MAINTENANCE_FILE."""
+        try:
+            with open(self.path, encoding="utf-8") as handle:
+                memory = StoppedServices(**json.load(handle))
+            if not all(isinstance(names, (list, tuple)) for names in (memory.names, memory.began)):
+                raise TypeError
+        except FileNotFoundError:
+            return StoppedServices()
+        except (OSError, ValueError, TypeError) as exc:
+            raise RotationError("E_MAINTENANCE_FILE", path=self.path, reason=type(exc).__name__) from None
+        return memory
+
+    def _remembered_by_hand(self) -> StoppedServices:
+        """The same for a stop by hand, which a damaged memory does not hold up: it is told, and replaced."""
+        try:
+            return self.remembered()
+        except RotationError as exc:
+            self.warnings.append(
+                f"{exc.what}. What was stopped before is not known any more: only what is up now will be started again."
+            )
+            return StoppedServices()
+
+    def _refuse_held(self, *, meanwhile: bool = False) -> None:
+        """Raise E_SERVICE_HELD; for a start by hand only where somebody has stopped all ``meanwhile``."""
+        since = self.remembered().held
+        if since and (meanwhile or not self.by_hand):
+            changed = "No other service was started." if meanwhile else NOTHING_CHANGED
+            raise RotationError("E_SERVICE_HELD", changed=changed, since=since)
+
+    def _refuse_no_time(self) -> None:
+        """Raise E_OPTION where each command would be ended at once, that of the way back too."""
+        if self.services and self.patience <= 0:
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_services_timeout",
+                found=f"is {self.patience:.0f}",
+                advice="It is how many seconds each service may take to stop or to start, such as 300.",
+            )
+
+    def _remember(self, memory: StoppedServices) -> None:
+        self._write(self.path, json.dumps(asdict(memory)).encode("utf-8"))
+
+    @contextlib.contextmanager
+    def _going_on(self, failures: list[RotationError]) -> Iterator[None]:
+        """Whoever stops all by hand wants the rest stopped too; a rotation must not go on."""
+        try:
+            yield
+        except RotationError as exc:
+            if not self.by_hand:
+                raise
+            failures.append(exc)
+
+    def _tell(self, failures: Sequence[RotationError], changed: str) -> None:
+        if failures:
+            found = "; ".join(exc.what for exc in failures)
+            raise RotationError("E_STOP_INCOMPLETE", changed=changed, found=found)
+
+    def _is_up(self, service: Service, memory: StoppedServices) -> bool:
+        """Whether it is to be stopped: by hand also where nothing is known of it, which its stop will tell."""
+        try:
+            return service.is_up(unknown=self.by_hand or not memory.down or service.name not in memory.names)
+        except RotationError:
+            if not self.by_hand:
+                raise
+            return True
+
+    def _stopped(self, up: Sequence[Service], down: Sequence[Service], jobs: Sequence[Service]) -> str:
+        """How far a stop has come that failed: what is down, what may be up still, the flag, and the hold."""
+        before = ", ".join(service.name for service in down if service not in jobs)
+        left = ", ".join(service.name for service in up if service not in down)
+        return " ".join(
+            [
+                f"{'All the same' if self.by_hand else 'Before it'}, {before} was stopped."
+                if before
+                else "No other service was stopped.",
+                f"Up still, or not known to be down: {left}." if left else "No service is known to be up.",
+                *([f"The file {self.flag} is there."] if self.flag and os.path.exists(self.flag) else []),
+                *([self._holds()] if self.by_hand else []),
+            ]
+        )
+
+    def _holds(self) -> str:
+        try:
+            held = self.remembered().held
+        except RotationError:
+            held = ""
+        if held:
+            return "The stop holds: no rotation starts anything until key_rotation_maintenance=off is typed."
+        return "The stop does not hold: a rotation that runs would start the services again."
+
+    @staticmethod
+    def _write(path: str, data: bytes, mode: int = 0o600) -> None:
+        try:
+            if mode == 0o600:
+                atomic_file.private_folder(os.path.dirname(path))
+            atomic_file.replace(path, data, mode=mode)
+        except OSError as exc:
+            raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+
+    @staticmethod
+    def _remove(path: str) -> None:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+
+
+def _told(failure: RotationError, started: Sequence[str]) -> RotationError:
+    """The same of a start that had started some."""
+    if started and failure.changed == NOTHING_CHANGED:
+        return failure.with_changed(f"{', '.join(started)} was started.")
+    return failure
+
+
+def _state(service: Service) -> str:
+    try:
+        if service.is_up(unknown=False):
+            return "up already"
+        return "not known: it has no status command" if service.is_up(unknown=True) else "down, and left so"
+    except RotationError:
+        return "not known: its status command does not say"
+
+
+def _now() -> str:
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Under which keys a running process is: a variable that was exported to it wins over the .env, and so does the past.
+
+django-environ, python-dotenv and python-decouple leave alone what is in the environment already (facts/dotenv.md,
+precedence).
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._engine.crypto.key_set import KeySet
+from .._errors.base import RotationError
+from .._system import users
+from . import processes, units
+from .processes import Process
+
+CLOCKS = (
+    0.02  # seconds: a start is known to 10 ms (USER_HZ), a change of a file to the 10 ms of the slowest kernel tick
+)
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """The last change of an env file, in seconds since the epoch, and the keys that it holds since.
+
+    Of one that is still to come, only what would keep new keys from a process is asked: one that is exported to it.
+    """
+
+    env_file: str
+    at: float
+    keys: KeySet
+    accept_hidden: bool = False  # whether one that does not show its environment may pass
+    accept_orphans: bool = False  # whether one whose parent is gone counts from its own start
+    files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
+    to_come: bool = False
+    exports: bool = False  # whether what starts a process reads the file into its environment
+
+    def judged(self, there: Mapping[int, Process], process: Process) -> dict[str, Any] | None:
+        """The process with its key id where that is known, and why it is stale; None where it has ended meanwhile.
+
+        Raises E_PROCESS_READ, where one that hides its environment may not pass.
+        """
+        try:
+            exported, hidden, replaced = self._seen(process)
+        except processes.GONE:
+            return None
+        # in such a file's case the variable may name the file (pulpcore), and then the file decides
+        exported = {name: value for name, value in exported.items() if not self._names_file(name, value)}
+        origin = processes.origin(there, process)
+        started, orphan = origin.started, False
+        if origin.forked and not self.accept_orphans:  # from what is gone, and may have been older
+            began = process.service and units.Unit(process.service).began
+            started, orphan = (min(started, began), False) if began else (started, True)
+        if replaced:
+            anew = f"make the container of {process.name} anew: it is not enough to restart it"
+            reason, todo = f"it sees {replaced} as it was before it was replaced, by a mount of that file alone", anew
+        else:
+            reason, todo = self._stale(process, started, exported, hidden and not self.accept_hidden, orphan)
+        known = not self.to_come and (not reason or (started > self.at + CLOCKS and not (hidden or orphan or replaced)))
+        return {
+            "pid": process.pid,
+            "name": process.name,
+            "unit": next(iter(process.units[::-1]), ""),
+            "started": _time(started),
+            "exported": list(exported),
+            "hidden": hidden,
+            "key_id": KeySet({**self.keys.values, **exported}).key_id if known else "",
+            "older": started <= self.at + CLOCKS,
+            "stale": bool(reason),
+            "reason": reason,
+            "todo": todo,
+        }
+
+    def _seen(self, process: Process) -> tuple[dict[str, str], bool, str]:
+        """The keys exported to it, whether others may be hidden, and which file it sees as it was."""
+        try:
+            exported, hidden = processes.exported(process, self.keys.values)
+            return exported, hidden, processes.keeps_replaced(process, (self.env_file, *self.files.values()))
+        except PermissionError:
+            if not self.accept_hidden:
+                raise _kept_from_us(process) from None
+            return {}, True, ""
+
+    def _names_file(self, name: str, value: str) -> bool:
+        return name in self.files and os.path.realpath(value) == os.path.realpath(self.files[name])
+
+    def _is_read_by(self, service: str) -> bool:
+        """Whether systemd reads the file into the environment of this service anew with each start."""
+        files = units.Unit(service).environment_files if service else []
+        return os.path.realpath(self.env_file) in map(os.path.realpath, files)
+
+    def _stale(
+        self, process: Process, started: float, exported: dict[str, str], hidden: bool, orphan: bool
+    ) -> tuple[str, str]:
+        """Why it is stale, and what to type; nothing where it is not."""
+        wrong = [name for name, value in exported.items() if value != self.keys.values[name]]
+        if self.to_come and exported and not (self.exports or self._is_read_by(process.service)):
+            wrong = list(exported)  # any value would win, also that which the file has now
+        if wrong:
+            names = ", ".join(wrong)
+            take_out = f"take {names} out of the environment it is started with (Environment= of a unit, an export)"
+            how = "and wins over the file" if self.to_come else "with another value"
+            return f"{names} was exported to it {how}", f"{take_out}, then {process.restart}"
+        if len(exported) == len(self.keys.values):
+            return "", ""
+        if started <= self.at + CLOCKS and not self.to_come:
+            return f"started {_time(started)}, and {self.env_file} was changed {_time(self.at)}", process.restart
+        if orphan:
+            daemon = "where it is a daemon that goes into the background by itself, set orphans: accept"
+            return "what it was forked from is gone, and may have been older than it", f"{process.restart}; {daemon}"
+        if hidden:
+            look = f"see that none of {', '.join(self.keys.values)} is exported to {process.name}"
+            return "it has overwritten its environment (setproctitle)", f"{look}, then set hidden_environment: accept"
+        return "", ""
+
+
+def _kept_from_us(process: Process) -> RotationError:
+    owner, me = users.name_of(processes.owner(process)), users.own_name()
+    return RotationError("E_PROCESS_READ", pid=process.pid, name=process.name, owner=owner, user=me)
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,329 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The services of an application on this host: systemd units, or whatever an operator's commands start and stop.
+
+Commands get no input and their output is not looked at: what a program prints may hold a value.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .._errors.base import RotationError
+from .._system import child_processes, users
+from .._system.child_processes import NOT_FOUND, TIMED_OUT
+
+READY = 1.0  # seconds that a service must stay up which has said itself that it is ready
+POLL, LOOK = 0.1, 0.3
+# Exit codes of a status command by which nothing is known: "status is unknown" of the LSB, and what did not run.
+UNTOLD = {4, TIMED_OUT, 126, NOT_FOUND}
+# a unit's ActiveState (org.freedesktop.systemd1) of which some process may be there
+UP = {"active", "activating", "reloading", "refreshing", "deactivating"}
+# a unit's Type (systemd.service) of which a start has waited until the program said that it was ready
+SAYS_READY = {"notify", "notify-reload", "forking", "dbus"}
+
+
+class Service:
+    """What an operator's commands start and stop. Without ``status`` it counts as up until it is stopped."""
+
+    def __init__(self, name: str, start: Sequence[str], stop: Sequence[str], status: Sequence[str] = ()) -> None:
+        self.name = name
+        self.start = list(start)
+        self.stop = list(stop)
+        self.status = list(status)
+
+    @property
+    def entries(self) -> list[Service]:
+        """What is stopped where it is."""
+        return [self]
+
+    def is_up(self, *, unknown: bool) -> bool:
+        """Whether it runs; ``unknown`` where nothing can say. Raises E_SERVICE_STATUS."""
+        if not self.status:
+            return unknown
+        code = child_processes.ended(self.status, 30)
+        if code in UNTOLD:
+            raise RotationError("E_SERVICE_STATUS", name=self.name, rc=code)
+        return code == 0
+
+    def is_well(self) -> bool:
+        """Whether it runs as it should after a start."""
+        return self.is_up(unknown=True)
+
+    @property
+    def is_to_be_started(self) -> bool:
+        """Whether it is down, or will be of itself. Raises E_SERVICE_STATUS."""
+        return not self.is_up(unknown=False)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is a job that ends by itself, and has not yet."""
+        return False
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again by itself."""
+        return 0
+
+    def settles_in(self, seconds: float) -> float:
+        """After how many seconds up it counts as well, ``seconds`` being for one of which nothing more is known."""
+        return seconds if self.status else 0
+
+    def refuse_unfit(self, names: Sequence[str]) -> None:
+        """Raise an error where stopping it would not last."""
+
+    def refuse_unrunnable(self) -> None:
+        """Raise E_SERVICE_PROGRAM where a command of its has no program that this user can run."""
+        for word, argv in (("start", self.start), ("stop", self.stop), ("status", self.status)):
+            if argv and not shutil.which(argv[0]):
+                program = child_processes.program(argv)
+                found = "is no program, but a whole line" if program != argv[0] else "is no program"
+                user = users.own_name()
+                raise RotationError(
+                    "E_SERVICE_PROGRAM", name=self.name, word=word, program=program, found=found, user=user
+                )
+
+    @property
+    def look(self) -> str:
+        """What to type to see why it does not come or go."""
+        return "Run its commands by hand as the same user"
+
+
+class DuplicateEntries(Service):
+    """Entries of one name, which nothing can tell apart: a stop by hand stops them all."""
+
+    def __init__(self, entries: Sequence[Service]) -> None:
+        super().__init__(entries[0].name, [], [])
+        self._entries = list(entries)
+
+    @property
+    def entries(self) -> list[Service]:
+        return self._entries
+
+    def is_up(self, *, unknown: bool) -> bool:
+        return any(each.is_up(unknown=unknown) for each in self._entries)
+
+    def refuse_unfit(self, names: Sequence[str]) -> None:
+        for each in self._entries:
+            each.refuse_unfit(names)
+
+
+class Unit(Service):
+    """A systemd unit: a service, or a timer or socket that starts one."""
+
+    def __init__(self, name: str) -> None:
+        self.unit = name if "." in name else f"{name}.service"
+        super().__init__(name, ["systemctl", "start", self.unit], ["systemctl", "stop", self.unit])
+
+    def is_up(self, *, unknown: bool) -> bool:
+        return self._property("ActiveState") in UP
+
+    def is_well(self) -> bool:
+        """A unit of Type=oneshot is well when it has done its work."""
+        if self._property("ActiveState") in UP - {"activating", "deactivating"}:
+            return True
+        return self._property("Type") == "oneshot" and self._property("Result") == "success"
+
+    @property
+    def is_to_be_started(self) -> bool:
+        return self._property("ActiveState") not in UP - {"deactivating"}
+
+    @property
+    def is_at_work(self) -> bool:
+        """A unit of Type=oneshot is activating as long as it works."""
+        return self._property("ActiveState") == "activating" and self._property("Type") == "oneshot"
+
+    @property
+    def restarts(self) -> int:
+        shown = self._property("NRestarts")
+        return int(shown) if shown.isdigit() else 0
+
+    def settles_in(self, seconds: float) -> float:
+        """A timer or socket, and a job, are well at once."""
+        kind = self._property("Type") if self.unit.endswith(".service") else "oneshot"
+        return 0 if kind == "oneshot" else min(seconds, READY) if kind in SAYS_READY else seconds
+
+    def refuse_unfit(self, names: Sequence[str]) -> None:
+        """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
+        if self._property("LoadState") not in ("loaded", "masked"):
+            raise RotationError("E_SERVICE_MISSING", name=self.unit)
+        stopped = {name if "." in name else f"{name}.service" for name in names}
+        for trigger in self._property("TriggeredBy").split():
+            if trigger not in stopped and Unit(trigger).is_up(unknown=False):
+                raise RotationError("E_SERVICE_TRIGGER", name=self.unit, trigger=trigger)
+
+    @property
+    def look(self) -> str:
+        return f"See journalctl -u {self.unit}"
+
+    @property
+    def began(self) -> float | None:
+        """When it left the state in which it has no process, in seconds since the epoch; None where nobody says."""
+        shown = self._property("InactiveExitTimestampMonotonic")  # microseconds (org.freedesktop.systemd1)
+        if not shown.isdigit() or not int(shown):
+            return None
+        return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC) + int(shown) / 1e6
+
+    @property
+    def id(self) -> str:
+        """Its own name, where it was asked for by an alias; as it was asked for, where systemd does not answer."""
+        return self._property("Id") or self.unit
+
+    @property
+    def has_process(self) -> bool:
+        """Whether systemd says that it has one: not what only starts others, or has done its work and ended."""
+        return self._property("MainPID") not in ("", "0")
+
+    @property
+    def environment_files(self) -> list[str]:
+        """The files of its ``EnvironmentFile=``, which each start reads: one a line, a remark behind it."""
+        return [line.rpartition(" (")[0] for line in self._property("EnvironmentFiles").splitlines()]
+
+    def _property(self, name: str) -> str:
+        """One property as systemctl(1) shows it; empty where systemd does not answer."""
+        argv = ["systemctl", "show", "--property", name, "--value", self.unit]
+        try:
+            shown = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return shown.stdout.strip()
+
+
+def listed(entries: Sequence[Mapping[str, Any]]) -> list[Service]:
+    """The services of ``key_rotation_services``. Raises E_OPTION."""
+    found, wrong = stoppable(entries)
+    if wrong:
+        raise wrong[0]
+    return found
+
+
+def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list[RotationError]]:
+    """Those of them that can be stopped, and what is wrong with the entries."""
+    found: dict[str, Service] = {}
+    wrong: list[RotationError] = []
+    for entry in entries:
+        try:
+            service = of(entry)
+        except RotationError as exc:
+            wrong.append(exc)
+            service = Service(entry["name"], [], entry.get("stop") or [], entry.get("status") or [])
+        if service.name in found:
+            wrong.append(
+                RotationError(
+                    "E_OPTION",
+                    name="key_rotation_services",
+                    found=f"has more than one entry of the name {service.name}",
+                    advice="Give each service a name of its own, by which it is remembered what was stopped: what has "
+                    "another name then is to be started by hand once.",
+                )
+            )
+            service = DuplicateEntries([*found[service.name].entries, service])
+        found[service.name] = service
+    return list(found.values()), wrong
+
+
+def of(entry: Mapping[str, Any]) -> Service:
+    """The service of one entry of ``key_rotation_services``. Raises E_OPTION."""
+    name, commands = entry["name"], {word: entry.get(word) or [] for word in ("start", "stop", "status")}
+    if not any(commands.values()):
+        return Unit(name)
+    if not commands["start"] or not commands["stop"]:
+        raise RotationError(
+            "E_OPTION",
+            name="key_rotation_services",
+            found=f"has only one of start and stop for {name}",
+            advice="Give both, each as a list of words, or none for a systemd unit.",
+        )
+    return Service(name, **commands)
+
+
+def stop(service: Service, patience: float, note: str | None = None) -> None:
+    """Stop it and see that it is down. Raises E_SERVICE_STOP after ``patience`` seconds."""
+    failures = []
+    for each in service.entries:
+        try:
+            if each is service or _may_be_up(each):
+                _stop(each, patience, note)
+        except RotationError as exc:
+            failures.append(exc)
+    if len(failures) > 1:
+        found = "; ".join(dict.fromkeys(str(exc.where.get("found", exc.what)) for exc in failures))
+        raise RotationError("E_SERVICE_STOP", name=service.name, found=found, look=service.look)
+    if failures:
+        raise failures[0]
+
+
+def _may_be_up(service: Service) -> bool:
+    try:
+        return service.is_up(unknown=True)
+    except RotationError:  # what cannot tell is stopped
+        return True
+
+
+def _stop(service: Service, patience: float, note: str | None) -> None:
+    _ordered(service, service.stop, patience, note, "E_SERVICE_STOP", lambda: not service.is_up(unknown=False))
+
+
+def start(service: Service, patience: float, note: str | None = None) -> None:
+    """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
+    _ordered(service, service.start, patience, note, "E_SERVICE_START", service.is_well)
+
+
+def finish(service: Service, patience: float) -> None:
+    """Wait until a job has done its work. Raises E_SERVICE_STOP after ``patience`` seconds."""
+    found = f"it was waited for {patience:.0f} seconds and is at work; key_rotation_services_jobs: stop ends it"
+    _reached(service, patience, "E_SERVICE_STOP", found, lambda: not service.is_at_work)
+
+
+def refuse_fallen(started: Sequence[Service], settle: float) -> None:
+    """Raise E_SERVICE_START where one of them came up and did not stay so, for ``settle`` seconds at most.
+
+    One that systemd starts again each time it ends is up whenever one looks: its restarts are counted.
+    """
+    begun = time.monotonic()
+    before = {service.name: service.restarts for service in started}
+    unsettled = {service.name: service.settles_in(settle) for service in started}
+    while unsettled:
+        passed = time.monotonic() - begun
+        for service in started:
+            if service.name in unsettled and not service.is_well():
+                raise _fallen(service, "came up and ended")
+            if service.name in unsettled and service.restarts > before[service.name]:
+                raise _fallen(service, "comes up and ends, again and again")
+        unsettled = {name: seconds for name, seconds in unsettled.items() if passed < seconds}
+        if unsettled:
+            time.sleep(LOOK)
+
+
+def _fallen(service: Service, found: str) -> RotationError:
+    return RotationError("E_SERVICE_START", name=service.name, found=found, look=service.look)
+
+
+def _ordered(
+    service: Service, argv: Sequence[str], patience: float, note: str | None, code: str, reached: Callable[[], bool]
+) -> None:
+    if not argv:
+        raise RotationError(code, name=service.name, found="no command is given for that", look=service.look)
+    begun = time.monotonic()
+    rc = child_processes.ended(argv, patience, note=note)
+    if rc:
+        raise RotationError(
+            code,
+            name=service.name,
+            found=child_processes.found(rc, patience, child_processes.program(argv)),
+            look=service.look,
+        )
+    left = patience - (time.monotonic() - begun)
+    _reached(service, left, code, f"was given {patience:.0f} seconds", reached)
+
+
+def _reached(service: Service, patience: float, code: str, found: str, reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + patience
+    while not reached():
+        if time.monotonic() > end:
+            raise RotationError(code, name=service.name, found=found, look=service.look)
+        time.sleep(POLL)

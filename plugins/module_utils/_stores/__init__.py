@@ -1,0 +1,6 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key stores: a vault file, HashiCorp Vault or OpenBao, AWS Secrets Manager, and the history that each keeps.
+
+Controller plugins import it. It imports the record, the engine and the errors.
+"""

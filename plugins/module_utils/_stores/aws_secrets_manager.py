@@ -1,0 +1,265 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key store in one secret of AWS Secrets Manager, by boto3.
+
+The values of each version are one version of the secret, a flat JSON object, so that AWSCURRENT, AWSPENDING and
+AWSPREVIOUS give other readers what they expect. Its id, and with it the idempotency token of its put, is derived from
+the rotation id. A label of its own keeps it: AWS deletes versions without any. The index is a version too, under the
+label HISTORY. AWS has no check-and-set, but takes no other content under an id it has seen: the id of an index is
+derived from the id of the one it replaces, so of two successors the second is refused. A tag of the secret has the head
+of the newest record.
+
+Source: the API reference of AWS Secrets Manager (PutSecretValue, UpdateSecretVersionStage).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .._errors.base import RotationError
+from .history import History
+from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
+
+with contextlib.suppress(ImportError):  # key_store.open_store tells it
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConfigNotFound,
+        ConfigParseError,
+        ConnectionError,
+        HTTPClientError,
+        InvalidRegionError,
+        NoRegionError,
+        ParamValidationError,
+        ProfileNotFound,
+        SSLError,
+    )
+
+    OPTION_OF: dict[type[Exception], str] = {
+        InvalidRegionError: "region",
+        ProfileNotFound: "profile",
+        ConfigParseError: "profile",
+        ConfigNotFound: "profile",
+        ParamValidationError: "path",
+    }
+
+HISTORY = "HISTORY"
+ANCHOR = "key_rotation_record"
+OURS = "rotation "  # begins the label by which a version of values is kept, and known as ours
+# In this order: AWS moves AWSPREVIOUS by itself where AWSCURRENT moves.
+LABELS = {"pending": "AWSPENDING", "current": "AWSCURRENT", "previous": "AWSPREVIOUS"}
+MOST_LABELS = 20  # of all versions of a secret together (quotas of AWS Secrets Manager)
+NAMESPACE = uuid.UUID("6f0b6f0e-5a70-5d0c-9d55-2f1d3c1f0a11")
+LOGIN = ("ExpiredToken", "UnrecognizedClient", "InvalidSignature", "InvalidClientToken", "SignatureDoesNotMatch")
+DENIED = ("AccessDenied", "DecryptionFailure", "EncryptionFailure")  # the last two: the KMS key
+DOWN = ("InternalService", "InternalFailure", "Throttling", "ServiceUnavailable", "RequestTimeout")
+
+
+class SecretsManager(ServerStore):
+    """``options`` are those of the doc fragment key_store. The secret must be there: its maker sets its KMS key."""
+
+    def __init__(self, options: Mapping[str, Any], folder: str) -> None:
+        self._secret = needed(options, "path")
+        self._options = options
+        self._seconds = seconds(options)
+        self._client: Any = None
+        endpoint = options["endpoint_url"]
+        where = address(endpoint, "endpoint_url") if endpoint else options["region"] or "the profile's region"
+        super().__init__(f"{self._secret} in {where}", folder)
+
+    def read_index(self) -> tuple[dict[str, Any] | None, str]:
+        found = self._read(VersionStage=HISTORY)
+        if found is None:
+            self._refuse_foreign(self._described())
+            return None, "none"
+        return self._content(found), found["VersionId"]
+
+    def write_index(self, index: dict[str, Any], revision: str) -> None:
+        self._write(_id(f"index after {revision}"), index, HISTORY)
+
+    def read_values(self, rotation_id: str) -> dict[str, str] | None:
+        found = self._read(VersionId=_id(rotation_id))
+        return None if found is None else self._content(found)
+
+    def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
+        """Raises E_STORE_FULL too while the labels that this version will bear later have no room left."""
+        label = f"{OURS}{rotation_id}"
+        there = {label for labels in self._described()["VersionIdsToStages"].values() for label in labels}
+        if len(there | {label, HISTORY, *LABELS.values()}) > MOST_LABELS:
+            raise RotationError("E_STORE_FULL", path=self.path)
+        self._write(_id(rotation_id), dict(values), label)
+
+    def destroy_values(self, rotation_id: str) -> None:
+        """Take every label away. AWS deletes a version without labels when it likes, and has no call to hasten it."""
+        labels = self._described()["VersionIdsToStages"].get(_id(rotation_id), ())
+        for label in sorted(labels, key=lambda label: label.startswith(OURS)):  # our own last: by it we know it again
+            self._move(label, _id(rotation_id), None)
+
+    def show_stages(self) -> None:
+        for label, now, wanted in self._misplaced(self._index()):
+            self._move(label, now, wanted)
+
+    def shows(self, history: History) -> bool:
+        return next(self._misplaced(history), None) is None
+
+    def _misplaced(self, history: History) -> Iterator[tuple[str, str | None, str | None]]:
+        """Each label of AWS that is not with its stage: the version that has it, and the one that is to have it."""
+        labelled = self._described()["VersionIdsToStages"]
+        for stage, label in LABELS.items():
+            now = next((version for version, labels in labelled.items() if label in labels), None)
+            key_id = history.stages.get(stage)
+            wanted = None if key_id is None else _id(history.version(key_id).rotation_id)
+            if wanted != now and (wanted or label != "AWSCURRENT"):  # which AWS does not let go of
+                yield label, now, wanted
+                labelled = self._described()["VersionIdsToStages"]  # moving one, AWS may have moved another
+
+    def anchor(self) -> str | None:
+        tags = {tag["Key"]: str(tag["Value"]) for tag in self._described().get("Tags", ())}
+        return tags.get(ANCHOR)
+
+    def set_anchor(self, head: str) -> None:
+        tags = [{"Key": ANCHOR, "Value": head}]
+        self._ask("TagResource", lambda client: client.tag_resource(SecretId=self._secret, Tags=tags))
+
+    def refuse_unsafe(self) -> None:
+        """Raise E_STORE_STANDBY where the secret is a replica of another region's, E_STORE_FOREIGN as read_index."""
+        found = self._described()
+        self._refuse_foreign(found)
+        region = self._client.meta.region_name
+        if found.get("PrimaryRegion", region) != region:
+            raise RotationError("E_STORE_STANDBY", server=self.path)
+
+    def _refuse_foreign(self, found: dict[str, Any]) -> None:
+        """Raise E_STORE_FOREIGN where somebody else keeps a version here: AWS deletes one whose label we would take."""
+        for labels in found["VersionIdsToStages"].values():
+            if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
+                raise RotationError("E_STORE_FOREIGN", path=self.path, labels=", ".join(labels))
+
+    def _described(self) -> dict[str, Any]:
+        """The secret without its values. Raises E_STORE_MISSING, E_STORE_DELETION."""
+        found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
+        if found is None:
+            raise RotationError("E_STORE_MISSING", path=self.path, name=self._secret)
+        if found.get("DeletedDate"):
+            raise self._deletion()
+        return {"VersionIdsToStages": {}, **found}
+
+    def _read(self, **version: str) -> dict[str, Any] | None:
+        return self._ask("GetSecretValue", lambda client: client.get_secret_value(SecretId=self._secret, **version))
+
+    def _content(self, found: dict[str, Any]) -> dict[str, Any]:
+        try:
+            content: dict[str, Any] = json.loads(found["SecretString"])
+        except (KeyError, ValueError):
+            raise RotationError("E_STORE_FORMAT", path=self.path, found="a version that is no JSON") from None
+        return content
+
+    def _write(self, version_id: str, content: dict[str, Any], label: str) -> None:
+        self._ask(
+            "PutSecretValue",
+            lambda client: client.put_secret_value(
+                SecretId=self._secret,
+                ClientRequestToken=version_id,
+                SecretString=json.dumps(content),
+                VersionStages=[label],
+            ),
+        )
+
+    def _move(self, label: str, old: str | None, new: str | None) -> None:
+        ends = {"RemoveFromVersionId": old, "MoveToVersionId": new}
+        self._ask(
+            "UpdateSecretVersionStage",
+            lambda client: client.update_secret_version_stage(
+                SecretId=self._secret, VersionStage=label, **{name: end for name, end in ends.items() if end}
+            ),
+        )
+
+    def _ask(self, action: str, call: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:
+        """What AWS answers, None where it has no such thing; what stands against it is an error of the catalogue."""
+        failure: RotationError | None = None
+        try:
+            self._client = self._client or self._connected()
+            return call(self._client)
+        except ClientError as exc:
+            code = exc.response["Error"]["Code"]
+            if code == "ResourceNotFoundException":
+                return None
+            failure = self._refused(code, action)
+        except BotoCoreError as exc:
+            failure = self._failure(exc)
+        except ValueError:  # boto3's for an address that is none
+            failure = RotationError("E_STORE_NEEDS", name="endpoint_url", found="is no address")
+        raise failure
+
+    def _connected(self) -> Any:
+        options = self._options
+        session = boto3.session.Session(profile_name=options["profile"], region_name=options["region"])
+        if credentials := session.get_credentials():
+            frozen = credentials.get_frozen_credentials()
+            sendable("AWS_ACCESS_KEY_ID", frozen.access_key or "")
+            sendable("AWS_SESSION_TOKEN", frozen.token or "")
+        config = Config(
+            connect_timeout=self._seconds,
+            read_timeout=self._seconds,
+            retries={"mode": "standard", "max_attempts": 3},  # safe: every put has its idempotency token
+        )
+        client = session.client("secretsmanager", endpoint_url=options["endpoint_url"], config=config)
+        found = client.meta.endpoint_url  # the profile may have named it
+        address(found, "endpoint_url")
+        if in_clear(found):
+            direct = config.merge(Config(proxies={}))  # a proxy would be given the keys
+            client = session.client("secretsmanager", endpoint_url=found, config=direct)
+        return client
+
+    def _refused(self, code: str, action: str) -> RotationError:
+        """The error of the catalogue for an error code of AWS."""
+        if code == "ResourceExistsException":
+            return RotationError("E_STORE_CONFLICT", path=self.path)
+        if code == "LimitExceededException":
+            return RotationError("E_STORE_FULL", path=self.path)
+        if code.startswith(LOGIN):
+            return self._login_refused("AWS")
+        if code.startswith(DENIED):
+            return RotationError("E_STORE_DENIED", place=f"secretsmanager:{action} ({code})")
+        if code.startswith(DOWN):
+            return RotationError("E_STORE_DOWN", server=self.path, reason=code)
+        if code == "InvalidRequestException" and self._to_be_deleted():
+            return self._deletion()
+        return RotationError("E_STORE_REFUSED", server=self.path, place=f"{action} ({code})")
+
+    def _failure(self, exc: Exception) -> RotationError:
+        """The error of the catalogue for one of botocore's own."""
+        if isinstance(exc, NoRegionError):
+            return RotationError("E_STORE_NEEDS", name="region", found="is not set")
+        for kind, name in OPTION_OF.items():
+            if isinstance(exc, kind):
+                return RotationError("E_STORE_NEEDS", name=name, found=f"is not right ({type(exc).__name__})")
+        if isinstance(exc, SSLError):
+            return tls_failed(self.path, exc)
+        if isinstance(exc, (ConnectionError, HTTPClientError)):
+            return RotationError("E_STORE_DOWN", server=self.path, reason=type(exc).__name__)
+        return self._login_refused(type(exc).__name__)
+
+    def _login_refused(self, method: str) -> RotationError:
+        wrong = "profile, region or endpoint_url"
+        return RotationError("E_STORE_LOGIN", server=self.path, method=method, options=wrong)
+
+    def _deletion(self) -> RotationError:
+        return RotationError("E_STORE_DELETION", path=self.path, name=self._secret)
+
+    def _to_be_deleted(self) -> bool:
+        """Whether that is why AWS refuses the request: it has no code of its own for it."""
+        try:
+            return bool(self._client.describe_secret(SecretId=self._secret).get("DeletedDate"))
+        except (ClientError, BotoCoreError):
+            return False
+
+
+def _id(name: str) -> str:
+    return str(uuid.uuid5(NAMESPACE, name))

@@ -1,0 +1,306 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key store in HashiCorp Vault or OpenBao, in a KV secrets engine of version 2, by hvac.
+
+``PATH`` is the index. ``PATH/ROTATION_ID`` are the values of one version: written once with cas=0, so that max_versions
+never drops any, a policy without ``update`` keeps them from being overwritten, and ``destroy`` removes those of one
+version alone. The stages are not kept in custom metadata, which has no check-and-set in HashiCorp Vault, nor as KV
+versions of one path: whoever reads that without a version would be given the pending keys. Custom metadata of the index
+repeats them for people and monitors, and has the head of the newest record.
+
+The answers' form: the KV version 2 API of the Vault documentation, seen on OpenBao 2.7.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._errors.base import RotationError
+from .._record.rotation_id import checked
+from .._system import atomic_file
+from .history import STAGES, History
+from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
+
+with contextlib.suppress(ImportError):  # key_store.open_store tells it
+    import hvac
+    import requests
+    from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultError, VaultNotInitialized
+
+ANCHOR = "record"
+NO_ADDRESS = {"v1", "ui"}  # a proxy may have the server below a path, and below that are its API and its pages
+KUBERNETES_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+# What a server says that is there, and is not the one that writes (vault/request_handling.go, sdk/logical/error.go).
+STANDBY = ("not active", "standby", "read-only", "readonly", "secondary")
+
+Options = Mapping[str, Any]
+
+
+def _token(client: hvac.Client, options: Options) -> Any:
+    token = sendable("token", options["token"] or "")
+    return {"auth": {"client_token": token or _content(options, "token_file", "token (VAULT_TOKEN)")}}
+
+
+def _approle(client: hvac.Client, options: Options) -> Any:
+    role_id, mount = needed(options, "role_id"), options["auth_mount"]
+    return client.auth.approle.login(role_id, options["secret_id"], use_token=False, mount_point=mount)
+
+
+def _jwt(client: hvac.Client, options: Options) -> Any:
+    jwt = options["jwt"] or _content(options, "jwt_file")
+    return client.auth.jwt.jwt_login(needed(options, "role"), jwt, use_token=False, path=options["auth_mount"])
+
+
+def _kubernetes(client: hvac.Client, options: Options) -> Any:
+    jwt = options["jwt"] or _content({"jwt_file": options["jwt_file"] or KUBERNETES_TOKEN}, "jwt_file")
+    role, mount = needed(options, "role"), options["auth_mount"]
+    return client.auth.kubernetes.login(role, jwt, use_token=False, mount_point=mount)
+
+
+def _cert(client: hvac.Client, options: Options) -> Any:
+    certificate, key = needed(options, "client_cert"), needed(options, "client_key")
+    role, mount = options["role"] or "", options["auth_mount"]
+    return client.auth.cert.login(role, cert_pem=certificate, key_pem=key, mount_point=mount, use_token=False)
+
+
+# What the server answers to a login.
+LOGINS: dict[str, Callable[[hvac.Client, Options], Any]] = {
+    "token": _token,
+    "approle": _approle,
+    "jwt": _jwt,
+    "kubernetes": _kubernetes,
+    "cert": _cert,
+}
+FILES = ("ca_cert", "client_cert", "client_key")
+
+
+class HashiVault(ServerStore):
+    """``options`` are those of the doc fragment key_store. Logs in at the first request."""
+
+    def __init__(self, options: Options, folder: str) -> None:
+        self._server = address(needed(options, "url"), "url")
+        if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
+            found = "has a path that is not of the address: leave out /v1 and /ui, and what is behind them"
+            raise RotationError("E_STORE_NEEDS", name="url", found=found)
+        if options["auth_method"] not in LOGINS:
+            raise RotationError("E_STORE_NEEDS", name="auth_method", found=f"is none of {', '.join(LOGINS)}")
+        self._secret = str(needed(options, "path")).strip("/")
+        self._mount = str(options["mount"]).strip("/")
+        files = {name: os.path.expanduser(options[name]) for name in FILES if options[name]}
+        self._options = {**options, **files, "auth_mount": options["auth_mount"] or options["auth_method"]}
+        self._seconds = seconds(options)
+        self._client: hvac.Client | None = None
+        super().__init__(f"{self._mount}/{self._secret} on {self._server}", folder)
+
+    def read_index(self) -> tuple[dict[str, Any] | None, int]:
+        index, metadata = self._read(self._secret)
+        if not metadata:
+            self._refuse_mount()
+        elif index is None:
+            raise RotationError("E_STORE_DELETED", mount=self._mount, secret=self._secret)
+        return index, metadata.get("version", 0)
+
+    def write_index(self, index: dict[str, Any], revision: int) -> None:
+        self._write(self._secret, index, revision)
+
+    def read_values(self, rotation_id: str) -> dict[str, str] | None:
+        secret = self._place(rotation_id)
+        values, metadata = self._read(secret)
+        if values is None and metadata and not metadata["destroyed"]:
+            raise RotationError("E_STORE_DELETED", mount=self._mount, secret=secret)
+        return values
+
+    def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
+        self._write(self._place(rotation_id), dict(values), 0)
+
+    def destroy_values(self, rotation_id: str) -> None:
+        secret = self._place(rotation_id)
+        self._ask(
+            f"{self._mount}/destroy/{secret}",
+            lambda client: client.secrets.kv.v2.destroy_secret_versions(secret, [1], mount_point=self._mount),
+        )
+
+    def show_stages(self) -> None:
+        self._show(_members(self._index()))
+
+    def shows(self, history: History) -> bool:
+        return _members(history).items() <= self._shown().items()
+
+    def anchor(self) -> str | None:
+        return self._shown().get(ANCHOR)
+
+    def set_anchor(self, head: str) -> None:
+        self._show({ANCHOR: head})
+
+    def _shown(self) -> dict[str, str]:
+        """The custom metadata of the index."""
+        answer = self._ask(
+            f"{self._mount}/metadata/{self._secret}",
+            lambda client: client.secrets.kv.v2.read_secret_metadata(self._secret, mount_point=self._mount),
+        )
+        return dict((answer.get("data") or {}).get("custom_metadata") or {})
+
+    def _show(self, members: Mapping[str, str]) -> None:
+        shown = {**self._shown(), **members}  # what is written replaces all of it
+        self._ask(
+            f"{self._mount}/metadata/{self._secret}",
+            lambda client: client.secrets.kv.v2.update_metadata(
+                self._secret, custom_metadata=shown, mount_point=self._mount
+            ),
+        )
+
+    def unwritable(self) -> str | None:
+        """By what the token may do, which the policy `default` of both servers lets it ask (sys/capabilities-self)."""
+        paths = [f"{self._mount}/data/{self._secret}", f"{self._mount}/data/{self._secret}/-"]
+        try:
+            told = self._ask("sys/capabilities-self", lambda client: client.sys.get_capabilities(paths=paths))
+        except RotationError as exc:
+            if exc.code != "E_STORE_DENIED":
+                raise
+            return None
+        denied = [path for path in paths if told.get(path) and not {"create", "root"} & set(told[path])]
+        return f"this login may not write {' and '.join(denied)}" if denied else None
+
+    def refuse_unsafe(self) -> None:
+        """Raise E_STORE_EXPIRES where the mount or the index has KV delete what is put after a time."""
+        asked = {
+            f"{self._mount}/config": lambda client: client.secrets.kv.v2.read_configuration(mount_point=self._mount),
+            f"{self._mount}/metadata/{self._secret}": lambda client: client.secrets.kv.v2.read_secret_metadata(
+                self._secret, mount_point=self._mount
+            ),
+        }
+        for place, call in asked.items():
+            after = self._ask(place, call).get("data", {}).get("delete_version_after", "0s")
+            if after != "0s":
+                raise RotationError("E_STORE_EXPIRES", place=place, after=after)
+
+    def _place(self, rotation_id: str) -> str:
+        """The path of a version's values. Raises E_OPTION: no other path is ever made of an id."""
+        return f"{self._secret}/{'~'.join(map(checked, rotation_id.split(' ')))}"  # no rotation's id has a ~
+
+    def _read(self, secret: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """Data and metadata of the newest KV version: no data where that was deleted, neither where none was put."""
+        answer = self._ask(
+            f"{self._mount}/data/{secret}",
+            lambda client: client.secrets.kv.v2.read_secret_version(
+                secret, mount_point=self._mount, raise_on_deleted_version=True
+            ),
+        )
+        found = answer.get("data") or {}
+        metadata = found.get("metadata") or {}
+        if metadata.get("deletion_time") and found.get("data") is not None:
+            raise RotationError("E_STORE_EXPIRES", place=f"{self._mount}/{secret}", after=metadata["deletion_time"])
+        return found.get("data"), metadata
+
+    def _write(self, secret: str, data: dict[str, Any], cas: int) -> None:
+        self._ask(
+            f"{self._mount}/data/{secret}",
+            lambda client: client.secrets.kv.v2.create_or_update_secret(secret, data, cas=cas, mount_point=self._mount),
+        )
+
+    def _refuse_mount(self) -> None:
+        """Raise E_STORE_MOUNT or E_STORE_KV_VERSION unless the mount is a KV engine of version 2."""
+        place = f"sys/internal/ui/mounts/{self._mount}/{self._secret}"
+        try:
+            mount = self._ask(place, lambda client: client.adapter.get(f"/v1/{place}")).get("data") or {}
+        except RotationError as exc:
+            if exc.code != "E_STORE_DENIED":
+                raise
+            mount = {}  # the server does not say whether there is none, or none for this token
+        if mount.get("type") != "kv":
+            raise RotationError("E_STORE_MOUNT", mount=self._mount, server=self._server)
+        if (mount.get("options") or {}).get("version") != "2":  # made as plain kv, it has none at all
+            raise RotationError("E_STORE_KV_VERSION", mount=self._mount)
+
+    def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> dict[str, Any]:
+        """What the server answers, nothing where it has none; what stands against it is an error of the catalogue."""
+        failure: RotationError | None = None
+        try:
+            self._client = self._client or self._login()
+            answer = call(self._client)
+        except InvalidPath as exc:
+            answer = exc.json or {}
+        except (VaultError, requests.RequestException) as exc:
+            failure = self._failure(exc, place)
+        if failure is not None:
+            raise failure
+        return self._told(answer)
+
+    def _told(self, answer: Any) -> dict[str, Any]:
+        """The content of an answer, nothing where it has none. Raises E_STORE_STANDBY where it leads elsewhere."""
+        if isinstance(answer, dict):
+            return answer
+        if 300 <= answer.status_code < 400:
+            raise RotationError("E_STORE_STANDBY", server=self._server)
+        return {}
+
+    def _login(self) -> hvac.Client:
+        options = self._options
+        for name in FILES:
+            if options[name] and not os.path.isfile(options[name]):
+                raise RotationError("E_STORE_NEEDS", name=name, found=f"({options[name]}) is no file")
+        sendable("namespace", options["namespace"] or "")
+        client = hvac.Client(
+            url=options["url"],
+            token="",
+            namespace=options["namespace"],
+            verify=options["ca_cert"] or True,
+            cert=(options["client_cert"], options["client_key"]) if options["client_cert"] else None,
+            timeout=self._seconds,
+            allow_redirects=False,  # a redirect would carry the token to another host
+        )
+        client.session.trust_env = not in_clear(options["url"])  # a proxy would be given the token
+        try:
+            answer = self._told(LOGINS[options["auth_method"]](client, options))
+        except (InvalidPath, InvalidRequest, Forbidden, Unauthorized):
+            raise self._login_refused() from None
+        client.token = (answer.get("auth") or {}).get("client_token")
+        if not client.token:
+            raise self._login_refused()
+        return client
+
+    def _login_refused(self) -> RotationError:
+        method, wrong = self._options["auth_method"], "auth_mount, role or namespace"
+        return RotationError("E_STORE_LOGIN", server=self._server, method=method, options=wrong)
+
+    def _failure(self, exc: Exception, place: str) -> RotationError:
+        """The error of the catalogue for one of hvac's or of requests'. Their texts are looked at and never shown."""
+        said = " ".join(getattr(exc, "errors", None) or ()).lower()
+        if isinstance(exc, requests.exceptions.SSLError):
+            return tls_failed(self._server, exc)
+        if any(word in said for word in STANDBY):
+            return RotationError("E_STORE_STANDBY", server=self._server)
+        if "sealed" in said or isinstance(exc, VaultNotInitialized):
+            return RotationError("E_STORE_SEALED", server=self._server)
+        if isinstance(exc, (Forbidden, Unauthorized)):
+            return RotationError("E_STORE_DENIED", place=place) if self._token_lives() else self._login_refused()
+        if "check-and-set" in said:
+            return RotationError("E_STORE_CONFLICT", path=self.path)
+        if isinstance(exc, InvalidRequest):
+            return RotationError("E_STORE_REFUSED", server=self._server, place=place)
+        return RotationError("E_STORE_DOWN", server=self._server, reason=type(exc).__name__)
+
+    def _token_lives(self) -> bool:
+        """Whether the server knows the token: it answers 403 to a dead one as it does to one without the right."""
+        try:
+            return bool(self._client and self._client.auth.token.lookup_self())
+        except (VaultError, requests.RequestException):
+            return False
+
+
+def _members(history: History) -> dict[str, str]:
+    """How the stages are repeated in custom metadata, which knows texts alone."""
+    return {stage: history.stages.get(stage, "none") for stage in STAGES}
+
+
+def _content(options: Options, name: str, instead_of: str = "") -> str:
+    """What is in the file of an option. Raises E_STORE_NEEDS."""
+    path = os.path.expanduser(needed(options, name))
+    try:
+        return sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
+    except (OSError, ValueError):
+        found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
+        raise RotationError("E_STORE_NEEDS", name=name, found=found) from None

@@ -1,0 +1,351 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The history of a key set: its versions, and the stage of each. What every store keeps, however it keeps it.
+
+Stages are AWS Secrets Manager's words, states NIST SP 800-57 part 1's (section 7): pre-activation, active, deactivated,
+destroyed, destroyed compromised (the last is revision 4's word for what revision 5 records as an attribute).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .._engine.crypto.key_set import KeySet, listed
+from .._errors.base import RotationError, word
+from .._record.approval import Approval
+from .._record.rotation_id import checked
+from .._system.timestamps import later, now
+
+STAGES = ("current", "pending", "previous")
+# What to do where a stage is asked for that no version has.
+ADVICE = {
+    "current": "Run the rotate playbook first.",
+    "pending": "It is there only during a rotation.",
+    "previous": "It is there from a rotation on until its values are destroyed.",
+}
+NO_STAGE = f"Use one of: {', '.join(STAGES)}."
+FORMAT = 1
+COMPLETED = "completed"
+ROLLED_BACK = "rolled back"
+COMPROMISED = "destroyed compromised"
+
+
+@dataclass
+class Version:
+    """One set of values. ``outcome`` is how the rotation that made it ended; None while it is open.
+
+    Of a destroyed version all but the values is kept.
+    """
+
+    key_id: str
+    rotation_id: str
+    origin: str  # generated, or adopted from the application's .env
+    state: str
+    created: str
+    outcome: str | None  # completed, or rolled back
+    values: Mapping[str, str] = field(repr=False)
+    destroyed: str | None = None  # when
+
+    @property
+    def keys(self) -> KeySet:
+        return KeySet(self.values)
+
+    def refuse_damaged(self, path: str) -> None:
+        """Raise E_STORE_DAMAGED where its values are not those that were put under its key id."""
+        if not self.destroyed and self.keys.key_id != self.key_id:
+            raise RotationError("E_STORE_DAMAGED", path=path, key_id=self.key_id, rotation_id=self.rotation_id)
+
+    def described(self) -> dict[str, Any]:
+        """All of it but the values."""
+        return {name: value for name, value in asdict(self).items() if name != "values"}
+
+
+@dataclass
+class History:
+    """All versions, oldest first, and which key id has which stage.
+
+    ``path`` is where it is kept, for errors. ``revision`` is by what its store knows that nobody changed it meanwhile.
+    """
+
+    path: str
+    versions: list[Version] = field(default_factory=list)
+    stages: dict[str, str] = field(default_factory=dict)
+    revision: Any = field(default=None, compare=False, repr=False)
+    record: dict[str, str] = field(default_factory=dict, repr=False)  # what a store in one file keeps for the record
+    approvals: dict[str, str] = field(default_factory=dict)  # by the digest of each that was used, its rotation
+
+    @classmethod
+    def from_document(cls, path: str, document: Any) -> History:
+        """The history as it was stored. Raises E_STORE_FORMAT."""
+        try:
+            if document["format"] != FORMAT:
+                raise RotationError("E_STORE_FORMAT", path=path, found=f"format {int(document['format'])}")
+            versions = [Version(**version) for version in document["versions"]]
+            stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
+            record, approvals = (
+                {name: str(value) for name, value in document.get(kept, {}).items()} for kept in ("record", "approvals")
+            )
+            found = _wrong_with(versions, stages)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise RotationError("E_STORE_FORMAT", path=path, found="members missing") from None
+        if found:
+            raise RotationError("E_STORE_FORMAT", path=path, found=found)
+        return cls(path, versions, stages, record=record, approvals=approvals)
+
+    def as_document(self) -> dict[str, object]:
+        """The history as a store keeps it, values included."""
+        return {
+            "format": FORMAT,
+            "stages": dict(self.stages),
+            "versions": [asdict(version) for version in self.versions],
+            **({"record": dict(self.record)} if self.record else {}),
+            **({"approvals": dict(self.approvals)} if self.approvals else {}),
+        }
+
+    def refuse_damaged(self) -> None:
+        """Raise E_STORE_DAMAGED where a version that has a stage has other values than were put."""
+        for key_id in self.stages.values():
+            self.version(key_id).refuse_damaged(self.path)
+
+    def version(self, key_id: str) -> Version:
+        """The version of this key id. Raises E_VERSION_UNKNOWN."""
+        for version in self.versions:
+            if version.key_id == key_id:
+                return version
+        raise RotationError("E_VERSION_UNKNOWN", path=self.path, key_id=key_id)
+
+    def stage(self, stage: str) -> Version:
+        """The version that has ``stage``. Raises E_STORE_STAGE."""
+        if stage not in self.stages:
+            raise RotationError("E_STORE_STAGE", path=self.path, stage=word(stage), advice=ADVICE.get(stage, NO_STAGE))
+        return self.version(self.stages[stage])
+
+    @property
+    def last(self) -> Version:
+        """The version that a rollback takes back: the pending one, or else the current one. Raises E_STORE_STAGE."""
+        return self.stage("pending" if "pending" in self.stages else "current")
+
+    @property
+    def open_rotation(self) -> str | None:
+        """The rotation that made a version and is not closed yet."""
+        return next((version.rotation_id for version in self.versions if version.outcome is None), None)
+
+    @property
+    def base(self) -> str:
+        """The stage that everything was under when the rotation that is open began; without one, ``current``."""
+        switched = self.open_rotation and "pending" not in self.stages and "previous" in self.stages
+        return "previous" if switched else "current"
+
+    def made_by(self, rotation_id: str) -> Version | None:
+        """The version of that rotation."""
+        return next((version for version in self.versions if version.rotation_id == rotation_id), None)
+
+    def outcome(self, rotation_id: str) -> str | None:
+        """How that rotation ended; None where it is open or unknown."""
+        version = self.made_by(rotation_id)
+        return version.outcome if version else None
+
+    def taken_back(self, key_id: str) -> str | None:
+        """The rotation that made this version, where it is the last one and was rolled back."""
+        newest = self.versions[-1] if self.versions else None
+        if newest is None or (newest.key_id, newest.outcome) != (key_id, ROLLED_BACK):
+            return None
+        return newest.rotation_id
+
+    def adopt(self, keys: KeySet) -> Version:
+        """Take the application's own keys as the first version; or in the place of one that has ``other_list`` of them,
+        and then there is no way back to the version before that.
+
+        It is filed under its key id: what a run put aside before it died is found again under the same keys alone, and
+        is in nobody's way where the application has others by now.
+        """
+        if "current" in self.stages:
+            self.stage("current").state = "deactivated"
+            self.stages.pop("previous", None)
+        version = next((each for each in self.versions if each.key_id == keys.key_id and not each.destroyed), None)
+        if version is None:
+            place = f"adopted {keys.key_id}"
+            version = Version(keys.key_id, place, "adopted", "active", now(), COMPLETED, dict(keys.values))
+            self.versions.append(version)
+        version.state = "active"
+        self.stages["current"] = version.key_id
+        return version
+
+    def other_list(self, keys: KeySet) -> bool:
+        """Whether these are the current keys, but for some that were added to the list or taken out of it."""
+        current = self.stage("current").values
+        same = set(current) & set(keys.values)
+        listed_anew = bool(same) and set(current) != set(keys.values)
+        return listed_anew and not self.open_rotation and all(current[name] == keys.values[name] for name in same)
+
+    def add_pending(self, keys: KeySet, rotation_id: str) -> Version:
+        """Put a new version beside the current one. Raises E_KEY_REUSED, E_STORE_STAGE without a current one."""
+        self.stage("current")
+        self.refuse_reused(keys)
+        version = Version(
+            keys.key_id, checked(rotation_id), "generated", "pre-activation", now(), None, dict(keys.values)
+        )
+        self.versions.append(version)
+        self.stages["pending"] = version.key_id
+        return version
+
+    def use_approval(self, approval: Approval, rotation_id: str) -> None:
+        """Remember for which rotation it was used, whoever asks from wherever. Raises E_APPROVAL_USED."""
+        self.refuse_used(approval, rotation_id)
+        self.approvals[approval.digest] = rotation_id
+
+    def refuse_used(self, approval: Approval, rotation_id: str) -> None:
+        """Raise E_APPROVAL_USED where another rotation has made its keys with this approval."""
+        used = self.approvals.get(approval.digest, rotation_id)
+        if used != rotation_id:
+            raise RotationError("E_APPROVAL_USED", principal=approval.principal, time=approval.time, rotation_id=used)
+
+    def refuse_reused(self, keys: KeySet) -> None:
+        """Raise E_KEY_REUSED where one of the values was another version's.
+
+        Of a list only the first is new. A destroyed version is known by its key id alone, no longer value by value.
+        """
+        new = {value.split(",")[0].strip() for value in keys.values.values()}
+        for version in self.versions:
+            used = {part for value in version.values.values() for part in (value, *listed(value))}
+            if version.key_id == keys.key_id or new & used:
+                raise RotationError("E_KEY_REUSED", key_id=version.key_id)
+
+    def promote(self) -> None:
+        """Pending becomes current, current becomes previous."""
+        self.stage("current").state = "deactivated"
+        self.stage("pending").state = "active"
+        self.stages["previous"] = self.stages["current"]
+        self.stages["current"] = self.stages.pop("pending")
+
+    def roll_back(self) -> None:
+        """The version before the last rotation is current again; that rotation's version is kept, without a stage."""
+        if "pending" in self.stages:
+            left = self.version(self.stages.pop("pending"))
+        else:
+            left = self.stage("current")
+            self.stages["current"] = self.stage("previous").key_id
+            del self.stages["previous"]
+        left.state = "deactivated"
+        left.outcome = ROLLED_BACK
+        self.stage("current").state = "active"
+
+    def close(self, rotation_id: str) -> None:
+        """The rotation is proved: nothing goes on with it any more."""
+        for version in self.versions:
+            if version.rotation_id == rotation_id:
+                version.outcome = COMPLETED
+
+    def replacement(self, key_id: str) -> Version:
+        """The version of the completed rotation that put it in the place of this one. Raises E_STORE_STAGE."""
+        later_ones = self.versions[self.versions.index(self.version(key_id)) + 1 :]
+        return next((version for version in later_ones if version.outcome == COMPLETED), self.stage("current"))
+
+    def destroy(self, key_id: str, *, compromised: bool) -> Version:
+        """The values of a version are gone for good; all else of it stays. Raises E_VERSION_*."""
+        version = self.version(key_id)
+        stage = next((stage for stage in ("current", "pending") if self.stages.get(stage) == key_id), None)
+        if stage:
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"it is {stage}")
+        if self.open_rotation and not version.destroyed:
+            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"rotation {self.open_rotation} is open")
+        for name, holder in self.listed_by(key_id):
+            if holder.key_id in self.stages.values():
+                reason = f"its value for {name} is kept in the list of the version {holder.key_id}"
+                raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=reason)
+        version.values = {}
+        version.destroyed = version.destroyed or now()
+        version.state = COMPROMISED if compromised or version.state == COMPROMISED else "destroyed"
+        self.stages = {stage: kept for stage, kept in self.stages.items() if kept != key_id}
+        return version
+
+    def listed_by(self, key_id: str) -> list[tuple[str, Version]]:
+        """The keys of which another version keeps this one's value in its list, and that version.
+
+        Only the first of a list is a version's own.
+        """
+        version, found = self.version(key_id), []
+        for other in self.versions:
+            kept = {part for value in other.values.values() for part in listed(value)}
+            for name, value in version.values.items():
+                if other is not version and value.split(",")[0].strip() in kept:
+                    found.append((name, other))
+        return found
+
+    def destination(self, direction: str) -> str:
+        """The stage that every value is to be under, for ``rotate`` or ``rollback``.
+
+        Raises E_NOTHING_TO_ROLL_BACK, or E_PREVIOUS_DESTROYED.
+        """
+        promoted = "pending" not in self.stages
+        if direction == "rotate":
+            return "current" if self.open_rotation and promoted else "pending"
+        if promoted and "previous" not in self.stages:
+            self._refuse_destroyed()
+            raise RotationError("E_NOTHING_TO_ROLL_BACK", path=self.path)
+        return "previous" if promoted else "current"
+
+    def _refuse_destroyed(self) -> None:
+        """Raise E_PREVIOUS_DESTROYED where the version before the current one is there by name alone."""
+        kept = [version for version in self.versions if version.outcome != ROLLED_BACK]
+        for before, version in zip(kept, kept[1:]):
+            if version.key_id == self.stages.get("current") and before.destroyed:
+                raise RotationError(
+                    "E_PREVIOUS_DESTROYED",
+                    rotation_id=version.rotation_id,
+                    key_id=before.key_id,
+                    when=before.destroyed,
+                )
+
+    def to_roll_back(self, asked: str | None) -> str:
+        """The rotation that a rollback takes back, the last one; ``asked`` is the one that the operator names.
+
+        Raises E_NOTHING_TO_ROLL_BACK, E_PREVIOUS_DESTROYED, E_ROLLED_BACK, or E_OPTION for another one.
+        """
+        self.destination("rollback")
+        last, newest = self.last.rotation_id, self.versions[-1]
+        if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
+            raise RotationError("E_ROLLED_BACK", rotation_id=newest.rotation_id, earlier=last)
+        if asked and asked != last:
+            raise RotationError(
+                "E_OPTION",
+                name="key_rotation_id",
+                found=f"is {asked}, and the last rotation is {last}",
+                advice="Only the last rotation can be rolled back.",
+            )
+        return last
+
+    def for_host(self) -> dict[str, Any]:
+        """What a host's side is given: the values of every version that has any by its stage, those without one as
+        ``older-`` and their key id; their key ids; and the stage that everything was under."""
+        names = {key_id: stage for stage, key_id in self.stages.items()}
+        kept = [version for version in self.versions if not version.destroyed]
+        ordered = sorted(kept, key=lambda version: list(STAGES).index(names.get(version.key_id, STAGES[-1])))
+        named = {names.get(version.key_id, f"older-{version.key_id}"): version for version in ordered}
+        return {
+            "key_sets": {stage: dict(version.values) for stage, version in named.items()},
+            "key_set_ids": {stage: version.key_id for stage, version in named.items()},
+            "base": self.base,
+        }
+
+
+def are_values(found: Any) -> bool:
+    """Whether these can be the values of a version: texts by name."""
+    return isinstance(found, Mapping) and all(isinstance(word, str) for word in (*found, *found.values()))
+
+
+def _wrong_with(versions: Sequence[Version], stages: Mapping[str, str]) -> str:
+    """What no history has; empty where it may be one. Raises TypeError or ValueError too."""
+    for version in versions:
+        later(version.created, 0)
+        if not are_values(version.values):
+            return f"the values of {version.key_id} are no texts by name"
+    for what in ("key_id", "rotation_id"):
+        if len({getattr(version, what) for version in versions}) < len(versions):
+            return f"two versions of one {what}"
+    unknown = set(stages.values()) - {version.key_id for version in versions}
+    if unknown or len(set(stages.values())) < len(stages):
+        return f"the stages {', '.join(stages)} are not of as many versions"
+    return ""

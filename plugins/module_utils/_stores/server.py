@@ -1,0 +1,217 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A key store on a server: an index without values, and the values of each version apart from it.
+
+The index is the history with every value left out. It changes by check-and-set alone, so that stages, states and
+outcomes move in one step, and what it says counts. The values of a version are put once, under the rotation that made
+them, before the index names them, and are never written again.
+"""
+
+from __future__ import annotations
+
+import abc
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from .._errors.base import NOTHING_CHANGED, RotationError
+from .._record import sshsig
+from .history import History, Version, are_values
+from .store import UNKNOWN, Store
+
+SENDABLE = re.compile(r"[!-~]*")  # what HTTP clients put into a header and into no other encoding
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TRIES = 2
+MOST_SECONDS = 3600
+# What versions of OpenSSL say of an answer that is none of TLS, such as one of plain HTTP.
+NO_TLS = ("wrong version number", "record layer failure")
+ASIDE = "New values lie in the store under this rotation, where the same command finds them again; nothing uses them."
+SIGNING = "record signing"  # where the signing key lies among the values: no rotation's id has a blank
+UNSURE = ("E_STORE_DOWN", "E_STORE_CONFLICT")  # a conflict may be with our own write, that came late
+
+
+class ServerStore(Store):
+    """What the servers have in common. A subclass says how one index and one set of values are read and written."""
+
+    @abc.abstractmethod
+    def read_index(self) -> tuple[dict[str, Any] | None, Any]:
+        """The index, or None where there is none yet, and its revision."""
+
+    @abc.abstractmethod
+    def write_index(self, index: dict[str, Any], revision: Any) -> None:
+        """Replace the index of that revision, and no other. Raises E_STORE_CONFLICT; E_STORE_DOWN: perhaps it did."""
+
+    @abc.abstractmethod
+    def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
+        """Put values where there are none. Raises E_STORE_CONFLICT; E_STORE_DOWN where it is unknown whether it did."""
+
+    @abc.abstractmethod
+    def show_stages(self) -> None:
+        """Repeat the stages that the index has now where the server's own tools show them. The index counts, not this.
+
+        It looks again: another controller may have changed the index since.
+        """
+
+    @abc.abstractmethod
+    def shows(self, history: History) -> bool:
+        """Whether the server's own tools show the stages of this history."""
+
+    @abc.abstractmethod
+    def refuse_unsafe(self) -> None:
+        """Raise where the server, as it is set up, would not keep what is put, or cannot be written to."""
+
+    def load(self) -> History:
+        history = self._index()
+        for version in history.versions:
+            if not version.destroyed:
+                self._filled(version)
+        return history
+
+    def stage(self, stage: str) -> Version:
+        return self._filled(self._index().stage(stage))
+
+    def kept_signing_key(self) -> str | None:
+        found = self.read_values(SIGNING)
+        return None if found is None else found["key"]
+
+    def signing_key(self) -> str:
+        found = self.kept_signing_key()
+        if found is None:
+            self.refuse_unsafe()
+            found = sshsig.new_key()
+            self._put_values(SIGNING, {"key": found})
+        return found
+
+    def _filled(self, version: Version) -> Version:
+        values = self.read_values(version.rotation_id)
+        if values is None:
+            raise RotationError("E_STORE_VALUES", path=self.path, key_id=version.key_id)
+        if not are_values(values):
+            found = f"the values of {version.key_id} are no texts by name"
+            raise RotationError("E_STORE_FORMAT", path=self.path, found=found)
+        version.values = values
+        return version
+
+    def _index(self) -> History:
+        index, revision = self.read_index()
+        history = History(self.path) if index is None else History.from_document(self.path, index)
+        history.revision = revision
+        return history
+
+    def _save(self, history: History, before: dict[str, Any]) -> None:
+        self.refuse_unsafe()
+        listed = {version["rotation_id"] for version in before["versions"]}
+        new = [version for version in history.versions if version.rotation_id not in listed]
+        for version in new:
+            self._put_values(version.rotation_id, dict(version.values))
+        try:
+            self._put_index(history, before)
+        except RotationError as exc:
+            raise exc.with_changed(ASIDE if new and exc.changed == NOTHING_CHANGED else exc.changed) from None
+        try:
+            self.show_stages()
+        except RotationError as exc:
+            raise exc.with_changed("The store was changed; only what other tools show of its stages was not.") from None
+
+    def _catch_up(self, history: History) -> None:
+        if history.versions and not self.shows(history):
+            self.refuse_unsafe()
+            self.show_stages()
+
+    def _put_values(self, rotation_id: str, values: dict[str, str]) -> None:
+        self._put(lambda: self.read_values(rotation_id), lambda: self.write_values(rotation_id, values), values, None)
+
+    def _put_index(self, history: History, before: dict[str, Any]) -> None:
+        wanted = _without_values(history.as_document())
+        self._put(
+            lambda: _without_values(self._index().as_document()),
+            lambda: self.write_index(wanted, history.revision),
+            wanted,
+            _without_values(before),
+        )
+
+    def _put(self, look: Callable[[], Any], write: Callable[[], None], wanted: Any, before: Any) -> None:
+        """Look, write, look again: a put whose answer was lost is found or tried once more, never put over another."""
+        failure: RotationError | None = None
+        for _ in range(TRIES):
+            found = _again(look, failure)
+            if found == wanted:
+                return
+            if found != before:
+                raise RotationError("E_STORE_CONFLICT", path=self.path)
+            try:
+                write()
+            except RotationError as exc:
+                if exc.code not in UNSURE:
+                    raise
+                failure = exc
+            else:
+                failure = RotationError("E_STORE_READBACK", path=self.path)
+                break
+        if failure is not None and _again(look, failure) != wanted:
+            raise failure.with_changed(UNKNOWN)
+
+
+def _again(look: Callable[[], Any], failure: RotationError | None) -> Any:
+    """What is there now. Where that cannot be seen after a write, nobody knows whether it was taken."""
+    try:
+        return look()
+    except RotationError as exc:
+        raise exc.with_changed(exc.changed if failure is None else UNKNOWN) from None
+
+
+def _without_values(document: dict[str, Any]) -> dict[str, Any]:
+    return {**document, "versions": [{**version, "values": {}} for version in document["versions"]]}
+
+
+def needed(options: Mapping[str, Any], name: str) -> str:
+    """An option that has no default. Raises E_STORE_NEEDS."""
+    if not options[name]:
+        raise RotationError("E_STORE_NEEDS", name=name, found="is not set")
+    return str(options[name])
+
+
+def address(url: str, name: str) -> str:
+    """Host and port of ``url``, the option ``name``, and nothing else that it may hold.
+
+    Raises E_STORE_NEEDS, or E_STORE_CLEARTEXT unless it is https or this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    except ValueError:
+        raise RotationError("E_STORE_NEEDS", name=name, found="is no address") from None
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise RotationError("E_STORE_CLEARTEXT", host=parts.hostname or "the store")
+    if not parts.hostname:
+        raise RotationError("E_STORE_NEEDS", name=name, found="names no host")
+    return f"{parts.hostname}:{port}"
+
+
+def in_clear(url: str) -> bool:
+    """Whether what is sent there must not go through a proxy."""
+    return not url.lower().startswith("https:")
+
+
+def tls_failed(server: str, exc: Exception) -> RotationError:
+    """E_STORE_NO_TLS or E_STORE_TLS, by the text of an error of ssl, which is looked at and never shown."""
+    said = str(exc).lower().replace("_", " ")
+    if any(words in said for words in NO_TLS):
+        return RotationError("E_STORE_NO_TLS", server=server)
+    return RotationError("E_STORE_TLS", server=server)
+
+
+def seconds(options: Mapping[str, Any]) -> int:
+    """The option ``timeout``. Raises E_STORE_NEEDS."""
+    if not 1 <= options["timeout"] <= MOST_SECONDS:
+        raise RotationError("E_STORE_NEEDS", name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")
+    return int(options["timeout"])
+
+
+def sendable(name: str, value: str) -> str:
+    """The value of an option that a header carries. Raises E_STORE_NEEDS, where a client would show the value."""
+    if not SENDABLE.fullmatch(value):
+        found = "has a blank, or a character that is no printable ASCII"
+        raise RotationError("E_STORE_NEEDS", name=name, found=found)
+    return value

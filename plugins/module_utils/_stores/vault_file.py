@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The embedded store: one file in Ansible Vault's format, which ``ansible-vault view`` shows."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .._errors.base import NOTHING_CHANGED, RotationError
+from .._record import sshsig
+from .._system import atomic_file
+from .history import History
+from .store import UNKNOWN, Store
+
+
+class Vault(Protocol):
+    """Ansible Vault with the secrets Ansible was started with (given by the controller's side)."""
+
+    def encrypt(self, plaintext: bytes, before: bytes | None) -> bytes:
+        """The text in Vault's format, under the secret and vault id of ``before``, where there is one."""
+
+    def decrypt(self, text: bytes) -> bytes | None:
+        """The plaintext, or None where no secret opens it."""
+
+
+class VaultFile(Store):
+    """A key store in one Vault file, 0600, replaced in one step and read back after every write.
+
+    Where ``path`` is a symbolic link, the file is the one that it leads to.
+    """
+
+    def __init__(self, path: str, vault: Vault) -> None:
+        self._file = os.path.realpath(path)
+        super().__init__(path, os.path.dirname(self._file))
+        self._vault = vault
+
+    def load(self) -> History:
+        text = self._text()
+        if text is None:
+            return History(self.path)
+        if not text.startswith(b"$ANSIBLE_VAULT;"):
+            raise RotationError("E_STORE_FORMAT", path=self.path, found="not encrypted by Ansible Vault")
+        plaintext = self._vault.decrypt(text)
+        if plaintext is None:
+            raise RotationError("E_STORE_PASSWORD", path=self.path)
+        try:
+            document = json.loads(plaintext)
+        except ValueError as exc:
+            line = getattr(exc, "lineno", 1)
+            raise RotationError("E_STORE_FORMAT", path=self.path, found=f"no JSON at decrypted line {line}") from None
+        return History.from_document(self.path, document)
+
+    def read_values(self, rotation_id: str) -> Mapping[str, str] | None:
+        """None: values and history are one file, so neither is ever there without the other."""
+        return None
+
+    def _catch_up(self, history: History) -> None:
+        """Nothing is ever left: the file is all that shows the history."""
+
+    def destroy_values(self, rotation_id: str) -> None:
+        """Nothing is left to do: the file was replaced by one without them."""
+
+    def anchor(self) -> str | None:
+        return self.load().record.get("head")
+
+    def set_anchor(self, head: str) -> None:
+        with self.change() as history:
+            history.record["head"] = head
+
+    def kept_signing_key(self) -> str | None:
+        return self.load().record.get("signing_key")
+
+    def signing_key(self) -> str:
+        found = self.kept_signing_key()
+        if found is None:
+            with self.change() as history:
+                found = history.record.setdefault("signing_key", sshsig.new_key())
+        return found
+
+    def unwritable(self) -> str | None:
+        folder = self._folder
+        while not os.path.exists(folder):
+            folder = os.path.dirname(folder)
+        return None if os.access(folder, os.W_OK) else f"{folder} cannot be written"
+
+    def _text(self) -> bytes | None:
+        try:
+            return atomic_file.read(self._file)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise RotationError("E_STORE_READ", path=self.path, reason=exc.strerror) from None
+
+    def _save(self, history: History, before: dict[str, Any]) -> None:
+        document = history.as_document()
+        text = self._vault.encrypt(json.dumps(document, indent=2).encode("utf-8") + b"\n", self._text())
+        try:
+            atomic_file.replace(self._file, text, most=0o600)
+        except OSError as exc:
+            failure = RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror)
+            as_it_was = self.load().as_document() == before  # it is not where only the rename's fsync failed
+            raise failure.with_changed(NOTHING_CHANGED if as_it_was else UNKNOWN) from None
+        with contextlib.suppress(RotationError):
+            if self.load().as_document() == document:
+                return
+        raise RotationError("E_STORE_READBACK", path=self.path, changed=UNKNOWN)

@@ -1,0 +1,127 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands of an operator: no input, no output, a session of their own, and an end after so many seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import glob
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+
+from . import pipelines
+
+ROUNDS = 10  # of looking for what was forked while the others were killed
+POLL = 0.1
+NOT_FOUND, TIMED_OUT = 127, 124  # as a shell and timeout(1) say it
+
+
+def ended(argv: Sequence[str], seconds: float, folder: str | None = None, note: str | None = None) -> int:
+    """The exit code of a command. What it leaves running outlives this process.
+
+    After ``seconds`` it is killed with all that it has started in its session, and the code is TIMED_OUT. In the file
+    ``note`` stands which process it is, so that whoever comes after this one was killed can wait for it.
+    """
+    none = subprocess.DEVNULL
+    sign = functools.partial(_sign, note) if note else None
+    try:
+        process = subprocess.Popen(
+            list(argv), cwd=folder, stdin=none, stdout=none, stderr=none, start_new_session=True, preexec_fn=sign
+        )
+    except OSError:
+        return NOT_FOUND
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        kill_session(process.pid)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # of another user, such as root's by sudo
+            process.wait(1)
+        return TIMED_OUT
+
+
+def at_work(note: str) -> dict[int, str]:
+    """By pid each noted ``command``, and each ``run`` that waits for one, as far as they live and are not ours."""
+    found = {}
+    with contextlib.suppress(OSError, ValueError), open(note, encoding="ascii") as handle:
+        for line in handle:
+            who, pid, born = line.split()
+            if int(born) and int(born) == _born(int(pid)) and int(pid) != os.getpid():
+                found[int(pid)] = who
+    return found
+
+
+def outlast(note: str, seconds: float) -> dict[int, str]:
+    """Wait for what is noted, and kill its commands after ``seconds``, as their runs would; what is there even then."""
+    left = _gone(note, seconds)
+    commands = [pid for pid, who in left.items() if who == "command"]
+    for pid in commands:
+        kill_session(pid)
+    return _gone(note, 1) if commands else left
+
+
+def _gone(note: str, seconds: float) -> dict[int, str]:
+    end = time.monotonic() + seconds
+    while (left := at_work(note)) and time.monotonic() < end:
+        time.sleep(POLL)
+    return left
+
+
+def _sign(note: str) -> None:
+    """Between fork and exec, so that nothing is ever run that is not noted. What an earlier run has left stays so."""
+    noted = {**at_work(note), os.getpid(): "command", os.getppid(): "run"}
+    text = "".join(f"{who} {pid} {_born(pid)}\n" for pid, who in noted.items())
+    with contextlib.suppress(OSError), open(note, "w", encoding="ascii") as handle:
+        handle.write(text)
+
+
+def _born(pid: int) -> int:
+    """When a process began, in clock ticks since the boot (proc(5), fields 3 and 22); 0 where it has ended."""
+    with contextlib.suppress(OSError):
+        fields = stat(pid)
+        return 0 if fields[0] in "ZX" else int(fields[19])
+    return 0
+
+
+def stat(pid: int) -> list[str]:
+    """What the kernel says of a process: proc(5)'s fields of ``stat`` from the third on. Raises OSError."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as handle:
+        return handle.read().rpartition(")")[2].split()
+
+
+def kill_session(leader: int) -> None:
+    """Kill a process that leads a session, its group, and where there is a /proc every other group of that session."""
+    for _ in range(ROUNDS):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+        others = _session(leader)
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not others:
+            return
+
+
+def _session(leader: int) -> list[int]:
+    """The living processes of its session but itself; none where there is no /proc (proc(5), fields 3 and 6)."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid = int(path.split("/")[2])
+            state, _, _, session = stat(pid)[:4]
+            if int(session) == leader != pid and state not in "ZX":
+                found.append(pid)
+    return found
+
+
+def program(argv: Sequence[str]) -> str:
+    """What a command is called by: a whole line in one word may hold a secret further on."""
+    return (argv[0].split() or [""])[0]
+
+
+def found(rc: int, seconds: float, program: str) -> str:
+    """What to say of a command that did not end with 0."""
+    return f"was given {seconds:.0f} seconds" if rc == TIMED_OUT else f"{program} {pipelines.ended(rc)}"

@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs in a row without a shell, of which every exit code counts."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any, cast
+
+from .._errors.base import RotationError
+from .task_group import Cancellation
+
+CHUNK = 1 << 20
+LINE_CHARACTERS = 200  # of what a program complained of
+Failed = Callable[[int, IO[bytes]], RotationError]  # from the exit code and what the program complained of
+
+
+@contextlib.contextmanager
+def output_of(
+    argv: Sequence[str],
+    failed: Failed,
+    *,
+    environment: Mapping[str, str],
+    stdin: Any = subprocess.DEVNULL,
+    descriptors: Sequence[int] = (),
+    over: Cancellation | None = None,
+) -> Iterator[IO[bytes]]:
+    """What a program writes, to be read in the block. After the block it is read to its end, and the exit code counts.
+
+    Raises what ``failed`` makes. Where the block raises, or it is ``over``, the program is killed.
+    """
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            argv, stdin=stdin, stdout=subprocess.PIPE, stderr=complaints, env=environment, pass_fds=tuple(descriptors)
+        ) as process,
+    ):
+        output = cast("IO[bytes]", process.stdout)
+        if over:
+            over.then(process.kill)
+        try:
+            yield output
+            while output.read(CHUNK):
+                pass
+        except BaseException:
+            process.kill()
+            raise
+        if process.wait():
+            raise failed(process.returncode, complaints)
+
+
+def ended(code: int) -> str:
+    """How a program ended, by the exit code that subprocess gives: it is negative after a signal."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    names = {one.value: one.name for one in signal.Signals}
+    return f"was killed ({names.get(-code, f'signal {-code}')})"
+
+
+def first_line(complaints: IO[bytes]) -> str:
+    """The first line of what a program complained of."""
+    complaints.seek(0)
+    return complaints.readline().decode("utf-8", "replace").strip()[:LINE_CHARACTERS] or "no message"

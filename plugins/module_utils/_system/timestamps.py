@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Times as records and stores write them: UTC, ISO 8601, to the second."""
+
+from __future__ import annotations
+
+import datetime
+
+
+def now() -> str:
+    """The time as records and stores write it: UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def at(moment: float) -> str:
+    """A time in seconds since 1970 in the same form."""
+    return f"{datetime.datetime.fromtimestamp(moment, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def later(time: str, days: int) -> str:
+    """So many days after a time, both as ``now`` writes them."""
+    moved = datetime.datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ") + datetime.timedelta(days=days)
+    return f"{moved:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,334 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side that all modules of this collection share."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ansible import constants as C
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
+from ansible.utils.display import Display
+
+from ..module_utils._engine.postgres.lease import run_name
+from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, internal, word
+from ..module_utils._options.argument_specs import KEY_OPTIONS, ROTATION_OPTIONS
+from ..module_utils._record.rotation_id import checked
+from ..module_utils._record.run_lease import Lease, holder
+from ..module_utils._record.writer import Record
+from ..module_utils._stores.history import ROLLED_BACK, History
+from ..module_utils._stores.store import Store
+from ..module_utils._system.timestamps import later
+from ._progress import ProgressLine
+from ._run import exit_code, next_command, unreachable_hosts
+from ._run.interrupted_rotation import is_interrupted
+from ._services.key_store import beside, open_store, state_folder
+from ._task_options import refuse_wrong, validated
+
+display = Display()
+next_command.tell_what_is_next()  # Ansible loads the plugin of an action in its own process before any worker's
+PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
+COLLECTION = "tetech.key_rotation"
+NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
+KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
+SHARED = {**KEY_OPTIONS, **ROTATION_OPTIONS}  # what most tasks have
+# Fields of a module's result that go into the record: ids, counts, paths, times.
+RECORDED = (
+    "key_id",
+    "key_ids",
+    "generated",
+    "stages",
+    "targets",
+    "meanwhile",
+    "unopened",
+    "needing",
+    "work",
+    "path",
+    "dumps",
+    "migration",
+    "settings",
+    "processes",
+    "picture",
+    "services",
+    "sessions",
+    "fence",
+    "fenced",
+    "undropped",
+    "answer",
+    "logs",
+    "commands",
+    "items",
+    "plan_hash",
+    "collection",
+    "environment",
+    "backup",
+    "restored",
+    "lost",
+    "dropped",
+    "sought",
+    "repaired",
+    "left",
+    "stale",
+    "settlements",
+    "kept",
+    "kept_aside",
+    "kept_by",
+    "changed",
+)
+
+
+class RotationAction(ActionBase, abc.ABC):
+    """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
+
+    _VALID_ARGS: frozenset[str] = frozenset()
+    spec: ClassVar[Mapping[str, Any]] = {}  # of the task's arguments, where not the host's side alone has one
+    recorded = True  # whether the act goes into the record, where the task names a rotation
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self.variables: dict[str, Any] = task_vars or {}
+        _end_with_parent()
+        failure: RotationError | None = None
+        try:
+            _refuse_debug_settings()
+            result.update(self._recorded(dict(self._task.args)))
+        except RotationError as exc:
+            failure = exc
+        except AnsibleConnectionFailure as exc:  # an unreachable host must stay one: Ansible goes on without it
+            self._end_without_hosts()
+            raise AnsibleConnectionFailure(f"{self._lost()} ({exc})") from None
+        except AnsibleError:
+            raise
+        except Exception as exc:  # its text could hold a value
+            failure = internal(exc)
+        if failure is not None:
+            result.update(failed=True, **failure.as_result())
+        exit_code.ask_for(result)
+        return result
+
+    @abc.abstractmethod
+    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The work; the result. ``args`` are the task's, as the ``spec`` has them."""
+
+    def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""
+        if "keys" in args and args["keys"] is None:
+            raise RotationError("E_OPTION", name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
+        if self.spec:
+            return validated(self.spec, args, self._task.action)
+        # Which of them are required, the host's side knows.
+        shared = {name: {**option, "required": False} for name, option in SHARED.items() if name in args}
+        refuse_wrong(shared, args, self._task.action)
+        return args
+
+    def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""
+        if self.recorded and "rotation_id" in args:
+            checked(args["rotation_id"])
+        options = self._validated(args)
+        if self._task.check_mode:
+            return self._told(options)
+        if not self.recorded or "rotation_id" not in args:
+            return self._acted(options)
+        self.refuse_other_run(args)
+        record = self.record(args)
+        event = self._task.action.rsplit(".", 1)[-1]
+        about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
+        record.append(event, "intent", **about, **self.before(record, args))
+        try:
+            result = self._acted(options)
+        except RotationError as exc:
+            record.append(event, "failed", error=exc.as_result()["error"], **about)
+            raise
+        except AnsibleConnectionFailure:
+            record.append(event, "failed", error=self._lost().as_result()["error"], **about)
+            raise
+        except Exception as exc:
+            record.append(event, "failed", error={"code": "E_INTERNAL", "what": type(exc).__name__}, **about)
+            raise
+        phase = "failed" if result.get("failed") else "done"
+        found = {name: result[name] for name in RECORDED if name in result}
+        try:
+            record.append(event, phase, error=result.get("error"), **about, **found)
+        except RotationError as exc:
+            raise exc.with_changed(f"The step itself, {event}, was {phase}.") from None
+        return result
+
+    def _acted(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The act. What it did not change itself may have been changed by a step of this run before it."""
+        rotated = "rotation_reencrypted" in self.variables
+        try:
+            result = self.act(options)
+        except RotationError as exc:
+            raise exc.with_changed(NOT_BY_THIS) if rotated and exc.changed == NOTHING_CHANGED else exc from None
+        if rotated:
+            self.retell(result, NOT_BY_THIS)
+        return result
+
+    @staticmethod
+    def retell(result: dict[str, Any], changed: str) -> None:
+        """Have a failure of the host's side, which has changed nothing itself, say what was ``changed`` before it."""
+        error = result.get("error") or {}
+        if error.get("changed") == NOTHING_CHANGED:
+            told = str(result["msg"]).replace(NOTHING_CHANGED, changed)
+            result.update(msg=told, error={**error, "changed": changed})
+            result.pop("exception", None)  # ansible-core 2.19 and newer show its text, not msg
+
+    def _lost(self) -> RotationError:
+        unknown = "What this step has done there is not known."
+        host = self._task.delegate_to or self.variables.get("inventory_hostname")
+        return RotationError("E_HOST_LOST", changed=unknown, host=host)
+
+    def _end_without_hosts(self) -> None:
+        """Where no host is left, nothing of the playbook runs any more: its end on the control node is made here."""
+        args = {name: self._task.args[name] for name in ("record_dir", "store") if self._task.args.get(name)}
+        with contextlib.suppress(Exception):  # the host is lost, whatever comes of this
+            rotation_id = self.lease(args).of_run(os.getppid())
+            hosts, host = self.variables["ansible_play_hosts_all"], self.variables["inventory_hostname"]
+            if rotation_id is None or self._task.ignore_unreachable:
+                return
+            if not unreachable_hosts.all_hosts_unreachable(
+                self.record({**args, "rotation_id": rotation_id}), hosts, host
+            ):
+                return
+            notify = self._templar.template(self.variables.get("key_rotation_notify") or [])
+            task = self._task.copy()
+            task.action, task.check_mode = f"{COLLECTION}.rotation_record", False
+            task.args = {**args, "state": "failed", "rotation_id": rotation_id, "notify": notify}
+            task.args.update(failed_task=self._task.name, error=self._lost().as_result()["error"])
+            ends = action_loader.get(
+                task.action,
+                task=task,
+                connection=self._connection,
+                play_context=self._play_context,
+                loader=self._loader,
+                templar=self._templar,
+                shared_loader_obj=self._shared_loader_obj,
+            )
+            ends.run(task_vars=self.variables)
+
+    def refuse_other_run(self, args: dict[str, Any]) -> None:
+        """Raise E_RUNNING where another run works on this application."""
+        self.lease(args).refuse_other(os.getppid())
+
+    def _told(self, args: dict[str, Any]) -> dict[str, Any]:
+        result = self.act(args)
+        probe = self._task.changed_when == [False]  # a task that changes nothing in a real run either
+        if result.get("changed") and not probe:
+            display.display(f"  would {self.would(args, result)}")
+        return result
+
+    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+        """What a real run would do here, for a person who reads a dry run."""
+        return "change something"
+
+    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+        """What of the arguments goes into the record."""
+        words = ("state", "stage", "destination", "expect_stage")
+        found = {name: word(args[name]) for name in words if name in args}
+        return {**found, **{name: args[name] for name in ("key_id", "path", "env_file", "alias") if name in args}}
+
+    def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
+        """What else the line has by which an act begins. Raises where it may not begin."""
+        return {}
+
+    def record(self, args: dict[str, Any]) -> Record:
+        """The record of the rotation that ``args`` name."""
+        return Record(self._records(args), str(args["rotation_id"]))
+
+    def held_until(self, history: History, key_id: str, options: dict[str, Any]) -> str:
+        """Until when a version is kept in any case: ``hold_days`` after the rotation that put another in its place was
+        completed, and after the rotation that made it was rolled back."""
+        place, version = history.replacement(key_id), history.version(key_id)
+        since = [self._ended(place.rotation_id, "rotate", options) or place.created]
+        if version.outcome == ROLLED_BACK:
+            since.append(self._ended(version.rotation_id, "rollback", options) or version.created)
+        return later(max(since), options["hold_days"])
+
+    def _ended(self, rotation_id: str, direction: str, options: dict[str, Any]) -> str | None:
+        """When that rotation was completed or rolled back, as its record says; None where there is none."""
+        try:
+            events = Record(self._records(options), rotation_id).events()
+        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
+            return None
+        return next(
+            (event["time"] for event in events if (event["event"], event["phase"]) == (direction, "done")), None
+        )
+
+    def lease(self, args: dict[str, Any]) -> Lease:
+        """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
+        return Lease(self._records(args))
+
+    def half_way(self, args: dict[str, Any]) -> str | None:
+        """The rotation of a run that died and left values and .env files under different versions; None if none did."""
+        left_over = self.lease(args).left_over()
+        if left_over and is_interrupted(self.record({**args, "rotation_id": left_over}).events()):
+            return left_over
+        return None
+
+    def run_name(self) -> str:
+        """This run, one process of ansible-playbook, as the leases and locks of databases name it."""
+        return run_name(holder("", os.getppid()))
+
+    def _records(self, args: dict[str, Any]) -> str:
+        folder = args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records"
+        return beside(folder, self.variables)
+
+    def store(self, args: dict[str, Any]) -> Store:
+        """The store that ``args`` describe."""
+        return open_store(args.get("store") or {}, self.variables, self._loader)
+
+    def on_host(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Run one of our modules on the host, its arguments by pipe: they hold keys."""
+        with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
+            self._connection.set_option("pipelining", True)
+        if not self._connection.is_pipelining_enabled():
+            raise RotationError(
+                "E_PIPELINING", reason=f"{self._connection.transport}, {self._play_context.become_method}"
+            )
+        arguments = {name: value for name, value in args.items() if value is not None}
+        result = self._execute_module(
+            module_name=f"{COLLECTION}.{module}", module_args=arguments, task_vars=self.variables
+        )
+        if result.get("failed") and "error" not in result and "rc" in result:
+            if result["rc"] in (126, 127):
+                python = self._templar.template(self.variables.get("ansible_python_interpreter"))
+                raise RotationError("E_HOST_PYTHON", python=python)
+            raise RotationError(
+                "E_MODULE_DIED", module=module, rc=result["rc"], changed="See the record for what was done."
+            )
+        return result
+
+    def watched(self, module: str, asked: dict[str, Any], host: str = "") -> dict[str, Any]:
+        """The same, and it is shown how far the module is; with a ``host``, one of several at work at once."""
+        path = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
+        with ProgressLine(self._connection, path, host):
+            return self.on_host(module, {**asked, "progress": path})
+
+
+def _end_with_parent() -> None:
+    """Have this process and what it started end where ansible-playbook is killed (prctl(2), on Linux).
+
+    Each task has a process of its own, which would go on, and its module with it, while nobody hears of it any more.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        parent = multiprocessing.parent_process()
+        if parent is not None and parent.pid != os.getppid():  # it was killed before we asked
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _refuse_debug_settings() -> None:
+    for setting, on in (("ANSIBLE_DEBUG", C.DEFAULT_DEBUG), ("ANSIBLE_KEEP_REMOTE_FILES", C.DEFAULT_KEEP_REMOTE_FILES)):
+        if on:
+            raise RotationError("E_DEBUG_SETTINGS", setting=setting)

@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup can be made, and the way back by it was tried."""
+
+from __future__ import annotations
+
+import datetime
+
+from .database_capacity import databases
+from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result
+from .rehearsal import when
+
+RECENT = datetime.timedelta(days=1)
+PROVED = ("full", "sample")
+
+
+def possible(seen: Observations) -> ChecklistItem:
+    """This rotation can make one; how old the last one is."""
+    made = of_result("backup", seen.backup, "dumps")
+    if made.status != OK:
+        return made
+    backed_up = {one["system_identifier"] for one in seen.backup["dumps"] if "system_identifier" in one}
+    clusters = {each["alias"]: each.get("system_identifier") for each in databases(seen)}
+    others = [alias for alias, cluster in clusters.items() if backed_up and cluster and cluster not in backed_up]
+    if others:
+        told = f"the stanza of pgBackRest is that of another cluster than that of {', '.join(others)} in DATABASES"
+        return ChecklistItem(
+            "backup", STOP, told, "Correct key_rotation_stanza, or set key_rotation_backup_engine to pg_dump."
+        )
+    times = [when(backup["snapshot"]["time"]) for backup in seen.kept]
+    if not times:
+        return ChecklistItem("backup", OK, "one can be made, and will be before anything is changed; there is none yet")
+    age = seen.now - max(times)
+    told = f"one can be made, and will be before anything is changed; the last one is {_age(age)} old"
+    return ChecklistItem("backup", OK, told)
+
+
+def proved(seen: Observations) -> ChecklistItem:
+    """The rollback plan was tested: a backup was restored and compared, or this one will be before the first write."""
+    kinds = [proof["kind"] for backup in seen.kept if (proof := backup["proof"]) and proof["kind"] in PROVED]
+    asked, engine = seen.options["backup_proof"], seen.options["backup_engine"]
+    ours = engine == "pg_dump"
+    todo = _TODO if ours else f"Restore one by {engine}'s own command, and compare it; rollback_plan can be accepted."
+    if ours and asked in PROVED:
+        return ChecklistItem(
+            "rollback plan", OK, f"the backup is restored and compared before the first write (proof: {asked})"
+        )
+    if kinds:
+        return ChecklistItem(
+            "rollback plan",
+            WARN,
+            f"{len(kinds)} earlier backups were restored and compared, this one will not be",
+            todo,
+        )
+    return ChecklistItem(
+        "rollback plan", STOP if seen.production else WARN, "no backup was ever restored and compared", todo
+    )
+
+
+_TODO = "Set key_rotation_backup_proof to full or sample."
+
+
+def _age(age: datetime.timedelta) -> str:
+    return f"{age.days} days" if age >= RECENT else f"{age.total_seconds() / 3600:.0f} hours"

@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The data is as it should be, and as the plan says."""
+
+from __future__ import annotations
+
+from ...module_utils._errors.base import RotationError
+from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result, unseen
+
+
+def census(seen: Observations) -> ChecklistItem:
+    """Every value opens, and all of them under one key set."""
+    made = of_result("census", seen.census, "targets")
+    if made.status != OK:
+        return made
+    classes: dict[str, int] = {}
+    for target in seen.census["targets"]:
+        for name, number in target["classes"].items():
+            if name != "empty":
+                classes[name] = classes.get(name, 0) + number
+    told = ", ".join(f"{number:,} {name}" for name, number in sorted(classes.items())) or "no value"
+    left = sum(target["left_alone"] for target in seen.census["targets"])
+    told += f", {left:,} left alone" if left else ""
+    if classes.get("nested"):
+        todo = "A process with other keys writes: stop it. The rotation writes each nested value as one token."
+        return ChecklistItem("census", WARN, told, todo)
+    if set(classes) - {"current"}:
+        todo = "A rotation was not finished, and this one goes on with it; otherwise find who wrote under other keys."
+        return ChecklistItem("census", WARN, told, todo)
+    return ChecklistItem("census", OK, f"{told}: all of them")
+
+
+def plan(seen: Observations) -> ChecklistItem:
+    """The application is as the approved plan says."""
+    made = of_result("plan", seen.plan, "path")
+    if made.status != OK:
+        return made
+    found, approved = seen.plan.get("plan", {}).get("hash", ""), seen.options.get("approved", "")
+    if approved not in ("", found):
+        told = f"the plan with the hash {approved[:16]} was approved, and there is {found[:16] or 'none'}"
+        todo = "Bring back the plan that was approved, or roll back and have the new one approved."
+        return ChecklistItem("plan", STOP, told, todo)
+    if "plan" not in seen.plan:
+        status = WARN if seen.production else OK
+        return ChecklistItem(
+            "plan", status, "none was made", "Make one with the plan playbook and have it reviewed." * (status == WARN)
+        )
+    return ChecklistItem("plan", OK, f"the application is as it says, hash {seen.plan['plan']['hash'][:16]}")
+
+
+def migrations(seen: Observations) -> ChecklistItem:
+    """No migration of the application is pending. With the method `migration`, applying ours would apply them too."""
+    if not seen.facts:
+        return unseen("migrations")
+    pending = sorted({name for facts in seen.facts.values() for name in facts["migrations"]})
+    if not pending:
+        return ChecklistItem("migrations", OK, "none is pending")
+    status = STOP if seen.options["method"] == "migration" else WARN
+    told = f"{len(pending)} are pending: {', '.join(pending[:3])}{' ...' if len(pending) > 3 else ''}"
+    return ChecklistItem("migrations", status, told, "Finish the deployment (manage.py migrate), or undo it.")
+
+
+def reads(seen: Observations) -> ChecklistItem:
+    """The application's own reading and writing is well before, and what it leaves out is there."""
+    if not seen.facts:
+        return unseen("application")
+    found = [facts["reads"] for facts in seen.facts.values()]
+    unknown = {name: near for each in found for name, near in each["unknown"].items()}
+    if unknown:
+        told = f"key_rotation_application_ignore has {', '.join(unknown)}, which no model makes of an encrypted column"
+        near = dict.fromkeys(name for names in unknown.values() for name in names)  # the nearest first
+        todo = f"Near it there is {', '.join(near)}." if near else "Give each as app.Model.name of a field or property."
+        return ChecklistItem("application", STOP, told, todo)
+    broken = {trip["name"]: RotationError("E_ROUND_TRIP", **trip) for each in found for trip in each["broken"]}
+    if broken:
+        todo = "Mend it, or leave the name out with key_rotation_application_ignore: it would take the rotation back."
+        return ChecklistItem(
+            "application", STOP, "; ".join(f"{error.code}: {error.what}" for error in broken.values()), todo
+        )
+    return ChecklistItem("application", OK, "what it encrypts it reads, on every host")

@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The machines agree on the time, and have versions that this collection is tested with."""
+
+from __future__ import annotations
+
+import re
+
+from .item import STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
+
+# With a time to live, Fernet refuses a token from further in the future (cryptography's _MAX_CLOCK_SKEW).
+FERNET = 60
+NOTICED = 5  # seconds; more than a look over the network takes
+TESTED = {  # from and to, as README says
+    "ansible-core": ((2, 19), (2, 21)),
+    "python": ((3, 9), (3, 14)),
+    "Django": ((4, 2), (6, 99)),
+    "PostgreSQL": ((14,), (18, 99)),
+}
+
+
+def looked_at(seen: Observations) -> ChecklistItem:
+    """Every host could be looked at, and none is left out (``--limit``): it would keep the old keys."""
+    items = [of_result("hosts", results.get("facts", {}), "facts") for results in seen.hosts.values()]
+    if left := [host for host in seen.options["hosts"] if host not in seen.hosts]:
+        todo = "Run it without --limit; take a host that is gone out of the inventory."
+        items.append(
+            ChecklistItem("hosts", STOP, f"{', '.join(left)} would keep the old keys: this run leaves it out", todo)
+        )
+    return worst("hosts", items, f"{len(items)} were looked at")
+
+
+def clocks(seen: Observations) -> ChecklistItem:
+    """Those of the control node, the hosts and the databases."""
+    if not seen.facts:
+        return unseen("clocks")
+    items, most = [], 0.0
+    for host, facts in seen.facts.items():
+        skews = {host: facts["skew"], **{f"the database {each['alias']}": each["skew"] for each in facts["databases"]}}
+        for place, skew in skews.items():
+            most = max(most, abs(skew))
+            if abs(skew) > NOTICED:
+                status = STOP if abs(skew) > FERNET else WARN
+                items.append(
+                    ChecklistItem(
+                        "clocks", status, f"that of {place} is {skew:+.0f} s off this machine's", "Set them by NTP."
+                    )
+                )
+    return worst("clocks", items, f"within {max(most, 1):.0f} s of each other")
+
+
+def versions(seen: Observations) -> ChecklistItem:
+    """Newer than what is tested: warn. Older: stop, since nobody will mend it there."""
+    if not seen.facts:
+        return unseen("versions")
+    items, told = [], {}
+    for facts in seen.facts.values():
+        server = {"PostgreSQL": facts["databases"][0]["server"]}
+        for name, version in {**facts["versions"], **server, **seen.versions}.items():
+            told[name] = version
+            if name not in TESTED:
+                continue
+            (least, most), found = TESTED[name], _numbers(version, TESTED[name])
+            if found < least:
+                items.append(
+                    ChecklistItem("versions", STOP, f"{name} {version} is too old", f"Bring it to {_dotted(least)}.")
+                )
+            elif found > most:
+                told_of = f"{name} {version} is newer than what this was tested with"
+                items.append(ChecklistItem("versions", WARN, told_of, "Rehearse it with great care."))
+    return worst("versions", items, ", ".join(f"{name} {version}" for name, version in told.items()))
+
+
+def _dotted(numbers: tuple[int, ...]) -> str:
+    return ".".join(map(str, numbers))
+
+
+def _numbers(version: str, limits: tuple[tuple[int, ...], tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[: max(map(len, limits))])

@@ -1,0 +1,100 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One line of the checklist, and what all checks are given to look at."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+OK, WARN, STOP = "ok", "warn", "stop"
+
+
+@dataclass(frozen=True)
+class ChecklistItem:
+    """What was asked, how it stands, what was seen, and what to do where that is not well."""
+
+    name: str
+    status: str
+    seen: str
+    todo: str = ""
+
+    def as_result(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What the checklist's tasks have found. Results are those of the modules, with ``error`` where one failed.
+
+    ``hosts`` has for each host its ``keys``, ``processes``, ``stops`` (what would be stopped), ``services`` (which an
+    earlier run has left stopped),
+    ``health`` and ``facts``. ``options`` are those of the module rotation_checklist, ``rehearsals`` the closed records
+    of staging, each with ``time``, ``plan_hash`` and ``collection``, ``kept`` the manifests of backups.
+    """
+
+    hosts: Mapping[str, Mapping[str, Any]]
+    census: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    backup: Mapping[str, Any]
+    lease: Mapping[str, Any]
+    df: Sequence[str]  # what df -Pk (POSIX) says on the database's host; nothing where it was not asked
+    options: Mapping[str, Any]
+    now: datetime.datetime
+    collection: str = ""
+    rehearsals: Sequence[Mapping[str, Any]] = ()
+    kept: Sequence[Mapping[str, Any]] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the control node
+
+    @property
+    def production(self) -> bool:
+        return self.options["environment"] == "production"
+
+    @property
+    def facts(self) -> dict[str, Mapping[str, Any]]:
+        """By host what checklist_facts found, where it could look."""
+        return {
+            host: results["facts"]["facts"]
+            for host, results in self.hosts.items()
+            if "facts" in results.get("facts", {})
+        }
+
+    @property
+    def values(self) -> int:
+        """How many values are to be re-encrypted, as the census counts them."""
+        return sum(count(target) for target in self.census.get("targets", []))
+
+
+def count(target: Mapping[str, Any]) -> int:
+    """The values of one target of a census that are not empty."""
+    return sum(number for name, number in target["classes"].items() if name != "empty")
+
+
+def of_result(name: str, result: Mapping[str, Any], needs: str, well: str = "") -> ChecklistItem:
+    """A module that fails where something is wrong, as an item: its error, or what is well where it gave ``needs``."""
+    error = result.get("error")
+    if error:
+        return ChecklistItem(name, STOP, f"{error['code']}: {error['what']}", error["todo"])
+    if needs not in result:
+        return ChecklistItem(
+            name, STOP, str(result.get("msg", "it was not looked at")), "Mend that, then run it again."
+        )
+    return ChecklistItem(name, OK, well)
+
+
+def unseen(name: str) -> ChecklistItem:
+    """What no host could be asked."""
+    return ChecklistItem(name, WARN, "not looked at", "See the hosts below.")
+
+
+def worst(name: str, items: Sequence[ChecklistItem], well: str) -> ChecklistItem:
+    """One item of the hosts' several: what is wrong with any of them, each said once."""
+    for status in (STOP, WARN):
+        wrong = [item for item in items if item.status == status]
+        if wrong:
+            seen = dict.fromkeys(item.seen for item in wrong)
+            todo = dict.fromkeys(item.todo for item in wrong)
+            return ChecklistItem(name, status, "; ".join(seen), " ".join(todo))
+    return ChecklistItem(name, OK, well)

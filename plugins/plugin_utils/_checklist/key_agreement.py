@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The env file, the store and the running processes agree on the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._report.box import NOBODY_LOOKS
+from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result, worst
+
+SHOWN = 5
+
+
+def agree(seen: Observations) -> ChecklistItem:
+    """On every host the env file can be rewritten, and has the keys that the store calls current."""
+    items = [of_result("keys", results.get("keys", {}), "store") for results in seen.hosts.values()]
+    ids = {results["keys"].get("key_id") for results in seen.hosts.values() if "keys" in results} - {None}
+    if len(ids) > 1:
+        items.append(
+            ChecklistItem(
+                "keys", STOP, f"the hosts have {len(ids)} different sets of keys", "Bring the env files together."
+            )
+        )
+    return worst("keys", items, f"env file and store agree on {len(seen.hosts)} hosts")
+
+
+def store(seen: Observations) -> ChecklistItem:
+    """All hosts have one store. It was read to get here, and nothing is seen that would keep us from writing it."""
+    places = {results["keys"]["store"] for results in seen.hosts.values() if "store" in results.get("keys", {})}
+    unwritable = seen.options.get("store_unwritable")
+    if unwritable:
+        return ChecklistItem("store", STOP, unwritable, "Give who runs ansible-playbook the right to write it.")
+    if len(places) > 1:
+        todo = "Their project folders differ: set the path in key_rotation_store to one file for all of them."
+        return ChecklistItem("store", STOP, f"the hosts have {len(places)} stores", todo)
+    if not places:
+        return ChecklistItem("store", STOP, "it could not be read", "See the keys above.")
+    return ChecklistItem("store", OK, f"{places.pop()} was read")
+
+
+def processes(seen: Observations) -> ChecklistItem:
+    """No process has a key exported to it, that would win over a new env file, or is older than the one there is."""
+    asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
+    if not asked:
+        if not seen.options["services"]:
+            return ChecklistItem("processes", OK, NOBODY_LOOKS)
+        todo = "Name what runs in key_rotation_processes: it shows a stop command that ends well and stops nothing."
+        return ChecklistItem("processes", WARN, NOBODY_LOOKS, todo)
+    found = [process for result in asked for process in result.get("processes", [])]
+    hidden = sum(process["hidden"] for process in found)
+    told = f"{len(found) - hidden} have no key exported to them that would win over the file"
+    items = [of_result("processes", each, "processes") for each in asked]
+    return worst("processes", [*items, _older(found)], f"{told}; {hidden} do not show it" if hidden else told)
+
+
+def _older(processes: Sequence[Mapping[str, Any]]) -> ChecklistItem:
+    """Nobody knows what a process holds that has read the file before its last change; most changes are of no key."""
+    older = [f"{each['name']} (pid {each['pid']})" for each in processes if each["older"]]
+    if not older:
+        return ChecklistItem("processes", OK, "")
+    names = ", ".join(older[:SHOWN]) + (", ..." if len(older) > SHOWN else "")
+    found = f"{len(older)} of {len(processes)} were started before the env file was last changed: {names}"
+    return ChecklistItem(
+        "processes", WARN, found, "Where a key was changed then, restart them before: they have others."
+    )

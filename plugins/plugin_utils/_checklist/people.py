@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who has approved it, and who is told."""
+
+from __future__ import annotations
+
+from .._notify.notification import STARTED, moments
+from .._services.plan_approval import words
+from .item import OK, STOP, ChecklistItem, Observations
+
+
+def authorised(seen: Observations) -> ChecklistItem:
+    """In production there are a reason and somebody who approved it."""
+    reason, who = (words(seen.options.get(name)) for name in ("reason", "authorization"))
+    missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
+    if not missing:
+        return ChecklistItem("authorised", OK, f"reason: {reason}; approved: {who}")
+    status = STOP if seen.production else OK
+    return ChecklistItem(
+        "authorised", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
+    )
+
+
+def notified(seen: Observations) -> ChecklistItem:
+    """Somebody is told of it."""
+    ways = seen.options.get("notify") or []
+    first = [way for way in ways if STARTED in moments(way)]
+    told = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is told"
+    if first or not seen.production:
+        return ChecklistItem("team notified", OK, told)
+    todo = "Set key_rotation_notify, with started; or tell the team yourself, and add notified to key_rotation_accept."
+    return ChecklistItem("team notified", STOP, told, todo)

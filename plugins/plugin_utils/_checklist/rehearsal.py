@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The same plan was rotated in staging with the same code, and not long ago."""
+
+from __future__ import annotations
+
+import datetime
+
+from .item import OK, STOP, ChecklistItem, Observations
+
+NAME = "staging rehearsal"
+AHEAD = datetime.timedelta(minutes=5)  # of another clock
+
+
+def rehearsed(seen: Observations) -> ChecklistItem:
+    """In production without one: stop."""
+    if not seen.production:
+        return ChecklistItem(NAME, OK, f"not asked for in {seen.options['environment']}")
+    status, todo = (
+        STOP,
+        "Rotate staging with this plan and this collection first, or accept it: key_rotation_accept: [rehearsal].",
+    )
+    plan_hash = seen.plan.get("plan", {}).get("hash")
+    if not plan_hash:
+        return ChecklistItem(
+            NAME, status, "there is no plan that a rehearsal could be held against", f"Make the plan. {todo}"
+        )
+    past = [each for each in seen.rehearsals if when(each["time"]) <= seen.now + AHEAD]
+    same = [each for each in past if each["plan_hash"] == plan_hash]
+    if not same:
+        return ChecklistItem(
+            NAME, status, f"no completed rotation of this plan in staging ({len(seen.rehearsals)} of others)", todo
+        )
+    of_this = [each for each in same if each["collection"] == seen.collection]
+    if not of_this:
+        return ChecklistItem(NAME, status, f"only with another collection than {seen.collection}", todo)
+    newest = max(of_this, key=lambda each: str(each["time"]))
+    age = (seen.now - when(newest["time"])) / datetime.timedelta(days=1)
+    limit = seen.options["rehearsal_max_days"]
+    if age > limit:
+        return ChecklistItem(
+            NAME, status, f"{newest['rotation_id']} is {age:.0f} days old, and at most {limit} are allowed", todo
+        )
+    return ChecklistItem(
+        NAME, OK, f"{newest['rotation_id']} in staging, {age:.0f} days ago, same plan and collection {seen.collection}"
+    )
+
+
+def when(text: str) -> datetime.datetime:
+    """A time as the records have it, or with an offset."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -1,0 +1,171 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever holds keys is known: who is connected to the database as the application is one of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...module_utils._engine.crypto.libraries import swallows_errors
+from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
+
+SHOWN = 5
+_WAITED = "Once all is stopped, its session would be waited for, and then the rotation given up."
+_NOT_STOPPED = (
+    "Run each status command of key_rotation_services by hand: it ends with 0 while its service is up. List there what "
+    "answers, too: by what is seen now nothing would be stopped."
+)
+_CLOSE = {
+    False: "Make the role of the application's DATABASES the owner of these tables.",
+    True: "Leave key_rotation_fence out.",
+}
+_STRANGERS = "Or stop those sessions before, and name what they belong to in key_rotation_services."
+_WITHOUT = "What it writes under the old keys is found and rotated; what it reads under new ones it cannot open."
+
+
+def runs(seen: Observations) -> ChecklistItem:
+    """No other run, of whatever control node, works on these databases."""
+    return of_result("other runs", seen.lease, "changed", "none works on these databases")
+
+
+def stops(seen: Observations) -> ChecklistItem:
+    """On every host each service can be stopped, as far as that shows without stopping it."""
+    asked = [results["stops"] for results in seen.hosts.values() if "stops" in results]
+    if not asked:
+        return ChecklistItem(
+            "services", OK, "none are named in key_rotation_services: they are yours to stop and start"
+        )
+    names = {name for result in asked for name in result.get("services") or ()}
+    told = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
+    found = worst("services", [of_result("services", each, "services") for each in asked], told)
+    served = [host for host, results in seen.hosts.items() if _answers_without_services(results)]
+    if found.status != OK or not served:
+        return found
+    contradiction = f"none is up on {', '.join(served)}, and the application answers there"
+    return ChecklistItem("services", WARN, contradiction, _NOT_STOPPED)
+
+
+def _answers_without_services(results: Mapping[str, Any]) -> bool:
+    """Whether somebody answers on a host on which nothing would be stopped."""
+    return results.get("stops", {}).get("services") == [] and "answer" in results.get("health", {})
+
+
+def sessions(seen: Observations) -> ChecklistItem:
+    """Each session of the application's role belongs to a service that is stopped for the rotation."""
+    if not seen.facts:
+        return unseen("who holds keys")
+    known, unknown = _connected(seen)
+    if not known and not unknown:
+        return ChecklistItem("who holds keys", OK, "nobody is connected to the database as the application")
+    if not unknown:
+        return ChecklistItem(
+            "who holds keys", OK, f"{len(known)} sessions, all of services that are stopped for the rotation"
+        )
+    told = "; ".join(_told(session) for session in unknown[:SHOWN]) + ("; ..." if len(unknown) > SHOWN else "")
+    found = f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no unit in key_rotation_services: {told}"
+    if _stay(unknown, seen):
+        todo = "Stop it or list it there; what holds no key is named in key_rotation_sessions_allowed. "
+        return ChecklistItem("who holds keys", STOP, found, f"{todo}{_WAITED}")
+    commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
+    todo = "Stop it before, or list it there."
+    if commanded:  # nobody knows which processes are theirs
+        theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped all the same."
+        todo = f"{theirs} What is of none, stop before, or list there."
+    return ChecklistItem("who holds keys", WARN, found, f"{todo} {_WITHOUT}")
+
+
+def fence(seen: Observations) -> ChecklistItem:
+    """No other session can write between stop and start, or nobody is there who would lose a value by it."""
+    if not seen.facts:
+        return unseen("write fence")
+    off = seen.options["fence"] == "off"
+    why = (
+        ["key_rotation_fence is off"] if off else [each for facts in seen.facts.values() for each in facts["unfenced"]]
+    )
+    if not why:
+        return ChecklistItem(
+            "write fence", OK, "no other session can write to an encrypted column between stop and start"
+        )
+    found = f"other sessions can write between stop and start: {', '.join(dict.fromkeys(why))}"
+    _, unknown = _connected(seen)
+    silent = sorted({each["scheme"] for each in seen.census.get("targets", []) if swallows_errors(each["scheme"])})
+    todo = _CLOSE[off]
+    if not unknown or not silent:
+        return ChecklistItem("write fence", OK if off else WARN, found, todo * (not off))
+    told = f"{found}. {len(unknown)} sessions are of no service that is stopped, and values of {', '.join(silent)} "
+    told += "read under other keys may be saved damaged, without an error"
+    return ChecklistItem("write fence", STOP if seen.production else WARN, told, f"{todo} {_STRANGERS}")
+
+
+def health(seen: Observations) -> ChecklistItem:
+    """The application answers now: what did not answer before says nothing after."""
+    asked = {host: results["health"] for host, results in seen.hosts.items() if "health" in results}
+    if not asked:
+        status = WARN if seen.options["services"] else OK
+        todo = "Set key_rotation_health_url: without it a service that does not work under the new keys is not noticed."
+        return ChecklistItem("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
+    items = [_health(seen, host, result) for host, result in asked.items()]
+    return worst("health", items, f"it answers on {len(asked)} hosts")
+
+
+def _health(seen: Observations, host: str, result: Mapping[str, Any]) -> ChecklistItem:
+    """Of one host. Where a run before this one has stopped its services, it cannot answer, and this one starts them."""
+    item = of_result("health", result, "answer")
+    stopped = seen.hosts[host].get("services", {}).get("services") or []
+    if item.status != STOP or not (stopped or seen.options.get("resumed")):
+        return item
+    if not stopped:
+        return ChecklistItem(item.name, WARN, item.seen, item.todo)
+    what = f"{host}: a run before this one has stopped {', '.join(stopped)}, and nobody has started it since"
+    return ChecklistItem(item.name, WARN, what, "This run starts it when the data is proved.")
+
+
+def _sessions(seen: Observations) -> Iterator[dict[str, Any]]:
+    """Each once; where its process is seen by one host, as that host tells it."""
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for host, facts in seen.facts.items():
+        for session in facts["sessions"]:
+            key = (session["alias"], session["pid"])
+            if key not in found or session["process"]:
+                found[key] = {**session, "host": host}
+    yield from found.values()
+
+
+def _connected(seen: Observations) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The sessions of services that are stopped for the rotation, and all others."""
+    known: list[dict[str, Any]] = []
+    unknown: list[dict[str, Any]] = []
+    for session in _sessions(seen):
+        (known if _is_known(session, seen) else unknown).append(session)
+    return known, unknown
+
+
+def _is_known(session: dict[str, Any], seen: Observations) -> bool:
+    process = session["process"]
+    if process is None:
+        return False
+    units = {
+        service["name"] if "." in service["name"] else f"{service['name']}.service"
+        for service in seen.options["services"]
+    }
+    looked_at = seen.hosts[session["host"]].get("processes", {}).get("processes", [])
+    return bool(units & set(process["units"])) or process["pid"] in {each["pid"] for each in looked_at}
+
+
+def _stay(unknown: Sequence[dict[str, Any]], seen: Observations) -> bool:
+    """Whether one of them will surely be there when all services are stopped: of services that are started and stopped
+    by commands the processes are not known, and neither are those that no host of the play can see."""
+    services = seen.options["services"]
+    by_units = services and not any(service.get("stop") for service in services)
+    return by_units and any(session["process"] for session in unknown)
+
+
+def _told(session: dict[str, Any]) -> str:
+    process = session["process"]
+    who = session["address"] or "the database's own host"
+    if process:
+        unit = process["units"][-1] if process["units"] else "no unit"
+        who = f"{process['name']} (process {process['pid']} of {unit} on {session['host']})"
+    name = f" as {session['application_name']}" if session["application_name"] else ""
+    return f"{who}{name}, backend {session['pid']}, since {session['since']}"

@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The maintenance window is open, and long enough for what this takes: at the beginning, and before the stop."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .item import OK, STOP, WARN, ChecklistItem, Observations, count
+from .rehearsal import when
+
+PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one to spare
+SLACK = 2  # an estimate is not a promise: the window must hold twice of it
+READINGS = 2  # by the application itself, before and after
+
+
+def window(seen: Observations) -> ChecklistItem:
+    """Outside of it, or where the estimate does not fit twice: stop. Without one in production: warn."""
+    seconds, told = estimate(seen)
+    limits = seen.options.get("window")
+    if not limits:
+        status = WARN if seen.production else OK
+        todo = "Set key_rotation_window to {start, end}." * (status == WARN)
+        return ChecklistItem("maintenance window", status, f"none is set; {told}", todo)
+    try:
+        start, end = (_time(limits[name]) for name in ("start", "end"))
+    except (KeyError, ValueError):
+        todo = "Write it as {start: 2026-12-01T22:00:00+01:00, end: 2026-12-02T02:00:00+01:00}."
+        return ChecklistItem(
+            "maintenance window", STOP, "key_rotation_window has no start and end with an offset", todo
+        )
+    shown = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
+    if not start <= seen.now <= end:
+        found = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
+        return _unless_down(seen, ChecklistItem("maintenance window", STOP, found, "Wait for it, or correct it."))
+    left = (end - seen.now).total_seconds()
+    found = f"{_told(left)} are left; {told}"
+    if seconds is None:
+        return ChecklistItem("maintenance window", WARN, found, "See that they are enough.")
+    if seconds * SLACK > left:
+        todo = f"Take a longer window: {SLACK} times the estimate is asked for."
+        return _unless_down(seen, ChecklistItem("maintenance window", STOP, found, todo))
+    return ChecklistItem("maintenance window", OK, found)
+
+
+def _unless_down(seen: Observations, item: ChecklistItem) -> ChecklistItem:
+    """The item; only a warning where an earlier run has left the application stopped, which this run starts again."""
+    stopped = {name for results in seen.hosts.values() for name in results.get("services", {}).get("services") or ()}
+    if not stopped:
+        return item
+    todo = f"{', '.join(sorted(stopped))} are stopped since an earlier run: this one goes on and starts them again."
+    return ChecklistItem(item.name, WARN, item.seen, todo)
+
+
+def estimate(seen: Observations) -> tuple[float | None, str]:
+    """Seconds that what is to come takes, and how that is told. Where the backup is made by now, it is not counted."""
+    values = _values(seen)
+    if values is None:
+        return None, "how long it takes could not be measured"
+    told = f"{seen.values:,} values take about {_told(values)}, as measured on {SAMPLED}"
+    if any(seen.options["throttle"].get(name) for name in WAITS):
+        told += ", and as long as it waits for others"
+    down = seen.options.get("down_for") or (LEAST if seen.options["services"] else 0.0)
+    if down > values:
+        known = "as the last rotation did" if seen.options.get("down_for") else "at the least"
+        values, told = down, f"{told}; all of it takes {_told(down)} {known}"
+    if seen.options.get("backed_up"):
+        return values, told
+    backup = _backup(seen)
+    if backup is None:
+        return values, f"{told}; the backup comes on top, and none is kept that shows how long it takes"
+    return values + backup, f"{told}, and the backup about {_told(backup)}, as the last one did"
+
+
+SAMPLED = "a sample"
+LEAST = 60.0  # seconds, where no rotation was seen: to stop, switch and start takes its time for one value too
+OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
+WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which nobody can know before
+
+
+def down_for(events: Sequence[Mapping[str, Any]]) -> float | None:
+    """Seconds from the first stop of a completed rotation's services to their last start, without those in which no run
+    was at work, one having been killed and the next not begun; None where there was none."""
+    told = [(event.get("event"), event.get("phase")) for event in events]
+    ends = [place for place, what in enumerate(told) if what == ("rotate", "done")]
+    events = events[: ends[-1] + 1] if ends else []  # a rollback may have come days later
+    acts = [event for event in events if event.get("event") == "application_services"]
+    stops = [event for event in acts if event.get("phase") == "intent" and event["asked"].get("state") == "stopped"]
+    starts = [event for event in acts if event.get("phase") == "done" and event["asked"].get("state") == "started"]
+    if not stops or not starts:
+        return None
+    begun, ended = when(stops[0]["time"]), when(starts[-1]["time"])
+    idle = [
+        when(event["time"]) - when(before["time"])
+        for before, event in zip(events, events[1:])
+        if (event.get("event"), event.get("phase")) == ("rotate", "intent") and begun < when(event["time"]) < ended
+    ]
+    return (ended - begun - sum(idle, datetime.timedelta())).total_seconds()
+
+
+def _values(seen: Observations) -> float | None:
+    """Seconds from the speed measured on the host: to re-encrypt and prove all values, and to read them as the
+    application does."""
+    speeds = [facts for facts in seen.facts.values() if facts["speed"]["row"] is not None]
+    if not speeds or "targets" not in seen.census:
+        return None
+    facts = speeds[0]
+    workers = seen.options["workers"] or facts["cores"]
+    crypto, row, read = (facts["speed"][name] for name in ("values", "row", "read"))
+    slowest = max(crypto.values(), default=0.0)
+    tables = _largest_by_table(seen.census["targets"])
+    most = seen.options.get("application_rows") or float("inf")
+    work = sum(count(target) * crypto.get(target["scheme"], slowest) for target in seen.census["targets"]) / workers
+    writing = sum(target["rows"] for target in tables) * row
+    reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
+    reading += read.get(OTHER_MODELS, 0.0)
+    rests = 1 + seen.options["throttle"].get("ratio", 0)
+    return (work * (1 + PASSES) + writing) * rests + reading * READINGS
+
+
+def _backup(seen: Observations) -> float | None:
+    """Seconds that the last backup of each database took, with its proof where that is asked for again."""
+    newest: dict[str, Mapping[str, Any]] = {}
+    for one in sorted(seen.kept, key=lambda one: str(one["snapshot"]["time"])):
+        newest[one["alias"]] = one
+    return sum(_took(one, seen.options["backup_proof"]) for one in newest.values()) if newest else None
+
+
+def _took(backup: Mapping[str, Any], asked: str) -> float:
+    proof = backup["proof"] or {}
+    dump = (when(backup["ended"]) - when(backup["begun"])).total_seconds()
+    return dump + (proof.get("seconds", 0.0) if proof.get("kind") == asked else 0.0)
+
+
+def _largest_by_table(targets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One target for each table: its rows are written once for all of its columns."""
+    return list({target["table"]: target for target in targets}.values())
+
+
+def _told(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def _time(text: Any) -> datetime.datetime:
+    found = (
+        text
+        if isinstance(text, datetime.datetime)
+        else datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    )
+    if found.tzinfo is None:
+        raise ValueError
+    return found

@@ -1,0 +1,367 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell people how a rotation goes: by e-mail, a webhook of Slack's form, or any HTTP hook.
+
+That nobody could be told never stops a rotation: it is a warning, and goes into the record. What it says is made of the
+record alone. Where it goes is named by kind and host only: the rest of a webhook's address is a secret.
+"""
+
+from __future__ import annotations
+
+import email.message
+import email.utils
+import functools
+import html
+import itertools
+import json
+import os
+import re
+import smtplib
+import ssl
+import threading
+import urllib.error
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+import jinja2.meta
+import jinja2.sandbox
+from ansible.module_utils.urls import open_url
+
+from ...module_utils._errors.base import RotationError
+from .._report.report_files import sentence
+from .._report.wording import one_line
+from . import sample_records
+
+STARTED, COMPLETED, FAILED, ROLLED_BACK = MOMENTS = ("started", "completed", "failed", "rolled back")
+SECONDS = 10  # that a server may take for each word
+ALTOGETHER = 30  # seconds for a channel: a server may say its words sign by sign
+TEMPLATE = os.path.join(os.path.dirname(__file__), "message.j2")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# By type: the members that must be there, and those that may.
+COMMON = ("type", "on", "template", "ca_cert")
+MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "email": (("host", "to", "from"), ("port", "security", "user", "password", "password_file")),
+    "slack": ((), ("url", "url_file")),
+    "http": ((), ("url", "url_file", "headers", "token", "token_file")),
+}
+SECURITY = {"starttls": 587, "tls": 465, "none": 25}
+TEXTS = ("host", "from", "url")
+PATHS = ("ca_cert", "template", "password_file", "url_file", "token_file")
+Channels = Sequence[Mapping[str, Any]]
+
+
+class EmptyMessage(Exception):
+    """A template has made nothing of what there is to tell."""
+
+
+class NotSent(Exception):
+    """What keeps us from asking the server at all; its words show no secret."""
+
+
+class PartlyRefused(Exception):
+    """Some of several recipients were refused, each with the server's code; ``reached`` are those who were not."""
+
+    def __init__(self, refused: Mapping[str, int], reached: Sequence[str]) -> None:
+        super().__init__(_refused(refused))
+        self.reached = reached
+
+
+def check(channels: Any, placed: Callable[[str], str]) -> Channels:
+    """The channels of ``key_rotation_notify``; ``placed`` says where a file is that one names.
+
+    Raises E_NOTIFY, which names members and never shows a value.
+    """
+    if not isinstance(channels, (list, tuple)):
+        raise RotationError("E_NOTIFY", index=0, found="it is no list")
+    found = [_named(channel) for channel in channels]
+    for index, channel in enumerate(found, 1):
+        mistake = next(_mistakes(channel), None)
+        if mistake:
+            raise RotationError("E_NOTIFY", index=index, found=mistake)
+    return [
+        {name: placed(str(value)) if name in PATHS and value else value for name, value in channel.items()}
+        for channel in found
+    ]
+
+
+def _named(channel: Any) -> Any:
+    """A channel as it was written: YAML 1.1 takes the name ``on`` for true."""
+    if not isinstance(channel, Mapping):
+        return channel
+    return {"on" if name is True else name: value for name, value in channel.items()}
+
+
+def moments(channel: Mapping[Any, Any]) -> Sequence[str]:
+    """When a channel is told, as it was written."""
+    found: Sequence[str] = _named(channel).get("on", MOMENTS)
+    return found
+
+
+def _mistakes(channel: Any) -> Iterator[str]:
+    if not isinstance(channel, Mapping) or str(channel.get("type")) not in MEMBERS:
+        yield f"it has no type, or none of {', '.join(MEMBERS)}"
+        return
+    needed, others = MEMBERS[channel["type"]]
+    yield from (f"{name} is missing" for name in needed if not channel.get(name))
+    yield from ("it has an unknown member" for name in channel if name not in (*COMMON, *needed, *others))
+    asked = channel.get("on", ())
+    if not isinstance(asked, (list, tuple)) or any(moment not in MOMENTS for moment in asked):
+        yield f"on lists something else than {', '.join(MOMENTS)}"
+    yield from (f"{name} is no text" for name in TEXTS if channel.get(name) and not _are_texts(channel[name], one=True))
+    if channel["type"] == "email" and str(channel.get("security", "starttls")) not in SECURITY:
+        yield f"security is none of {', '.join(SECURITY)}"
+    if channel["type"] == "email" and channel.get("to") and not _are_texts(channel["to"]):
+        yield "to is no address, and no list of addresses"
+    if channel.get("headers") and not isinstance(channel["headers"], Mapping):
+        yield "headers are no dictionary"
+    if channel.get("port") and not _is_port(channel["port"]):
+        yield "port is no number from 1 to 65535"
+    if channel["type"] != "email" and not (channel.get("url") or channel.get("url_file")):
+        yield "it has neither url nor url_file"
+
+
+def _are_texts(value: Any, *, one: bool = False) -> bool:
+    """Whether it is a text that says something, or a list of such, where it need not be ``one``."""
+    texts = value if isinstance(value, (list, tuple)) and not one else [value]
+    return all(isinstance(text, str) and text.strip() for text in texts)
+
+
+def _is_port(value: Any) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", str(value)) is not None and 1 <= int(value) <= 65535
+
+
+def rehearse(channels: Channels) -> None:
+    """Find the mistakes of templates while there is time to mend them. Raises E_NOTIFY.
+
+    Not when people are told: there a file that is lost by then silences its own channel alone.
+    """
+    for index, channel in enumerate(channels, 1):
+        mistake = _template_mistake(channel) if channel.get("template") else None
+        if mistake:
+            raise RotationError("E_NOTIFY", index=index, found=f"template {mistake}")
+
+
+def _template_mistake(channel: Mapping[str, Any]) -> str | None:
+    path = channel["template"]
+    if not os.path.isfile(path):
+        return "is no file"
+    try:
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
+        parsed = _environment().parse(text)
+        _environment().from_string(text)
+    except jinja2.TemplateSyntaxError as exc:
+        return f"has a mistake in line {exc.lineno}"
+    except (OSError, UnicodeDecodeError) as exc:
+        return f"cannot be read: {type(exc).__name__}"
+    if not text.strip():
+        return "is empty"
+    unknown = jinja2.meta.find_undeclared_variables(parsed) - _names()
+    if unknown:
+        return f"asks for what is not known: {', '.join(sorted(unknown))}"
+    for moment, whole in itertools.product(moments(channel), (False, True)):
+        try:
+            _text(channel, moment, sample_records.told(moment, whole=whole))
+        except EmptyMessage:  # which it may have to say of some moment, and is told when it does
+            continue
+        except Exception as exc:  # noqa: BLE001  # whatever a template does
+            return f"cannot tell that it has {moment}: {_reason(exc)}"
+    return None
+
+
+def _names() -> set[str]:
+    """What a template may ask for: all that is told of a record."""
+    return {*sample_records.told(STARTED), "moment", "sentence"}
+
+
+def _environment() -> jinja2.Environment:
+    """A member that is not there is a mistake, and not nothing."""
+    return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+
+
+def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it.
+
+    A rotation that failed and was taken back in one run has failed too, and says so only once.
+    """
+    failed = moment == ROLLED_BACK and told["act"].get("failed_task")
+    wanted = {moment, FAILED} if failed else {moment}
+    for channel in channels:
+        if wanted.isdisjoint(moments(channel)):
+            continue
+        result = {"channel": channel["type"], "about": moment}
+        try:
+            _in_time(functools.partial(_send, channel, moment, told, result))
+        except Exception as exc:  # noqa: BLE001  # nothing that a hook does may stop a rotation
+            result["found"] = _reason(exc)
+            result.update({"reached": len(exc.reached), "to": exc.reached} if isinstance(exc, PartlyRefused) else {})
+        yield result
+
+
+def _send(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], result: dict[str, Any]) -> None:
+    result["channel"] = _place(channel)
+    if channel.get("ca_cert") and not os.path.exists(channel["ca_cert"]):
+        raise NotSent("its ca_cert is not there")
+    to = SENDERS[channel["type"]](channel, moment, told, _text(channel, moment, told))
+    result.update({"to": to} if to else {})
+
+
+def _in_time(send: Callable[[], None]) -> None:
+    """Send, or raise what sending raises, or TimeoutError when it takes too long altogether."""
+    failures: list[Exception] = []
+
+    def act() -> None:
+        try:
+            send()
+        except Exception as exc:  # noqa: BLE001  # raised again, there
+            failures.append(exc)
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(ALTOGETHER)
+    if thread.is_alive():
+        raise TimeoutError
+    if failures:
+        raise failures[0]
+
+
+def _reason(exc: Exception) -> str:
+    """Why, without what the exception says: it may hold a hook's address or an answer. A recipient is no secret."""
+    if isinstance(exc, (PartlyRefused, NotSent)):
+        return str(exc)
+    if isinstance(exc, jinja2.UndefinedError):  # which names what the template names
+        return f"the template asks for what is not there: {exc.message}"
+    if isinstance(exc, smtplib.SMTPRecipientsRefused):
+        return _refused({name: said[0] for name, said in exc.recipients.items()})
+    code = getattr(exc, "code", None) or getattr(exc, "smtp_code", None)
+    reason = getattr(exc, "reason", None) if isinstance(exc, urllib.error.URLError) and code is None else None
+    kind = type(reason if isinstance(reason, BaseException) else exc).__name__
+    return f"{kind} {code}" if isinstance(code, int) else kind
+
+
+def _refused(recipients: Mapping[str, int]) -> str:
+    return "refused for " + ", ".join(f"{name} ({code})" for name, code in recipients.items())
+
+
+def _place(channel: Mapping[str, Any]) -> str:
+    """A channel as it may be shown."""
+    if channel["type"] == "email":
+        return f"email by {channel['host']}"
+    return f"{channel['type']} to {urlsplit(_secret(channel, 'url')).hostname}"
+
+
+def _secret(channel: Mapping[str, Any], name: str) -> str:
+    """A member's value, or the first line of the file that its ``_file`` names."""
+    if channel.get(name):
+        return str(channel[name])
+    if not channel.get(f"{name}_file"):
+        return ""
+    try:
+        with open(channel[f"{name}_file"], encoding="utf-8") as handle:
+            return handle.readline().strip()
+    except OSError as exc:
+        raise NotSent(f"its {name}_file cannot be read: {exc.strerror}") from None
+
+
+def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> str:
+    """Subject and body, from the channel's own template or ours: the first line is the subject."""
+    path = channel.get("template") or TEMPLATE
+    with open(path, encoding="utf-8") as handle:
+        template = _environment().from_string(handle.read())
+    text = template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(_whole(told))).strip()
+    if not text:
+        raise EmptyMessage
+    return text
+
+
+def _whole(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, in which every member is there that may be left out."""
+    act = told["act"]
+    return {**told, **_filled(told), "act": {**act, **_filled(act)}}
+
+
+def _filled(one: Mapping[str, Any]) -> dict[str, Any]:
+    failure = one.get("failure")
+    return {
+        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **(one.get("authorization") or {})},
+        "failure": {**dict.fromkeys(("code", "what", "changed", "todo"), ""), **failure} if failure else {},
+    }
+
+
+def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> list[str]:
+    """The addresses that the server took it for. Raises PartlyRefused where it did not take it for all."""
+    subject, _, body = text.partition("\n")
+    to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
+    message = email.message.EmailMessage()
+    message["Subject"], message["From"], message["To"] = subject, str(channel["from"]), ", ".join(to)
+    message["Date"], message["Message-ID"] = email.utils.formatdate(), email.utils.make_msgid(domain="key-rotation")
+    message.set_content(body.strip() + "\n")
+    security = channel.get("security", "starttls")
+    if channel.get("user") and security == "none" and channel["host"] not in LOOPBACK:
+        raise NotSent("a password is not sent in clear: set security to starttls or tls")
+    host, port = str(channel["host"]), int(channel.get("port") or SECURITY[security])
+    trusted = ssl.create_default_context(cafile=channel.get("ca_cert"))
+    opened: smtplib.SMTP = (
+        smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=trusted)
+        if security == "tls"
+        else smtplib.SMTP(host, port, timeout=SECONDS)
+    )
+    with opened as server:
+        if security == "starttls":
+            server.starttls(context=trusted)
+        if channel.get("user"):
+            server.login(str(channel["user"]), _secret(channel, "password"))
+        refused = server.send_message(message)  # which raises by itself where all are
+    everybody = [address for _, address in email.utils.getaddresses([message["To"]])]
+    reached = [address for address in everybody if address not in refused]
+    if refused:
+        raise PartlyRefused({name: said[0] for name, said in refused.items()}, reached)
+    return reached
+
+
+def _slack(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
+    """Its text is markup: of ``<!channel>`` and ``<https://...|words>`` in somebody's words nothing must come."""
+    _post(channel, {"text": html.escape(text, quote=False)}, {})
+
+
+def _http(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
+    names = (
+        "rotation_id",
+        "status",
+        "reason",
+        "environment",
+        "authorization",
+        "values",
+        "reencrypted",
+        "keys",
+        "failure",
+    )
+    act = {name: told["act"].get(name) for name in ("title", "people")}
+    about = {"about": moment, "text": text, "act": act, **{name: told[name] for name in names}}
+    headers = {str(name): str(value) for name, value in (channel.get("headers") or {}).items()}
+    token = _secret(channel, "token")
+    _post(channel, about, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})})
+
+
+def _post(channel: Mapping[str, Any], content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    url = _secret(channel, "url")
+    parts = urlsplit(url)
+    if not ((parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        raise NotSent("its url is no https:// address" if url else "its url_file is empty")
+    open_url(
+        url,
+        method="POST",
+        data=json.dumps(content).encode("utf-8"),
+        headers={"Content-Type": "application/json", **headers},
+        timeout=SECONDS,
+        ca_path=channel.get("ca_cert"),
+        follow_redirects="none",
+        use_proxy=parts.scheme == "https",  # which would be given the address and what is told
+        use_netrc=False,  # whose password would take the place of the token
+        http_agent="tetech.key_rotation",
+    ).close()
+
+
+SENDERS: dict[str, Callable[..., list[str] | None]] = {"email": _email, "slack": _slack, "http": _http}

@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reminders for a calendar: when the next rotation is due, and from when on the keys before can be retired.
+
+Source: RFC 5545 (3.1 lines and their folding, 3.3.11 text, 3.6.1 events, 3.6.6 alarms, 3.8.1.11 status, 3.8.7.4
+sequence).
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .wording import naming, one_line
+
+FOLD = 75  # octets of a line at most, RFC 5545 section 3.1
+ALARM_DAYS = 14
+_SPECIAL = re.compile(r"([\\;,])")
+
+
+def reminders(told: Mapping[str, Any]) -> str | None:
+    """What is due after a rotation, or goes on to be after one that renewed nothing, and what is not any more; None
+    where there is nothing of these.
+
+    An entry has the same name in every file of the same keys, so that a newer file takes the place of an older one.
+    """
+    old, commands = told["keys"]["old"], told["commands"]
+    first = next((one["key_id"] for one in told["versions"] if isinstance(one, Mapping) and one.get("key_id")), old)
+    due = None if told["superseded_by"] else told["due"]
+    command = naming(commands.get("retire"), "key_rotation_retire_key_id", old)  # others may have come by then
+    retire = (f"{old or told['rotation_id']}-retire", f"Retire the encryption keys {old}", command)
+    entries = [
+        (due, f"{first or told['rotation_id']}-due", _rotate(told), commands.get("rotate"), "CONFIRMED"),
+        (told["retire"], *retire, "CONFIRMED"),
+        (told["not_to_retire"], *retire, "CANCELLED"),
+    ]
+    events = [line for moment, *entry in entries if moment for line in _event(told, moment.date(), *entry)]
+    if not events:
+        return None
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tetech//key_rotation//EN", *events, "END:VCALENDAR"]
+    return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
+
+
+def _rotate(told: Mapping[str, Any]) -> str:
+    return f"Rotate the encryption keys now ({told['due_why']})" if told["due_now"] else "Rotate the encryption keys"
+
+
+def _event(
+    told: Mapping[str, Any], day: datetime.date, name: str, summary: str, command: str | None, status: str
+) -> Iterator[str]:
+    about = f"Rotation {told['rotation_id']}: {told['status']}. {command or ''}".strip()
+    of = ", ".join(told["hosts"]) or "the application"
+    yield "BEGIN:VEVENT"
+    yield f"UID:{name}@key-rotation.tetech"
+    yield f"SEQUENCE:{int(told['changed'].timestamp())}"
+    yield f"DTSTAMP:{told['changed']:%Y%m%dT%H%M%SZ}"
+    yield f"DTSTART;VALUE=DATE:{day:%Y%m%d}"
+    yield f"DTEND;VALUE=DATE:{day + datetime.timedelta(days=1):%Y%m%d}"
+    yield f"STATUS:{status}"
+    yield f"SUMMARY:{_text(f'{summary} of {of}')}"
+    yield f"DESCRIPTION:{_text(about)}"
+    yield "TRANSP:TRANSPARENT"
+    if status != "CANCELLED":
+        yield "BEGIN:VALARM"
+        yield "ACTION:DISPLAY"
+        yield f"DESCRIPTION:{_text(summary)}"
+        yield f"TRIGGER:-P{ALARM_DAYS}D"
+        yield "END:VALARM"
+    yield "END:VEVENT"
+
+
+def _text(value: str) -> str:
+    return _SPECIAL.sub(r"\\\1", one_line(value))
+
+
+def _folded(line: str) -> Iterator[str]:
+    """A line in pieces of at most 75 octets, none cut in a character; all but the first begin with a blank."""
+    piece = ""
+    for character in line:
+        if len((piece + character).encode("utf-8")) > FOLD:
+            yield piece
+            piece = " "
+        piece += character
+    yield piece

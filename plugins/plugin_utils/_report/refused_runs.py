@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs that were refused before they had a record: who tried what, when, and what refused it.
+
+They have one record of their own, beside those of the rotations: the same chain, and each line in syslog. Nothing waits
+for it, and nothing is signed, since a run that was refused is to change nothing of the store.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...module_utils._errors.base import RotationError
+from ...module_utils._record import chain
+from ...module_utils._record.writer import REFUSED, Record, node
+from .acts import Event, authorization, moment, people
+
+NAME = REFUSED  # of its record; a rotation of that name would only share it
+EVENT = "attempt"
+
+
+def note(folder: str, seen: str | None, **about: Any) -> Record | None:
+    """Write down a refused try, and give its record; None where it cannot be written, which stops nothing.
+
+    Where the store has ``seen`` a record and the folder is not there, none is made: it would hide that it is gone.
+    """
+    if seen and not os.path.isdir(folder):
+        return None
+    record = Record(folder, NAME)
+    try:
+        record.append(EVENT, "failed", **{name: value for name, value in about.items() if value})
+    except RotationError:
+        return None
+    return record
+
+
+def followed(folder: str) -> dict[str, str]:
+    """For the first line of a run, the head of this record: nobody signs it, and what that has seen is signed."""
+    try:
+        text = Record(folder, NAME).text()
+    except RotationError:  # which stands in no way, and verifying says so
+        return {}
+    return {"follows_refused": str(chain.head(NAME, text, node()))} if text else {}
+
+
+def refused(record: Record) -> Iterator[Mapping[str, Any]]:
+    """The tries that this record holds, the newest first."""
+    for event in reversed(record.events()):
+        if event.get("event") == EVENT:
+            yield _told(event)
+
+
+def _told(event: Event) -> dict[str, Any]:
+    error = event.get("error")
+    error = error if isinstance(error, Mapping) else {}
+    return {
+        "time": moment(event),
+        "people": people([event], event.get("operator")),
+        "playbook": event.get("playbook") or "",
+        "failed_task": event.get("failed_task") or "",
+        "code": error.get("code") or "",
+        "what": error.get("what") or "",
+        "reason": event.get("reason") or "",
+        "authorization": authorization(event.get("authorization")),
+    }

@@ -1,0 +1,68 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lines of a record without a signature, or without one when a later run found them, for its pages.
+
+Verification judges a signature. A page only shows what is stored next to the record.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ...module_utils._record import reader
+from ...module_utils._record.chain import RecordLine
+from ...module_utils._record.verifier import AFTER_END
+from ...module_utils._record.verifier import RUNS as ENDS
+from ...module_utils._record.writer import Record
+
+OWN = "the record"
+WROTE = "a run that was killed, or that goes on, wrote {them}, or somebody else"
+REFUSED_EARLY = "the run was refused before the store had a key that signs records"
+
+
+@dataclass(frozen=True)
+class Unsigned:
+    """The lines from ``first`` to ``last``. ``found`` is when a later run signed them. ``expected`` means that there
+    was no key to sign them with: the first run was refused before the store had a version."""
+
+    first: int
+    last: int
+    of: str
+    found: str | None = None
+    expected: bool = False
+
+    def __str__(self) -> str:
+        one = self.first == self.last
+        lines = f"Line {self.first}" if one else f"Lines {self.first} to {self.last}"
+        it, be = ("it", ("was", "is")) if one else ("them", ("were", "are"))
+        if self.expected:
+            when = f"{be[0]} not signed by {self.found}" if self.found else f"{be[1]} not signed"
+            return f"{lines} of {self.of} {when}: {REFUSED_EARLY}."
+        wrote = WROTE.format(them=it)
+        if self.found:
+            return f"{lines} of {self.of}: nobody had signed {it} by {self.found}: {wrote}."
+        return f"{lines} of {self.of}: nobody has signed {it}: {wrote}."
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and self.first <= number <= self.last
+
+
+def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
+    """Raises E_RECORD_WRITE if the record cannot be read."""
+    seen = reader.look(os.path.dirname(os.path.dirname(record.path)), record.rotation_id)
+    for line in seen.lines:
+        count = line.event.get("unsigned_before")
+        if isinstance(count, int) and 0 < count < line.number:
+            yield _part(seen.lines, line.number - count, line.number - 1, of, str(line.event.get("time")))
+    if seen.signed < len(seen.lines):
+        yield _part(seen.lines, seen.signed + 1, len(seen.lines), of)
+
+
+def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, found: str | None = None) -> Unsigned:
+    part = [line.event for line in lines[first - 1 : last]]
+    ends = [event for event in part if event.get("event") in ENDS and event.get("phase") != "intent"]
+    # Only a run that ends before the store has a version writes this; that such a line is genuine, verification says.
+    expected = first == 1 and bool(ends) and all(event.get("versions") == [] for event in ends)
+    return Unsigned(first, last, of, found, expected and part[-1].get("event") in (*ENDS, *AFTER_END))

@@ -1,0 +1,26 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether every host of a run is lost: Ansible then ends it where it is, without the playbook's own end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ...module_utils._record.writer import Record
+from .._report.acts import acts
+
+CODE = "E_HOST_LOST"
+
+
+def all_hosts_unreachable(record: Record, hosts: Collection[str], host: str) -> bool:
+    """Whether with ``host`` the last one of ``hosts`` was lost, by what the record says of the run.
+
+    Of several that are lost in one moment, each in a process of its own, only the one that was written last says so.
+    """
+    newest: dict[str, str] = {}
+    for event in next(reversed(acts(record.events())), {"events": ()})["events"]:
+        if event.get("host"):
+            newest.pop(event["host"], None)
+            newest[event["host"]] = (event.get("error") or {}).get("code", "")
+    lost = [name for name, code in newest.items() if code == CODE]
+    return set(hosts) <= {*lost, host} and (host not in lost or lost[-1] == host)

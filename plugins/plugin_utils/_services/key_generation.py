@@ -1,0 +1,194 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make new values for a key set, and check those that somebody else made.
+
+Values use only characters that every .env reader gives back unchanged (facts/dotenv.md): ``[A-Za-z0-9_-]`` and Fernet's
+``=``. Django's own alphabet has others too, so such a value is drawn until the file's reader gives it back.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from ...module_utils._engine.crypto import openpgp_pair
+from ...module_utils._env_file import dialects, key_files
+from ...module_utils._errors.base import RotationError, word
+
+# As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
+DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
+DJANGO_LENGTH = 50
+
+TYPES: dict[str, Callable[[int], str]] = {
+    "token_urlsafe": secrets.token_urlsafe,
+    "fernet": lambda _: base64.urlsafe_b64encode(os.urandom(32)).decode(),
+    "hex": secrets.token_hex,
+    "django_secret_key": lambda _: "".join(secrets.choice(DJANGO_ALPHABET) for _ in range(DJANGO_LENGTH)),
+}
+OPENPGP = "openpgp"  # one half of a key pair: comes from elsewhere, and is no line of an env file
+# Random bytes of a value, of the types that have a choice. 64 are more than any derivation here takes in.
+BYTES = {"token_urlsafe": 64, "hex": 32}
+BITS = {"fernet": 256, "django_secret_key": 282}  # of the types that have none
+RNG = "os.urandom"  # which secrets draws from too
+# Of 38 bytes token_urlsafe makes 51 characters, and Django's check security.W009 wants 50.
+LEAST_BYTES, MOST_BYTES = {"token_urlsafe": 38, "hex": 32}, 512
+# What a value from elsewhere must not be: a pattern that it must match, and what it is where it does not.
+# The three of any other type are Django's check security.W009 (django/core/checks/security/base.py).
+DEMANDS: dict[str, list[tuple[str, str]]] = {
+    "fernet": [(r"[A-Za-z0-9_-]{43}=", "is no Fernet key")],
+    "hex": [(r"([0-9a-f]{2}){32,}", "is not the hex of 32 bytes or more")],
+    OPENPGP: [(key_files.ARMORED, "is no OpenPGP key in ASCII armour, or one with a comma in its Comment line")],
+}
+ANY_TYPE = [
+    (r".{50,}", "is shorter than 50 characters"),
+    (r"(?!django-insecure-).*", "begins with django-insecure-"),
+    (rf"[A-Z{re.escape(DJANGO_ALPHABET)}]*", "has characters that some .env reader does not give back"),
+]
+LEAST_UNIQUE = 5
+STAND_IN = "0"  # for a value that a dry run does not make: every dialect carries it, in every quoting
+NONE: Mapping[str, str] = MappingProxyType({})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
+
+
+def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
+    """Raise E_KEY_SPEC or E_KEY_TYPE where ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
+    if not keys:
+        raise RotationError("E_KEY_SPEC", index=0, found="is missing")
+    for index, key in enumerate(keys):
+        kind, size = _type(key), key.get("bytes")
+        if not _NAME.fullmatch(key.get("name") or ""):
+            raise RotationError("E_KEY_SPEC", index=index, found="has no name of letters, digits and _")
+        if kind not in (*TYPES, OPENPGP):
+            raise RotationError("E_KEY_TYPE", name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
+        if kind == OPENPGP and (not key.get("destination") or key.get("keep")):
+            found = "has the type openpgp, and so needs a destination (no env file takes its lines) and no keep"
+            raise RotationError("E_KEY_SPEC", index=index, found=found)
+        if size is not None and kind not in BYTES:
+            raise RotationError("E_KEY_SPEC", index=index, found=f"has bytes, and the type {kind} has no choice")
+        if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
+            raise RotationError("E_KEY_SPEC", index=index, found=f"has not {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
+        if (key.get("keep") or 0) < 0:
+            raise RotationError("E_KEY_SPEC", index=index, found="has a negative keep")
+        place = key.get("destination")
+        if place and not place.startswith(("/", "~")):
+            raise RotationError("E_KEY_SPEC", index=index, found="has a destination that is not an absolute path")
+        for member in ("name", "destination"):
+            if key.get(member) and key[member] in [other.get(member) for other in keys[:index]]:
+                raise RotationError("E_KEY_SPEC", index=index, found=f"has the {member} of an earlier one")
+
+
+def generate(
+    keys: Sequence[Mapping[str, Any]],
+    current: Mapping[str, str] = NONE,
+    supplied: Mapping[str, str] = NONE,
+    dialect: str = "dotenv",
+) -> dict[str, str]:
+    """New values for ``keys``, by name: those ``supplied``, the others made here.
+
+    Raises E_KEY_SPEC, E_KEY_TYPE, E_KEY_NOT_MADE, and E_KEY_DIALECT where the reader of the env file would not give one
+    back.
+
+    A key with ``keep: N`` is a list with commas, of which the application writes with the first and reads with all: the
+    new value goes before the N newest of the ``current`` list.
+    """
+    check_keys(keys)
+    _refuse_unmade(keys, supplied)
+    made = {}
+    for key in keys:
+        name = key["name"]
+        value = supplied.get(name) or _made(key, dialect)
+        old = [part for part in current.get(name, "").split(",") if part]
+        made[name] = ",".join([value, *old[: key.get("keep") or 0]])
+        if not key.get("destination") and not dialects.can_carry(dialect, made[name]):
+            raise RotationError("E_KEY_DIALECT", name=name, dialect=dialect)
+    return made
+
+
+def rehearsed(
+    keys: Sequence[Mapping[str, Any]], current: Mapping[str, str], supplied: Mapping[str, str], dialect: str
+) -> dict[str, str]:
+    """Raise as ``generate`` would, and make nothing. What it would give for the keys that are ``supplied``."""
+    _refuse_unmade(keys, supplied)
+    made = generate(keys, current, {key["name"]: STAND_IN for key in keys} | dict(supplied), dialect)
+    return {name: made[name] for name in supplied}
+
+
+def _refuse_unmade(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str]) -> None:
+    """Raise E_KEY_NOT_MADE where a value that is not made here is not there."""
+    for key in keys:
+        if _type(key) == OPENPGP and key["name"] not in supplied:
+            raise RotationError("E_KEY_NOT_MADE", name=key["name"])
+
+
+def _made(key: Mapping[str, Any], dialect: str) -> str:
+    """A new value of the key's type. Of Django's, django-environ takes one in fifty, with $ first, for a name."""
+    kind = _type(key)
+    while True:
+        value = TYPES[kind](key.get("bytes") or BYTES.get(kind, 0))
+        if dialects.can_carry(dialect, value):
+            return value
+
+
+def described(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str] = NONE) -> list[dict[str, Any]]:
+    """How ``generate`` makes each value, for the record: PCI DSS 3.7.1."""
+    return [
+        {"name": key["name"], "rng": "supplied"}
+        if key["name"] in supplied
+        else {"name": key["name"], "rng": RNG, "type": _type(key), "bits": _bits(key)}
+        for key in keys
+    ]
+
+
+def _bits(key: Mapping[str, Any]) -> int:
+    return BITS.get(_type(key)) or 8 * (key.get("bytes") or BYTES[_type(key)])
+
+
+def check_supplied(
+    keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str], path: str, dialect: str = "dotenv"
+) -> None:
+    """Raise E_KEY_WEAK unless each value of the file ``path`` is as good as one made here. Never shows a value."""
+    kinds = {key["name"]: _type(key) for key in keys}
+    lines = key_files.names_of_env_file(keys)
+    for number, (name, value) in enumerate(supplied.items(), start=1):
+        if name not in kinds:  # where names and values changed places, it is a value
+            entry = f"entry {number}"
+            raise RotationError("E_KEY_WEAK", name=entry, path=path, found="is for no key of key_rotation_keys")
+        for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
+            if not re.fullmatch(pattern, value, re.DOTALL):
+                raise RotationError("E_KEY_WEAK", name=name, path=path, found=found)
+        if list(supplied.values()).count(value) > 1:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is that of another key too")
+        if len(set(value)) < LEAST_UNIQUE:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found="has fewer than 5 different characters")
+        if name in lines and not dialects.can_carry(dialect, value):
+            lost = f"cannot be given back from a file in the dialect {dialect}"
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found=lost)
+    _check_pairs({name: value for name, value in supplied.items() if kinds[name] == OPENPGP}, path)
+
+
+def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
+    """Raise E_KEY_WEAK unless each OpenPGP key is one half of a pair that pgcrypto can use, and the other is there."""
+    halves = {}
+    for name, value in supplied.items():
+        try:
+            halves[name] = openpgp_pair.half_of(value.encode("utf-8"))
+        except ValueError as exc:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found=f"is no key for pgcrypto: {exc}") from None
+    pairs = {(half.key_id, bool(half.private)) for half in halves.values()}
+    for name, half in halves.items():
+        if (half.key_id, not half.private) not in pairs:
+            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is one half of a pair without the other")
+
+
+def fits(key: Mapping[str, Any], value: str) -> bool:
+    """Whether a value is one of this key's type, where that can be seen of it."""
+    return all(re.fullmatch(pattern, value) for pattern, _ in DEMANDS.get(_type(key), ()))
+
+
+def _type(key: Mapping[str, Any]) -> str:
+    return key.get("type") or "token_urlsafe"

@@ -1,0 +1,231 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The approval of a plan: a small text, signed by another person than the operator with ``ssh-keygen -Y sign``.
+
+Beside ``PLAN`` lie ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
+signature ``PLAN.approval.sig``: what was approved for staging is not for production. Who may sign is said by a file of
+allowed signers. No server is needed (facts/audit.md, 4.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fnmatch
+import getpass
+import os
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import yaml
+
+from ...module_utils._engine import plan
+from ...module_utils._errors.base import RotationError
+from ...module_utils._record import sshsig
+from ...module_utils._record.approval import NAMESPACE, TITLE, Approval, ApprovalEvidence
+from ...module_utils._system import users
+
+AHEAD = 300  # seconds by which two clocks may differ
+BLOB = "AAAA"  # how a public key begins in base64: the length of its name, four bytes (RFC 4253, section 6.6)
+
+
+def commands(path: str, plan_hash: str, environment: str) -> Iterator[str]:
+    """What another person types to approve the plan at ``path``, where a file of that plan is, for an environment."""
+    name = shlex.quote(f"{os.path.basename(path)}.approval")
+    form = f"{TITLE}\\nplan {plan_hash}\\nenvironment {environment}\\nprincipal %s\\ntime %s\\n"
+    yield "To approve it, somebody else than who rotates reads the plan and types, with their own name and key:"
+    yield f"    printf '{form}' YOUR_NAME \"$(date -u +%FT%TZ)\" > {name}"
+    yield f"    ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {name}"
+    yield f"{name} and its signature go beside {path}."
+    yield "YOUR_NAME is the one in the file of allowed signers: one word, such as an address."
+
+
+def verified(
+    path: str, environment: str, signers: str | None, operator: str | None, max_hours: float
+) -> ApprovalEvidence:
+    """The approval of the plan at ``path`` for that environment, with what proves it later.
+
+    ``operator`` is who rotates; without it, the user who runs this. Raises E_APPROVAL_* or E_PLAN_FILE.
+    """
+    plan_hash = _plan_hash(path)
+    text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
+    approval = _read(f"{path}.approval", text)
+    if approval.plan_hash != plan_hash:
+        raise RotationError("E_APPROVAL_PLAN", path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
+    if approval.environment != environment:
+        raise RotationError(
+            "E_APPROVAL_ENVIRONMENT", path=f"{path}.approval", found=approval.environment, expected=environment
+        )
+    evidence = _signed(f"{path}.approval", text, approval, signers)
+    _refuse_own(approval, operator, _names_with_a_key_of(approval.principal, str(signers)))
+    age = datetime.datetime.now(datetime.timezone.utc) - approval.moment
+    if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
+        raise RotationError("E_APPROVAL_OLD", principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
+    return evidence
+
+
+def refuse_unauthorized(asked: Mapping[str, Any]) -> None:
+    """Raise E_AUTHORIZATION where what is asked for is of production, and lacks a reason or who approved it."""
+    missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
+    if asked.get("environment") == "production" and missing:
+        raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=asked["environment"])
+
+
+def words(found: object) -> str:
+    """What an operator has said, on one line; empty where it is nothing but blanks."""
+    if isinstance(found, Mapping):
+        return ", ".join(f"{name} {text}" for name, value in found.items() if (text := words(value)))
+    return " ".join(str(found or "").split())
+
+
+def recorded(found: object, environment: str, signers: str | None) -> ApprovalEvidence | None:
+    """The approval that the record of a rotation has, where its evidence holds and the file of allowed signers names
+    its person still; else None: it was tampered with, or its signer may approve nothing any more."""
+    try:
+        evidence = ApprovalEvidence.borne_out(found)
+        if evidence is None or evidence.approval.environment != environment:
+            return None
+        if signers:  # what a record says of who may sign, whoever wrote to it could have made up
+            lines = "".join(_lines_of(evidence.approval.principal, signers))
+            return evidence if replace(evidence, allowed_signers=lines).accepted(evidence.approval.moment) else None
+        return evidence
+    except OSError:  # there is no such file, or no ssh-keygen
+        return None
+
+
+def used_in(events: Iterable[Mapping[str, Any]]) -> Iterator[Approval]:
+    """The approvals with which the runs of a rotation have begun, as its record has them."""
+    for event in events:
+        if isinstance(event.get("approval"), Mapping):
+            with contextlib.suppress(KeyError):  # of no use to anybody
+                yield Approval.recorded(event["approval"])
+
+
+def _plan_hash(path: str) -> str:
+    """The hash over the plan as it lies there, whatever it says of itself."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            found = yaml.safe_load(handle)
+        plan.check(found)
+    except FileNotFoundError:
+        raise RotationError("E_APPROVAL_MISSING", what=f"there is no plan {path}", advice=_MAKE) from None
+    except (OSError, yaml.YAMLError, ValueError):
+        raise RotationError("E_PLAN_FILE", path=path, found="is no plan of this collection") from None
+    return plan.plan_hash(found)
+
+
+_MAKE = "Make the plan with the plan playbook: it says how it is approved."
+
+
+def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        advice = " ".join(line.strip() for line in commands(plan_path, plan_hash, environment))
+        raise RotationError("E_APPROVAL_MISSING", what=f"there is no {path}", advice=advice) from None
+    except OSError as exc:
+        raise _unread(path, exc) from None
+
+
+def _unread(path: str, exc: OSError) -> RotationError:
+    """What is there and cannot be read: it may be good all the same."""
+    advice = "Let the user who rotates read it, then run again."
+    return RotationError("E_APPROVAL_MISSING", what=f"{path} cannot be read: {exc.strerror}", advice=advice)
+
+
+def _read(path: str, text: bytes) -> Approval:
+    try:
+        return Approval.read(text)
+    except ValueError:
+        raise RotationError("E_APPROVAL_FORMAT", path=path) from None
+
+
+def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> ApprovalEvidence:
+    """That ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign. Raises."""
+    if not signers or not os.path.isfile(signers):
+        advice = "Set key_rotation_allowed_signers to a file of allowed signers, as ssh-keygen(1) describes it."
+        raise RotationError(
+            "E_APPROVAL_MISSING", what=f"there is no file of allowed signers ({signers})", advice=advice
+        )
+    try:
+        with open(f"{path}.sig", encoding="ascii", errors="replace") as handle:
+            signature = handle.read()
+    except FileNotFoundError:
+        advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {shlex.quote(path)}"
+        raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice) from None
+    except OSError as exc:
+        raise _unread(f"{path}.sig", exc) from None
+    try:
+        sshsig.key_in(signature)  # ssh-keygen takes no notice of what stands behind a signature, such as a second one
+    except ValueError:
+        raise RotationError("E_APPROVAL_FORMAT", path=f"{path}.sig") from None
+    try:
+        lines = "".join(_lines_of(approval.principal, signers))
+    except OSError as exc:
+        raise _unread(signers, exc) from None
+    try:
+        evidence = ApprovalEvidence(approval, text.decode("utf-8"), signature, lines)
+        accepted = evidence.accepted()
+    except FileNotFoundError:
+        advice = "Install OpenSSH's client programs on the control node."
+        raise RotationError("E_APPROVAL_MISSING", what="there is no ssh-keygen here", advice=advice) from None
+    if not accepted:
+        raise RotationError("E_APPROVAL_SIGNER", path=path, principal=approval.principal, signers=signers)
+    return evidence
+
+
+def _lines_of(principal: str, signers: str) -> list[str]:
+    """The lines of a file of allowed signers that name this one person alone: with a pattern, or with several names,
+    the one who signs could choose who that is."""
+    with open(signers, encoding="utf-8", errors="replace") as handle:
+        return [line for line in handle if line.casefold().split(None, 1)[:1] == [principal.casefold()]]
+
+
+def _names_with_a_key_of(principal: str, signers: str) -> set[str]:
+    """Everybody for whom the file of allowed signers has a key that it has for this one too."""
+    keys = {word for line in _lines_of(principal, signers) for word in line.split() if word.startswith(BLOB)}
+    with open(signers, encoding="utf-8", errors="replace") as handle:
+        shared = [line for line in handle if keys & set(line.split())]
+    return {name.strip() for line in shared for name in _principals(line).split(",")}
+
+
+def _principals(line: str) -> str:
+    """The names of a line of allowed signers: its first word, or what stands in quotes (ssh-keygen(1))."""
+    line = line.lstrip()
+    return line[1:].partition('"')[0] if line.startswith('"') else line.split(None, 1)[0]
+
+
+def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> None:
+    """Raise E_APPROVAL_SELF where the one who rotates has approved, or where nobody can tell who rotates."""
+    accounts = _accounts()
+    known = {operator} if operator else accounts - {"root"}
+    if not known:
+        advice = "Say who rotates with key_rotation_operator: the account is only known as root."
+        raise RotationError("E_APPROVAL_SELF", operator="root", principal=approval.principal, advice=advice)
+    for name in {*known, *accounts} - {"root"}:
+        if any(_may_be(name, other) for other in (approval.principal, *names)):
+            advice = "Let somebody else read the plan and sign it."
+            raise RotationError("E_APPROVAL_SELF", operator=name, principal=approval.principal, advice=advice)
+
+
+def _accounts() -> set[str]:
+    """The accounts of who runs this, before and after they became another user, whatever the environment says."""
+    names = {getpass.getuser(), os.environ.get("SUDO_USER"), users.name_of(os.getuid()), users.login()}
+    return {name for name in names if name}
+
+
+def _may_be(name: str, other: str) -> bool:
+    """Whether an account is, or may be, whom a line of the allowed signers names: by a name, or by a pattern of ssh's,
+    which knows * and ? alone."""
+    pattern = other.casefold().replace("[", "[[]")
+    if pattern.startswith("*@"):  # whoever is of that domain, which a bare name does not say
+        return fnmatch.fnmatchcase(name.casefold(), pattern)
+    return fnmatch.fnmatchcase(_person(name), pattern.partition("@")[0])
+
+
+def _person(name: str) -> str:
+    """``ada`` and ``Ada@example.org`` are one person."""
+    return name.split("@", 1)[0].casefold()

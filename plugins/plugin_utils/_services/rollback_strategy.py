@@ -1,0 +1,225 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which way back there is: from what is found, never from what somebody believes (facts/postgresql-backup.md 2.5)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ...module_utils._stores.history import ROLLED_BACK, History
+
+# Classes of the census: a token that opens under no version, and one in which there is such a token.
+UNREADABLE = ("unreadable", "nested_unreadable")
+# SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
+# index corrupted, undefined table and column, system and io error.
+RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")
+
+
+class RollbackStrategy(NamedTuple):
+    """What is to be done, and why, in words that a person reads."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What was seen before anything is done. ``values`` are counts of the census by class, ``files`` the stage that
+    each host's files hold, ``lost`` the tables that the newest backup has and the database has not, by the alias of the
+    database."""
+
+    rotation_id: str
+    destination: str | None  # the stage to go back to; None where no rotation has made a version to take back
+    taken_back: str | None = None  # the stage that the rotation made
+    open: bool = False
+    rolled_back: bool = False  # in the store already
+    begun: bool = False  # by a run that died before it made a version
+    values: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    migration: str = ""  # the file of a migration that the rotation made
+    lost: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    damage: str = ""  # why the census could not be taken, where that is the database's own fault
+    damaged: str = ""  # the alias of that database
+    backup: str = ""  # the snapshot's time; empty where there is none
+    prefer: str = ""
+    named: int = 0  # values that a person wants from the backup, whatever they are now
+    done: Sequence[str] = ()  # courses that this run has gone already
+    restored: bool = False  # a database by its backup, as the record of the rotation tells
+
+    @property
+    def unreadable(self) -> int:
+        return sum(self.values.get(name, 0) for name in UNREADABLE)
+
+    @property
+    def ruined(self) -> list[str]:
+        """Aliases of the databases that were found to be in ruins."""
+        return sorted({*self.lost, *[self.damaged] * bool(self.damaged)})
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Hosts whose files do not hold the keys to go back to."""
+        return [host for host, stage in self.files.items() if stage != self.destination]
+
+    @property
+    def left_behind(self) -> list[str]:
+        """Hosts with the keys of a rotation that was rolled back while they could not be reached."""
+        return [host for host, stage in self.files.items() if stage == "rolled back"]
+
+    @property
+    def written(self) -> int:
+        """Values under the keys that are taken back."""
+        return self.values.get(self.taken_back or "", 0)
+
+    @property
+    def older(self) -> int:
+        """Values under older keys than those to go back to, as a backup of long ago brings them: no host has these.
+        Without one they were there before the rotation, and stay."""
+        if not (self.restored or "restore" in self.done):
+            return 0
+        known = (self.destination, self.taken_back)
+        stages = [stage for stage in self.values if stage == "previous" or stage.startswith("older-")]
+        return sum(self.values[stage] for stage in stages if stage not in known)
+
+
+class StrategyRule(NamedTuple):
+    """A course, when it is taken, and why: the first that fits counts."""
+
+    course: str
+    fits: Callable[[Situation], Any]
+    reason: Callable[[Situation], str]
+
+
+def _mixed(found: Situation) -> str:
+    parts = [f"{found.written:,} values are under the keys of rotation {found.rotation_id}"] * bool(found.written)
+    parts += [f"{found.older:,} values are under older keys than those before"] * bool(found.older)
+    parts += [f"the keys of {', '.join(found.elsewhere)} are not those before"] * bool(found.elsewhere)
+    parts += [f"the rotation made the migration {found.migration}"] * bool(found.migration)
+    parts += [f"{found.unreadable:,} values open under no version and stay as they are"] * bool(found.unreadable)
+    return ", and ".join(parts) or "the store says that the rotation was switched"
+
+
+def _lost(found: Situation) -> list[str]:
+    """The tables, with their database where that is not the default one."""
+    of = {alias: "" if alias == "default" else f" of {alias}" for alias in found.lost}
+    return [f"{table}{of[alias]}" for alias, tables in sorted(found.lost.items()) for table in tables]
+
+
+def _to_settle(found: Situation) -> bool:
+    """Whether no rotation is to be taken back, but values may be under other keys than the current ones."""
+    if found.destination is None:
+        return bool(found.done) or found.prefer == "repair"
+    back = set(found.values) <= {found.destination, "empty", *UNREADABLE}  # the data has gone back already
+    return not found.open and not back and found.prefer in ("repair", "restore")
+
+
+def _restorable(found: Situation) -> bool:
+    return "restore" not in found.done
+
+
+RULES = (
+    StrategyRule(
+        "restore",
+        lambda found: _restorable(found) and found.prefer == "restore",
+        lambda found: "it was asked for by name",
+    ),
+    StrategyRule(
+        "restore",
+        lambda found: _restorable(found) and found.lost,
+        lambda found: f"the database has lost {', '.join(_lost(found))}",
+    ),
+    StrategyRule(
+        "restore",
+        lambda found: _restorable(found) and found.damage,
+        lambda found: f"the database cannot be read: {found.damage}",
+    ),
+    StrategyRule(
+        "repair",
+        lambda found: found.unreadable and found.backup and "repair" not in found.done,
+        lambda found: f"{found.unreadable:,} values open under no version, and there is a backup of {found.backup}",
+    ),
+    StrategyRule(
+        "repair",
+        lambda found: found.prefer == "repair" and found.named and found.backup and "repair" not in found.done,
+        lambda found: f"{found.named:,} values were named, and there is a backup of {found.backup}",
+    ),
+    StrategyRule(
+        "settle",
+        lambda found: found.destination is None and found.left_behind,
+        lambda found: f"rotation {found.rotation_id} was rolled back without {', '.join(found.left_behind)}",
+    ),
+    StrategyRule("settle", _to_settle, lambda found: "no rotation is to be taken back"),
+    StrategyRule(
+        "forwards",
+        lambda found: found.prefer == "forwards" and found.open,
+        lambda found: f"rotation {found.rotation_id} is open, and you prefer to finish it",
+    ),
+    StrategyRule(
+        "nothing", lambda found: found.rolled_back, lambda found: "it was rolled back, all but the end of its record"
+    ),
+    StrategyRule(
+        "nothing", lambda found: found.begun, lambda found: "it was ended before it made a key: nothing was written"
+    ),
+    StrategyRule(
+        "discard",
+        lambda found: (
+            found.taken_back == "pending" and not (found.written or found.older or found.elsewhere or found.migration)
+        ),
+        lambda found: "no value is under its keys, and every host has the keys before",
+    ),
+    StrategyRule("backwards", lambda found: True, _mixed),
+)
+
+
+# What each does, for a person.
+DOES = {
+    "restore": "restore the backup beside the database, say what would be lost, and swap the two",
+    "repair": "write what the backup has for them (if they were not named, only where the rest of their rows is the "
+    "same), and then look again",
+    "settle": "bring every value, and every host that was left behind, under the current keys, and prove it",
+    "nothing": "close the record of rotation {rotation_id}, and change no value, no .env file and no version",
+    "forwards": "stop here, since the rotate playbook finishes it: {rotate}",
+    "discard": "take the pending version of rotation {rotation_id} back in the store",
+    "backwards": "bring every value back by the engine, write the keys before to every .env file, prove it, and make "
+    "their version current in the store",
+}
+
+
+def choose(found: Situation) -> RollbackStrategy:
+    """The course for what was found: the first of RULES that fits."""
+    return next(RollbackStrategy(rule.course, rule.reason(found)) for rule in RULES if rule.fits(found))
+
+
+def of_store(history: History, asked: str | None, left_over: str | None) -> dict[str, Any]:
+    """What the store says of the rotation to take back, as members of ``Situation``.
+
+    ``left_over`` is the rotation of a run that died. Where it made no version, the rotation before it is nobody's
+    business, unless it is ``asked`` for. Raises what History.to_roll_back raises.
+    """
+    if left_over and asked in (None, left_over):
+        made = history.made_by(left_over)
+        if made is None or made.outcome == ROLLED_BACK:
+            return {"rotation_id": left_over, "destination": None, "begun": made is None, "rolled_back": bool(made)}
+    rotation_id = history.to_roll_back(asked)
+    return {
+        "rotation_id": rotation_id,
+        "destination": history.destination("rollback"),
+        "taken_back": "pending" if "pending" in history.stages else "current",
+        "open": history.open_rotation == rotation_id,
+    }
+
+
+def of_census(census: Mapping[str, Any], rotation_id: str) -> dict[str, Any]:
+    """What a census says, as members of ``Situation``; nothing where it failed for another reason than ruin."""
+    if "targets" not in census:
+        error = census.get("error") or {}
+        ruined = error.get("code") == "E_SCAN" or any(f"SQLSTATE {state}" in error.get("what", "") for state in RUINED)
+        return {"damage": error["what"], "damaged": error.get("alias", "")} if ruined else {}
+    values: Counter[str] = Counter()
+    for target in census["targets"]:
+        values.update(target["classes"])
+        values.update(target.get("layers") or {})  # a value that is encrypted twice needs the keys of both
+    made = census.get("migrations") or {}
+    return {"values": values, "migration": made.get(rotation_id) or made.get("") or ""}

@@ -1,0 +1,309 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+
+MANAGE = """
+import os
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
+"""
+# A start changes its process, so each has one of its own.
+START = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+try:
+    django_project.start(sys.argv[2], None)
+    import django
+    print(json.dumps({"saw": django.SAW}))
+except RotationError as exc:
+    print(json.dumps(exc.as_result()))
+"""
+# Django as far as a start goes: what the application's own code does then is what is tested.
+DJANGO = """
+import os, sys
+SAW = {}
+def setup():
+    print("noise")
+    from django.utils import log
+    log.configure_logging(None, {"handlers": {"file": {"filename": "CANARY.log"}}})
+    SAW.update(settings=os.environ["DJANGO_SETTINGS_MODULE"], cwd=os.getcwd(), bytecode=not sys.dont_write_bytecode)
+    import food_ordering
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    (made / "food_ordering").mkdir(parents=True)
+    (made / "manage.py").write_text(MANAGE)
+    (made / "food_ordering" / "__init__.py").write_text("")
+    return made
+
+
+@pytest.fixture
+def start(folder: Path, checkout: Path, tmp_path: Path, python: str):
+    tree = tmp_path / "tree"
+    (tree / "ansible_collections" / "tetech").mkdir(parents=True)
+    (tree / "ansible_collections" / "tetech" / "key_rotation").symlink_to(checkout)
+    (folder / "django/utils").mkdir(parents=True)
+    (folder / "django/__init__.py").write_text(DJANGO)
+    (folder / "django/utils/__init__.py").touch()
+    (folder / "django/utils/log.py").write_text("def configure_logging(*found):\n    raise ValueError(found)\n")
+
+    def run(settings: str = "") -> dict:
+        (folder / "food_ordering" / "__init__.py").write_text(settings)
+        argv = [python, "-c", START, str(tree), str(folder)]
+        cache = {"PATH": os.environ["PATH"], "PYTHONPYCACHEPREFIX": str(tmp_path / "cache")}
+        ended = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=tmp_path, env=cache)
+        assert ended.stderr == ""
+        return json.loads(ended.stdout)
+
+    return run
+
+
+def test_the_application_starts_as_it_would_by_itself_and_nothing_is_printed(start, folder, tmp_path):
+    assert start() == {"saw": {"settings": "food_ordering.settings", "cwd": str(folder), "bytecode": False}}
+    assert list((tmp_path / "cache").rglob("django_project*.pyc"))
+    assert not [path for path in (tmp_path / "cache").rglob("*.pyc") if str(folder) in str(path)]
+
+
+def test_no_log_of_the_application_is_made_or_written(start, folder):
+    own = f"logging.FileHandler({str(folder / 'own.log')!r}, delay=True)"
+    assert "saw" in start(f"import logging\nlogging.root.addHandler({own})\nlogging.critical('Decryption failed')")
+    assert not (folder / "own.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ("\n\nraise ValueError('CANARY')", "ValueError"),
+        ("\n\nimport sys; sys.exit('CANARY')", "SystemExit"),
+        ("import json\n\njson.loads('CANARY')", "JSONDecodeError"),  # raised outside of the project
+    ],
+)
+def test_an_application_that_does_not_start_is_told_by_type_and_place(start, folder, settings, error):
+    result = start(settings)
+    assert result["error"]["code"] == "E_DJANGO_SETUP"
+    where = folder / "food_ordering" / "__init__.py"
+    assert result["error"]["what"] == f"the application does not start: {error} at {where}:3"
+    assert "CANARY" not in str(result)
+
+
+def test_a_folder_without_manage_py_is_no_project(tmp_path):
+    with pytest.raises(RotationError) as refused:
+        django_project.check_folder(str(tmp_path / "none"))
+    assert refused.value.code == "E_PROJECT"
+
+
+def test_a_project_of_ones_own_is_taken(folder):
+    assert django_project.check_folder(str(folder)) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize(("owner", "name"), [(65534, "nobody"), (54321, "54321")])
+def test_a_project_of_somebody_else_is_refused_with_both_names(folder, owner, name):
+    os.chown(folder / "manage.py", owner, owner)
+    with pytest.raises(RotationError) as refused:
+        django_project.check_folder(str(folder))
+    assert refused.value.code == "E_PROJECT_OWNER"
+    assert (refused.value.where["owner"], refused.value.where["user"]) == (name, "root")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "a.b")',
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE' , 'a.b')",
+        'os.environ["DJANGO_SETTINGS_MODULE"] = "a.b"',
+        'os.environ.setdefault(\n    "DJANGO_SETTINGS_MODULE",\n    "a.b",\n)',
+    ],
+)
+def test_the_settings_module_is_the_one_that_manage_py_names(folder, line):
+    (folder / "manage.py").write_text(f"import os\n{line}\n")
+    assert django_project.settings_of(str(folder)) == "a.b"
+
+
+def test_a_manage_py_that_names_none_is_refused(folder):
+    (folder / "manage.py").write_text("import os\n")
+    with pytest.raises(RotationError) as refused:
+        django_project.settings_of(str(folder))
+    assert refused.value.code == "E_SETTINGS_MODULE"
+
+
+def test_versions_are_those_of_this_python():
+    found = django_project.versions()
+    assert found["python"].count(".") == 2
+    assert "cryptography" in found
+
+
+@pytest.fixture
+def application(monkeypatch):
+    """The settings module of an application that was started."""
+
+    def started(**settings: Any) -> ModuleType:
+        module = ModuleType("food_ordering.settings")
+        module.__dict__.update(settings)
+        monkeypatch.setitem(sys.modules, "food_ordering.settings", module)
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "food_ordering.settings")
+        return module
+
+    return started
+
+
+def test_a_setting_is_the_one_that_the_application_itself_sets(application):
+    application(SALT="s", KEYS=["a", "b"], LATE=lambda: "l", EMPTY="")
+    found = [django_project.setting(name) for name in ("SALT", "KEYS", "LATE", "EMPTY", "DATABASES")]
+    assert found == ["s", ["a", "b"], "l", "", None]
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("a", ["KEY_A"]),
+        (["a", "b"], ["KEY_A", "KEY_B"]),
+        (("b", "a"), ["KEY_B", "KEY_A"]),
+        (b"a", ["KEY_A"]),
+        (["c", "d"], ["LIST"]),
+        (["a", "unknown"], None),
+        ("unknown", None),
+        ("", None),
+        ([], None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_setting_is_fed_by_the_keys_that_have_its_values(application, value, names):
+    application(TOKEN_KEYS=value, KEY_A="a", lower="a")
+    found = django_project.feeds([{"KEY_A": "a", "KEY_B": "b", "LIST": "c,d"}])
+    assert found == ({"TOKEN_KEYS": names} if names else {})
+
+
+def test_a_setting_that_cannot_be_read_is_none_of_the_keys(application):
+    """Such as Django's SimpleLazyObject of what is made in a request."""
+
+    class Lazy:
+        def __bool__(self) -> bool:
+            raise RuntimeError("there is no request")
+
+    application(TOKEN_KEY="a", TENANT=Lazy(), LISTED=[Lazy()])
+    assert django_project.feeds([{"KEY_A": "a"}]) == {"TOKEN_KEY": ["KEY_A"]}
+    assert django_project.texts() == {"TOKEN_KEY": b"a"}
+
+
+def test_a_setting_is_fed_where_any_of_the_key_sets_has_its_values(application):
+    """After a switch the application runs on the pending keys."""
+    application(TOKEN_KEY="new")
+    assert django_project.feeds([{"KEY_A": "old"}, {"KEY_A": "new"}]) == {"TOKEN_KEY": ["KEY_A"]}
+
+
+def database(vendor: str = "postgresql", **place: Any) -> Any:
+    described = {"HOST": "db", "PORT": "", "NAME": "orders", "TEST": {"MIRROR": None}, **place}
+    return SimpleNamespace(vendor=vendor, settings_dict=described)
+
+
+@pytest.fixture
+def databases(monkeypatch):
+    def there(**connections: Any) -> None:
+        settings = SimpleNamespace(DATABASES=dict.fromkeys(connections))
+        monkeypatch.setitem(sys.modules, "django", ModuleType("django"))
+        monkeypatch.setitem(sys.modules, "django.conf", SimpleNamespace(settings=settings))
+        monkeypatch.setitem(sys.modules, "django.db", SimpleNamespace(connections=connections))
+
+    return there
+
+
+@pytest.mark.parametrize(
+    ("connections", "aliases"),
+    [
+        ({"default": database()}, ["default"]),
+        ({"default": database(), "reports": database(NAME="reports")}, ["default", "reports"]),
+        ({"default": database(), "other": database()}, ["default"]),
+        ({"default": database(), "other": database(PORT=5433)}, ["default", "other"]),
+        ({"default": database("sqlite"), "orders": database()}, ["orders"]),
+    ],
+    ids=["one", "two", "one by two names", "two servers", "not all of PostgreSQL"],
+)
+def test_each_postgresql_database_is_named_once(databases, connections, aliases):
+    databases(**connections)
+    assert django_project.aliases() == aliases
+
+
+def test_without_a_postgresql_database_there_is_nothing_to_rotate(databases):
+    databases(default=database("sqlite"))
+    with pytest.raises(RotationError) as refused:
+        django_project.aliases()
+    assert (refused.value.code, refused.value.where["vendor"]) == ("E_DB_VENDOR", "sqlite")
+
+
+@pytest.fixture
+def started(tmp_path):
+    """An application that read its .env when it started."""
+    made = django_project.ApplicationStart(frozenset({"PATH"}))
+    made.see("open", (str(tmp_path / ".env"), "r", 0))
+    return made
+
+
+def refused(call, *args) -> str | None:
+    """The code of what is refused, which never shows a value; None where nothing is."""
+    text, code = "", None
+    try:
+        call(*args)
+    except RotationError as exc:
+        text, code = str(exc), exc.code
+    assert "CANARY" not in text
+    return code
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys", "code"),
+    [
+        ({"SECRET_KEY": "CANARY"}, {"SECRET_KEY": "CANARY"}, None),
+        ({}, {"SECRET_KEY": "CANARY"}, None),
+        ({"KEYS": ["CANARY", "b"]}, {"KEYS": "CANARY,b"}, None),
+        ({"KEYS": ["CANARY", "b"]}, {"KEYS": "CANARY, b"}, None),
+        ({"KEYS": ["CANARY", " b"]}, {"KEYS": "CANARY, b"}, None),
+        ({"SECRET_KEY": "other"}, {"SECRET_KEY": "CANARY"}, "E_ENV_NOT_LIVE"),
+        ({"KEYS": ["CANARY"]}, {"KEYS": "CANARY,b"}, "E_ENV_NOT_LIVE"),
+        ({}, {"PATH": "CANARY"}, "E_ENV_EXPORTED"),
+    ],
+)
+def test_the_application_must_have_its_keys_from_the_env_file(application, started, tmp_path, settings, keys, code):
+    application(**settings)
+    assert refused(started.refuse_other_source, str(tmp_path / ".env"), keys) == code
+
+
+def test_an_env_file_that_the_application_does_not_read_is_refused(application, started, tmp_path):
+    application(SECRET_KEY="CANARY")
+    assert (
+        refused(started.refuse_other_source, str(tmp_path / "other.env"), {"SECRET_KEY": "CANARY"}) == "E_ENV_NOT_READ"
+    )
+
+
+def test_an_env_file_is_the_same_by_a_link(application, started, tmp_path):
+    application()
+    (tmp_path / ".env").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / ".env")
+    assert refused(started.refuse_other_source, str(tmp_path / "link"), {}) is None
+
+
+def test_only_what_is_opened_while_the_application_starts_counts(tmp_path):
+    made = django_project.ApplicationStart(frozenset())
+    made.see("open", (3, "r", 0))
+    made.see("os.listdir", (str(tmp_path),))
+    made.see("open", (os.fsencode(tmp_path / "bytes"), "r", 0))
+    made.watching = False
+    made.see("open", (str(tmp_path / "late"), "r", 0))
+    assert made.files == {os.path.realpath(tmp_path / "bytes")}

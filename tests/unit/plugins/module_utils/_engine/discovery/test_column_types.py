@@ -1,0 +1,199 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.column_types import IN_TEXT, KINDS
+
+MARKER = b"gAAAAA"
+OLD, OTHER, NEW, NEWER = b"gAAAAAold-_==", b"gAAAAAother==", b"gAAAAAnew-_==", b"gAAAAAnewer=="
+JSON = KINDS["json"]
+
+
+@pytest.mark.parametrize("name", ["text", "character varying", "character", "citext"])
+def test_a_text_value_is_one_token(name):
+    kind = KINDS[name]
+    assert kind.tokens("gAAAAAold-_==", MARKER) == [OLD]
+    assert kind.tokens("not a token, kůň", MARKER) == ["not a token, kůň".encode()]
+    assert kind.put("gAAAAAold-_==", [OLD], [NEW]) == "gAAAAAnew-_=="
+
+
+@pytest.mark.parametrize("view", [bytes, memoryview, bytearray], ids=["psycopg", "psycopg2", "bytearray"])
+def test_a_bytea_value_is_one_token_as_whichever_driver_gives_it(view):
+    kind = KINDS["bytea"]
+    assert kind.tokens(view(b"\x80\x00\xff"), b"\x80") == [b"\x80\x00\xff"]
+    assert kind.put(view(b"\x80\x00\xff"), [b"\x80\x00\xff"], [b"\x80\x01"]) == b"\x80\x01"
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "read", "write"),
+    [
+        ("text", "text", "t.a", "t.a"),
+        ("character varying", "text", "t.a", "t.a"),
+        ("character", "text", "t.a::text", "t.a"),
+        ("citext", "text", "t.a::text", "t.a::citext"),
+        ("text[]", "text", "t.a::text", "t.a::text[]"),
+        ("character varying[]", "text", "t.a::text", "t.a::varchar[]"),
+        ("bytea", "bytea", "t.a", "t.a"),
+        ("json", "text", "t.a::text", "t.a::json"),
+        ("jsonb", "text", "t.a::text", "t.a::jsonb"),
+    ],
+)
+def test_how_a_kind_is_read_and_written(name, array, read, write):
+    kind = KINDS[name]
+    assert (kind.array, kind.read.format("t.a"), kind.write.format("t.a")) == (array, read, write)
+
+
+def test_every_kind_is_tested_here():
+    one_token = {"text", "character varying", "character", "citext", "bytea"}
+    assert set(KINDS) == one_token | {"json", "jsonb", "text[]", "character varying[]"} | set(IN_TEXT.values())
+
+
+@pytest.mark.parametrize(("plain", "name"), IN_TEXT.items())
+def test_a_document_in_a_text_has_tokens_and_any_other_text_is_one(plain, name):
+    kind = KINDS[name]
+    assert (kind.array, kind.read, kind.write) == (KINDS[plain].array, KINDS[plain].read, KINDS[plain].write)
+    assert not kind.whole
+    document = '\n{"a" : "gAAAAAold-_==", "a":1e2}'
+    assert kind.tokens(document, MARKER) == [OLD]
+    assert kind.put(document, [OLD], [NEW]) == document.replace("old", "new")
+    for text in ("gAAAAAold-_==", "{gAAAAAold-_==", '"gAAAAAold-_=="', "[" * 100_000 + OLD.decode()):
+        assert kind.tokens(text, MARKER) == [text.encode()]
+        assert kind.put(text, [text.encode()], [NEW]) == NEW.decode()
+
+
+@pytest.mark.parametrize("name", ["text[]", "character varying[]"])
+@pytest.mark.parametrize(
+    ("text", "tokens", "expected"),
+    [
+        ("{gAAAAAold-_==,gAAAAAother==}", [OLD, OTHER], "{gAAAAAnew-_==,gAAAAAother==}"),
+        ("{{gAAAAAold-_==},{NULL}}", [OLD], "{{gAAAAAnew-_==},{NULL}}"),
+        ('{"gAAAAAold-_==",NULL,"",x}', [OLD], '{"gAAAAAnew-_==",NULL,"",x}'),
+        (r'{"a, \"b\" \\",gAAAAAold-_==,gAAAAAold-_==x}', [OLD, OLD + b"x"], None),
+        ("[2:3]={gAAAAAold-_==,NULL}", [OLD], "[2:3]={gAAAAAnew-_==,NULL}"),
+        ("{}", [], "{}"),
+    ],
+    ids=["two", "nested", "quoted", "others", "bounds", "none"],
+)
+def test_the_tokens_of_an_array_are_its_members_and_every_other_byte_stays(name, text, tokens, expected):
+    kind = KINDS[name]
+    assert kind.tokens(text, MARKER) == tokens
+    new = [NEW if token == OLD else token for token in tokens]
+    wanted = expected or r'{"a, \"b\" \\",gAAAAAnew-_==,gAAAAAold-_==x}'
+    assert kind.put(text, tokens, new) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ('"gAAAAAold-_=="', [OLD]),
+        ('{"a": "gAAAAAold-_=="}', [OLD]),
+        ('["gAAAAAold-_==", "gAAAAAother=="]', [OLD, OTHER]),
+        ('{"a": {"b": [1, {"c": ["gAAAAAold-_==", null, true]}]}, "d": "gAAAAAother=="}', [OLD, OTHER]),
+        ('["gAAAAAold-_==", "gAAAAAold-_=="]', [OLD, OLD]),
+        ('{"gAAAAAold-_==": 1}', []),
+        ('{"gAAAAAold-_==" : "gAAAAAother=="}', [OTHER]),
+        ('{"gAAAAAold-_==" \\n: "gAAAAAother=="}'.replace("\\n", "\n"), [OTHER]),
+        ('{"a": "text", "b": 7, "c": "xgAAAAAold"}', []),
+        (r'{"a": "he said \"gAAAAAold\"", "b": "gAAAAAother=="}', [OTHER]),
+        (r'{"a": "ends in \\", "b": "gAAAAAother=="}', [OTHER]),
+        (r'{"a\"": "gAAAAAold-_==", "b\\": "gAAAAAother=="}', [OLD, OTHER]),
+        ('{"a": "x: y", "b": ":"}', []),
+        ("null", []),
+        ("7", []),
+        ("[]", []),
+        ('""', []),
+    ],
+)
+@pytest.mark.parametrize("name", ["json", "jsonb"])
+def test_the_tokens_of_a_document_are_its_leaves(name, text, tokens):
+    assert KINDS[name].tokens(text, MARKER) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "expected"),
+    [
+        ('{"user": "bob", "password": "old"}', [b"old"], '{"user": "bob", "password": "new \\"1\\""}'),
+        ('{"password":"old","note":"old"}', [b"old"], '{"password":"new \\"1\\"","note":"old"}'),
+        ('{"password": ["old", 1, ""], "b": "old"}', [b"old"], '{"password": ["new \\"1\\"", 1, ""], "b": "old"}'),
+        ('[{"password": "\\u006fld"}, "old"]', [b"old"], '[{"password": "new \\"1\\""}, "old"]'),
+        ('[{"password": {"is": "old"}}, "old", "old"]', [], '[{"password": {"is": "old"}}, "old", "old"]'),
+        ('{"is": "password", "other": "old"}', [], '{"is": "password", "other": "old"}'),
+    ],
+)
+def test_with_names_the_strings_in_these_members_are_tokens_and_nothing_else(text, tokens, expected):
+    kind = replace(JSON, names=("password",))
+    assert kind.tokens(text, MARKER) == tokens
+    assert kind.put(text, [b"old"] * len(tokens), [b'new "1"'] * len(tokens)) == expected
+    assert json.loads(expected) is not None
+
+
+def test_without_a_marker_every_leaf_may_be_a_token():
+    assert JSON.tokens('{"a": "x", "b": ["", "y"], "c": 1}', b"") == [b"x", b"", b"y"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"gAAAAAold-_=="', '"gAAAAAnew-_=="'),
+        ('{"gAAAAAold-_==": "gAAAAAold-_=="}', '{"gAAAAAold-_==": "gAAAAAnew-_=="}'),
+        ('{"gAAAAAold-_==" : ["gAAAAAold-_=="]}', '{"gAAAAAold-_==" : ["gAAAAAnew-_=="]}'),
+        ('["gAAAAAold-_==", "gAAAAAold-_=="]', '["gAAAAAnew-_==", "gAAAAAnew-_=="]'),
+        ('["gAAAAAold-_==x", "x gAAAAAold-_=="]', '["gAAAAAold-_==x", "x gAAAAAold-_=="]'),
+        (r'["\"gAAAAAold-_==\"", "\\", "gAAAAAold-_=="]', r'["\"gAAAAAold-_==\"", "\\", "gAAAAAnew-_=="]'),
+        (r'{"a": "\u017d\/\n\ud83d\udd11 \\u0041", "b": "gAAAAAold-_=="}',
+         r'{"a": "\u017d\/\n\ud83d\udd11 \\u0041", "b": "gAAAAAnew-_=="}'),
+        (
+            ' {\t"a" :\r\n 1.50e+2 , "a": "gAAAAAold-_==",\n\n"kůň": "🔑" ,"z":[ ] , "big": 12345678901234567890.10 } ',
+            ' {\t"a" :\r\n 1.50e+2 , "a": "gAAAAAnew-_==",\n\n"kůň": "🔑" ,"z":[ ] , "big": 12345678901234567890.10 } ',
+        ),
+    ],
+    ids=["root", "name", "name and blank", "twice", "part of a leaf", "quotes", "escapes", "every other byte"],
+)  # fmt: skip
+def test_only_the_leaf_is_replaced_and_every_other_byte_stays(text, expected):
+    old = JSON.tokens(text, MARKER)
+    new = [NEW if token == OLD else token for token in old]
+    assert JSON.put(text, old, new) == expected
+    assert json.loads(expected) is not None
+
+
+def test_a_token_may_be_the_name_of_a_member():
+    old, new = (b"gAAAAA" + letter * 94 for letter in (b"o", b"n"))
+    text = '{"%s" : {"%s":1}, "b": "%s"}'
+    before, after = (text % ((each.decode(),) * 3) for each in (old, new))
+    assert JSON.tokens(before, MARKER) == JSON.tokens(before, b"")[:3] == [old] * 3
+    assert JSON.put(before, [old] * 3, [new] * 3) == after
+    assert not replace(JSON, names=("b",)).tokens(before, MARKER)[1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("enc_" + "Ab3" * 12, True),
+        ("enc_" + "0a1b" * 9, True),
+        ("enc_preferred_contact_channel", False),
+        ("enc_" + "Ab3" * 7, False),
+    ],
+)
+def test_a_name_after_a_marker_is_a_token_where_it_is_no_words(name, told):
+    assert JSON.tokens(f'{{"{name}": 1}}', b"enc_") == [name.encode()] * told
+
+
+def test_each_token_goes_to_its_own_place():
+    text = '{"a": ["gAAAAAold-_==", {"b": "gAAAAAother=="}], "c": "gAAAAAold-_=="}'
+    replaced = JSON.put(text, [OLD, OTHER, OLD], [NEW, NEWER, NEW])
+    assert replaced == '{"a": ["gAAAAAnew-_==", {"b": "gAAAAAnewer=="}], "c": "gAAAAAnew-_=="}'
+
+
+def test_a_new_token_that_equals_an_old_one_is_not_replaced_again():
+    assert JSON.put('["gAAAAAold-_==", "gAAAAAother=="]', [OLD, OTHER], [OTHER, NEW]) == (
+        '["gAAAAAother==", "gAAAAAnew-_=="]'
+    )
+
+
+def test_a_document_in_which_nothing_changes_is_the_same_text():
+    text = '{"a" : "gAAAAAold-_==","gAAAAAold-_==":null}'
+    assert JSON.put(text, [OLD], [OLD]) == text

@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import base64
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import proposal
+
+FERNET = base64.urlsafe_b64encode(b"CANARY-of-thirty-two-bytes-long!")
+
+
+@pytest.mark.parametrize(
+    ("values", "entry"),
+    [
+        ([FERNET], {"name": "A", "type": "fernet"}),
+        ([FERNET, FERNET], {"name": "A", "type": "fernet", "keep": 1}),
+        ([b"0f" * 32], {"name": "A", "type": "hex"}),
+        ([b"0f" * 64], {"name": "A", "type": "hex", "bytes": 64}),
+        ([b"any text"], {"name": "A"}),
+        ([], {"name": "A"}),
+    ],
+)
+def test_an_entry_has_the_type_of_the_value(values, entry):
+    assert proposal.entry("A", values) == entry
+
+
+def test_a_setting_goes_by_the_name_that_the_env_file_has_for_its_value():
+    env = {"APP_FIELD_KEY": FERNET.decode(), "SECRET_KEY": "x", "OTHER": "y"}
+    found = proposal.propose({"FIELD_ENCRYPTION_KEY": [FERNET], "SECRET_KEY": [b"x"]}, env)
+    assert found == [{"name": "APP_FIELD_KEY", "type": "fernet"}, {"name": "SECRET_KEY"}]
+    assert "CANARY" not in str(found)
+
+
+def test_a_setting_that_the_env_file_does_not_have_goes_by_its_own_name():
+    assert proposal.propose({"FIELD_KEY": [FERNET]}, {"A": "1"}) == [{"name": "FIELD_KEY", "type": "fernet"}]
+
+
+def test_a_line_is_yaml_to_paste():
+    assert proposal.line([{"name": "A", "type": "fernet"}, {"name": "B"}]) == (
+        "key_rotation_keys: [{name: A, type: fernet}, {name: B}]"
+    )
+    assert proposal.line([]) == "key_rotation_keys: [{name: ...}]"

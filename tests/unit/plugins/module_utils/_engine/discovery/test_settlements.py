@@ -1,0 +1,50 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import settlements
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+
+
+def test_a_settlement_is_one_decision_with_its_reason_on_one_line():
+    parsed = settlements.parse(
+        {"partner.password": {"not_ours": "the partner's\n  own key"}, "a.b:7": {"unreadable": "lost"}}
+    )
+    assert parsed["partner.password"].as_planned() == {
+        "column": "partner.password",
+        "decision": "not_ours",
+        "reason": "the partner's own key",
+    }
+    assert parsed["a.b:7"].decision == settlements.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        ["a.b"],
+        {"a.b": "not_ours"},
+        {"a.b": {"ours": "x"}},
+        {"a.b": {"not_ours": "x", "unreadable": "y"}},
+        {"a.b": {"not_ours": " "}},
+        {"a.b": {"not_ours": None}},
+        {"a.b": {}},
+    ],
+)
+def test_anything_but_a_decision_with_a_reason_is_refused(described):
+    with pytest.raises(RotationError) as caught:
+        settlements.parse(described)
+    assert caught.value.code == "E_SETTLEMENT"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("a.other", "is not a column of the application"), ("a.b:8", "is not in key_rotation_leave_alone")],
+)
+def test_a_settlement_that_names_nothing_is_refused(name, found):
+    settled = settlements.parse({"a.b": {"not_ours": "x"}, "a.b:7": {"unreadable": "x"}})
+    assert settlements.refuse_without_place(settled, ["a.b", "a.c"], ["a.b:7"]) is None
+    misplaced = {**settled, **settlements.parse({name: {"not_ours": "x"}})}
+    with pytest.raises(RotationError, match=found) as caught:
+        settlements.refuse_without_place(misplaced, ["a.b", "a.c"], ["a.b:7"])
+    assert caught.value.code == "E_SETTLEMENT"

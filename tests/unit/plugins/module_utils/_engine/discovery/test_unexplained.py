@@ -1,0 +1,182 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rates at which values count as random, and what columns are by them. The random data is the same in every run."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+import pydoc_data.topics
+import random
+import re
+import uuid
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import unexplained
+
+CHANCE = random.Random(21)
+ENCODINGS: dict[str, Callable[[bytes], Any]] = {
+    "bytes": bytes,
+    "hex": bytes.hex,
+    "upper_hex": lambda data: data.hex().upper(),
+    "base32": lambda data: base64.b32encode(data).decode(),
+    "lower_base32": lambda data: base64.b32encode(data).decode().lower().rstrip("="),
+    "base64": lambda data: base64.b64encode(data).decode(),
+    "urlsafe_base64": lambda data: base64.urlsafe_b64encode(data).decode(),
+    "bare_base64": lambda data: base64.urlsafe_b64encode(data).decode().rstrip("="),
+    "base64_in_lines": lambda data: base64.encodebytes(data).decode(),
+    "base64_twice": lambda data: base64.b64encode(base64.urlsafe_b64encode(data)).decode(),
+    "after_a_prefix": lambda data: f"enc:v1:{base64.b64encode(data).decode()}",
+    "separated": lambda data: f"AES.2:{data[:12].hex()}:{data[12:].hex()}",
+    "base85": lambda data: base64.b85encode(data).decode(),
+    "ascii85": lambda data: base64.a85encode(data).decode(),
+}
+WORDS = re.findall(r"[A-Za-z]{2,}", " ".join(pydoc_data.topics.topics.values()))
+LIBRARY = Path(ast.__file__).parent
+SOURCE = [line.strip() for path in sorted(LIBRARY.glob("a*.py")) for line in path.read_text("utf-8").splitlines()]
+PLAIN: dict[str, Sequence[str]] = {
+    "sentences": re.split(r"[.\n]\s", " ".join(pydoc_data.topics.topics.values())),
+    "source code": SOURCE,
+    "identifiers": sorted({name for line in SOURCE for name in re.findall(r"[\w.-]{20,}", line)}),
+    "paths": [str(path) for path in LIBRARY.glob("*/*.py")],
+    "slugs": ["-".join([*CHANCE.choices(WORDS, k=4), str(CHANCE.randrange(9999))]).lower() for _ in range(2000)],
+    "camel case": ["".join(map(str.title, CHANCE.choices(WORDS, k=4))) for _ in range(2000)],
+    "URLs": [f"https://example.com/{'/'.join(CHANCE.choices(WORDS, k=3))}?id={n * 7919}" for n in range(2000)],
+    "e-mail addresses": [f"{'.'.join(CHANCE.choices(WORDS, k=2))}{n}@mail.example.com" for n in range(2000)],
+    "names": [f"{one.title()} {other.title()}, Zoë Šťastná" for one, other in zip(WORDS[:1000], WORDS[1000:2000])],
+    "times": [f"2026-{n % 12 + 1:02}-{n % 28 + 1:02}T12:{n % 60:02}:01.{n:06}+00:00" for n in range(500)],
+    "numbers": [f"{CHANCE.randrange(10**24):024}" for _ in range(500)],
+    "account numbers": [f"DE{CHANCE.randrange(10**20):020}" for _ in range(500)],
+    "keys of courses": [f"course-v1:{one.title()}X+{one.upper()}101x+2T2026" for one in WORDS[:500]],
+}  # fmt: skip
+
+
+def is_random(value: Any) -> bool:
+    return unexplained.classify([value], "table.column").verdict == unexplained.UNEXPLAINED
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize(("size", "rate"), [(29, 0.93), (45, 0.95), (80, 0.97), (300, 0.97)])
+def test_random_bytes_count_as_random_at_this_rate_in_each_encoding(encoding: str, size: int, rate: float) -> None:
+    """29 bytes are a nonce of 12, a tag of 16, and one byte of AES-GCM."""
+    values = [ENCODINGS[encoding](CHANCE.randbytes(size)) for _ in range(300)]
+    assert sum(map(is_random, values)) >= rate * len(values)
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_plain_text_does_not_count_as_random(kind: str) -> None:
+    values = [value for value in PLAIN[kind] if len(value) >= unexplained.SHORTEST]
+    assert len(values) > 100
+    assert sum(map(is_random, values)) <= 0.002 * len(values)
+
+
+def test_a_column_is_judged_by_all_of_its_sample() -> None:
+    """25 values leave no chance to a rate of 93 % or of 0.2 %."""
+    for encode in ENCODINGS.values():
+        for _ in range(20):
+            column = [encode(CHANCE.randbytes(CHANCE.randrange(29, 90))) for _ in range(25)]
+            assert unexplained.classify(column, "a.b").verdict == unexplained.UNEXPLAINED
+    for values in PLAIN.values():
+        for start in range(0, len(values) - 25, 25):
+            assert unexplained.classify(values[start : start + 25], "a.b").verdict != unexplained.UNEXPLAINED
+
+
+def test_a_column_in_which_a_quarter_is_encrypted_is_unexplained() -> None:
+    column = [*PLAIN["names"][:18], *(ENCODINGS["hex"](CHANCE.randbytes(40)) for _ in range(6))]
+    found = unexplained.classify(column, "a.b")
+    assert (found.verdict, found.what) == ("unexplained", "6 of 24 values look like ciphertext in hex")
+
+
+def digest(size: int) -> str:
+    return CHANCE.randbytes(size).hex()
+
+
+SIGNED = "eyJfYXV0aF91c2VyX2lkIjoiMSJ9:1sZq3x:" + base64.urlsafe_b64encode(CHANCE.randbytes(32)).decode().rstrip("=")
+HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
+COMPRESSED = zlib.compress(" ".join(WORDS[:300]).encode())
+PEM = f"-----BEGIN {{}}-----\n{base64.encodebytes(CHANCE.randbytes(600)).decode()}-----END {{}}-----\n"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "what"),
+    [
+        ("auth_user.password", "pbkdf2_sha256$600000$aZ3kQ9xY$" + "aZ3kQ9xYbC" * 4 + "=", "a password hash"),
+        ("a.password", "$2b$12$" + "aZ3kQ9xYbC" * 5, "a password hash"),
+        ("a.password", "!" + "aZ3kQ9xYbC" * 4, "a password hash"),
+        ("django_session.session_data", SIGNED, "session data of Django, signed"),
+        ("a.b", SIGNED, "signed by Django"),
+        ("a.b", str(uuid.UUID(bytes=CHANCE.randbytes(16))), "a UUID"),
+        ("a.b", uuid.UUID(bytes=CHANCE.randbytes(16), version=4).hex, "a UUID"),
+        ("a.jwt", f"{HEADER}.{HEADER}.{SIGNED[-43:]}", "a signed JSON Web Token"),
+        ("a.cert", PEM.format("CERTIFICATE", "CERTIFICATE"), "a PEM document"),
+        ("core_artifact.file", f"artifact/{digest(1)}/{digest(31)}", "a path"),
+        ("a.link", f"https://s3.example.com/a?X-Amz-Signature={digest(32)}", "a URL"),
+        ("a.image", f"sha256:{digest(32)}", "a named digest"),
+        ("core_content.sha256", digest(32), "a digest or random ID of 32 bytes"),
+        ("a.md5", digest(16), "a digest or random ID of 16 bytes"),
+        ("a.anything", digest(20), "a digest or random ID of 20 bytes"),
+        ("a.etag", base64.b64encode(CHANCE.randbytes(32)).decode(), "a digest or random ID of 32 bytes"),
+        ("a.contentHash", digest(32), "a digest or random ID of 32 bytes"),
+        ("a.search_hashes", digest(32), "a digest or random ID of 32 bytes"),
+        ("a.b", "crypt$$ab1c2D3e4F5g6", "a password hash"),
+        ("a.b", f"encounters/{digest(1)}/{digest(31)}", "a path"),
+        ("authtoken_token.key", digest(20), "a token of Django REST framework"),
+        ("a.stripe", "cus_NffrFeUfNV2HibQ9", "an ID of another service"),
+        ("a.b", COMPRESSED, "compressed data"),
+        ("a.b", base64.b64encode(COMPRESSED).decode(), "compressed data"),
+        ("a.photo", b"\x89PNG\r\n\x1a\n" + CHANCE.randbytes(200), "a picture"),
+        ("a.b", base64.b64encode("Příliš žluťoučký kůň pěl ódy".encode()).decode(), "encoded text"),
+    ],
+)  # fmt: skip
+def test_random_data_that_is_known_is_explained(place: str, value: Any, what: str) -> None:
+    assert unexplained.classify([value] * 3, place) == unexplained.Explanation("explained", what)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("dojo_tool_configuration.password", "AES.2:1b1a0652fb8d857c62379339:" + digest(30)),
+        ("main_credential.inputs", "$encrypted$UTF8$AESCBC$" + base64.b64encode(CHANCE.randbytes(90)).decode()),
+        ("a.payload", CHANCE.randbytes(24 + 16 + 12)),  # a secretbox of libsodium
+        ("patient.national_id", digest(32)),  # an IV and one block of AES-CBC are as long as a SHA-256
+        ("q.researcher_ssn", digest(32)),
+        ("q.committee_member", digest(32)),
+        ("q.hashtagged", digest(32)),
+        # What an application may put before its own tokens
+        ("a.b", "tok_" + digest(30)),
+        ("a.b", "card_" + digest(30)),
+        ("a.b", "crypt$" + base64.b64encode(CHANCE.randbytes(40)).decode()),
+        ("a.b", "enc://" + base64.b64encode(CHANCE.randbytes(40)).decode()),
+        ("a.b", "enc/" + base64.b64encode(CHANCE.randbytes(40)).decode()),
+        ("a.key", PEM.format("ENCRYPTED PRIVATE KEY", "ENCRYPTED PRIVATE KEY")),
+        ("a.jwe", f"{HEADER}..{SIGNED[-43:]}.{SIGNED[-43:]}.{SIGNED[-22:]}"),
+    ],
+)
+def test_ciphertext_is_not_explained_by_its_look(place: str, value: Any) -> None:
+    assert unexplained.classify([value] * 3, place).verdict == unexplained.UNEXPLAINED
+
+
+def test_members_of_documents_are_judged_by_their_names() -> None:
+    documents = [
+        json.dumps({"user": "Ada", "sha256": digest(32), "secret": ENCODINGS["base64"](CHANCE.randbytes(40)), "n": n})
+        for n in range(5)
+    ]
+    found = unexplained.classify(documents, "a.options", documents=True)
+    assert (found.verdict, found.member) == ("unexplained", "secret")
+    assert unexplained.classify(documents, "a.options") == found, "a document in a text column"
+    assert unexplained.classify([json.dumps({"text": PLAIN["sentences"][9]})], "a.b", documents=True).verdict == "plain"
+
+
+def test_a_sentence_that_quotes_a_token_is_plain() -> None:
+    quoted = f"The customer could not use the token {digest(32)} and asked for another one in a long letter to us."
+    assert unexplained.classify([quoted], "a.note").verdict == unexplained.PLAIN
+
+
+@pytest.mark.parametrize("values", [[], [""], [b""], ["x"], [b"\0" * 64], ["0" * 64]])
+def test_nothing_to_judge_is_plain(values: list[Any]) -> None:
+    assert unexplained.classify(values, "a.b").verdict == unexplained.PLAIN

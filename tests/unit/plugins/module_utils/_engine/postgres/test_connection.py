@@ -1,0 +1,24 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Libpq, quote
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("name", '"name"'),
+        ("Mixed Case", '"Mixed Case"'),
+        ('a"; DROP TABLE users; --', '"a""; DROP TABLE users; --"'),
+        ("100%", '"100%%"'),
+        ("public.users", '"public.users"'),
+    ],
+)
+def test_a_name_stays_one_name_in_a_statement(name, quoted):
+    assert quote(name) == quoted
+
+
+def test_connection_parameters_never_show_the_password():
+    assert "CANARY" not in repr(Libpq("db", "5432", "app", "app", "CANARY"))

@@ -1,0 +1,336 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+import functools
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    model_readers,
+    model_reading,
+    value_text,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+
+NAME = {
+    "name": "people.Person.name",
+    "table": "person",
+    "columns": ["person._name"],
+    "read": 5,
+    "failed": 0,
+    "tokens": 0,
+    "digest": "ab",
+}
+# Of two parts of its rows, what is stored and what is read: eight digits each.
+PHONE = {**NAME, "name": "people.Person.phone", "columns": [], "parts": ["0000000100000001", "0000000200000002"]}
+del PHONE["digest"]
+PICTURE: dict[str, Any] = {
+    "readings": [NAME],
+    "round_trips": [{"name": "people.Person.name", "outcome": "well"}],
+    "unread": [],
+    "check": {"security.W004": 1, "exit code": 0},
+    "verify_encryption": {"exit code": 0, "errors": 2},
+}
+
+
+def picture(**changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(PICTURE), **changes}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        picture(),
+        picture(check={"exit code": 0}),
+        picture(verify_encryption={"exit code": 0, "errors": 0}),
+    ],
+)
+def test_the_same_or_better_is_well(after):
+    model_reading.refuse_worse(PICTURE, after)
+
+
+@pytest.mark.parametrize(
+    ("after", "shown"),
+    [
+        (
+            picture(readings=[{**NAME, "digest": "cd"}]),
+            "E_APPLICATION_READS: .* people.Person.name .*5 values, and 5 values",
+        ),
+        (picture(readings=[{**NAME, "read": 3, "failed": 2}]), "E_APPLICATION_READS: .*3 values, 2 not, and 5 values"),
+        (picture(readings=[]), "E_APPLICATION_READS: .*nothing, and 5 values"),
+        (
+            picture(round_trips=[{"name": "people.Person.name", "outcome": "encrypts under other keys"}]),
+            "E_ROUND_TRIP: .*people.Person.name encrypts under other keys",
+        ),
+        (
+            picture(round_trips=[{"name": "people.Person.name", "outcome": "not tried"}]),
+            "E_ROUND_TRIP: .*people.Person.name does not go in any more",
+        ),
+        (
+            picture(check={"security.W004": 1, "security.W009": 1, "exit code": 0}),
+            "E_APPLICATION_CHECK: .*security.W009",
+        ),
+        (picture(check={"exit code": 1}), "E_APPLICATION_CHECK: .*exit code"),
+        (picture(verify_encryption={"exit code": 0, "errors": 3}), "E_VERIFY_ENCRYPTION: .*errors"),
+    ],
+)
+def test_what_is_worse_is_told(after, shown):
+    with pytest.raises(RotationError, match=shown):
+        model_reading.refuse_worse(PICTURE, after)
+
+
+WRITTEN = {"person": {"changed": 1, "inserted": 0, "deleted": 1}}
+
+
+@pytest.mark.parametrize(
+    "found", [{"digest": "cd"}, {"digest": "cd", "read": 3}, {"digest": "cd", "read": 900}, {"digest": "cd", "read": 5}]
+)
+def test_where_another_process_wrote_the_digest_may_be_another(found):
+    model_reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("found", "meanwhile"),
+    [
+        ({"digest": "cd", "read": 2}, WRITTEN),
+        ({"digest": "cd", "failed": 1}, WRITTEN),
+        ({"digest": "cd"}, {"pet": WRITTEN["person"]}),
+    ],
+)
+def test_what_it_wrote_does_not_explain_is_told(found, meanwhile):
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(PICTURE, picture(readings=[{**NAME, **found}]), meanwhile)
+
+
+SHAPES = {
+    "one attribute made from several columns": [{**NAME, "columns": ["person._first", "person._last"]}],
+    "one name twice": [NAME, {**NAME, "table": "pet", "columns": ["pet._name"], "digest": "cd"}],
+    "a column that is not encrypted": [PHONE, NAME],
+    "one that fails": [{**NAME, "read": 0, "failed": 5}, {**NAME, "name": "people.Person.age", "tokens": 2}],
+    "nothing at all": [],
+}
+
+
+@pytest.mark.parametrize("readings", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("meanwhile", [{}, {"person": {"changed": 1, "inserted": 0, "deleted": 1}}])
+@pytest.mark.parametrize("unsteady", [[], [NAME["name"]]])
+def test_a_picture_compared_with_itself_is_well(readings, meanwhile, unsteady):
+    same = picture(readings=readings, unsteady=unsteady)
+    model_reading.refuse_worse(same, copy.deepcopy(same), meanwhile)
+    assert model_reading.changed(same, copy.deepcopy(same), meanwhile) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "well"),
+    [
+        (["0000000100000001", "0000000200000002"], True),
+        (["0000000100000001", "0000000900000009"], True),  # another process wrote there
+        (["0000000100000009", "0000000200000002"], False),  # what is stored is the same, and is read in another way
+        (["0000000100000009", "0000000900000009"], False),
+    ],
+)
+def test_a_column_that_is_not_encrypted_must_be_read_the_same_wherever_the_same_is_stored(parts, well):
+    """Rows that others have changed meanwhile are no false alarm; a rotation changes none in such a column."""
+    after = picture(readings=[{**PHONE, "parts": parts}])
+    if well:
+        model_reading.refuse_worse(picture(readings=[PHONE]), after)
+        return
+    with pytest.raises(RotationError, match=r"E_APPLICATION_READS: .*people\.Person\.phone"):
+        model_reading.refuse_worse(picture(readings=[PHONE]), after)
+
+
+def test_tokens_that_are_read_as_values_are_reported_and_never_advised_to_be_left_out():
+    with pytest.raises(RotationError, match="5 values, 2 of them as tokens") as refused:
+        model_reading.refuse_worse(PICTURE, picture(readings=[{**NAME, "tokens": 2, "digest": "cd"}]), WRITTEN)
+    assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [picture(earlier=True), picture(readings=[NAME, {**PHONE, "parts": ["0000000900000009", "0000000200000002"]}])],
+)
+def test_a_column_that_another_process_may_have_written_is_never_advised_to_be_left_out(before):
+    """Not after an interruption either: since the picture was taken, anybody may have written."""
+    after = picture(readings=[{**NAME, "digest": "cd" if before.get("earlier") else "ab"}, {**PHONE, "failed": 5}])
+    after["readings"][1]["parts"] = ["0000000100000001", "0000000200000009"]
+    with pytest.raises(RotationError) as refused:
+        model_reading.refuse_worse(before, after)
+    assert "key_rotation_application_ignore" not in str(refused.value)
+
+
+class Money:
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+
+class Lazy:
+    def __init__(self, token: str, text: str) -> None:
+        self.token, self._text = token, lambda: text
+
+    def __str__(self) -> str:
+        return self._text()
+
+
+class Slotted:
+    __slots__ = ("amount",)
+
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+
+@pytest.mark.parametrize("cls", [Money, Slotted])
+def test_objects_are_compared_by_what_they_hold_and_not_by_their_address(cls):
+    assert value_text.text_of([cls(1)]) == value_text.text_of([cls(1)]) != value_text.text_of([cls(2)])
+    assert value_text.text_of(object()) == value_text.text_of(object()), "of which nothing is known but its type"
+    cls(1).amount = kept = cls(3)
+    kept.amount = kept
+    assert value_text.text_of(kept) == value_text.text_of(kept), "what holds itself has an end too"
+
+
+def test_an_object_that_holds_its_token_is_what_it_says():
+    one, other = Lazy("token under old keys", "alice"), Lazy("token under new keys", "alice")
+    assert value_text.text_of(one, [one.token]) == value_text.text_of(other, [other.token])
+    assert value_text.text_of(one, [one.token]) != value_text.text_of(Lazy("t", "bob"), ["t"])
+
+
+AGE = {**NAME, "name": "people.Person.age", "columns": ["person._born"]}
+
+
+@pytest.mark.parametrize("value", ["{'a', 'b', 'c', 'd', 'e'}", "[frozenset('abcdef')]", "{'x': ({'a', 'b', 'c'},)}"])
+def test_a_value_is_told_the_same_in_every_process(value, checkout):
+    """The order of a set of texts is another one in each."""
+    tree = checkout / ".ansible/tree"
+    module = "ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.value_text"
+    code = f"import sys; sys.path.insert(0, {str(tree)!r}); from {module} import text_of; print(text_of({value}))"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in "123456"
+    }
+    assert len(told) == 1, told
+
+
+def test_values_of_one_text_and_two_types_are_two():
+    assert len({value_text.text_of(value) for value in ({"1"}, {1}, ["1"], ("1",), "{'1'}", frozenset("1"))}) == 6
+
+
+def test_all_that_is_read_otherwise_is_told_at_once_with_what_to_type():
+    others = [{**NAME, "digest": "cd"}, {**AGE, "digest": "cd"}, {**NAME, "name": "people.Pet.name", "failed": 2}]
+    before = picture(readings=[NAME, AGE, {**NAME, "name": "people.Pet.name"}])
+    with pytest.raises(RotationError) as refused:
+        model_reading.refuse_worse(before, picture(readings=others))
+    told = str(refused.value)
+    for words in ("people.Person.age (5 values, and 5 values before)", "people.Pet.name (5 values, 2 not, and 5"):
+        assert words in told
+    option = '{"key_rotation_application_ignore": ["people.Person.name", "people.Person.age"]}'
+    assert f"-e '{option}'" in told, "what fails is nothing to leave out"
+    assert "ab" not in refused.value.what.split(), "no digest"
+
+
+def test_of_many_attributes_the_first_are_told_and_all_can_be_left_out():
+    many = [{**NAME, "name": f"people.Person.name_{number}"} for number in range(9)]
+    with pytest.raises(RotationError, match=r"4 more.*name_8") as refused:
+        model_reading.refuse_worse(picture(readings=many), picture(readings=[{**one, "digest": "cd"} for one in many]))
+    assert "name_8" not in refused.value.what
+
+
+def test_what_is_left_out_may_have_been_read_before_the_run_was_interrupted():
+    before = picture(readings=[NAME, AGE])
+    model_reading.refuse_worse(before, PICTURE, ignore=["people.Person.age"])
+    with pytest.raises(RotationError, match=r"age \(nothing, and 5 values before"):
+        model_reading.refuse_worse(before, PICTURE, ignore=["people.Person.name"])
+
+
+def test_what_two_readings_under_the_same_keys_read_in_two_ways_proves_nothing():
+    after = picture(readings=[{**NAME, "digest": "cd"}])
+    assert model_reading.changed(PICTURE, after) == ["people.Person.name"]
+    assert model_reading.changed(PICTURE, after, WRITTEN) == []
+    assert model_reading.changed({}, after) == []
+    assert model_reading.unsteady(after, after) == []
+    wavering = {**after, "unsteady": model_reading.unsteady(after, picture(readings=[{**NAME, "digest": "ef"}]))}
+    model_reading.refuse_worse(PICTURE, wavering)
+    wavering["readings"][0]["failed"] = 1
+    with pytest.raises(RotationError, match="E_APPLICATION_READS"):
+        model_reading.refuse_worse(PICTURE, wavering)
+
+
+class Reading:
+    """A reader of one attribute of a row that is always the same."""
+
+    def __init__(self, name: str) -> None:
+        self.full_name = name
+        self.targets = [type("Target", (), {"name": "person._name"})]
+
+    def decrypts(self, keyring: Any) -> bool:
+        return True
+
+    def as_result(self) -> dict[str, Any]:
+        return {**NAME, "name": self.full_name}
+
+
+@pytest.mark.parametrize(
+    ("ignore", "broken", "unknown"),
+    [
+        ([], ["people.Person.phone"], {}),
+        (["people.Person.phone"], [], {}),
+        (["people.Person.phon"], ["people.Person.phone"], {"people.Person.phon": ["people.Person.phone"]}),
+    ],
+)
+def test_before_a_rotation_it_is_seen_what_is_broken_and_what_is_misspelled(monkeypatch, ignore, broken, unknown):
+    known = [Reading("people.Person.name"), Reading("people.Person.phone")]
+    read: list[str] = []
+    monkeypatch.setattr(model_reading, "by_model", lambda targets, keyring, key: [known])
+    monkeypatch.setattr(model_reading, "_read", lambda found, *rest: read.extend(each.full_name for each in found))
+    monkeypatch.setattr(
+        model_reading,
+        "_round_trip",
+        lambda reader, keyring: "is lost" if reader.full_name.endswith("phone") else "well",
+    )
+    found = model_reading.beforehand([], None, ignore)
+    assert found["broken"] == [{"name": name, "found": "is lost"} for name in broken]
+    assert {name: near[:1] for name, near in found["unknown"].items()} == unknown
+    assert set(read) == {each.full_name for each in known} - set(ignore), "what is left out is not read"
+
+
+def test_without_a_picture_from_before_only_the_round_trips_count():
+    model_reading.refuse_worse({}, picture(check={"exit code": 1}))
+    with pytest.raises(RotationError, match="E_ROUND_TRIP"):
+        model_reading.refuse_worse(
+            {}, picture(round_trips=[{"name": "a.B.c", "outcome": "does not give back what went in"}])
+        )
+
+
+class Descriptor:
+    def __init__(self, column: str) -> None:
+        self.column = column
+
+    def __get__(self, instance: Any, owner: Any = None) -> str:
+        raise AssertionError("nothing is called to find out")
+
+
+class Person:
+    _name = ""
+    phone = Descriptor("_phone")
+    other = Descriptor("_other")
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @functools.cached_property
+    def shown(self) -> str:
+        return getattr(self, "_phone", "")
+
+    @property
+    def age(self) -> int:
+        raise AssertionError("nothing is called to find out")
+
+
+@pytest.mark.parametrize(("column", "made"), [("_name", ["name"]), ("_phone", ["phone", "shown"]), ("_email", [])])
+def test_attributes_that_are_made_from_a_column_are_found_by_their_code(column, made):
+    assert model_readers.made_from(Person, column) == made

@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Table
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import row_digests
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
+    ConcurrentWrites,
+)
+
+TABLE = Table("public", "profile", True)
+BASELINE = [{"table": "profile", "column": "name", "digest": "aa", "rows": 3}]
+BEFORE = {"1": 10, "2": 20, "3": 1 << 255}
+OTHERS = ConcurrentWrites({"default": "100"}, {"default": {101, 102}}, {"profile": {"2"}})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "state" / "rows.sqlite3")
+
+
+def record(path, rows=BEFORE, baseline=BASELINE):
+    with row_digests.recording(path) as recording:
+        recording.take(TABLE, {"name": rows}, [])
+        recording.end(baseline)
+
+
+def look(path, rows, writers=None, *, others=OTHERS, strict=(), baseline=BASELINE):
+    """What a second look finds, each row with the transaction that wrote it."""
+    with row_digests.comparison(path, baseline, others, strict) as comparison:
+        if comparison is None:
+            return None
+        comparison.take(TABLE, {"name": rows}, [((name,), ("token", (writers or {}).get(name))) for name in rows])
+        return comparison.looks(["profile"])
+
+
+def test_the_same_rows_are_the_same(path):
+    record(path)
+    assert look(path, BEFORE)["profile"] == row_digests.TableComparison(same=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "writer", "unexplained"),
+    [
+        ("1", None, ["1"]),  # nobody wrote it since
+        ("1", "101", ["1"]),  # we did
+        ("1", "300", []),  # another process did
+        ("2", None, []),  # another process did, as we found when we re-encrypted it
+        ("2", "102", []),
+    ],
+)
+def test_a_row_that_differs_needs_another_process(path, name, writer, unexplained):
+    record(path)
+    found = look(path, {**BEFORE, name: 99}, {name: writer})["profile"]
+    assert (found.changed, found.same, found.unexplained) == (1, 2, unexplained)
+
+
+def test_a_rotation_that_is_resumed_knows_what_others_changed_before(path):
+    """The digests from before its first write stay, and what differs by then is another process's doing."""
+    first = [{**BASELINE[0], "digest": "bb"}]
+    with row_digests.recording(path, "key 1") as recording:
+        recording.take(TABLE, {"name": BEFORE}, [])
+        recording.end(first)
+    with row_digests.recording(path, "key 1") as recording:
+        recording.take(TABLE, {"name": {**BEFORE, "1": 99, "4": 40}}, [])
+        recording.end(BASELINE)
+    found = look(path, {**BEFORE, "1": 99, "3": 98, "4": 40})["profile"]
+    assert (found.changed, found.values, found.unexplained) == (2, {"name": ["1", "3"]}, ["3"])
+    assert look(path, BEFORE, baseline=first) is None
+
+
+def test_another_rotation_writes_a_new_file(path):
+    for key in ("key 1", "key 2"):
+        with row_digests.recording(path, key) as recording:
+            recording.take(TABLE, {"name": {**BEFORE, "1": len(key) + ord(key[-1])}}, [])
+            recording.end(BASELINE)
+    assert look(path, {**BEFORE, "1": 5 + ord("2")})["profile"] == row_digests.TableComparison(same=3)
+
+
+def test_a_value_that_differs_is_named_by_its_column_and_row(path):
+    columns = {"name": {"1": 10, "2": 20}, "phone": {"1": 30, "2": 40}}
+    with row_digests.recording(path) as recording:
+        recording.take(TABLE, columns, [])
+        recording.end(BASELINE)
+    with row_digests.comparison(path, BASELINE, OTHERS, ()) as comparison:
+        page = [((name,), ("token", "token", "300")) for name in ("1", "2")]
+        comparison.take(TABLE, {"name": {"1": 10, "2": 99}, "phone": {"1": 0, "2": 99}}, page)
+        found = comparison.looks(["profile"])["profile"]
+    assert (found.changed, found.values) == (2, {"phone": ["1", "2"], "name": ["2"]})
+
+
+def test_rows_that_are_gone_or_new_are_counted(path):
+    record(path)
+    found = look(path, {"2": 20, "4": 40, "5": 0})["profile"]
+    assert found.as_result() == {"changed": 0, "inserted": 2, "deleted": 2}
+    assert found.unexplained == []
+
+
+def test_a_table_that_is_empty_now_has_lost_its_rows(path):
+    record(path)
+    assert look(path, {})["profile"].as_result() == {"changed": 0, "inserted": 0, "deleted": 3}
+
+
+def test_without_knowing_since_when_nobody_is_excused(path):
+    record(path)
+    with row_digests.comparison(path, BASELINE, ConcurrentWrites(), ()) as comparison:
+        comparison.take(TABLE, {"name": {"1": 99}}, [(("1",), ("token",))])
+        assert comparison.looks(["profile"])["profile"].unexplained == ["1"]
+
+
+def test_a_strict_table_is_not_looked_at(path):
+    record(path)
+    assert look(path, {**BEFORE, "1": 99}, {"1": "300"}, strict={"profile"}) == {}
+
+
+def test_a_file_of_another_census_counts_for_nothing(path):
+    record(path)
+    assert look(path, BEFORE, baseline=[{**BASELINE[0], "digest": "bb"}]) is None
+
+
+def test_a_file_that_was_not_ended_counts_for_nothing(path):
+    with row_digests.recording(path) as recording:
+        recording.take(TABLE, {"name": BEFORE}, [])
+    assert look(path, BEFORE) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database"])
+def test_no_file_or_another_one_counts_for_nothing(path, content):
+    if content is not None:
+        Path(path).parent.mkdir()
+        Path(path).write_bytes(content)
+    assert look(path, BEFORE) is None
+
+
+def test_the_file_is_its_owner_s_alone_and_holds_names_and_digests(path):
+    record(path)
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    assert Path(path).parent.stat().st_mode & 0o777 == 0o700
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT place, name, digest FROM rows WHERE name = '1'").fetchall() == [
+            ("profile", "1", bytes(15) + b"\n")
+        ]
+
+
+def test_the_next_run_writes_it_anew(path):
+    record(path)
+    record(path, {"9": 1})
+    assert look(path, {"9": 1})["profile"] == row_digests.TableComparison(same=1)
+
+
+def test_what_a_link_leads_to_is_not_written(path, tmp_path):
+    Path(path).parent.mkdir()
+    Path(path).symlink_to(tmp_path / "elsewhere")
+    record(path)
+    assert not (tmp_path / "elsewhere").exists()
+    assert look(path, BEFORE) is not None
+
+
+@pytest.mark.parametrize("path", [None, "", "/proc/none/rows"])
+def test_without_a_place_there_is_none(path):
+    with row_digests.recording(path) as recording:
+        assert recording is None
+    assert look(path, BEFORE) is None
+
+
+def test_a_python_without_sqlite_goes_on_without_it(path, monkeypatch):
+    monkeypatch.setattr(row_digests, "sqlite3", None)
+    with row_digests.recording(path) as recording:
+        assert recording is None
+
+
+def test_a_full_disk_does_not_stop_a_census(path):
+    with row_digests.recording(path) as recording:
+        recording._connection.execute("PRAGMA max_page_count = 3")
+        for turn in range(50):
+            recording.take(TABLE, {"name": {f"{turn} {name}": 1 for name in range(100)}}, [])
+        recording.end(BASELINE)
+    assert look(path, BEFORE) is None
+
+
+def test_of_many_rows_the_first_are_named():
+    look = row_digests.TableComparison()
+    for name in "abc":
+        look.blame(name)
+    assert look.shown() == "a, b, c"
+    for name in "defghijklmn":
+        look.blame(name)
+    assert look.shown() == "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"

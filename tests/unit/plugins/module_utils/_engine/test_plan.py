@@ -1,0 +1,374 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+import datetime
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.schemes import Scheme
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import KINDS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.search_columns import (
+    SearchColumnRecipe,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import findings_of
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census import Tally
+
+from .conftest import nothing_set
+from .discovery.test_target_survey import survey
+
+OWN = {
+    "format": "aes_cbc_hmac",
+    "key": {"derive": "raw", "secret": {"bytes": b"CANARY-bytes-of-a-key-in-code-32"}},
+    "signing_key": {"derive": "raw", "secret": "SECRET_KEY"},
+}
+FIXED = {"format": "fernet", "key": {"derive": "sha256", "secret": "OTHER_KEY"}}
+NOTICES = [
+    {"column": "profile.phone", "notice": "index", "todo": "Nothing to do."},
+    {"column": "profile.name", "notice": "unique constraint", "todo": "Nothing to do."},
+    {"column": "profile.name", "notice": "index", "todo": "Nothing to do."},
+]
+
+
+@pytest.fixture
+def ring(old_keys) -> Keyring:
+    application = {"OTHER_KEY": "CANARY of another key", "ENCRYPTION_SALT": ["a", "b"]}
+    made = Keyring(schemes.parse("auto"), {"current": old_keys}, application.get)
+    made.add(Scheme("own", OWN))
+    made.add(Scheme("theirs", FIXED))
+    return made
+
+
+@pytest.fixture
+def targets(target):
+    phone = replace(target, column="phone", limit=400, derived=(SearchColumnRecipe("search", "xx", "ENCRYPTION_SALT"),))
+    own = replace(target, table=Table("archive", "card", False), column="number", type="bytea", scheme="own")
+    return [phone, own, target]
+
+
+THEIRS = ("fixed", "profile.theirs", {"scheme": "theirs"})
+LATER = ("empty", "profile.later", {"field": "lib.EncryptedTextField"})
+
+
+@pytest.fixture
+def surveys(ring, targets):
+    return [survey(ring, THEIRS, LATER, found=targets)]
+
+
+def counted(targets, *counts: int) -> list[Tally]:
+    tallies = [Tally(target) for target in targets]
+    for tally, count in zip(tallies, counts or (3, 2, 1)):
+        for row in range(count):
+            tally.rows += 1
+            tally.add("current", str(row))
+        tally.rows += 1
+        tally.add("empty", "9")
+    return tallies
+
+
+@pytest.fixture
+def made(surveys, targets, ring) -> dict[str, Any]:
+    return plan.document(surveys, counted(targets), ring, NOTICES)
+
+
+def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
+    assert [entry["column"] for entry in made["targets"]] == ["archive.card.number", "profile.name", "profile.phone"]
+    assert made["targets"][2] == {
+        "column": "profile.phone",
+        "model": "customer.Profile",
+        "type": "text",
+        "scheme": "encryption_manager",
+        "settings": ["ENCRYPTION_SALT", "SECRET_KEY"],
+        "reads_several_keys": True,
+        "key": ["id"],
+        "recomputed": ["search as sha256_value_salt under ENCRYPTION_SALT, hex"],
+        "rows": 4,
+        "classes": {"current": 3, "previous": 0, "plaintext": 0, "unreadable": 0, "nested": 0, "empty": 1},
+    }
+    assert "recomputed" not in made["targets"][1]
+    assert made["under_other_keys"] == [{"column": "profile.theirs", "scheme": "theirs", "settings": ["OTHER_KEY"]}]
+    assert made["empty_fields"] == [{"column": "profile.later", "field": "lib.EncryptedTextField"}]
+    assert list(made["schemes"]) == ["encryption_manager", "own", "theirs"]
+    assert [(notice["column"], notice["notice"]) for notice in made["notices"]] == [
+        ("profile.name", "index"), ("profile.name", "unique constraint"), ("profile.phone", "index"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "reads"),
+    [
+        ({}, "if FERNET_KEYS is a list"),
+        ({"FERNET_KEYS": ["one"]}, True),
+        ({"FERNET_KEYS": "one"}, "if FERNET_KEYS is a list"),
+    ],
+)
+def test_a_library_that_could_read_several_keys_is_told_with_the_setting(target, old_keys, settings, reads):
+    keys = KeySet({**old_keys.values, "FERNET_KEYS": "one"})
+    ring = Keyring(schemes.parse("auto"), {"current": keys}, settings.get)
+    ring.add(ring.schemes.get("django_fernet_fields", schemes.parse("auto")["django_fernet_fields"]))
+    looked = survey(ring, found=[replace(target, scheme="django_fernet_fields")])
+    (entry,) = plan.document([looked], [], ring, [])["targets"]
+    assert entry["reads_several_keys"] == reads
+
+
+def test_a_plan_holds_plain_values_only(made):
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_no_key_shows_in_a_plan(made, old_keys):
+    text = json.dumps(made)
+    assert "CANARY" not in text
+    assert not any(value in text for value in old_keys.values.values())
+    assert made["schemes"]["own"]["key"] == {"derive": "raw", "secret": {"bytes": "(in the code)"}}
+
+
+def test_the_same_application_has_the_same_plan(made, surveys, targets, ring):
+    surveys[0].found = list(reversed(targets))
+    again = plan.document(surveys, list(reversed(counted(targets))), ring, reversed(NOTICES))
+    assert json.dumps(again) == json.dumps(made)
+
+
+def test_targets_of_several_databases_are_one_plan(made, targets, ring, surveys):
+    phone, own, name = targets
+    parts = [
+        survey(ring, LATER, found=[own]),
+        survey(ring, THEIRS, found=[name, phone]),
+    ]
+    assert plan.document(parts, counted(targets), ring, NOTICES) == made
+
+
+def test_counts_and_notices_are_not_in_the_hash(made, surveys, targets, ring):
+    other = plan.document(surveys, counted(targets, 7, 0, 9), ring, [])
+    assert other["targets"] != made["targets"]
+    assert other["hash"] == made["hash"]
+
+
+def test_the_hash_is_sha_256_and_can_be_taken_again(made):
+    assert len(made["hash"]) == len(hashlib.sha256().hexdigest())
+    assert plan.plan_hash(made) == made["hash"]
+    assert plan.plan_hash(json.loads(json.dumps(made))) == made["hash"]
+
+
+CHANGES = {
+    "format": lambda made: made.update(format=2),
+    "a target more": lambda made: made["targets"].append({**made["targets"][0], "column": "profile.new"}),
+    "a target less": lambda made: made["targets"].pop(),
+    "scheme of a target": lambda made: made["targets"][1].update(scheme="sha256_of_secret_key"),
+    "type of a target": lambda made: made["targets"][1].update(type="jsonb"),
+    "key of a target": lambda made: made["targets"][1].update(key=["uuid"]),
+    "search column": lambda made: made["targets"][2].update(recomputed=["other"]),
+    "under other keys": lambda made: made["under_other_keys"].clear(),
+    "their settings": lambda made: made["under_other_keys"][0].update(settings=["X"]),
+    "empty field": lambda made: made["empty_fields"][0].update(column="profile.other"),
+    "class of an empty field": lambda made: made["empty_fields"][0].update(field="lib.Other"),
+    "scheme": lambda made: made["schemes"]["encryption_manager"]["key"].update(iterations=1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_everything_else_is_in_the_hash(made, change):
+    other = copy.deepcopy(made)
+    CHANGES[change](other)
+    assert plan.plan_hash(other) != made["hash"]
+
+
+@pytest.mark.parametrize(
+    ("change", "lines"),
+    [
+        (lambda made: None, []),
+        (lambda made: made["targets"][0].update(rows=99, classes={"current": 99}), []),
+        (lambda made: made["notices"].clear(), []),
+        (
+            lambda made: made["notices"].append({"column": "profile.name", "notice": "update trigger", "todo": ""}),
+            ["profile.name: update trigger is new"],
+        ),
+        (lambda made: made["notices"].append({"column": "a.b", "notice": "too short: it holds 9", "todo": ""}), []),
+        (lambda made: made["notices"].append({"column": "profile.name", "notice": "index", "todo": ""}), []),
+        (lambda made: made["targets"].pop(0), ["archive.card.number is gone"]),
+        (
+            lambda made: made["targets"].append({**made["targets"][0], "column": "profile.new"}),
+            ["profile.new is new"],
+        ),
+        (
+            lambda made: made["targets"][1].update(scheme="django_fernet_fields", type="jsonb"),
+            [
+                "profile.name: scheme was encryption_manager, is django_fernet_fields",
+                "profile.name: type was text, is jsonb",
+            ],
+        ),
+        (lambda made: made["targets"][1].update(key=["uuid"]), ["profile.name: key was ['id'], is ['uuid']"]),
+        (
+            lambda made: made["targets"][1].update(recomputed=["search"]),
+            ["profile.name: recomputed was None, is ['search']"],
+        ),
+        (lambda made: made["under_other_keys"].clear(), ["profile.theirs is gone"]),
+        (
+            lambda made: made["under_other_keys"][0].update(settings=["X"]),
+            ["profile.theirs: settings was ['OTHER_KEY'], is ['X']"],
+        ),
+        (
+            lambda made: made["empty_fields"][0].update(column="profile.other"),
+            ["profile.other is new", "profile.later is gone"],
+        ),
+        (
+            lambda made: made["empty_fields"][0].update(field="lib.Other"),
+            ["profile.later: field was lib.EncryptedTextField, is lib.Other"],
+        ),
+        (
+            lambda made: made["schemes"]["own"]["signing_key"].update(secret="X"),
+            ["scheme own is described otherwise"],
+        ),
+        (lambda made: made["schemes"].update(fresh=FIXED), ["scheme fresh is described otherwise"]),
+    ],
+)  # fmt: skip
+def test_a_difference_is_told_in_words(made, change, lines):
+    now = copy.deepcopy(made)
+    change(now)
+    assert plan.difference(made, now) == lines
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda found: found.pop("targets"),
+        lambda found: found.update(empty_fields=None),
+        lambda found: found.update(schemes=[]),
+        lambda found: found["targets"].append("text"),
+        lambda found: found["targets"][0].pop("column"),
+        lambda found: found.update(format=2),
+        lambda found: found.pop("notices"),
+        lambda found: found["notices"].append({"column": "profile.name"}),
+        lambda found: found["schemes"].update(own=datetime.date(2026, 1, 1)),
+        lambda found: found["targets"][0].update({5: "five"}),
+    ],
+)
+def test_a_document_with_parts_missing_is_no_plan(made, change):
+    plan.check(made)
+    change(made)
+    with pytest.raises(ValueError, match=r"parts missing|without a column|say nothing|no plan holds"):
+        plan.check(made)
+
+
+def test_what_is_gone_is_told(made):
+    approved = {
+        **made,
+        "targets": [{**made["targets"][0], "recomputed": ["x"]}, *made["targets"][1:]],
+        "schemes": {**made["schemes"], "gone": {}},
+    }
+    lines = plan.difference(approved, made)
+    assert any("recomputed was ['x'], is None" in line for line in lines)
+    assert "scheme gone is described otherwise" in lines
+
+
+def test_what_keeps_a_rotation_from_starting_is_a_notice(ring, target):
+    looked = survey(
+        ring,
+        ("unproved", "a.b", {"tokens": 3, "field": "", "look": "", "advice": ""}),
+        ("silent", "a.c", {"field": "lib.EncryptedField"}),
+        ("plain", "a.d_encrypted"),
+        ("missed", "a.e"),
+        found=[target],
+    )
+    notices = [each.as_notice() for each in findings_of([looked], ring, "/.env")]
+    found = {notice["column"]: notice for notice in notices}
+    assert list(found) == ["a.e", "a.b", "a.c", "a.d_encrypted"]
+    assert "key_rotation_targets" in found["a.e"]["notice"]
+    assert found["a.b"]["notice"].startswith("nothing known opens the 3 of 3 values")
+    assert "lib.EncryptedField" in found["a.c"]["notice"]
+    for name in ("a.b", "a.c", "a.d_encrypted"):
+        assert 'key_rotation_settlements: {"table.column": {not_ours: "why"}}' in found[name]["todo"]
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("api_key", True),
+        ("apikey", True),
+        ("Password_Hint", True),
+        ("access_token", True),
+        ("client_secret", True),
+        ("iban", True),
+        ("name", False),
+        ("comment", False),
+    ],
+)
+def test_a_column_that_is_named_like_a_secret_is_a_notice(ring, column, told):
+    looked = survey(ring, tables={Table("public", "profile", True): [Column(column, "text", None, False)]})
+    plan.secret_names(looked)
+    assert looked.findings.columns("secret_name") == ([f"profile.{column}"] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("table", "findings"),
+    [
+        ("auth_user", []),
+        ("django_session", []),
+        *(("profile", [(kind, "profile.secret")]) for kind in KINDS),
+    ],
+)
+def test_what_is_known_otherwise_is_no_such_notice(ring, table, findings):
+    tables = {Table("public", table, True): [Column("secret", "text", None, False)]}
+    looked = survey(ring, *findings, tables=tables)
+    before = len(looked.findings.columns())
+    plan.secret_names(looked)
+    assert len(looked.findings.columns()) == before
+
+
+def test_a_target_is_no_such_notice(ring, target):
+    tables = {target.table: [Column("secret", "text", None, False)]}
+    looked = survey(ring, tables=tables, found=[replace(target, column="secret")])
+    plan.secret_names(looked)
+    assert not looked.findings.columns()
+
+
+class Catalogue:
+    """Answers the questions of a plan in place of PostgreSQL; what it says yes to is told by a part of the question."""
+
+    def __init__(self, *yes: str) -> None:
+        self.yes = yes
+        self.asked: list[tuple[Any, ...]] = []
+
+    def rows(self, sql, params=(), *, table="the database"):
+        self.asked.append(params)
+        return [(1,)] if any(part in sql for part in self.yes) else []
+
+
+@pytest.mark.parametrize(
+    ("part", "notice"),
+    [
+        ("AND i.indisunique", "unique constraint"),
+        ("NOT i.indisunique", "index"),
+        ("pg_trigger", "update trigger"),
+        ("pg_attrdef", "generated column"),
+        ("row_security_active", "row-level security"),
+        ("relkind = 'p'", "partitioned table"),
+    ],
+)
+def test_what_the_catalogue_says_is_a_notice(target, two_keys, part, notice):
+    database = Catalogue(part)
+    (found,) = plan.notices(database, [target], two_keys)
+    assert (found["column"], found["notice"]) == ("profile.name", notice)
+    assert set(database.asked) == {('"public"."profile"', "name")}
+
+
+def test_a_column_in_no_model_is_a_notice(target, two_keys):
+    (found,) = plan.notices(Catalogue(), [replace(target, model="profile")], two_keys)
+    assert found["notice"] == "in no model"
+    assert list(plan.notices(Catalogue(), [target], two_keys)) == []
+
+
+def test_a_format_without_authentication_is_a_notice(target, old_keys):
+    described = {"ecb": {"format": "aes_ecb", "key": {"derive": "sha256", "secret": "SECRET_KEY"}, "base64": True}}
+    keyring = Keyring(schemes.parse(described), {"current": old_keys}, nothing_set)
+    (found,) = plan.notices(Catalogue(), [replace(target, scheme="ecb", model="customer.Profile")], keyring)
+    assert found["notice"] == "a format without authentication"
+    assert "Stop every writer" in found["todo"]

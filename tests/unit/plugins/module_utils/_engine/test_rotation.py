@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
+    KINDS,
+    Finding,
+    Findings,
+)
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+
+
+@pytest.mark.parametrize("entry", ["", "profile", "profile.name", "profile:7", ":", "7:profile.name"])
+def test_a_row_that_is_not_named_in_full_is_refused_before_the_application_starts(entry):
+    request = rotation.Request("/none", None, {}, leave_alone=["profile.name:7", entry])
+    with pytest.raises(RotationError) as refused, rotation.opened(request):
+        pass
+    assert (refused.value.code, refused.value.where) == ("E_LEAVE_ALONE", {"index": 1})
+
+
+@pytest.mark.parametrize("entry", ["profile.name:7", "profile.name:7,de", "profile.name:2026-01-01 10:00:00"])
+def test_a_row_that_is_named_in_full_is_taken(entry):
+    request = rotation.Request("/none", None, {}, leave_alone=[entry])
+    with pytest.raises(RotationError) as refused, rotation.opened(request):
+        pass
+    assert refused.value.code == "E_PROJECT"
+
+
+def test_a_request_never_shows_a_value():
+    assert "CANARY" not in repr(rotation.Request("/srv/app", None, {"current": {"SECRET_KEY": "CANARY"}}))
+
+
+class Part:
+    """A database and its survey, in place of real ones."""
+
+    def __init__(self, **found):
+        self.alias = "default"
+        self.found = found.get("found", [])
+        self.tables = {}
+        self.unopened = {}
+        self.findings = Findings()
+        for column in found.get("fixed", ()):
+            self.findings.put("fixed", column, scheme="theirs")
+
+
+def test_the_targets_of_all_databases_are_one_list(target):
+    first, second = Part(found=[target]), Part(found=[target])
+    opened = rotation.Application([(first, first), (second, second)], None, [], "the key store", None, {})
+    assert opened.targets == [target, target]
+
+
+def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
+    """A person works through findings one after another, and the first of them may be that nothing was found."""
+    stopping = Finding(KINDS["no_targets"], "", {"tables": 1, "schemes": "field"})
+    monkeypatch.setattr(rotation.target_survey, "findings_of", lambda *given: [stopping])
+    for name in ("other_databases", "notices", "left_out"):
+        monkeypatch.setattr(rotation.plan, name, lambda *given: [])
+    monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
+    monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
+    monkeypatch.setattr(rotation.accounting, "planned_keys", lambda *given: [])
+    monkeypatch.setattr(rotation.Application, "census", lambda self, stage: [])
+    part, ring = Part(), Keyring({}, {"current": KeySet({})}, lambda name: None)
+    made = rotation.Application([(part, part)], ring, [], "/.env", None, {}).plan(counted=True, unset=["SALT"])
+    assert made["ready"] is False
+    assert [notice["code"] for notice in made["notices"]] == ["E_NO_TARGETS", "E_ENV_KEY_MISSING"]
+    assert made["targets"] == []

@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._options.engine_request import request_of
+
+KEY_SETS = {"pending": {"SECRET_KEY": "CANARY"}}
+
+
+@pytest.fixture
+def params(tmp_path) -> dict[str, Any]:
+    (tmp_path / ".env").write_text("SECRET_KEY=CANARY-of-the-file\n")
+    (tmp_path / ".env").chmod(0o600)
+    return {
+        "project_dir": "/srv/app",
+        "settings_module": None,
+        "schemes": "auto",
+        "targets": "auto",
+        "leave_alone": ["profile.name:7"],
+        "settlements": {"profile.theirs": {"not_ours": "of a partner"}},
+        "ignore": ["profile.theirs"],
+        "keys": [{"name": "SECRET_KEY"}],
+        "env_file": str(tmp_path / ".env"),
+        "dialect": "dotenv",
+        "key_sets": {},
+        "key_set_ids": {},
+        "base": "current",
+        "direct": {"default": {"port": 5432}},
+        "progress": None,
+    }
+
+
+def test_without_versions_the_keys_of_the_env_file_are_current(params):
+    request = request_of(params, "census")
+    assert request.key_sets == {"current": {"SECRET_KEY": "CANARY-of-the-file"}}
+    assert request.keys_from == params["env_file"]
+
+
+def test_versions_of_the_store_go_before_the_env_file(params):
+    request = request_of({**params, "key_sets": KEY_SETS, "env_file": None}, "r1")
+    assert request.key_sets == KEY_SETS
+    assert request.keys_from == "the key store"
+    assert (request.project_dir, request.leave_alone, request.label) == ("/srv/app", ["profile.name:7"], "r1")
+    assert request.ignore == ["profile.theirs"]
+    assert request.settlements == {"profile.theirs": {"not_ours": "of a partner"}}
+
+
+def test_a_request_never_shows_a_value(params):
+    assert "CANARY" not in repr(request_of(params, "census"))
+
+
+def test_an_env_file_that_is_refused_is_refused_here(params):
+    with pytest.raises(RotationError) as refused:
+        request_of({**params, "keys": [{"name": "OTHER"}]}, "census")
+    assert refused.value.code == "E_ENV_KEY_MISSING"
+
+
+def test_a_first_look_needs_not_every_key(params):
+    keys = [{"name": "SECRET_KEY"}, {"name": "OTHER"}]
+    request = request_of({**params, "keys": keys}, "plan", every_key=False)
+    assert request.key_sets == {"current": {"SECRET_KEY": "CANARY-of-the-file"}}
+    with pytest.raises(RotationError, match="E_ENV_KEY_MISSING"):
+        request_of({**params, "keys": keys}, "census")
+
+
+def test_the_env_file_is_read_in_its_dialect(params, tmp_path):
+    (tmp_path / ".env").write_text("SECRET_KEY=a #b\n")
+    assert request_of(params, "census").key_sets["current"] == {"SECRET_KEY": "a"}
+    assert request_of({**params, "dialect": "systemd"}, "census").key_sets["current"] == {"SECRET_KEY": "a #b"}

@@ -1,0 +1,637 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every item of the checklist where it says ok, and where it says something else."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist import checklist, window
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.item import ChecklistItem, Observations
+
+NOW = datetime.datetime(2026, 12, 1, 22, 30, tzinfo=datetime.timezone.utc)
+HASH = "3f" * 32
+ERROR = {
+    "error": {"code": "E_WRONG_KEY", "what": "t.c: 5 of 5 tokens do not open", "todo": "Put the right ones there."}
+}
+SESSION = {
+    "alias": "default",
+    "pid": 4711,
+    "user": "food",
+    "address": "127.0.0.1",
+    "port": 50123,
+    "application_name": "",
+    "since": "2026-12-01 20:00:00 UTC",
+    "state": "idle",
+    "process": {"pid": 99, "name": "gunicorn", "units": ["system.slice", "food.service"]},
+}
+STRAY = {"pid": 100, "name": "python", "units": ["user.slice", "session-3.scope"]}
+COMMANDS = [{"name": "food", "start": ["up"], "stop": ["down"]}]
+FACTS: dict[str, Any] = {
+    "clock": NOW.timestamp(),
+    "skew": 0.2,
+    "cores": 4,
+    "versions": {"python": "3.11.2", "Django": "5.2.19", "cryptography": "45.0.1", "psycopg2": "2.9.10"},
+    "databases": [
+        {
+            "alias": "default",
+            "server": "17.5",
+            "skew": -0.1,
+            "connections": {"used": 20, "limit": 97},
+            "bytes": 40_000_000,
+            "archive_fails": False,
+            "slots": [{"name": "replica", "active": True, "bytes": 1000, "state": "reserved"}],
+            "max_slot_wal_bytes": None,
+            "replica_lag": 0.1,
+            "sees_replicas": True,
+        }
+    ],
+    "sessions": [SESSION],
+    "migrations": [],
+    "speed": {"values": {"profile": 0.0001}, "row": 0.0001, "read": {"profile": 0.00005}},
+    "secret_key": {"sessions": "", "logins": False, "packages": [], "fallbacks": 0, "queued": 0, "keys": []},
+    "reads": {"broken": [], "unknown": {}},
+    "unfenced": [],
+}
+KEPT = [
+    {
+        "rotation_id": "r1",
+        "alias": "default",
+        "snapshot": {"time": "2026-12-01T20:00:00Z"},
+        "begun": "2026-12-01T20:00:00Z",
+        "ended": "2026-12-01T20:01:00Z",
+        "proof": {"kind": "full", "seconds": 30.0},
+    }
+]
+CENSUS = {
+    "targets": [
+        {
+            "table": "profile",
+            "column": name,
+            "scheme": "profile",
+            "rows": 100_000,
+            "classes": {"current": 90_000, "empty": 10_000},
+            "left_alone": 0,
+        }
+        for name in ("name", "phone")
+    ],
+    "key_ids": {"current": "8a412057dfd1a7e7"},
+}
+OPTIONS = {
+    "environment": "production",
+    "reason": "cryptoperiod",
+    "authorization": {"who": "Ada", "ticket": "SEC-123"},
+    "notify": [{"mail": "team@example.org"}],
+    "window": {"start": "2026-12-01T23:00:00+01:00", "end": "2026-12-02T01:00:00+01:00"},
+    "settings": [{"name": "SECRET_KEY"}, {"name": "ENCRYPTION_SALT"}],
+    "services": [{"name": "food"}],
+    "hosts": ["app1", "app2"],
+    "throttle": {},
+    "method": "direct",
+    "workers": 0,
+    "fence": "auto",
+    "backup_proof": "full",
+    "backup_engine": "pg_dump",
+    "backup_jobs": 0,
+    "rehearsal_max_days": 90,
+    "store_unwritable": None,
+    "database_dir": "/var/lib/postgresql",
+    "resumed": False,
+}
+REHEARSAL = {"rotation_id": "s1", "time": "2026-11-20T10:00:00Z", "plan_hash": HASH, "collection": "0.1.0"}
+
+
+def df_says(free: int) -> list[str]:
+    """In blocks of 1,024 bytes, as POSIX has it."""
+    return [
+        "Filesystem     1024-blocks     Used Available Capacity Mounted on",
+        f"/dev/vda1         61611820 10000000 {free} 17% /var/lib",
+    ]
+
+
+def seen(change: Callable[[dict[str, Any]], Any] = lambda _: None) -> Observations:
+    """A production host on which all is well, but for what ``change`` does to it."""
+    host = {
+        "keys": {"store": "/keys.vault.yml", "key_id": "8a412057dfd1a7e7"},
+        "processes": {"processes": [{"pid": 7, "name": "gunicorn", "hidden": False, "older": False}]},
+        "stops": {"services": ["food"]},
+        "health": {"answer": {"status": 200, "seconds": 0.1}},
+        "facts": {"facts": FACTS},
+    }
+    made: dict[str, Any] = copy.deepcopy(
+        {
+            "hosts": {"app1": host, "app2": copy.deepcopy(host)},
+            "census": CENSUS,
+            "plan": {"path": "plan.yml", "plan": {"hash": HASH}},
+            "backup": {"dumps": []},
+            "kept": KEPT,
+            "lease": {"changed": True},
+            "df": df_says(900_000),
+            "options": OPTIONS,
+            "rehearsals": [REHEARSAL],
+        }
+    )
+    change(made)
+    return Observations(now=NOW, collection="0.1.0", versions={"ansible-core": "2.19.14"}, **made)
+
+
+def item(name: str, change: Callable[[dict[str, Any]], Any] = lambda _: None) -> ChecklistItem:
+    return checklist.CHECKS[name](seen(change))
+
+
+def facts(made: dict[str, Any]) -> dict[str, Any]:
+    return made["hosts"]["app1"]["facts"]["facts"]
+
+
+def option(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made["options"].update(values)
+
+
+def both(*changes: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], None]:
+    def made_both(made: dict[str, Any]) -> None:
+        for change in changes:
+            change(made)
+
+    return made_both
+
+
+def fact(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: facts(made).update(values)
+
+
+def database(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: facts(made)["databases"][0].update(values)
+
+
+def result(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made["hosts"]["app2"].update({name: value})
+
+
+def session(**values: Any) -> Callable[[dict[str, Any]], None]:
+    def change(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host["facts"]["facts"]["sessions"] = [{**SESSION, **values}]
+
+    return change
+
+
+def df(free: int) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made.update(df=df_says(free))
+
+
+def rehearsal(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made.update(rehearsals=[{**REHEARSAL, **values}])
+
+
+def census(**classes: int) -> Callable[[dict[str, Any]], None]:
+    return lambda made: made["census"]["targets"][0].update(classes=classes)
+
+
+def test_processes_that_hide_what_was_exported_to_them_are_counted():
+    found = item(
+        "processes", result("processes", {"processes": [{"pid": 8, "name": "worker", "hidden": True, "older": False}]})
+    )
+    assert (found.status, found.seen.count("do not show it")) == ("ok", 1)
+    assert found.seen == "1 have no key exported to them that would win over the file; 1 do not show it"
+    named = item("processes", lambda made: [host.pop("processes") for host in made["hosts"].values()])
+    assert "no unit in key_rotation_services" in named.seen
+
+
+def test_that_nobody_looks_at_processes_is_well_only_where_no_service_is_stopped():
+    def nobody(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host.pop("processes")
+
+    commands = [{"name": "web", "stop": ["true"], "start": ["true"]}]
+    assert item("processes", both(nobody, option(services=commands))).status == "warn"
+    assert item("processes", both(nobody, option(services=[]))).status == "ok"
+
+
+def test_every_host_is_asked_what_signs_with_the_secret_key():
+    def change(made: dict[str, Any]) -> None:
+        for host, queued, sessions in (("app1", 0, "db"), ("app2", 3, "")):
+            found = {"sessions": sessions, "logins": False, "packages": [], "queued": queued}
+            made["hosts"].setdefault(host, {}).setdefault("facts", {"facts": dict(facts(made))})
+            made["hosts"][host]["facts"] = {"facts": {**facts(made), "secret_key": found}}
+
+    assert (item("secret_key", change).status, item("secret_key", change).seen[:2]) == ("stop", "3 ")
+
+
+@pytest.mark.parametrize("name", checklist.CHECKS)
+def test_every_item_says_ok_where_all_is_well(name):
+    found = item(name)
+    assert (found.status, found.todo) == ("ok", ""), found
+    assert found.seen
+
+
+def of_cluster(identifier: str) -> dict[str, Any]:
+    """What pgBackRest could back up."""
+    return {"dumps": [{"system_identifier": identifier}]}
+
+
+@pytest.mark.parametrize("identifier", ["8", None])
+def test_pgbackrest_backs_up_the_cluster_of_the_database_as_far_as_its_role_may_see_that(identifier):
+    def change(made: dict[str, Any]) -> None:
+        database(system_identifier=identifier)(made)
+        made.update(backup=of_cluster("8"))
+
+    assert item("backup", change).status == "ok"
+
+
+WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
+    ("backup", lambda made: made.update(backup=ERROR), "stop", "E_WRONG_KEY: t.c: 5 of 5"),
+    (
+        "backup",
+        lambda made: (database(system_identifier="7")(made), made.update(backup=of_cluster("8"))),
+        "stop",
+        "of another cluster than that of default in DATABASES",
+    ),
+    ("rehearsal", rehearsal(plan_hash="other"), "stop", "no completed rotation of this plan"),
+    ("rehearsal", lambda made: made.update(rehearsals=[]), "stop", "no completed rotation of this plan"),
+    ("rehearsal", rehearsal(time="2030-01-01T10:00:00Z"), "stop", "no completed rotation of this plan"),
+    ("rehearsal", rehearsal(collection="0.0.9"), "stop", "only with another collection than 0.1.0"),
+    ("rehearsal", rehearsal(time="2026-08-01T10:00:00Z"), "stop", "s1 is 123 days old, and at most 90"),
+    ("rehearsal", lambda made: made.update(plan={"path": "p"}), "stop", "there is no plan"),
+    (
+        "window",
+        option(window={"start": "2026-12-03T23:00:00Z", "end": "2026-12-04T01:00:00Z"}),
+        "stop",
+        "and it is",
+    ),
+    (
+        "window",
+        option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:30:50Z"}),
+        "stop",
+        "50 s are left",
+    ),
+    ("window", option(window={"start": "2026-12-01 20:00", "end": "2026-12-02 20:00"}), "stop", "no start and end"),
+    ("window", option(window=None), "warn", "none is set; 180,000 values take about 38 s"),
+    (
+        "window",
+        option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:33:00Z"}),
+        "stop",
+        "a sample; all of it takes 60 s at the least, and the backup about 90 s, as the last one did",
+    ),
+    ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
+    ("rollback_plan", option(backup_engine="pgbackrest"), "warn", "this one will not be"),
+    (
+        "rollback_plan",
+        lambda made: (option(backup_engine="snapshot")(made), made.update(kept=[])),
+        "stop",
+        "no backup was ever restored",
+    ),
+    (
+        "rollback_plan",
+        lambda made: (option(backup_proof="none")(made), made.update(kept=[])),
+        "stop",
+        "no backup was ever restored",
+    ),
+    ("authorised", option(authorization=None), "stop", "no key_rotation_authorization"),
+    ("authorised", option(authorization={"who": " ", "ticket": ""}), "stop", "no key_rotation_authorization"),
+    ("authorised", option(reason=" \t"), "stop", "no key_rotation_reason"),
+    ("authorised", option(reason="", authorization=None), "stop", "key_rotation_reason and no key_rotation_auth"),
+    ("census", lambda made: made.update(census=ERROR), "stop", "E_WRONG_KEY"),
+    ("census", census(current=5, pending=3), "warn", "90,005 current, 3 pending"),
+    ("plan", lambda made: made.update(plan=ERROR), "stop", "E_WRONG_KEY"),
+    ("plan", lambda made: made.update(plan={"path": "p"}), "warn", "none was made"),
+    ("plan", option(approved="ff" * 32), "stop", "the plan with the hash ffffffffffffffff was approved"),
+    ("plan", lambda made: (option(approved=HASH)(made), made.update(plan={"path": "p"})), "stop", "there is none"),
+    ("store", option(store_unwritable="/keys cannot be written"), "stop", "/keys cannot be written"),
+    ("store", result("keys", {"store": "/other", "key_id": "8a412057dfd1a7e7"}), "stop", "the hosts have 2 stores"),
+    ("keys", result("keys", ERROR), "stop", "E_WRONG_KEY"),
+    ("keys", result("keys", {"store": "/keys.vault.yml", "key_id": "00"}), "stop", "2 different sets of keys"),
+    ("processes", result("processes", ERROR), "stop", "E_WRONG_KEY"),
+    (
+        "processes",
+        result("processes", {"processes": [{"pid": 7, "name": "celery", "hidden": False, "older": True}]}),
+        "warn",
+        "1 of 2 were started before the env file was last changed: celery (pid 7)",
+    ),
+    ("services", result("stops", ERROR), "stop", "E_WRONG_KEY"),
+    ("services", result("stops", {"services": []}), "warn", "none is up on app2, and the application answers there"),
+    ("runs", lambda made: made.update(lease=ERROR), "stop", "E_WRONG_KEY"),
+    ("sessions", session(process=None, application_name="nightly"), "warn", "127.0.0.1 as nightly, backend 4711"),
+    (
+        "secret_key",
+        lambda made: (
+            fact(secret_key={"queued": 9, "keys": ["DJANGO_SECRET_KEY"]})(made),
+            option(settings=[{"name": "DJANGO_SECRET_KEY"}])(made),
+        ),
+        "stop",
+        "9 tasks of django-q2 wait",
+    ),
+    ("sessions", option(services=[]), "warn", "1 of 1 sessions are of no unit in key_rotation_services: gunicorn ("),
+    ("sessions", session(process=STRAY), "stop", "services: python (process 100 of session-3.scope on app2), b"),
+    (
+        "sessions",
+        lambda made: (session(process=STRAY)(made), option(services=COMMANDS)(made)),
+        "warn",
+        "sessions are of no unit",
+    ),
+    ("notified", option(notify=[]), "stop", "nobody is told"),
+    ("notified", option(notify=[{"on": ["failed"]}]), "stop", "0 ways to tell people when it starts, 1 later"),
+    ("health", result("health", ERROR), "stop", "E_WRONG_KEY"),
+    (
+        "health",
+        lambda made: [host.pop("health") for host in made["hosts"].values()],
+        "warn",
+        "key_rotation_health_url is not set",
+    ),
+    (
+        "application",
+        fact(reads={"broken": [], "unknown": {"people.Person.agee": ["people.Person.age"]}}),
+        "stop",
+        "key_rotation_application_ignore has people.Person.agee, which no model",
+    ),
+    (
+        "application",
+        fact(reads={"broken": [{"name": "people.Person.name", "found": "does not give back"}], "unknown": {}}),
+        "stop",
+        "E_ROUND_TRIP: a text through the application's own people.Person.name does not give back",
+    ),
+    ("migrations", fact(migrations=["core.0002_more"]), "warn", "1 are pending: core.0002_more"),
+    (
+        "migrations",
+        lambda made: (fact(migrations=["core.0002_more"])(made), option(method="migration")(made)),
+        "stop",
+        "core.0002_more",
+    ),
+    ("connections", database(connections={"used": 95, "limit": 97}), "stop", "2 free of 97, 10 are needed"),
+    (
+        "connections",
+        lambda made: (database(connections={"used": 80, "limit": 97})(made), option(backup_jobs=20)(made)),
+        "stop",
+        "17 free of 97, 23 are needed",
+    ),
+    ("connections", database(connections={"used": 85, "limit": 97}), "warn", "12 free of 97, 10 are needed"),
+    ("disk", df(100_000), "stop", "102 MB are free for /var/lib/postgresql, at most 160 MB are needed"),
+    (
+        "disk",
+        lambda made: (database(bytes=20_000_000_000)(made), census(current=5)(made)),
+        "stop",
+        "at most 42,000 MB are needed",
+    ),
+    ("disk", lambda made: made.update(df=[]), "warn", "not looked at"),
+    ("wal", database(archive_fails=True), "stop", "archiving of WAL fails"),
+    (
+        "wal",
+        database(slots=[{"name": "old", "active": False, "bytes": 5_000_000, "state": "extended"}]),
+        "warn",
+        "the slot old has no consumer and keeps 5 MB",
+    ),
+    ("wal", database(max_slot_wal_bytes=1_000_000), "warn", "the slot replica may fall behind"),
+    ("replicas", database(replica_lag=300), "warn", "300 s behind"),
+    ("replicas", database(replica_lag=700), "stop", "700 s behind"),
+    (
+        "replicas",
+        lambda made: (database(sees_replicas=False)(made), option(throttle={"replica_lag": 5})(made)),
+        "stop",
+        "the role of default may not see how far they are behind: replica_lag would wait for none",
+    ),
+    ("hosts", option(hosts=["app1", "app2", "app3"]), "stop", "app3 would keep the old keys"),
+    ("hosts", result("facts", ERROR), "stop", "E_WRONG_KEY"),
+    ("hosts", result("facts", {"msg": "MODULE FAILURE"}), "stop", "MODULE FAILURE"),
+    ("clocks", fact(skew=-12.0), "warn", "app1 is -12 s off"),
+    ("clocks", database(skew=90.0), "stop", "the database default is +90 s off"),
+    ("versions", fact(versions={"Django": "3.2.1"}), "stop", "Django 3.2.1 is too old"),
+    ("versions", database(server="13.2"), "stop", "PostgreSQL 13.2 is too old"),
+    ("versions", database(server="19.0"), "warn", "PostgreSQL 19.0 is newer than what this was tested with"),
+    (
+        "fence",
+        fact(unfenced=["the role does not own profile"]),
+        "warn",
+        "can write between stop and start: the role does",
+    ),
+    (
+        "fence",
+        both(fact(unfenced=["the role does not own profile"]), session(process=None)),
+        "stop",
+        "values of profile read under other keys may be saved damaged, without an error",
+    ),
+    (
+        "secret_key",
+        fact(secret_key={"sessions": "db", "logins": True, "packages": ["rest_framework_simplejwt"], "queued": 0}),
+        "warn",
+        "everybody is logged out, and what their sessions hold is lost; links to reset a password end; rest_",
+    ),
+    (
+        "secret_key",
+        fact(secret_key={"sessions": "", "logins": False, "packages": ["django_q"], "queued": 12}),
+        "stop",
+        "12 tasks of django-q2 wait",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "status", "shown"), WRONG)
+def test_an_item_says_what_is_in_the_way_and_what_to_do(name, change, status, shown):
+    found = item(name, change)
+    assert found.status == status, found
+    assert shown in found.seen
+    assert found.todo
+
+
+def test_a_large_database_is_dumped_by_several_and_one_that_is_not_restored_here_needs_no_copy():
+    large = database(bytes=20_000_000_000, connections={"used": 20, "limit": 97})
+    assert "10 are needed" in item("connections", large).seen
+    few = both(large, option(workers=1))
+    assert "7 are needed" in item("connections", few).seen, "four cores, two of no rows, and the snapshot"
+    other = both(few, option(backup_engine="pgbackrest"))
+    assert "4 are needed" in item("connections", other).seen
+    assert "42,000 MB" in item("disk", large).seen
+    assert "42,000 MB" not in item("disk", other).seen
+
+
+def test_each_item_is_seen_to_stop_a_rotation():
+    assert {name for name, _, status, _ in WRONG if status == "stop"} == set(checklist.CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("rehearsal", lambda made: (option(environment="staging")(made), made.update(rehearsals=[]))),
+        ("authorised", option(environment="demo", reason=None, authorization=None)),
+        ("notified", option(environment="demo", notify=[])),
+        ("window", option(environment="staging", window=None)),
+        ("plan", lambda made: (option(environment="demo")(made), made.update(plan={"path": "p"}))),
+        (
+            "secret_key",
+            lambda made: (fact(secret_key={"queued": 9})(made), option(settings=[{"name": "FIELD_KEY"}])(made)),
+        ),
+        ("fence", option(fence="off")),
+        ("fence", session(process=None)),
+        ("sessions", session(process={"pid": 7, "name": "worker", "units": []})),
+        ("services", lambda made: (result("stops", {"services": []})(made), result("health", ERROR)(made))),
+        ("health", lambda made: (option(services=[])(made), [host.pop("health") for host in made["hosts"].values()])),
+    ],
+)
+def test_an_item_that_is_not_asked_for_is_ok(name, change):
+    assert item(name, change).status == "ok"
+
+
+def test_before_the_stop_the_window_need_not_hold_the_backup_any_more():
+    closing = {"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:32:00Z"}
+    assert item("window", option(window=closing)).status == "stop"
+    found = item("window", option(window=closing, backed_up=True))
+    assert (found.status, found.seen.split("; ")[0]) == ("ok", "2 minutes are left")
+    assert "the backup" not in found.seen
+
+
+def test_the_estimate_has_what_the_application_reads_and_the_backup_where_one_shows_how_long():
+    assert "about 28 s" in item("window", fact(speed={**FACTS["speed"], "read": {}})).seen
+    assert "about 30 s" in item("window", option(application_rows=20_000)).seen
+    assert "none is kept that shows how long it takes" in item("window", lambda made: made.update(kept=[])).seen
+    assert "the backup about 60 s, as the last one did" in item("window", option(backup_proof="sample")).seen
+
+
+def test_the_estimate_has_the_rests_of_the_throttle_and_what_stop_and_start_take():
+    assert "about 69 s" in item("window", option(throttle={"ratio": 1.1})).seen
+    assert "and as long as it waits for others" in item("window", option(throttle={"pause_file": "/pause"})).seen
+    assert "all of it takes 3 minutes as the last rotation did" in item("window", option(down_for=200.0)).seen
+    assert "all of it" not in item("window", option(services=[])).seen
+    half = option(down_for=4000.0)
+    assert item("window", half).status == "stop"
+
+
+def service(phase: str, state: str, time: str) -> dict[str, Any]:
+    return {"event": "application_services", "phase": phase, "asked": {"state": state}, "time": time}
+
+
+def test_a_session_that_may_be_of_a_service_with_commands_is_not_told_to_be_listed():
+    change = both(session(process=None), option(services=COMMANDS))
+    assert f"It may be of {COMMANDS[0]['name']}: by commands" in item("sessions", change).todo
+    assert item("sessions", session(process=None)).todo.startswith("Stop it before, or list it there.")
+
+
+def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_its_last_start():
+    events = [
+        service("intent", "stopped", "2026-12-01T22:00:00Z"),
+        service("done", "stopped", "2026-12-01T22:00:05Z"),
+        service("done", "started", "2026-12-01T22:01:00Z"),
+        service("done", "started", "2026-12-01T22:01:13Z"),
+    ]
+    assert window.down_for(events) is None, "it was not completed"
+    done = [*events, {"event": "rotate", "phase": "done"}]
+    assert window.down_for(done) == 73
+    back = [
+        {"event": "rollback", "phase": "intent", "time": "2026-12-03T22:00:00Z"},
+        service("intent", "stopped", "2026-12-03T22:00:10Z"),
+        service("done", "started", "2026-12-03T22:01:00Z"),
+    ]
+    assert window.down_for([*done, *back]) == 73, "taken back days later"
+    assert window.down_for([events[3], {"event": "rotate", "phase": "done"}]) is None
+
+
+def test_the_night_between_a_run_that_was_killed_and_the_next_is_no_part_of_how_long_a_rotation_takes():
+    events = [
+        {"event": "rotate", "phase": "intent", "time": "2026-12-01T21:00:00Z"},
+        service("intent", "stopped", "2026-12-01T22:00:00Z"),
+        service("done", "stopped", "2026-12-01T22:00:20Z"),
+        {"event": "rotate", "phase": "intent", "time": "2026-12-02T08:00:00Z"},
+        service("intent", "stopped", "2026-12-02T08:00:10Z"),
+        service("done", "started", "2026-12-02T08:01:00Z"),
+        {"event": "rotate", "phase": "done", "time": "2026-12-02T08:01:10Z"},
+    ]
+    assert window.down_for(events) == 20 + 60
+
+
+def test_outside_of_the_window_an_application_that_an_earlier_run_has_stopped_is_started_again():
+    def change(made: dict[str, Any]) -> None:
+        option(window={"start": "2026-12-03T23:00:00Z", "end": "2026-12-04T01:00:00Z"})(made)
+        result("services", {"changed": True, "services": ["food.service"]})(made)
+
+    found = item("window", change)
+    assert (found.status, found.todo.startswith("food.service are stopped since")) == ("warn", True)
+
+
+def test_a_service_that_a_killed_run_has_left_stopped_need_not_answer():
+    def change(made: dict[str, Any]) -> None:
+        result("health", ERROR)(made)
+        option(resumed=True)(made)
+
+    assert item("health", change).status == "warn"
+
+
+def test_a_service_that_a_run_could_not_start_any_more_need_not_answer():
+    def change(made: dict[str, Any]) -> None:
+        result("health", ERROR)(made)
+        result("services", {"changed": True, "services": ["food.service"]})(made)
+
+    found = item("health", change)
+    assert found.status == "warn"
+    assert "has stopped food.service, and nobody has started it since" in found.seen
+    assert item("health", lambda made: (change(made), result("services", {"services": []})(made))).status == "stop"
+
+
+@pytest.mark.parametrize(
+    "name", ["connections", "disk", "wal", "replicas", "clocks", "versions", "migrations", "sessions", "secret_key"]
+)
+def test_where_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
+    def change(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host["facts"] = ERROR
+
+    assert (item(name, change).status, item(name, change).seen) == ("warn", "not looked at")
+
+
+def test_what_follows_from_wrong_keys_is_said_once():
+    wrong = {"error": {"code": "E_ENV_KEY_MISSING", "what": ".env: A is not set", "todo": "Add the line."}}
+
+    def change(made: dict[str, Any]) -> None:
+        made.update(census=wrong, backup=wrong)
+        result("keys", wrong)(made)
+
+    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    assert {items[name].seen for name in ("census", "backup")} == {"not looked at"}
+    assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set"
+    with pytest.raises(RotationError, match=r"3 of 26 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
+        checklist.refuse(list(items.values()))
+
+
+def test_while_another_run_is_at_work_nothing_else_is_said_to_be_wrong():
+    def change(made: dict[str, Any]) -> None:
+        made.update(census=ERROR, lease={"error": {"code": "E_LEASED", "what": "Ada is at work", "todo": "Wait."}})
+
+    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    assert (items["census"].seen, items["census"].todo) == ("not looked at", "See other runs below.")
+    assert items["other runs"].seen == "E_LEASED: Ada is at work"
+
+
+def test_all_that_stops_is_said_at_once():
+    def change(made: dict[str, Any]) -> None:
+        database(archive_fails=True)(made)
+        made["rehearsals"] = []
+
+    items = checklist.judged(seen(change), [])
+    assert len(items) == len(checklist.CHECKS)
+    with pytest.raises(
+        RotationError, match=r"E_CHECKLIST: 2 of 26 .*staging rehearsal: no.*; WAL: archiving"
+    ) as refused:
+        checklist.refuse(items)
+    assert "Nothing was changed." in str(refused.value)
+    assert refused.value.todo.startswith("Do what the checklist says"), "the page has no table above that"
+    accepted = checklist.judged(seen(change), ["rehearsal", "wal"])
+    checklist.refuse(accepted)
+    assert [each.status for each in accepted].count("warn") == 2
+    assert all("(accepted)" in each.seen for each in accepted if each.status == "warn")
+
+
+@pytest.mark.parametrize("name", [*sorted(set(checklist.CHECKS) - set(checklist.ACCEPTABLE)), "rehersal"])
+def test_what_protects_the_data_cannot_be_accepted(name):
+    with pytest.raises(RotationError, match="E_OPTION"):
+        checklist.judged(seen(), [name])
+
+
+def test_the_table_has_a_line_for_each_item_and_what_to_do_for_those_that_are_not_well():
+    lines = list(checklist.table(checklist.judged(seen(database(archive_fails=True)), [])))
+    begins = [line[:6].strip() for line in lines]
+    assert begins.count("ok") == len(checklist.CHECKS) - 1
+    (stop,) = [number for number, begin in enumerate(begins) if begin == "STOP"]
+    assert lines[stop].split()[1:4] == ["WAL", "archiving", "of"]
+    assert lines[stop + 1].strip().startswith("-> Mend the archiving")
+    assert max(map(len, lines)) <= 120

@@ -1,0 +1,196 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said at the end is what the last census and the last look at each host showed, or says what is not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import final_state
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.final_state import FinalState, Host, Values
+
+OLD, NEW = "0" * 15 + "1", "0" * 15 + "2"
+AS_BEFORE = "Every value, the .env file and the key store are as before the rotation."
+BACK = FinalState(Values({OLD: 9}), "", True, {"app1": Host(OLD), "app2": Host(OLD)}, OLD, "", OLD)
+UNCHANGED = {"error": {"code": "E_DB", "changed": "Nothing was changed."}}
+
+
+def event(name: str, phase: str = "done", **fields: Any) -> dict[str, Any]:
+    return {"event": name, "phase": phase, **fields}
+
+
+def census(stage: str, count: int = 9, **fields: Any) -> dict[str, Any]:
+    others = {name: fields.pop(name) for name in ("nested", "unreadable") if name in fields}
+    targets = [{"table": "t", "column": "c", "classes": {stage: count, "empty": 3, **others}}]
+    return event("django_census", targets=targets, key_ids={"current": OLD, "pending": NEW}, **fields)
+
+
+def switched(host: str, stage: str, key_id: str) -> list[dict[str, Any]]:
+    about = {"host": host, "asked": {"stage": stage}}
+    return [event("env_file", "intent", **about), event("env_file", key_id=key_id, **about)]
+
+
+def adopted(host: str) -> dict[str, Any]:
+    return event("key_version", asked={"state": "adopted"}, host=host, key_id=OLD, stages={"current": OLD})
+
+
+BEGUN = [event("rotate", "intent"), census("current"), adopted("app1"), adopted("app2")]
+MADE = event(
+    "key_version", asked={"state": "pending"}, host="app1", key_id=NEW, stages={"current": OLD, "pending": NEW}
+)
+WRITTEN = [event("django_reencrypt", "intent", host="app1"), event("django_reencrypt", host="app1", changed=True)]
+STARTED = [*BEGUN, MADE, *WRITTEN]
+FORTH = [*STARTED, *switched("app1", "pending", NEW), *switched("app2", "pending", NEW)]
+
+
+def looked(**files: str) -> dict[str, Any]:
+    """The line by which a rollback begins."""
+    targets = [{"table": "t", "column": "c", "classes": {"pending": 9}}]
+    return event("rollback", "intent", seen={"files": files, "targets": targets, "key_ids": {"pending": NEW}})
+
+
+def said(*events: dict[str, Any], stopped: dict[str, list[str]] | None = None) -> str:
+    return " ".join(final_state.sentences(final_state.of(events, stopped), "ansible-playbook verify.yml"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "as_before"),
+    [
+        ({}, True),
+        ({"values": None}, False),
+        ({"values": Values({OLD: 8, NEW: 1})}, False),
+        ({"values": Values({NEW: 9})}, False),
+        ({"values": Values({OLD: 8}, {"nested": 1})}, False),
+        ({"values": Values({OLD: 8}, {"unreadable": 1})}, False),
+        ({"values": Values({OLD: 9}, meanwhile=True)}, False),
+        ({"values": Values()}, True),
+        ({"hosts": {"app1": Host(OLD), "app2": Host(NEW)}}, False),
+        ({"hosts": {"app1": Host(OLD), "app2": Host()}}, False),
+        ({"hosts": {"app1": Host(OLD), "app2": Host(OLD, reached=False)}}, False),
+        ({"hosts": {}}, False),
+        ({"current": NEW}, False),
+        ({"current": ""}, False),
+        ({"base": ""}, False),
+        ({"pending": NEW}, False),
+    ],
+)
+def test_as_before_is_said_only_if_values_hosts_and_store_are(changes: dict[str, Any], as_before: bool) -> None:
+    state = FinalState(**{**vars(BACK), **changes})
+    assert state.as_before is as_before
+    assert (AS_BEFORE in final_state.sentences(state)) is as_before
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (Values({OLD: 1500}), f"All 1,500 values open under version {OLD}."),
+        (
+            Values({NEW: 9}, proved=True),
+            f"All 9 values open under version {NEW}, proved by a process that has only this version.",
+        ),
+        (Values({OLD: 7, NEW: 2}), f"Of 9 values, 7 open under version {OLD} and 2 open under version {NEW}."),
+        (
+            Values({OLD: 7, NEW: 2}, {"nested": 3, "unreadable": 1, "plaintext": 4}),
+            f"Of 17 values, 7 open under version {OLD}, 2 open under version {NEW}, 3 are encrypted twice, "
+            "4 are not encrypted and 1 open under no known version.",
+        ),
+        (Values({}, {"strange": 2}), "Of 2 values, 2 are strange."),
+        (Values(), "There are no encrypted values."),
+    ],
+)
+def test_the_values_are_said_by_version_and_class(found: Values, sentence: str) -> None:
+    assert final_state.values(FinalState(found, "")) == sentence
+
+
+def test_a_run_that_wrote_nothing_says_so_and_what_the_census_saw() -> None:
+    assert said(event("rotate", "intent")) == "No value and no .env file was written."
+    failed = [event("django_reencrypt", "intent"), event("django_reencrypt", "failed", **UNCHANGED)]
+    pending = f"The current version in the key store is {OLD}, and {NEW} is pending."
+    assert pending in said(*BEGUN, MADE, *failed)
+    assert "as before" not in said(*BEGUN, MADE, *failed)
+    text = said(*BEGUN, *failed)
+    assert text.startswith(f"{AS_BEFORE} All 9 values open under version {OLD}.")
+    assert f"The .env file on app1 and app2 holds version {OLD}." in text
+
+
+def test_after_a_write_no_earlier_census_is_believed() -> None:
+    for events in (STARTED, STARTED[:-1]):  # it ended, or was killed
+        text = said(*events)
+        assert "Under which version each value is now is not known: values may have been written since" in text
+        assert text.endswith("To see what is not known, run ansible-playbook verify.yml.")
+        assert "as before" not in text
+
+
+def test_a_failed_census_is_none() -> None:
+    assert "is not known" in said(*FORTH, event("django_census", "failed", error={"code": "E_DB"}))
+
+
+@pytest.mark.parametrize("name", ["django_repair", "postgresql_restore"])
+def test_what_else_writes_values_makes_them_unknown_too(name: str) -> None:
+    assert "is not known" in said(*BEGUN, event(name, "intent", asked={"state": "present"}))
+    assert "is not known" not in said(*BEGUN, event(name, "intent", asked={"state": "prepared"}))
+
+
+def test_a_proof_is_called_one_only_if_every_value_opened() -> None:
+    asked = {"asked": {"expect_stage": "pending"}}
+    assert "All 9 values open under version " + NEW + ", proved by" in said(*FORTH, census("pending", **asked))
+    for name in ("nested", "unreadable"):
+        text = said(*FORTH, census("pending", **{name: 2}, **asked))
+        assert ("Of 11 values, 9 open" in text, "proved" in text) == (True, False)
+        found = final_state.of([*FORTH, census("pending", **{name: 2}, **asked)]).values
+        assert (found is not None, found and found.proved) == (True, False)
+    passed = census("pending", unopened={"count": 2, "rows": "t.c:1"}, **asked)
+    assert "2 open under no known version" in said(*FORTH, passed)
+
+
+def test_a_rotation_that_was_rolled_back_is_as_before() -> None:
+    back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
+    proof = census("current", asked={"expect_stage": "current"})
+    ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    assert said(*FORTH, *back, proof, ended).startswith(AS_BEFORE)
+    assert AS_BEFORE not in said(*FORTH, *back, proof), "the store has the new version yet"
+    assert AS_BEFORE not in said(*FORTH, *back[:-2], proof, ended), "app2 has the new version yet"
+
+
+def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> None:
+    noticed = census("pending", meanwhile={"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}})
+    back = [looked(app1=NEW, app2=NEW), *WRITTEN, *switched("app1", "current", OLD), *switched("app2", "current", OLD)]
+    ended = event("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
+    text = said(*FORTH, noticed, *back, census("current"), ended)
+    assert AS_BEFORE not in text
+    assert "Rows that another process wrote during the rotation are as it left them." in text
+
+
+def test_a_rollback_with_nothing_to_do_knows_what_its_look_saw() -> None:
+    seen = {"files": {"app1": OLD, "app2": OLD}, "targets": census("current")["targets"], "key_ids": {"current": OLD}}
+    discarded = event("key_version", asked={"state": "discarded"}, stages={"current": OLD})
+    assert said(*STARTED, event("rollback", "intent", seen=seen), discarded).startswith(AS_BEFORE)
+
+
+def test_of_a_host_that_was_lost_only_the_last_look_is_said() -> None:
+    lost = event("key_version", "failed", host="app2", error={"code": "E_HOST_LOST"})
+    text = said(*FORTH, lost)
+    assert f"The .env file on app1 holds version {NEW}." in text
+    assert f"When app2 could last be reached, the .env file there held version {NEW}." in text
+    text = said(*FORTH, looked(app1=NEW))
+    assert f"When app2 could last be reached, the .env file there held version {NEW}." in text
+    assert "To see what is not known, run" in text
+
+
+def test_a_switch_that_did_not_end_leaves_its_host_unknown() -> None:
+    begun = event("env_file", "intent", host="app2", asked={"stage": "pending"})
+    assert "Which version the .env file on app2 holds is not known." in said(*STARTED, begun)
+    failed = event("env_file", "failed", host="app2", asked={"stage": "pending"}, **UNCHANGED)
+    assert f"The .env file on app1 and app2 holds version {OLD}." in said(*STARTED, begun, failed)
+    rehearsed = event("env_file", host="app2", asked={"stage": "pending", "state": "prepared"}, key_id=NEW)
+    assert f"The .env file on app1 and app2 holds version {OLD}." in said(*STARTED, rehearsed)
+
+
+def test_services_that_are_down_are_named() -> None:
+    assert "Still stopped on app1: web, worker." in said(*BEGUN, stopped={"app1": ["web", "worker"]})
+
+
+def test_versions_without_a_stage_are_named_by_their_key_id() -> None:
+    found = final_state.counted([{"classes": {f"older-{NEW}": 2, "current": 1, "empty": 4}}], {"current": OLD})
+    assert found.under == {NEW: 2, OLD: 1}

