@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import CATALOGUE
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import CATALOGUE, DOMAINS
 
 from .conftest import CHECKOUT
 
@@ -34,7 +34,11 @@ def used() -> set[str]:
 
 
 def _is_catalogue(node: ast.AST) -> bool:
-    return isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "CATALOGUE"
+    return (
+        isinstance(node, ast.AnnAssign)
+        and getattr(node.target, "id", "") == "ERRORS"
+        and isinstance(node.value, ast.Dict)
+    )
 
 
 def raised() -> Iterator[tuple[str, str, set[str], bool]]:
@@ -55,6 +59,16 @@ def test_every_code_that_is_used_is_in_the_catalogue():
 
 def test_every_code_of_the_catalogue_is_used():
     assert set(CATALOGUE) - used() - NOT_YET_USED == set()
+
+
+def test_each_code_is_in_one_file_only():
+    assert len(CATALOGUE) == sum(len(domain.ERRORS) for domain in DOMAINS)
+
+
+def test_every_file_of_the_folder_is_a_domain_of_the_catalogue():
+    folder = CHECKOUT / "plugins/module_utils/_errors"
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
+    assert files == {domain.__name__.rpartition(".")[2] for domain in DOMAINS}
 
 
 def test_every_code_in_roles_and_playbooks_is_in_the_catalogue():

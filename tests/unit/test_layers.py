@@ -167,7 +167,9 @@ def test_every_folder_says_what_it_is_for(kind):
 
 
 def test_no_two_files_or_classes_have_one_name():
-    files = [path for path in FILES if path.name != "__init__.py" and path.parts[-2] not in ("modules", "action")]
+    files = [
+        path for path in FILES if path.name != "__init__.py" and path.parts[-2] not in ("modules", "action", "_errors")
+    ]
     modules = {path.name for path in (PLUGINS / "modules").glob("*.py")}
     names = Counter(path.name for path in files)
     assert {name for name, count in names.items() if count > 1} == set()

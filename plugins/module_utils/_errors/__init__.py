@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The catalogue of errors: code, what is wrong, what was changed so far, what to do.
 
+``base`` has the class; each other file has the errors of one domain. To add an error, add it to its domain.
 Everything may import it. It imports the standard library only.
 """

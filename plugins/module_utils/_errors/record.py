@@ -1,0 +1,61 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record: writing, signing and verifying it."""
+
+from __future__ import annotations
+
+# code: (what is wrong and where, what to do next)
+ERRORS: dict[str, tuple[str, str]] = {
+    "E_RECORD_WRITE": (
+        "the record {path} cannot be written: {reason}",
+        "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
+    ),
+    "E_RECORD_GONE": (
+        "the record that the store {store} has seen is not in {folder}: it was written {where}",
+        "{advice} On a control node that has never had any: mkdir -p {folder}. "
+        "Where it is lost for good, go on without by putting its head, '{head}', into the file {folder}/lost: "
+        "verifying misses it ever after.",
+    ),
+    "E_RECORD_CHANGED": (
+        "the record {path} is not as it was written, and a run would sign it so: {found}",
+        "Find out who wrote to {folder} (verify.yml --tags record), and bring back a copy that is whole. Where "
+        "there is none, keep its folder elsewhere, and run again.",
+    ),
+    "E_NO_RECORD": (
+        "there is no record {path}",
+        "Name a rotation that has one with key_rotation_id, or set key_rotation_record_dir.",
+    ),
+    "E_RECORD_BROKEN": (
+        "{count} of {total} records are not as they were written: {found}",
+        "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}.",
+    ),
+    "E_RECORD_UNSIGNED": (
+        "nobody has signed what lies behind the signed end of {count} of {total} records: {found}",
+        "Where a run was killed, or could not reach the store at its end: run it again, its first line says how many "
+        "lines it found so and its end signs them. Else find out who wrote to {folder}, and compare with syslog.",
+    ),
+    "E_RECORD_PAGES": (
+        "the records are whole, and pages that were made of them are not what they were: {found}",
+        "The records count. Keep such a page where you look for who changed it, then make all anew: {report}",
+    ),
+    "E_RECORD_OLDER": (
+        "{found}: {folder} holds an older copy of what the store {store} has seen",
+        "Bring the newer one back, or find out who has put the older one there.",
+    ),
+    "E_RECORD_ELSEWHERE": (
+        "what is here is whole, and not all is here: {found}",
+        "Name the folder of its records, mounted or copied here, in key_rotation_other_record_dirs; or, where they are "
+        "verified there, the control node in key_rotation_control_nodes. Where {node} is no other control node, or is "
+        "this one under a name it had, that record is gone.",
+    ),
+    "E_RECORD_ANCHOR": (
+        "the head of the records that {store} keeps {found}",
+        "Find out who wrote to the store, or has brought an older copy of it back, and check the records with a head "
+        "from syslog: see README.md. The end of the next run puts a new head there.",
+    ),
+    "E_RECORD_NO_KEY": (
+        "{store} holds no key that signs records, and {count} records are signed, by {signers}",
+        "Correct key_rotation_store. Where it was changed, or has lost the key: the next rotation writes these down as "
+        "former keys; until then name the public keys, which lie beside the records, in key_rotation_former_signers.",
+    ),
+}
