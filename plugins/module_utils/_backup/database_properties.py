@@ -3,7 +3,7 @@
 """What belongs to a database itself and not to what is in it: a restore into a new one would lose it.
 
 Encoding and locale, owner, tablespace, grants, connection limit, comment, ALTER DATABASE ... SET and ALTER ROLE ... IN
-DATABASE ... SET, as ``pg_restore --create`` would make them (facts/postgresql-backup.md, 2.1), under another name.
+DATABASE ... SET, as ``pg_restore --create`` would make them (docs/design/backup.md), under another name.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A database out of a backup: made beside the one in use, and swapped for it in one step.
 
-Never in place (facts/postgresql-backup.md, 2.1: every row doubled, all constraints gone). Where a run was ended is read
+Never in place (docs/design/backup.md: every row doubled, all constraints gone). Where a run was ended is read
 from the server: the copy is there, it is marked as verified, the one that was in use is kept aside.
 """
 

@@ -3,7 +3,7 @@
 """Back up one database for one rotation, say in a manifest what the backup is, and open it again.
 
 pg_dump in custom format, never plain, streamed through age into a private file without a shell. Both exit codes count,
-and the file gets its name, then its manifest, only when everything is on the disk (facts/postgresql-backup.md, 2.4).
+and the file gets its name, then its manifest, only when everything is on the disk (docs/design/backup.md).
 Of a large database there are several such archives in a folder (see parts), with their SHA256SUMS.
 """
 
@@ -43,7 +43,7 @@ SUMS = "SHA256SUMS"  # as sha256sum -c reads it
 Source = Callable[[Sequence[str], Cancellation], AbstractContextManager[IO[bytes]]]  # pg_dump with these options
 _STEM = re.compile(r"(\.\d{8}T\d{6}Z)?")  # of one that was made anew, after the name
 _FILE = re.compile(r"\.(dump|settings\.tar)(\.age)?(\.partial)?$")  # after that
-SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (facts/postgresql-backup.md 2.4)
+SPACE_FACTOR = 1.2  # of the database's size: the upper bound for a dump of ciphertext (docs/design/backup.md)
 
 
 class Backup:

@@ -3,7 +3,7 @@
 """PostgreSQL's client programs: find the right ones, and hand them a connection.
 
 Never a shell. The connection goes by the environment, the password by a file without a name, the database by
-PGDATABASE, which is not expanded as a connection string (facts/postgresql-backup.md, 2.1).
+PGDATABASE, which is not expanded as a connection string (docs/design/backup.md).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .._system import pipelines, task_group
 from .._system.task_group import Cancellation
 
 BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
-# The first minor release of each major that has the fix (facts/postgresql-backup.md, 2.2); later majors have it from
+# The first minor release of each major that has the fix (docs/design/backup.md); later majors have it from
 # the start. A dump of a server with a malicious superuser may run commands on the machine of an older client.
 CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}

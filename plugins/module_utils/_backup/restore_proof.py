@@ -36,7 +36,7 @@ from .pg_client import Tools
 KINDS = ("none", "sample", "full")  # each proves more than the one before
 PREFIX = "key_rotation_proof_"
 STOP_SECONDS = 5  # an immediate shutdown's own (postmaster.c, SIGKILL_CHILDREN_AFTER_SECS)
-SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (facts/postgresql-backup.md, 2.4)
+SPACE_FACTOR = 1.1  # of the database's size, for a copy of it (docs/design/backup.md)
 # Owners and grants name roles, and publications and subscriptions other servers: they are no rows.
 OPTIONS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions", "--no-tablespaces")
 # The columns of the locale differ by version: datlocprovider since 15, daticulocale 15 and 16, datlocale since 17.

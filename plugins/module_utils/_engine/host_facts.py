@@ -24,7 +24,7 @@ SAMPLE = 500  # tokens that are made and opened, and rows that are written, to s
 PLAINTEXT = b"forty bytes of text, as a field may have"
 
 # Third parties by the application that Django loads: whether they honour SECRET_KEY_FALLBACKS, and what is lost
-# (facts/django-encryption.md, section 3; read in their source, run on Django 4.2, 5.2 and 6.1).
+# (docs/design/django-encryption.md; read in their source, run on Django 4.2, 5.2 and 6.1).
 SIGNERS = {
     "rest_framework_simplejwt": (False, "access and refresh tokens end, unless SIGNING_KEY is set"),
     "dj_rest_auth": (False, "JWT logins end"),

@@ -3,8 +3,7 @@
 """What the readers of .env files make of a line, as data: no quoting is right for all of them.
 
 A model knows only lines whose value the reader gives back as it stands, with nothing cut, expanded or unescaped. All
-else is refused, never guessed (measurements: facts/dotenv.md; python-dotenv 1.2, django-environ 0.14, systemd 257,
-POSIX sh, docker compose 2.26, python-decouple 3.8).
+else is refused, never guessed (measurements: docs/design/env-files.md).
 """
 
 from __future__ import annotations

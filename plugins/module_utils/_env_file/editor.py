@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Read and set variables in the .env file of an application, and leave every other byte of it alone.
 
-What the readers of a dialect would tell apart or change is refused, never guessed (measurements: facts/dotenv.md).
+What the readers of a dialect would tell apart or change is refused, never guessed
+(measurements: docs/design/env-files.md).
 """
 
 from __future__ import annotations

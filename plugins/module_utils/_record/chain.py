@@ -5,8 +5,8 @@
 ``hash`` is over the line's canonical JSON (members sorted, no blanks, UTF-8) without ``hash`` itself. ``prev_hash`` is
 the hash of the line before; of the first line that has one, the SHA-256 of everything before it: nothing, or the lines
 that an earlier version of the collection wrote without a chain. A chain finds an edit and a reordering. That its tail
-was cut, or the whole rewritten, is found by a head that is kept elsewhere (facts/audit.md, 4.1), and by the key that
-each line names for the next one (``line_keys``).
+was cut, or the whole rewritten, is found by a head that is kept elsewhere, and by the key that each line names for the
+next one (``line_signing``). The format is described in docs/design/record-format.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 It holds names, counts, paths and key ids; never a key, a plaintext or a value of a row. Its lines are a chain
 (``chain``); each line's hash goes to syslog too. When a run begins and when it ends, the whole is signed, for
-``ssh-keygen -Y verify``, and its head kept in the store. What is in it, and why: facts/audit.md, 4.2.
+``ssh-keygen -Y verify``, and its head kept in the store. What is in it, and why: docs/design/record-format.md.
 """
 
 from __future__ import annotations

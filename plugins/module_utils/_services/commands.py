@@ -52,7 +52,7 @@ _FAILED = re.compile(
     r"\b(?:FAIL(?:ED|URE)?|ERROR|InvalidToken|decrypt_failed)\b|"
     r"(?i:\bdecryption failed\b|\b(?:could not|cannot|can't|unable to|failed to) (?:be )?decrypt(?:ed)?\b)"
 )
-# Errors are counted by field and taken from the records: it may be less than nothing (facts/django-encryption.md).
+# Errors are counted by field and taken from the records: the share may be negative (docs/design/django-encryption.md).
 _PASSED = r"(?:passed|ok|valid|verified|decrypted)"
 _OF = r"(-?\d[\d,]*)\s*(?:/|of|out of)\s*(\d[\d,]*)"
 _SHARE = re.compile(rf"{_OF}\s+(?:\w+\s+)?{_PASSED}\b|\b{_PASSED}:?\s+{_OF}", re.IGNORECASE)

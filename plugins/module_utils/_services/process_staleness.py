@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Under which keys a running process is: a variable that was exported to it wins over the .env, and so does the past.
 
-django-environ, python-dotenv and python-decouple leave alone what is in the environment already (facts/dotenv.md,
-precedence).
+django-environ, python-dotenv and python-decouple leave alone what is in the environment already
+(docs/design/env-files.md).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen, worst
 SPARE = 5  # connections that are left to the application and to people
 LAG = 60  # seconds that a replica may be behind before it is said
 FAR_BEHIND = 600  # and with so many it will not catch up while twice as much is written
-# A copy of the database to prove its backup, and the WAL of making it (facts/postgresql-backup.md, 2.4).
+# A copy of the database to prove its backup, and the WAL of making it (docs/design/backup.md).
 COPY_PER_BYTE = 1.1 + 1
 WAL_PER_BYTE = 3  # a row's new version, its indexes, and a page image after each checkpoint
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What else depends on SECRET_KEY, and what its rotation does to that (facts/django-encryption.md, section 3)."""
+"""What else depends on SECRET_KEY, and what its rotation does to that (docs/design/django-encryption.md)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make new values for a key set, and check those that somebody else made.
 
-Values use only characters that every .env reader gives back unchanged (facts/dotenv.md): ``[A-Za-z0-9_-]`` and Fernet's
-``=``. Django's own alphabet has others too, so such a value is drawn until the file's reader gives it back.
+Values use only characters that every .env reader gives back unchanged (docs/design/env-files.md):
+``[A-Za-z0-9_-]`` and Fernet's ``=``. Django's own alphabet has others too, so such a value is drawn until the file's
+reader gives it back.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 Beside ``PLAN`` lie ``PLAN.approval``, which names the plan's hash, the environment, the person and the time, and its
 signature ``PLAN.approval.sig``: what was approved for staging is not for production. Who may sign is said by a file of
-allowed signers. No server is needed (facts/audit.md, 4.2).
+allowed signers. No server is needed (docs/design/record-format.md).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which way back there is: from what is found, never from what somebody believes (facts/postgresql-backup.md 2.5)."""
+"""Which way back there is: from what is found, never from what somebody believes (docs/design/engine.md)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One process of the application under one key set, for its own functions (custom_functions.py).
 
-It survives what applications do (facts/django-encryption.md, section 1.2): they swallow errors, give a fixed text for
+It survives what applications do (docs/design/django-encryption.md): they swallow errors, give a fixed text for
 what they cannot read, cache their key, read os.environ, derive a key at each call, pass through what they do not know.
 """
 

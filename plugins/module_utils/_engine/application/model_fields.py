@@ -86,7 +86,7 @@ def _salt(field: Any) -> Any:
 
 def _is_hash(field: Any) -> bool:
     """Search columns of django-searchable-encrypted-fields and django-encrypted-json-fields, which have a salt of their
-    own, and the digests of django-pgcrypto-fields, which depend on no key (facts, section 2)."""
+    own, and the digests of django-pgcrypto-fields, which depend on no key (docs/design/django-encryption.md)."""
     return hasattr(field, "encrypted_field_name") or (hasattr(field, "original") and hasattr(field, "get_encrypt_sql"))
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """AES-CBC and HMAC-SHA256 over many short values, in few calls.
 
-``cryptography`` and ``hmac`` spend most of their time in setting up a call (facts/re-encryption.md 3.6). CBC decryption
+``cryptography`` and ``hmac`` spend most of their time in setting up a call (docs/design/concurrency.md). CBC decryption
 is one AES-ECB call over all blocks of all values and one XOR (NIST SP 800-38A, 6.2: P = D(C) xor the block before);
 encryption is one such call for all first blocks, one for all second blocks, and so on.
 """

@@ -41,7 +41,7 @@ def is_fernet_frame(raw: bytes) -> bool:
 
 class AesCbcHmac(BatchCipher):
     """Fernet's frame in raw bytes, with an AES key and a signing key of any length, as django-cryptography has it
-    (facts/django-encryption.md, section 2)."""
+    (docs/design/django-encryption.md)."""
 
     def __init__(self, key: bytes, signing_key: bytes) -> None:
         self._algorithm = algorithms.AES(key)
@@ -96,7 +96,7 @@ class _Text(BatchCipher):
 class FernetToken(_Text):
     """A Fernet token (https://github.com/fernet/spec). It begins with gAAAAA until the year 2106.
 
-    Not by the library's own class, which spends most of its time in setting up each call (facts/re-encryption.md 3.6).
+    Not by the library's own class, which spends most of its time in setting up each call (docs/design/concurrency.md).
     """
 
     length = 32

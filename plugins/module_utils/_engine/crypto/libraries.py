@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The schemes that ``auto`` tries, as data: what each library stores (facts/django-encryption.md, sections 1 and 2).
+"""The schemes that ``auto`` tries, as data: what each library stores (docs/design/django-encryption.md).
 
 A scheme is tried where its settings have values, and counts for a column only when a token of it authenticates.
 """
@@ -133,7 +133,7 @@ KNOWN_SCHEMES: dict[str, dict[str, Any]] = {
     },
 }
 
-# Libraries that raise for a value that they cannot decrypt (facts, section 2; read in their source, and run). All
+# Libraries that raise for a value that they cannot decrypt (docs/design/django-encryption.md). All
 # others return the stored text, an empty value or a text of their own, and so may code that an application has by hand:
 # a process under other keys then saves what it has read, encrypted a second time or lost.
 RAISE_ERRORS = frozenset(
@@ -158,7 +158,7 @@ def swallows_errors(scheme: str) -> bool:
     return scheme.split()[0] not in RAISE_ERRORS
 
 
-# Of those that can read several keys (facts, section 2), the setting that is then a list.
+# Of those that can read several keys (docs/design/django-encryption.md), the setting that is then a list.
 READ_SEVERAL = {
     "django_fernet_fields": "FERNET_KEYS",
     "django_fernet_fields_no_hkdf": "FERNET_KEYS",

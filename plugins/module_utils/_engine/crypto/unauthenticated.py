@@ -49,14 +49,14 @@ def _is_utf8(text: bytes) -> bool:
 
 
 class AesEcb(AesBlocks):
-    """AES-ECB, as django-mirage-field has it by default (facts/django-encryption.md, section 2)."""
+    """AES-ECB, as django-mirage-field has it by default (docs/design/django-encryption.md)."""
 
     def __init__(self, key: bytes) -> None:
         super().__init__(key, modes.ECB())  # noqa: S305  # theirs, not ours
 
 
 class AesCbcFixedIv(AesBlocks):
-    """AES-CBC with one IV for all values, as django-mirage-field and django-pgcrypto have it (facts, section 2)."""
+    """AES-CBC with one IV for all values, as django-mirage-field and django-pgcrypto have it."""
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         super().__init__(key, modes.CBC(iv))

@@ -22,7 +22,7 @@ NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
 APPLICATION_NAME = "key_rotation "
 # What each of our sessions has set for itself, and no other: the fence lets it pass (fence.py).
 OUR_SETTING, OURS = "tetech_key_rotation.session", "engine"
-# We yield before the application's transaction looks for a deadlock, and dies of it (facts/re-encryption.md 3.1): with
+# We yield before the application's transaction looks for a deadlock, and dies of it (docs/design/concurrency.md): with
 # PostgreSQL's deadlock_timeout of 1 s after 300 ms for a lock, and before 1 s for all locks of one statement.
 LOCK_TIMEOUT_MS = 300
 LOCK_SHARE, STATEMENT_SHARE = 0.3, 0.8  # of deadlock_timeout
@@ -31,7 +31,7 @@ LOCK_SECONDS = 2  # how long the server may take to see that the last step's pro
 STEP_SECONDS = 90  # the same of a host that was lost: longer than KEEPALIVE
 STATEMENT_TIMEOUT_MS = 10_000
 LOCKED_SECONDS = 300.0  # so long a table or a row may stay locked, before whoever holds it is told
-IDLE_TIMEOUT_MS = 30_000  # of a process that was frozen in the middle of a batch (facts/re-encryption.md 3.4)
+IDLE_TIMEOUT_MS = 30_000  # of a process that was frozen in the middle of a batch (docs/design/concurrency.md)
 UNLIMITED = (
     "statement_timeout",
     "lock_timeout",
@@ -39,7 +39,7 @@ UNLIMITED = (
     "idle_session_timeout",
     "transaction_timeout",  # PostgreSQL 17
 )
-# A session whose host or network is gone gives its locks back within a minute (facts/re-encryption.md 3.4).
+# A session whose host or network is gone gives its locks back within a minute (docs/design/concurrency.md).
 KEEPALIVE = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
@@ -93,7 +93,7 @@ LIBPQ_OPTIONS = (
     "target_session_attrs",
 )
 CONNECTION_LOST = {"57P01", "57P02", "57P03", "08006", "08003", "08000", "08001"}
-# lock_not_available, deadlock_detected, query_canceled (facts/re-encryption.md 3.4)
+# lock_not_available, deadlock_detected, query_canceled (docs/design/concurrency.md)
 QUERY_CANCELED = "57014"
 # insufficient_privilege, invalid_schema_name: what a role meets that may make no table, or has no schema to make it in.
 FORBIDDEN = {"42501", "3F000"}
@@ -252,7 +252,7 @@ class Database:
     def _refuse_pooler(self, where: str) -> None:
         """Raise E_DB_POOLER where another program stands between: the session's lock and settings may be anybody's.
 
-        A pooler makes up the process id that it tells a client at the start (facts/re-encryption.md 3.1).
+        A pooler makes up the process id that it tells a client at the start (docs/design/concurrency.md).
         """
         if self.rows("SELECT pg_backend_pid()")[0][0] != self._raw.info.backend_pid:
             self.close()

@@ -4,7 +4,7 @@
 
 The hash of a table is the sum over its rows of the first 64 bits of MD5 over the row as text, so the order of rows does
 not count, nor that of columns. It finds accidents, and is no proof against somebody who makes rows to fit; the SHA-256
-of the dump is for that (facts/postgresql-backup.md, 2.4).
+of the dump is for that (docs/design/backup.md).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from ..rewrite.journal import Journal
 from ..rewrite.throttle import Throttle
 from .row_digests import EachRow, TableComparison
 
-PAGE_ROWS = 1000  # larger pages are no faster (facts/re-encryption.md 3.6)
+PAGE_ROWS = 1000  # larger pages are no faster (docs/design/concurrency.md)
 PAGE_BYTES = 4_000_000
 FIRST_ROWS, GROWTH = 16, 8  # of the first page, when nothing is known of their size, and from page to page
 SAMPLE_PARTS = 10

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Re-encryption: every token of every target from one key set to another, in batches, by compare-and-set.
 
-The algorithm is that of facts/re-encryption.md 3.4. Which key a row is under is read from the row, so the work may be
+The algorithm is that of docs/design/engine.md. Which key a row is under is read from the row, so the work may be
 killed anywhere and done again, and several processes may do it at once, each on spans of its own (worker_pool.py).
 """
 

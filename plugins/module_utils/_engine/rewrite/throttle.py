@@ -3,7 +3,7 @@
 """Room for the application: short batches, rest in proportion to the work, waits for the server and for a person.
 
 As gh-ost and GitLab do it: a time that a batch may take, from which its size follows; a nice ratio; lag of replicas;
-WAL that is not yet archived or fetched; a file that an operator makes and removes (facts/re-encryption.md 3.2).
+WAL that is not yet archived or fetched; a file that an operator makes and removes (docs/design/concurrency.md).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Throttle:
     ``vacuum_rows`` rewritten rows a table is vacuumed. 0 or empty is never.
     """
 
-    batch_seconds: float = 0.25  # facts/re-encryption.md 3.4
+    batch_seconds: float = 0.25  # docs/design/concurrency.md
     ratio: float = 0.0
     replica_lag: float = 0.0
     wal_backlog: float = 0.0

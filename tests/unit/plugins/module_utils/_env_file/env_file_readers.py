@@ -89,7 +89,7 @@ def systemd(path: Path) -> Values:
 
 
 # The variants of each dialect's reader. Docker compose is a Go program, not to be had as a package for tests: only our
-# model, after the measurements of facts/dotenv.md, stands for it.
+# model, after the measurements of docs/design/env-files.md, stands for it.
 BY_DIALECT: dict[str, list[Callable[[Path], Values]]] = {
     "dotenv": [python_dotenv],
     "django-environ": [django_environ, django_environ_with_comments],

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What we read and write, against the real readers. The cases are those of facts/dotenv.md, 6.1."""
+"""What we read and write, against the real readers. The cases are those of docs/design/env-files.md."""
 
 from __future__ import annotations
 

@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents and comments name only pages, files and folders that exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import CHECKOUT
+
+CITING = ("plugins", "roles", "playbooks", "tests", "benchmarks")
+ENDS = {".py", ".yml", ".j2", ".md", ".json"}
+PAGE = re.compile(r"(?<![\w./-])(?:docs|facts)/[\w/-]+\.md\b")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+PATH = re.compile(r"`((?:plugins|roles|playbooks|tests|benchmarks|examples|docs|inventories|molecule)/[\w./*-]+)`")
+DOCUMENTS = sorted(
+    [
+        *CHECKOUT.glob("*.md"),
+        *(path for folder in ("docs", "roles", "examples", "benchmarks") for path in (CHECKOUT / folder).rglob("*.md")),
+        *(CHECKOUT / "tests").glob("harness/*.md"),
+    ]
+)
+WITH_PATHS = [CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs/design").glob("*.md"))]
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(CHECKOUT).as_posix()
+
+
+def cited() -> Iterator[tuple[str, str]]:
+    """Each page that a file cites, with the file."""
+    for folder in CITING:
+        for path in (CHECKOUT / folder).rglob("*"):
+            if path.suffix in ENDS and path.is_file():
+                yield from ((relative(path), page) for page in PAGE.findall(path.read_text(encoding="utf-8")))
+
+
+def test_code_cites_only_pages_that_exist() -> None:
+    pages = set(cited())
+    assert pages
+    assert [(path, page) for path, page in sorted(pages) if not (CHECKOUT / page).is_file()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_links_of_a_document_lead_somewhere(path: Path) -> None:
+    links = LINK.findall(path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", [path for path in WITH_PATHS if path.is_file()], ids=relative)
+def test_files_that_a_document_names_exist(path: Path) -> None:
+    named = PATH.findall(path.read_text(encoding="utf-8"))
+    assert [name for name in named if not any(CHECKOUT.glob(name.rstrip("/")))] == []
