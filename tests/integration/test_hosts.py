@@ -148,7 +148,7 @@ def test_a_host_that_is_lost_when_it_was_switched_is_put_back_later(site: Site, 
     seen = []
     for line in process.stdout:
         seen.append(line)
-        if "Switch | Bring what was written meanwhile" in line:
+        if "Switch | Re-encrypt values written during the switch" in line:
             two.cut.touch()
     assert process.wait(60) != 0
     text = " ".join("".join(seen).split())
@@ -210,4 +210,4 @@ def test_what_another_process_wrote_is_known_whichever_host_met_it(site: Site, t
         said = process.communicate(timeout=30)[0]
     assert profiles(site.read_all()) == written(profiles(plain), said)
     assert "rows of customer_userprofile were written by another process meanwhile" in " ".join(outcome.text.split())
-    assert "Shares | Bring" in outcome.text
+    assert "Shares | Re-encrypt" in outcome.text

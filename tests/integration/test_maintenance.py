@@ -80,7 +80,7 @@ def test_a_health_check_that_fails_after_the_switch_takes_everything_back(site: 
 def test_where_nothing_starts_under_any_keys_each_end_names_what_starts_it(site: Site, served: Served) -> None:
     before = served.reads()
     broken = [{**entry, "start": ["sh", "-c", "exit 1"]} for entry in served.entries()]
-    off = "start what is down by the maintenance playbook and -e key_rotation_maintenance=off"
+    off = "start the stopped services with the maintenance playbook and -e key_rotation_maintenance=off"
 
     failed = site.play("rotate", "-e", json.dumps({"key_rotation_services": broken}))
     back = site.play("rollback")

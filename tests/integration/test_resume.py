@@ -173,14 +173,14 @@ def changed(path: Path) -> Callable[[Site], bool]:
 
 # The task to be killed in, what must have happened by then (a file written, a module at work), and the way back then.
 MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
-    ("Dump | Make the backup", lambda site: changed(site.folder / "backups/spring.dump.partial"), "nothing"),
-    ("Dump | Make the backup", lambda site: changed(site.folder / "backups/spring.json"), "nothing"),
-    ("Pending | Make the one new version", lambda site: changed(site.store), "discard"),
+    ("Dump | Create and verify the backup", lambda site: changed(site.folder / "backups/spring.dump.partial"), "nothing"),
+    ("Dump | Create and verify the backup", lambda site: changed(site.folder / "backups/spring.json"), "nothing"),
+    ("Pending | Create the new version", lambda site: changed(site.store), "discard"),
     ("Switch | Write the new keys", lambda site: lambda _: True, "backwards"),
     ("Switch | Write the new keys", lambda site: changed(site.env_file), "backwards"),
-    ("Switch | Bring what was written meanwhile", lambda site: modules_at_work, "backwards"),
+    ("Switch | Re-encrypt values written", lambda site: modules_at_work, "backwards"),
     ("Switch | Make the new version current", lambda site: changed(site.store), "backwards"),
-    ("Proof | A fresh process", lambda site: modules_at_work, "backwards"),
+    ("Proof | Verify with a fresh process", lambda site: modules_at_work, "backwards"),
     ("Complete | Close the record", lambda site: lambda _: True, "backwards"),
 ]
 
@@ -230,7 +230,7 @@ def test_the_copy_that_a_killed_proof_has_left_is_dropped_by_the_way_back(site: 
     (programs / "pg_restore").chmod(0o755)
     options = ["key_rotation_backup_proof=full", f"key_rotation_pg_bindir={programs}", "key_rotation_id=spring"]
     process = site.start("rotate", *(word for one in options for word in ("-e", one)))
-    assert kill_when(site, process, "Dump | Make the backup", lambda _: copies)
+    assert kill_when(site, process, "Dump | Create and verify the backup", lambda _: copies)
     wait_until_gone(site)
     ((copy,),) = copies(site)
 
@@ -290,7 +290,7 @@ def kill_when(
 @pytest.mark.thorough
 def test_a_run_that_died_before_it_made_a_key_is_gone_on_with_under_its_name(site: Site) -> None:
     process = site.start("rotate")
-    assert kill_when(site, process, "Pending | Make the one new version", lambda _: lambda _: True)
+    assert kill_when(site, process, "Pending | Create the new version", lambda _: lambda _: True)
     wait_until_gone(site)
     assert site.play("rotate").code == 0
     assert len(list((site.folder / "backups").glob("*.dump"))) == 1, "one rotation, one dump"
@@ -300,10 +300,10 @@ def test_a_run_that_died_before_it_made_a_key_is_gone_on_with_under_its_name(sit
 @pytest.mark.parametrize(
     "task",
     [
-        "Switch | Write the keys before",
-        "Switch | Bring what was",
-        "Proof | A fresh",
-        "Store | Make the version before",
+        "Switch | Write the previous keys",
+        "Switch | Restore values written",
+        "Proof | Verify with a fresh",
+        "Store | Make the previous version",
     ],
 )
 def test_a_rollback_killed_as_a_task_begins_ends_well(site: Site, task: str) -> None:

@@ -83,7 +83,7 @@ def test_a_host_without_systemd_is_told_and_gets_nothing(host: Host) -> None:
     refused = host.play(timer="true")  # as -e gives it
     assert refused.code != 0, refused.text
     text = " ".join(refused.text.split())
-    assert "app does not run systemd, which was to start the look. Nothing was installed." in text
+    assert "app does not run systemd, so it cannot start the monitor. Nothing was installed." in text
     assert "-e key_rotation_monitoring_timer_by=cron" in text
     assert host.installed() == []
 
@@ -98,7 +98,7 @@ def test_the_timer_of_another_project_is_neither_overwritten_nor_taken_away(host
         refused = host.play(timer=timer, timer_by="other")
         assert refused.code != 0, refused.text
         text = " ".join(refused.text.split())
-        assert f"is that of /srv/other, and not of {host.folder}/app. Nothing was changed." in text
+        assert f"belongs to /srv/other, not to {host.folder}/app. Nothing was changed." in text
         assert "set key_rotation_monitoring_timer_name" in text
         assert "CANARY" not in text
     assert (host.installed(), configuration.read_bytes()) == (["etc/key_rotation_monitor.json"], before)

@@ -103,7 +103,7 @@ def failed(play: Play) -> Play:
     play.begun().prepared()
     error = {"code": "E_DB", "what": "PostgreSQL stopped", "todo": "See the log"}
     play.step("django_reencrypt", "failed", error=error)
-    return play.step("rotate", "failed", failed_task="Bring every value under the new keys", error=error)
+    return play.step("rotate", "failed", failed_task="Re-encrypt every value with the new keys", error=error)
 
 
 def rolled_back(play: Play, **fields: Any) -> Play:
