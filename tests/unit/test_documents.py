@@ -51,7 +51,14 @@ def test_links_of_a_document_lead_somewhere(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("path", [path for path in WITH_PATHS if path.is_file()], ids=relative)
+@pytest.mark.parametrize("path", WITH_PATHS, ids=relative)
 def test_files_that_a_document_names_exist(path: Path) -> None:
     named = PATH.findall(path.read_text(encoding="utf-8"))
     assert [name for name in named if not any(CHECKOUT.glob(name.rstrip("/")))] == []
+
+
+def test_ci_installs_the_packages_that_contributing_lists() -> None:
+    (needed,) = re.findall(r"^needed=\((.*)\)$", (CHECKOUT / ".ci/run").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("\\\n", "")
+    listed = re.findall(r"^apt-get install ([^#\n]*)", text, re.MULTILINE)[1]
+    assert sorted(listed.split()) == sorted(needed.split())

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""With the real age, which README says the tests need."""
+"""With the real age, which CONTRIBUTING.md lists for the tests."""
 
 from __future__ import annotations
 
