@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RECORDED
 
 from .conftest import CHECKOUT
 
@@ -24,6 +28,7 @@ DOCUMENTS = sorted(
         *(CHECKOUT / "tests").glob("harness/*.md"),
     ]
 )
+NOT_RECORDED = {"rollback_course", "rotation_record"}  # one only looks, the other writes the events of a run
 WITH_PATHS = [CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs/design").glob("*.md"))]
 
 
@@ -62,3 +67,14 @@ def test_ci_installs_the_packages_that_contributing_lists() -> None:
     text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("\\\n", "")
     listed = re.findall(r"^apt-get install ([^#\n]*)", text, re.MULTILINE)[1]
     assert sorted(listed.split()) == sorted(needed.split())
+
+
+def test_the_record_format_describes_every_member_and_every_step(tmp_path: Path) -> None:
+    record = Record(str(tmp_path), "r1")
+    record.append("rotate", "intent")
+    record.append("rotate", "done")
+    members = {member for line in record.text().splitlines() for member in json.loads(line)}
+    groups = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    steps = set(groups["rotation"]) - NOT_RECORDED
+    text = (CHECKOUT / "docs/design/record-format.md").read_text(encoding="utf-8")
+    assert {name for name in {*members, *RECORDED, *steps} if f"`{name}`" not in text} == set()
