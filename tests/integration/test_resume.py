@@ -173,7 +173,11 @@ def changed(path: Path) -> Callable[[Site], bool]:
 
 # The task to be killed in, what must have happened by then (a file written, a module at work), and the way back then.
 MOMENTS: list[tuple[str, Callable[[Site], Callable[[Site], bool]], str]] = [
-    ("Dump | Create and verify the backup", lambda site: changed(site.folder / "backups/spring.dump.partial"), "nothing"),
+    (
+        "Dump | Create and verify the backup",
+        lambda site: changed(site.folder / "backups/spring.dump.partial"),
+        "nothing",
+    ),
     ("Dump | Create and verify the backup", lambda site: changed(site.folder / "backups/spring.json"), "nothing"),
     ("Pending | Create the new version", lambda site: changed(site.store), "discard"),
     ("Switch | Write the new keys", lambda site: lambda _: True, "backwards"),
