@@ -1,5 +1,6 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
+# make options   generate the argument specs of the modules from their documentation
 # make sanity   what ansible-test asks of a collection
 # make bench-fence   what the write fence costs our own UPDATEs
 # make bench-plan   plan.yml for 200 tables and a million rows
@@ -25,7 +26,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
+.PHONY: options demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -93,6 +94,9 @@ lint: $(CONTROL)/.dev $(TREE)
 	ruff format --check .
 	mypy
 	ANSIBLE_COLLECTIONS_PATH=.ansible/tree ansible-lint --offline
+
+options: $(CONTROL)/.dev
+	$(BIN)/python scripts/generate_options.py
 
 # Of what is shipped. Not the tests that need a network of their own, or say nothing of a file that is none of ours:
 # quotes in stored values of other libraries.

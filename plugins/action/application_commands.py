@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils._options.argument_specs import COMMANDS_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_COMMANDS
 from ..plugin_utils._action import RotationAction
 
 
 class ActionModule(RotationAction):
-    spec = COMMANDS_OPTIONS
+    spec = APPLICATION_COMMANDS
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         names = ("commands", "project_dir", "timeout", "purpose", "rotation_id")

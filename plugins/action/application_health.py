@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils._options.argument_specs import HEALTH_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_HEALTH
 from ..plugin_utils._action import RotationAction
 
 
 class ActionModule(RotationAction):
-    spec = HEALTH_OPTIONS
+    spec = APPLICATION_HEALTH
 
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in args.items() if name != "record_dir"}

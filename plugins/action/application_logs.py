@@ -9,14 +9,14 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils._monitoring import log_window
-from ..module_utils._options.argument_specs import LOGS_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_LOGS
 from ..plugin_utils._action import RotationAction
 
 display = Display()
 
 
 class ActionModule(RotationAction):
-    spec = LOGS_OPTIONS
+    spec = APPLICATION_LOGS
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         result = self.on_host(

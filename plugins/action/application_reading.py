@@ -9,7 +9,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils._errors.base import RotationError
-from ..module_utils._options.argument_specs import READING_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_READING
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
 
@@ -17,7 +17,7 @@ display = Display()
 
 
 class ActionModule(RotationAction):
-    spec = READING_OPTIONS
+    spec = APPLICATION_READING
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         if options["state"] == "taken" and (earlier := self._earlier(options)) is not None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..module_utils._options.argument_specs import FACTS_OPTIONS
+from ..module_utils._options.rotation_options import CHECKLIST_FACTS
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._services import clock
 
 
 class ActionModule(RotationAction):
-    spec = FACTS_OPTIONS
+    spec = CHECKLIST_FACTS
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         history = self.store(options).load()

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..module_utils._errors.base import RotationError
-from ..module_utils._options.argument_specs import ENV_FILE_OPTIONS
+from ..module_utils._options.key_options import ENV_FILE
 from ..module_utils._stores.history import ROLLED_BACK, History
 from ..plugin_utils._action import RotationAction
 
 
 class ActionModule(RotationAction):
-    spec = ENV_FILE_OPTIONS
+    spec = ENV_FILE
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"

@@ -15,7 +15,7 @@ from ..module_utils._engine.proof.census import under
 from ..module_utils._env_file import key_files
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.sealed_result import Envelope
-from ..module_utils._options.argument_specs import KEY_VERSION_OPTIONS
+from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
 from ..module_utils._stores.history import ROLLED_BACK, History
 from ..module_utils._stores.store import Store
@@ -47,7 +47,7 @@ OF_CENSUS = "Give the result of django_census, taken with every stage."
 
 
 class ActionModule(RotationAction):
-    spec = KEY_VERSION_OPTIONS
+    spec = KEY_VERSION
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return WOULD[args["state"]].format(**result)

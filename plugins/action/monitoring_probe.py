@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._monitoring import snapshot_table
-from ..module_utils._options.argument_specs import MONITORING_OPTIONS
+from ..module_utils._options.monitoring_options import MONITORING_PROBE
 from ..module_utils._record import reader
 from ..module_utils._record.run_lease import alive
 from ..module_utils._record.writer import Record
@@ -34,7 +34,7 @@ LAST = "9999-12-31T23:59:59Z"  # later than any date
 
 
 class ActionModule(RotationAction):
-    spec = MONITORING_OPTIONS
+    spec = MONITORING_PROBE
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         history = self.store(options).load()

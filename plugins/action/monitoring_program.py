@@ -9,15 +9,17 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._options.monitoring_options import MONITORING_PROGRAM
 from ..plugin_utils._services.monitor_zipapp import program
+from ..plugin_utils._task_options import on_controller
 
 
 class ActionModule(ActionBase):
-    _VALID_ARGS = frozenset({"path"})
+    _VALID_ARGS = frozenset(MONITORING_PROGRAM)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        self.validate_argument_spec({"path": {"type": "str", "required": True}})
+        self.validate_argument_spec(on_controller(MONITORING_PROGRAM))
         with tempfile.NamedTemporaryFile() as made:
             made.write(program())
             made.flush()

@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..module_utils._errors.base import RotationError
-from ..module_utils._options.argument_specs import PROCESS_KEYS_OPTIONS
+from ..module_utils._options.key_options import PROCESS_KEYS
 from ..plugin_utils._action import RotationAction
 
 
 class ActionModule(RotationAction):
-    spec = PROCESS_KEYS_OPTIONS
+    spec = PROCESS_KEYS
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         expected = None

@@ -12,7 +12,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.catalog import Table
 from ..module_utils._errors.base import RotationError
-from ..module_utils._options.argument_specs import COURSE_OPTIONS
+from ..module_utils._options.rotation_options import ROLLBACK_COURSE
 from ..module_utils._record import reader
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.writer import Record
@@ -26,7 +26,7 @@ NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK"
 
 
 class ActionModule(RotationAction):
-    spec = COURSE_OPTIONS
+    spec = ROLLBACK_COURSE
     recorded = False  # it only looks; the record is opened with what it says
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.rewrite.throttle import refuse_unfit
 from ..module_utils._errors.base import RotationError
-from ..module_utils._options.argument_specs import CHECKLIST_OPTIONS
+from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 from ..module_utils._record import chain, reader
 from ..module_utils._record.approval import ApprovalEvidence
 from ..module_utils._record.writer import FILE_NAME, Record
@@ -31,7 +31,7 @@ display = Display()
 
 
 class ActionModule(RotationAction):
-    spec = CHECKLIST_OPTIONS
+    spec = ROTATION_CHECKLIST
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         refuse_unfit(options["throttle"])

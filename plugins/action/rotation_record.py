@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.proof.damage import NOTHING, repair_of, shown
 from ..module_utils._errors.base import RotationError
-from ..module_utils._options.argument_specs import RECORD_OPTIONS
+from ..module_utils._options.rotation_options import ROTATION_RECORD
 from ..module_utils._record import page_checksums, reader, sshsig, verifier
 from ..module_utils._record.approval import Approval
 from ..module_utils._record.rotation_id import checked
@@ -48,7 +48,7 @@ ASKED_FOR = ("environment", "reason", "authorization", "operator")
 
 
 class ActionModule(RotationAction):
-    spec = RECORD_OPTIONS
+    spec = ROTATION_RECORD
     recorded = False  # it writes the record itself
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -57,13 +57,11 @@ options:
     type: dict
     default: {}
   progress:
-    description: Filled in by the action plugin, the file from which it shows how far it is. Not for playbooks.
+    description: Set by the action plugin, the file from which it shows how far it is. Not for playbooks.
     type: path
 """
-    # Of the list of keys in the two below.
-    KEY_LIST = r"""
-options:
-  keys:
+    # The same list in two fragments.
+    _KEY_SUBOPTIONS = r"""
     suboptions:
       name:
         description: Name of the setting, as the env file has it.
@@ -100,7 +98,8 @@ options:
         choices: [encryption, signing]
         default: encryption
 """
-    KEYS = r"""
+    KEYS = (
+        r"""
 options:
   keys:
     description: The settings that together open the data.
@@ -109,6 +108,9 @@ options:
     default:
       - name: SECRET_KEY
       - name: ENCRYPTION_SALT
+"""
+        + _KEY_SUBOPTIONS
+        + r"""
   env_file:
     description: The file on the host from which the application reads its keys.
     type: path
@@ -123,22 +125,24 @@ options:
         also says what stands in for them in variables, environment and ini.
       - V(type) is V(vault_file), V(hashi_vault) or V(aws_secrets_manager).
       - It stays on the control node.
+      - Never logged.
     type: dict
     default: {}
   key_sets:
-    description: Filled in by the action plugin from the store, by pipe. Not for playbooks.
+    description: Set by the action plugin from the store, by pipe. Not for playbooks. Never logged.
     type: dict
     default: {}
   key_set_ids:
-    description: Filled in by the action plugin, the key ids of O(key_sets). Not for playbooks.
+    description: Set by the action plugin, the key ids of O(key_sets). Not for playbooks.
     type: dict
     default: {}
   base:
     description:
-      - Filled in by the action plugin, the stage everything was under when the open rotation began. Not for playbooks.
+      - Set by the action plugin, the stage everything was under when the open rotation began. Not for playbooks.
     type: str
     default: current
 """
+    )
     LOGS = r"""
 options:
   usual_log_files:
@@ -157,7 +161,8 @@ options:
     elements: str
     default: [decrypt_failed, InvalidToken, Decryption failed]
 """
-    NAMED_KEYS = r"""
+    NAMED_KEYS = (
+        r"""
 options:
   keys:
     description:
@@ -167,11 +172,17 @@ options:
     type: list
     elements: dict
     required: true
+"""
+        + _KEY_SUBOPTIONS
+        + r"""
   store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version). It stays on the control node.
+    description:
+      - The key store, as for M(tetech.key_rotation.key_version). It stays on the control node.
+      - Never logged.
     type: dict
     default: {}
 """
+    )
     ROTATION = r"""
 options:
   rotation_id:
@@ -216,7 +227,7 @@ options:
     description: As for M(tetech.key_rotation.postgresql_backup).
     type: path
   identity:
-    description: Filled in by the action plugin. Not for playbooks.
+    description: Set by the action plugin. Not for playbooks. Never logged.
     type: str
   pg_bindir:
     description: As for M(tetech.key_rotation.postgresql_backup).

@@ -57,7 +57,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import COMMANDS_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_COMMANDS
 from ..module_utils._services import commands
 
 
@@ -70,7 +70,7 @@ def run_them(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(COMMANDS_OPTIONS, supports_check_mode=True), run_them)
+    run(AnsibleModule(APPLICATION_COMMANDS, supports_check_mode=True), run_them)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ options:
     description: Name to send as the Host header, one of the application's C(ALLOWED_HOSTS).
     type: str
   headers:
-    description: Headers to send, such as C(Authorization) with a token. They go by a pipe and are not shown.
+    description:
+      - Headers to send, such as C(Authorization) with a token. They reach the host through a pipe.
+      - Never logged.
     type: dict
     default: {}
   ca_file:
@@ -59,7 +61,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import HEALTH_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_HEALTH
 from ..module_utils._services import health
 
 
@@ -78,7 +80,7 @@ def ask(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(HEALTH_OPTIONS, supports_check_mode=True), ask, needs=())
+    run(AnsibleModule(APPLICATION_HEALTH, supports_check_mode=True), ask, needs=())
 
 
 if __name__ == "__main__":

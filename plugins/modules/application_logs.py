@@ -72,7 +72,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import LOGS_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_LOGS
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(LOGS_OPTIONS, supports_check_mode=True), look, needs=())
+    run(AnsibleModule(APPLICATION_LOGS, supports_check_mode=True), look, needs=())
 
 
 if __name__ == "__main__":

@@ -66,12 +66,11 @@ options:
     type: int
     default: 600
   digest_key:
-    description: Filled in by the action plugin. Not for playbooks.
+    description: Set by the action plugin. Not for playbooks. Never logged.
     type: str
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """
@@ -112,12 +111,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import READING_OPTIONS
-
-OPTIONS: dict[str, Any] = {
-    **READING_OPTIONS,
-    "digest_key": {"type": "str", "no_log": True},
-}
+from ..module_utils._options.application_options import APPLICATION_READING_MODULE
 
 
 def ask(module: AnsibleModule) -> dict[str, Any]:
@@ -181,7 +175,7 @@ def _open(application: Any) -> None:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), ask)
+    run(AnsibleModule(APPLICATION_READING_MODULE, supports_check_mode=True), ask)
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import SERVICES_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_SERVICES
 from ..module_utils._services import units
 from ..module_utils._services.maintenance import BY_HAND, Maintenance
 
@@ -162,7 +162,7 @@ def keep(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(SERVICES_OPTIONS, supports_check_mode=True), keep, needs=())
+    run(AnsibleModule(APPLICATION_SERVICES, supports_check_mode=True), keep, needs=())
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import SESSIONS_OPTIONS
+from ..module_utils._options.application_options import APPLICATION_SESSIONS
 
 
 def wait(module: AnsibleModule) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def wait(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(SESSIONS_OPTIONS, supports_check_mode=True), wait)
+    run(AnsibleModule(APPLICATION_SESSIONS, supports_check_mode=True), wait)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ options:
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.attributes
 """
 
@@ -56,7 +55,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import FACTS_OPTIONS
+from ..module_utils._options.rotation_options import CHECKLIST_FACTS_MODULE
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(FACTS_OPTIONS, supports_check_mode=True), look)
+    run(AnsibleModule(CHECKLIST_FACTS_MODULE, supports_check_mode=True), look)
 
 
 if __name__ == "__main__":

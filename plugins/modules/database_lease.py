@@ -41,10 +41,10 @@ options:
     type: dict
     default: {}
   holder:
-    description: Filled in by the action plugin, the run. Not for playbooks.
+    description: Set by the action plugin, the run. Not for playbooks.
     type: dict
   over:
-    description: Filled in by the action plugin, a run that died and holds the lease. Not for playbooks.
+    description: Set by the action plugin, a run that died and holds the lease. Not for playbooks.
     type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.rotation
@@ -87,17 +87,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import PROJECT_OPTIONS, ROTATION_OPTIONS
+from ..module_utils._options.data_options import DATABASE_LEASE_MODULE
 
 FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
-OPTIONS: dict[str, Any] = {
-    **{name: PROJECT_OPTIONS[name] for name in ("project_dir", "settings_module", "direct")},
-    **ROTATION_OPTIONS,
-    "state": {"type": "str", "required": True, "choices": ["taken", "returned", "opened", "unfenced"]},
-    "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
-    "holder": {"type": "dict"},
-    "over": {"type": "dict"},
-}
 
 
 def change(module: AnsibleModule) -> dict[str, Any]:
@@ -161,7 +153,7 @@ def _opened(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dic
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), change)
+    run(AnsibleModule(DATABASE_LEASE_MODULE, supports_check_mode=True), change)
 
 
 if __name__ == "__main__":

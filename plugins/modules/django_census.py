@@ -77,7 +77,7 @@ options:
     description: The rotation whose record this goes into. Without it, it goes into none.
     type: str
   run:
-    description: Filled in by the action plugin with O(report_only=true), the run that looks. Not for playbooks.
+    description: Set by the action plugin with O(report_only=true), the run that looks. Not for playbooks.
     type: str
     default: ""
   record_dir:
@@ -88,7 +88,6 @@ options:
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.attributes
 """
 
@@ -158,27 +157,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import KEY_OPTIONS, PROJECT_OPTIONS
-
-OPTIONS: dict[str, Any] = {
-    **PROJECT_OPTIONS,
-    **KEY_OPTIONS,
-    "stages": {"type": "list", "elements": "str", "default": []},
-    "digest_stage": {"type": "str", "default": "current"},
-    "expect_stage": {"type": "str"},
-    "baseline": {"type": "list", "elements": "dict", "default": []},
-    "unopened": {"choices": ["refused", "as_before"], "default": "refused"},
-    "row_digests": {"type": "path"},
-    "others": {"type": "dict"},
-    "leaving": {"type": "list", "elements": "str"},
-    "acknowledge": {"type": "str", "default": ""},
-    "accounted": {"type": "bool", "default": False},
-    # of the task, for its action
-    "rotation_id": {"type": "str"},
-    "record_dir": {"type": "path"},
-    "report_only": {"type": "bool", "default": False},
-    "run": {"type": "str", "default": ""},
-}
+from ..module_utils._options.data_options import DJANGO_CENSUS_MODULE
 
 
 def take_census(module: AnsibleModule) -> dict[str, Any]:
@@ -303,7 +282,7 @@ def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), take_census)
+    run(AnsibleModule(DJANGO_CENSUS_MODULE, supports_check_mode=True), take_census)
 
 
 if __name__ == "__main__":

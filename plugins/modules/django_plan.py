@@ -37,7 +37,6 @@ options:
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.attributes
 attributes:
   diff_mode:
@@ -70,17 +69,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import KEY_OPTIONS, PROJECT_OPTIONS
-
-OPTIONS: dict[str, Any] = {
-    **PROJECT_OPTIONS,
-    **KEY_OPTIONS,
-    "state": {"type": "str", "choices": ["written", "matched"], "default": "written"},
-    # of the task, for its action
-    "path": {"type": "path"},
-    "require_approval": {"type": "bool", "default": False},
-    "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
-}
+from ..module_utils._options.data_options import DJANGO_PLAN_MODULE
 
 
 def make_plan(module: AnsibleModule) -> dict[str, Any]:
@@ -101,7 +90,7 @@ def make_plan(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), make_plan)
+    run(AnsibleModule(DJANGO_PLAN_MODULE, supports_check_mode=True), make_plan)
 
 
 if __name__ == "__main__":

@@ -129,17 +129,16 @@ options:
       - Its name ends with C(.prom). The same numbers are beside it as JSON, in a file that ends with C(.json).
     type: path
   run:
-    description: Filled in by the action plugin, the run whose lock all its processes share. Not for playbooks.
+    description: Set by the action plugin, the run whose lock all its processes share. Not for playbooks.
     type: str
     default: ""
   step:
-    description: Filled in by the action plugin, the step of that run. Not for playbooks.
+    description: Set by the action plugin, the step of that run. Not for playbooks.
     type: str
     default: ""
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """
@@ -214,43 +213,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import KEY_OPTIONS, PROJECT_OPTIONS, ROTATION_OPTIONS
+from ..module_utils._options.data_options import DJANGO_REENCRYPT_MODULE
 
 DEAD_ROWS = 10_000  # from so many on a table is named: those of a smaller one are soon gone
-OPTIONS: dict[str, Any] = {
-    **PROJECT_OPTIONS,
-    **KEY_OPTIONS,
-    **ROTATION_OPTIONS,
-    "destination": {"type": "str", "required": True, "choices": ["current", "pending", "previous"]},
-    "method": {"type": "str", "choices": ["direct", "migration"], "default": "direct"},
-    "migration_app": {"type": "str", "default": "core"},
-    "reverse": {"type": "bool", "default": False},
-    "workers": {"type": "int", "default": 0},
-    "share": {
-        "type": "dict",
-        "options": {"number": {"type": "int", "required": True}, "of": {"type": "int", "required": True}},
-    },
-    "examined": {"type": "list", "elements": "dict", "default": []},
-    "row_digests": {"type": "path"},
-    "others": {"type": "list", "elements": "dict", "default": []},
-    "shares": {"type": "dict"},
-    "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
-    "refuse_writers": {"type": "bool", "default": False},
-    "throttle": {
-        "type": "dict",
-        "options": {
-            "batch_seconds": {"type": "float", "default": 0.25},
-            "ratio": {"type": "float", "default": 0},
-            "replica_lag": {"type": "float", "default": 0},
-            "wal_backlog": {"type": "float", "default": 0},
-            "pause_file": {"type": "path"},
-            "vacuum_rows": {"type": "int", "default": 0},
-        },
-    },
-    "metrics_file": {"type": "path"},
-    "run": {"type": "str", "default": ""},
-    "step": {"type": "str", "default": ""},
-}
 
 
 def reencrypt(module: AnsibleModule) -> dict[str, Any]:
@@ -379,7 +344,7 @@ def _by_method(
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), reencrypt)
+    run(AnsibleModule(DJANGO_REENCRYPT_MODULE, supports_check_mode=True), reencrypt)
 
 
 if __name__ == "__main__":

@@ -32,13 +32,12 @@ options:
     type: path
     required: true
   run:
-    description: Filled in by the action plugin. Not for playbooks.
+    description: Set by the action plugin. Not for playbooks.
     type: str
     default: ""
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.restoring
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
@@ -83,7 +82,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import REPAIR_OPTIONS
+from ..module_utils._options.data_options import DJANGO_REPAIR_MODULE
 
 
 def repair(module: AnsibleModule) -> dict[str, Any]:
@@ -162,7 +161,7 @@ class _Kept:
 
 
 def main() -> None:
-    run(AnsibleModule(REPAIR_OPTIONS, supports_check_mode=True), repair)
+    run(AnsibleModule(DJANGO_REPAIR_MODULE, supports_check_mode=True), repair)
 
 
 if __name__ == "__main__":

@@ -44,12 +44,11 @@ options:
     required: true
     choices: [current, pending, previous]
   values:
-    description: Filled in by the action plugin from the store, by pipe. Not for playbooks.
+    description: Set by the action plugin from the store, by pipe. Not for playbooks. Never logged.
     type: dict
     default: {}
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.named_keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 attributes:
@@ -100,9 +99,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import ENV_FILE_OPTIONS
-
-OPTIONS: dict[str, Any] = {**ENV_FILE_OPTIONS, "values": {"type": "dict", "default": {}, "no_log": True}}
+from ..module_utils._options.key_options import ENV_FILE_MODULE
 
 
 def set_values(module: AnsibleModule) -> dict[str, Any]:
@@ -156,7 +153,7 @@ def _shown(names: list[str], key_id: str) -> str:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), set_values)
+    run(AnsibleModule(ENV_FILE_MODULE, supports_check_mode=True), set_values)
 
 
 if __name__ == "__main__":

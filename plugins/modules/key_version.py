@@ -84,7 +84,7 @@ options:
     description: With O(state=destroyed), who destroys it, where their account does not say it, for the record.
     type: str
   seal_to:
-    description: Filled in by the action plugin. Not for playbooks.
+    description: Set by the action plugin. Not for playbooks.
     type: str
 notes:
   - By itself, without the roles, a rotation is M(tetech.key_rotation.rotation_record) with C(state=opened),
@@ -97,7 +97,6 @@ notes:
   - After O(state=current) no version is pending any more. A task that is run again after it names C(stage=current).
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
 """
@@ -172,7 +171,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import KEY_VERSION_OPTIONS
+from ..module_utils._options.key_options import KEY_VERSION_MODULE
 
 
 def read_sealed(module: AnsibleModule) -> dict[str, Any]:
@@ -190,7 +189,7 @@ def read_sealed(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(KEY_VERSION_OPTIONS, supports_check_mode=True), read_sealed)
+    run(AnsibleModule(KEY_VERSION_MODULE, supports_check_mode=True), read_sealed)
 
 
 if __name__ == "__main__":

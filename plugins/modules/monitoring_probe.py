@@ -54,6 +54,7 @@ options:
   headers:
     description:
       - Headers to send to them, such as C(Authorization) with a token. They go by a pipe and are not shown.
+      - Never logged.
     type: dict
     default: {}
   ca_file:
@@ -134,24 +135,23 @@ options:
       - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
   expected:
-    description: Filled in by the action plugin, the key id of the current version. Not for playbooks.
+    description: Set by the action plugin, the key id of the current version. Not for playbooks.
     type: str
   rotation:
-    description: Filled in by the action plugin, what the store says of the last rotation. Not for playbooks.
+    description: Set by the action plugin, what the store says of the last rotation. Not for playbooks.
     type: dict
     default: {}
   looker:
-    description: Filled in by the action plugin, who looks and counts from their own last look on. Not for playbooks.
+    description: Set by the action plugin, who looks and counts from their own last look on. Not for playbooks.
     type: str
     default: playbook
   over:
-    description: Filled in by the action plugin, a run that died and holds the lease of a database. Not for playbooks.
+    description: Set by the action plugin, a run that died and holds the lease of a database. Not for playbooks.
     type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.logs
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.attributes
 """
 
@@ -186,16 +186,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import MONITORING_OPTIONS
+from ..module_utils._options.monitoring_options import MONITORING_PROBE_MODULE
 
 # What the control node knows from its store, set by the action plugin.
-OPTIONS: dict[str, Any] = {
-    **MONITORING_OPTIONS,
-    "expected": {"type": "str", "no_log": False},
-    "rotation": {"type": "dict", "default": {}},
-    "looker": {"type": "str", "default": "playbook"},
-    "over": {"type": "dict"},
-}
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
@@ -209,7 +202,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), look)
+    run(AnsibleModule(MONITORING_PROBE_MODULE, supports_check_mode=True), look)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
+from ..module_utils._options.monitoring_options import MONITORING_PROGRAM
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:
@@ -44,7 +45,7 @@ def refuse(module: AnsibleModule) -> dict[str, object]:
 
 
 def main() -> None:
-    run(AnsibleModule({"path": {"type": "path", "required": True}}, supports_check_mode=True), refuse)
+    run(AnsibleModule(MONITORING_PROGRAM, supports_check_mode=True), refuse)
 
 
 if __name__ == "__main__":

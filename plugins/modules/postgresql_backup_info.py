@@ -61,7 +61,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import BACKUP_INFO_OPTIONS
+from ..module_utils._options.backup_options import POSTGRESQL_BACKUP_INFO
 
 SHOWN = (
     "rotation_id",
@@ -95,7 +95,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(BACKUP_INFO_OPTIONS, supports_check_mode=True), look)
+    run(AnsibleModule(POSTGRESQL_BACKUP_INFO, supports_check_mode=True), look)
 
 
 if __name__ == "__main__":

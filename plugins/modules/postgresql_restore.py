@@ -56,7 +56,6 @@ options:
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.restoring
   - tetech.key_rotation.key_rotation.attributes
 """
@@ -118,7 +117,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import RESTORE_OPTIONS
+from ..module_utils._options.backup_options import POSTGRESQL_RESTORE_MODULE
 
 
 def restore(module: AnsibleModule) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def restore(module: AnsibleModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(AnsibleModule(RESTORE_OPTIONS, supports_check_mode=True), restore)
+    run(AnsibleModule(POSTGRESQL_RESTORE_MODULE, supports_check_mode=True), restore)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ options:
     choices: [refuse, accept]
     default: refuse
   expected:
-    description: Filled in by the action plugin, the key id of O(stage). Not for playbooks.
+    description: Set by the action plugin, the key id of O(stage). Not for playbooks.
     type: str
   rotation_id:
     description: The rotation in whose record this goes. Without it, nothing is recorded.
@@ -93,7 +93,6 @@ options:
     type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.named_keys
-  - tetech.key_rotation.key_rotation.key_list
   - tetech.key_rotation.key_rotation.attributes
 notes:
   - Run it as the user of the processes. As root, give it a Python that is not the application's to change.
@@ -142,12 +141,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import PROCESS_KEYS_OPTIONS
+from ..module_utils._options.key_options import PROCESS_KEYS_MODULE
 
 if TYPE_CHECKING:
     from ..module_utils._services.processes import Process
-
-OPTIONS: dict[str, Any] = {**PROCESS_KEYS_OPTIONS, "expected": {"type": "str", "no_log": False}}
 
 
 def look(module: AnsibleModule) -> dict[str, Any]:
@@ -210,7 +207,7 @@ def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, se
 
 
 def main() -> None:
-    run(AnsibleModule(OPTIONS, supports_check_mode=True), look)
+    run(AnsibleModule(PROCESS_KEYS_MODULE, supports_check_mode=True), look)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ options:
       - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
     type: path
   store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version).
+    description: Where the versions live, as for M(tetech.key_rotation.key_version). Never logged.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -112,7 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import COURSE_OPTIONS
+from ..module_utils._options.rotation_options import ROLLBACK_COURSE
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:
@@ -123,7 +123,7 @@ def refuse(module: AnsibleModule) -> dict[str, object]:
 
 
 def main() -> None:
-    run(AnsibleModule(COURSE_OPTIONS, supports_check_mode=True), refuse)
+    run(AnsibleModule(ROLLBACK_COURSE, supports_check_mode=True), refuse)
 
 
 if __name__ == "__main__":

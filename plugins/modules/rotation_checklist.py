@@ -34,7 +34,7 @@ options:
     description: Who approved it.
     type: raw
   notify:
-    description: How people are told.
+    description: Who is notified, as for M(tetech.key_rotation.rotation_record). Never logged.
     type: raw
     default: []
   window:
@@ -109,7 +109,7 @@ options:
     elements: str
     default: []
   store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version).
+    description: Where the versions live, as for M(tetech.key_rotation.key_version). Never logged.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -153,7 +153,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import CHECKLIST_OPTIONS
+from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:
@@ -164,7 +164,7 @@ def refuse(module: AnsibleModule) -> dict[str, object]:
 
 
 def main() -> None:
-    run(AnsibleModule(CHECKLIST_OPTIONS, supports_check_mode=True), refuse)
+    run(AnsibleModule(ROTATION_CHECKLIST, supports_check_mode=True), refuse)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ options:
     elements: str
     default: []
   store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version).
+    description: Where the versions live, as for M(tetech.key_rotation.key_version). Never logged.
     type: dict
     default: {}
   reason:
@@ -103,6 +103,7 @@ options:
     description:
       - Whom to tell when a run begins and ends, as dictionaries with V(type), one of V(email), V(slack) and V(http).
       - Their members are described in the README of the role P(tetech.key_rotation.record#role).
+      - Never logged.
     type: raw
     default: []
   hold_days:
@@ -177,7 +178,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
-from ..module_utils._options.argument_specs import RECORD_OPTIONS
+from ..module_utils._options.rotation_options import ROTATION_RECORD
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:
@@ -188,7 +189,7 @@ def refuse(module: AnsibleModule) -> dict[str, object]:
 
 
 def main() -> None:
-    run(AnsibleModule(RECORD_OPTIONS, supports_check_mode=True), refuse)
+    run(AnsibleModule(ROTATION_RECORD, supports_check_mode=True), refuse)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.lease import run_name
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, internal, word
-from ..module_utils._options.argument_specs import KEY_OPTIONS, ROTATION_OPTIONS
+from ..module_utils._options.shared_options import KEYS, ROTATION
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.run_lease import Lease, holder
 from ..module_utils._record.writer import Record
@@ -41,7 +41,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the
 COLLECTION = "tetech.key_rotation"
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
-SHARED = {**KEY_OPTIONS, **ROTATION_OPTIONS}  # what most tasks have
+SHARED = {**KEYS, **ROTATION}  # what most tasks have
 # Fields of a module's result that go into the record: ids, counts, paths, times.
 RECORDED = (
     "key_id",

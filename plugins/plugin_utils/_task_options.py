@@ -10,7 +10,6 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors.base import RotationError, word
-from ..module_utils._options.argument_specs import on_controller
 
 Spec = Mapping[str, Mapping[str, Any]]
 NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has not
@@ -20,7 +19,19 @@ def validated(spec: Spec, given: Mapping[str, Any], action: str) -> dict[str, An
     """The arguments with every option of ``spec``, paths as they were written. Raises E_OPTION."""
     refuse_unknown(spec, given, action)
     refuse_wrong(spec, given, action)
-    return dict(ArgumentSpecValidator(on_controller(dict(spec))).validate(dict(given)).validated_parameters)
+    return dict(ArgumentSpecValidator(on_controller(spec)).validate(dict(given)).validated_parameters)
+
+
+def on_controller(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options for an action plugin, which expands no path: ~ in most of them is that of the host's user."""
+    return {
+        name: {
+            **option,
+            **({"type": "str"} if option["type"] == "path" else {}),
+            **({"options": on_controller(option["options"])} if "options" in option else {}),
+        }
+        for name, option in options.items()
+    }
 
 
 def refuse_unknown(spec: Spec, given: Mapping[str, Any], action: str, within: str = "") -> None:
@@ -44,7 +55,7 @@ def refuse_wrong(spec: Spec, given: Mapping[str, Any], action: str, within: str 
                 refuse_wrong(option["options"], entry, action, f"{place}[{number}].")
         if option["type"] == "path" and not _may_be_path(value):
             raise _refusal(place, "is no path", action)
-        if ArgumentSpecValidator(on_controller({name: dict(option)})).validate({name: value}).error_messages:
+        if ArgumentSpecValidator(on_controller({name: option})).validate({name: value}).error_messages:
             raise _refusal(place, _expected(option), action)
 
 

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options of the modules, and the request to the engine that is built from them.
 
-Modules, action plugins and the domains may import it. It imports the engine, the environment file and the errors.
+The argument specs are generated from the documentation of the modules (`make options`). Modules, action plugins and the
+domains may import this folder. It imports the engine, the environment file and the errors.
 """

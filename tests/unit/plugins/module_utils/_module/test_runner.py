@@ -6,7 +6,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._module.runner import run
-from ansible_collections.tetech.key_rotation.plugins.module_utils._options.argument_specs import KEY_OPTIONS
+from ansible_collections.tetech.key_rotation.plugins.module_utils._options.shared_options import KEYS, KEYS_INTERNAL
 
 KEY_SETS = {"current": {"SECRET_KEY": "CANARY-one"}, "pending": {"SECRET_KEY": "CANARY-two"}}
 STORE = {"path": "/CANARY-store"}
@@ -18,7 +18,7 @@ def outcome(run_module):
 
     def of(work):
         def main() -> None:
-            run(AnsibleModule(KEY_OPTIONS, supports_check_mode=True), work)
+            run(AnsibleModule({**KEYS, **KEYS_INTERNAL}, supports_check_mode=True), work)
 
         return run_module(main, {"env_file": "/.env", "key_sets": KEY_SETS, "store": STORE})
 
