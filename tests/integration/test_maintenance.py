@@ -86,7 +86,7 @@ def test_where_nothing_starts_under_any_keys_each_end_names_what_starts_it(site:
     back = site.play("rollback")
 
     assert (failed.code != 0, served.up()) == (True, [])
-    assert "there is nothing more to roll back" in " ".join(failed.text.split()), failed.text
+    assert "There is nothing more to roll back" in " ".join(failed.text.split()), failed.text
     assert off in " ".join(failed.text.split())
     assert (back.code != 0, back.error()) == (True, "E_NOTHING_TO_ROLL_BACK")
     assert "started by the maintenance playbook and -e key_rotation_maintenance=off" in " ".join(back.text.split())

@@ -1,0 +1,121 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators read task names, play names and role descriptions: these are in plain American English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .conftest import CHECKOUT
+
+# What must not occur, and what to write instead.
+REPLACEMENTS = {
+    r"\banew\b": "again, or the verb with re-: recreate",
+    r"\bmend\b": "fix",
+    r"\bbeside\b": "next to",
+    r"\bl(ies|ay) (in|on|at|there)\b": "is in",
+    r"\b(is|are|was|were) none\b": "is not a ..., there is no ...",
+    r"\b(is|are|was|were|be) told\b|\btells? of\b": "is reported, the error says",
+    r"\b(go|goes|gone|going) on with\b": "resume",
+    r"\btak(e|es|en|ing) (\w+ ){1,2}back\b": "roll back",
+    r"\b(bring|brings|brought) .*\b(back|under|together)\b": "restore, re-encrypt",
+    r"\b(keys?|versions?|stores?|one) before$": "the previous keys, the previous version",
+    r"\bwhere\b": "if, or in which",
+    r"\bsee (that|which|whether|how|who|whose|under|again|what)\b": "check that ...",
+    r"\b(holds?|what has) (the |old |new )*keys?\b": "the services that use the keys",
+    r"\bby whose word\b": "approved by",
+    r"\bin clear\b": "unencrypted",
+    r"\ball the same\b": "still",
+    r"\bat large\b": "leave it out",
+    r"\bas (it|they) (is|are|was|were)\b": "unchanged",
+    r"\bmakes? (the|a|an|one|its|it) (plan|reports?|pages?|backup|record|copy|keys)\b": "create or write",
+    r"\b(was|is|been|be) made\b": "created",
+    r"\belse\b": "otherwise",
+    r"\b(picture|stranger|ruins?|meanwhile)\b": "snapshot, independent process, damage, during ...",
+    r"\b(let|lets) go\b|\bgiv(e|es|en) .*\bback\b": "release",
+    r"\bits default\b": "the default",
+    r"\b(ends?|answers?) well\b": "succeed",
+    r"\b(way back|look at)\b": "rollback, check",
+}
+
+
+def tasks(node: Any) -> Iterator[dict[str, Any]]:
+    """Every play, block and task of a file."""
+    if isinstance(node, list):
+        for item in node:
+            yield from tasks(item)
+    elif isinstance(node, dict):
+        yield node
+        for section in ("pre_tasks", "tasks", "post_tasks", "handlers", "block", "rescue", "always"):
+            yield from tasks(node.get(section))
+
+
+def descriptions(node: Any) -> Iterator[str]:
+    """Every description of a specification, at any depth."""
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key in ("short_description", "description") and not isinstance(value, dict):
+            yield from [value] if isinstance(value, str) else value
+        else:
+            yield from descriptions(value)
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def task_files() -> list[Path]:
+    folders = ("playbooks/*.yml", "roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "molecule/**/*.yml")
+    return sorted(path for folder in folders for path in CHECKOUT.glob(folder))
+
+
+def texts(path: Path) -> list[str]:
+    if path.parent.name == "meta":
+        return list(descriptions(read(path)))
+    return [task["name"] for task in tasks(read(path)) if "name" in task]
+
+
+FILES = [*task_files(), *sorted(CHECKOUT.glob("roles/*/meta/*.yml"))]
+
+
+def faults(text: str) -> list[str]:
+    """What to write instead of each word to replace; the step before the bar does not count."""
+    name = text.split(" | ")[-1]
+    return [
+        f"{text!r}: write {instead}" for word, instead in REPLACEMENTS.items() if re.search(word, name, re.IGNORECASE)
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_names_and_descriptions_have_no_word_to_replace(path: Path) -> None:
+    assert [fault for text in texts(path) for fault in faults(text)] == []
+
+
+def test_names_and_descriptions_are_found() -> None:
+    found = {text for path in FILES for text in texts(path)}
+    assert "Switch | Write the new keys to the .env file" in found, "a task in a block"
+    assert "Rotate the encryption keys" in found, "a play"
+    assert "Process IDs." in found, "an option of an option"
+    assert len(found) > 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See that the window still holds what is left",
+        "Make the pages of the records anew",
+        "Bring every value back under the keys before",
+        "A backup in clear is allowed, where there is no other",
+        "Close | Let go of the databases",
+        "Stop | Stop what holds keys",
+    ],
+)
+def test_a_word_to_replace_is_found(text: str) -> None:
+    assert faults(text)
