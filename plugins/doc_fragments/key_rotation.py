@@ -19,81 +19,86 @@ options:
     type: str
   schemes:
     description:
-      - How tokens are made from a key set, as data. V(auto) tries the schemes the collection knows.
-      - Otherwise a dictionary by name, each with V(format), V(key) and V(prefix).
+      - How tokens are made from a key set, as data. V(auto) tries every scheme that the collection knows.
+      - Otherwise a dictionary of schemes by name, each with V(format), V(key) and V(prefix).
     type: raw
     default: auto
   targets:
     description:
-      - The columns to work on. V(auto) takes every text column of every model that holds a token which opens.
+      - The columns that hold encrypted values. V(auto) takes every text column of every model that holds a token which
+        one of the keys decrypts.
       - Otherwise a list of dictionaries with V(table), V(column) and V(scheme).
     type: raw
     default: auto
   ignore:
     description:
-      - Columns that discovery passes over, each as V(table.column).
-      - One whose values look encrypted stops a rotation until O(settlements) names it.
+      - Columns that discovery skips, each as V(table.column).
+      - A column whose values look encrypted stops a rotation until O(settlements) names it.
     type: list
     elements: str
     default: []
   direct:
     description:
-      - For a database that the application reaches through a pooler, where PostgreSQL itself is.
+      - Addresses of PostgreSQL itself, for databases that the application reaches through a connection pooler.
       - A dictionary by alias of Django's C(DATABASES), each with V(host) and V(port).
     type: dict
     default: {}
   leave_alone:
     description:
-      - Values that are kept as they are although they open under no key, each as V(table.column:key).
-      - One that looks encrypted stops a rotation until O(settlements) names it.
+      - Values to keep unchanged although no key decrypts them, each as V(table.column:key).
+      - A value that looks encrypted stops a rotation until O(settlements) names it.
     type: list
     elements: str
     default: []
   settlements:
     description:
-      - What a person decided about columns, each as V(table.column), and about values of O(leave_alone).
-      - Each has one of V(not_ours) (under none of the keys) and V(unreadable) (it will be unreadable after the
-        rotation, which is accepted), with a reason. The plan, its hash and the record keep them.
+      - Decisions that a person made about columns, each as V(table.column), and about values of O(leave_alone).
+      - Each decision is V(not_ours) (encrypted under none of the keys) or V(unreadable) (the loss after the rotation is
+        accepted), with a reason. The plan, its hash and the record include the decisions.
     type: dict
     default: {}
   progress:
-    description: Set by the action plugin, the file from which it shows how far it is. Not for playbooks.
+    description: The file to which the module writes its progress. Set by the action plugin. Not for playbooks.
     type: path
 """
-    # The same list in two fragments.
+    # Two fragments have this list.
     _KEY_SUBOPTIONS = r"""
     suboptions:
       name:
-        description: Name of the setting, as the env file has it.
+        description: Name of the setting, as it is written in the environment file.
         type: str
         required: true
       destination:
         description:
-          - A key file of its own for this key, one key per line, or one OpenPGP key in ASCII armour. Without it, the
-            key is a line of the env file.
+          - A separate key file for this key, with one key per line or one OpenPGP key in ASCII armor. Without it, the
+            key is a line of the environment file.
         type: path
       type:
         description:
-          - How a new value is made, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key).
-          - V(django_secret_key) has the length and the alphabet of Django's own, and is drawn until the reader of the
-            env file gives it back.
-          - V(openpgp) is one half of an OpenPGP key pair, in a file of its own (V(destination)). It is not made here,
-            but taken from the C(values_file) of M(tetech.key_rotation.key_version).
+          - How a new value is generated, one of V(token_urlsafe), V(fernet), V(hex), V(django_secret_key) and
+            V(openpgp).
+          - V(django_secret_key) has the length and the alphabet of Django's own. It is generated again until the reader
+            of the environment file returns it unchanged.
+          - V(openpgp) is one half of an OpenPGP key pair, in a separate file (V(destination)). It is not generated. It
+            is taken from C(values_file) of M(tetech.key_rotation.key_version).
         type: str
         default: token_urlsafe
       bytes:
-        description: Random bytes of a V(token_urlsafe) (38 to 512, else 64) or V(hex) (32 to 512, else 32).
+        description:
+          - Number of random bytes of a V(token_urlsafe) (38 to 512, default 64) or V(hex) (32 to 512, default 32)
+            value.
         type: int
       keep:
         description:
-          - For a setting that is a list with commas, of which the application writes with the first and reads with all.
-            The new value is put before so many of the newest of the old list.
+          - For a setting that is a comma-separated list, of which the application encrypts with the first key and
+            decrypts with all.
+          - The new value is put in front of this number of the most recent keys of the old list.
         type: int
         default: 0
       use:
         description:
-          - V(signing) declares that no stored value is under this key.
-          - A key of V(encryption) that no target depends on stops the plan and the rotation.
+          - V(signing) declares that no stored value is encrypted under this key.
+          - A key with V(encryption) that no target depends on stops the plan and the rotation.
         type: str
         choices: [encryption, signing]
         default: encryption
@@ -102,7 +107,7 @@ options:
         r"""
 options:
   keys:
-    description: The settings that together open the data.
+    description: The settings that together encrypt and decrypt the data.
     type: list
     elements: dict
     default:
@@ -112,33 +117,34 @@ options:
         + _KEY_SUBOPTIONS
         + r"""
   env_file:
-    description: The file on the host from which the application reads its keys.
+    description: The environment file on the host from which the application reads its keys.
     type: path
   dialect:
-    description: Who reads that file, as for M(tetech.key_rotation.env_file).
+    description: The reader of that file, as for M(tetech.key_rotation.env_file).
     type: str
     choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
   store:
     description:
-      - Where the versions live. Its members are the options of the lookup P(tetech.key_rotation.keys#lookup), which
-        also says what stands in for them in variables, environment and ini.
+      - The key store. Its members are the options of the lookup P(tetech.key_rotation.keys#lookup), which also
+        describes the variables, environment variables and ini entries that can replace them.
       - V(type) is V(vault_file), V(hashi_vault) or V(aws_secrets_manager).
       - It stays on the control node.
       - Never logged.
     type: dict
     default: {}
   key_sets:
-    description: Set by the action plugin from the store, by pipe. Not for playbooks. Never logged.
+    description:
+      - The key sets from the store, sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.
     type: dict
     default: {}
   key_set_ids:
-    description: Set by the action plugin, the key ids of O(key_sets). Not for playbooks.
+    description: The key IDs of O(key_sets). Set by the action plugin. Not for playbooks.
     type: dict
     default: {}
   base:
     description:
-      - Set by the action plugin, the stage everything was under when the open rotation began. Not for playbooks.
+      - The stage under which all values were when the open rotation began. Set by the action plugin. Not for playbooks.
     type: str
     default: current
 """
@@ -146,17 +152,17 @@ options:
     LOGS = r"""
 options:
   usual_log_files:
-    description: Is looked at where O(log_files) is not set. That there is nothing is well.
+    description: Log files that are read if O(log_files) is not set. They need not exist.
     type: list
     elements: str
     default: []
   log_units:
-    description: Systemd units whose journal is looked at. The user must be allowed to read it (group systemd-journal).
+    description: Systemd units whose journal is read. The user must be allowed to read it (group systemd-journal).
     type: list
     elements: str
     default: []
   log_patterns:
-    description: Regular expressions. A line counts once, under the first one that it has.
+    description: Regular expressions. A line is counted once, under the first expression that matches.
     type: list
     elements: str
     default: [decrypt_failed, InvalidToken, Decryption failed]
@@ -167,8 +173,9 @@ options:
   keys:
     description:
       - The settings, each with its V(name).
-      - One with a V(destination) is no line of the env file, but the content of that key file, one key per line.
-      - It is the list that M(tetech.key_rotation.key_version) takes. How a new value is made is nothing to this module.
+      - A setting with a V(destination) is the content of that key file, one key per line, and not a line of the
+        environment file.
+      - The same list as for M(tetech.key_rotation.key_version). This module ignores how new values are generated.
     type: list
     elements: dict
     required: true
@@ -186,29 +193,29 @@ options:
     ROTATION = r"""
 options:
   rotation_id:
-    description: The rotation this belongs to. It makes the step idempotent.
+    description: The rotation that this step belongs to. It makes the step idempotent.
     type: str
     required: true
   record_dir:
     description:
       - Folder of the records on the control node.
-      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
 """
-    # Of a backup that is opened, and of the copy that is made of it.
+    # For modules that read a backup and restore a copy of it.
     RESTORING = r"""
 options:
   admin:
     description:
-      - The connection of a role that may create databases. Without it, the application's own.
-      - A password is in O(admin.passfile), or in that of the service, and nowhere else.
+      - The connection of a role that may create databases. Without it, the application's own connection.
+      - Its password is in O(admin.passfile) or in the password file of the service, and nowhere else.
     type: dict
     suboptions:
       service:
-        description: Name of a service in C(pg_service.conf) on the host, instead of the application's host and role.
+        description: Name of a service in C(pg_service.conf) on the host. It replaces the application's host and role.
         type: str
       host:
-        description: Host or folder of the socket.
+        description: Host name, or folder of the socket.
         type: str
       port:
         description: Port.
@@ -220,7 +227,7 @@ options:
         description: A C(.pgpass) file on the host.
         type: path
       dbname:
-        description: The database to connect to. It must be another one than that of the application.
+        description: The database to connect to. It must not be the application's database.
         type: str
         default: postgres
   identity_file:
@@ -237,12 +244,12 @@ options:
 options: {}
 attributes:
   check_mode:
-    description: Can run in check mode and say what would change, without changing anything.
+    description: Can run in check mode and report what would change, without changing anything.
     support: full
   diff_mode:
-    description: Shows key ids in diff mode, never values.
+    description: Shows key IDs in diff mode, never values.
     support: none
   idempotent:
-    description: Running it again with the same rotation id changes nothing.
+    description: Running it again with the same rotation ID changes nothing.
     support: full
 """

@@ -21,34 +21,34 @@ options:
   path:
     description:
       - The file, the path of the secret inside O(mount), or the name or ARN of the secret.
-      - A V(vault_file) without it is C(.key_rotation/PROJECT/keys.vault.yml) beside the inventory. A relative path of
-        such a file is beside the inventory too.
+      - The default of a V(vault_file) is C(.key_rotation/PROJECT/keys.vault.yml) next to the inventory. A relative path
+        of such a file is relative to the folder of the inventory.
     type: str
     env: [{name: KEY_ROTATION_STORE_PATH}]
     ini: [{section: key_rotation_store, key: path}]
     vars: [{name: key_rotation_store_path}]
   vault_id:
-    description: >-
-      Of a V(vault_file), which of the vault secrets that Ansible was started with encrypts it. Without it, the one that
-      it is encrypted with already, and a new file with the first.
+    description:
+      - For V(vault_file), the vault ID whose secret encrypts the file. The default for an existing file is the one that
+        it is encrypted with, and for a new file the first that Ansible was started with.
     type: str
     ini: [{section: key_rotation_store, key: vault_id}]
     vars: [{name: key_rotation_store_vault_id}]
   password_file:
-    description: >-
-      Of a V(vault_file), a file with a password of its own, or a script that prints it, as Ansible takes them. It is
-      never made here.
+    description:
+      - For V(vault_file), a file with its own password, or a script that prints it, as Ansible accepts them. This
+        collection never creates it.
     type: str
     ini: [{section: key_rotation_store, key: password_file}]
     vars: [{name: key_rotation_store_password_file}]
   url:
-    description: Address of the server of a V(hashi_vault). It must be https, unless it is this machine.
+    description: Address of the server of a V(hashi_vault). It must use https, except for this machine.
     type: str
     env: [{name: VAULT_ADDR}, {name: BAO_ADDR}]
     ini: [{section: key_rotation_store, key: url}]
     vars: [{name: key_rotation_store_url}]
   mount:
-    description: Where the KV engine is mounted.
+    description: Mount path of the KV engine.
     type: str
     default: secret
     ini: [{section: key_rotation_store, key: mount}]
@@ -60,23 +60,23 @@ options:
     ini: [{section: key_rotation_store, key: namespace}]
     vars: [{name: key_rotation_store_namespace}]
   ca_cert:
-    description: File with the certificates of the CA that signed the server's. Without it, those the system trusts.
+    description: File with the CA certificates to trust. The default is the system's certificates.
     type: str
     env: [{name: VAULT_CACERT}, {name: BAO_CACERT}]
     ini: [{section: key_rotation_store, key: ca_cert}]
     vars: [{name: key_rotation_store_ca_cert}]
   auth_method:
     description:
-      - How to log in to a V(hashi_vault). V(token) needs O(token) or O(token_file), V(approle) O(role_id) and mostly
-        O(secret_id), V(jwt) O(role) and O(jwt) or O(jwt_file), V(kubernetes) O(role), V(cert) O(client_cert) and
-        O(client_key).
+      - How to log in to a V(hashi_vault).
+      - V(token) needs O(token) or O(token_file). V(approle) needs O(role_id) and usually O(secret_id). V(jwt) needs
+        O(role) and O(jwt) or O(jwt_file). V(kubernetes) needs O(role). V(cert) needs O(client_cert) and O(client_key).
     type: str
     default: token
     env: [{name: KEY_ROTATION_VAULT_AUTH_METHOD}]
     ini: [{section: key_rotation_store, key: auth_method}]
     vars: [{name: key_rotation_store_auth_method}]
   auth_mount:
-    description: Where the auth method is mounted. Without it, at its own name.
+    description: Mount path of the auth method. The default is its own name.
     type: str
     ini: [{section: key_rotation_store, key: auth_mount}]
     vars: [{name: key_rotation_store_auth_mount}]
@@ -86,40 +86,41 @@ options:
     env: [{name: VAULT_TOKEN}, {name: BAO_TOKEN}]
     vars: [{name: key_rotation_store_token}]
   token_file:
-    description: The file with the token, where O(token) is not set.
+    description: The file with the token, if O(token) is not set.
     type: str
     default: ~/.vault-token
     ini: [{section: key_rotation_store, key: token_file}]
     vars: [{name: key_rotation_store_token_file}]
   role_id:
-    description: Of V(approle), the RoleID.
+    description: For V(approle), the RoleID.
     type: str
     env: [{name: VAULT_ROLE_ID}]
     vars: [{name: key_rotation_store_role_id}]
   secret_id:
     description:
-      - Of V(approle), the SecretID. Each task logs in, more than twenty times in a rotation of one host, so that a
-        limit of its uses must be far above that, and its time longer than a rotation.
+      - For V(approle), the SecretID.
+      - Each task logs in, more than twenty times in a rotation of one host. Its number of uses must be far above that,
+        and it must be valid for longer than a rotation.
     type: str
     env: [{name: VAULT_SECRET_ID}]
     vars: [{name: key_rotation_store_secret_id}]
   role:
-    description: Of V(jwt), V(kubernetes) and V(cert), the role to log in as.
+    description: For V(jwt), V(kubernetes) and V(cert), the role to log in as.
     type: str
     ini: [{section: key_rotation_store, key: role}]
     vars: [{name: key_rotation_store_role}]
   jwt:
-    description: Of V(jwt) and V(kubernetes), the token to log in with.
+    description: For V(jwt) and V(kubernetes), the token to log in with.
     type: str
     env: [{name: KEY_ROTATION_VAULT_JWT}]
     vars: [{name: key_rotation_store_jwt}]
   jwt_file:
-    description: The file with O(jwt). Of V(kubernetes), without it, that of the pod's service account.
+    description: The file with O(jwt). The default for V(kubernetes) is the file of the pod's service account.
     type: str
     ini: [{section: key_rotation_store, key: jwt_file}]
     vars: [{name: key_rotation_store_jwt_file}]
   client_cert:
-    description: File with the client's certificate, for V(cert).
+    description: For V(cert), the file with the client certificate.
     type: str
     env: [{name: VAULT_CLIENT_CERT}, {name: BAO_CLIENT_CERT}]
     ini: [{section: key_rotation_store, key: client_cert}]
@@ -132,26 +133,26 @@ options:
     vars: [{name: key_rotation_store_client_key}]
   profile:
     description:
-      - Profile of the AWS configuration. Credentials are never options here, they come from where boto3 looks for
-        them, such as C(AWS_ACCESS_KEY_ID), the profile, or the role of the machine.
+      - Profile of the AWS configuration. Credentials are never options. boto3 takes them from its usual sources, such
+        as C(AWS_ACCESS_KEY_ID), the profile, or the role of the machine.
     type: str
     env: [{name: AWS_PROFILE}]
     ini: [{section: key_rotation_store, key: profile}]
     vars: [{name: key_rotation_store_profile}]
   region:
-    description: AWS region of the secret. Without it, the profile's.
+    description: AWS region of the secret. The default is the region of the profile.
     type: str
     env: [{name: AWS_REGION}, {name: AWS_DEFAULT_REGION}]
     ini: [{section: key_rotation_store, key: region}]
     vars: [{name: key_rotation_store_region}]
   endpoint_url:
-    description: Address of Secrets Manager, where it is not AWS's own for the region, as with a VPC endpoint.
+    description: Address of Secrets Manager, if it is not the AWS address of the region, for example a VPC endpoint.
     type: str
     env: [{name: AWS_ENDPOINT_URL_SECRETS_MANAGER}, {name: AWS_ENDPOINT_URL}]
     ini: [{section: key_rotation_store, key: endpoint_url}]
     vars: [{name: key_rotation_store_endpoint_url}]
   timeout:
-    description: How many seconds a server may take to answer.
+    description: Maximum number of seconds for a response of the server.
     type: int
     default: 15
     ini: [{section: key_rotation_store, key: timeout}]

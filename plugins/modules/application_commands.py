@@ -7,14 +7,14 @@ DOCUMENTATION = r"""
 module: application_commands
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Run commands of an operator whose exit code counts
+short_description: Run an operator's commands and check their exit codes
 description:
-  - Runs each command in the folder of the project, in order, and fails at the first that does not end with 0.
-  - Nothing that they print is shown or kept, since it may hold a value.
-  - A dry run runs none, and sees that the program of each is there.
+  - Runs each command in the project folder, in order. Fails at the first command whose exit code is not 0.
+  - The output of the commands is neither shown nor kept, because it may contain a value.
+  - In check mode no command is run. The module checks only that the program of each command exists.
 options:
   commands:
-    description: The commands, each a list of words. There is no shell.
+    description: The commands, each a list of words. They run without a shell.
     type: list
     elements: list
     required: true
@@ -23,11 +23,12 @@ options:
     type: path
     required: true
   timeout:
-    description: Seconds that each may take. Then it is killed with all that it has started in its session.
+    description:
+      - Maximum number of seconds for each command. After that, the command and all processes of its session are killed.
     type: int
     default: 600
   purpose:
-    description: What they are for, in the record.
+    description: What the commands are for, as written to the record.
     type: str
     default: verification
 extends_documentation_fragment:
@@ -46,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 commands:
-  description: Each with its C(program), exit code C(rc) and C(seconds).
+  description: Each command with its C(program), exit code (C(rc)) and duration (C(seconds)).
   type: list
   elements: dict
   returned: success

@@ -9,11 +9,11 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Wait until the application answers
 description:
-  - Asks an address from the host itself, past any proxy, until the answer has a status of 200 to 299.
-  - Reading a page that shows encrypted values says more than a page that looks at nothing.
+  - Requests a URL from the host itself, without a proxy, until the response has a status from 200 to 299.
+  - Choose a page that shows encrypted values. Such a page proves more than one that reads no data.
 options:
   url:
-    description: The address. It has no password in it.
+    description: The URL. It must not contain a password.
     type: str
     required: true
   host:
@@ -26,14 +26,16 @@ options:
     type: dict
     default: {}
   ca_file:
-    description: File on the host with the certificates that vouch for the server. By default those of the system.
+    description: File on the host with the CA certificates to trust. The default is the system's certificates.
     type: path
   timeout:
-    description: Seconds to go on asking.
+    description: Maximum number of seconds to keep requesting.
     type: int
     default: 60
   answer_timeout:
-    description: Seconds for each single answer, from its beginning to its end. One that streams on is none.
+    description:
+      - Maximum number of seconds for each response, from start to end. An endless streaming response counts as a
+        failure.
     type: int
     default: 10
 extends_documentation_fragment:
@@ -51,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 answer:
-  description: The C(status) of the answer, and the C(seconds) it took.
+  description: The C(status) of the response, and how long it took (C(seconds)).
   type: dict
   returned: success
 """

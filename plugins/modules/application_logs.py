@@ -7,28 +7,30 @@ DOCUMENTATION = r"""
 module: application_logs
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Count what tells of failed decryption in the logs from one moment to another
+short_description: Count failed decryptions in the logs between two points in time
 description:
-  - Looks at the same logs, by the same patterns, as M(tetech.key_rotation.monitoring_probe), and leaves what that
-    remembers alone. What comes out are counts, never a line's text. Nothing is written.
+  - Reads the same logs, with the same patterns, as M(tetech.key_rotation.monitoring_probe). It does not change the
+    positions that M(tetech.key_rotation.monitoring_probe) remembers.
+  - Returns counts, never the text of a line. Writes nothing.
 options:
   state:
-    description: V(begun) at the first moment, V(counted) at the second.
+    description: V(begun) at the first point in time, V(counted) at the second.
     type: str
     required: true
     choices: [begun, counted]
   begun:
-    description: The RV(begun) of the first moment.
+    description: The RV(begun) that was returned at the first point in time.
     type: dict
     default: {}
   log_files:
     description:
-      - Log files of the application, or globs. One that is not there at the first moment counts whole.
-      - Without it, O(usual_log_files).
+      - Log files of the application, or globs. A file that does not exist at the first point in time is counted from
+        its start.
+      - Without it, O(usual_log_files) is read.
     type: list
     elements: str
   errors:
-    description: Whether lines that were counted, and logs that cannot be looked at, are an error, or a warning.
+    description: Whether counted lines, and logs that cannot be read, are an error or a warning.
     type: str
     choices: [refuse, warn]
     default: warn
@@ -39,14 +41,14 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: From here on errors count
+- name: Remember the position in the logs
   tetech.key_rotation.application_logs:
     state: begun
     log_files: [/srv/food_ordering/logs/*.log]
     rotation_id: "{{ record_opened.rotation_id }}"
   register: first
 
-- name: None was logged
+- name: Check that no failed decryption was logged
   tetech.key_rotation.application_logs:
     state: counted
     begun: "{{ first.begun }}"
@@ -57,12 +59,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 begun:
-  description: How far each log had been written.
+  description: The position in each log.
   type: dict
   returned: with O(state=begun)
 logs:
-  description: >-
-    With O(state=counted), the counts of C(errors) by source, where there are any, the C(problems) met, and C(notes).
+  description:
+    - With O(state=counted), the counts of C(errors) by source if there are any, the C(problems) in reading logs, and
+      C(notes).
   type: dict
   returned: with O(state=counted)
 """

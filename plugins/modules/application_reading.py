@@ -7,66 +7,67 @@ DOCUMENTATION = r"""
 module: application_reading
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Ask the application itself, before a rotation and after it
+short_description: Compare how the application reads its data before and after a rotation
 description:
-  - Each run is a fresh process of the application that is started under its env file as that is.
-  - Reads, in a transaction that cannot write, through the models, all that may depend on a key, and keeps keyed
-    digests. These are encrypted columns, properties and descriptors made from them, and every field of every model that
-    is not a plain field of Django.
-  - Brings a text through the application's own encryption and back, and sees under which keys the token is.
-  - Runs C(manage.py check --deploy), and C(manage.py verify_encryption) where there is one, and counts what they
-    complain of. What they print is not shown.
-  - With O(state=compared), fails where a value is read in another way than before, a text does not come back or is
-    encrypted under other keys, or one of the two commands complains of more than before.
+  - Starts a fresh process of the application with its environment file unchanged.
+  - Reads everything that may depend on a key through the models, in a read-only transaction, and keeps keyed digests.
+    This includes encrypted columns, properties and descriptors derived from them, and every field that is not a plain
+    Django field.
+  - Encrypts a text with the application's own encryption, decrypts it again, and determines the keys of the token.
+  - Runs C(manage.py check --deploy), and C(manage.py verify_encryption) if the application has it, and counts the
+    problems that they report. Their output is not shown.
+  - With O(state=compared), fails if a value is read differently than before, if a text cannot be decrypted again or is
+    encrypted under other keys, or if one of the two commands reports more problems than before.
 options:
   state:
     description:
       - V(taken) before a rotation, V(compared) after it.
-      - A rotation that is gone on with has its picture in the record, from before its first write.
+      - If a rotation is resumed, its picture is in the record, from before its first write.
     type: str
     required: true
     choices: [taken, compared]
   fence:
     description:
-      - With O(state=taken) and V(auto), no other session can write a target column from before the reading on, so that
-        nothing is written between it and the census of M(tetech.key_rotation.django_reencrypt).
+      - With O(state=taken) and V(auto), no other session can write to a target column from before this reading. Nothing
+        is then written between it and the census of M(tetech.key_rotation.django_reencrypt).
     type: str
     choices: [auto, "off"]
     default: "off"
   baseline:
-    description: The RV(picture) that was taken. Without one nothing is compared with it.
+    description: The RV(picture) that was returned before. Without it, nothing is compared.
     type: dict
     default: {}
   meanwhile:
     description:
-      - What M(tetech.key_rotation.django_census) returned as C(meanwhile). Of tables in which other processes have
-        written no more values may fail than before, and no fewer may be read than what they wrote explains.
+      - The C(meanwhile) that M(tetech.key_rotation.django_census) returned.
+      - In tables to which other processes wrote, no more values may fail than before. A smaller number of values must
+        be explained by what they wrote.
     type: dict
     default: {}
   written:
     description:
-      - What M(tetech.key_rotation.django_census) returned as C(written). What the application reads of these values is
-        in the RV(picture) as C(written), if it is nothing, a token, an error, or the text of a failed decryption.
-        With O(state=compared), all but nothing fails.
+      - The C(written) that M(tetech.key_rotation.django_census) returned.
+      - RV(picture) reports as C(written) what the application reads of these values, if it is nothing, a token, an
+        error, or the text of a failed decryption. With O(state=compared), all of these but nothing fail.
     type: dict
     default: {}
   rows:
-    description: How many rows of each model are read, the first ones by primary key. 0 is all.
+    description: How many rows of each model are read, in the order of the primary key. 0 means all rows.
     type: int
     default: 0
   left_out:
     description:
-      - Fields and properties that are not read, each as C(app.Model.name), such as an age.
-      - M(tetech.key_rotation.checklist_facts) says which of them are none.
+      - Fields and properties that are not read, each as C(app.Model.name), such as an age that changes every day.
+      - M(tetech.key_rotation.checklist_facts) reports names in this list that do not exist.
     type: list
     elements: str
     default: []
   timeout:
-    description: Seconds that each of the two commands may take.
+    description: Maximum number of seconds for each of the two commands.
     type: int
     default: 600
   digest_key:
-    description: Set by the action plugin. Not for playbooks. Never logged.
+    description: The key of the digests. Set by the action plugin. Not for playbooks. Never logged.
     type: str
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
@@ -76,7 +77,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: See how the application reads its values
+- name: Record how the application reads its values
   tetech.key_rotation.application_reading:
     state: taken
     project_dir: /srv/food_ordering
@@ -90,15 +91,17 @@ EXAMPLES = r"""
 RETURN = r"""
 picture:
   description:
-    - The C(readings), each with its model and attribute as C(name), its C(table), the encrypted C(columns) it is made
-      from, how many values were C(read), how many of them as C(tokens), and how many C(failed). The keyed C(digest) is
-      over all; a column that is not encrypted has C(parts), digests of what is stored and read in parts of its rows.
-    - With O(written), what the application reads of these values in another way than a value, as C(written).
-    - The C(round_trips), each C(well), C(not tried), or what is wrong; the columns that are C(unread) by any model.
-    - With O(state=compared), what is C(unsteady), since a second reading under the same keys was another one.
-    - The C(opening), how many C(seconds) per value the engine took to decrypt the first values of each table, and of
-      how many values that is (C(tries)).
-    - Message ids of C(check) with their counts, and what C(verify_encryption) counts.
+    - The C(readings), each with its model and attribute (C(name)), its C(table), the encrypted C(columns) that it is
+      derived from, and how many values were C(read), read as C(tokens), and C(failed). The keyed C(digest) covers all
+      values. A column that is not encrypted has C(parts), digests of the stored and the read values of groups of its
+      rows.
+    - With O(written), the values that the application reads as something other than a value (C(written)).
+    - The C(round_trips), each C(well), C(not tried), or what is wrong, and the columns that no model reads (C(unread)).
+    - With O(state=compared), the readings that are C(unsteady), because a second reading under the same keys gave
+      another result.
+    - The C(opening), how many C(seconds) per value the engine needed to decrypt the first values of each table, and the
+      number of those values (C(tries)).
+    - Message IDs of C(check) with their counts, and the counts of C(verify_encryption).
   type: dict
   returned: success
 """

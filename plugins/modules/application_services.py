@@ -7,87 +7,88 @@ DOCUMENTATION = r"""
 module: application_services
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Stop what holds keys of an application, and start it again
+short_description: Stop the services that use an application's keys, and start them again
 description:
-  - Stops the services of this host that are up, in the order of the list, and sees that they are down.
-  - Starts again, in the other order, what it has stopped and nothing else, and sees that it stays up.
-  - What was up stands in O(memory) before it is stopped. So any later run goes on after one that was killed, and what
-    was down before the rotation stays down.
-  - Where O(rotation_id=maintenance), a stop goes on past each failure, and tells of all of them in the end.
-  - Nothing that a service's commands print is shown. Run it as the user who may start and stop them.
+  - Stops the running services of this host in the order of the list, and checks that they have stopped.
+  - Starts the services that it stopped, and no others, in reverse order, and checks that they stay up.
+  - Writes which services were running to O(memory) before it stops them. A later run can therefore resume an
+    interrupted one, and services that were down before the rotation stay down.
+  - With O(rotation_id=maintenance), a stop continues after a failure, and reports all failures at the end.
+  - The output of the services' commands is not shown. Run the module as a user who may start and stop the services.
 options:
   state:
     description:
       - V(stopped) or V(started).
-      - V(released) lets go of what the maintenance playbook holds, and starts nothing.
+      - V(released) ends the manual stop of the maintenance playbook, and starts nothing.
     type: str
     required: true
     choices: [stopped, started, released]
   services:
     description:
-      - What holds keys, nothing where there is only O(flag_file).
-      - Each is a systemd unit by its V(name) alone, or has commands to V(start) and V(stop) it.
-      - A socket, timer or path unit that would start a service again is to be listed before it.
+      - The services that use the keys. The list may be empty if only O(flag_file) is used.
+      - Each is a systemd unit, identified by its V(name), or has commands to V(start) and V(stop) it.
+      - List a socket, timer or path unit before the service that it would start again.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: Name of the systemd unit, or of what the commands are for. No two have the same.
+        description: Name of the systemd unit, or of the service that the commands control. Names must be unique.
         type: str
         required: true
       start:
-        description: Command that starts it, as a list of words.
+        description: Command that starts the service, as a list of words.
         type: list
         elements: str
       stop:
-        description: Command that stops it, as a list of words.
+        description: Command that stops the service, as a list of words.
         type: list
         elements: str
       status:
         description:
-          - Command that ends with exit code 0 while it is up. Without it, it counts as up until it is stopped, and a
-            stop by hand always calls its O(services[].stop).
-          - 4, 124, 126 and 127 are no answer, and an error; all else says that it is down.
+          - Command whose exit code is 0 while the service is up. Without it, the service counts as up until it is
+            stopped, and a manual stop always runs its O(services[].stop).
+          - Exit codes 4, 124, 126 and 127 are errors. Any other exit code means that the service is down.
         type: list
         elements: str
   memory:
-    description: File that remembers what was up. Its folder is made with mode 0700.
+    description: File that stores which services were up. Its folder is created with mode 0700.
     type: path
     required: true
   flag_file:
-    description: File that is there as long as the services are stopped, for a web server to show a maintenance page by.
+    description: File that exists while the services are stopped, so that a web server can show a maintenance page.
     type: path
   timeout:
-    description: Seconds that each service may take to stop, or to start.
+    description: Maximum number of seconds for each service to stop or to start.
     type: int
     default: 300
   settle:
     description:
-      - Seconds that each must stay up after its start, without being started again by systemd.
-      - A unit that says itself when it is ready is looked at for one second, a timer, socket or job not at all.
+      - Number of seconds that each service must stay up after its start, without a restart by systemd.
+      - A unit that reports its own readiness is watched for one second. Timers, sockets and jobs are not watched.
     type: int
     default: 5
   jobs:
     description:
-      - What to do with a unit of Type=oneshot that is at work.
-      - V(wait) lets it end, for O(timeout) seconds, and does not start it again. V(stop) ends it like any other, and it
-        is started again.
+      - What to do with a unit of Type=oneshot that is running.
+      - V(wait) waits up to O(timeout) seconds for it to end, and does not start it again. V(stop) stops it like any
+        other unit, and starts it again later.
     type: str
     choices: [wait, stop]
     default: wait
   held:
     description:
-      - Whether to go on where O(rotation_id=maintenance), the maintenance playbook, has stopped all. Nothing else
-        starts that again.
-      - V(accept) is for the way back.
+      - Whether to continue after the maintenance playbook (O(rotation_id=maintenance)) has stopped the services. Only
+        that playbook starts them again.
+      - V(accept) is for a rollback.
     type: str
     choices: [refuse, accept]
     default: refuse
   half:
     description:
-      - Whether O(state=started) with O(rotation_id=maintenance) starts anything where the record of a rotation that is
-        not closed says that values may be under both key sets. V(refuse) is V(released) then, and ends with an error.
+      - Whether O(state=started) with O(rotation_id=maintenance) starts services if the record of an open rotation says
+        that values may be under two key sets.
+      - V(refuse) then acts like V(released), and fails.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -119,7 +120,7 @@ services:
   elements: str
   returned: success
 states:
-  description: After a start, what each service is, by its name. Empty otherwise.
+  description: After a start, the state of each service by name. Empty otherwise.
   type: dict
   returned: success
 """

@@ -7,12 +7,12 @@ DOCUMENTATION = r"""
 module: application_sessions
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Wait until nobody is connected as the application
+short_description: Wait until the application has closed its database sessions
 description:
-  - Waits until the application's role has no session on any of the application's databases, as C(pg_stat_activity) says
-    through the application's own connection. Sessions of this collection do not count.
-  - Fails with who is left. Whatever is connected as the application holds its keys, too.
-  - A dry run waits for nothing and lists them.
+  - Waits until the application's role has no session on any of the application's databases. Reads C(pg_stat_activity)
+    through the application's own connection, and ignores the sessions of this collection.
+  - Fails and lists the remaining sessions. A client that is connected as the application may also hold its keys.
+  - In check mode the module lists the sessions without waiting.
 options:
   project_dir:
     description: Folder of the Django project on the host, the one with C(manage.py).
@@ -22,7 +22,8 @@ options:
     description: The settings module. Without it, the one that C(manage.py) names.
     type: str
   direct:
-    description: For databases behind a pooler, where PostgreSQL itself is, by alias with V(host) and V(port).
+    description:
+      - Addresses of PostgreSQL itself for databases behind a connection pooler, by alias with V(host) and V(port).
     type: dict
     default: {}
   allowed:
@@ -32,14 +33,14 @@ options:
     default: []
   left:
     description:
-      - What to do where somebody is still connected in the end.
-      - V(accept) is for the way back, which must not depend on it, and names them all the same. A database that gives
-        no connection is left out then, since it may be gone, and is to be restored.
+      - What to do if sessions remain after the timeout.
+      - V(accept) is for a rollback, which must not depend on them. The sessions are still listed. A database that
+        accepts no connection is skipped, because it may have to be restored.
     type: str
     choices: [refuse, accept]
     default: refuse
   timeout:
-    description: Seconds to wait.
+    description: Maximum number of seconds to wait.
     type: int
     default: 60
 extends_documentation_fragment:
@@ -48,7 +49,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Wait until the application is gone
+- name: Wait until the application has closed its sessions
   tetech.key_rotation.application_sessions:
     project_dir: /srv/food_ordering
     rotation_id: "{{ record_opened.rotation_id }}"
@@ -59,8 +60,8 @@ EXAMPLES = r"""
 RETURN = r"""
 sessions:
   description:
-    - Each session that is left, or that a dry run finds, with its database V(alias), V(pid), V(user), client V(address)
-      and V(port), V(application_name), V(since) and V(state).
+    - Each session that remains, or in check mode each session, with its database V(alias), V(pid), V(user), client
+      V(address) and V(port), V(application_name), V(since) and V(state).
   type: list
   elements: dict
   returned: success

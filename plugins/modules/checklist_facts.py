@@ -7,10 +7,11 @@ DOCUMENTATION = r"""
 module: checklist_facts
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Look at an application host for the checklist of a rotation
+short_description: Collect facts about an application host for the preflight checklist
 description:
-  - Collects what M(tetech.key_rotation.rotation_checklist) judges, through the application's own connection, its
-    settings and proc(5). Nothing is written but a temporary table, in a transaction that is rolled back.
+  - Collects what M(tetech.key_rotation.rotation_checklist) checks, through the application's own connection, its
+    settings and proc(5).
+  - Writes nothing except a temporary table, in a transaction that is rolled back.
 options:
   sessions_allowed:
     description: C(application_name) of database sessions of the application's role that hold no key.
@@ -29,7 +30,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Collect facts about the host
   tetech.key_rotation.checklist_facts:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
@@ -39,11 +40,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: The host's C(clock) as the look C(began) and C(ended), the C(versions), the C(databases), the C(sessions)
-    of the application's role with the C(process) of this host that holds each where that is seen, pending
-    C(migrations), the C(speed), and the users of C(secret_key). Each reason why no write fence can be had
-    (C(unfenced)). Of the application's own reading by some rows, the round trips that are C(broken), and names in
-    O(left_out) that are C(unknown), each with those near it.
+  description:
+    - The host's C(clock) when the module C(began) and C(ended), the C(versions), the C(databases), pending
+      C(migrations), the C(speed), and what uses C(secret_key).
+    - The C(sessions) of the application's role, each with the C(process) of this host that holds it if it can be
+      determined.
+    - Each reason why no write fence is possible (C(unfenced)).
+    - From a reading of some rows by the application itself, the round trips that are C(broken), and names in
+      O(left_out) that are C(unknown), each with similar names.
   type: dict
   returned: success
 """

@@ -7,20 +7,21 @@ DOCUMENTATION = r"""
 module: database_lease
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Be the one run that works on the databases of an application, from its first write to its end
+short_description: Acquire and release the database lease
 description:
-  - Writes who is at work, where and since when into a table of each database, C(tetech_key_rotation_lease), and takes
-    it away again.
-  - While one run holds the lease, every other one is refused, whatever control node and key store it has.
-  - A run that died on the same control node leaves its lease to the next one.
-  - In check mode it says only whether the lease could be taken.
-  - While it is taken, the write fence of M(tetech.key_rotation.django_reencrypt) may stand. It goes with the lease.
+  - Writes the holder of the lease (who, where and since when) to the table C(tetech_key_rotation_lease) of each
+    database, and removes it again.
+  - While a run holds the lease, every other run is refused, regardless of its control node and key store.
+  - If a run dies, the next run on the same control node takes over its lease.
+  - In check mode the module reports only whether the lease could be acquired.
+  - The write fence of M(tetech.key_rotation.django_reencrypt) can exist only while the lease is held, and is removed
+    with it.
 options:
   state:
     description:
-      - V(taken) at the beginning, V(returned) at the end.
-      - V(opened) takes down the write fence that a run which was killed left standing, and leaves the lease as it is.
-      - V(unfenced) changes nothing. It fails if a write fence stands (E_FENCED).
+      - V(taken) acquires the lease, V(returned) releases it.
+      - V(opened) removes the write fence that a killed run left behind, and leaves the lease unchanged.
+      - V(unfenced) changes nothing. It fails if there is a write fence (E_FENCED).
     type: str
     required: true
     choices: [taken, returned, opened, unfenced]
@@ -37,14 +38,15 @@ options:
     description: The settings module. Without it, the one that C(manage.py) names.
     type: str
   direct:
-    description: For databases behind a pooler, where PostgreSQL itself is, by alias with C(host) and C(port).
+    description:
+      - Addresses of PostgreSQL itself for databases behind a connection pooler, by alias with C(host) and C(port).
     type: dict
     default: {}
   holder:
-    description: Set by the action plugin, the run. Not for playbooks.
+    description: The run. Set by the action plugin. Not for playbooks.
     type: dict
   over:
-    description: Set by the action plugin, a run that died and holds the lease. Not for playbooks.
+    description: A dead run that holds the lease. Set by the action plugin. Not for playbooks.
     type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.rotation
@@ -52,7 +54,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Be the one run that works on these databases
+- name: Acquire the database lease
   tetech.key_rotation.database_lease:
     state: taken
     project_dir: /srv/food_ordering
@@ -64,16 +66,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 held:
-  description: The other run that holds the lease of a database; the action plugin judges whether it is dead.
+  description: The other run that holds the lease of a database. The action plugin determines whether it is dead.
   type: dict
   returned: when there is one
 fenced:
-  description: With O(state=taken), whether the write fence of a run that was killed still stands.
+  description: With O(state=taken), whether the write fence of a killed run still exists.
   type: bool
   returned: success
 undropped:
   description:
-    - Tables whose triggers could not be dropped, since somebody reads them in a long transaction. They refuse nothing.
+    - Tables whose triggers could not be dropped, because a long transaction reads them. These triggers refuse nothing.
   type: list
   elements: str
   returned: with O(state=returned) or O(state=opened)

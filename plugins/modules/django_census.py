@@ -7,24 +7,24 @@ DOCUMENTATION = r"""
 module: django_census
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Say of every encrypted value under which keys it is
+short_description: Report under which keys each encrypted value is
 description:
-  - A read-only pass over every target of a Django application that opens every value, in one snapshot of the database.
-  - Each run is a fresh process that holds only the key sets it is given.
-  - Without a version in the store the keys of O(env_file) are used.
-  - Fails unless the application, as it starts, reads O(env_file) and has its keys from there.
+  - Decrypts every value of every target of a Django application, read-only and in one snapshot of the database.
+  - Each run is a fresh process that has only the given key sets.
+  - If the store has no version, the keys in O(env_file) are used.
+  - Fails unless the application, as it starts, reads O(env_file) and takes its keys from it.
 options:
   stages:
-    description: The stages of the store whose key sets are tried. Without it, all versions.
+    description: The stages of the store whose key sets are tried. The default is all versions.
     type: list
     elements: str
     default: []
   digest_stage:
-    description: The stage whose key set keys the digest over all plaintexts.
+    description: The stage whose key set keys the digest of all plaintexts.
     type: str
     default: current
   expect_stage:
-    description: Fail unless every value is empty or under this stage, and O(env_file) holds its keys.
+    description: Fail unless every value is empty or under this stage, and O(env_file) has its keys.
     type: str
   baseline:
     description: The RV(targets) of an earlier census. Fail unless counts and digests are the same.
@@ -33,57 +33,61 @@ options:
     default: []
   unopened:
     description:
-      - What to do about values that no key opens. They are V(refused), or may stay V(as_before), where they are no more
-        than in the O(baseline), and are told in RV(unopened).
+      - What to do about values that no key decrypts.
+      - They are V(refused), or may stay V(as_before) if there are no more of them than in O(baseline). RV(unopened)
+        then reports them.
     type: str
     choices: [refused, as_before]
     default: refused
   row_digests:
     description:
-      - The file that M(tetech.key_rotation.django_reencrypt) wrote with the O(baseline). Where counts or digests
-        differ, every row is held against it in a second look. Rows that another process wrote may differ, be new, or
-        be gone.
-      - Not for formats without authentication, of which nobody can say under which keys such a row was written.
+      - The file that M(tetech.key_rotation.django_reencrypt) wrote with the O(baseline).
+      - If counts or digests differ, a second pass compares every row. Rows that another process wrote may differ, be
+        new, or be deleted.
+      - Does not work for formats without authentication, because the keys of such a row cannot be determined.
     type: path
   others:
-    description: What the last M(tetech.key_rotation.django_reencrypt) of the run returned as C(others).
+    description: The C(others) that the last M(tetech.key_rotation.django_reencrypt) of the run returned.
     type: dict
   report_only:
     description:
-      - Say what is found, and refuse nothing of it. Values that open under no version are counted, and where the
-        application has its keys from is not looked at.
-      - Refuses to look beside a step of a rotation or rollback that is at work; of one that is between two steps
-        M(tetech.key_rotation.database_lease) tells.
+      - Report what is found, and refuse nothing. Values that no version decrypts are counted. Where the application
+        takes its keys from is not checked.
+      - Fails while a step of a rotation or rollback is running. M(tetech.key_rotation.database_lease) reports a run
+        that is between two steps.
     type: bool
     default: false
   leaving:
     description:
-      - The stages that the env file is about to lose on a rollback. Fail if the application may need one of them to
-        read a value, and name those values, unless they are acknowledged. An empty list before re-encryption.
+      - The stages whose keys a rollback is about to remove from the environment file. The list is empty before
+        re-encryption.
+      - Fail if the application may need one of them to read a value, and list those values, unless they are
+        acknowledged.
       - Refuses nothing else, as with O(report_only=true).
     type: list
     elements: str
   acknowledge:
-    description: With O(leaving), the values to go back without, as its refusal names them, C(table.column:count).
+    description: With O(leaving), the values whose loss is accepted, as C(table.column:count), copied from the error.
     type: str
     default: ""
   accounted:
     description:
-      - Fail unless every column and every key is accounted for. A column is, if it is a target, explained by what it
-        holds, or settled in O(settlements). A key is, if a value is under it, or if its V(use) is V(signing).
+      - Fail unless every column and every key is accounted for.
+      - A column is accounted for if it is a target, is explained by its content, or is in O(settlements). A key is
+        accounted for if a value is under it, or if its V(use) is V(signing).
     type: bool
     default: false
   rotation_id:
-    description: The rotation whose record this goes into. Without it, it goes into none.
+    description: The rotation to whose record this is written. Without it, nothing is recorded.
     type: str
   run:
-    description: Set by the action plugin with O(report_only=true), the run that looks. Not for playbooks.
+    description: The run that takes the census, with O(report_only=true). Set by the action plugin. Not for playbooks.
     type: str
     default: ""
   record_dir:
     description:
       - Folder of the records on the control node.
-      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
@@ -92,7 +96,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Prove that everything is under the current keys
+- name: Check that every value is under the current keys
   tetech.key_rotation.django_census:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
@@ -106,43 +110,45 @@ RETURN = r"""
 targets:
   description:
     - For each target its model, table, column, scheme, rows, counts by class, and digest.
-    - Of values that are encrypted twice, C(layers) counts those that have a layer under each stage.
+    - For values that are encrypted twice, C(layers) counts those that have a layer under each stage.
   type: list
   elements: dict
   returned: success
 meanwhile:
   description:
-    - For each table in which other processes have written since the O(baseline), how many rows were C(changed),
-      C(inserted) and C(deleted). All others were proved to be the same, row by row.
+    - For each table to which other processes wrote since O(baseline), how many rows were C(changed), C(inserted) and
+      C(deleted). All other rows were verified to be the same.
   type: dict
   returned: success
 unwrapped:
-  description: For each table how many values of the O(baseline) were encrypted twice, as C(unwrapped).
+  description: For each table how many values of O(baseline) were encrypted twice, as C(unwrapped).
   type: dict
   returned: success
 written:
-  description: For each column, the keys of the rows in which another process has changed its value since then.
+  description:
+    - For each column, the primary keys of the rows in which another process changed the value since O(baseline).
   type: dict
   returned: success
 unopened:
-  description: With O(unopened=as_before), their C(count) and the first C(rows), where there are any.
+  description: With O(unopened=as_before), the C(count) of these values and the first C(rows), if there are any.
   type: dict
   returned: success
 needing:
-  description: The values that may need such a stage, by C(column) and C(class), with C(count) and the first C(rows).
+  description:
+    - The values that may need one of these stages, by C(column) and C(class), with C(count) and the first C(rows).
   type: list
   elements: dict
   returned: with O(leaving)
 migrations:
-  description: Files of migrations that rotations made, by rotation.
+  description: Migration files that rotations created, by rotation.
   type: dict
   returned: with O(report_only=true)
 kept_aside:
-  description: Databases that a restore has kept aside on the same servers, with the key ids that each may need.
+  description: Databases on the same servers that a restore kept, with the key IDs that each may need.
   type: dict
   returned: success
 key_ids:
-  description: Key id of each key set that was tried.
+  description: Key ID of each key set that was tried.
   type: dict
   returned: success
 versions:

@@ -7,30 +7,32 @@ DOCUMENTATION = r"""
 module: django_plan
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Find every encrypted value of a Django application, and write down what would be rotated
+short_description: Find the encrypted values of a Django application, and write the plan of a rotation
 description:
-  - Samples every text, bytea and json column of every schema of every PostgreSQL database of the application,
-    in or out of models. A column counts only when a token of it opens under the current keys.
-  - Then opens every value of every target, and writes the plan, a YAML file on the control node for people to review.
-  - The plan holds no value of any row, and no key.
+  - Samples every text, bytea and json column of every schema of every PostgreSQL database of the application, whether
+    or not it belongs to a model. A column is a target only if one of its tokens can be decrypted with the current keys.
+  - Then decrypts every value of every target, and writes the plan, a YAML file on the control node for people to
+    review.
+  - The plan contains no row values and no keys.
 options:
   path:
-    description: The plan file on the control node. Without it, C(.key_rotation/PROJECT/plan.yml) beside the inventory.
+    description:
+      - The plan file on the control node. The default is C(.key_rotation/PROJECT/plan.yml) next to the inventory.
     type: path
   state:
     description:
-      - V(written) writes the plan, and fails if something that it found stops a rotation.
-      - V(matched) fails unless the plan file, where there is one, says the same but for the counts,
-        which are not taken again.
+      - V(written) writes the plan. It fails if a finding stops a rotation.
+      - V(matched) fails unless the plan file, if it exists, still matches. The counts are not compared, because they
+        are not taken again.
     type: str
     choices: [written, matched]
     default: written
   require_approval:
-    description: Whether to show what another person types to approve the plan.
+    description: Whether to show the commands with which another person approves the plan.
     type: bool
     default: false
   environment:
-    description: For which environment that approval is.
+    description: The environment for which the approval is.
     type: str
     choices: [demo, staging, production]
     default: production
@@ -55,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plan:
-  description: The plan, with its targets, fields without a value yet, schemes, notices and hash.
+  description: The plan, with its targets, fields that have no value yet, schemes, notices and hash.
   type: dict
   returned: success
 path:

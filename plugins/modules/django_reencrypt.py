@@ -7,99 +7,104 @@ DOCUMENTATION = r"""
 module: django_reencrypt
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Bring every encrypted value of a Django application under other keys
+short_description: Re-encrypt every value of a Django application under another version
 description:
   - Runs in the application's own Python, with its database connection and all its key sets at once.
-  - Works by SQL, in batches that are committed one by one, each row by compare-and-set.
-  - Only the planned columns change.
-  - Under which keys a value is, is read from the value. The module may be killed at any time and run again.
-  - Before the first write every value is opened. One that opens under no version stops the module.
+  - Works in SQL, in batches that are committed one by one, with compare-and-set for each row.
+  - Changes only the planned columns.
+  - Reads from each value under which keys it is. The module may be killed at any time and run again.
+  - Decrypts every value before the first write. A value that no version decrypts stops the module.
 options:
   destination:
-    description: The stage that every value is to be under.
+    description: The stage under which every value is to be.
     type: str
     required: true
     choices: [current, pending, previous]
   method:
     description:
       - V(direct) runs the engine.
-      - V(migration) makes and applies a Django migration that drives the same engine.
+      - V(migration) creates and applies a Django migration that runs the same engine.
     type: str
     choices: [direct, migration]
     default: direct
   migration_app:
-    description: With O(method=migration), the application that gets the migration.
+    description: With O(method=migration), the application that receives the migration.
     type: str
     default: core
   reverse:
     description:
-      - The way back. A migration that this rotation made is unapplied by its own reverse, and its file taken away.
-      - A value that opens under no version is left as it is, and does not keep the others from coming back.
+      - Roll back. A migration that this rotation created is unapplied, and its file is removed.
+      - A value that no version decrypts is left unchanged, and does not prevent the rollback of the others.
     type: bool
     default: false
   workers:
-    description: How many processes work at once. V(0) is one for each core that the module may use.
+    description: Number of processes that work at the same time. V(0) means one for each core that the module may use.
     type: int
     default: 0
   share:
     description:
-      - Of the work on all tables this host does one share, and other hosts at the same time the others.
-      - Whether all was done is known only to who looks at the whole afterwards, without a share.
+      - This host's share of the work on all tables, while other hosts do the other shares.
+      - Run the module once more without a share afterwards. Only that run can tell whether everything was done.
     type: dict
     suboptions:
       number:
-        description: The number of this host, from 0.
+        description: The number of this host, starting at 0.
         type: int
         required: true
       of:
-        description: How many hosts there are.
+        description: The total number of hosts.
         type: int
         required: true
   examined:
     description:
-      - The RV(targets) of the same module in check mode, just before. They stand for the census, and no value is opened
-        twice before the first write.
+      - The RV(targets) that this module returned in check mode just before. They replace the census, so that no value
+        is decrypted twice before the first write.
     type: list
     elements: dict
     default: []
   row_digests:
     description:
-      - A file on the host, for the digest of each row in the census that is taken here, also in check mode. It holds no
-        value. M(tetech.key_rotation.django_census) says by it in which rows something differs.
-      - Where it cannot be written, the work is done without it.
+      - A file on the host for the digest of each row in the census that this module takes, also in check mode. It
+        contains no values. M(tetech.key_rotation.django_census) uses it to find the rows that differ.
+      - If the file cannot be written, the work is done without it.
     type: path
   others:
-    description: What earlier steps of the same run returned as RV(others).
+    description: The RV(others) that earlier steps of the same run returned.
     type: list
     elements: dict
     default: []
   shares:
     description:
       - After the O(share) of several hosts, what the module returned on each, by host.
-      - What a host that was lost in the middle left undone is done. Any other error of one is the error of this step.
-      - Read by the action plugin.
+      - This step does what a lost host left undone. Any other error of a host is the error of this step.
+      - Used by the action plugin.
     type: dict
   fence:
     description:
-      - With V(auto), no other session can write a target column from before the first write on. A statement that tries
-        is refused with SQLSTATE 55006. It needs a role that owns the tables; RV(fence) says if it does not.
-      - M(tetech.key_rotation.application_reading) lifts it when everything is proved, and so does
-        M(tetech.key_rotation.database_lease) when the lease is returned. A run that is killed leaves it standing.
+      - With V(auto), no other session can write to a target column from before the first write. Such a statement is
+        refused with SQLSTATE 55006. The fence needs a role that owns the tables. RV(fence) reports if it could not be
+        set.
+      - M(tetech.key_rotation.application_reading) removes the fence after everything has been verified.
+        M(tetech.key_rotation.database_lease) removes it when the lease is released. A run that is killed leaves it in
+        place.
     type: str
     choices: [auto, "off"]
     default: "off"
   refuse_writers:
     description:
       - With O(fence=auto), whether to fail before the first write (E_STALE_WRITER) if another session tries to write in
-        the first seconds. The fence stays. For a rollback that begins while processes have the keys it leaves.
+        the first seconds. The fence stays.
+      - For a rollback that begins while processes still have the keys that it leaves.
     type: bool
     default: false
   throttle:
-    description: Room for the application. Without it, the work goes on as fast as it can.
+    description: Limits that leave resources to the application. Without them, the work runs at full speed.
     type: dict
     suboptions:
       batch_seconds:
-        description: The time a batch may take; how many rows it has follows from what the last ones took. V(0) for any.
+        description:
+          - Maximum number of seconds for a batch. The number of rows is adapted to the duration of the last batches.
+            V(0) means no limit.
         type: float
         default: 0.25
       ratio:
@@ -107,11 +112,12 @@ options:
         type: float
         default: 0
       replica_lag:
-        description: Wait while the slowest replica is more seconds behind than this, where the role may see it.
+        description: Wait while the slowest replica is more than this number of seconds behind, if the role may see it.
         type: float
         default: 0
       wal_backlog:
-        description: Wait while the server keeps more megabytes of WAL for its archive or a replication slot than this.
+        description:
+          - Wait while the server keeps more than this number of megabytes of WAL for its archive or a replication slot.
         type: float
         default: 0
       pause_file:
@@ -119,21 +125,21 @@ options:
         type: path
       vacuum_rows:
         description:
-          - VACUUM a table each time that so many of its rows were rewritten, where the role owns it.
-          - Otherwise, and with V(0), it is only said which tables have many dead rows afterwards.
+          - VACUUM a table each time this number of its rows has been rewritten, if the role owns the table.
+          - Otherwise, and with V(0), the module only reports which tables have many dead rows afterwards.
         type: int
         default: 0
   metrics_file:
     description:
-      - A file on the host for the textfile collector of Prometheus' node_exporter, with the numbers of the progress.
-      - Its name ends with C(.prom). The same numbers are beside it as JSON, in a file that ends with C(.json).
+      - A file on the host for the textfile collector of Prometheus' node_exporter, with progress metrics.
+      - Its name must end in C(.prom). A JSON file next to it, whose name ends in C(.json), has the same numbers.
     type: path
   run:
-    description: Set by the action plugin, the run whose lock all its processes share. Not for playbooks.
+    description: The run whose lock all its processes share. Set by the action plugin. Not for playbooks.
     type: str
     default: ""
   step:
-    description: Set by the action plugin, the step of that run. Not for playbooks.
+    description: The step of that run. Set by the action plugin. Not for playbooks.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -144,7 +150,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Re-encrypt everything to the pending version
+- name: Re-encrypt every value under the pending version
   tetech.key_rotation.django_reencrypt:
     project_dir: /srv/food_ordering
     destination: pending
@@ -155,48 +161,50 @@ EXAMPLES = r"""
 
 RETURN = r"""
 targets:
-  description: The census taken before, and for each target how many values were (in check mode, would be) re-encrypted.
+  description:
+    - The census before the work, and for each target how many values were re-encrypted, or in check mode would be.
   type: list
   elements: dict
   returned: success
 key_id:
-  description: Key id of the destination.
+  description: Key ID of the destination.
   type: str
   returned: success
 work:
-  description: Passes over tables, conflicts with other writers, and seconds.
+  description: Number of passes over tables, conflicts with other writers, and duration in seconds.
   type: dict
   returned: success
 others:
   description:
-    - What is known of other processes that write. C(since) which transaction of each database, which transactions were
-      C(ours), and which C(rows) of each table were found written by others, and were re-encrypted.
+    - What is known about other processes that write. C(since) is the transaction from which they are tracked in each
+      database, C(ours) lists this run's transactions, and C(rows) are the rows of each table that others wrote and that
+      were re-encrypted.
   type: dict
   returned: success
 stale:
   description:
-    - By search column, how many of its digests no known recipe had made of their row. They stay as they were.
+    - By search column, how many of its digests no known recipe derives from their row. They were left unchanged.
   type: dict
   returned: success
 fence:
-  description: Whether other sessions are kept from writing (C(closed)), and if not, why (C(without)).
+  description: Whether other sessions are prevented from writing (C(closed)), and if not, why (C(without)).
   type: dict
-  returned: with O(fence=auto), outside of a dry run
+  returned: with O(fence=auto), outside of check mode
 lost_workers:
-  description: How many worker processes were killed, whose work others have done.
+  description: How many worker processes were killed. Other workers did their work.
   type: int
   returned: success
 settlements:
-  description: What a person decided about columns and values, each with C(column), C(decision) and C(reason).
+  description: Decisions that a person made about columns and values, each with C(column), C(decision) and C(reason).
   type: list
   elements: dict
   returned: success
 unwritten:
-  description: Why the O(metrics_file) could not be written; empty where it was.
+  description: Why the O(metrics_file) could not be written. Empty if it was written.
   type: str
   returned: success
 vacuum:
-  description: Tables with so many dead rows afterwards that a VACUUM is worth while.
+  description: Tables with so many dead rows afterwards that a VACUUM is recommended.
   type: list
   elements: str
   returned: success

@@ -7,23 +7,23 @@ DOCUMENTATION = r"""
 module: django_repair
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Take values that open under no key from a backup
+short_description: Replace values that no key decrypts with values from a backup
 description:
-  - Looks for each value that opens under no version in the store. Where there is one, a backup of
-    M(tetech.key_rotation.postgresql_backup) is restored where it was proved, and dropped in the end.
-  - Where the backup has the row under the same primary key, all else of it is as it was then, and the backup's value
-    opens, that value is written by compare-and-set. All others are left as they are, and reported.
-  - What is overwritten is kept in a file beside the backup, as it was. A value that is no token is never overwritten.
-  - Run M(tetech.key_rotation.django_reencrypt) after it, since the backup's values may be under earlier keys.
+  - Finds each value that no version in the store decrypts. If there is one, the module restores a copy of a backup of
+    M(tetech.key_rotation.postgresql_backup) where the backup was proved, and drops the copy at the end.
+  - A value is replaced by compare-and-set if the backup has a row with the same primary key, the rest of the row is
+    unchanged, and the value in the backup can be decrypted. All other values are left unchanged, and reported.
+  - Overwritten values are kept in a file next to the backup. A value that is not a token is never overwritten.
+  - Run M(tetech.key_rotation.django_reencrypt) afterwards, because the values in the backup may be under earlier keys.
 options:
   backup:
-    description: The rotation whose backup it is.
+    description: The rotation to which the backup belongs.
     type: str
     required: true
   named:
     description:
-      - Values as C(table.column:key) that are taken from the backup even if they open now, or are empty, because a
-        person named them. The other columns of their rows may have been changed since the backup.
+      - Values to take from the backup even if they can be decrypted now or are empty, each as C(table.column:key). The
+        other columns of their rows may have changed since the backup.
     type: list
     elements: str
     default: []
@@ -32,7 +32,7 @@ options:
     type: path
     required: true
   run:
-    description: Set by the action plugin. Not for playbooks.
+    description: The run. Set by the action plugin. Not for playbooks.
     type: str
     default: ""
 extends_documentation_fragment:
@@ -44,7 +44,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Repair what the bug of last night has ruined
+- name: Repair values that last night's bug damaged
   tetech.key_rotation.django_repair:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
@@ -59,12 +59,12 @@ repaired:
   type: dict
   returned: success
 left:
-  description: Each value that was not, with the reason.
+  description: Each value that was not repaired, with the reason.
   type: list
   elements: dict
   returned: success
 kept:
-  description: The file that has what was overwritten.
+  description: The file with the overwritten values.
   type: str
   returned: success
 """

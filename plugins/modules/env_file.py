@@ -7,44 +7,45 @@ DOCUMENTATION = r"""
 module: env_file
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Set an application's keys in its .env file
+short_description: Set an application's keys in its environment file
 description:
-  - Sets the keys of one stage in a C(.env) file.
-  - Leaves every other byte of it alone, its owner, mode and attributes too.
-  - The file is replaced in one durable step. What was written is read back with a model of the O(dialect), and with
-    its real reader where the host's Python has it (python-dotenv, django-environ, python-decouple).
-  - Refuses symbolic links, hard links, files open to other users, a file that is a mount point, bytes that are not
-    UTF-8, a key that is set twice, and a line or value that the reader would change.
+  - Sets the keys of one stage in an environment file (C(.env)).
+  - Leaves every other byte of the file unchanged, and its owner, mode and attributes.
+  - Replaces the file in one durable step. Then reads it back with a model of the O(dialect), and with the real reader
+    if the host's Python has it (python-dotenv, django-environ, python-decouple).
+  - Refuses symbolic links, hard links, files that other users can read or write, mount points, bytes that are not
+    UTF-8, keys that are set twice, and lines or values that the reader would change.
 options:
   path:
-    description: The file, as an absolute path.
+    description: Absolute path of the file.
     type: path
     required: true
   state:
     description:
       - V(present) sets the values.
-      - V(prepared) does all that V(present) would do but the switch itself. It writes the new file beside the old one,
-        reads it back and takes it away again, so that no key stays in a second file. Run it on every host before
-        V(present) on the first.
+      - V(prepared) does everything that V(present) does except the switch. It writes the new file next to the old one,
+        reads it back and removes it, so that no second file holds a key. Run it on every host before V(present) on the
+        first.
     type: str
     choices: [present, prepared]
     default: present
   dialect:
     description:
-      - Who reads the file. No quoting is right for all readers.
+      - The reader of the file. No quoting is right for all readers.
       - V(dotenv) is python-dotenv, V(systemd) is C(EnvironmentFile=), V(shell) is C(set -a; . file).
     type: str
     choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
   stage:
     description:
-      - The stage whose values are set. It must be the version that O(rotation_id) made, or the one before it, to which
-        its rollback goes back.
+      - The stage whose values are set. It must be the version that O(rotation_id) created, or the previous version,
+        which a rollback restores.
     type: str
     required: true
     choices: [current, pending, previous]
   values:
-    description: Set by the action plugin from the store, by pipe. Not for playbooks. Never logged.
+    description:
+      - The values from the store, sent through a pipe. Set by the action plugin. Not for playbooks. Never logged.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -57,7 +58,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See on every host that the switch will work
+- name: Check on every host that the switch will work
   tetech.key_rotation.env_file:
     state: prepared
     path: /srv/food_ordering/.env
@@ -79,7 +80,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key_id:
-  description: Key id of the keys that are in the file after O(state=present).
+  description: Key ID of the keys that the file has after O(state=present).
   type: str
   returned: success
 settings:

@@ -7,94 +7,99 @@ DOCUMENTATION = r"""
 module: key_version
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Make, stage and take back versions of an application's keys
+short_description: Create, stage and roll back versions of an application's keys
 description:
-  - Keeps the versions of a key set in a store, and which of them is pending, current and previous.
-  - New values come from the operating system's random source. They are put into the store, and read back,
-    before anything uses them.
-  - Values never appear in a result. A version is spoken of by its key id.
+  - Manages the versions of a key set in a key store, and which of them is pending, current and previous.
+  - New values come from the operating system's random source. They are written to the store, and read back, before
+    anything uses them.
+  - Results never contain values. A version is identified by its key ID.
 options:
   state:
     description:
-      - V(adopted) takes the keys of the env file as the current version where the store is empty, and otherwise
-        proves that the env file and the store agree.
-      - V(pending) has one new version for O(rotation_id), made once and found again ever after. It refuses a store
-        without a current version, a rotation that was rolled back, and other O(keys) or values than it made before.
-      - V(current) makes the pending version current, and the current one previous.
+      - V(adopted) stores the keys of the environment file as the current version if the store is empty. Otherwise it
+        verifies that the environment file and the store agree.
+      - V(pending) creates one new version for O(rotation_id). Every later call finds the same version. It refuses a
+        store without a current version, a rotation that was rolled back, and other O(keys) or values than in the first
+        call.
+      - V(current) makes the pending version current, and the current version previous.
       - V(rolled_back) makes the version before that of O(rotation_id) current again.
-      - V(discarded) takes the pending version of O(rotation_id) back, where O(census) shows no value under it. Its
-        values are kept, as one that was rolled back.
-      - V(destroyed) removes the values of the version O(key_id) from the store. Its key id, dates and state stay in the
-        history. It refuses the current and the pending version, a version while a rotation is open, one that
-        O(census) shows in use or a database that a restore kept aside may need, one of O(needed_by_backups), and one of
-        which a version with a stage keeps a value in its list (C(keep) of O(keys)). RV(kept_by) names older versions
-        that keep one, which should go too.
-      - In AWS Secrets Manager V(destroyed) takes the version's labels away, and AWS deletes it later, when it likes.
-      - V(agreed) fails unless the env file holds the current version.
-      - V(listed) says which versions there are. Its RV(key_id) is O(key_id), or else the previous version, or empty.
-      - V(seen) says which stage's version the env file holds, and fails for none.
+      - V(discarded) removes the stage of the pending version of O(rotation_id), if O(census) shows that no value is
+        under it. Its values are kept, like those of a version that was rolled back.
+      - V(destroyed) removes the values of the version O(key_id) from the store. Its key ID, dates and state stay in the
+        history.
+      - V(destroyed) refuses the current and the pending version, any version while a rotation is open, a version that
+        O(census) shows in use or that a database kept by a restore may need, a version in O(needed_by_backups), and a
+        version of which a version with a stage keeps a value in its list (C(keep) of O(keys)). RV(kept_by) lists older
+        versions that keep such a value and should be destroyed too.
+      - In AWS Secrets Manager V(destroyed) removes the labels of the version. AWS deletes it at a later time.
+      - V(agreed) fails unless the environment file has the current version.
+      - V(listed) returns all versions. Its RV(key_id) is O(key_id) if that is set, otherwise the previous version, or
+        empty.
+      - V(seen) returns the stage whose version the environment file has. It does not fail if there is no such stage.
     type: str
     required: true
     choices: [adopted, pending, current, rolled_back, discarded, destroyed, agreed, listed, seen]
   key_id:
     description:
-      - With O(state=adopted), the key id that was proved to open the data.
+      - With O(state=adopted), the key ID of the keys that were verified to decrypt the data.
       - With O(state=destroyed), the version to destroy.
     type: str
   values_file:
     description:
-      - With O(state=pending), a file on the control node with values that somebody else made, a dictionary by the name
-        of the key, encrypted by Ansible Vault. Keys that it does not name are made here.
-      - A value is refused that is weak by Django's check C(security.W009) (shorter than 50 characters, fewer than 5
-        different ones, C(django-insecure-)), is not of its type, holds characters that some reader of C(.env) files
-        does not give back, cannot be given back from a file in the O(dialect), or was used before.
-      - Of an OpenPGP key pair both halves must be there, such as PostgreSQL's pgcrypto can use.
+      - With O(state=pending), a file on the control node with your own values, encrypted with Ansible Vault. It is a
+        dictionary by key name. Other keys get a generated value.
+      - A value is refused if Django's check C(security.W009) calls it weak (shorter than 50 characters, fewer than 5
+        different characters, C(django-insecure-)), if it does not have its type, if a reader of environment files or
+        the file's O(dialect) would change it, or if it was used before.
+      - For an OpenPGP key pair, give both halves in a form that PostgreSQL's pgcrypto can use.
     type: path
   census:
-    description: >-
-      With O(state=discarded) and O(state=destroyed), the result of M(tetech.key_rotation.django_census), taken with
-      every stage just before.
+    description:
+      - With O(state=discarded) and O(state=destroyed), the result of M(tetech.key_rotation.django_census), taken just
+        before with every stage.
     type: dict
   needed_by_backups:
-    description: With O(state=destroyed), key ids of the versions that backups need which you keep.
+    description: With O(state=destroyed), key IDs of the versions that your kept backups need.
     type: list
     elements: str
     default: []
   hold_days:
-    description: With O(state=destroyed), refuse so many days after the rotation that replaced the version.
+    description: With O(state=destroyed), refuse for this number of days after the rotation that replaced the version.
     type: int
     default: 0
   compromised:
-    description: With O(state=destroyed), remember that the keys had become known to somebody else.
+    description: With O(state=destroyed), record that the keys were exposed.
     type: bool
     default: false
   reason:
-    description: With O(state=destroyed), why, for the record.
+    description: With O(state=destroyed), the reason, for the record.
     type: str
   authorization:
-    description: With O(state=destroyed), who approved it and the ticket, for the record.
+    description: With O(state=destroyed), the approver and the ticket, for the record.
     type: raw
   environment:
     description:
-      - With O(state=destroyed), what the keys are of. Without O(reason) and O(authorization), no version of
-        V(production) is destroyed.
+      - With O(state=destroyed), the environment of the keys. In V(production), no version is destroyed without
+        O(reason) and O(authorization).
     type: str
     choices: [demo, staging, production]
   operator:
-    description: With O(state=destroyed), who destroys it, where their account does not say it, for the record.
+    description:
+      - With O(state=destroyed), the person who destroys the version, for the record. Needed if the account does not
+        identify them.
     type: str
   seal_to:
-    description: Set by the action plugin. Not for playbooks.
+    description: The public key for the host's reply. Set by the action plugin. Not for playbooks.
     type: str
 notes:
-  - By itself, without the roles, a rotation is M(tetech.key_rotation.rotation_record) with C(state=opened),
-    O(state=adopted), O(state=pending), M(tetech.key_rotation.django_reencrypt) where data is under the keys,
-    M(tetech.key_rotation.env_file) with C(stage=pending), O(state=current), and
-    M(tetech.key_rotation.rotation_record) with C(state=completed), each with the same O(rotation_id) and O(record_dir).
-  - The rotation stays open until that last step, which refuses a record that was not opened and proves nothing by
-    itself. While it is open, another rotation and O(state=destroyed) are refused, and O(state=rolled_back) takes it
+  - Without the roles, a rotation consists of M(tetech.key_rotation.rotation_record) with C(state=opened),
+    O(state=adopted), O(state=pending), M(tetech.key_rotation.django_reencrypt) if data is under the keys,
+    M(tetech.key_rotation.env_file) with C(stage=pending), O(state=current), and M(tetech.key_rotation.rotation_record)
+    with C(state=completed). Each step has the same O(rotation_id) and O(record_dir).
+  - The rotation stays open until the last step, which refuses a record that was not opened and verifies nothing by
+    itself. While it is open, other rotations and O(state=destroyed) are refused, and O(state=rolled_back) rolls it
     back.
-  - After O(state=current) no version is pending any more. A task that is run again after it names C(stage=current).
+  - After O(state=current) no version is pending. A task that runs again after that must use C(stage=current).
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.keys
   - tetech.key_rotation.key_rotation.rotation
@@ -102,19 +107,19 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Take the application's own keys as the current version
+- name: Adopt the application's own keys as the current version
   tetech.key_rotation.key_version:
     state: adopted
     env_file: /srv/app/.env
     rotation_id: "2026-spring"
 
-- name: Make the new version of this rotation
+- name: Create the new version of this rotation
   tetech.key_rotation.key_version:
     state: pending
     rotation_id: "2026-spring"
   register: pending_version
 
-- name: See what every value is under
+- name: Report under which version each value is
   tetech.key_rotation.django_census:
     project_dir: /srv/app
     env_file: /srv/app/.env
@@ -130,12 +135,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key_id:
-  description: Key id of the version that was made, found or staged.
+  description: Key ID of the version that was created, found or staged.
   type: str
   returned: success
   sample: 1f0c2b9a7d5e4c31
 stages:
-  description: Key id of each stage.
+  description: Key ID of each stage.
   type: dict
   returned: success
 versions:
@@ -144,23 +149,24 @@ versions:
   elements: dict
   returned: with O(state=listed)
 generated:
-  description: Of each key its name, type, bits and source of randomness, V(supplied) where the operator had the value.
+  description:
+    - For each key its name, type, bits and source of randomness. The source is V(supplied) for a value of the operator.
   type: list
   elements: dict
-  returned: with O(state=pending), when a version was made
+  returned: with O(state=pending), when a version was created
 kept_by:
-  description: Versions without a stage that keep a value of this one in a list.
+  description: Versions without a stage that keep a value of this version in a list.
   type: list
   elements: str
   returned: with O(state=destroyed)
 holds:
-  description: >-
-    The stage whose keys the env file holds, V(several) in the middle of a switch of several files, V(rolled back) where
-    they are those of a rotation that was taken back, V(other) where they are of none.
+  description:
+    - The stage whose keys the environment file has. V(several) during a switch of several files, V(rolled back) for the
+      keys of a rotation that was rolled back, V(other) for unknown keys.
   type: str
   returned: with O(state=seen)
 store:
-  description: Where the versions are kept.
+  description: The key store.
   type: str
   returned: success
 """

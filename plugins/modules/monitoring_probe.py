@@ -7,22 +7,23 @@ DOCUMENTATION = r"""
 module: monitoring_probe
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Look at an application after a rotation, against how it was before
+short_description: Check an application after a rotation against its state before
 description:
-  - Tries every value of every target under every version in the store, in small reads with rests between them.
-  - Times the answers of O(urls) and the decryption of values, and holds the medians against a baseline.
-  - Counts the lines of logs that tell of failed decryption since the last look. No line's text leaves the host.
-  - Says when the next rotation is due, and whether the version before may be destroyed.
-  - Fails where something is wrong, naming tables and primary keys, never values, and what to type next.
-  - Keeps the last picture as C(.key_rotation/PROJECT/monitoring/HOST.json) beside the inventory.
-  - While a run is at work on a database of the application, nothing is judged, and that is said. A run of another
-    machine that shows no session for a day counts as over.
-  - In check mode it looks all the same, and remembers and writes nothing.
+  - Tries every value of every target under every version in the store, in small reads with pauses between them.
+  - Measures the response times of O(urls) and of decryption, and compares the medians with a baseline.
+  - Counts the log lines since the last probe that report a failed decryption. The text of the lines never leaves the
+    host.
+  - Reports when the next rotation is due, and whether the previous version can be destroyed.
+  - Fails if it has findings. They name tables and primary keys, never values, and what to type next.
+  - Keeps the last picture as C(.key_rotation/PROJECT/monitoring/HOST.json) next to the inventory.
+  - While a run is working on a database of the application, nothing is checked, and the result says so. A run of
+    another machine that has had no session for a day counts as ended.
+  - In check mode the module also checks everything, but writes and remembers nothing.
 options:
   state:
     description:
-      - V(watched) fails where something is wrong.
-      - V(pictured) says it and does not fail. Taken before and after a rotation, for its record.
+      - V(watched) fails if there are findings.
+      - V(pictured) reports them and does not fail. It is used before and after a rotation, for its record.
     type: str
     choices: [watched, pictured]
     default: watched
@@ -31,122 +32,129 @@ options:
     type: bool
     default: true
   throttle:
-    description: Room for the application. The rest is in proportion to the work, also with nothing set.
+    description: Limits that leave resources to the application. Without them, the pauses are in proportion to the work.
     type: dict
     suboptions:
       ratio:
-        description: Seconds of rest per second of work.
+        description: Seconds of rest for each second of work.
         type: float
       replica_lag:
-        description: Wait while a replica is more seconds behind.
+        description: Wait while a replica is more than this number of seconds behind.
         type: float
       pause_file:
         description: Wait while this file exists on the host.
         type: path
   urls:
-    description: Addresses to time, from the host itself and through no proxy. An answer of 400 or above is an error.
+    description:
+      - URLs whose response time is measured from the host itself, without a proxy. A status of 400 or above is an
+        error.
     type: list
     elements: str
     default: []
   host:
-    description: Is sent to them as the Host header, where the application answers to that name alone.
+    description: Name to send as the Host header, if the application answers only to that name.
     type: str
   headers:
     description:
-      - Headers to send to them, such as C(Authorization) with a token. They go by a pipe and are not shown.
+      - Headers to send, such as C(Authorization) with a token. They reach the host through a pipe.
       - Never logged.
     type: dict
     default: {}
   ca_file:
-    description: File on the host with the certificates that vouch for them. By default those of the system.
+    description: File on the host with the CA certificates to trust. The default is the system's certificates.
     type: path
   answer_timeout:
-    description: Seconds for each single answer, from its beginning to its end. One that streams on is none.
+    description:
+      - Maximum number of seconds for each response, from start to end. An endless streaming response counts as a
+        failure.
     type: int
     default: 10
   tries:
-    description: How often each is asked. Its median counts.
+    description: How often each URL is requested. The median counts.
     type: int
     default: 10
   slower:
-    description: >-
-      How many times its baseline a median must be to be wrong. It must also be 50 ms above it, and decryption 0.1 ms
-      per value.
+    description:
+      - How many times its baseline a median must be to become a finding. It must also exceed the baseline by 50 ms, for
+        decryption by 0.1 ms per value.
     type: float
     default: 2.0
   success:
-    description: >-
-      The ratio of values that must open under the current keys. Where as many do, those that do not are a note and no
-      finding.
+    description:
+      - The ratio of values that the current keys must decrypt. If that many do, the others are a note and not a
+        finding.
     type: float
     default: 1.0
   log_errors:
-    description: How many lines of a log that tell of failed decryption are tolerated since the last look.
+    description: How many log lines since the last probe that report a failed decryption are tolerated.
     type: int
     default: 0
   baseline:
     description:
-      - V(keep) compares with the baseline that is there, and takes one where there is none.
+      - V(keep) compares with the existing baseline. If there is none, it takes one.
       - V(take) takes a new one.
     type: str
     choices: [keep, take]
     default: keep
   log_files:
     description:
-      - Log files of the application, or globs, in which C(**) is a folder and all below it.
-      - They are read from where the last look ended, also through rotation.
-      - A log that was never asked for before is begun at its end.
-      - A path that is not there, and a folder that may not be looked into, are findings.
-      - Without it, O(usual_log_files).
+      - Log files of the application, or globs, in which C(**) means a folder and everything below it.
+      - They are read from the position of the last probe, also after log rotation.
+      - The first probe of a log starts at its end.
+      - A path that does not exist, and a folder that cannot be read, are findings.
+      - Without it, O(usual_log_files) is read.
     type: list
     elements: str
   memory_dir:
     description:
-      - Folder on the host for the baseline and for how far logs were read.
-      - Without it, C(~/.local/state/key_rotation/monitoring/PROJECT) of the user who runs the module.
+      - Folder on the host for the baseline and the positions in the logs.
+      - The default is C(~/.local/state/key_rotation/monitoring/PROJECT) of the user who runs the module.
     type: path
   metrics_file:
-    description: A C(.prom) file on the host for the textfile collector of node_exporter, made with mode 0644.
+    description: A C(.prom) file on the host for the textfile collector of node_exporter, created with mode 0644.
     type: path
   backups:
     description:
-      - The result of M(tetech.key_rotation.postgresql_backup_info), failed or not, which says what backups need.
-      - Without it no version is said to be safe to destroy.
+      - The result of M(tetech.key_rotation.postgresql_backup_info), failed or not. It lists the versions that backups
+        need.
+      - Without it no version is reported as safe to destroy.
     type: dict
     default: {}
   hold_days:
-    description: Days after a rotation for which the version before is kept in any case.
+    description: Number of days after a rotation for which the previous version is always kept.
     type: int
     default: 30
   cryptoperiod_days:
-    description: Days after which keys are to be rotated again. 0 for none.
+    description: Number of days after which the next rotation is due. 0 means never.
     type: int
     default: 365
   due_warning_days:
-    description: Days before that for which it is said.
+    description: Number of days before that from which a warning is shown.
     type: int
     default: 30
   rotation_id:
-    description: The rotation whose record this goes into. Without it, it goes into none.
+    description: The rotation to whose record this is written. Without it, nothing is recorded.
     type: str
   record_dir:
     description:
       - Folder of the records on the control node.
-      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
   expected:
-    description: Set by the action plugin, the key id of the current version. Not for playbooks.
+    description: The key ID of the current version. Set by the action plugin. Not for playbooks.
     type: str
   rotation:
-    description: Set by the action plugin, what the store says of the last rotation. Not for playbooks.
+    description: The last rotation, as the store has it. Set by the action plugin. Not for playbooks.
     type: dict
     default: {}
   looker:
-    description: Set by the action plugin, who looks and counts from their own last look on. Not for playbooks.
+    description:
+      - Who runs the probe. Each counts log lines since their own last probe. Set by the action plugin. Not for
+        playbooks.
     type: str
     default: playbook
   over:
-    description: Set by the action plugin, a run that died and holds the lease of a database. Not for playbooks.
+    description: A dead run that holds the lease of a database. Set by the action plugin. Not for playbooks.
     type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.logs
@@ -156,7 +164,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: See that all is well after a rotation
+- name: Check the application after a rotation
   tetech.key_rotation.monitoring_probe:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
@@ -170,13 +178,13 @@ EXAMPLES = r"""
 RETURN = r"""
 picture:
   description:
-    - What was seen. V(census), V(response), V(logs), V(rotation), V(retire), V(findings) and V(warnings).
-    - In the middle of a run it says so in V(put_off), and there are no findings.
+    - The result of the checks. V(census), V(response), V(logs), V(rotation), V(retire), V(findings) and V(warnings).
+    - During a run, V(put_off) says so, and there are no findings.
     - Each finding has C(code), C(what), C(todo) and C(next), the command to type.
   type: dict
-  returned: when something could be looked at
+  returned: when something could be checked
 report:
-  description: File of the picture on the control node.
+  description: File with the picture on the control node.
   type: str
   returned: when it was written
 """

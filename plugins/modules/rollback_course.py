@@ -7,53 +7,61 @@ DOCUMENTATION = r"""
 module: rollback_course
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Say which way back there is from where a rotation stands
+short_description: Choose how to roll back a rotation from its current state
 description:
-  - Chooses by what is found in the store, in every value and in every host's env file, not by what anybody believes.
-  - V(nothing) where nothing was written, V(discard) where there is no more than a pending version in the store,
-    V(backwards) where values or env files are under the new keys, V(forwards) where the rotation is open and
-    O(prefer=forwards), V(repair) where values open under no key and O(backup) has them, V(restore) where the database
-    is ruined, V(settle) where nothing is to be taken back but values or a host may be under other keys than the current
-    ones.
-  - Changes nothing, and runs on the control node alone, as an action plugin.
+  - Chooses by what is found in the store, in every value and in the environment file of every host.
+  - V(nothing) if nothing was written.
+  - V(discard) if there is only a pending version in the store.
+  - V(backwards) if values or environment files are under the new keys.
+  - V(forwards) if the rotation is open and O(prefer=forwards).
+  - V(repair) if no key decrypts some values and O(backup) has them.
+  - V(restore) if the database is ruined.
+  - V(settle) if there is nothing to roll back, but values or a host may be under other keys than the current ones.
+  - Changes nothing, and runs only on the control node, as an action plugin.
 options:
   census:
     description: The result of M(tetech.key_rotation.django_census) with C(report_only=true).
     type: dict
     required: true
   files:
-    description: For each host the stage that its env file holds, as M(tetech.key_rotation.key_version) says.
+    description:
+      - For each host the stage that its environment file has, as M(tetech.key_rotation.key_version) returns it.
     type: dict
     required: true
   backup:
-    description: What M(tetech.key_rotation.postgresql_restore) with C(state=examined) returned.
+    description: The result of M(tetech.key_rotation.postgresql_restore) with C(state=examined).
     type: dict
     default: {}
   done:
-    description: The courses that this run has taken already.
+    description: The courses that this run has already taken.
     type: list
     elements: str
     default: []
   prefer:
-    description: V(forwards) where an open rotation is rather to be finished, V(repair) or V(restore) where asked for.
+    description:
+      - V(forwards) to complete an open rotation instead of rolling it back. V(repair) or V(restore) to request that
+        course.
     type: str
     choices: ["", forwards, repair, restore]
     default: ""
   repair:
-    description: With O(prefer=repair), values as C(table.column:key) to take from the backup, whatever they are now.
+    description:
+      - With O(prefer=repair), values to take from the backup, whatever they are now, each as C(table.column:key).
     type: list
     elements: str
     default: []
   rotation_id:
-    description: The rotation to take back. Without it, the last one.
+    description: The rotation to roll back. The default is the last one.
     type: str
   record_dir:
     description:
       - Folder of the records on the control node.
-      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
   store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version). Never logged.
+    description:
+      - The key store, as for M(tetech.key_rotation.key_version).
+      - Never logged.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -61,7 +69,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Choose the way back
+- name: Choose how to roll back
   tetech.key_rotation.rollback_course:
     census: "{{ census }}"
     files: {app1: current, app2: pending}
@@ -70,40 +78,43 @@ EXAMPLES = r"""
 
 RETURN = r"""
 course:
-  description: Its name.
+  description: Name of the course.
   type: str
   returned: success
 reason:
-  description: What was found that makes it so.
+  description: The findings that led to this course.
   type: str
   returned: success
 does:
-  description: What it does.
+  description: What the course does.
   type: str
   returned: success
 rotation_id:
-  description: The rotation that is taken back.
+  description: The rotation that is rolled back.
   type: str
   returned: success
 databases:
-  description: With the course V(restore), those of C(DATABASES) that were found in ruins. None where it was asked for.
+  description:
+    - With the course V(restore), the aliases in C(DATABASES) that were found ruined. Empty if the restore was
+      requested.
   type: list
   elements: str
   returned: success
 leaving:
-  description: With the course V(backwards), the stage that an env file is about to lose; empty if none holds it.
+  description:
+    - With the course V(backwards), the stage whose keys an environment file is about to lose. Empty if no file has it.
   type: str
   returned: success
 unopened:
-  description: Whether the census counted values that no version opens.
+  description: Whether the census counted values that no version decrypts.
   type: bool
   returned: success
 seen:
-  description: The census, and by host the key ID that its env file holds, as they were when the course was chosen.
+  description: The census, and by host the key ID of its environment file, at the time when the course was chosen.
   type: dict
   returned: success
 destination:
-  description: The stage that every value is to be under at the end. None where nothing was made.
+  description: The stage under which every value is to be at the end. Empty if no version was created.
   type: str
   returned: success
 """

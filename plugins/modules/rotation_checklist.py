@@ -7,56 +7,58 @@ DOCUMENTATION = r"""
 module: rotation_checklist
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Judge whether a rotation may begin
+short_description: Show the preflight checklist, and decide whether a rotation may begin
 description:
-  - Judges what the tasks of the role P(tetech.key_rotation.checklist#role) have registered on all hosts. Shows every
-    item of the checklist with what was seen and what to do, and fails with all that stop the rotation, not with the
-    first alone.
-  - The same goes as JSON into the record, and beside it into C(checklist.json).
-  - Runs on the control node alone, as an action plugin, once for all hosts.
+  - Evaluates what the tasks of the role P(tetech.key_rotation.checklist#role) registered on all hosts. Shows every item
+    of the checklist with what was found and what to do. If items stop the rotation, fails with all of them, not only
+    with the first.
+  - The same items are written as JSON to the record, and to C(checklist.json) next to it.
+  - Runs only on the control node, as an action plugin, once for all hosts.
 options:
   state:
     description:
-      - With V(still_open) only the maintenance window is looked at once more, directly before the application is
-        stopped, for what is left then.
+      - V(judged) evaluates all items.
+      - V(still_open) checks only the maintenance window once more, directly before the application is stopped, for the
+        remaining steps.
     type: str
     choices: [judged, still_open]
     default: judged
   environment:
-    description: In V(production) there must be a rehearsal, a reason and an authorization.
+    description: V(production) requires a rehearsal, a reason and an authorization.
     type: str
     choices: [demo, staging, production]
     default: production
   reason:
-    description: Why the keys are rotated.
+    description: The reason for the rotation.
     type: str
   authorization:
-    description: Who approved it.
+    description: Who approved the rotation.
     type: raw
   notify:
     description: Who is notified, as for M(tetech.key_rotation.rotation_record). Never logged.
     type: raw
     default: []
   window:
-    description: The maintenance window, with V(start) and V(end), each a time with an offset.
+    description: The maintenance window, with V(start) and V(end), each a time with a UTC offset.
     type: dict
   settings:
-    description: The settings that are rotated, each with its V(name).
+    description: The settings whose values are rotated, each with its V(name).
     type: list
     elements: dict
     default: []
   hosts:
-    description: All hosts of the application. One that the run leaves out stops it.
+    description: All hosts of the application. A run that leaves one out is stopped.
     type: list
     elements: str
     default: []
   services:
-    description: What is stopped for the rotation, as for M(tetech.key_rotation.application_services).
+    description: The services that are stopped for the rotation, as for M(tetech.key_rotation.application_services).
     type: list
     elements: dict
     default: []
   database_dir:
-    description: Folder of PostgreSQL's data on the first host of the group C(database), whose disk is looked at.
+    description:
+      - PostgreSQL's data folder on the first host of the group C(database). The free space of its disk is checked.
     type: str
     default: /var/lib/postgresql
   method:
@@ -64,11 +66,11 @@ options:
     type: str
     default: direct
   throttle:
-    description: Room for the application, as for M(tetech.key_rotation.django_reencrypt). A number below 0 is refused.
+    description: The limits, as for M(tetech.key_rotation.django_reencrypt). A number below 0 is refused.
     type: dict
     default: {}
   workers:
-    description: How many processes re-encrypt at once. 0 is one for each core of the host.
+    description: Number of processes that re-encrypt at the same time. 0 means one for each core of the host.
     type: int
     default: 0
   fence:
@@ -76,40 +78,42 @@ options:
     type: str
     default: auto
   application_rows:
-    description: How many rows of each model the application will read before and after. 0 is all of them.
+    description: How many rows of each model the application will read before and after. 0 means all rows.
     type: int
     default: 0
   backup_proof:
-    description: How the backup will be proved, V(full), V(sample) or V(none).
+    description: The proof of the backup, V(full), V(sample) or V(none).
     type: str
     default: full
   backup_engine:
-    description: What makes the backup, as for M(tetech.key_rotation.postgresql_backup).
+    description: The engine of the backup, as for M(tetech.key_rotation.postgresql_backup).
     type: str
     default: pg_dump
   backup_jobs:
-    description: How many C(pg_dump) at once, as for M(tetech.key_rotation.postgresql_backup).
+    description: The number of C(pg_dump) processes, as for M(tetech.key_rotation.postgresql_backup).
     type: int
     default: 0
   rehearsal_records:
     description:
-      - Folder of the records of staging on the control node.
-      - Without it, those beside an inventory named C(staging) next to this one.
+      - Folder of the staging records on the control node.
+      - The default is the records next to an inventory named C(staging) in the same folder as this one.
     type: path
   rehearsal_max_days:
-    description: How old a rehearsal may be.
+    description: Maximum age of a rehearsal in days.
     type: int
     default: 90
   accept:
     description:
-      - Items that may stop nothing, by their names. These can be accepted V(rehearsal), V(window), V(rollback_plan),
-        V(notified), V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key),
-        V(fence).
+      - Names of items that must not stop the rotation. V(rehearsal), V(window), V(rollback_plan), V(notified),
+        V(health), V(migrations), V(disk), V(wal), V(replicas), V(clocks), V(versions), V(secret_key) and V(fence) can
+        be accepted.
     type: list
     elements: str
     default: []
   store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version). Never logged.
+    description:
+      - The key store, as for M(tetech.key_rotation.key_version).
+      - Never logged.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -118,7 +122,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Say all of it
+- name: Show the preflight checklist
   tetech.key_rotation.rotation_checklist:
     environment: staging
     rotation_id: "{{ record_opened.rotation_id }}"
@@ -127,12 +131,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 items:
-  description: Each with its C(name), C(status) (V(ok), V(warn) or V(stop)), what was C(seen), and what to do (C(todo)).
+  description:
+    - Each item with its C(name), C(status) (V(ok), V(warn) or V(stop)), what was found (C(seen)), and what to do
+      (C(todo)).
   type: list
   elements: dict
   returned: always
 plan_hash:
-  description: Hash of the plan, where there is one.
+  description: Hash of the plan, if there is one.
   type: str
   returned: always
 collection:
@@ -140,13 +146,13 @@ collection:
   type: str
   returned: always
 environment:
-  description: The environment it was judged for.
+  description: The environment for which the checklist was evaluated.
   type: str
   returned: always
 path:
-  description: The file with the same.
+  description: The file with the same content.
   type: str
-  returned: outside of a dry run
+  returned: outside of check mode
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -7,118 +7,122 @@ DOCUMENTATION = r"""
 module: rotation_record
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Open and close the record of a rotation
+short_description: Open, close and verify the record of a rotation
 description:
-  - Says which rotation this run is, the one that is open in the store, or a new one.
-  - Writes the first line of its record.
-  - Closes it with its last line, and shows a person how it ended.
-  - The record is a chain, each line with the hash of the one before. When a run begins and when it ends, the whole is
-    signed with a key of the store, for C(ssh-keygen -Y verify), and its head is kept in the store.
-  - Runs on the control node alone, as an action plugin.
+  - Determines which rotation this run belongs to, the one that is open in the store, or a new one.
+  - Writes the first line of the record. Closes the record with its last line, and shows the outcome.
+  - The record is a chain. Each line has the hash of the previous line. At the start and end of a run, the whole record
+    is signed with a key from the store, for C(ssh-keygen -Y verify), and the hash of its last line is kept in the
+    store.
+  - Runs only on the control node, as an action plugin.
 options:
   state:
     description:
       - V(opened) at the start of a run, V(completed), V(rolled_back) or V(failed) at its end.
-      - V(added) after something was done for a rotation whose run had ended, such as the drop of what a restore kept
-        aside. It is signed too, and the page made anew.
-      - V(verified) checks all records against what the store keeps of them, or the one of O(rotation_id).
-      - V(reported) makes the pages of all records anew, or of the one of O(rotation_id). At each end they are made too.
-      - V(stated) says what is where now, as the record shows it, for the last message of a run.
+      - V(added) after work for a rotation whose run has ended, such as dropping what a restore kept. The addition is
+        signed too, and the report is written again.
+      - V(verified) checks all records, or the one of O(rotation_id), against what the store keeps about them.
+      - V(reported) writes the reports of all records, or of O(rotation_id), again. Reports are also written at the end
+        of each run.
+      - V(stated) returns the current state of data and keys, as the record shows it, for the last message of a run.
     type: str
     required: true
     choices: [opened, completed, rolled_back, failed, added, verified, reported, stated]
   direction:
-    description: With O(state=opened), what the run is for.
+    description: With O(state=opened), the purpose of the run.
     type: str
     choices: [rotate, rollback]
     default: rotate
   rotation_id:
     description:
-      - The rotation. To open one it may be left out, and is needed to close it.
-      - With O(state=failed) and without it, it is written down that a run was refused before it had a record.
+      - The rotation. Optional to open a record, required to close one.
+      - With O(state=failed) and without it, the module records that a run was refused before it had a record.
     type: str
   record_dir:
     description:
       - Folder of the records on the control node.
-      - Without it, C(.key_rotation/PROJECT/records) beside the inventory.
+      - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
   other_record_dirs:
     description:
-      - With O(state=verified), folders here that hold records of other control nodes, mounted or copied.
-      - A record of another control node that the store has seen and that is in none of them is an error of its own.
+      - With O(state=verified), local folders with records of other control nodes, mounted or copied.
+      - If the store knows a record of another control node that is in none of these folders, that is a separate error.
     type: list
     elements: path
     default: []
   control_nodes:
-    description: With O(state=verified), other control nodes whose records are verified there. They are a warning here.
+    description:
+      - With O(state=verified), other control nodes that verify their own records. Their records are a warning here.
     type: list
     elements: str
     default: []
   former_signers:
     description:
-      - With O(state=verified), public keys by which records may have been signed before, as C(ssh-ed25519 AAAA...).
-      - One that the store had before it was changed need not be named once a rotation has written it down.
+      - With O(state=verified), earlier public keys with which records may be signed, as C(ssh-ed25519 AAAA...).
+      - A key that the store had before a change need not be listed once a rotation has recorded it.
     type: list
     elements: str
     default: []
   store:
-    description: Where the versions live, as for M(tetech.key_rotation.key_version). Never logged.
+    description:
+      - The key store, as for M(tetech.key_rotation.key_version).
+      - Never logged.
     type: dict
     default: {}
   reason:
-    description: Why the keys are rotated, for the record.
+    description: The reason for the rotation, for the record.
     type: str
   authorization:
-    description: Who approved it and the ticket, for the record.
+    description: The approver and the ticket, for the record.
     type: raw
   policy:
-    description: The rules by which the keys are managed, such as the name and version of a document, for the record.
+    description: The key management policy, such as the name and version of a document, for the record.
     type: str
   environment:
-    description: What is rotated. A rotation of V(production) must have O(reason) and O(authorization).
+    description: The environment of the keys. A rotation of V(production) requires O(reason) and O(authorization).
     type: str
     choices: [demo, staging, production]
     default: production
   require_approval:
     description:
-      - With O(state=opened), begin a rotation only where another person than the operator has approved the plan.
-      - Beside O(plan) must lie C(.approval), which names the plan's hash, that person and the time, and its signature
-        C(.approval.sig) by C(ssh-keygen -Y sign). M(tetech.key_rotation.django_plan) shows the commands.
+      - With O(state=opened), begin a rotation only if a person other than the operator has approved the plan.
+      - C(.approval) must be next to O(plan). It contains the plan's hash, that person and the time. Its signature
+        C(.approval.sig) is made with C(ssh-keygen -Y sign). M(tetech.key_rotation.django_plan) shows the commands.
     type: bool
     default: false
   plan:
-    description: File of the plan on the control node. Its default is C(plan.yml) where the records are kept too.
+    description: File of the plan on the control node. The default is C(plan.yml) next to the folder of the records.
     type: path
   allowed_signers:
-    description: File of who may approve, as C(ssh-keygen) describes allowed signers.
+    description: File that lists who may approve, in the format for allowed signers of C(ssh-keygen).
     type: path
   approval_max_hours:
-    description: For how many hours an approval counts.
+    description: How many hours an approval is valid.
     type: float
     default: 24.0
   operator:
-    description: Who rotates, where their account does not say it.
+    description: The person who runs the rotation. Needed if the account does not identify them.
     type: str
   notify:
     description:
-      - Whom to tell when a run begins and ends, as dictionaries with V(type), one of V(email), V(slack) and V(http).
+      - Whom to notify when a run begins and ends, as dictionaries with V(type), which is V(email), V(slack) or V(http).
       - Their members are described in the README of the role P(tetech.key_rotation.record#role).
       - Never logged.
     type: raw
     default: []
   hold_days:
-    description: With O(state=opened), for how many days after the rotation the keys before are kept.
+    description: With O(state=opened), for how many days after the rotation the previous keys are kept.
     type: int
     default: 30
   cryptoperiod_days:
-    description: With O(state=opened), after how many days the next rotation is due.
+    description: With O(state=opened), number of days after which the next rotation is due.
     type: int
     default: 365
   failed_task:
-    description: Name of the task that failed, or after whose failure the rotation was rolled back.
+    description: Name of the task that failed, or whose failure led to the rollback.
     type: str
   error:
-    description: With O(state=failed), the error of the task as this collection's modules return it.
+    description: With O(state=failed), the error of the task as the modules of this collection return it.
     type: dict
     default: {}
   course:
@@ -141,15 +145,15 @@ rotation_id:
   type: str
   returned: with O(state=opened)
 resumed:
-  description: Whether it was begun by an earlier run.
+  description: Whether an earlier run began the rotation.
   type: bool
   returned: with O(state=opened)
 completed:
-  description: Whether it was completed by an earlier run.
+  description: Whether an earlier run completed the rotation.
   type: bool
   returned: with O(state=opened)
 destination:
-  description: The stage that every value is to be under at the end.
+  description: The stage under which every value is to be at the end.
   type: str
   returned: with O(state=opened)
 record:
@@ -157,18 +161,18 @@ record:
   type: str
   returned: when it is closed
 report:
-  description: The page of the record. With O(state=reported) and no O(rotation_id), the page over all of them.
+  description: The report of the record. With O(state=reported) and without O(rotation_id), the report of all records.
   type: str
   returned: when it is closed, and with O(state=reported)
 statement:
-  description: What is where now, in sentences.
+  description: The current state of data and keys, in sentences.
   type: str
   returned: with O(state=stated)
 records:
   description:
-    - For each record its rotation, its lines, how many of them are signed and by which key, and what is wrong with it.
-    - Its notes are no problems. Their kinds are V(elsewhere), V(unchecked), V(former) for a known former key,
-      V(open) for a run that has not ended, and V(approved).
+    - For each record its rotation, its lines, how many of them are signed and with which key, and its problems.
+    - Its notes are not problems. Their kinds are V(elsewhere), V(unchecked), V(former) for a known earlier key, V(open)
+      for a run that has not ended, and V(approved).
   type: list
   elements: dict
   returned: with O(state=verified)
