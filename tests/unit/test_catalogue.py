@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import string
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ CODE = re.compile(r"E_[A-Z_]*[A-Z]")
 NOT_YET_USED: set[str] = set()
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted((CHECKOUT / "plugins").rglob("*.py")):
-        yield path, ast.parse(path.read_text(encoding="utf-8"))
+@functools.cache
+def trees() -> list[tuple[Path, ast.Module]]:
+    paths = sorted((CHECKOUT / "plugins").rglob("*.py"))
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
 
 
+@functools.cache
 def used() -> set[str]:
     """Every code that stands in the plugins as a string, the catalogue's own entries apart."""
     found = set()

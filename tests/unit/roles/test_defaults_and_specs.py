@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,7 @@ HANDED_ON = {
 GLOBALS = {"undef", "groups"}  # Ansible's own, in every template
 
 
+@functools.cache
 def read(role: str, name: str) -> Any:
     return yaml.safe_load((CHECKOUT / "roles" / role / name).read_text(encoding="utf-8"))
 
