@@ -105,6 +105,17 @@ def test_ciphertext_as_long_as_a_digest_stops_beside_a_target(database: Database
     assert survey.findings.columns("digest") == ["secrets.email_hash"]
 
 
+def test_an_object_that_is_named_after_its_content_is_no_ciphertext(database: Database, keyring: Keyring) -> None:
+    """As pulpcore names the distribution of an artifact: one row, next to many with other names."""
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, name text)")
+    for number in range(30):
+        name = os.urandom(32).hex() if number == 7 else f"name {number}"
+        database.execute("INSERT INTO secrets VALUES (%s, %s, %s)", (number, token(keyring), name))
+    survey = target_survey.find(database, "auto", (), keyring)
+    assert accounting.columns(database, survey, {}) == []
+    assert survey.findings.columns("digest") == ["secrets.name"]
+
+
 def test_ciphertext_in_arrays_and_names_of_members_stops(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a bytea[], b jsonb, c jsonb[], d jsonb, e bytea[])")
     for number in range(30):

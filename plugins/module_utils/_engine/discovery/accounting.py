@@ -24,6 +24,7 @@ USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
 LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
 LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
+FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
 SHORTEST = unexplained.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
@@ -37,6 +38,7 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
     """Findings about the columns that the survey left open: encoded by their field, or unexplained ciphertext."""
     targets = {target.name: target for target in survey.found if isinstance(target.kind, JsonCodec)}
     known = _accounted(survey).difference(targets) | {*settled}
+    digests = {*survey.findings.columns("digest")}
     found = Findings()
     fields = _fields(database, survey, known.union(targets))
     for table, members in survey.tables.items():
@@ -55,7 +57,7 @@ def columns(database: Database, survey: Survey, settled: Settlements) -> list[Fi
             judged = unexplained.classify(
                 values, f"{table.name}.{column.name}", documents=isinstance(KINDS.get(column.type), JsonCodec)
             )
-            if name in fields:
+            if name in fields or (name in digests and judged.count < FEW_DIGESTS):
                 continue
             if judged.verdict == unexplained.UNEXPLAINED:
                 found.put("unexplained", name, found=_told(judged, values))

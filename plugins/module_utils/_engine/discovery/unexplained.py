@@ -42,6 +42,7 @@ class Explanation:
     verdict: str
     what: str = ""
     member: str = ""
+    count: int = 0  # of the values that nothing explains
 
 
 # ---- One value -------------------------------------------------------------------------------------------------------
@@ -277,7 +278,9 @@ def _judge(values: Sequence[Value], name: str) -> Explanation:
         if digest:
             return Explanation(EXPLAINED, digest)
         encoding = Counter(look.encoding for look in random).most_common(1)[0][0]
-        return Explanation(UNEXPLAINED, f"{len(random)} of {len(filled)} values look like ciphertext in {encoding}")
+        return Explanation(
+            UNEXPLAINED, f"{len(random)} of {len(filled)} values look like ciphertext in {encoding}", count=len(random)
+        )
     return Explanation(EXPLAINED, known.most_common(1)[0][0]) if known else Explanation(PLAIN)
 
 
