@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.application_options import APPLICATION_READING
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
@@ -25,8 +25,7 @@ class ActionModule(RotationAction):
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])
         if version is None:
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name="rotation_id",
                 found=f"is {options['rotation_id']}, and the store has no version of it",
                 advice="Make its keys first.",

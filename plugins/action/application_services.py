@@ -9,6 +9,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
+from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
@@ -57,4 +58,4 @@ class ActionModule(RotationAction):
     def _told_half_way(self, rotation_id: str) -> RotationError:
         done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."
         commands = {name: box.command(self.variables, name) for name in ("rotate", "rollback")}
-        return RotationError("E_HALF_WAY", changed=done, rotation_id=rotation_id, **commands)
+        return RotationHalfWay(changed=done, rotation_id=rotation_id, **commands)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.values import RollbackLoses
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box, final_state
 
@@ -53,8 +53,7 @@ def refused(result: dict[str, Any], acknowledged: str, rollback: str) -> dict[st
     state = final_state.FinalState(final_state.counted(result["targets"], key_ids))
     count, named = sum(each["count"] for each in needing), [row for each in needing for row in each["rows"]]
     more = f" and {count - len(named):,} more" if count > len(named) else ""
-    error = RotationError(
-        "E_ROLLBACK_LOSES",
+    error = RollbackLoses(
         count=count,
         rows=", ".join(named) + more,
         key_id=key_ids.get("pending") or key_ids.get("current"),

@@ -12,7 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
 from ..module_utils._engine import plan
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ..module_utils._system import atomic_file
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
@@ -33,7 +33,7 @@ class ActionModule(RotationAction):
         matching = args.get("state", "written") == "matched"
         approved = _read(path) if matching else None
         if approved is not None and not approved.get("ready", True):
-            raise RotationError("E_PLAN_NOT_READY", path=path, count=len(plan.stops(approved)))
+            raise PlanNotReady(path=path, count=len(plan.stops(approved)))
         if matching and approved is None:
             return {
                 "changed": False,
@@ -53,7 +53,7 @@ class ActionModule(RotationAction):
         for line in box.plan(made, path, self.variables):
             display.display(line)
         if stopping := plan.stops(made):
-            error = RotationError("E_PLAN_NOT_READY", changed=WRITTEN, path=path, count=len(stopping))
+            error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping))
             written.pop("plan")  # the screen and the file have it: Ansible prints what a failed task returns
             return {**written, "failed": True, **error.as_result(), "findings": stopping}
         if boolean(args.get("require_approval", False)):
@@ -72,7 +72,7 @@ class ActionModule(RotationAction):
                 atomic_file.private_folder(os.path.dirname(path))
                 atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
             except OSError as exc:
-                raise RotationError("E_PLAN_FILE", path=path, found=f"cannot be written: {exc.strerror}") from None
+                raise PlanFile(path=path, found=f"cannot be written: {exc.strerror}") from None
         result: dict[str, Any] = {"changed": before != text}
         if self._task.diff:
             result["diff"] = {"before": before, "after": text, "before_header": path, "after_header": path}
@@ -86,7 +86,7 @@ def _text(path: str) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError):
-        raise RotationError("E_PLAN_FILE", path=path, found="cannot be read") from None
+        raise PlanFile(path=path, found="cannot be read") from None
 
 
 def _read(path: str) -> dict[str, Any] | None:
@@ -97,7 +97,7 @@ def _read(path: str) -> dict[str, Any] | None:
         found = yaml.safe_load(_text(path))
         plan.check(found)
     except (yaml.YAMLError, ValueError):
-        raise RotationError("E_PLAN_FILE", path=path, found="is no plan of this collection") from None
+        raise PlanFile(path=path, found="is no plan of this collection") from None
     return dict(found)
 
 
@@ -106,4 +106,4 @@ def _refuse_other(path: str, approved: dict[str, Any], made: dict[str, Any]) -> 
     if not approved.get("hash") == plan.plan_hash(approved) == made["hash"]:
         lines = lines or ["its hash is not that of its text"]
     if lines:
-        raise RotationError("E_PLAN_CHANGED", path=path, difference="; ".join(lines))
+        raise PlanChanged(path=path, difference="; ".join(lines))

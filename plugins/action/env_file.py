@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.key_options import ENV_FILE
 from ..module_utils._stores.history import ROLLED_BACK, History
 from ..plugin_utils._action import RotationAction
@@ -30,8 +30,7 @@ class ActionModule(RotationAction):
         names = [key["name"] for key in options["keys"]]
         missing = [name for name in names if values and name not in values]
         if missing:
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name="key_rotation_keys",
                 found=f"lists {missing[0]}, which the store's {stage} version has not",
                 advice="List the settings the store was made with.",
@@ -65,8 +64,7 @@ def _refuse_other_rotation(history: History, stage: str, rotation_id: str) -> No
             advice = f"Name the last rotation, {newest.rotation_id}, and the current version."
         elif history.last.origin == "adopted":
             advice = "No rotation was made yet: run the rotate playbook."
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name="rotation_id",
             found=f"is {rotation_id}, and the {stage} version is neither its own nor the one that it takes back to",
             advice=advice,

@@ -14,6 +14,18 @@ from ..module_utils._engine.crypto.key_set import KeySet
 from ..module_utils._engine.proof.census import under
 from ..module_utils._env_file import key_files
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.env_file import EnvNotSwitched
+from ..module_utils._errors.keys import (
+    KeysBack,
+    KeysDiffer,
+    KeysLeft,
+    KeysNotProved,
+    VersionHeld,
+    VersionNeeded,
+    VersionUsed,
+)
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.run import RotationIdUsed, RotationOpen
 from ..module_utils._module.sealed_result import Envelope
 from ..module_utils._options.key_options import KEY_VERSION
 from ..module_utils._record.writer import Record
@@ -106,7 +118,7 @@ class ActionModule(RotationAction):
         history.refuse_damaged()
         if history.versions and history.stage("current").key_id != keys.key_id:
             expected = history.stage("current").key_id
-            raise RotationError("E_ENV_NOT_SWITCHED", path=options["env_file"], found=keys.key_id, expected=expected)
+            raise EnvNotSwitched(path=options["env_file"], found=keys.key_id, expected=expected)
         return self._result(history, changed=False, key_id=keys.key_id)
 
     def _listed(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +152,7 @@ class ActionModule(RotationAction):
         try:
             return found, KeySet(envelope.open(found.pop("sealed")))
         except (InvalidTag, ValueError):
-            raise RotationError("E_KEYS_NOT_PROVED", env_file=options["env_file"], found="?", proved="?") from None
+            raise KeysNotProved(env_file=options["env_file"], found="?", proved="?") from None
 
     def _adopted(self, options: dict[str, Any]) -> dict[str, Any]:
         """The application's own keys are the current version, or belong to the rotation that is open."""
@@ -153,7 +165,7 @@ class ActionModule(RotationAction):
             listed_anew = bool(history.versions) and history.other_list(keys)
             if not history.versions or listed_anew:
                 if proved not in (None, keys.key_id, listed_anew and history.stages["current"]):
-                    raise RotationError("E_KEYS_NOT_PROVED", env_file=env_file, found=keys.key_id, proved=proved)
+                    raise KeysNotProved(env_file=env_file, found=keys.key_id, proved=proved)
                 history.adopt(keys)
             _refuse_other_keys(history, keys, options)
             return keys.key_id
@@ -173,7 +185,7 @@ class ActionModule(RotationAction):
                     _refuse_another_request(found.values, supplied, options)
                 return found.key_id
             if history.open_rotation:
-                raise RotationError("E_ROTATION_OPEN", open_id=history.open_rotation, asked=rotation_id)
+                raise RotationOpen(open_id=history.open_rotation, asked=rotation_id)
             left = store.read_values(rotation_id)  # what an interrupted run of this rotation put aside
             if left is not None:
                 _refuse_another_request(left, supplied, options)
@@ -221,7 +233,7 @@ class ActionModule(RotationAction):
             if "current" not in history.stages or history.stage("current").rotation_id != rotation_id:
                 pending = history.stage("pending")
                 if pending.rotation_id != rotation_id:
-                    raise RotationError("E_ROTATION_OPEN", open_id=pending.rotation_id, asked=rotation_id)
+                    raise RotationOpen(open_id=pending.rotation_id, asked=rotation_id)
                 history.promote()
             return history.stage("current").key_id
 
@@ -234,7 +246,7 @@ class ActionModule(RotationAction):
         def rolled_back(history: History) -> str:
             if history.outcome(rotation_id) != ROLLED_BACK:
                 if history.last.rotation_id != rotation_id:
-                    raise RotationError("E_ROTATION_OPEN", open_id=history.last.rotation_id, asked=rotation_id)
+                    raise RotationOpen(open_id=history.last.rotation_id, asked=rotation_id)
                 history.roll_back()
             return history.stage("current").key_id
 
@@ -250,7 +262,7 @@ class ActionModule(RotationAction):
                 return found.key_id
             pending = history.stage("pending")
             if pending.rotation_id != rotation_id:
-                raise RotationError("E_ROTATION_OPEN", open_id=pending.rotation_id, asked=rotation_id)
+                raise RotationOpen(open_id=pending.rotation_id, asked=rotation_id)
             _refuse_used(options["census"], pending.key_id)
             history.roll_back()
             return pending.key_id
@@ -261,13 +273,13 @@ class ActionModule(RotationAction):
         """The values of a version that nothing needs are gone; that it was there is remembered."""
         store, key_id = self.store(options), options["key_id"]
         if not key_id:
-            raise RotationError("E_OPTION", name="key_id", found="is not set", advice="Name the version to destroy.")
+            raise InvalidOption(name="key_id", found="is not set", advice="Name the version to destroy.")
 
         def destroyed(history: History) -> str:
             if not history.version(key_id).destroyed:
                 _refuse_used(options["census"], key_id)
                 if key_id in options["needed_by_backups"]:
-                    raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason="a backup needs it")
+                    raise VersionNeeded(key_id=key_id, reason="a backup needs it")
                 _refuse_kept_aside(options["census"], key_id)
                 self._refuse_held(history, options)
             kept_by.update(holder.key_id for _, holder in history.listed_by(key_id))
@@ -291,7 +303,7 @@ class ActionModule(RotationAction):
         """Raise E_VERSION_HELD for so many days after it was last in use."""
         until = self.held_until(history, options["key_id"], options)
         if options["hold_days"] and now() < until:
-            raise RotationError("E_VERSION_HELD", key_id=options["key_id"], until=until, days=options["hold_days"])
+            raise VersionHeld(key_id=options["key_id"], until=until, days=options["hold_days"])
 
     def _stepped(self, store: Store, step: Callable[[History], str]) -> dict[str, Any]:
         """Look and act in one hold of the store, so that no other host comes between. ``step`` gives a key id.
@@ -335,9 +347,9 @@ def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) 
         return
     env_file = options["env_file"]
     if rotation_id := history.taken_back(keys.key_id):
-        raise RotationError("E_KEYS_LEFT", env_file=env_file, found=keys.key_id, rotation_id=rotation_id)
-    code = "E_KEYS_BACK" if switching else "E_KEYS_DIFFER"
-    raise RotationError(code, env_file=env_file, found=keys.key_id, store=history.path, current=current)
+        raise KeysLeft(env_file=env_file, found=keys.key_id, rotation_id=rotation_id)
+    error = KeysBack if switching else KeysDiffer
+    raise error(env_file=env_file, found=keys.key_id, store=history.path, current=current)
 
 
 def _rehearsed(history: History, supplied: Mapping[str, str], options: dict[str, Any]) -> dict[str, str]:
@@ -348,7 +360,7 @@ def _rehearsed(history: History, supplied: Mapping[str, str], options: dict[str,
 
 def _refuse_rolled_back(history: History, rotation_id: str) -> None:
     if history.outcome(rotation_id) == ROLLED_BACK:
-        raise RotationError("E_ROTATION_ID_USED", rotation_id=rotation_id)
+        raise RotationIdUsed(rotation_id=rotation_id)
 
 
 def _refuse_another_request(made: Mapping[str, str], supplied: Mapping[str, str], options: dict[str, Any]) -> None:
@@ -356,22 +368,21 @@ def _refuse_another_request(made: Mapping[str, str], supplied: Mapping[str, str]
     advice = "Ask for the same again, or choose another key_rotation_id."
     if set(made) != {key["name"] for key in options["keys"]}:
         found = f"lists other keys than those that rotation {options['rotation_id']} made"
-        raise RotationError("E_OPTION", name="key_rotation_keys", found=found, advice=advice)
+        raise InvalidOption(name="key_rotation_keys", found=found, advice=advice)
     for key in options["keys"]:
         if key["name"] not in supplied and not key_generation.fits(key, made[key["name"]].split(",")[0]):
             found = f"asks for another {key['name']} than rotation {options['rotation_id']} made: its type differs"
-            raise RotationError("E_OPTION", name="key_rotation_keys", found=found, advice=advice)
+            raise InvalidOption(name="key_rotation_keys", found=found, advice=advice)
     if any(made[name].split(",")[0] != value for name, value in supplied.items()):
         found = f"has other values than the version of rotation {options['rotation_id']}"
-        raise RotationError("E_OPTION", name="values_file", found=found, advice=advice)
+        raise InvalidOption(name="values_file", found=found, advice=advice)
 
 
 def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
     """Raise E_VERSION_USED where a value is under that version, E_OPTION where the census did not look."""
     tried = {found: stage for stage, found in ((census or {}).get("key_ids") or {}).items()}
     if key_id not in tried or "targets" not in (census or {}):
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name="census",
             found=f"does not say how many values are under the version {key_id}",
             advice=OF_CENSUS,
@@ -380,7 +391,7 @@ def _refuse_used(census: Mapping[str, Any] | None, key_id: str) -> None:
         count = under(tried[key_id], target)
         if count:
             column = f"{target['table']}.{target['column']}"
-            raise RotationError("E_VERSION_USED", column=column, count=count, key_id=key_id)
+            raise VersionUsed(column=column, count=count, key_id=key_id)
 
 
 def _refuse_kept_aside(census: Mapping[str, Any], key_id: str) -> None:
@@ -388,10 +399,10 @@ def _refuse_kept_aside(census: Mapping[str, Any], key_id: str) -> None:
     census did not look."""
     if "kept_aside" not in census:
         found = "does not say which databases a restore has kept aside"
-        raise RotationError("E_OPTION", name="census", found=found, advice=OF_CENSUS)
+        raise InvalidOption(name="census", found=found, advice=OF_CENSUS)
     for name, key_ids in census["kept_aside"].items():
         if key_id in key_ids:
             alias = "and -e key_rotation_restore_alias=... where it is of another database than the default one"
             drop = f"restore.yml with -e key_rotation_id=... (see its name) -e key_rotation_restore_drop=true, {alias}"
             reason = f"the database {name}, which a restore kept aside, may need it; {drop}, drops it"
-            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=reason)
+            raise VersionNeeded(key_id=key_id, reason=reason)

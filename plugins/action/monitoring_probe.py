@@ -13,6 +13,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.monitoring import MonitorReport
 from ..module_utils._monitoring import snapshot_table
 from ..module_utils._options.monitoring_options import MONITORING_PROBE
 from ..module_utils._record import reader
@@ -138,5 +139,5 @@ class ActionModule(RotationAction):
             text = json.dumps(picture, indent=2, sort_keys=True) + "\n"
             atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
         except OSError as exc:
-            raise RotationError("E_MONITOR_REPORT", path=path, reason=exc.strerror) from None
+            raise MonitorReport(path=path, reason=exc.strerror) from None
         return path

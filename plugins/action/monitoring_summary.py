@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
@@ -43,11 +43,11 @@ class ActionModule(RotationAction):
         elif not picture:
             findings.append(self._finding(host, f"cannot be looked at ({_words(failed.get('msg', ''))})"))
         elif failed:
-            findings.append(self._finding(host, _words(failed.get("msg", "")), "E_MONITOR_TIMER"))
+            findings.append(self._finding(host, _words(failed.get("msg", "")), MonitorTimer))
         return {"picture": picture, "reached": lost is None, "findings": findings}
 
-    def _finding(self, host: str, reason: str, code: str = "E_MONITOR_HOST") -> dict[str, str]:
-        error = RotationError(code, host=host, reason=reason)
+    def _finding(self, host: str, reason: str, kind: type[MonitorHost | MonitorTimer] = MonitorHost) -> dict[str, str]:
+        error = kind(host=host, reason=reason)
         return {"code": error.code, "what": error.what, "todo": error.todo, "next": self._again()}
 
     def _again(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.restore import RestoreNotFound
 from ..module_utils._record import reader
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
@@ -42,7 +42,7 @@ class ActionModule(RotationAction):
         restored = {str(one["backup_of"]) for one in asked if "backup_of" in one and one.get("state") != "dropped"}
         if rotation_id not in restored:
             known = ", ".join(sorted(restored)) or "none"
-            raise RotationError("E_RESTORE_NONE", folder=folder, rotation_id=rotation_id, known=known)
+            raise RestoreNotFound(folder=folder, rotation_id=rotation_id, known=known)
 
     def record(self, args: dict[str, Any]) -> Record:
         """That of the run which restores: its own rotation may be another than the one whose backup it takes."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.services import ProcessExported, ProcessStale
 from ..module_utils._options.key_options import PROCESS_KEYS
 from ..plugin_utils._action import RotationAction
 
@@ -26,9 +26,9 @@ class ActionModule(RotationAction):
         if stale:
             told = _told(stale, len(result["processes"]))
             error = (
-                RotationError("E_PROCESS_STALE", expected=expected, **told)
+                ProcessStale(expected=expected, **told)
                 if expected
-                else RotationError("E_PROCESS_EXPORTED", path=options["env_file"], **told)
+                else ProcessExported(path=options["env_file"], **told)
             )
             result.update(failed=True, **error.as_result())
         return result
@@ -41,5 +41,5 @@ def _told(stale: list[dict[str, Any]], total: int) -> dict[str, Any]:
         "count": len(stale),
         "total": total,
         "processes": "; ".join(f"{each['name']} (pid {each['pid']}): {each['reason']}" for each in stale),
-        "todo": todo[:1].upper() + todo[1:],
+        "advice": todo[:1].upper() + todo[1:],
     }

@@ -12,6 +12,8 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.catalog import Table
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.restore import RepairBackup
+from ..module_utils._errors.run import RotationRolledBack
 from ..module_utils._options.rotation_options import ROLLBACK_COURSE
 from ..module_utils._record import reader
 from ..module_utils._record.rotation_id import checked
@@ -88,7 +90,7 @@ class ActionModule(RotationAction):
             refusal, said = exc, {"rotation_id": asked or backup.get("rotation_id") or "", "destination": None}
         later = closed_after(self._records(options), said["rotation_id"]) if not (asked or rows or refusal) else None
         if later:
-            raise RotationError("E_ROLLED_BACK", rotation_id=later, earlier=said["rotation_id"])
+            raise RotationRolledBack(rotation_id=later, earlier=said["rotation_id"])
         if said["destination"] is None and "rolled back" in options["files"].values():
             said["rotation_id"] = history.versions[-1].rotation_id
         events = Record(self._records(options), said["rotation_id"]).events() if said["rotation_id"] else []
@@ -116,7 +118,7 @@ def refuse_vain_repair(found: rollback_strategy.Situation, backup: Mapping[str, 
         of = f" of rotation {asked}" if asked else ""
         goes_back = " A rotation that stands half way goes back by the same command without key_rotation_prefer."
         advice = (other if asked else elsewhere) + goes_back * found.open
-        raise RotationError("E_REPAIR_BACKUP", of=of, advice=advice)
+        raise RepairBackup(of=of, advice=advice)
 
 
 def _lost_tables(options: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

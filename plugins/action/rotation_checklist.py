@@ -15,7 +15,11 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 
 from ..module_utils._engine.rewrite.throttle import refuse_unfit
+from ..module_utils._errors.approval import ApprovalMissing
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.record import RecordWrite
+from ..module_utils._errors.run import WindowTooShort
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 from ..module_utils._record import chain, reader
 from ..module_utils._record.approval import ApprovalEvidence
@@ -37,7 +41,7 @@ class ActionModule(RotationAction):
         refuse_unfit(options["throttle"])
         if options["workers"] < 0:
             found = f"is {options['workers']}"
-            raise RotationError("E_OPTION", name="key_rotation_workers", found=found, advice="Give 0 or more.")
+            raise InvalidOption(name="key_rotation_workers", found=found, advice="Give 0 or more.")
         seen = self._seen(options)
         if options["state"] == "still_open":
             return self._still_open(seen, options["accept"])
@@ -66,7 +70,7 @@ class ActionModule(RotationAction):
         if item.status == STOP and "window" not in accepted and not self._task.check_mode:
             so_far = "this run has stopped nothing" if self._resumed() else "nothing was stopped or re-encrypted"
             changed = f"The backup is made and the new keys are in the store; {so_far}."
-            raise RotationError("E_WINDOW", changed=changed, seen=item.seen, todo=item.todo)
+            raise WindowTooShort(changed=changed, seen=item.seen, advice=item.todo)
         return {"changed": False}
 
     def _seen(self, options: dict[str, Any]) -> Observations:
@@ -132,7 +136,7 @@ class ActionModule(RotationAction):
             evidence, what = None, "there is no ssh-keygen here"
         if evidence is None:
             advice = "Find out who wrote to the record (verify.yml --tags record), then roll back, or run again."
-            raise RotationError("E_APPROVAL_MISSING", what=what, advice=advice)
+            raise ApprovalMissing(missing=what, advice=advice)
         return evidence.approval.plan_hash
 
     def _unwritable(self, options: dict[str, Any]) -> str | None:
@@ -155,7 +159,7 @@ class ActionModule(RotationAction):
         try:
             atomic_file.replace(path, json.dumps(result, indent=2).encode("utf-8") + b"\n")
         except OSError as exc:
-            raise RotationError("E_RECORD_WRITE", path=path, reason=exc.strerror) from None
+            raise RecordWrite(path=path, reason=exc.strerror) from None
         result["path"] = path
 
 

@@ -15,6 +15,19 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.proof.damage import NOTHING, repair_of, shown
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.record import (
+    RecordAnchor,
+    RecordBroken,
+    RecordElsewhere,
+    RecordNoKey,
+    RecordNotFound,
+    RecordOlder,
+    RecordPages,
+    RecordUnsigned,
+)
+from ..module_utils._errors.run import RotationIdUsed, RotationOpen
+from ..module_utils._errors.values import UnreadableValues, ValuesEmptied
 from ..module_utils._options.rotation_options import ROTATION_RECORD
 from ..module_utils._record import page_checksums, reader, sshsig, verifier
 from ..module_utils._record.approval import Approval
@@ -348,7 +361,7 @@ class ActionModule(RotationAction):
         asked = options["rotation_id"]
         records = [Record(folder, name) for name in ([checked(asked)] if asked else reader.names(folder))]
         if asked and not records[0].events():
-            raise RotationError("E_NO_RECORD", path=records[0].path)
+            raise RecordNotFound(path=records[0].path)
         if self._task.check_mode:
             return {"changed": False}
         told = [record for record in records if asked or report_files.tells(record)]
@@ -370,19 +383,19 @@ class ActionModule(RotationAction):
         try:
             checked = verifier.check(places, anchor=anchor, key=key, former=former, only=options["rotation_id"])
         except ValueError:
-            raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is no head") from None
+            raise RecordAnchor(store=store.path, found="is no head") from None
         signed = [each for each in checked if each.signer]
         if not key and not former and signed:
             names = ", ".join(sorted({str(each.signer) for each in signed}))
-            raise RotationError("E_RECORD_NO_KEY", store=store.path, count=len(signed), signers=names)
+            raise RecordNoKey(store=store.path, count=len(signed), signers=names)
         if key and not anchor and signed:
-            raise RotationError("E_RECORD_ANCHOR", store=store.path, found="is gone")
+            raise RecordAnchor(store=store.path, found="is gone")
         for each in checked:
             display.display(f"  {each}")
             if each.elsewhere in options["control_nodes"]:
                 display.warning(f"{each}. Verify it there.")
         if not checked and options["rotation_id"]:
-            raise RotationError("E_NO_RECORD", path=os.path.join(folder, options["rotation_id"]))
+            raise RecordNotFound(path=os.path.join(folder, options["rotation_id"]))
         if not checked:
             display.display(f"  There is no record in {folder} yet.")
         broken = [each for each in checked if each.problems]
@@ -390,7 +403,7 @@ class ActionModule(RotationAction):
             raise _broken(broken, len(checked), folder, store.path, box.command(self.variables, "report"))
         away = [each for each in checked if each.elsewhere and each.elsewhere not in options["control_nodes"]]
         if away:
-            raise RotationError("E_RECORD_ELSEWHERE", found="; ".join(map(str, away)), node=away[0].elsewhere)
+            raise RecordElsewhere(found="; ".join(map(str, away)), node=away[0].elsewhere)
         return {"changed": False, "records": [asdict(each) for each in checked]}
 
 
@@ -413,7 +426,7 @@ def _refuse_unopened(record: Record) -> None:
     """Raise E_UNREADABLE where the last proof has let values pass that no key opens: its end is no success."""
     events = record.events()
     if left := box.last_census(events).get("unopened"):
-        raise RotationError("E_UNREADABLE", changed=final_state.values(final_state.of(events)), **left)
+        raise UnreadableValues(changed=final_state.values(final_state.of(events)), **left)
 
 
 def _refuse_emptied(record: Record) -> None:
@@ -424,8 +437,7 @@ def _refuse_emptied(record: Record) -> None:
     ]
     emptied = [value for value, reads in (read[-1].get("written") or [] if read else []) if reads == NOTHING]
     if emptied:
-        raise RotationError(
-            "E_VALUES_EMPTIED",
+        raise ValuesEmptied(
             changed="The rotation is completed, and all other values are proved.",
             count=len(emptied),
             rows=shown(emptied),
@@ -440,7 +452,7 @@ def _public_keys(found: list[str]) -> list[str]:
             sshsig.fingerprint(key)
         except ValueError:
             advice = "Each is a public key as a record_signers has it: ssh-ed25519 AAAA..."
-            raise RotationError("E_OPTION", name="former_signers", found="has what is none", advice=advice) from None
+            raise InvalidOption(name="former_signers", found="has what is none", advice=advice) from None
     return [" ".join(key.split()[:2]) for key in found]
 
 
@@ -449,13 +461,13 @@ def _broken(broken: list[verifier.VerifiedRecord], total: int, folder: str, stor
     found = "; ".join(map(str, broken))
     kinds = {problem.kind for each in broken for problem in each.problems}
     if kinds == {"stale"}:
-        return RotationError("E_RECORD_ANCHOR", store=store, found=f"is older than the records: {found}")
+        return RecordAnchor(store=store, found=f"is older than the records: {found}")
     if kinds <= {"stale", "older"}:
-        return RotationError("E_RECORD_OLDER", found=found, folder=folder, store=store)
+        return RecordOlder(found=found, folder=folder, store=store)
     if kinds == {"page"}:
-        return RotationError("E_RECORD_PAGES", found=found, report=remake)
-    code = "E_RECORD_UNSIGNED" if kinds == {"unsigned"} else "E_RECORD_BROKEN"
-    return RotationError(code, count=len(broken), total=total, found=found, folder=folder)
+        return RecordPages(found=found, report=remake)
+    error = RecordUnsigned if kinds == {"unsigned"} else RecordBroken
+    return error(count=len(broken), total=total, found=found, folder=folder)
 
 
 def _retained() -> str:
@@ -485,12 +497,12 @@ def _rotation(history: History, direction: str, asked: str | None) -> tuple[str,
         return history.to_roll_back(asked), "new"
     outcome = history.outcome(asked) if asked else None
     if outcome == ROLLED_BACK:
-        raise RotationError("E_ROTATION_ID_USED", rotation_id=asked)
+        raise RotationIdUsed(rotation_id=asked)
     if outcome == COMPLETED:
         return str(asked), COMPLETED
     open_id = history.open_rotation
     if open_id and asked and asked != open_id:
-        raise RotationError("E_ROTATION_OPEN", open_id=open_id, asked=asked)
+        raise RotationOpen(open_id=open_id, asked=asked)
     if open_id:
         return open_id, "resumed"
     return asked or _new_id(), "new"

@@ -68,7 +68,9 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils._errors.base import RotationError, internal
+from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.unexpected import internal
 from ..plugin_utils._services.key_store import open_store, refuse_unknown, set_options
 
 
@@ -99,8 +101,7 @@ class LookupModule(LookupBase):
         version.refuse_damaged(store.path)
         for name in names:
             if name not in version.values:
-                raise RotationError(
-                    "E_OPTION",
+                raise InvalidOption(
                     name=f"lookup term {name}",
                     found=f"is no key of the set in {store.path}",
                     advice=f"Use one of: {', '.join(version.values)}.",

@@ -87,7 +87,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.database import DatabaseFenced
 from ..module_utils._module.runner import run
 from ..module_utils._options.data_options import DATABASE_LEASE_MODULE
 
@@ -137,7 +137,7 @@ def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:
 
     for database in databases:
         if there := fence.refusing(database):
-            raise RotationError("E_FENCED", alias=database.alias, rotation_id=there.rotation_id, since=there.since)
+            raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
     return {"changed": False}
 
 

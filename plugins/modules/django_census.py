@@ -162,6 +162,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.env_file import EnvNotSwitched
 from ..module_utils._module.runner import run
 from ..module_utils._options.data_options import DJANGO_CENSUS_MODULE
 
@@ -284,7 +285,7 @@ def _written(tallies: Any, looks: Any) -> dict[str, list[str]]:
 def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:
     """The application reads its keys from the env file: they must be the ones that were proved."""
     if found != expected:
-        raise RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=found, expected=expected)
+        raise EnvNotSwitched(path=params["env_file"], found=found, expected=expected)
 
 
 def main() -> None:

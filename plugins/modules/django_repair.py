@@ -80,7 +80,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.restore import BackupNotFound, RestoreEngine
 from ..module_utils._module.runner import run
 from ..module_utils._options.data_options import DJANGO_REPAIR_MODULE
 
@@ -122,9 +122,9 @@ def _backup(params: Mapping[str, Any], alias: str) -> tuple[Any, dict[str, Any]]
 
     one = dump.Backup(params["backup_dir"], params["backup"], alias)
     if (described := one.read()) is None:
-        raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known="none of this database")
+        raise BackupNotFound(manifest=one.manifest, known="none of this database")
     if described["engine"] != "pg_dump":
-        raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest, engine=described["engine"])
+        raise RestoreEngine(manifest=one.manifest, engine=described["engine"])
     return one, described
 
 

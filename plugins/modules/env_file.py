@@ -98,7 +98,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
 from ..module_utils._module.runner import run
 from ..module_utils._options.key_options import ENV_FILE_MODULE
 
@@ -111,7 +111,7 @@ def set_values(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         return _set(module)
     if not module.params["values"]:
-        raise RotationError("E_OPTION", name="values", found="is not set", advice="Call env_file by its full name.")
+        raise InvalidOption(name="values", found="is not set", advice="Call env_file by its full name.")
     with editor.held(places):
         for place in places:
             editor.discard_leftover(place)

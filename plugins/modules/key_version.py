@@ -175,7 +175,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
 from ..module_utils._module.runner import run
 from ..module_utils._options.key_options import KEY_VERSION_MODULE
 
@@ -188,7 +188,7 @@ def read_sealed(module: AnsibleModule) -> dict[str, Any]:
 
     params = module.params
     if not params["seal_to"]:
-        raise RotationError("E_OPTION", name="seal_to", found="is not set", advice="Call key_version by its full name.")
+        raise InvalidOption(name="seal_to", found="is not set", advice="Call key_version by its full name.")
     values = key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])
     key_files.refuse_unwritable(params["env_file"], params["keys"])
     return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}

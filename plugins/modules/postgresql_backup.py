@@ -163,7 +163,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._errors.backup import BackupIdentity, BackupOwnKey, BackupUnencrypted, ProofOmitted
 from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
 from ..module_utils._module.runner import run
 from ..module_utils._options.backup_options import POSTGRESQL_BACKUP_MODULE
 
@@ -271,7 +273,7 @@ def _by_another(module: AnsibleModule) -> dict[str, Any]:
     of: dict[str, Any] = {}
     name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
     if not params[name]:
-        raise RotationError("E_OPTION", name=name, found="is not set", advice=f"Set key_rotation_{name}.")
+        raise InvalidOption(name=name, found="is not set", advice=f"Set key_rotation_{name}.")
     if changed:
         one.refuse_unusable(0)  # its manifest alone lies there
     if changed and params["engine"] == "pgbackrest":
@@ -299,7 +301,7 @@ def _refuse_clear(params: dict[str, Any]) -> None:
     """Raise E_BACKUP_UNENCRYPTED where a backup in clear was not asked for."""
     allowed = params["environment"] == "demo" or (params["environment"] == "staging" and not params["encrypt"])
     if not allowed:
-        raise RotationError("E_BACKUP_UNENCRYPTED", path=params["backup_dir"], environment=params["environment"])
+        raise BackupUnencrypted(path=params["backup_dir"], environment=params["environment"])
 
 
 def _recipients(params: dict[str, Any]) -> list[str]:
@@ -308,7 +310,7 @@ def _recipients(params: dict[str, Any]) -> list[str]:
 
     recipients, identity = list(params["recipients"]), params["identity"]
     if params["proof"] == "none" and params["environment"] == "production":
-        raise RotationError("E_PROOF_NONE")
+        raise ProofOmitted()
     if identity and not recipients:
         recipients = age.recipients_of(identity)
     if not recipients:
@@ -319,7 +321,7 @@ def _recipients(params: dict[str, Any]) -> list[str]:
     if identity:
         age.try_out(recipients, identity)
     elif params["proof"] != "none":
-        raise RotationError("E_BACKUP_IDENTITY", found="is not given, and the backup is to be opened to prove it")
+        raise BackupIdentity(found="is not given, and the backup is to be opened to prove it")
     return recipients
 
 
@@ -329,7 +331,7 @@ def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) ->
     for keys in key_sets.values():
         for name, value in keys.items():
             if value in lines or any(line in value for line in lines):
-                raise RotationError("E_BACKUP_OWN_KEY", name=name)
+                raise BackupOwnKey(name=name)
 
 
 def _tools(module: AnsibleModule, database: Any) -> Any:

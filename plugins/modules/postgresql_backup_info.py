@@ -59,7 +59,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.backup import BackupList
 from ..module_utils._module.runner import run
 from ..module_utils._options.backup_options import POSTGRESQL_BACKUP_INFO
 
@@ -85,7 +85,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     if module.params["absent"] == "accept" and not os.path.lexists(folder):
         return {"changed": False, "backups": [], "key_ids": []}
     if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
-        raise RotationError("E_BACKUP_LIST", path=folder, reason="it is not there")
+        raise BackupList(path=folder, reason="it is not there")
     dump.refuse_undescribed(folder)
     found = [
         {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in dump.manifests(folder)

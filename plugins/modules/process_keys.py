@@ -141,7 +141,9 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.env_file import EnvNotSwitched
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.services import ProcessNotFound
 from ..module_utils._module.runner import run
 from ..module_utils._options.key_options import PROCESS_KEYS_MODULE
 
@@ -161,7 +163,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     path, to_come = params["env_file"], params["state"] == "ready"
     keys = KeySet(key_files.read(path, params["keys"], dialect=params["dialect"]))
     if not to_come and keys.key_id != params["expected"]:
-        raise RotationError("E_ENV_NOT_SWITCHED", path=path, found=keys.key_id, expected=params["expected"])
+        raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])
     at = max(os.stat(place).st_ctime for place in key_files.paths(path, params["keys"]))
     accept_hidden = params["hidden_environment"] == "accept"
     exports = not DIALECTS[params["dialect"]].read_by_application
@@ -173,7 +175,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     found = {pid: each for pid, each in judged.items() if each}
     for what, pids in asked.items():
         if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
-            raise RotationError("E_PROCESS_NONE", what=what)
+            raise ProcessNotFound(subject=what)
     key_id = {} if to_come else {"key_id": keys.key_id}
     return {"changed": False, "processes": list(found.values()), **key_id}
 
@@ -201,10 +203,10 @@ def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, se
             found[f"pattern {pattern}"] = processes.matching(there, pattern)
         except re.error as exc:
             bad = f"{pattern} is no regular expression ({exc})"
-            raise RotationError("E_OPTION", name="patterns:", found=bad, advice="Correct it.") from None
+            raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
     if not found:
         nothing = "are all empty"
-        raise RotationError("E_OPTION", name="units, pids and patterns", found=nothing, advice="Give one at least.")
+        raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Give one at least.")
     return {what: {process.pid for process in members} for what, members in found.items()}
 
 

@@ -157,16 +157,14 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.options import InvalidOption
 from ..module_utils._module.runner import run
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 
 
 def refuse(module: AnsibleModule) -> dict[str, object]:
     """The work is done by the action plugin of the same name."""
-    raise RotationError(
-        "E_OPTION", name=module._name, found="ran without its action plugin", advice="Call it by its full name."
-    )
+    raise InvalidOption(name=module._name, found="ran without its action plugin", advice="Call it by its full name.")
 
 
 def main() -> None:

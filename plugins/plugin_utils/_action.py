@@ -21,7 +21,10 @@ from ansible.plugins.loader import action_loader
 from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.lease import run_name
-from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, internal, word
+from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, word
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._errors.run import DebugSettingOn, HostLost, HostPythonMissing, ModuleDied, PipeliningRequired
+from ..module_utils._errors.unexpected import internal
 from ..module_utils._options.shared_options import KEYS, ROTATION
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.run_lease import Lease, holder
@@ -123,7 +126,7 @@ class RotationAction(ActionBase, abc.ABC):
     def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
         """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""
         if "keys" in args and args["keys"] is None:
-            raise RotationError("E_OPTION", name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
+            raise InvalidOption(name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
         if self.spec:
             return validated(self.spec, args, self._task.action)
         # Which of them are required, the host's side knows.
@@ -187,7 +190,7 @@ class RotationAction(ActionBase, abc.ABC):
     def _lost(self) -> RotationError:
         unknown = "What this step has done there is not known."
         host = self._task.delegate_to or self.variables.get("inventory_hostname")
-        return RotationError("E_HOST_LOST", changed=unknown, host=host)
+        return HostLost(changed=unknown, host=host)
 
     def _end_without_hosts(self) -> None:
         """Where no host is left, nothing of the playbook runs any more: its end on the control node is made here."""
@@ -293,9 +296,7 @@ class RotationAction(ActionBase, abc.ABC):
         with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
             self._connection.set_option("pipelining", True)
         if not self._connection.is_pipelining_enabled():
-            raise RotationError(
-                "E_PIPELINING", reason=f"{self._connection.transport}, {self._play_context.become_method}"
-            )
+            raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
         arguments = {name: value for name, value in args.items() if value is not None}
         result = self._execute_module(
             module_name=f"{COLLECTION}.{module}", module_args=arguments, task_vars=self.variables
@@ -303,10 +304,8 @@ class RotationAction(ActionBase, abc.ABC):
         if result.get("failed") and "error" not in result and "rc" in result:
             if result["rc"] in (126, 127):
                 python = self._templar.template(self.variables.get("ansible_python_interpreter"))
-                raise RotationError("E_HOST_PYTHON", python=python)
-            raise RotationError(
-                "E_MODULE_DIED", module=module, rc=result["rc"], changed="See the record for what was done."
-            )
+                raise HostPythonMissing(python=python)
+            raise ModuleDied(module=module, rc=result["rc"], changed="See the record for what was done.")
         return result
 
     def watched(self, module: str, asked: dict[str, Any], host: str = "") -> dict[str, Any]:
@@ -331,4 +330,4 @@ def _end_with_parent() -> None:
 def _refuse_debug_settings() -> None:
     for setting, on in (("ANSIBLE_DEBUG", C.DEFAULT_DEBUG), ("ANSIBLE_KEEP_REMOTE_FILES", C.DEFAULT_KEEP_REMOTE_FILES)):
         if on:
-            raise RotationError("E_DEBUG_SETTINGS", setting=setting)
+            raise DebugSettingOn(setting=setting)

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._errors.base import RotationError, word
+from ..module_utils._errors.options import InvalidOption
 
 Spec = Mapping[str, Mapping[str, Any]]
 NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has not
@@ -72,4 +73,4 @@ def _expected(option: Mapping[str, Any]) -> str:
 
 
 def _refusal(place: str, found: str, action: str) -> RotationError:
-    return RotationError("E_OPTION", name=place, found=found, advice=f"See ansible-doc {action}.")
+    return InvalidOption(name=place, found=found, advice=f"See ansible-doc {action}.")

@@ -45,6 +45,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgr
     table_contents,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.backup import ProofOmitted
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import at
 from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup
@@ -516,7 +517,7 @@ def test_an_old_backup_of_a_rotation_that_is_resumed_is_made_anew_and_kept_until
     refused = make(settings=SETTINGS)
     assert make.files() == of(first, refused), "what a run leaves that is killed now is known to the next"
     with pytest.raises(RotationError, match="stands as it was"), make.one.proving(refused, written=False):
-        raise RotationError("E_PROOF_NONE")  # the proof of it
+        raise ProofOmitted()  # the proof of it
     assert make.one.known() == first, "what was proved goes for nothing that was not"
     assert make.files() == of(first)
     time.sleep(1)
@@ -773,7 +774,7 @@ def test_a_copy_without_something_that_is_no_row_or_with_a_sequence_elsewhere_is
                 copy.execute(statement)
                 with pytest.raises(RotationError) as refused:
                     structure.refuse_difference(described["structure"], copy)
-                assert refused.value.where == {"name": name, "where": "the snapshot", "count": count}
+                assert refused.value.where == {"name": name, "place": "the snapshot", "count": count}
     finally:
         make.database.execute("DROP VIEW shown; DROP FUNCTION doubled; DROP SEQUENCE ordered")
 

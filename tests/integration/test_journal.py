@@ -16,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgr
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
 
 from .conftest import rewrite
 from .test_engine import NEW, OLD, TABLE
@@ -68,7 +69,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
 
     def fails(*args: Any) -> Any:
         if next(done, None) is None:
-            raise RotationError("E_DB_LOST", table="secrets")
+            raise ConnectionLost(table="secrets")
         return real(*args)
 
     monkeypatch.setattr(rewriter, "compare_and_set", fails)

@@ -19,7 +19,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from .._errors.backup import AgeFailed, AgeMissing, BackupIdentity
 from .._errors.base import RotationError
+from .._errors.options import InvalidOption
 from .._system import pipelines
 from .pg_client import clean_environment
 
@@ -32,7 +34,7 @@ def program(name: str = "age") -> str:
     """Where age is. Raises E_AGE_MISSING."""
     found = shutil.which(name)
     if found is None:
-        raise RotationError("E_AGE_MISSING", name=name)
+        raise AgeMissing(name=name)
     return found
 
 
@@ -40,8 +42,7 @@ def check_recipients(recipients: Sequence[str]) -> None:
     """Raise E_OPTION for what is no recipient of age."""
     for index, recipient in enumerate(recipients):
         if not _RECIPIENT.fullmatch(recipient):
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name=f"key_rotation_backup_recipients, entry {index},",
                 found="is no public key of age (age1...) or SSH",
                 advice="age-keygen -y FILE shows the recipient of an identity.",
@@ -59,7 +60,7 @@ def recipients_of(identity: str) -> list[str]:
     )
     found = asked.stdout.decode("ascii", "replace").split()
     if asked.returncode or not found:
-        raise RotationError("E_BACKUP_IDENTITY", found="is no identity file of age that opens without a passphrase")
+        raise BackupIdentity(found="is no identity file of age that opens without a passphrase")
     return found
 
 
@@ -83,7 +84,7 @@ def _encrypt(recipients: Sequence[str]) -> list[str]:
 
 
 def _failed(code: int, complaints: IO[bytes]) -> RotationError:
-    return RotationError("E_AGE", ended=pipelines.ended(code), reason=pipelines.first_line(complaints))
+    return AgeFailed(ended=pipelines.ended(code), reason=pipelines.first_line(complaints))
 
 
 @contextlib.contextmanager
@@ -94,13 +95,13 @@ def decrypted(sealed: IO[bytes], identity: str) -> Iterator[IO[bytes]]:
     """
 
     def failed(code: int, _complaints: IO[bytes]) -> RotationError:  # age's own words could show some of the identity
-        return RotationError("E_BACKUP_IDENTITY", found=f"does not open it (age {pipelines.ended(code)})")
+        return BackupIdentity(found=f"does not open it (age {pipelines.ended(code)})")
 
     reading, writing = os.pipe()
     try:
         with os.fdopen(writing, "wb") as handle:
             if len(identity) > PIPE_BYTES:
-                raise RotationError("E_BACKUP_IDENTITY", found=f"is larger than {PIPE_BYTES} bytes")
+                raise BackupIdentity(found=f"is larger than {PIPE_BYTES} bytes")
             handle.write(identity.encode())
         argv = [program(), "--decrypt", "-i", f"/dev/fd/{reading}"]
         with pipelines.output_of(
@@ -135,4 +136,4 @@ def try_out(recipients: Sequence[str], identity: str) -> None:
         with decrypted(sealed, identity) as stream:
             found = stream.read()
     if found != trial:
-        raise RotationError("E_BACKUP_IDENTITY", found="does not give back what was encrypted")
+        raise BackupIdentity(found="does not give back what was encrypted")

@@ -16,6 +16,7 @@ from typing import Any
 
 from .._engine.postgres.connection import APPLICATION_NAME, ENDABLE, Database, quote
 from .._errors.base import RotationError
+from .._errors.restore import RestoreBusy, RestoreRights, RestoreSwap
 from . import database_properties
 from .database_properties import literal
 
@@ -52,7 +53,7 @@ class DatabaseSwap:
         )[0]
         if not may or not owns:
             what = "create databases" if not may else f"rename {self.name}, which it does not own"
-            raise RotationError("E_RESTORE_RIGHTS", user=user, what=what)
+            raise RestoreRights(user=user, action=what)
 
     def make(self, like: Mapping[str, Any]) -> None:
         """An empty copy with encoding, locale and owner of ``like``; one that is not verified is made anew."""
@@ -101,9 +102,7 @@ class DatabaseSwap:
                 self._comment(self.copy, comment)
                 self._rename(self.copy, self.name)
         except RotationError as exc:
-            raise RotationError(
-                "E_RESTORE_SWAP", database=self.name, sqlstate=exc.where.get("sqlstate", "none"), copy=self.copy
-            ) from None
+            raise RestoreSwap(database=self.name, sqlstate=exc.where.get("sqlstate", "none"), copy=self.copy) from None
 
     def left_shut(self, label: str) -> bool:
         """Whether a restore that is no longer at work (its sessions have this ``label``) has left nobody in."""
@@ -140,7 +139,7 @@ class DatabaseSwap:
         sql = f"SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ENDABLE} AND pid <> %s"
         while self._admin.rows(sql, (name, spare or 0), table=name):
             if time.monotonic() > patience:
-                raise RotationError("E_RESTORE_BUSY", database=name)
+                raise RestoreBusy(database=name)
             time.sleep(0.1)
 
 

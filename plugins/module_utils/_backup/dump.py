@@ -28,7 +28,17 @@ from typing import IO, Any
 
 from .._engine.postgres import structure, table_contents
 from .._engine.postgres.connection import Database
+from .._errors.backup import (
+    BackupChecksum,
+    BackupFolder,
+    BackupIdentity,
+    BackupList,
+    BackupManifest,
+    BackupSpace,
+    BackupUndescribed,
+)
 from .._errors.base import RotationError
+from .._errors.options import InvalidOption
 from .._system import atomic_file, task_group, users
 from .._system.pipelines import CHUNK
 from .._system.progress_file import SILENT, ProgressFile
@@ -75,8 +85,7 @@ class Backup:
         for other in found:  # second of spring, and the default one of spring.second
             if (other["rotation_id"], other["alias"]) != (self.rotation_id, self.alias):
                 path, of = self.manifest_of(other), f"{other['rotation_id']} for DATABASES[{other['alias']}]"
-                raise RotationError(
-                    "E_OPTION",
+                raise InvalidOption(
                     name="the rotation id (key_rotation_id)",
                     found=f"is {self.rotation_id}, and {path} is the backup of {of}",
                     advice="Choose another one.",
@@ -137,7 +146,7 @@ class Backup:
             raise self.unusable(f"everybody may write into it (mode {stat.S_IMODE(mode):o}): chmod o-w {above}")
         need, free = int(database_size * SPACE_FACTOR), shutil.disk_usage(above).free
         if free < need:
-            raise RotationError("E_BACKUP_SPACE", path=self.folder, free=free, need=need)
+            raise BackupSpace(path=self.folder, free=free, need=need)
 
     def dump(
         self,
@@ -257,7 +266,7 @@ class Backup:
         with self._checked(described) as handles, contextlib.ExitStack() as stack:
             if described["encrypted_to"]:
                 if not identity:
-                    raise RotationError("E_BACKUP_IDENTITY", found="is not given, and the backup is encrypted")
+                    raise BackupIdentity(found="is not given, and the backup is encrypted")
                 for handle in handles:
                     age.refuse_unopened(handle, identity)
                 yield [stack.enter_context(age.decrypted(handle, identity)) for handle in handles]
@@ -321,7 +330,7 @@ class Backup:
 
     def unusable(self, reason: str) -> RotationError:
         """E_BACKUP_DIR, to be raised."""
-        return RotationError("E_BACKUP_DIR", path=self.folder, reason=reason, user=users.own_name())
+        return BackupFolder(path=self.folder, reason=reason, user=users.own_name())
 
 
 def worth(described: Mapping[str, Any]) -> tuple[bool, str]:
@@ -340,7 +349,7 @@ def manifests(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     except FileNotFoundError:
         return
     except OSError as exc:
-        raise RotationError("E_BACKUP_LIST", path=folder, reason=exc.strerror) from None
+        raise BackupList(path=folder, reason=exc.strerror) from None
     for path in [os.path.join(folder, name) for name in names]:
         described = _read(path)
         if described is not None:
@@ -352,7 +361,7 @@ def refuse_undescribed(folder: str) -> None:
     known = {name for _, described in manifests(folder) for name in _files(described)}
     for name in sorted(os.listdir(folder)):
         if name.endswith((".dump", ".dump.age")) and name not in known:
-            raise RotationError("E_BACKUP_UNDESCRIBED", path=os.path.join(folder, name))
+            raise BackupUndescribed(path=os.path.join(folder, name))
 
 
 def _read(path: str) -> dict[str, Any] | None:
@@ -362,13 +371,13 @@ def _read(path: str) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
-        raise RotationError("E_BACKUP_MANIFEST", path=path, found="cannot be read") from None
+        raise BackupManifest(path=path, found="cannot be read") from None
     if not isinstance(described, dict) or described.get("format") != FORMAT:
-        raise RotationError("E_BACKUP_MANIFEST", path=path, found=f"is not of the format {FORMAT}")
+        raise BackupManifest(path=path, found=f"is not of the format {FORMAT}")
     if described.pop("checksum", None) not in (None, _checksum(described)):
-        raise RotationError("E_BACKUP_MANIFEST", path=path, found="is damaged: its own checksum is another")
+        raise BackupManifest(path=path, found="is damaged: its own checksum is another")
     if any(os.path.basename(name) != name for name in _files(described)):
-        raise RotationError("E_BACKUP_MANIFEST", path=path, found="names files that are not beside it")
+        raise BackupManifest(path=path, found="names files that are not beside it")
     return {**described, "name": os.path.basename(path)[: -len(".json")]}
 
 
@@ -415,12 +424,12 @@ def _checked(stack: contextlib.ExitStack, path: str, expected: str) -> IO[bytes]
     try:
         handle = stack.enter_context(open(path, "rb"))  # noqa: SIM115  # the stack closes it
     except OSError as exc:
-        raise RotationError("E_BACKUP_CHECKSUM", path=path, found=f"cannot be read: {exc.strerror}") from None
+        raise BackupChecksum(path=path, found=f"cannot be read: {exc.strerror}") from None
     digest = hashlib.sha256()
     while chunk := handle.read(CHUNK):
         digest.update(chunk)
     if digest.hexdigest() != expected:
-        raise RotationError("E_BACKUP_CHECKSUM", path=path, found="does not match the SHA-256 in its manifest")
+        raise BackupChecksum(path=path, found="does not match the SHA-256 in its manifest")
     handle.seek(0)
     return handle
 

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._errors.base import RotationError
+from .._errors.backup import PgbackrestFailed, SnapshotFailed
 from .._system import atomic_file, pipelines
 from .._system.timestamps import at, now
 from .dump import FORMAT, Backup
@@ -51,8 +51,8 @@ class PgBackRest:
         info = self._info()
         found, cipher = _of(info, one.rotation_id, oldest), _cipher(info)
         if found is None or found.get("error"):
-            raise RotationError(
-                "E_PGBACKREST", command="info", ended=pipelines.ended(0), reason="the backup is missing or has errors"
+            raise PgbackrestFailed(
+                command="info", ended=pipelines.ended(0), reason="the backup is missing or has errors"
             )
         database = next(each for each in info["db"] if each["id"] == found["database"]["id"])
         return _written(
@@ -73,22 +73,18 @@ class PgBackRest:
         said = [line.strip() for line in self._run("verify", "--output=text", "--verbose").splitlines()]
         if "status: ok" not in said:
             reason = "; ".join(said[1:])[: pipelines.LINE_CHARACTERS] or "it does not say that the status is ok"
-            raise RotationError("E_PGBACKREST", command="verify", ended=pipelines.ended(0), reason=reason)
+            raise PgbackrestFailed(command="verify", ended=pipelines.ended(0), reason=reason)
 
     def _info(self) -> dict[str, Any]:
         for found in json.loads(self._run("info", "--output=json") or "[]"):
             if found["name"] == self.stanza and found["status"]["code"] in (0, 2):  # ok, no valid backups yet
                 return dict(found)
-        raise RotationError(
-            "E_PGBACKREST", command="info", ended=pipelines.ended(0), reason=f"there is no stanza {self.stanza}"
-        )
+        raise PgbackrestFailed(command="info", ended=pipelines.ended(0), reason=f"there is no stanza {self.stanza}")
 
     def _run(self, command: str, *options: str) -> str:
         program = shutil.which("pgbackrest")
         if program is None:
-            raise RotationError(
-                "E_PGBACKREST", command=command, ended=pipelines.ended(127), reason="pgbackrest was not found"
-            )
+            raise PgbackrestFailed(command=command, ended=pipelines.ended(127), reason="pgbackrest was not found")
         argv = [program, f"--stanza={self.stanza}", *options, command]
         configured = {name: value for name, value in os.environ.items() if name.startswith("PGBACKREST_")}
         environment = {**clean_environment(), **configured}
@@ -96,7 +92,7 @@ class PgBackRest:
         if done.returncode:
             lines = [line for line in (done.stderr + done.stdout).splitlines() if "ERROR" in line] or ["no message"]
             reason = lines[0][: pipelines.LINE_CHARACTERS]
-            raise RotationError("E_PGBACKREST", command=command, ended=pipelines.ended(done.returncode), reason=reason)
+            raise PgbackrestFailed(command=command, ended=pipelines.ended(done.returncode), reason=reason)
         return done.stdout
 
 
@@ -124,10 +120,10 @@ def snapshot(one: Backup, command: Sequence[str], key_ids: Sequence[str]) -> dic
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     except OSError as exc:
-        raise RotationError("E_SNAPSHOT", command=command[0], ended=pipelines.ended(127), reason=exc.strerror) from None
+        raise SnapshotFailed(command=command[0], ended=pipelines.ended(127), reason=exc.strerror) from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[0][: pipelines.LINE_CHARACTERS]
-        raise RotationError("E_SNAPSHOT", command=command[0], ended=pipelines.ended(done.returncode), reason=reason)
+        raise SnapshotFailed(command=command[0], ended=pipelines.ended(done.returncode), reason=reason)
     name = (done.stdout.strip().splitlines() or [""])[-1]
     return _written(one, engine="snapshot", path=name, key_ids=sorted(key_ids), begun=begun)
 

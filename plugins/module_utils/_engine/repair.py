@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .._errors.base import RotationError
+from .._errors.database import RowsLocked
 from .crypto.keyring import Keyring
 from .discovery.target_survey import Target
 from .postgres.catalog import RowKey, Table, row_name
@@ -238,7 +238,7 @@ def _write(
                 return compare_and_set(database, table, key, members, changes).keys
         except Yielded:
             continue
-    raise RotationError("E_DB_BUSY", table=table.label, rows=len(changes))
+    raise RowsLocked(table=table.label, rows=len(changes))
 
 
 def _rows(

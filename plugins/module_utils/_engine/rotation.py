@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from .._errors.base import RotationError
+from .._errors.database import DatabaseIsReplica
+from .._errors.discovery import ColumnTied, DerivedFromKeys
+from .._errors.options import InvalidLeaveAlone
 from .._system.progress_file import SILENT, ProgressFile
 from . import plan
 from .application import custom_functions, django_project, key_uses, key_worker
@@ -206,7 +208,7 @@ class Application:
             before, after = (self.processes[stage].opener.setting(name) for stage in (self.keyring.base, destination))
             if before != after:
                 found = f"the salt of {name}" if "." in name else f"the setting {name}"
-                raise RotationError("E_MADE_OF_KEYS", column=column, found=found)
+                raise DerivedFromKeys(column=column, found=found)
 
     def refuse_keyless_digests(self, destination: str) -> None:
         """Raise E_COLUMN_TIED for a search column whose key cannot be made of the setting's value under other keys, or
@@ -223,7 +225,7 @@ class Application:
                 )
             if found:
                 column, found = table.label_of(each.column), f"is computed with {found}"
-                raise RotationError("E_COLUMN_TIED", column=column, found=found, advice=advice)
+                raise ColumnTied(column=column, found=found, advice=advice)
 
     def _twins(self, name: str, destination: str) -> list[str]:
         """The keys that have one value with this one, and not under the destination too; with it, where there are."""
@@ -320,7 +322,7 @@ def opened(request: Request) -> Iterator[Application]:
     """Start the application and find its targets. Raises what project, schemes, discovery and Database raise."""
     for index, entry in enumerate(request.leave_alone):
         if entry.count(":") < 1 or "." not in entry.rsplit(":", 1)[0]:
-            raise RotationError("E_LEAVE_ALONE", index=index)
+            raise InvalidLeaveAlone(index=index)
     settled = settlements.parse(request.settlements)
     described = schemes.tried(request.schemes, set().union(*request.key_sets.values()))
     stages = {stage: KeySet(values, request.key_ids.get(stage, "")) for stage, values in request.key_sets.items()}
@@ -343,7 +345,7 @@ def opened(request: Request) -> Iterator[Application]:
         keyring = Keyring(described, stages, setting, feeds, request.base, processes, django_project.texts())
         databases = [database for database in databases if not database.is_replica()]
         if not databases:
-            raise RotationError("E_DB_REPLICA")
+            raise DatabaseIsReplica()
         for database in databases if request.run else ():
             database.lock(request.run, request.step)
             if request.leased:

@@ -21,6 +21,24 @@ from dataclasses import dataclass
 
 from .._engine.discovery import proposal
 from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.env_file import (
+    EnvBindmount,
+    EnvChanged,
+    EnvDuplicate,
+    EnvEncoding,
+    EnvFolder,
+    EnvKeyEmpty,
+    EnvKeyMissing,
+    EnvMissing,
+    EnvMode,
+    EnvPath,
+    EnvRead,
+    EnvReadback,
+    EnvReader,
+    EnvSyntax,
+    EnvUnsafe,
+    EnvWrite,
+)
 from .._system import atomic_file, users
 from . import dialects
 from .dialects import DIALECTS, Dialect
@@ -74,17 +92,17 @@ def read_text(path: str) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise RotationError("E_ENV_MISSING", path=path) from None
+        raise EnvMissing(path=path) from None
     except OSError as exc:
         if os.path.islink(path):
-            raise RotationError("E_ENV_UNSAFE", path=path, found="a symbolic link") from None
-        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=users.own_name()) from None
+            raise EnvUnsafe(path=path, found="a symbolic link") from None
+        raise EnvRead(path=path, reason=exc.strerror, user=users.own_name()) from None
     try:
         _refuse_unsafe(path, os.fstat(descriptor))
         with os.fdopen(os.dup(descriptor), "rb") as handle:
             raw = handle.read()
     except OSError as exc:
-        raise RotationError("E_ENV_READ", path=path, reason=exc.strerror, user=users.own_name()) from None
+        raise EnvRead(path=path, reason=exc.strerror, user=users.own_name()) from None
     finally:
         os.close(descriptor)
     return _decoded(raw, path)
@@ -93,28 +111,28 @@ def read_text(path: str) -> str:
 def refuse_path(path: str) -> None:
     """Raise E_ENV_PATH unless it is absolute, without '..', and of characters that a path can have."""
     if not atomic_file.is_path(path) or not os.path.isabs(path) or path.startswith("//") or ".." in path.split(os.sep):
-        raise RotationError("E_ENV_PATH", path=path.replace("\0", "?").encode("utf-8", "replace").decode())
+        raise EnvPath(path=path.replace("\0", "?").encode("utf-8", "replace").decode())
 
 
 def _refuse_unsafe(path: str, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise RotationError("E_ENV_UNSAFE", path=path, found="not a regular file")
+        raise EnvUnsafe(path=path, found="not a regular file")
     if found.st_nlink > 1:
-        raise RotationError("E_ENV_UNSAFE", path=path, found=f"one of {found.st_nlink} hard links")
+        raise EnvUnsafe(path=path, found=f"one of {found.st_nlink} hard links")
     if found.st_size > MAX_BYTES:
-        raise RotationError("E_ENV_UNSAFE", path=path, found=f"larger than {MAX_BYTES} bytes")
+        raise EnvUnsafe(path=path, found=f"larger than {MAX_BYTES} bytes")
     if found.st_mode & OTHERS:
-        raise RotationError("E_ENV_MODE", path=path, mode=f"{stat.S_IMODE(found.st_mode):04o}")
+        raise EnvMode(path=path, mode=f"{stat.S_IMODE(found.st_mode):04o}")
     folder = os.path.dirname(path)
     mode = os.stat(folder).st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise RotationError("E_ENV_FOLDER", path=path, folder=folder, mode=f"{stat.S_IMODE(mode):04o}")
+        raise EnvFolder(path=path, folder=folder, mode=f"{stat.S_IMODE(mode):04o}")
 
 
 def _decoded(raw: bytes, path: str) -> str:
     """The bytes as text. An error names line and column, never the byte: it may be one of a key."""
     if raw.count(b"\n") > MAX_LINES:
-        raise RotationError("E_ENV_UNSAFE", path=path, found=f"longer than {MAX_LINES} lines")
+        raise EnvUnsafe(path=path, found=f"longer than {MAX_LINES} lines")
     found, place = "a byte that is not UTF-8", raw.find(b"\0")
     try:
         text = raw.decode("utf-8")
@@ -125,7 +143,7 @@ def _decoded(raw: bytes, path: str) -> str:
         if place < 0:
             return text
     line, column = raw[:place].count(b"\n") + 1, place - raw.rfind(b"\n", 0, place)
-    raise RotationError("E_ENV_ENCODING", path=path, line=line, found=f"{found} (column {column})")
+    raise EnvEncoding(path=path, line=line, found=f"{found} (column {column})")
 
 
 def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dotenv") -> dict[str, Assignment]:
@@ -136,27 +154,25 @@ def assignments(text: str, names: Sequence[str], path: str, dialect: str = "dote
     model = DIALECTS[dialect]
     if text.startswith(dialects.BOM) and not model.takes_bom:
         hides = f"a byte order mark, which hides the first variable from {model.reader}"
-        raise RotationError("E_ENV_ENCODING", path=path, line=1, found=hides)
+        raise EnvEncoding(path=path, line=1, found=hides)
     command = dialects.first_command(model, text)
     if command and names:
         may = f"may be set or hidden by this line: it is no plain assignment, and {model.reader} runs it"
-        raise RotationError("E_ENV_SYNTAX", path=path, line=command, name=", ".join(names), found=may)
+        raise EnvSyntax(path=path, line=command, name=", ".join(names), found=may)
     found: dict[str, Assignment] = {}
     for line in dialects.lines(model, text, names):
         if line.rest is None:
             skipped = f"is set by this line, but not for {model.reader}: {HIDDEN_BY}"
-            raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=skipped)
+            raise EnvSyntax(path=path, line=line.number, name=line.name, found=skipped)
         if line.name in found:
-            raise RotationError(
-                "E_ENV_DUPLICATE", path=path, line=line.number, name=line.name, first=found[line.name].line
-            )
+            raise EnvDuplicate(path=path, line=line.number, name=line.name, first=found[line.name].line)
         found[line.name] = _assignment(model, line, line.rest, path)
     for name in names:
         if name not in found:
             listed = proposal.line({"name": known} for known in found)
-            raise RotationError("E_ENV_KEY_MISSING", path=path, name=name, line=listed)
+            raise EnvKeyMissing(path=path, name=name, line=listed)
         if not found[name].value:
-            raise RotationError("E_ENV_KEY_EMPTY", path=path, line=found[name].line, name=name)
+            raise EnvKeyEmpty(path=path, line=found[name].line, name=name)
     return found
 
 
@@ -165,7 +181,7 @@ def _assignment(model: Dialect, line: dialects.EnvLine, rest: str, path: str) ->
     match = model.styles[quote].match(rest)
     if match is None:
         found = f"has a value that {model.reader} changes or that its versions disagree on"
-        raise RotationError("E_ENV_SYNTAX", path=path, line=line.number, name=line.name, found=found)
+        raise EnvSyntax(path=path, line=line.number, name=line.name, found=found)
     end = line.start + match.start("tail")
     return Assignment(line.name, line.number, line.start, end, quote, match["value"])
 
@@ -201,7 +217,7 @@ def rewritten(text: str, values: Mapping[str, str], path: str, dialect: str = "d
     seen = {name: line.value for name, line in assignments(text, list(values), path, dialect).items()}
     for name, value in values.items():
         if seen[name] != value:
-            raise RotationError("E_ENV_READER", path=path, name=name, reader=f"our model of {DIALECTS[dialect].reader}")
+            raise EnvReader(path=path, name=name, reader=f"our model of {DIALECTS[dialect].reader}")
     _compare_with_reader(text, values, path, dialect)
     return text
 
@@ -212,7 +228,7 @@ def _quoted(model: Dialect, value: str, line: Assignment, path: str) -> str:
         if written is not None:
             return written
     cannot = f"cannot be written so that {model.reader} gives it back"
-    raise RotationError("E_ENV_SYNTAX", path=path, line=line.line, name=line.name, found=cannot)
+    raise EnvSyntax(path=path, line=line.line, name=line.name, found=cannot)
 
 
 def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialect: str) -> None:
@@ -220,7 +236,7 @@ def _compare_with_reader(text: str, values: Mapping[str, str], path: str, dialec
     seen = dialects.read_for_real(dialect, text, list(values))
     for name, value in values.items():
         if seen is not None and seen.get(name) != value:
-            raise RotationError("E_ENV_READER", path=path, name=name, reader=DIALECTS[dialect].reader)
+            raise EnvReader(path=path, name=name, reader=DIALECTS[dialect].reader)
 
 
 @contextlib.contextmanager
@@ -262,7 +278,7 @@ def write(changes: Sequence[Change]) -> None:
         for path, _, new_text in changes:
             _told(path, atomic_file.sync_folder, os.path.dirname(path))
             if read_text(path) != new_text:
-                raise RotationError("E_ENV_CHANGED", path=path)
+                raise EnvChanged(path=path)
     except RotationError as exc:
         left = "" if exc.changed == NOTHING_CHANGED else f" {exc.changed}"
         raise (exc.with_changed(f"{WRITTEN}: {', '.join(switched)}.{left}") if switched else exc) from None
@@ -283,9 +299,9 @@ def _beside(path: str, old_text: str, new_text: str) -> Iterator[str]:
     try:
         with atomic_file.prepared(path, new_text.encode("utf-8")) as private:
             if read_text(path) != old_text:
-                raise RotationError("E_ENV_CHANGED", path=path)
+                raise EnvChanged(path=path)
             if read_text(private) != new_text:
-                raise RotationError("E_ENV_READBACK", path=path)
+                raise EnvReadback(path=path)
             yield private
     except OSError as exc:
         raise _refused(path, exc) from None
@@ -301,7 +317,7 @@ def _told(path: str, act: Callable[..., object], *args: str) -> None:
 
 def _refused(path: str, exc: OSError) -> RotationError:
     if exc.errno == errno.EBUSY:
-        return RotationError("E_ENV_BINDMOUNT", path=path)
+        return EnvBindmount(path=path)
     refusal = _unwritable(path, exc.errno, exc.strerror)
     if isinstance(exc, atomic_file.LeftBehindError):
         return refusal.with_changed(LEFT.format(private=exc.filename))
@@ -311,7 +327,7 @@ def _refused(path: str, exc: OSError) -> RotationError:
 def _unwritable(path: str, number: int | None, reason: str | None) -> RotationError:
     """E_ENV_WRITE with what helps against an error of that number."""
     advice = ADVICE.get(number or 0, MEND).format(user=users.own_name())
-    return RotationError("E_ENV_WRITE", path=path, reason=reason, advice=advice)
+    return EnvWrite(path=path, reason=reason, advice=advice)
 
 
 def discard_leftover(path: str) -> None:
@@ -339,7 +355,7 @@ def _refuse_flags(path: str) -> None:
         for flag, (name, letter) in FLAGS.items():
             if _flags(place) & flag:
                 advice = f"Take the flag away, then run the same command again: chattr -{letter} {shlex.quote(place)}"
-                raise RotationError("E_ENV_WRITE", path=path, reason=f"{place} is {name}", advice=advice)
+                raise EnvWrite(path=path, reason=f"{place} is {name}", advice=advice)
 
 
 def _flags(place: str) -> int:
@@ -361,4 +377,4 @@ def _refuse_mount(path: str) -> None:
         for mount in handle:
             # proc_pid_mountinfo(5): the fifth field, with blanks and backslashes in octal
             if re.sub(rb"\\(\d{3})", lambda match: bytes([int(match[1], 8)]), mount.split()[4]) == os.fsencode(place):
-                raise RotationError("E_ENV_BINDMOUNT", path=path)
+                raise EnvBindmount(path=path)

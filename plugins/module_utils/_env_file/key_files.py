@@ -14,7 +14,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._errors.base import RotationError
+from .._errors.env_file import InvalidKeyLine
+from .._errors.options import InvalidOption
 from . import editor
 
 _KEY = re.compile(r"[^\s,]+")
@@ -33,7 +34,7 @@ def read(
     values = {}
     if names:
         if not env_file:
-            raise RotationError("E_OPTION", name="env_file", found="is not set", advice="Name the file with the keys.")
+            raise InvalidOption(name="env_file", found="is not set", advice="Name the file with the keys.")
         values = editor.read(env_file, names, every=every, dialect=dialect)
     return {**values, **{name: _content(path) for name, path in files(keys).items()}}
 
@@ -94,7 +95,7 @@ def paths(env_file: str | None, keys: Sequence[Mapping[str, Any]]) -> list[str]:
         if os.path.realpath(path) in seen:
             twice = f"has the destination {path} twice, or it is the env file"
             advice = "Give each key with a destination a file of its own."
-            raise RotationError("E_OPTION", name="key_rotation_keys", found=twice, advice=advice)
+            raise InvalidOption(name="key_rotation_keys", found=twice, advice=advice)
         seen.add(os.path.realpath(path))
     return found
 
@@ -111,15 +112,15 @@ def _content(path: str) -> str:
         return ",".join(_lines(path, text))
     if not re.fullmatch(ARMORED, text):
         found = "an OpenPGP key with more around it, with a comma in its Comment line, or with lines that end in CR"
-        raise RotationError("E_KEY_LINE", path=path, line=1, found=found)
+        raise InvalidKeyLine(path=path, line=1, found=found)
     return text
 
 
 def _lines(path: str, text: str) -> list[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise RotationError("E_KEY_LINE", path=path, line=1, found="there is no key")
+        raise InvalidKeyLine(path=path, line=1, found="there is no key")
     for number, line in enumerate(lines, start=1):
         if not _KEY.fullmatch(line):
-            raise RotationError("E_KEY_LINE", path=path, line=number, found="more than a key")
+            raise InvalidKeyLine(path=path, line=number, found="more than a key")
     return lines

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The catalogue of errors: code, what is wrong, what was changed so far, what to do.
 
-``base`` has the class; each other file has the errors of one domain. To add an error, add it to its domain.
+``base`` has the base class, ``catalogue`` finds an error by its code; each other file has the errors of one domain.
+To add an error, add a class to its domain.
 Everything may import it. It imports the standard library only.
 """

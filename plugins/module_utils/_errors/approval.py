@@ -4,40 +4,84 @@
 
 from __future__ import annotations
 
-# code: (what is wrong and where, what to do next)
-ERRORS: dict[str, tuple[str, str]] = {
-    "E_AUTHORIZATION": (
-        "{missing} must be given in {environment}",
+from .base import RotationError
+
+
+class AuthorizationMissing(RotationError):
+    code = "E_AUTHORIZATION"
+    missing: str
+    environment: str
+    problem = "{missing} must be given in {environment}"
+    remedy = (
         "Set key_rotation_reason, and key_rotation_authorization to {{who: ..., ticket: ...}}. "
-        "If this is not production, say so with key_rotation_environment.",
-    ),
-    "E_APPROVAL_MISSING": ("the plan is not approved: {what}", "{advice}"),
-    "E_APPROVAL_FORMAT": (
-        "{path} is no approval of a plan, or not one alone",
-        "Make it again with the commands that the plan playbook shows. One person signs, by a name of one word.",
-    ),
-    "E_APPROVAL_PLAN": (
-        "{path} approves the plan {found}, and the plan that lies there is {expected}",
-        "Have the plan that lies there reviewed and approved, or put the approved one back.",
-    ),
-    "E_APPROVAL_ENVIRONMENT": (
-        "{path} approves a rotation of {found}, and this is {expected} (key_rotation_environment)",
-        "Have the plan approved for this environment: the plan playbook shows what to type.",
-    ),
-    "E_APPROVAL_SIGNER": (
-        "{path} is not signed by {principal}, or {signers} does not let them approve",
-        "Have it signed by somebody whom that file lists, under the name that it has there.",
-    ),
-    "E_APPROVAL_SELF": (
-        "the plan was approved by {principal}, and {operator} rotates: that is not shown to be another person",
-        "{advice}",
-    ),
-    "E_APPROVAL_OLD": (
-        "the approval of {principal} is of {time}, and counts for {hours} hours",
-        "Have the plan approved anew, or see whether the clocks are right.",
-    ),
-    "E_APPROVAL_USED": (
-        "the approval of {principal} of {time} was used for the rotation {rotation_id}, as the store has it",
-        "Have the plan approved anew: an approval counts for one rotation.",
-    ),
-}
+        "If this is not production, say so with key_rotation_environment."
+    )
+
+
+class ApprovalMissing(RotationError):
+    code = "E_APPROVAL_MISSING"
+    missing: str
+    advice: str
+    problem = "the plan is not approved: {missing}"
+    remedy = "{advice}"
+
+
+class ApprovalFormat(RotationError):
+    code = "E_APPROVAL_FORMAT"
+    path: str
+    problem = "{path} is no approval of a plan, or not one alone"
+    remedy = "Make it again with the commands that the plan playbook shows. One person signs, by a name of one word."
+
+
+class ApprovalPlan(RotationError):
+    code = "E_APPROVAL_PLAN"
+    path: str
+    found: str
+    expected: str
+    problem = "{path} approves the plan {found}, and the plan that lies there is {expected}"
+    remedy = "Have the plan that lies there reviewed and approved, or put the approved one back."
+
+
+class ApprovalEnvironment(RotationError):
+    code = "E_APPROVAL_ENVIRONMENT"
+    path: str
+    found: str
+    expected: str
+    problem = "{path} approves a rotation of {found}, and this is {expected} (key_rotation_environment)"
+    remedy = "Have the plan approved for this environment: the plan playbook shows what to type."
+
+
+class ApprovalSigner(RotationError):
+    code = "E_APPROVAL_SIGNER"
+    path: str
+    principal: str
+    signers: str
+    problem = "{path} is not signed by {principal}, or {signers} does not let them approve"
+    remedy = "Have it signed by somebody whom that file lists, under the name that it has there."
+
+
+class ApprovalSelf(RotationError):
+    code = "E_APPROVAL_SELF"
+    principal: str
+    operator: str
+    advice: str
+    problem = "the plan was approved by {principal}, and {operator} rotates: that is not shown to be another person"
+    remedy = "{advice}"
+
+
+class ApprovalOld(RotationError):
+    code = "E_APPROVAL_OLD"
+    principal: str
+    time: str
+    hours: str
+    problem = "the approval of {principal} is of {time}, and counts for {hours} hours"
+    remedy = "Have the plan approved anew, or see whether the clocks are right."
+
+
+class ApprovalUsed(RotationError):
+    code = "E_APPROVAL_USED"
+    principal: str
+    time: str
+    rotation_id: str
+    problem = "the approval of {principal} of {time} was used for the rotation {rotation_id}, as the store has it"
+    remedy = "Have the plan approved anew: an approval counts for one rotation."

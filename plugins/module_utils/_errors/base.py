@@ -1,78 +1,50 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The error class, and the lookup of its texts in the files of this folder.
+"""The class of all errors: code, what is wrong and where, what was changed so far, what to do next.
 
-A message is filled with names, paths, numbers and key ids only. No caller ever passes a key, a plaintext or a password.
+A message is filled with names, paths, numbers and key IDs only. No caller ever passes a key, a plaintext or a password.
 """
 
 from __future__ import annotations
 
-import errno
 import re
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import (
-    application,
-    approval,
-    backup,
-    database,
-    discovery,
-    env_file,
-    keys,
-    monitoring,
-    options,
-    record,
-    restore,
-    run,
-    services,
-    store,
-    values,
-)
+if TYPE_CHECKING:
+    from typing import dataclass_transform
+else:  # Python 3.11 has it, application hosts may be older
+
+    def dataclass_transform(**_options):
+        return lambda cls: cls
+
 
 NOTHING_CHANGED = "Nothing was changed."
 _WORD = re.compile(r"[a-z_]{1,30}")
-
-DOMAINS = (
-    application,
-    approval,
-    backup,
-    database,
-    discovery,
-    env_file,
-    keys,
-    monitoring,
-    options,
-    record,
-    restore,
-    run,
-    services,
-    store,
-    values,
-)
-# code: (what is wrong and where, what to do next)
-CATALOGUE: dict[str, tuple[str, str]] = {code: text for domain in DOMAINS for code, text in domain.ERRORS.items()}
+_Error = TypeVar("_Error", bound="FilledError")
 
 
-class RotationError(Exception):
-    """An error of the catalogue.
+@dataclass_transform(kw_only_default=True)
+class FilledError(Exception):
+    """An error whose texts are filled with its fields. Annotations of a subclass are its fields, which mypy checks."""
 
-    ``code`` is a key of CATALOGUE, ``where`` fills its text, ``changed`` is one sentence on what was changed so far.
-    """
+    code: str = ""
+    problem: str = ""  # what is wrong and where
+    remedy: str = ""  # what to do next
 
-    def __init__(self, code: str, *, changed: str = NOTHING_CHANGED, **where: object) -> None:
-        self.code = code
-        self.where = where
+    def __init__(self, *, changed: str = NOTHING_CHANGED, **fields: Any) -> None:
         self.changed = changed
-        what, todo = CATALOGUE[code]
-        self.what = what.format(**where)
-        self.todo = todo.format(**where)
+        self.__dict__.update(fields)
+        self.where = fields
+        self.what = self.problem.format(**fields)
+        self.todo = self.remedy.format(**fields)
         super().__init__(str(self))
 
     def __str__(self) -> str:
         return f"{self.code}: {self.what}. {self.changed} {self.todo}"
 
-    def with_changed(self, changed: str) -> RotationError:
-        """The same error, told by someone who knows what was already changed."""
-        return RotationError(self.code, changed=changed, **self.where)
+    def with_changed(self: _Error, changed: str) -> _Error:
+        """The same error, raised by a caller that knows what was already changed."""
+        return type(self)(changed=changed, **self.where)
 
     def as_result(self) -> dict[str, object]:
         """The error as result fields of a module."""
@@ -88,18 +60,12 @@ class RotationError(Exception):
         }
 
 
+class RotationError(FilledError):
+    """The base of the errors of all domains. ``changed`` is one sentence on what was changed so far."""
+
+    changed: str = NOTHING_CHANGED
+
+
 def word(value: object) -> str:
     """What an operator wrote where one of a few words belongs, for a text: all but a plain word may be a key."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else "(not shown)"
-
-
-def internal(exc: BaseException) -> RotationError:
-    """An unexpected exception by its type and place: its text could hold a value."""
-    trace = exc.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = "unknown" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-    changed = "See the record for what was done."
-    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RotationError("E_DISK_FULL", error=exc.strerror, where=exc.filename or where, changed=changed)
-    return RotationError("E_INTERNAL", error=type(exc).__name__, where=where, changed=changed)

@@ -4,101 +4,219 @@
 
 from __future__ import annotations
 
-# code: (what is wrong and where, what to do next)
-ERRORS: dict[str, tuple[str, str]] = {
-    "E_DB_CONNECT": (
-        "PostgreSQL for DATABASES[{alias}] gives no connection at {where}: {error}",
+from .base import RotationError
+
+
+class DatabaseConnectFailed(RotationError):
+    code = "E_DB_CONNECT"
+    alias: str
+    place: str
+    error: str
+    problem = "PostgreSQL for DATABASES[{alias}] gives no connection at {place}: {error}"
+    remedy = (
         "Start it, or mend the application's DATABASES. Where its log says that there are too many connections, lower "
         "key_rotation_workers, or raise its max_connections or the CONNECTION LIMIT of the role or the database. Then "
-        "run the same command again.",
-    ),
-    "E_DB_VENDOR": (
-        "DATABASES[{alias}] is {vendor}",
-        "This collection rotates PostgreSQL databases. See also that key_rotation_settings_module is the right one.",
-    ),
-    "E_DB_POOLER": (
-        "a pooler such as pgbouncer stands before database {alias} ({where}), and may give our session to others",
-        "Set key_rotation_direct to {{{alias}: {{host: ..., port: ...}}}} of PostgreSQL itself.",
-    ),
-    "E_DB_REPLICA": (
-        "every database of the application is a replica that only follows another server",
-        "Run against the application host whose DATABASES has the primary.",
-    ),
-    "E_DB": (
-        "PostgreSQL stopped the work on {table} of DATABASES[{alias}]: SQLSTATE {sqlstate}{by}",
-        "{advice}",
-    ),
-    "E_DB_LOST": (
-        "the connection to PostgreSQL was lost at {table}",
-        "Start PostgreSQL again, then run the same command again.",
-    ),
-    "E_DB_BUSY": (
-        "{table}: {rows} rows are locked by other transactions, and stayed so",
+        "run the same command again."
+    )
+
+
+class DatabaseNotPostgresql(RotationError):
+    code = "E_DB_VENDOR"
+    alias: str
+    vendor: str
+    problem = "DATABASES[{alias}] is {vendor}"
+    remedy = (
+        "This collection rotates PostgreSQL databases. See also that key_rotation_settings_module is the right one."
+    )
+
+
+class DatabaseBehindPooler(RotationError):
+    code = "E_DB_POOLER"
+    alias: str
+    place: str
+    problem = "a pooler such as pgbouncer stands before database {alias} ({place}), and may give our session to others"
+    remedy = "Set key_rotation_direct to {{{alias}: {{host: ..., port: ...}}}} of PostgreSQL itself."
+
+
+class DatabaseIsReplica(RotationError):
+    code = "E_DB_REPLICA"
+    problem = "every database of the application is a replica that only follows another server"
+    remedy = "Run against the application host whose DATABASES has the primary."
+
+
+class StatementFailed(RotationError):
+    code = "E_DB"
+    table: str
+    alias: str
+    sqlstate: str
+    by: str
+    advice: str
+    problem = "PostgreSQL stopped the work on {table} of DATABASES[{alias}]: SQLSTATE {sqlstate}{by}"
+    remedy = "{advice}"
+
+
+class ConnectionLost(RotationError):
+    code = "E_DB_LOST"
+    table: str
+    problem = "the connection to PostgreSQL was lost at {table}"
+    remedy = "Start PostgreSQL again, then run the same command again."
+
+
+class RowsLocked(RotationError):
+    code = "E_DB_BUSY"
+    table: str
+    rows: int
+    problem = "{table}: {rows} rows are locked by other transactions, and stayed so"
+    remedy = (
         "See who holds them (SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start), then "
-        "run the same command again.",
-    ),
-    "E_DB_LOCKED": (
-        "other transactions keep tables locked, as ALTER TABLE, TRUNCATE and VACUUM FULL do: {holders}",
+        "run the same command again."
+    )
+
+
+class TablesLocked(RotationError):
+    code = "E_DB_LOCKED"
+    holders: str
+    problem = "other transactions keep tables locked, as ALTER TABLE, TRUNCATE and VACUUM FULL do: {holders}"
+    remedy = (
         "See what they do (SELECT pid, usename, state, xact_start, query FROM pg_stat_activity), then run the same "
-        "command again.",
-    ),
-    "E_FENCE_LOCKED": (
-        "{table} could not be closed to other writers: {holders} has an open transaction that may have written to it",
+        "command again."
+    )
+
+
+class FenceLocked(RotationError):
+    code = "E_FENCE_LOCKED"
+    table: str
+    holders: str
+    problem = (
+        "{table} could not be closed to other writers: {holders} has an open transaction that may have written to it"
+    )
+    remedy = (
         "End that transaction or its process, then run the same command again. Without the fence "
-        "(-e key_rotation_fence=off) a process that was not stopped can write between stop and start.",
-    ),
-    "E_STALE_WRITER": (
+        "(-e key_rotation_fence=off) a process that was not stopped can write between stop and start."
+    )
+
+
+class StaleWriter(RotationError):
+    code = "E_STALE_WRITER"
+    alias: str
+    count: int
+    sessions: str
+    problem = (
         "a process that was not stopped keeps trying to write encrypted values (database {alias}): the fence refused "
-        "{count} statements, of {sessions}",
+        "{count} statements, of {sessions}"
+    )
+    remedy = (
         "It has the keys with which it was started, and would damage its rows without the fence. Stop it, or name it "
-        "in key_rotation_services: then it is stopped and started with the application. Run the same command again.",
-    ),
-    "E_FENCED": (
+        "in key_rotation_services: then it is stopped and started with the application. Run the same command again."
+    )
+
+
+class DatabaseFenced(RotationError):
+    code = "E_FENCED"
+    rotation_id: str
+    since: str
+    alias: str
+    problem = (
         "rotation {rotation_id} keeps every other session from writing to the encrypted columns since {since} "
-        "(database {alias})",
+        "(database {alias})"
+    )
+    remedy = (
         "If it still runs, wait for it. If it was killed, run the same rotate command again to resume it, or "
         "rollback.yml. If neither is wanted, maintenance.yml with -e key_rotation_maintenance=off lets the application "
-        "write again; while values may be under both key sets, it needs -e key_rotation_maintenance_half=accept too.",
-    ),
-    "E_DB_UNSETTLED": (
-        "{table}: rows are still being written under the old keys after {passes} passes",
-        "Stop the application's processes (they hold the old keys), then run the same command again.",
-    ),
-    "E_DB_KEPT": (
+        "write again; while values may be under both key sets, it needs -e key_rotation_maintenance_half=accept too."
+    )
+
+
+class RowsUnsettled(RotationError):
+    code = "E_DB_UNSETTLED"
+    table: str
+    passes: int
+    problem = "{table}: rows are still being written under the old keys after {passes} passes"
+    remedy = "Stop the application's processes (they hold the old keys), then run the same command again."
+
+
+class RowsKeptByTrigger(RotationError):
+    code = "E_DB_KEPT"
+    table: str
+    rows: int
+    passes: int
+    triggers: str
+    problem = (
         "{table}: {rows} rows are still under the old keys after {passes} passes, and an update fires these triggers: "
-        "{triggers}",
+        "{triggers}"
+    )
+    remedy = (
         "See whether one returns NULL, puts the old value back or copies it into a row of this table, and disable it "
         "for the rotation (ALTER TABLE {table} DISABLE TRIGGER ...). If none does, stop the application's processes "
-        "(they hold the old keys). Then run the same command again.",
-    ),
-    "E_LOCKED": (
-        "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})",
-        "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})",
-    ),
-    "E_LEASED": (
+        "(they hold the old keys). Then run the same command again."
+    )
+
+
+class DatabaseLocked(RotationError):
+    code = "E_LOCKED"
+    holder: str
+    user: str
+    host: str
+    since: str
+    pid: str
+    problem = "rotation {holder} runs on this database as {user} from {host} since {since} (backend {pid})"
+    remedy = "Wait for it to end. If it is dead: SELECT pg_terminate_backend({pid})"
+
+
+class DatabaseLeased(RotationError):
+    code = "E_LEASED"
+    rotation_id: str
+    user: str
+    host: str
+    since: str
+    pid: str
+    table: str
+    alias: str
+    problem = (
         "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid}); its lease is in "
-        "{table} of database {alias}",
-        "Wait for it to end, or let {user} go on with it there. If {host} is gone for good: DELETE FROM {table}",
-    ),
-    "E_LEASE": (
-        "database {alias} does not let this role make the table {table}, by which other operators are kept away",
+        "{table} of database {alias}"
+    )
+    remedy = "Wait for it to end, or let {user} go on with it there. If {host} is gone for good: DELETE FROM {table}"
+
+
+class LeaseNotCreated(RotationError):
+    code = "E_LEASE"
+    alias: str
+    table: str
+    problem = "database {alias} does not let this role make the table {table}, by which other operators are kept away"
+    remedy = (
         "Give the role the right to create a table in its first schema, or make it once as another one: CREATE TABLE "
-        "{table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it.",
-    ),
-    "E_JOURNAL": (
-        "{column} has no authentication, and the table {table} that keeps account of its values cannot be made",
-        "Give the application's database role the right to create a table in its first schema.",
-    ),
-    "E_ROW_SECURITY": (
-        "row-level security hides rows of {column} from this role",
-        "Give the role BYPASSRLS, or rotate as the owner of the tables, for the time of the rotation.",
-    ),
-    "E_TABLE_KEY": (
-        "{table} has no primary key and no unique not-null key",
-        "Add one: a row cannot be changed safely without a name.",
-    ),
-    "E_TOKEN_TOO_LONG": (
-        "{table}.{column} holds at most {limit} characters, and a new token needs {needed}",
-        "Widen the column.",
-    ),
-}
+        "{table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it."
+    )
+
+
+class JournalNotCreated(RotationError):
+    code = "E_JOURNAL"
+    column: str
+    table: str
+    problem = "{column} has no authentication, and the table {table} that keeps account of its values cannot be made"
+    remedy = "Give the application's database role the right to create a table in its first schema."
+
+
+class RowSecurity(RotationError):
+    code = "E_ROW_SECURITY"
+    column: str
+    problem = "row-level security hides rows of {column} from this role"
+    remedy = "Give the role BYPASSRLS, or rotate as the owner of the tables, for the time of the rotation."
+
+
+class TableKey(RotationError):
+    code = "E_TABLE_KEY"
+    table: str
+    problem = "{table} has no primary key and no unique not-null key"
+    remedy = "Add one: a row cannot be changed safely without a name."
+
+
+class TokenTooLong(RotationError):
+    code = "E_TOKEN_TOO_LONG"
+    table: str
+    column: str
+    limit: int
+    needed: int
+    problem = "{table}.{column} holds at most {limit} characters, and a new token needs {needed}"
+    remedy = "Widen the column."

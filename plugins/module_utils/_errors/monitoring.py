@@ -4,51 +4,119 @@
 
 from __future__ import annotations
 
-# code: (what is wrong and where, what to do next)
-ERRORS: dict[str, tuple[str, str]] = {
-    "E_MONITOR": ("{count}: {findings}", "{todo} Then type: {commands}"),
-    "E_MONITOR_HOST": (
-        "{host} {reason}",
-        "See that it is up and that Ansible reaches it. To leave it out: --limit.",
-    ),
-    "E_MONITOR_TIMER": (
-        "{host} was looked at, but its timer could not be installed or taken away: {reason}",
-        "Do what is said there. What the look shows of the host is whole.",
-    ),
-    "E_MONITOR_SLOW": (
-        "{what} takes {now}, {ratio} times the {before} of the baseline",
+from .base import RotationError
+
+
+class MonitoringFindings(RotationError):
+    code = "E_MONITOR"
+    count: str
+    findings: str
+    advice: str
+    commands: str
+    problem = "{count}: {findings}"
+    remedy = "{advice} Then type: {commands}"
+
+
+class MonitorHost(RotationError):
+    code = "E_MONITOR_HOST"
+    host: str
+    reason: str
+    problem = "{host} {reason}"
+    remedy = "See that it is up and that Ansible reaches it. To leave it out: --limit."
+
+
+class MonitorTimer(RotationError):
+    code = "E_MONITOR_TIMER"
+    host: str
+    reason: str
+    problem = "{host} was looked at, but its timer could not be installed or taken away: {reason}"
+    remedy = "Do what is said there. What the look shows of the host is whole."
+
+
+class MonitorSlow(RotationError):
+    code = "E_MONITOR_SLOW"
+    subject: str
+    now: str
+    ratio: float | None
+    before: str
+    problem = "{subject} takes {now}, {ratio} times the {before} of the baseline"
+    remedy = (
         "See what changed since: load, a query plan, a release. If it is to stay so, take a new baseline with "
-        "-e key_rotation_monitoring_baseline=take.",
-    ),
-    "E_MONITOR_ANSWER": (
-        "{url}: {errors} of {tries} tries had no good answer ({error})",
-        "See that the application runs on that host, or correct key_rotation_health_url.",
-    ),
-    "E_MONITOR_LOG_ERRORS": (
-        "{source}: {count} lines tell of failed decryption since {since} ({patterns})",
+        "-e key_rotation_monitoring_baseline=take."
+    )
+
+
+class MonitorAnswer(RotationError):
+    code = "E_MONITOR_ANSWER"
+    url: str
+    errors: int
+    tries: int
+    error: str
+    problem = "{url}: {errors} of {tries} tries had no good answer ({error})"
+    remedy = "See that the application runs on that host, or correct key_rotation_health_url."
+
+
+class MonitorLogErrors(RotationError):
+    code = "E_MONITOR_LOG_ERRORS"
+    source: str
+    count: int
+    since: str
+    patterns: str
+    problem = "{source}: {count} lines tell of failed decryption since {since} ({patterns})"
+    remedy = (
         "A process that was started before the switch has the old keys: restart it. The census says which values do "
-        "not open.",
-    ),
-    "E_MONITOR_LOG": (
-        "{source} cannot be read: {reason}",
+        "not open."
+    )
+
+
+class MonitorLog(RotationError):
+    code = "E_MONITOR_LOG"
+    source: str
+    reason: str
+    problem = "{source} cannot be read: {reason}"
+    remedy = (
         "Give the user who looks the right to read it (for the journal, the group systemd-journal), or correct "
-        "key_rotation_log_files or key_rotation_log_units.",
-    ),
-    "E_MONITOR_OPEN": ("rotation {rotation_id} is open", "Go on with it, or roll it back."),
-    "E_MONITOR_OVERDUE": (
-        "the keys {key_id} of {created} were to be rotated by {due}",
-        "{advice}",
-    ),
-    "E_MONITOR_DIR": (
-        "the folder {path}, in which monitoring remembers, cannot be used: {reason}",
-        "Set key_rotation_monitoring_dir to a folder that {user} may write. To begin anew, remove it.",
-    ),
-    "E_MONITOR_METRICS": (
-        "the metrics file {path} cannot be written: {reason}",
-        "Set key_rotation_monitoring_metrics_file to a file in a folder that the user who looks may write.",
-    ),
-    "E_MONITOR_REPORT": (
-        "the report {path} cannot be written: {reason}",
-        "Give the user who runs ansible-playbook the right to write it.",
-    ),
-}
+        "key_rotation_log_files or key_rotation_log_units."
+    )
+
+
+class MonitorOpen(RotationError):
+    code = "E_MONITOR_OPEN"
+    rotation_id: str
+    problem = "rotation {rotation_id} is open"
+    remedy = "Go on with it, or roll it back."
+
+
+class MonitorOverdue(RotationError):
+    code = "E_MONITOR_OVERDUE"
+    key_id: str
+    created: str
+    due: str
+    advice: str
+    problem = "the keys {key_id} of {created} were to be rotated by {due}"
+    remedy = "{advice}"
+
+
+class MonitorDir(RotationError):
+    code = "E_MONITOR_DIR"
+    path: str
+    reason: str | None
+    user: str
+    problem = "the folder {path}, in which monitoring remembers, cannot be used: {reason}"
+    remedy = "Set key_rotation_monitoring_dir to a folder that {user} may write. To begin anew, remove it."
+
+
+class MonitorMetrics(RotationError):
+    code = "E_MONITOR_METRICS"
+    path: str
+    reason: str | None
+    problem = "the metrics file {path} cannot be written: {reason}"
+    remedy = "Set key_rotation_monitoring_metrics_file to a file in a folder that the user who looks may write."
+
+
+class MonitorReport(RotationError):
+    code = "E_MONITOR_REPORT"
+    path: str
+    reason: str | None
+    problem = "the report {path} cannot be written: {reason}"
+    remedy = "Give the user who runs ansible-playbook the right to write it."

@@ -4,27 +4,72 @@
 
 from __future__ import annotations
 
-# code: (what is wrong and where, what to do next)
-ERRORS: dict[str, tuple[str, str]] = {
-    "E_KEY_TYPE": ("key_rotation_keys: {name} has the unknown type {type}", "Use one of: {known}."),
-    "E_KEY_SPEC": (
-        "key_rotation_keys: entry {index} {found}",
-        "Write each entry as name:, type:, and where wanted bytes:, keep:, use: and destination:.",
-    ),
-    "E_SCHEME": ("key_rotation_schemes: {scheme} {found}", "See the scheme's members in the README."),
-    "E_TARGET": ("key_rotation_targets: entry {index} {found}", "Write each entry as table:, column: and scheme:."),
-    "E_LEAVE_ALONE": (
-        "key_rotation_leave_alone: entry {index} is not table.column:key",
-        "Copy the row from the error that named it.",
-    ),
-    "E_SETTLEMENT": (
-        "key_rotation_settlements: {name} {found}",
+from .base import RotationError
+
+
+class UnknownKeyType(RotationError):
+    code = "E_KEY_TYPE"
+    name: str
+    type: str
+    known: str
+    problem = "key_rotation_keys: {name} has the unknown type {type}"
+    remedy = "Use one of: {known}."
+
+
+class InvalidKeySpec(RotationError):
+    code = "E_KEY_SPEC"
+    index: int
+    found: str
+    problem = "key_rotation_keys: entry {index} {found}"
+    remedy = "Write each entry as name:, type:, and where wanted bytes:, keep:, use: and destination:."
+
+
+class InvalidScheme(RotationError):
+    code = "E_SCHEME"
+    scheme: str
+    found: str
+    problem = "key_rotation_schemes: {scheme} {found}"
+    remedy = "See the scheme's members in the README."
+
+
+class InvalidTarget(RotationError):
+    code = "E_TARGET"
+    index: int
+    found: str
+    problem = "key_rotation_targets: entry {index} {found}"
+    remedy = "Write each entry as table:, column: and scheme:."
+
+
+class InvalidLeaveAlone(RotationError):
+    code = "E_LEAVE_ALONE"
+    index: int
+    problem = "key_rotation_leave_alone: entry {index} is not table.column:key"
+    remedy = "Copy the row from the error that named it."
+
+
+class InvalidSettlement(RotationError):
+    code = "E_SETTLEMENT"
+    name: str
+    found: str
+    problem = "key_rotation_settlements: {name} {found}"
+    remedy = (
         "Write table.column, or table.column:key of a value in key_rotation_leave_alone, as the plan names it, and "
-        'under it not_ours: "reason" or unreadable: "reason".',
-    ),
-    "E_NOTIFY": (
-        "key_rotation_notify: entry {index}: {found}",
-        "See the members of each type in roles/record/README.md.",
-    ),
-    "E_OPTION": ("{name} {found}", "{advice}"),
-}
+        'under it not_ours: "reason" or unreadable: "reason".'
+    )
+
+
+class InvalidNotify(RotationError):
+    code = "E_NOTIFY"
+    index: int
+    found: str
+    problem = "key_rotation_notify: entry {index}: {found}"
+    remedy = "See the members of each type in roles/record/README.md."
+
+
+class InvalidOption(RotationError):
+    code = "E_OPTION"
+    name: str
+    found: str
+    advice: str
+    problem = "{name} {found}"
+    remedy = "{advice}"

@@ -4,58 +4,121 @@
 
 from __future__ import annotations
 
-# code: (what is wrong and where, what to do next)
-ERRORS: dict[str, tuple[str, str]] = {
-    "E_RECORD_WRITE": (
-        "the record {path} cannot be written: {reason}",
-        "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act.",
-    ),
-    "E_RECORD_GONE": (
-        "the record that the store {store} has seen is not in {folder}: it was written {where}",
+from .base import RotationError
+
+
+class RecordWrite(RotationError):
+    code = "E_RECORD_WRITE"
+    path: str
+    reason: str | None
+    problem = "the record {path} cannot be written: {reason}"
+    remedy = "Set key_rotation_record_dir to a folder that you may write and that has room. No record, no act."
+
+
+class RecordGone(RotationError):
+    code = "E_RECORD_GONE"
+    store: str
+    folder: str
+    place: str
+    advice: str
+    head: str
+    problem = "the record that the store {store} has seen is not in {folder}: it was written {place}"
+    remedy = (
         "{advice} On a control node that has never had any: mkdir -p {folder}. "
         "Where it is lost for good, go on without by putting its head, '{head}', into the file {folder}/lost: "
-        "verifying misses it ever after.",
-    ),
-    "E_RECORD_CHANGED": (
-        "the record {path} is not as it was written, and a run would sign it so: {found}",
+        "verifying misses it ever after."
+    )
+
+
+class RecordChanged(RotationError):
+    code = "E_RECORD_CHANGED"
+    path: str
+    found: str
+    folder: str
+    problem = "the record {path} is not as it was written, and a run would sign it so: {found}"
+    remedy = (
         "Find out who wrote to {folder} (verify.yml --tags record), and bring back a copy that is whole. Where "
-        "there is none, keep its folder elsewhere, and run again.",
-    ),
-    "E_NO_RECORD": (
-        "there is no record {path}",
-        "Name a rotation that has one with key_rotation_id, or set key_rotation_record_dir.",
-    ),
-    "E_RECORD_BROKEN": (
-        "{count} of {total} records are not as they were written: {found}",
-        "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}.",
-    ),
-    "E_RECORD_UNSIGNED": (
-        "nobody has signed what lies behind the signed end of {count} of {total} records: {found}",
+        "there is none, keep its folder elsewhere, and run again."
+    )
+
+
+class RecordNotFound(RotationError):
+    code = "E_NO_RECORD"
+    path: str
+    problem = "there is no record {path}"
+    remedy = "Name a rotation that has one with key_rotation_id, or set key_rotation_record_dir."
+
+
+class RecordBroken(RotationError):
+    code = "E_RECORD_BROKEN"
+    count: int
+    total: int
+    found: str
+    folder: str
+    problem = "{count} of {total} records are not as they were written: {found}"
+    remedy = "Keep them as they are, compare them with a copy and with syslog, and find out who wrote to {folder}."
+
+
+class RecordUnsigned(RotationError):
+    code = "E_RECORD_UNSIGNED"
+    count: int
+    total: int
+    found: str
+    folder: str
+    problem = "nobody has signed what lies behind the signed end of {count} of {total} records: {found}"
+    remedy = (
         "Where a run was killed, or could not reach the store at its end: run it again, its first line says how many "
-        "lines it found so and its end signs them. Else find out who wrote to {folder}, and compare with syslog.",
-    ),
-    "E_RECORD_PAGES": (
-        "the records are whole, and pages that were made of them are not what they were: {found}",
-        "The records count. Keep such a page where you look for who changed it, then make all anew: {report}",
-    ),
-    "E_RECORD_OLDER": (
-        "{found}: {folder} holds an older copy of what the store {store} has seen",
-        "Bring the newer one back, or find out who has put the older one there.",
-    ),
-    "E_RECORD_ELSEWHERE": (
-        "what is here is whole, and not all is here: {found}",
+        "lines it found so and its end signs them. Else find out who wrote to {folder}, and compare with syslog."
+    )
+
+
+class RecordPages(RotationError):
+    code = "E_RECORD_PAGES"
+    found: str
+    report: str
+    problem = "the records are whole, and pages that were made of them are not what they were: {found}"
+    remedy = "The records count. Keep such a page where you look for who changed it, then make all anew: {report}"
+
+
+class RecordOlder(RotationError):
+    code = "E_RECORD_OLDER"
+    found: str
+    folder: str
+    store: str
+    problem = "{found}: {folder} holds an older copy of what the store {store} has seen"
+    remedy = "Bring the newer one back, or find out who has put the older one there."
+
+
+class RecordElsewhere(RotationError):
+    code = "E_RECORD_ELSEWHERE"
+    found: str
+    node: str | None
+    problem = "what is here is whole, and not all is here: {found}"
+    remedy = (
         "Name the folder of its records, mounted or copied here, in key_rotation_other_record_dirs; or, where they are "
         "verified there, the control node in key_rotation_control_nodes. Where {node} is no other control node, or is "
-        "this one under a name it had, that record is gone.",
-    ),
-    "E_RECORD_ANCHOR": (
-        "the head of the records that {store} keeps {found}",
+        "this one under a name it had, that record is gone."
+    )
+
+
+class RecordAnchor(RotationError):
+    code = "E_RECORD_ANCHOR"
+    store: str
+    found: str
+    problem = "the head of the records that {store} keeps {found}"
+    remedy = (
         "Find out who wrote to the store, or has brought an older copy of it back, and check the records with a head "
-        "from syslog: see README.md. The end of the next run puts a new head there.",
-    ),
-    "E_RECORD_NO_KEY": (
-        "{store} holds no key that signs records, and {count} records are signed, by {signers}",
+        "from syslog: see README.md. The end of the next run puts a new head there."
+    )
+
+
+class RecordNoKey(RotationError):
+    code = "E_RECORD_NO_KEY"
+    store: str
+    count: int
+    signers: str
+    problem = "{store} holds no key that signs records, and {count} records are signed, by {signers}"
+    remedy = (
         "Correct key_rotation_store. Where it was changed, or has lost the key: the next rotation writes these down as "
-        "former keys; until then name the public keys, which lie beside the records, in key_rotation_former_signers.",
-    ),
-}
+        "former keys; until then name the public keys, which lie beside the records, in key_rotation_former_signers."
+    )

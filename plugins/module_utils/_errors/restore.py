@@ -4,67 +4,143 @@
 
 from __future__ import annotations
 
-# code: (what is wrong and where, what to do next)
-ERRORS: dict[str, tuple[str, str]] = {
-    "E_BACKUP_NONE": (
-        "there is no backup {manifest}",
-        "Set key_rotation_id to the rotation of a backup, or key_rotation_backup_dir. There are: {known}.",
-    ),
-    "E_RESTORE_ENGINE": (
-        "the backup {manifest} was made by {engine}",
-        "Restore it with {engine}'s own command, then run the rollback playbook: it goes by what it finds.",
-    ),
-    "E_REPAIR_BACKUP": (
-        "there is no backup by pg_dump{of}, from which single rows could be repaired",
+from .base import RotationError
+
+
+class BackupNotFound(RotationError):
+    code = "E_BACKUP_NONE"
+    manifest: str
+    known: str
+    problem = "there is no backup {manifest}"
+    remedy = "Set key_rotation_id to the rotation of a backup, or key_rotation_backup_dir. There are: {known}."
+
+
+class RestoreEngine(RotationError):
+    code = "E_RESTORE_ENGINE"
+    manifest: str
+    engine: str
+    problem = "the backup {manifest} was made by {engine}"
+    remedy = "Restore it with {engine}'s own command, then run the rollback playbook: it goes by what it finds."
+
+
+class RepairBackup(RotationError):
+    code = "E_REPAIR_BACKUP"
+    of: str
+    advice: str
+    problem = "there is no backup by pg_dump{of}, from which single rows could be repaired"
+    remedy = (
         "{advice} Else bring back what your backup has for these rows with its own command, delete them, or list them "
-        "in key_rotation_leave_alone; then see with the verify playbook that all is well.",
-    ),
-    "E_RESTORE_RIGHTS": (
-        "the role {user} may not {what}",
+        "in key_rotation_leave_alone; then see with the verify playbook that all is well."
+    )
+
+
+class RestoreRights(RotationError):
+    code = "E_RESTORE_RIGHTS"
+    user: str
+    action: str
+    problem = "the role {user} may not {action}"
+    remedy = (
         "Name a connection that may: key_rotation_admin: {{user: ..., passfile: ...}}, or {{service: ...}} of "
-        "pg_service.conf on the host.",
-    ),
-    "E_RESTORE_CONNECT": (
-        "PostgreSQL gives no connection at {where}, from which the databases are made and renamed",
+        "pg_service.conf on the host."
+    )
+
+
+class RestoreConnect(RotationError):
+    code = "E_RESTORE_CONNECT"
+    place: str
+    problem = "PostgreSQL gives no connection at {place}, from which the databases are made and renamed"
+    remedy = (
         "Start it, or name a role that it lets into such a database: key_rotation_admin: {{user: ..., passfile: ..., "
-        "dbname: ...}}. Then run the same command again.",
-    ),
-    "E_RESTORE_FACTS": (
-        "the database {database} is gone, and the manifest {manifest} does not say what it was like",
-        "Make an empty database of that name, with its owner and locale, then run the same command again.",
-    ),
-    "E_RESTORE_LOSS": (
-        "{count} rows written since the backup of {time} would be lost ({tables})",
+        "dbname: ...}}. Then run the same command again."
+    )
+
+
+class RestoreFacts(RotationError):
+    code = "E_RESTORE_FACTS"
+    database: str
+    manifest: str
+    problem = "the database {database} is gone, and the manifest {manifest} does not say what it was like"
+    remedy = "Make an empty database of that name, with its owner and locale, then run the same command again."
+
+
+class RestoreLoss(RotationError):
+    code = "E_RESTORE_LOSS"
+    count: int
+    time: str
+    tables: str
+    rotation_id: str
+    options: str
+    acknowledge: str
+    problem = "{count} rows written since the backup of {time} would be lost ({tables})"
+    remedy = (
         "Run the restore playbook with -e key_rotation_id={rotation_id}{options} -e key_rotation_restore_drop=true, "
         "which drops the copy; or, if that loss is to be, with -e key_rotation_id={rotation_id}{options} -e "
-        "key_rotation_restore_acknowledge={acknowledge}",
-    ),
-    "E_RESTORE_AGAIN": (
+        "key_rotation_restore_acknowledge={acknowledge}"
+    )
+
+
+class RestoreAgain(RotationError):
+    code = "E_RESTORE_AGAIN"
+    database: str
+    missing: str
+    aside: str
+    rotation_id: str
+    options: str
+    problem = (
         "the database {database} has lost {missing} after this backup had been restored already, and {aside} lies "
-        "aside from then",
+        "aside from then"
+    )
+    remedy = (
         "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id}"
-        "{options} -e key_rotation_restore_drop=true, which drops what lies aside.",
-    ),
-    "E_RESTORE_NONE": (
-        "nothing in {folder} tells of a rotation {rotation_id}, or of a restore of its backup",
+        "{options} -e key_rotation_restore_drop=true, which drops what lies aside."
+    )
+
+
+class RestoreNotFound(RotationError):
+    code = "E_RESTORE_NONE"
+    folder: str
+    rotation_id: str
+    known: str
+    problem = "nothing in {folder} tells of a rotation {rotation_id}, or of a restore of its backup"
+    remedy = (
         "Set key_rotation_id to the rotation of the backup that was restored. Of restores there are: {known}. Where "
-        "another control node has restored it, drop it there.",
-    ),
-    "E_RESTORE_KEYS": (
-        "the backup of {time} needs versions of the keys that are not in the store any more: {key_ids}",
+        "another control node has restored it, drop it there."
+    )
+
+
+class RestoreKeys(RotationError):
+    code = "E_RESTORE_KEYS"
+    time: str
+    key_ids: str
+    problem = "the backup of {time} needs versions of the keys that are not in the store any more: {key_ids}"
+    remedy = (
         "None of their values can be read again. Put an older copy of the store in its place, or name another backup "
-        "with -e key_rotation_id=...",
-    ),
-    "E_RESTORE_SHUT": (
-        "{database} lets nobody in: a restore was ended after it had shut it, and before it had put the backup there",
-        "Nothing is lost. Run the same command without --check: it lets everybody in again first, and chooses then.",
-    ),
-    "E_RESTORE_BUSY": (
-        "sessions in {database} do not end",
-        "Stop the application, see pg_stat_activity, then run the same command again.",
-    ),
-    "E_RESTORE_SWAP": (
-        "{database} could not be swapped for {copy}: SQLSTATE {sqlstate}",
-        "See the server's log (prepared transactions and subscriptions hold one), then run the same command again.",
-    ),
-}
+        "with -e key_rotation_id=..."
+    )
+
+
+class RestoreShut(RotationError):
+    code = "E_RESTORE_SHUT"
+    database: str
+    problem = (
+        "{database} lets nobody in: a restore was ended after it had shut it, and before it had put the backup there"
+    )
+    remedy = (
+        "Nothing is lost. Run the same command without --check: it lets everybody in again first, and chooses then."
+    )
+
+
+class RestoreBusy(RotationError):
+    code = "E_RESTORE_BUSY"
+    database: str
+    problem = "sessions in {database} do not end"
+    remedy = "Stop the application, see pg_stat_activity, then run the same command again."
+
+
+class RestoreSwap(RotationError):
+    code = "E_RESTORE_SWAP"
+    database: str
+    copy: str
+    sqlstate: str
+    problem = "{database} could not be swapped for {copy}: SQLSTATE {sqlstate}"
+    remedy = "See the server's log (prepared transactions and subscriptions hold one), then run the same command again."

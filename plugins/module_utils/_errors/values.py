@@ -4,78 +4,174 @@
 
 from __future__ import annotations
 
-# code: (what is wrong and where, what to do next)
-ERRORS: dict[str, tuple[str, str]] = {
-    "E_VALUES_DAMAGED": (
+from .base import RotationError
+
+
+class ValuesDamaged(RotationError):
+    code = "E_VALUES_DAMAGED"
+    count: int
+    reads: str
+    rows: str
+    repair: str
+    problem = (
         "another process changed {count} values since the rotation began, and the application cannot read them "
-        "({reads}): {rows}",
+        "({reads}): {rows}"
+    )
+    remedy = (
         "Stop that process: it may hold other keys. A rollback does not undo what it wrote. To take the values from "
-        "the backup after it, run the rollback playbook with {repair}",
-    ),
-    "E_VALUES_EMPTIED": (
-        "another process emptied {count} values since the rotation began: {rows}",
+        "the backup after it, run the rollback playbook with {repair}"
+    )
+
+
+class ValuesEmptied(RotationError):
+    code = "E_VALUES_EMPTIED"
+    count: int
+    rows: str
+    repair: str
+    problem = "another process emptied {count} values since the rotation began: {rows}"
+    remedy = (
         "A process that cannot decrypt may have saved that; so may a person. If nobody meant it, stop that process, "
-        "and take the values from the backup: run the rollback playbook with {repair}",
-    ),
-    "E_ROLLBACK_LOSES": (
-        "{count} values may need the version {key_id}, which the .env file would no longer hold: {rows}",
+        "and take the values from the backup: run the rollback playbook with {repair}"
+    )
+
+
+class RollbackLoses(RotationError):
+    code = "E_ROLLBACK_LOSES"
+    count: int
+    key_id: str
+    rows: str
+    losing: str
+    problem = "{count} values may need the version {key_id}, which the .env file would no longer hold: {rows}"
+    remedy = (
         "Both versions stay in the key store. To keep the new version, run the rotate playbook. To take the values "
-        "from the backup, run the rollback playbook with -e key_rotation_prefer=repair. {losing}",
-    ),
-    "E_FORMAT": ("{column}: {count} values are {what}", "{todo}"),
-    "E_LEFT_ALONE": (
-        "{count} values in key_rotation_leave_alone look encrypted: {rows}",
+        "from the backup, run the rollback playbook with -e key_rotation_prefer=repair. {losing}"
+    )
+
+
+class UnsupportedFormat(RotationError):
+    code = "E_FORMAT"
+    column: str
+    count: int
+    description: str
+    advice: str
+    problem = "{column}: {count} values are {description}"
+    remedy = "{advice}"
+
+
+class ValuesLeftAlone(RotationError):
+    code = "E_LEFT_ALONE"
+    count: int
+    rows: str
+    problem = "{count} values in key_rotation_leave_alone look encrypted: {rows}"
+    remedy = (
         "If they are under a key that is rotated, they will be unreadable after it. If that is accepted, say so of "
         'each: key_rotation_settlements: {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the '
-        "keys, write not_ours in place of unreadable.",
-    ),
-    "E_OTHER_SCHEME": (
-        "{count} values are in another format than the rest of their column, under keys at hand: {rows}",
+        "keys, write not_ours in place of unreadable."
+    )
+
+
+class ValuesOfOtherScheme(RotationError):
+    code = "E_OTHER_SCHEME"
+    count: int
+    rows: str
+    problem = "{count} values are in another format than the rest of their column, under keys at hand: {rows}"
+    remedy = (
         "A rotation would leave them unreadable. Have the application write them again in the format of the rest, or "
-        "describe its own functions, which open both, in key_rotation_schemes.",
-    ),
-    "E_UNREADABLE": (
-        "{count} values open under no known key: {rows}",
+        "describe its own functions, which open both, in key_rotation_schemes."
+    )
+
+
+class UnreadableValues(RotationError):
+    code = "E_UNREADABLE"
+    count: int
+    rows: str
+    problem = "{count} values open under no known key: {rows}"
+    remedy = (
         "If a backup has them, the rollback playbook with -e key_rotation_prefer=repair restores them. If their key is "
         "known, name it in key_rotation_keys. If nobody needs them, delete them; or list them in "
         "key_rotation_leave_alone, and accept of each that no key will open it: key_rotation_settlements: "
-        '{{"table.column:key": {{unreadable: "why"}}}}',
-    ),
-    "E_PLAINTEXT": (
-        "{count} values are not encrypted: {rows}",
-        "Encrypt them through the application. If they are to stay unencrypted, list them in key_rotation_leave_alone.",
-    ),
-    "E_NESTED": (
-        "{count} values are encrypted twice, and the token inside opens under no key at hand: {rows}",
+        '{{"table.column:key": {{unreadable: "why"}}}}'
+    )
+
+
+class PlaintextValues(RotationError):
+    code = "E_PLAINTEXT"
+    count: int
+    rows: str
+    problem = "{count} values are not encrypted: {rows}"
+    remedy = (
+        "Encrypt them through the application. If they are to stay unencrypted, list them in key_rotation_leave_alone."
+    )
+
+
+class NestedValues(RotationError):
+    code = "E_NESTED"
+    count: int
+    rows: str
+    problem = "{count} values are encrypted twice, and the token inside opens under no key at hand: {rows}"
+    remedy = (
         "Stop the process that wrote them: it has other keys. If a backup has the values, the rollback playbook with "
         "-e key_rotation_prefer=repair restores them. If an entry is a token of another system that was stored on "
-        "purpose, list it in key_rotation_leave_alone: it is re-encrypted, and the token inside stays unchanged.",
-    ),
-    "E_ENCRYPTED_TWICE": (
-        "{count} values are encrypted twice, so the application reads a token: {rows}",
+        "purpose, list it in key_rotation_leave_alone: it is re-encrypted, and the token inside stays unchanged."
+    )
+
+
+class ValuesEncryptedTwice(RotationError):
+    code = "E_ENCRYPTED_TWICE"
+    count: int
+    rows: str
+    problem = "{count} values are encrypted twice, so the application reads a token: {rows}"
+    remedy = (
         "Stop the process that wrote them: it has other keys. Then run the rollback playbook with "
         "-e key_rotation_prefer=repair. It writes each value as one token under the current keys; so does the next "
-        "rotation.",
-    ),
-    "E_NOT_CURRENT": (
-        "{count} values are not under the keys {key_id}: {rows}",
+        "rotation."
+    )
+
+
+class ValuesNotCurrent(RotationError):
+    code = "E_NOT_CURRENT"
+    count: int
+    key_id: str
+    rows: str
+    problem = "{count} values are not under the keys {key_id}: {rows}"
+    remedy = (
         "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database and "
-        "is none of the services, start it again with the keys of the env file, and run the rotate playbook.",
-    ),
-    "E_COUNT_CHANGED": (
-        "{table}.{column}: {before} values before, {after} after",
-        "Rows were added or removed meanwhile: stop the application's processes, then run the same command again.",
-    ),
-    "E_DIGEST_CHANGED": (
-        "{table}.{column}: the digest over all plaintexts is not the one taken before{rows}",
-        "Values were written meanwhile: stop the application's processes, then run the same command again.",
-    ),
-    "E_SCAN": (
-        "{table} of DATABASES[{alias}]: the pass saw {seen} rows and the table has {count}",
-        "This is a bug: report it with the table's key.",
-    ),
-    "E_SELF_CHECK": (
-        "{table}.{column}: a new token does not open to what went in",
-        "Report this with the scheme; stop here.",
-    ),
-}
+        "is none of the services, start it again with the keys of the env file, and run the rotate playbook."
+    )
+
+
+class CountChanged(RotationError):
+    code = "E_COUNT_CHANGED"
+    table: str
+    column: str
+    before: int
+    after: int
+    problem = "{table}.{column}: {before} values before, {after} after"
+    remedy = "Rows were added or removed meanwhile: stop the application's processes, then run the same command again."
+
+
+class DigestChanged(RotationError):
+    code = "E_DIGEST_CHANGED"
+    table: str
+    column: str
+    rows: str
+    problem = "{table}.{column}: the digest over all plaintexts is not the one taken before{rows}"
+    remedy = "Values were written meanwhile: stop the application's processes, then run the same command again."
+
+
+class ScanIncomplete(RotationError):
+    code = "E_SCAN"
+    table: str
+    alias: str
+    seen: int
+    count: int
+    problem = "{table} of DATABASES[{alias}]: the pass saw {seen} rows and the table has {count}"
+    remedy = "This is a bug: report it with the table's key."
+
+
+class SelfCheck(RotationError):
+    code = "E_SELF_CHECK"
+    table: str
+    column: str
+    problem = "{table}.{column}: a new token does not open to what went in"
+    remedy = "Report this with the scheme; stop here."

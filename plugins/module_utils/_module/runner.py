@@ -11,7 +11,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors.base import RotationError, internal
+from .._errors.application import PythonPackage
+from .._errors.base import RotationError
+from .._errors.unexpected import internal
 
 
 def run(
@@ -30,7 +32,7 @@ def run(
     except RotationError as exc:
         failure = exc
     except ImportError as exc:
-        failure = RotationError("E_PYTHON_PACKAGE", package=exc.name, python=sys.executable)
+        failure = PythonPackage(package=exc.name, python=sys.executable)
     except Exception as exc:
         failure = internal(exc)
     forget(module)

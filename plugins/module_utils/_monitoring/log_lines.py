@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from .._errors.base import RotationError
+from .._errors.options import InvalidOption
 
 PIECE = 65_536  # bytes of a line that are looked at at once
 OVERLAP = 1024  # bytes of the piece before, so that a pattern that lies across is found
@@ -60,4 +60,4 @@ def _compiled(pattern: str) -> re.Pattern[bytes]:
         return re.compile(pattern.encode("utf-8"))
     except re.error as exc:
         bad = f"{pattern} is no regular expression ({exc})"
-        raise RotationError("E_OPTION", name="key_rotation_log_patterns:", found=bad, advice="Correct it.") from None
+        raise InvalidOption(name="key_rotation_log_patterns:", found=bad, advice="Correct it.") from None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.monitoring import MonitorLog
 from . import systemd_journal
 from .log_files import Files
 from .log_lines import Patterns
@@ -72,9 +73,7 @@ class Watched:
                 counts[pattern] = counts.get(pattern, 0) + count
 
     def _told(self, followed: Files) -> None:
-        self.problems += [
-            RotationError("E_MONITOR_LOG", source=path, reason=reason) for path, reason in followed.unreadable.items()
-        ]
+        self.problems += [MonitorLog(source=path, reason=reason) for path, reason in followed.unreadable.items()]
         self.notes += [
             f"{path} was cut, or rotated out of sight, before it was seen to be read to its end: look more often"
             for path in followed.missed
@@ -90,7 +89,7 @@ class Watched:
         if not done.refused and not done.cursor and systemd_journal.unknown(unit):
             done.refused = "systemd knows no such unit"
         if done.refused:
-            self.problems.append(RotationError("E_MONITOR_LOG", source=f"unit {unit}", reason=done.refused))
+            self.problems.append(MonitorLog(source=f"unit {unit}", reason=done.refused))
             return
         if done.cursor:
             self._units[unit] = f"--after-cursor={done.cursor}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._errors.application import LogErrors, LogUnseen
 from .._errors.base import RotationError
 from .log_watch import Watched
 
@@ -48,13 +49,13 @@ def refuse(found: Mapping[str, Any]) -> None:
     if found["errors"]:
         raise error(found["errors"])
     if found["problems"]:
-        raise RotationError("E_LOG_UNSEEN", problems="; ".join(found["problems"]))
+        raise LogUnseen(problems="; ".join(found["problems"]))
 
 
 def error(errors: Mapping[str, Mapping[str, int]]) -> RotationError:
     """What was counted, as an error or for a warning."""
     count = sum(sum(counts.values()) for counts in errors.values())
-    return RotationError("E_LOG_ERRORS", count=count, sources="; ".join(_told(errors)))
+    return LogErrors(count=count, sources="; ".join(_told(errors)))
 
 
 def _told(errors: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

@@ -11,7 +11,8 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._errors.base import RotationError
+from .._errors.monitoring import MonitorMetrics
+from .._errors.options import InvalidOption
 from .._system import atomic_file, metrics_text
 from .._system.metrics_text import Sample
 
@@ -47,8 +48,7 @@ METRICS: dict[str, tuple[str, str]] = {
 def write(path: str, picture: Mapping[str, Any]) -> None:
     """The picture as the ``.prom`` file ``path``, in one step, readable by all. Raises E_OPTION, E_MONITOR_METRICS."""
     if not path.endswith(".prom"):
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name="key_rotation_monitoring_metrics_file",
             found=f"is {path}",
             advice="End it in .prom: node_exporter reads no other files.",
@@ -56,7 +56,7 @@ def write(path: str, picture: Mapping[str, Any]) -> None:
     try:
         atomic_file.replace(path, text(picture).encode("utf-8"), mode=0o644)
     except OSError as exc:
-        raise RotationError("E_MONITOR_METRICS", path=path, reason=exc.strerror) from None
+        raise MonitorMetrics(path=path, reason=exc.strerror) from None
 
 
 def text(picture: Mapping[str, Any]) -> str:

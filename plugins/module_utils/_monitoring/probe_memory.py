@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.monitoring import MonitorDir
 from .._system import atomic_file, users
 
 HOME = "~/.local/state/key_rotation/monitoring"
@@ -82,4 +83,4 @@ class ProbeMemory:
             self.unwritten = self._error(exc.strerror)
 
     def _error(self, reason: str | None) -> RotationError:
-        return RotationError("E_MONITOR_DIR", path=self.folder, reason=reason, user=users.own_name())
+        return MonitorDir(path=self.folder, reason=reason, user=users.own_name())

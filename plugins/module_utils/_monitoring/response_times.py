@@ -21,6 +21,8 @@ from types import MappingProxyType
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.monitoring import MonitorAnswer, MonitorSlow
+from .._errors.options import InvalidOption
 from .._services import health
 
 PATIENCE = 3  # tries without an answer, after which no more are made
@@ -89,9 +91,7 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except (ssl.SSLError, OSError):
         found = f"is {ca_file}, in which this user can read no certificate"
-        raise RotationError(
-            "E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Give one in PEM."
-        ) from None
+        raise InvalidOption(name="key_rotation_health_ca_file", found=found, advice="Give one in PEM.") from None
 
 
 def of_opening(application: Any) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def compare(
     """Each measure with its baseline, the ratio to it and the ``limit``, the seconds above which it is slow;
     E_MONITOR_SLOW or E_MONITOR_ANSWER for those that are bad."""
     compared: list[dict[str, Any]] = []
-    problems = []
+    problems: list[RotationError] = []
     for measure in measures:
         what, now = measure["what"], measure["seconds"]
         before, taken, origin = (*baseline.get(what, ()), None, None, None)[:3]
@@ -146,8 +146,7 @@ def compare(
         compared.append({**measure, **held})
         if measure["errors"]:
             problems.append(
-                RotationError(
-                    "E_MONITOR_ANSWER",
+                MonitorAnswer(
                     url=what,
                     errors=measure["errors"],
                     tries=measure["tries"],
@@ -155,11 +154,7 @@ def compare(
                 )
             )
         if limit and now is not None and now > limit:
-            problems.append(
-                RotationError(
-                    "E_MONITOR_SLOW", what=what, now=milliseconds(now), before=milliseconds(before), ratio=ratio
-                )
-            )
+            problems.append(MonitorSlow(subject=what, now=milliseconds(now), before=milliseconds(before), ratio=ratio))
     return compared, problems
 
 

@@ -17,6 +17,10 @@ from .._engine.crypto.key_set import KeySet
 from .._engine.proof import census
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
+from .._errors.catalogue import build_error
+from .._errors.env_file import EnvNotSwitched
+from .._errors.monitoring import MonitorLogErrors, MonitorOpen, MonitorOverdue
+from .._errors.options import InvalidOption
 from .._options.engine_request import refuse_other_source, request_of
 from .._system.timestamps import now
 from . import metrics, response_times, snapshot_table
@@ -188,15 +192,13 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
         keys: KeySet = refuse_other_source(params, application.started)
     problems = [*unproved]
     if params["expected"] and keys.key_id != params["expected"]:
-        problems.append(
-            RotationError("E_ENV_NOT_SWITCHED", path=params["env_file"], found=keys.key_id, expected=params["expected"])
-        )
+        problems.append(EnvNotSwitched(path=params["env_file"], found=keys.key_id, expected=params["expected"]))
     judged = [(code, name.__eq__) for name, code in unopened.items()]
     for code, is_odd in (*judged, ("E_NOT_CURRENT", lambda name: name not in ("current", "empty", *unopened))):
         count, rows = census.odd(tallies, is_odd)
         if count:
             about = {"key_id": keyring.key_id("current")} if code == "E_NOT_CURRENT" else {}
-            problems.append(RotationError(code, count=count, rows=rows, **about))
+            problems.append(build_error(code, count=count, rows=rows, **about))
     targets = [
         {
             **{name: value for name, value in tally.as_result().items() if name != "digest"},
@@ -266,8 +268,7 @@ def _logs(logs: Mapping[str, Any], tolerated: int) -> Iterator[RotationError]:
     for source, counts in logs["new"].items():
         if sum(counts.values()) > tolerated:
             patterns = ", ".join(f"{count:,} {pattern}" for pattern, count in counts.items() if count)
-            yield RotationError(
-                "E_MONITOR_LOG_ERRORS",
+            yield MonitorLogErrors(
                 source=source,
                 count=sum(counts.values()),
                 patterns=patterns,
@@ -282,7 +283,7 @@ def _rotation(
     lease of a run that ``died`` says."""
     open_ones = [known.get("open") if params["rotation"] else None, died["rotation_id"] if died else None]
     for rotation_id in dict.fromkeys(filter(None, open_ones)):
-        yield RotationError("E_MONITOR_OPEN", rotation_id=rotation_id)
+        yield MonitorOpen(rotation_id=rotation_id)
     if known.get("due") and known["due"] <= time:
         adopted, compromise = known.get("origin") == "adopted", known.get("why")
         created = f"an age that nobody knows, adopted on {known['created'][:10]}," if adopted else known["created"]
@@ -290,7 +291,7 @@ def _rotation(
         longer = ", or set key_rotation_cryptoperiod_days to what your policy says"
         longer = "" if compromise else longer  # that is over with its keys alone
         where = {"key_id": known["key_id"], "created": created, "due": known["due"]}
-        yield RotationError("E_MONITOR_OVERDUE", **where, advice=f"Rotate{longer}.")
+        yield MonitorOverdue(**where, advice=f"Rotate{longer}.")
 
 
 def _refuse_thresholds(params: Mapping[str, Any]) -> None:
@@ -306,7 +307,7 @@ def _refuse_thresholds(params: Mapping[str, Any]) -> None:
     ):
         if not good:
             found = f"is {params[name]}"
-            raise RotationError("E_OPTION", name=f"key_rotation_monitoring_{name}", found=found, advice=advice)
+            raise InvalidOption(name=f"key_rotation_monitoring_{name}", found=found, advice=advice)
 
 
 def _warnings(params: Mapping[str, Any], picture: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.monitoring import MonitoringFindings
 from .response_times import OPENING, milliseconds
 
 # The command to type, by which it is mended or after it was; for all others it is that of monitor.
@@ -88,11 +89,10 @@ def _row(host: str, look: Mapping[str, Any]) -> tuple[str, ...]:
 def wrong(findings: Sequence[Mapping[str, str]]) -> RotationError:
     """One error for all findings, with each command once."""
     commands = dict.fromkeys(finding["next"] for finding in findings if finding["next"])
-    return RotationError(
-        "E_MONITOR",
+    return MonitoringFindings(
         count=_count(len(findings)),
         findings="; ".join(f"{finding['code']}: {finding['what']}" for finding in findings),
-        todo=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
+        advice=" ".join(dict.fromkeys(finding["todo"] for finding in findings)),
         commands=" and ".join(commands),
     )
 

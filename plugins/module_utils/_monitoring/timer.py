@@ -14,7 +14,10 @@ import socket
 import sys
 from typing import Any
 
-from .._errors.base import RotationError, internal
+from .._errors.application import PythonPackage
+from .._errors.base import RotationError
+from .._errors.options import InvalidOption
+from .._errors.unexpected import internal
 
 # What the module gets from the control node, and a timer does not.
 WITHOUT_STORE: dict[str, Any] = {
@@ -41,7 +44,7 @@ def main(path: str) -> int:
     except RotationError as exc:
         failure = exc
     except ImportError as exc:
-        failure = RotationError("E_PYTHON_PACKAGE", package=exc.name, python=sys.executable)
+        failure = PythonPackage(package=exc.name, python=sys.executable)
     except Exception as exc:  # noqa: BLE001  # its text could hold a value
         failure = internal(exc)
     if failure is not None:
@@ -58,10 +61,9 @@ def _configuration(path: str) -> dict[str, Any]:
             found, about = dict(json.load(handle)), os.fstat(handle.fileno())
     except (OSError, ValueError):
         advice = "Install it again: the monitor playbook with key_rotation_monitoring_timer."
-        raise RotationError("E_OPTION", name=path, found="is no configuration", advice=advice) from None
+        raise InvalidOption(name=path, found="is no configuration", advice=advice) from None
     if found.get("headers") and (about.st_mode & 0o077 or about.st_uid != os.geteuid()):
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name=path,
             found="holds key_rotation_health_headers, and is not a file of mode 0600 of the user who runs this",
             advice="Make it so, or install it again; where a token was in it, others may know that by now.",

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._errors.base import RotationError
+from .._errors.record import RecordWrite
 from . import chain, sshsig
 from .chain import Head, RecordLine
 from .rotation_id import is_plain
@@ -79,7 +79,7 @@ def folders(folder: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as exc:
-        raise RotationError("E_RECORD_WRITE", path=folder, reason=exc.strerror) from None
+        raise RecordWrite(path=folder, reason=exc.strerror) from None
     return [name for name in found if os.path.lexists(os.path.join(folder, name, FILE_NAME))]
 
 
@@ -99,7 +99,7 @@ def _next_key(record: Record) -> str | None:
     try:
         key = record.next_key()
     except OSError as exc:
-        raise RotationError("E_RECORD_WRITE", path=record.path, reason=exc.strerror) from None
+        raise RecordWrite(path=record.path, reason=exc.strerror) from None
     return sshsig.raw_public(key) if key else None
 
 
@@ -110,4 +110,4 @@ def _beside(record: Record, name: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise RotationError("E_RECORD_WRITE", path=record.path, reason=exc.strerror) from None
+        raise RecordWrite(path=record.path, reason=exc.strerror) from None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from .._errors.base import RotationError
+from .._errors.options import InvalidOption
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -19,8 +19,7 @@ def is_plain(rotation_id: str) -> bool:
 def checked(rotation_id: object) -> str:
     """``rotation_id`` as text. Raises E_OPTION unless it is one plain name."""
     if rotation_id is None or not is_plain(str(rotation_id)):
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name="the rotation id (key_rotation_id)",
             found="is no plain name" if rotation_id else "is not set",
             advice="Use up to 64 letters, digits, dots, - and _, and begin with a letter or digit.",

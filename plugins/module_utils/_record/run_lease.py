@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._engine.postgres.lease import SHOWN
-from .._errors.base import RotationError
+from .._errors.record import RecordWrite
+from .._errors.run import RotationRunning
 from .._system import atomic_file, child_processes
 from .._system.timestamps import now
 
@@ -39,7 +40,7 @@ class Lease:
                 self.refuse_other(pid)
                 atomic_file.replace(self.path, json.dumps(holder(rotation_id, pid)).encode("utf-8"))
         except OSError as exc:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+            raise RecordWrite(path=self.path, reason=exc.strerror) from None
 
     def left_over(self) -> str | None:
         """The rotation of a run that died."""
@@ -60,7 +61,7 @@ class Lease:
         """Raise E_RUNNING unless the run of ``pid`` holds the lease, or nobody alive does."""
         held = self._held()
         if held is not None and held["pid"] != pid and alive(held):
-            raise RotationError("E_RUNNING", **{name: held[name] for name in SHOWN})
+            raise RotationRunning(**{name: held[name] for name in SHOWN})
 
     def _held(self) -> dict[str, Any] | None:
         try:
@@ -69,7 +70,7 @@ class Lease:
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
         except OSError as exc:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+            raise RecordWrite(path=self.path, reason=exc.strerror) from None
         return (
             held
             if isinstance(held, dict) and {"rotation_id", "pid", "started", "host", "user", "since"} <= set(held)

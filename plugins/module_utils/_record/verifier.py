@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.record import RecordWrite
 from . import chain, line_signing, page_checksums, sshsig
 from .approval import MADE_OF, ApprovalEvidence
 from .chain import Head, Problem, RecordLine
@@ -340,9 +341,7 @@ def _sums(place: str) -> page_checksums.PageChecksums | None:
     try:
         return page_checksums.look(place)
     except OSError as exc:
-        raise RotationError(
-            "E_RECORD_WRITE", path=os.path.join(place, page_checksums.SUMS), reason=exc.strerror
-        ) from None
+        raise RecordWrite(path=os.path.join(place, page_checksums.SUMS), reason=exc.strerror) from None
 
 
 def _sums_themselves(sums: page_checksums.PageChecksums, trusted: Mapping[str, str]) -> Iterator[VerifiedRecord]:

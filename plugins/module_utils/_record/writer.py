@@ -20,7 +20,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import IO, Any
 
-from .._errors.base import RotationError
+from .._errors.options import InvalidOption
+from .._errors.record import RecordWrite
 from .._system import atomic_file, users
 from .._system.timestamps import now
 from . import chain, line_signing, page_checksums, sshsig
@@ -58,7 +59,7 @@ class Record:
                     line = self._append(about)
                     atomic_file.sync_folder(folder)
             except OSError as exc:
-                raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+                raise RecordWrite(path=self.path, reason=exc.strerror) from None
             if log:
                 _tell(log, f"{chain.head(self.rotation_id, line)} {event} {phase}")
 
@@ -70,7 +71,7 @@ class Record:
             atomic_file.replace(os.path.join(folder, SIGNERS), signer.encode("ascii"))
             atomic_file.replace(os.path.join(folder, SIGNATURE), sshsig.sign(key, text, NAMESPACE).encode("ascii"))
         except OSError as exc:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+            raise RecordWrite(path=self.path, reason=exc.strerror) from None
         return self._placed(chain.head(self.rotation_id, text, node()))
 
     def _placed(self, head: chain.Head) -> chain.Head:
@@ -89,7 +90,7 @@ class Record:
             last, end = _last_line(handle)
             event = chain.read(last) if last else {}
             if event is None:  # a damaged record is not written on
-                raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON")
+                raise RecordWrite(path=self.path, reason="a line is no JSON")
             key, after = self.next_key(), sshsig.new_key()
             signing = functools.partial(line_signing.sign, key) if key else None
             about = {**about, chain.NEXT_KEY: sshsig.raw_public(after)}
@@ -134,15 +135,14 @@ class Record:
             above = os.path.dirname(above)
         room = os.statvfs(above)
         if room.f_bavail * room.f_frsize < ROOM:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason=f"less than {ROOM} bytes free")
+            raise RecordWrite(path=self.path, reason=f"less than {ROOM} bytes free")
 
     def begun(self, direction: str) -> dict[str, Any]:
         """The event by which the last rotate or rollback was begun. Raises E_OPTION where none was."""
         for event in reversed(self.events()):
             if (event["event"], event["phase"]) == (direction, "intent"):
                 return event
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name="rotation_id",
             found=f"is {self.rotation_id}, and {self.path} has no beginning of a {direction}",
             advice="Open it first, or correct record_dir.",
@@ -155,7 +155,7 @@ class Record:
         except (ValueError, RecursionError):
             found = [None]
         if not all(isinstance(event, dict) for event in found):
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason="a line is no JSON")
+            raise RecordWrite(path=self.path, reason="a line is no JSON")
         return found
 
     def text(self) -> bytes:
@@ -171,7 +171,7 @@ class Record:
         except FileNotFoundError:
             return b""
         except OSError as exc:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason=exc.strerror) from None
+            raise RecordWrite(path=self.path, reason=exc.strerror) from None
 
 
 def node() -> str:

@@ -16,7 +16,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from .._errors.base import RotationError
+from .._errors.application import CommandFailed, CommandTimedOut
+from .._errors.options import InvalidOption
 from .._system import child_processes, users
 
 RECORD = "test record"  # a purpose, and that of its removal
@@ -106,8 +107,7 @@ def refuse_unrunnable(commands: Sequence[Sequence[str]], project_dir: str, purpo
             named = (
                 f"{program.split()[0]} is none that {users.own_name()} can run" if program.split() else "it is empty"
             )
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name=OPTIONS.get(purpose, purpose),
                 found=f"has no program in its command {number} of {len(commands)}: {named}",
                 advice="Give each command as a list, each word by itself; a test record has create, check and remove.",
@@ -125,7 +125,7 @@ def run(commands: Sequence[Sequence[str]], project_dir: str, seconds: int) -> li
         rc = child_processes.ended(argv, seconds, project_dir)
         program = os.path.basename(argv[0])
         if rc:
-            raise RotationError("E_COMMAND", number=number, found=child_processes.found(rc, seconds, program))
+            raise CommandFailed(number=number, found=child_processes.found(rc, seconds, program))
         done.append({"program": program, "rc": rc, "seconds": round(time.monotonic() - begun, 1)})
     return done
 
@@ -142,7 +142,7 @@ def _said(name: str, seconds: float, **options: Any) -> tuple[int, str]:
     theirs.close()
     try:
         if not ours.poll(seconds):
-            raise RotationError("E_COMMAND_TIME", name=name, seconds=f"{seconds:.0f}")
+            raise CommandTimedOut(name=name, seconds=f"{seconds:.0f}")
         said: tuple[int, str] = ours.recv()
     except EOFError:  # it has ended this process without a word
         return 1, ""

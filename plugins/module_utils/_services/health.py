@@ -19,7 +19,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from .._errors.base import RotationError
+from .._errors.options import InvalidOption
+from .._errors.services import HealthCheckFailed
 
 POLL = 0.5
 ENOUGH = 1 << 16  # bytes of the answer that are read, so that the server sees it taken
@@ -55,7 +56,7 @@ def wait(
         if 200 <= status < 300:
             return {"status": status, "seconds": round(time.monotonic() - begun, 3)}
         if time.monotonic() > end:
-            raise RotationError("E_HEALTH", url=shown(url), found=found, seconds=f"{patience:.0f}")
+            raise HealthCheckFailed(url=shown(url), found=found, seconds=f"{patience:.0f}")
         time.sleep(POLL)
 
 
@@ -71,8 +72,7 @@ def fit_url(url: str) -> str:
     except ValueError:
         good = False
     if not good or _NOT_IN_ADDRESS.search(url):
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name="key_rotation_health_url",
             found="is no address that begins with http:// or https:// and has no password in it",
             advice="Write it as http://host:port/path. Give one that answers without a login, or send what it asks for "
@@ -92,7 +92,7 @@ def refuse_ca_file(path: str | None) -> None:
     """Raise E_OPTION for one that is not there."""
     if path and not os.path.isfile(path):
         found = f"is {path}, and there is no such file on this host"
-        raise RotationError("E_OPTION", name="key_rotation_health_ca_file", found=found, advice="Correct it.")
+        raise InvalidOption(name="key_rotation_health_ca_file", found=found, advice="Correct it.")
 
 
 def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
@@ -100,12 +100,11 @@ def fit(headers: Mapping[str, Any], host: str | None) -> dict[str, str]:
     written the value as its name."""
     if host and not _HOST.fullmatch(host):
         advice = "Give the name alone, in one line and in ASCII: as it is in ALLOWED_HOSTS."
-        raise RotationError("E_OPTION", name="key_rotation_health_host", found="is no name of a host", advice=advice)
+        raise InvalidOption(name="key_rotation_health_host", found="is no name of a host", advice=advice)
     sent = {str(name): str(value) for name, value in headers.items()}
     for number, (name, value) in enumerate(sent.items(), 1):
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name="key_rotation_health_headers",
                 found=f"has a header that HTTP cannot carry, number {number}",
                 advice="Give each as NAME: VALUE, in one line.",

@@ -22,6 +22,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.options import InvalidOption
+from .._errors.services import MaintenanceFile, ServiceAtWork, ServiceForgotten, ServiceHeld, StopIncomplete
 from .._system import atomic_file, child_processes
 from . import units
 from .units import Service
@@ -184,7 +186,7 @@ class Maintenance:
             self._refuse_held(meanwhile=True)
         for name in memory.names if memory.down else ():
             if name not in self.services:
-                raise RotationError("E_SERVICE_FORGOTTEN", name=name, path=self.path)
+                raise ServiceForgotten(name=name, path=self.path)
         were_up = [self.services[name] for name in reversed(memory.names)] if memory.down else []
         down = [service for service in were_up if service.is_to_be_started]
         started = [service.name for service in down]
@@ -232,7 +234,7 @@ class Maintenance:
             left = child_processes.outlast(self.notes[word], self.patience)
             if left:
                 pids = ", ".join(map(str, left))
-                raise RotationError("E_SERVICE_AT_WORK", word=word, pids=pids, seconds=f"{self.patience:.0f}")
+                raise ServiceAtWork(word=word, pids=pids, seconds=f"{self.patience:.0f}")
 
     def _began(self, memory: StoppedServices) -> Sequence[str]:
         """What was up when this very rotation began, whatever was stopped and started by hand since."""
@@ -267,7 +269,7 @@ class Maintenance:
         except FileNotFoundError:
             return StoppedServices()
         except (OSError, ValueError, TypeError) as exc:
-            raise RotationError("E_MAINTENANCE_FILE", path=self.path, reason=type(exc).__name__) from None
+            raise MaintenanceFile(path=self.path, reason=type(exc).__name__) from None
         return memory
 
     def _remembered_by_hand(self) -> StoppedServices:
@@ -285,13 +287,12 @@ class Maintenance:
         since = self.remembered().held
         if since and (meanwhile or not self.by_hand):
             changed = "No other service was started." if meanwhile else NOTHING_CHANGED
-            raise RotationError("E_SERVICE_HELD", changed=changed, since=since)
+            raise ServiceHeld(changed=changed, since=since)
 
     def _refuse_no_time(self) -> None:
         """Raise E_OPTION where each command would be ended at once, that of the way back too."""
         if self.services and self.patience <= 0:
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name="key_rotation_services_timeout",
                 found=f"is {self.patience:.0f}",
                 advice="It is how many seconds each service may take to stop or to start, such as 300.",
@@ -313,7 +314,7 @@ class Maintenance:
     def _tell(self, failures: Sequence[RotationError], changed: str) -> None:
         if failures:
             found = "; ".join(exc.what for exc in failures)
-            raise RotationError("E_STOP_INCOMPLETE", changed=changed, found=found)
+            raise StopIncomplete(changed=changed, found=found)
 
     def _is_up(self, service: Service, memory: StoppedServices) -> bool:
         """Whether it is to be stopped: by hand also where nothing is known of it, which its stop will tell."""
@@ -355,7 +356,7 @@ class Maintenance:
                 atomic_file.private_folder(os.path.dirname(path))
             atomic_file.replace(path, data, mode=mode)
         except OSError as exc:
-            raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+            raise MaintenanceFile(path=path, reason=exc.strerror) from None
 
     @staticmethod
     def _remove(path: str) -> None:
@@ -364,7 +365,7 @@ class Maintenance:
         except FileNotFoundError:
             pass
         except OSError as exc:
-            raise RotationError("E_MAINTENANCE_FILE", path=path, reason=exc.strerror) from None
+            raise MaintenanceFile(path=path, reason=exc.strerror) from None
 
 
 def _told(failure: RotationError, started: Sequence[str]) -> RotationError:

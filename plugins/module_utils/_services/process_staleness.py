@@ -16,6 +16,7 @@ from typing import Any
 
 from .._engine.crypto.key_set import KeySet
 from .._errors.base import RotationError
+from .._errors.services import ProcessRead
 from .._system import users
 from . import processes, units
 from .processes import Process
@@ -122,7 +123,7 @@ class KeyChange:
 
 def _kept_from_us(process: Process) -> RotationError:
     owner, me = users.name_of(processes.owner(process)), users.own_name()
-    return RotationError("E_PROCESS_READ", pid=process.pid, name=process.name, owner=owner, user=me)
+    return ProcessRead(pid=process.pid, name=process.name, owner=owner, user=me)
 
 
 def _time(seconds: float) -> str:

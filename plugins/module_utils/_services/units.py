@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.options import InvalidOption
+from .._errors.services import ServiceMissing, ServiceProgram, ServiceStart, ServiceStatus, ServiceStop, ServiceTrigger
 from .._system import child_processes, users
 from .._system.child_processes import NOT_FOUND, TIMED_OUT
 
@@ -47,7 +49,7 @@ class Service:
             return unknown
         code = child_processes.ended(self.status, 30)
         if code in UNTOLD:
-            raise RotationError("E_SERVICE_STATUS", name=self.name, rc=code)
+            raise ServiceStatus(name=self.name, rc=code)
         return code == 0
 
     def is_well(self) -> bool:
@@ -83,9 +85,7 @@ class Service:
                 program = child_processes.program(argv)
                 found = "is no program, but a whole line" if program != argv[0] else "is no program"
                 user = users.own_name()
-                raise RotationError(
-                    "E_SERVICE_PROGRAM", name=self.name, word=word, program=program, found=found, user=user
-                )
+                raise ServiceProgram(name=self.name, word=word, program=program, found=found, user=user)
 
     @property
     def look(self) -> str:
@@ -150,11 +150,11 @@ class Unit(Service):
     def refuse_unfit(self, names: Sequence[str]) -> None:
         """Raise E_SERVICE_MISSING, or E_SERVICE_TRIGGER where a socket, timer or path would start it again."""
         if self._property("LoadState") not in ("loaded", "masked"):
-            raise RotationError("E_SERVICE_MISSING", name=self.unit)
+            raise ServiceMissing(name=self.unit)
         stopped = {name if "." in name else f"{name}.service" for name in names}
         for trigger in self._property("TriggeredBy").split():
             if trigger not in stopped and Unit(trigger).is_up(unknown=False):
-                raise RotationError("E_SERVICE_TRIGGER", name=self.unit, trigger=trigger)
+                raise ServiceTrigger(name=self.unit, trigger=trigger)
 
     @property
     def look(self) -> str:
@@ -213,8 +213,7 @@ def stoppable(entries: Sequence[Mapping[str, Any]]) -> tuple[list[Service], list
             service = Service(entry["name"], [], entry.get("stop") or [], entry.get("status") or [])
         if service.name in found:
             wrong.append(
-                RotationError(
-                    "E_OPTION",
+                InvalidOption(
                     name="key_rotation_services",
                     found=f"has more than one entry of the name {service.name}",
                     advice="Give each service a name of its own, by which it is remembered what was stopped: what has "
@@ -232,8 +231,7 @@ def of(entry: Mapping[str, Any]) -> Service:
     if not any(commands.values()):
         return Unit(name)
     if not commands["start"] or not commands["stop"]:
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name="key_rotation_services",
             found=f"has only one of start and stop for {name}",
             advice="Give both, each as a list of words, or none for a systemd unit.",
@@ -252,7 +250,7 @@ def stop(service: Service, patience: float, note: str | None = None) -> None:
             failures.append(exc)
     if len(failures) > 1:
         found = "; ".join(dict.fromkeys(str(exc.where.get("found", exc.what)) for exc in failures))
-        raise RotationError("E_SERVICE_STOP", name=service.name, found=found, look=service.look)
+        raise ServiceStop(name=service.name, found=found, look=service.look)
     if failures:
         raise failures[0]
 
@@ -265,18 +263,18 @@ def _may_be_up(service: Service) -> bool:
 
 
 def _stop(service: Service, patience: float, note: str | None) -> None:
-    _ordered(service, service.stop, patience, note, "E_SERVICE_STOP", lambda: not service.is_up(unknown=False))
+    _ordered(service, service.stop, patience, note, ServiceStop, lambda: not service.is_up(unknown=False))
 
 
 def start(service: Service, patience: float, note: str | None = None) -> None:
     """Start it and see that it is up. Raises E_SERVICE_START after ``patience`` seconds."""
-    _ordered(service, service.start, patience, note, "E_SERVICE_START", service.is_well)
+    _ordered(service, service.start, patience, note, ServiceStart, service.is_well)
 
 
 def finish(service: Service, patience: float) -> None:
     """Wait until a job has done its work. Raises E_SERVICE_STOP after ``patience`` seconds."""
     found = f"it was waited for {patience:.0f} seconds and is at work; key_rotation_services_jobs: stop ends it"
-    _reached(service, patience, "E_SERVICE_STOP", found, lambda: not service.is_at_work)
+    _reached(service, patience, ServiceStop, found, lambda: not service.is_at_work)
 
 
 def refuse_fallen(started: Sequence[Service], settle: float) -> None:
@@ -300,30 +298,36 @@ def refuse_fallen(started: Sequence[Service], settle: float) -> None:
 
 
 def _fallen(service: Service, found: str) -> RotationError:
-    return RotationError("E_SERVICE_START", name=service.name, found=found, look=service.look)
+    return ServiceStart(name=service.name, found=found, look=service.look)
 
 
 def _ordered(
-    service: Service, argv: Sequence[str], patience: float, note: str | None, code: str, reached: Callable[[], bool]
+    service: Service,
+    argv: Sequence[str],
+    patience: float,
+    note: str | None,
+    error: type[ServiceStop | ServiceStart],
+    reached: Callable[[], bool],
 ) -> None:
     if not argv:
-        raise RotationError(code, name=service.name, found="no command is given for that", look=service.look)
+        raise error(name=service.name, found="no command is given for that", look=service.look)
     begun = time.monotonic()
     rc = child_processes.ended(argv, patience, note=note)
     if rc:
-        raise RotationError(
-            code,
+        raise error(
             name=service.name,
             found=child_processes.found(rc, patience, child_processes.program(argv)),
             look=service.look,
         )
     left = patience - (time.monotonic() - begun)
-    _reached(service, left, code, f"was given {patience:.0f} seconds", reached)
+    _reached(service, left, error, f"was given {patience:.0f} seconds", reached)
 
 
-def _reached(service: Service, patience: float, code: str, found: str, reached: Callable[[], bool]) -> None:
+def _reached(
+    service: Service, patience: float, error: type[ServiceStop | ServiceStart], found: str, reached: Callable[[], bool]
+) -> None:
     end = time.monotonic() + patience
     while not reached():
         if time.monotonic() > end:
-            raise RotationError(code, name=service.name, found=found, look=service.look)
+            raise error(name=service.name, found=found, look=service.look)
         time.sleep(POLL)

@@ -21,6 +21,20 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .._errors.base import RotationError
+from .._errors.store import (
+    StoreConflict,
+    StoreDeletion,
+    StoreDenied,
+    StoreDown,
+    StoreForeign,
+    StoreFormat,
+    StoreFull,
+    StoreLogin,
+    StoreMissing,
+    StoreNeeds,
+    StoreRefused,
+    StoreStandby,
+)
 from .history import History
 from .server import ServerStore, address, in_clear, needed, seconds, sendable, tls_failed
 
@@ -92,7 +106,7 @@ class SecretsManager(ServerStore):
         label = f"{OURS}{rotation_id}"
         there = {label for labels in self._described()["VersionIdsToStages"].values() for label in labels}
         if len(there | {label, HISTORY, *LABELS.values()}) > MOST_LABELS:
-            raise RotationError("E_STORE_FULL", path=self.path)
+            raise StoreFull(path=self.path)
         self._write(_id(rotation_id), dict(values), label)
 
     def destroy_values(self, rotation_id: str) -> None:
@@ -133,19 +147,19 @@ class SecretsManager(ServerStore):
         self._refuse_foreign(found)
         region = self._client.meta.region_name
         if found.get("PrimaryRegion", region) != region:
-            raise RotationError("E_STORE_STANDBY", server=self.path)
+            raise StoreStandby(server=self.path)
 
     def _refuse_foreign(self, found: dict[str, Any]) -> None:
         """Raise E_STORE_FOREIGN where somebody else keeps a version here: AWS deletes one whose label we would take."""
         for labels in found["VersionIdsToStages"].values():
             if labels and not any(label == HISTORY or label.startswith(OURS) for label in labels):
-                raise RotationError("E_STORE_FOREIGN", path=self.path, labels=", ".join(labels))
+                raise StoreForeign(path=self.path, labels=", ".join(labels))
 
     def _described(self) -> dict[str, Any]:
         """The secret without its values. Raises E_STORE_MISSING, E_STORE_DELETION."""
         found = self._ask("DescribeSecret", lambda client: client.describe_secret(SecretId=self._secret))
         if found is None:
-            raise RotationError("E_STORE_MISSING", path=self.path, name=self._secret)
+            raise StoreMissing(path=self.path, name=self._secret)
         if found.get("DeletedDate"):
             raise self._deletion()
         return {"VersionIdsToStages": {}, **found}
@@ -157,7 +171,7 @@ class SecretsManager(ServerStore):
         try:
             content: dict[str, Any] = json.loads(found["SecretString"])
         except (KeyError, ValueError):
-            raise RotationError("E_STORE_FORMAT", path=self.path, found="a version that is no JSON") from None
+            raise StoreFormat(path=self.path, found="a version that is no JSON") from None
         return content
 
     def _write(self, version_id: str, content: dict[str, Any], label: str) -> None:
@@ -194,7 +208,7 @@ class SecretsManager(ServerStore):
         except BotoCoreError as exc:
             failure = self._failure(exc)
         except ValueError:  # boto3's for an address that is none
-            failure = RotationError("E_STORE_NEEDS", name="endpoint_url", found="is no address")
+            failure = StoreNeeds(name="endpoint_url", found="is no address")
         raise failure
 
     def _connected(self) -> Any:
@@ -220,38 +234,38 @@ class SecretsManager(ServerStore):
     def _refused(self, code: str, action: str) -> RotationError:
         """The error of the catalogue for an error code of AWS."""
         if code == "ResourceExistsException":
-            return RotationError("E_STORE_CONFLICT", path=self.path)
+            return StoreConflict(path=self.path)
         if code == "LimitExceededException":
-            return RotationError("E_STORE_FULL", path=self.path)
+            return StoreFull(path=self.path)
         if code.startswith(LOGIN):
             return self._login_refused("AWS")
         if code.startswith(DENIED):
-            return RotationError("E_STORE_DENIED", place=f"secretsmanager:{action} ({code})")
+            return StoreDenied(place=f"secretsmanager:{action} ({code})")
         if code.startswith(DOWN):
-            return RotationError("E_STORE_DOWN", server=self.path, reason=code)
+            return StoreDown(server=self.path, reason=code)
         if code == "InvalidRequestException" and self._to_be_deleted():
             return self._deletion()
-        return RotationError("E_STORE_REFUSED", server=self.path, place=f"{action} ({code})")
+        return StoreRefused(server=self.path, place=f"{action} ({code})")
 
     def _failure(self, exc: Exception) -> RotationError:
         """The error of the catalogue for one of botocore's own."""
         if isinstance(exc, NoRegionError):
-            return RotationError("E_STORE_NEEDS", name="region", found="is not set")
+            return StoreNeeds(name="region", found="is not set")
         for kind, name in OPTION_OF.items():
             if isinstance(exc, kind):
-                return RotationError("E_STORE_NEEDS", name=name, found=f"is not right ({type(exc).__name__})")
+                return StoreNeeds(name=name, found=f"is not right ({type(exc).__name__})")
         if isinstance(exc, SSLError):
             return tls_failed(self.path, exc)
         if isinstance(exc, (ConnectionError, HTTPClientError)):
-            return RotationError("E_STORE_DOWN", server=self.path, reason=type(exc).__name__)
+            return StoreDown(server=self.path, reason=type(exc).__name__)
         return self._login_refused(type(exc).__name__)
 
     def _login_refused(self, method: str) -> RotationError:
         wrong = "profile, region or endpoint_url"
-        return RotationError("E_STORE_LOGIN", server=self.path, method=method, options=wrong)
+        return StoreLogin(server=self.path, method=method, options=wrong)
 
     def _deletion(self) -> RotationError:
-        return RotationError("E_STORE_DELETION", path=self.path, name=self._secret)
+        return StoreDeletion(path=self.path, name=self._secret)
 
     def _to_be_deleted(self) -> bool:
         """Whether that is why AWS refuses the request: it has no code of its own for it."""

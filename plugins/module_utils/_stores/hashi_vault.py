@@ -20,6 +20,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._errors.base import RotationError
+from .._errors.store import (
+    StoreConflict,
+    StoreDeleted,
+    StoreDenied,
+    StoreDown,
+    StoreExpires,
+    StoreKvVersion,
+    StoreLogin,
+    StoreMount,
+    StoreNeeds,
+    StoreRefused,
+    StoreSealed,
+    StoreStandby,
+)
 from .._record.rotation_id import checked
 from .._system import atomic_file
 from .history import STAGES, History
@@ -84,9 +98,9 @@ class HashiVault(ServerStore):
         self._server = address(needed(options, "url"), "url")
         if NO_ADDRESS & set(urlsplit(options["url"]).path.split("/")):
             found = "has a path that is not of the address: leave out /v1 and /ui, and what is behind them"
-            raise RotationError("E_STORE_NEEDS", name="url", found=found)
+            raise StoreNeeds(name="url", found=found)
         if options["auth_method"] not in LOGINS:
-            raise RotationError("E_STORE_NEEDS", name="auth_method", found=f"is none of {', '.join(LOGINS)}")
+            raise StoreNeeds(name="auth_method", found=f"is none of {', '.join(LOGINS)}")
         self._secret = str(needed(options, "path")).strip("/")
         self._mount = str(options["mount"]).strip("/")
         files = {name: os.path.expanduser(options[name]) for name in FILES if options[name]}
@@ -100,7 +114,7 @@ class HashiVault(ServerStore):
         if not metadata:
             self._refuse_mount()
         elif index is None:
-            raise RotationError("E_STORE_DELETED", mount=self._mount, secret=self._secret)
+            raise StoreDeleted(mount=self._mount, secret=self._secret)
         return index, metadata.get("version", 0)
 
     def write_index(self, index: dict[str, Any], revision: int) -> None:
@@ -110,7 +124,7 @@ class HashiVault(ServerStore):
         secret = self._place(rotation_id)
         values, metadata = self._read(secret)
         if values is None and metadata and not metadata["destroyed"]:
-            raise RotationError("E_STORE_DELETED", mount=self._mount, secret=secret)
+            raise StoreDeleted(mount=self._mount, secret=secret)
         return values
 
     def write_values(self, rotation_id: str, values: Mapping[str, str]) -> None:
@@ -175,7 +189,7 @@ class HashiVault(ServerStore):
         for place, call in asked.items():
             after = self._ask(place, call).get("data", {}).get("delete_version_after", "0s")
             if after != "0s":
-                raise RotationError("E_STORE_EXPIRES", place=place, after=after)
+                raise StoreExpires(place=place, after=after)
 
     def _place(self, rotation_id: str) -> str:
         """The path of a version's values. Raises E_OPTION: no other path is ever made of an id."""
@@ -192,7 +206,7 @@ class HashiVault(ServerStore):
         found = answer.get("data") or {}
         metadata = found.get("metadata") or {}
         if metadata.get("deletion_time") and found.get("data") is not None:
-            raise RotationError("E_STORE_EXPIRES", place=f"{self._mount}/{secret}", after=metadata["deletion_time"])
+            raise StoreExpires(place=f"{self._mount}/{secret}", after=metadata["deletion_time"])
         return found.get("data"), metadata
 
     def _write(self, secret: str, data: dict[str, Any], cas: int) -> None:
@@ -211,9 +225,9 @@ class HashiVault(ServerStore):
                 raise
             mount = {}  # the server does not say whether there is none, or none for this token
         if mount.get("type") != "kv":
-            raise RotationError("E_STORE_MOUNT", mount=self._mount, server=self._server)
+            raise StoreMount(mount=self._mount, server=self._server)
         if (mount.get("options") or {}).get("version") != "2":  # made as plain kv, it has none at all
-            raise RotationError("E_STORE_KV_VERSION", mount=self._mount)
+            raise StoreKvVersion(mount=self._mount)
 
     def _ask(self, place: str, call: Callable[[hvac.Client], Any]) -> dict[str, Any]:
         """What the server answers, nothing where it has none; what stands against it is an error of the catalogue."""
@@ -234,14 +248,14 @@ class HashiVault(ServerStore):
         if isinstance(answer, dict):
             return answer
         if 300 <= answer.status_code < 400:
-            raise RotationError("E_STORE_STANDBY", server=self._server)
+            raise StoreStandby(server=self._server)
         return {}
 
     def _login(self) -> hvac.Client:
         options = self._options
         for name in FILES:
             if options[name] and not os.path.isfile(options[name]):
-                raise RotationError("E_STORE_NEEDS", name=name, found=f"({options[name]}) is no file")
+                raise StoreNeeds(name=name, found=f"({options[name]}) is no file")
         sendable("namespace", options["namespace"] or "")
         client = hvac.Client(
             url=options["url"],
@@ -264,7 +278,7 @@ class HashiVault(ServerStore):
 
     def _login_refused(self) -> RotationError:
         method, wrong = self._options["auth_method"], "auth_mount, role or namespace"
-        return RotationError("E_STORE_LOGIN", server=self._server, method=method, options=wrong)
+        return StoreLogin(server=self._server, method=method, options=wrong)
 
     def _failure(self, exc: Exception, place: str) -> RotationError:
         """The error of the catalogue for one of hvac's or of requests'. Their texts are looked at and never shown."""
@@ -272,16 +286,16 @@ class HashiVault(ServerStore):
         if isinstance(exc, requests.exceptions.SSLError):
             return tls_failed(self._server, exc)
         if any(word in said for word in STANDBY):
-            return RotationError("E_STORE_STANDBY", server=self._server)
+            return StoreStandby(server=self._server)
         if "sealed" in said or isinstance(exc, VaultNotInitialized):
-            return RotationError("E_STORE_SEALED", server=self._server)
+            return StoreSealed(server=self._server)
         if isinstance(exc, (Forbidden, Unauthorized)):
-            return RotationError("E_STORE_DENIED", place=place) if self._token_lives() else self._login_refused()
+            return StoreDenied(place=place) if self._token_lives() else self._login_refused()
         if "check-and-set" in said:
-            return RotationError("E_STORE_CONFLICT", path=self.path)
+            return StoreConflict(path=self.path)
         if isinstance(exc, InvalidRequest):
-            return RotationError("E_STORE_REFUSED", server=self._server, place=place)
-        return RotationError("E_STORE_DOWN", server=self._server, reason=type(exc).__name__)
+            return StoreRefused(server=self._server, place=place)
+        return StoreDown(server=self._server, reason=type(exc).__name__)
 
     def _token_lives(self) -> bool:
         """Whether the server knows the token: it answers 403 to a dead one as it does to one without the right."""
@@ -303,4 +317,4 @@ def _content(options: Options, name: str, instead_of: str = "") -> str:
         return sendable(name, atomic_file.read(path).decode("ascii", "replace").strip())
     except (OSError, ValueError):
         found = f"({path}) cannot be read" + (f", and {instead_of} is not set" if instead_of else "")
-        raise RotationError("E_STORE_NEEDS", name=name, found=found) from None
+        raise StoreNeeds(name=name, found=found) from None

@@ -13,7 +13,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._engine.crypto.key_set import KeySet, listed
-from .._errors.base import RotationError, word
+from .._errors.approval import ApprovalUsed
+from .._errors.base import word
+from .._errors.keys import KeyReused, PreviousDestroyed, VersionNeeded
+from .._errors.options import InvalidOption
+from .._errors.run import NothingToRollBack, RotationRolledBack
+from .._errors.store import StoreDamaged, StoreFormat, StoreStage, VersionUnknown
 from .._record.approval import Approval
 from .._record.rotation_id import checked
 from .._system.timestamps import later, now
@@ -55,7 +60,7 @@ class Version:
     def refuse_damaged(self, path: str) -> None:
         """Raise E_STORE_DAMAGED where its values are not those that were put under its key id."""
         if not self.destroyed and self.keys.key_id != self.key_id:
-            raise RotationError("E_STORE_DAMAGED", path=path, key_id=self.key_id, rotation_id=self.rotation_id)
+            raise StoreDamaged(path=path, key_id=self.key_id, rotation_id=self.rotation_id)
 
     def described(self) -> dict[str, Any]:
         """All of it but the values."""
@@ -81,7 +86,7 @@ class History:
         """The history as it was stored. Raises E_STORE_FORMAT."""
         try:
             if document["format"] != FORMAT:
-                raise RotationError("E_STORE_FORMAT", path=path, found=f"format {int(document['format'])}")
+                raise StoreFormat(path=path, found=f"format {int(document['format'])}")
             versions = [Version(**version) for version in document["versions"]]
             stages = {stage: str(key_id) for stage, key_id in document["stages"].items() if stage in STAGES}
             record, approvals = (
@@ -89,9 +94,9 @@ class History:
             )
             found = _wrong_with(versions, stages)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise RotationError("E_STORE_FORMAT", path=path, found="members missing") from None
+            raise StoreFormat(path=path, found="members missing") from None
         if found:
-            raise RotationError("E_STORE_FORMAT", path=path, found=found)
+            raise StoreFormat(path=path, found=found)
         return cls(path, versions, stages, record=record, approvals=approvals)
 
     def as_document(self) -> dict[str, object]:
@@ -114,12 +119,12 @@ class History:
         for version in self.versions:
             if version.key_id == key_id:
                 return version
-        raise RotationError("E_VERSION_UNKNOWN", path=self.path, key_id=key_id)
+        raise VersionUnknown(path=self.path, key_id=key_id)
 
     def stage(self, stage: str) -> Version:
         """The version that has ``stage``. Raises E_STORE_STAGE."""
         if stage not in self.stages:
-            raise RotationError("E_STORE_STAGE", path=self.path, stage=word(stage), advice=ADVICE.get(stage, NO_STAGE))
+            raise StoreStage(path=self.path, stage=word(stage), advice=ADVICE.get(stage, NO_STAGE))
         return self.version(self.stages[stage])
 
     @property
@@ -200,7 +205,7 @@ class History:
         """Raise E_APPROVAL_USED where another rotation has made its keys with this approval."""
         used = self.approvals.get(approval.digest, rotation_id)
         if used != rotation_id:
-            raise RotationError("E_APPROVAL_USED", principal=approval.principal, time=approval.time, rotation_id=used)
+            raise ApprovalUsed(principal=approval.principal, time=approval.time, rotation_id=used)
 
     def refuse_reused(self, keys: KeySet) -> None:
         """Raise E_KEY_REUSED where one of the values was another version's.
@@ -211,7 +216,7 @@ class History:
         for version in self.versions:
             used = {part for value in version.values.values() for part in (value, *listed(value))}
             if version.key_id == keys.key_id or new & used:
-                raise RotationError("E_KEY_REUSED", key_id=version.key_id)
+                raise KeyReused(key_id=version.key_id)
 
     def promote(self) -> None:
         """Pending becomes current, current becomes previous."""
@@ -248,13 +253,13 @@ class History:
         version = self.version(key_id)
         stage = next((stage for stage in ("current", "pending") if self.stages.get(stage) == key_id), None)
         if stage:
-            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"it is {stage}")
+            raise VersionNeeded(key_id=key_id, reason=f"it is {stage}")
         if self.open_rotation and not version.destroyed:
-            raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=f"rotation {self.open_rotation} is open")
+            raise VersionNeeded(key_id=key_id, reason=f"rotation {self.open_rotation} is open")
         for name, holder in self.listed_by(key_id):
             if holder.key_id in self.stages.values():
                 reason = f"its value for {name} is kept in the list of the version {holder.key_id}"
-                raise RotationError("E_VERSION_NEEDED", key_id=key_id, reason=reason)
+                raise VersionNeeded(key_id=key_id, reason=reason)
         version.values = {}
         version.destroyed = version.destroyed or now()
         version.state = COMPROMISED if compromised or version.state == COMPROMISED else "destroyed"
@@ -284,7 +289,7 @@ class History:
             return "current" if self.open_rotation and promoted else "pending"
         if promoted and "previous" not in self.stages:
             self._refuse_destroyed()
-            raise RotationError("E_NOTHING_TO_ROLL_BACK", path=self.path)
+            raise NothingToRollBack(path=self.path)
         return "previous" if promoted else "current"
 
     def _refuse_destroyed(self) -> None:
@@ -292,8 +297,7 @@ class History:
         kept = [version for version in self.versions if version.outcome != ROLLED_BACK]
         for before, version in zip(kept, kept[1:]):
             if version.key_id == self.stages.get("current") and before.destroyed:
-                raise RotationError(
-                    "E_PREVIOUS_DESTROYED",
+                raise PreviousDestroyed(
                     rotation_id=version.rotation_id,
                     key_id=before.key_id,
                     when=before.destroyed,
@@ -307,10 +311,9 @@ class History:
         self.destination("rollback")
         last, newest = self.last.rotation_id, self.versions[-1]
         if newest.outcome == ROLLED_BACK and asked != last:  # never a second one back by typing the command twice
-            raise RotationError("E_ROLLED_BACK", rotation_id=newest.rotation_id, earlier=last)
+            raise RotationRolledBack(rotation_id=newest.rotation_id, earlier=last)
         if asked and asked != last:
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name="key_rotation_id",
                 found=f"is {asked}, and the last rotation is {last}",
                 advice="Only the last rotation can be rolled back.",

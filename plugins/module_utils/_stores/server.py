@@ -16,6 +16,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.store import (
+    StoreCleartext,
+    StoreConflict,
+    StoreFormat,
+    StoreNeeds,
+    StoreNoTls,
+    StoreReadback,
+    StoreTls,
+    StoreValues,
+)
 from .._record import sshsig
 from .history import History, Version, are_values
 from .store import UNKNOWN, Store
@@ -86,10 +96,10 @@ class ServerStore(Store):
     def _filled(self, version: Version) -> Version:
         values = self.read_values(version.rotation_id)
         if values is None:
-            raise RotationError("E_STORE_VALUES", path=self.path, key_id=version.key_id)
+            raise StoreValues(path=self.path, key_id=version.key_id)
         if not are_values(values):
             found = f"the values of {version.key_id} are no texts by name"
-            raise RotationError("E_STORE_FORMAT", path=self.path, found=found)
+            raise StoreFormat(path=self.path, found=found)
         version.values = values
         return version
 
@@ -139,7 +149,7 @@ class ServerStore(Store):
             if found == wanted:
                 return
             if found != before:
-                raise RotationError("E_STORE_CONFLICT", path=self.path)
+                raise StoreConflict(path=self.path)
             try:
                 write()
             except RotationError as exc:
@@ -147,7 +157,7 @@ class ServerStore(Store):
                     raise
                 failure = exc
             else:
-                failure = RotationError("E_STORE_READBACK", path=self.path)
+                failure = StoreReadback(path=self.path)
                 break
         if failure is not None and _again(look, failure) != wanted:
             raise failure.with_changed(UNKNOWN)
@@ -168,7 +178,7 @@ def _without_values(document: dict[str, Any]) -> dict[str, Any]:
 def needed(options: Mapping[str, Any], name: str) -> str:
     """An option that has no default. Raises E_STORE_NEEDS."""
     if not options[name]:
-        raise RotationError("E_STORE_NEEDS", name=name, found="is not set")
+        raise StoreNeeds(name=name, found="is not set")
     return str(options[name])
 
 
@@ -181,11 +191,11 @@ def address(url: str, name: str) -> str:
         parts = urlsplit(url)
         port = parts.port or {"https": 443}.get(parts.scheme, 80)
     except ValueError:
-        raise RotationError("E_STORE_NEEDS", name=name, found="is no address") from None
+        raise StoreNeeds(name=name, found="is no address") from None
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        raise RotationError("E_STORE_CLEARTEXT", host=parts.hostname or "the store")
+        raise StoreCleartext(host=parts.hostname or "the store")
     if not parts.hostname:
-        raise RotationError("E_STORE_NEEDS", name=name, found="names no host")
+        raise StoreNeeds(name=name, found="names no host")
     return f"{parts.hostname}:{port}"
 
 
@@ -198,14 +208,14 @@ def tls_failed(server: str, exc: Exception) -> RotationError:
     """E_STORE_NO_TLS or E_STORE_TLS, by the text of an error of ssl, which is looked at and never shown."""
     said = str(exc).lower().replace("_", " ")
     if any(words in said for words in NO_TLS):
-        return RotationError("E_STORE_NO_TLS", server=server)
-    return RotationError("E_STORE_TLS", server=server)
+        return StoreNoTls(server=server)
+    return StoreTls(server=server)
 
 
 def seconds(options: Mapping[str, Any]) -> int:
     """The option ``timeout``. Raises E_STORE_NEEDS."""
     if not 1 <= options["timeout"] <= MOST_SECONDS:
-        raise RotationError("E_STORE_NEEDS", name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")
+        raise StoreNeeds(name="timeout", found=f"is not 1 to {MOST_SECONDS} seconds")
     return int(options["timeout"])
 
 
@@ -213,5 +223,5 @@ def sendable(name: str, value: str) -> str:
     """The value of an option that a header carries. Raises E_STORE_NEEDS, where a client would show the value."""
     if not SENDABLE.fullmatch(value):
         found = "has a blank, or a character that is no printable ASCII"
-        raise RotationError("E_STORE_NEEDS", name=name, found=found)
+        raise StoreNeeds(name=name, found=found)
     return value

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._errors.base import RotationError
+from .._errors.store import StoreWrite
 from .._system import atomic_file
 from .history import History, Version
 
@@ -84,7 +84,7 @@ class Store(abc.ABC):
                 atomic_file.private_folder(self._folder)
                 held.enter_context(atomic_file.folder_lock(self._folder))
             except OSError as exc:
-                raise RotationError("E_STORE_WRITE", path=self._folder, reason=exc.strerror) from None
+                raise StoreWrite(path=self._folder, reason=exc.strerror) from None
             history = self.load()
             before = history.as_document()
             yield history

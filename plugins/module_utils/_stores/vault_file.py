@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from .._errors.base import NOTHING_CHANGED, RotationError
+from .._errors.store import StoreFormat, StorePassword, StoreRead, StoreReadback, StoreWrite
 from .._record import sshsig
 from .._system import atomic_file
 from .history import History
@@ -43,15 +44,15 @@ class VaultFile(Store):
         if text is None:
             return History(self.path)
         if not text.startswith(b"$ANSIBLE_VAULT;"):
-            raise RotationError("E_STORE_FORMAT", path=self.path, found="not encrypted by Ansible Vault")
+            raise StoreFormat(path=self.path, found="not encrypted by Ansible Vault")
         plaintext = self._vault.decrypt(text)
         if plaintext is None:
-            raise RotationError("E_STORE_PASSWORD", path=self.path)
+            raise StorePassword(path=self.path)
         try:
             document = json.loads(plaintext)
         except ValueError as exc:
             line = getattr(exc, "lineno", 1)
-            raise RotationError("E_STORE_FORMAT", path=self.path, found=f"no JSON at decrypted line {line}") from None
+            raise StoreFormat(path=self.path, found=f"no JSON at decrypted line {line}") from None
         return History.from_document(self.path, document)
 
     def read_values(self, rotation_id: str) -> Mapping[str, str] | None:
@@ -93,7 +94,7 @@ class VaultFile(Store):
         except FileNotFoundError:
             return None
         except OSError as exc:
-            raise RotationError("E_STORE_READ", path=self.path, reason=exc.strerror) from None
+            raise StoreRead(path=self.path, reason=exc.strerror) from None
 
     def _save(self, history: History, before: dict[str, Any]) -> None:
         document = history.as_document()
@@ -101,10 +102,10 @@ class VaultFile(Store):
         try:
             atomic_file.replace(self._file, text, most=0o600)
         except OSError as exc:
-            failure = RotationError("E_STORE_WRITE", path=self.path, reason=exc.strerror)
+            failure = StoreWrite(path=self.path, reason=exc.strerror)
             as_it_was = self.load().as_document() == before  # it is not where only the rename's fsync failed
             raise failure.with_changed(NOTHING_CHANGED if as_it_was else UNKNOWN) from None
         with contextlib.suppress(RotationError):
             if self.load().as_document() == document:
                 return
-        raise RotationError("E_STORE_READBACK", path=self.path, changed=UNKNOWN)
+        raise StoreReadback(path=self.path, changed=UNKNOWN)

@@ -8,7 +8,8 @@ import dataclasses
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.run import ChecklistFailed
 from . import backups, data, database_capacity, hosts, key_agreement, people, rehearsal, secret_key, services, window
 from .item import OK, STOP, WARN, ChecklistItem, Observations
 
@@ -70,8 +71,7 @@ def judged(seen: Observations, accepted: Sequence[str]) -> list[ChecklistItem]:
     """Every item, in order. One that is accepted by name warns where it would stop. Raises E_OPTION."""
     for name in accepted:
         if name not in ACCEPTABLE:
-            raise RotationError(
-                "E_OPTION",
+            raise InvalidOption(
                 name="key_rotation_accept",
                 found=f"has {name}, which cannot be accepted",
                 advice=f"These can: {', '.join(ACCEPTABLE)}.",
@@ -122,4 +122,4 @@ def refuse(items: Sequence[ChecklistItem]) -> None:
     if stops:
         seen = {item.seen: [other.name for other in stops if other.seen == item.seen] for item in stops}
         told = "; ".join(f"{', '.join(names)}: {what}" for what, names in seen.items())
-        raise RotationError("E_CHECKLIST", count=len(stops), total=len(items), stops=told)
+        raise ChecklistFailed(count=len(stops), total=len(items), stops=told)

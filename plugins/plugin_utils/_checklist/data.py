@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.application import RoundTripFailed
 from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result, unseen
 
 
@@ -71,7 +71,7 @@ def reads(seen: Observations) -> ChecklistItem:
         near = dict.fromkeys(name for names in unknown.values() for name in names)  # the nearest first
         todo = f"Near it there is {', '.join(near)}." if near else "Give each as app.Model.name of a field or property."
         return ChecklistItem("application", STOP, told, todo)
-    broken = {trip["name"]: RotationError("E_ROUND_TRIP", **trip) for each in found for trip in each["broken"]}
+    broken = {trip["name"]: RoundTripFailed(**trip) for each in found for trip in each["broken"]}
     if broken:
         todo = "Mend it, or leave the name out with key_rotation_application_ignore: it would take the rotation back."
         return ChecklistItem(

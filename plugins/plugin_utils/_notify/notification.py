@@ -29,7 +29,7 @@ import jinja2.meta
 import jinja2.sandbox
 from ansible.module_utils.urls import open_url
 
-from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.options import InvalidNotify
 from .._report.report_files import sentence
 from .._report.wording import one_line
 from . import sample_records
@@ -74,12 +74,12 @@ def check(channels: Any, placed: Callable[[str], str]) -> Channels:
     Raises E_NOTIFY, which names members and never shows a value.
     """
     if not isinstance(channels, (list, tuple)):
-        raise RotationError("E_NOTIFY", index=0, found="it is no list")
+        raise InvalidNotify(index=0, found="it is no list")
     found = [_named(channel) for channel in channels]
     for index, channel in enumerate(found, 1):
         mistake = next(_mistakes(channel), None)
         if mistake:
-            raise RotationError("E_NOTIFY", index=index, found=mistake)
+            raise InvalidNotify(index=index, found=mistake)
     return [
         {name: placed(str(value)) if name in PATHS and value else value for name, value in channel.items()}
         for channel in found
@@ -140,7 +140,7 @@ def rehearse(channels: Channels) -> None:
     for index, channel in enumerate(channels, 1):
         mistake = _template_mistake(channel) if channel.get("template") else None
         if mistake:
-            raise RotationError("E_NOTIFY", index=index, found=f"template {mistake}")
+            raise InvalidNotify(index=index, found=f"template {mistake}")
 
 
 def _template_mistake(channel: Mapping[str, Any]) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 
 from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.record import RecordWrite
 from ...module_utils._record.page_checksums import INDEX
 from ...module_utils._record.writer import FILE_NAME, Record
 from ...module_utils._system import atomic_file
@@ -117,7 +118,7 @@ def _put(path: str, text: str) -> None:
     try:
         atomic_file.replace(path, text.encode("utf-8"))
     except OSError as exc:
-        raise RotationError("E_RECORD_WRITE", path=path, reason=exc.strerror) from None
+        raise RecordWrite(path=path, reason=exc.strerror) from None
 
 
 def _render(template: str, told: Mapping[str, Any]) -> str:

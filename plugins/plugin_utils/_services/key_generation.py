@@ -19,7 +19,9 @@ from typing import Any
 
 from ...module_utils._engine.crypto import openpgp_pair
 from ...module_utils._env_file import dialects, key_files
-from ...module_utils._errors.base import RotationError, word
+from ...module_utils._errors.base import word
+from ...module_utils._errors.keys import KeyDialect, KeyNotGenerated, KeyWeak
+from ...module_utils._errors.options import InvalidKeySpec, UnknownKeyType
 
 # As django.core.management.utils.get_random_secret_key draws it: 50 of 50 characters, 282 bits.
 DJANGO_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)"
@@ -59,28 +61,28 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # POSIX, Base Definitions 8.1
 def check_keys(keys: Sequence[Mapping[str, Any]]) -> None:
     """Raise E_KEY_SPEC or E_KEY_TYPE where ``keys`` (each {name, type, bytes, keep}) is not as the design says."""
     if not keys:
-        raise RotationError("E_KEY_SPEC", index=0, found="is missing")
+        raise InvalidKeySpec(index=0, found="is missing")
     for index, key in enumerate(keys):
         kind, size = _type(key), key.get("bytes")
         if not _NAME.fullmatch(key.get("name") or ""):
-            raise RotationError("E_KEY_SPEC", index=index, found="has no name of letters, digits and _")
+            raise InvalidKeySpec(index=index, found="has no name of letters, digits and _")
         if kind not in (*TYPES, OPENPGP):
-            raise RotationError("E_KEY_TYPE", name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
+            raise UnknownKeyType(name=key["name"], type=word(kind), known=", ".join((*TYPES, OPENPGP)))
         if kind == OPENPGP and (not key.get("destination") or key.get("keep")):
             found = "has the type openpgp, and so needs a destination (no env file takes its lines) and no keep"
-            raise RotationError("E_KEY_SPEC", index=index, found=found)
+            raise InvalidKeySpec(index=index, found=found)
         if size is not None and kind not in BYTES:
-            raise RotationError("E_KEY_SPEC", index=index, found=f"has bytes, and the type {kind} has no choice")
+            raise InvalidKeySpec(index=index, found=f"has bytes, and the type {kind} has no choice")
         if size is not None and not LEAST_BYTES[kind] <= size <= MOST_BYTES:
-            raise RotationError("E_KEY_SPEC", index=index, found=f"has not {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
+            raise InvalidKeySpec(index=index, found=f"has not {LEAST_BYTES[kind]} to {MOST_BYTES} bytes")
         if (key.get("keep") or 0) < 0:
-            raise RotationError("E_KEY_SPEC", index=index, found="has a negative keep")
+            raise InvalidKeySpec(index=index, found="has a negative keep")
         place = key.get("destination")
         if place and not place.startswith(("/", "~")):
-            raise RotationError("E_KEY_SPEC", index=index, found="has a destination that is not an absolute path")
+            raise InvalidKeySpec(index=index, found="has a destination that is not an absolute path")
         for member in ("name", "destination"):
             if key.get(member) and key[member] in [other.get(member) for other in keys[:index]]:
-                raise RotationError("E_KEY_SPEC", index=index, found=f"has the {member} of an earlier one")
+                raise InvalidKeySpec(index=index, found=f"has the {member} of an earlier one")
 
 
 def generate(
@@ -106,7 +108,7 @@ def generate(
         old = [part for part in current.get(name, "").split(",") if part]
         made[name] = ",".join([value, *old[: key.get("keep") or 0]])
         if not key.get("destination") and not dialects.can_carry(dialect, made[name]):
-            raise RotationError("E_KEY_DIALECT", name=name, dialect=dialect)
+            raise KeyDialect(name=name, dialect=dialect)
     return made
 
 
@@ -123,7 +125,7 @@ def _refuse_unmade(keys: Sequence[Mapping[str, Any]], supplied: Mapping[str, str
     """Raise E_KEY_NOT_MADE where a value that is not made here is not there."""
     for key in keys:
         if _type(key) == OPENPGP and key["name"] not in supplied:
-            raise RotationError("E_KEY_NOT_MADE", name=key["name"])
+            raise KeyNotGenerated(name=key["name"])
 
 
 def _made(key: Mapping[str, Any], dialect: str) -> str:
@@ -158,17 +160,17 @@ def check_supplied(
     for number, (name, value) in enumerate(supplied.items(), start=1):
         if name not in kinds:  # where names and values changed places, it is a value
             entry = f"entry {number}"
-            raise RotationError("E_KEY_WEAK", name=entry, path=path, found="is for no key of key_rotation_keys")
+            raise KeyWeak(name=entry, path=path, found="is for no key of key_rotation_keys")
         for pattern, found in DEMANDS.get(kinds[name], ANY_TYPE):
             if not re.fullmatch(pattern, value, re.DOTALL):
-                raise RotationError("E_KEY_WEAK", name=name, path=path, found=found)
+                raise KeyWeak(name=name, path=path, found=found)
         if list(supplied.values()).count(value) > 1:
-            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is that of another key too")
+            raise KeyWeak(name=name, path=path, found="is that of another key too")
         if len(set(value)) < LEAST_UNIQUE:
-            raise RotationError("E_KEY_WEAK", name=name, path=path, found="has fewer than 5 different characters")
+            raise KeyWeak(name=name, path=path, found="has fewer than 5 different characters")
         if name in lines and not dialects.can_carry(dialect, value):
             lost = f"cannot be given back from a file in the dialect {dialect}"
-            raise RotationError("E_KEY_WEAK", name=name, path=path, found=lost)
+            raise KeyWeak(name=name, path=path, found=lost)
     _check_pairs({name: value for name, value in supplied.items() if kinds[name] == OPENPGP}, path)
 
 
@@ -179,11 +181,11 @@ def _check_pairs(supplied: Mapping[str, str], path: str) -> None:
         try:
             halves[name] = openpgp_pair.half_of(value.encode("utf-8"))
         except ValueError as exc:
-            raise RotationError("E_KEY_WEAK", name=name, path=path, found=f"is no key for pgcrypto: {exc}") from None
+            raise KeyWeak(name=name, path=path, found=f"is no key for pgcrypto: {exc}") from None
     pairs = {(half.key_id, bool(half.private)) for half in halves.values()}
     for name, half in halves.items():
         if (half.key_id, not half.private) not in pairs:
-            raise RotationError("E_KEY_WEAK", name=name, path=path, found="is one half of a pair without the other")
+            raise KeyWeak(name=name, path=path, found="is one half of a pair without the other")
 
 
 def fits(key: Mapping[str, Any], value: str) -> bool:

@@ -28,7 +28,18 @@ from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
 from ansible.utils.display import Display
 
-from ...module_utils._errors.base import RotationError, word
+from ...module_utils._errors.backup import BackupIdentity
+from ...module_utils._errors.base import word
+from ...module_utils._errors.keys import KeyFile
+from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.store import (
+    StoreNeeds,
+    StoreOption,
+    StorePackage,
+    StoreType,
+    StoreVaultId,
+    VaultPasswordFile,
+)
 from ...module_utils._stores.store import Store
 from ...module_utils._stores.vault_file import VaultFile
 from ...module_utils._system import atomic_file
@@ -64,20 +75,20 @@ def open_store(options: Mapping[str, Any], variables: Mapping[str, Any], loader:
         asked = _asked(options, variables, loader)
     kind = asked["type"]
     if kind not in OPTIONS:
-        raise RotationError("E_STORE_TYPE", type=word(kind), known=", ".join(OPTIONS))
+        raise StoreType(type=word(kind), known=", ".join(OPTIONS))
     for name in options:
         if name not in ("type", *OPTIONS[kind]):
-            raise RotationError("E_STORE_OPTION", name=name, known=", ".join(OPTIONS[kind]))
+            raise StoreOption(name=name, known=", ".join(OPTIONS[kind]))
     if kind == "vault_file":
         path = beside(asked["path"] or os.path.join(state_folder(variables, loader), "keys.vault.yml"), variables)
         if not atomic_file.is_path(path):
-            raise RotationError("E_STORE_NEEDS", name="path", found="has a NUL, or what is no character")
+            raise StoreNeeds(name="path", found="has a NUL, or what is no character")
         password_file = beside(asked["password_file"], variables) if asked["password_file"] else None
         return VaultFile(path, AnsibleVault(loader, password_file, asked["vault_id"]))
     try:
         server = _server(kind)
     except ImportError as exc:
-        raise RotationError("E_STORE_PACKAGE", type=kind, package=exc.name, python=sys.executable) from None
+        raise StorePackage(type=kind, package=exc.name, python=sys.executable) from None
     return server(asked, expand(STATE_HOME))
 
 
@@ -99,7 +110,7 @@ def refuse_unknown(given: Mapping[str, Any]) -> None:
     for name in given:
         if name not in known:
             advice = f"Use {', '.join(known)}."
-            raise RotationError("E_OPTION", name=name, found="is no option of the lookup", advice=advice)
+            raise InvalidOption(name=name, found="is no option of the lookup", advice=advice)
 
 
 def _asked(options: Mapping[str, Any], variables: Mapping[str, Any], loader: DataLoader) -> dict[str, Any]:
@@ -123,8 +134,7 @@ def set_options(
     if refused:
         name, definition = _refused(lookup._load_name, given)
         choices = ", ".join(definition.get("choices") or ())
-        raise RotationError(
-            "E_OPTION",
+        raise InvalidOption(
             name=f"{name} of key_rotation_store, or of the lookup,",
             found=f"is none of {choices}" if choices else f"is not of its type, {definition.get('type')}",
             advice=f"See ansible-doc -t lookup {LOOKUP}.",
@@ -159,13 +169,11 @@ def read_vaulted(path: str, names: Collection[str], loader: DataLoader) -> dict[
         content = yaml.safe_load(AnsibleVault(loader, None, None).decrypt(atomic_file.read(path)) or b"")
     if not isinstance(content, dict):
         found = "is no file of settings that opens with the vault secrets Ansible was started with"
-        raise RotationError("E_KEY_FILE", path=path, found=found)
+        raise KeyFile(path=path, found=found)
     for number, (name, value) in enumerate(content.items(), start=1):
         if not isinstance(value, str):  # as YAML takes digits, a date or yes
             which = name if name in names else f"entry {number}"
-            raise RotationError(
-                "E_KEY_FILE", path=path, found=f"has a value of {which} that is no text: put it in quotes"
-            )
+            raise KeyFile(path=path, found=f"has a value of {which} that is no text: put it in quotes")
     return content
 
 
@@ -178,7 +186,7 @@ def read_identity(path: str | None, loader: DataLoader) -> str | None:
     with contextlib.suppress(OSError), open(expand(path), "rb") as handle:
         content = handle.read()
     if content is None:
-        raise RotationError("E_BACKUP_IDENTITY", found=f"in {path} cannot be read on the control node")
+        raise BackupIdentity(found=f"in {path} cannot be read on the control node")
     if content.startswith(b"$ANSIBLE_VAULT;"):
         content = AnsibleVault(loader, None, None).decrypt(content)
     try:
@@ -188,7 +196,7 @@ def read_identity(path: str | None, loader: DataLoader) -> str | None:
 
 
 def _no_identity(path: str) -> str:
-    raise RotationError("E_BACKUP_IDENTITY", found=f"in {path} is empty, no text, or under another vault secret")
+    raise BackupIdentity(found=f"in {path} is empty, no text, or under another vault secret")
 
 
 def state_folder(variables: Mapping[str, Any], loader: DataLoader) -> str:
@@ -244,9 +252,7 @@ class AnsibleVault:
             chosen = match_encrypt_secret(known, self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY)
         except AnsibleError:
             ids = ", ".join(vault_id for vault_id, _ in known)
-            raise RotationError(
-                "E_STORE_VAULT_ID", vault_id=self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY, known=ids
-            ) from None
+            raise StoreVaultId(vault_id=self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY, known=ids) from None
         return VaultLib(known).encrypt(plaintext, chosen[1], chosen[0])
 
     def decrypt(self, text: bytes) -> bytes | None:
@@ -268,7 +274,7 @@ class AnsibleVault:
             secret.load()
         except AnsibleError:  # its text may hold what a script printed
             found = "is missing, empty, no file, or a script that fails"
-            raise RotationError("E_VAULT_PASSWORD_FILE", path=self._password_file, found=found) from None
+            raise VaultPasswordFile(path=self._password_file, found=found) from None
         return [(self._vault_id or C.DEFAULT_VAULT_IDENTITY, secret)]
 
 
@@ -279,7 +285,7 @@ def _make_password_file(path: str) -> None:
     except FileExistsError:
         return  # another run was first, and its password counts
     except OSError as exc:
-        raise RotationError("E_VAULT_PASSWORD_FILE", path=path, found=f"cannot be made: {exc.strerror}") from None
+        raise VaultPasswordFile(path=path, found=f"cannot be made: {exc.strerror}") from None
     display.warning(
         f"Ansible was started without a vault password, so one was made in {path}. "
         "Keep a copy elsewhere: the key store opens with it alone."

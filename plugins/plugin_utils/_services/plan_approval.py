@@ -22,7 +22,18 @@ from typing import Any
 import yaml
 
 from ...module_utils._engine import plan
+from ...module_utils._errors.approval import (
+    ApprovalEnvironment,
+    ApprovalFormat,
+    ApprovalMissing,
+    ApprovalOld,
+    ApprovalPlan,
+    ApprovalSelf,
+    ApprovalSigner,
+    AuthorizationMissing,
+)
 from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.discovery import PlanFile
 from ...module_utils._record import sshsig
 from ...module_utils._record.approval import NAMESPACE, TITLE, Approval, ApprovalEvidence
 from ...module_utils._system import users
@@ -53,16 +64,14 @@ def verified(
     text = _text(f"{path}.approval", path, plan_hash, environment)  # once: what is checked is what was read
     approval = _read(f"{path}.approval", text)
     if approval.plan_hash != plan_hash:
-        raise RotationError("E_APPROVAL_PLAN", path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
+        raise ApprovalPlan(path=f"{path}.approval", found=approval.plan_hash, expected=plan_hash)
     if approval.environment != environment:
-        raise RotationError(
-            "E_APPROVAL_ENVIRONMENT", path=f"{path}.approval", found=approval.environment, expected=environment
-        )
+        raise ApprovalEnvironment(path=f"{path}.approval", found=approval.environment, expected=environment)
     evidence = _signed(f"{path}.approval", text, approval, signers)
     _refuse_own(approval, operator, _names_with_a_key_of(approval.principal, str(signers)))
     age = datetime.datetime.now(datetime.timezone.utc) - approval.moment
     if not -AHEAD <= age.total_seconds() <= max_hours * 3600:
-        raise RotationError("E_APPROVAL_OLD", principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
+        raise ApprovalOld(principal=approval.principal, time=approval.time, hours=f"{max_hours:g}")
     return evidence
 
 
@@ -70,7 +79,7 @@ def refuse_unauthorized(asked: Mapping[str, Any]) -> None:
     """Raise E_AUTHORIZATION where what is asked for is of production, and lacks a reason or who approved it."""
     missing = [name for name in ("reason", "authorization") if not words(asked.get(name))]
     if asked.get("environment") == "production" and missing:
-        raise RotationError("E_AUTHORIZATION", missing=" and ".join(missing), environment=asked["environment"])
+        raise AuthorizationMissing(missing=" and ".join(missing), environment=asked["environment"])
 
 
 def words(found: object) -> str:
@@ -110,9 +119,9 @@ def _plan_hash(path: str) -> str:
             found = yaml.safe_load(handle)
         plan.check(found)
     except FileNotFoundError:
-        raise RotationError("E_APPROVAL_MISSING", what=f"there is no plan {path}", advice=_MAKE) from None
+        raise ApprovalMissing(missing=f"there is no plan {path}", advice=_MAKE) from None
     except (OSError, yaml.YAMLError, ValueError):
-        raise RotationError("E_PLAN_FILE", path=path, found="is no plan of this collection") from None
+        raise PlanFile(path=path, found="is no plan of this collection") from None
     return plan.plan_hash(found)
 
 
@@ -125,7 +134,7 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
             return handle.read()
     except FileNotFoundError:
         advice = " ".join(line.strip() for line in commands(plan_path, plan_hash, environment))
-        raise RotationError("E_APPROVAL_MISSING", what=f"there is no {path}", advice=advice) from None
+        raise ApprovalMissing(missing=f"there is no {path}", advice=advice) from None
     except OSError as exc:
         raise _unread(path, exc) from None
 
@@ -133,35 +142,33 @@ def _text(path: str, plan_path: str, plan_hash: str, environment: str) -> bytes:
 def _unread(path: str, exc: OSError) -> RotationError:
     """What is there and cannot be read: it may be good all the same."""
     advice = "Let the user who rotates read it, then run again."
-    return RotationError("E_APPROVAL_MISSING", what=f"{path} cannot be read: {exc.strerror}", advice=advice)
+    return ApprovalMissing(missing=f"{path} cannot be read: {exc.strerror}", advice=advice)
 
 
 def _read(path: str, text: bytes) -> Approval:
     try:
         return Approval.read(text)
     except ValueError:
-        raise RotationError("E_APPROVAL_FORMAT", path=path) from None
+        raise ApprovalFormat(path=path) from None
 
 
 def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> ApprovalEvidence:
     """That ``ssh-keygen`` itself says that the text was signed by the person it names, who may sign. Raises."""
     if not signers or not os.path.isfile(signers):
         advice = "Set key_rotation_allowed_signers to a file of allowed signers, as ssh-keygen(1) describes it."
-        raise RotationError(
-            "E_APPROVAL_MISSING", what=f"there is no file of allowed signers ({signers})", advice=advice
-        )
+        raise ApprovalMissing(missing=f"there is no file of allowed signers ({signers})", advice=advice)
     try:
         with open(f"{path}.sig", encoding="ascii", errors="replace") as handle:
             signature = handle.read()
     except FileNotFoundError:
         advice = f"Sign it: ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {NAMESPACE} {shlex.quote(path)}"
-        raise RotationError("E_APPROVAL_MISSING", what=f"{path} is not signed", advice=advice) from None
+        raise ApprovalMissing(missing=f"{path} is not signed", advice=advice) from None
     except OSError as exc:
         raise _unread(f"{path}.sig", exc) from None
     try:
         sshsig.key_in(signature)  # ssh-keygen takes no notice of what stands behind a signature, such as a second one
     except ValueError:
-        raise RotationError("E_APPROVAL_FORMAT", path=f"{path}.sig") from None
+        raise ApprovalFormat(path=f"{path}.sig") from None
     try:
         lines = "".join(_lines_of(approval.principal, signers))
     except OSError as exc:
@@ -171,9 +178,9 @@ def _signed(path: str, text: bytes, approval: Approval, signers: str | None) -> 
         accepted = evidence.accepted()
     except FileNotFoundError:
         advice = "Install OpenSSH's client programs on the control node."
-        raise RotationError("E_APPROVAL_MISSING", what="there is no ssh-keygen here", advice=advice) from None
+        raise ApprovalMissing(missing="there is no ssh-keygen here", advice=advice) from None
     if not accepted:
-        raise RotationError("E_APPROVAL_SIGNER", path=path, principal=approval.principal, signers=signers)
+        raise ApprovalSigner(path=path, principal=approval.principal, signers=signers)
     return evidence
 
 
@@ -204,11 +211,11 @@ def _refuse_own(approval: Approval, operator: str | None, names: set[str]) -> No
     known = {operator} if operator else accounts - {"root"}
     if not known:
         advice = "Say who rotates with key_rotation_operator: the account is only known as root."
-        raise RotationError("E_APPROVAL_SELF", operator="root", principal=approval.principal, advice=advice)
+        raise ApprovalSelf(operator="root", principal=approval.principal, advice=advice)
     for name in {*known, *accounts} - {"root"}:
         if any(_may_be(name, other) for other in (approval.principal, *names)):
             advice = "Let somebody else read the plan and sign it."
-            raise RotationError("E_APPROVAL_SELF", operator=name, principal=approval.principal, advice=advice)
+            raise ApprovalSelf(operator=name, principal=approval.principal, advice=advice)
 
 
 def _accounts() -> set[str]:

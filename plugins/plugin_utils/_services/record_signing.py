@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ansible.utils.display import Display
 
 from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.record import RecordChanged, RecordGone
 from ...module_utils._record import chain, sshsig, verifier
 from ...module_utils._record.writer import FILE_NAME, Record, node
 from ...module_utils._stores.store import Store
@@ -48,7 +49,7 @@ def refuse_gone(folder: str, store: Store) -> None:
     here = head.host == node()
     if (here and not os.path.isfile(os.path.join(folder, head.rotation_id, FILE_NAME))) or not os.path.isdir(folder):
         where, advice = _written(head, folder, here=here)
-        raise RotationError("E_RECORD_GONE", folder=folder, store=store.path, head=seen, where=where, advice=advice)
+        raise RecordGone(folder=folder, store=store.path, head=seen, place=where, advice=advice)
 
 
 def _written(head: chain.Head, folder: str, *, here: bool) -> tuple[str, str]:
@@ -82,7 +83,7 @@ def refuse_changed(record: Record, store: Store, former: Sequence[str] = ()) -> 
     )
     if problems:
         found = "; ".join(problem.found for problem in problems)
-        raise RotationError("E_RECORD_CHANGED", path=record.path, found=found, folder=folder)
+        raise RecordChanged(path=record.path, found=found, folder=folder)
     return {"unsigned_before": unsigned} if unsigned else {}
 
 

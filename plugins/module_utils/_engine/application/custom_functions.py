@@ -16,7 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..._errors.application import FunctionFailed
 from ..._errors.base import RotationError
+from ..._errors.catalogue import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
 from ..crypto.tokens import Opened, SingleTokenCipher
@@ -57,7 +59,7 @@ class ApplicationProcess:
         if outcome == "refused":
             raise self.refusal(function, answer[0])
         if outcome == "failed":
-            raise RotationError(answer[0], **answer[1])
+            raise build_error(answer[0], **answer[1])
         return answer[0]
 
     def setting(self, name: str) -> bytes:
@@ -66,7 +68,7 @@ class ApplicationProcess:
 
     def refusal(self, function: str, found: str) -> RotationError:
         """The error that says what a function did."""
-        return RotationError("E_FUNCTION", function=function, key_id=self._keys.key_id, found=found)
+        return FunctionFailed(function=function, key_id=self._keys.key_id, found=found)
 
     def close(self) -> None:
         """End the process."""

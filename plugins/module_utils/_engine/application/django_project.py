@@ -15,7 +15,9 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..._errors.base import RotationError
+from ..._errors.application import DjangoSetup, InvalidProject, ProjectOwner, PythonPackage, SettingsModule
+from ..._errors.database import DatabaseNotPostgresql
+from ..._errors.env_file import EnvExported, EnvNotLive, EnvNotRead
 from ..._system import users
 from ..crypto.derivation import members
 from ..crypto.key_set import listed
@@ -43,16 +45,14 @@ def start(
     try:
         import django
     except ImportError:
-        raise RotationError("E_PYTHON_PACKAGE", package="Django", python=sys.executable) from None
+        raise PythonPackage(package="Django", python=sys.executable) from None
     _keep_out_of_logs()
     try:
         with watching or contextlib.nullcontext(), contextlib.redirect_stdout(io.StringIO()):
             django.setup()
     except (Exception, SystemExit) as exc:
         missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
-        raise RotationError(
-            "E_DJANGO_SETUP", error=type(exc).__name__ + missing, where=_place(exc, project_dir)
-        ) from None
+        raise DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir)) from None
     started.watching = False
     return started
 
@@ -82,9 +82,9 @@ class ApplicationStart:
         """Raise E_ENV_EXPORTED, E_ENV_NOT_READ or E_ENV_NOT_LIVE unless the keys come from ``env_file``."""
         for name in keys:
             if name in self.environment:
-                raise RotationError("E_ENV_EXPORTED", name=name, path=env_file)
+                raise EnvExported(name=name, path=env_file)
         if os.path.realpath(env_file) not in self.files:
-            raise RotationError("E_ENV_NOT_READ", path=env_file)
+            raise EnvNotRead(path=env_file)
         self.refuse_other_keys(dict.fromkeys(keys, env_file), keys)
 
     def refuse_other_keys(self, files: Mapping[str, str], keys: Mapping[str, str]) -> None:
@@ -99,17 +99,17 @@ class ApplicationStart:
             own = members(setting(name))
             known = (members(value), members(value.split(",")), members(listed(value)), members(path))
             if own and name not in fed and own not in known:
-                raise RotationError("E_ENV_NOT_LIVE", name=name, path=path)
+                raise EnvNotLive(name=name, path=path)
 
 
 def check_folder(project_dir: str) -> None:
     """Raise E_PROJECT where there is no Django project, E_PROJECT_OWNER where it is somebody else's."""
     manage = os.path.join(project_dir, "manage.py")
     if not os.path.isfile(manage):
-        raise RotationError("E_PROJECT", path=project_dir, found="has no manage.py")
+        raise InvalidProject(path=project_dir, found="has no manage.py")
     owner = os.stat(manage).st_uid
     if owner != os.geteuid():
-        raise RotationError("E_PROJECT_OWNER", path=manage, owner=users.name_of(owner), user=users.own_name())
+        raise ProjectOwner(path=manage, owner=users.name_of(owner), user=users.own_name())
 
 
 def settings_of(project_dir: str) -> str:
@@ -118,7 +118,7 @@ def settings_of(project_dir: str) -> str:
     with open(path, encoding="utf-8") as handle:
         found = _SETTINGS.search(handle.read())
     if found is None:
-        raise RotationError("E_SETTINGS_MODULE", path=path)
+        raise SettingsModule(path=path)
     return found["module"]
 
 
@@ -189,7 +189,7 @@ def aliases() -> list[str]:
         if connections[alias].vendor == "postgresql":
             places.setdefault(_place_of(alias), alias)
     if not places:
-        raise RotationError("E_DB_VENDOR", alias="default", vendor=connections["default"].vendor)
+        raise DatabaseNotPostgresql(alias="default", vendor=connections["default"].vendor)
     return list(places.values())
 
 

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from ..._errors.base import RotationError
+from ..._errors.options import InvalidScheme
 from . import derivation
 from .aes_cbc import pad, unpad
 from .formats import FORMATS, Format
@@ -117,7 +118,7 @@ class Scheme:
                 return None
             settings_named = ", ".join(sorted(self.settings))
             found = f"cannot make a key from {settings_named}"
-            raise RotationError("E_SCHEME", scheme=self.name, found=found) from None
+            raise InvalidScheme(scheme=self.name, found=found) from None
         outer = self._wrapped(ciphers[0] if len(ciphers) == 1 else AnyOf(ciphers), settings)
         if self.inside is None:
             return outer
@@ -174,7 +175,7 @@ def parse(described: Any) -> dict[str, Scheme]:
     if described == "auto":
         return {name: Scheme(name, members, trial=True) for name, members in KNOWN_SCHEMES.items()}
     if not isinstance(described, Mapping) or not described:
-        raise RotationError("E_SCHEME", scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
+        raise InvalidScheme(scheme="(all)", found="is neither 'auto' nor a mapping of schemes")
     for name, members in described.items():
         _check(name, members)
     return {str(name): Scheme(str(name), members) for name, members in described.items()}
@@ -214,7 +215,7 @@ def of_keys(names: Iterable[str]) -> dict[str, Scheme]:
 
 def _check(name: str, members: Any) -> None:
     def refuse(found: str) -> RotationError:
-        return RotationError("E_SCHEME", scheme=name, found=found)
+        return InvalidScheme(scheme=name, found=found)
 
     if not isinstance(members, Mapping):
         raise refuse("is not a mapping")

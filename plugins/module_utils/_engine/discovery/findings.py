@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..._errors.base import CATALOGUE, NOTHING_CHANGED, RotationError
+from ..._errors.base import NOTHING_CHANGED, RotationError
+from ..._errors.catalogue import CATALOGUE, build_error
+from ..._errors.discovery import SeveralFindings
 from .settlements import DECISIONS, UNREADABLE, Settlements
 
 
@@ -30,7 +32,7 @@ class FindingKind:
 
 def stop(name: str, code: str, settled_by: tuple[str, ...] = ()) -> FindingKind:
     """A kind that stops a rotation, with the text of the catalogue."""
-    what, todo = CATALOGUE[code]
+    what, todo = CATALOGUE[code].problem, CATALOGUE[code].remedy
     for begin in ("{path}: {name} ", "{column}: ", "{column} "):
         what = what[len(begin) :] if what.startswith(begin) else what
     return FindingKind(name, True, code, what, todo, settled_by)
@@ -153,7 +155,7 @@ class Finding:
 
     def as_error(self) -> RotationError:
         """As an error of the catalogue, if it stops."""
-        return RotationError(self.kind.code, column=self.column, **self.facts)
+        return build_error(self.kind.code, column=self.column, **self.facts)
 
 
 class Findings:
@@ -203,10 +205,11 @@ class FindingsError(RotationError):
     def __init__(self, found: Sequence[Finding], *, changed: str = NOTHING_CHANGED) -> None:
         self.findings = list(found)
         errors = [each.as_error() for each in self.findings[:SHOWN]]
-        super().__init__(errors[0].code, changed=changed, **errors[0].where)
+        super().__init__(changed=changed)
+        self.code, self.where = errors[0].code, errors[0].where
         whats, todos = [error.what for error in errors], [error.todo for error in errors]
         if len({each.kind.code for each in self.findings}) > 1:
-            self.code = "E_FINDINGS"
+            self.code = SeveralFindings.code
             whats = [f"{error.code}: {error.what}" for error in errors]
             todos = [f"{error.code}: {error.todo}" for error in errors]
         more = len(self.findings) - len(errors)

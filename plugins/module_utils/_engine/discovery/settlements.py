@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..._errors.base import RotationError
+from ..._errors.options import InvalidSettlement
 
 NOT_OURS = "not_ours"  # it is under none of the keys that are rotated
 UNREADABLE = "unreadable"  # it will be unreadable after the rotation, and that is accepted
@@ -41,16 +41,16 @@ NONE: Settlements = MappingProxyType({})
 def parse(described: Any) -> dict[str, Settlement]:
     """The settlements of ``key_rotation_settlements`` by name. Raises E_SETTLEMENT."""
     if not isinstance(described, Mapping):
-        raise RotationError("E_SETTLEMENT", name="(all)", found="is not a mapping by table.column")
+        raise InvalidSettlement(name="(all)", found="is not a mapping by table.column")
     return {str(name): _settlement(str(name), decided) for name, decided in described.items()}
 
 
 def _settlement(name: str, decided: Any) -> Settlement:
     if not isinstance(decided, Mapping) or len(decided) != 1 or next(iter(decided)) not in DECISIONS:
-        raise RotationError("E_SETTLEMENT", name=name, found=f"is not one of {', '.join(DECISIONS)} with its reason")
+        raise InvalidSettlement(name=name, found=f"is not one of {', '.join(DECISIONS)} with its reason")
     ((decision, reason),) = decided.items()
     if not isinstance(reason, str) or not reason.strip():
-        raise RotationError("E_SETTLEMENT", name=name, found=f"has no reason for {decision}")
+        raise InvalidSettlement(name=name, found=f"has no reason for {decision}")
     return Settlement(name, decision, " ".join(reason.split()))
 
 
@@ -58,4 +58,4 @@ def refuse_without_place(settled: Settlements, columns: Iterable[str], leave_alo
     """Raise E_SETTLEMENT for a settlement that is neither for one of ``columns`` nor for a value in ``leave_alone``."""
     for name in sorted({*settled}.difference(columns, leave_alone)):
         found = "is not in key_rotation_leave_alone" if ":" in name else "is not a column of the application"
-        raise RotationError("E_SETTLEMENT", name=name, found=found)
+        raise InvalidSettlement(name=name, found=found)

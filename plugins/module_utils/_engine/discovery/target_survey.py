@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from ..._errors.base import RotationError
+from ..._errors.options import InvalidScheme, InvalidTarget
 from ..application import django_project, model_fields
 from ..crypto.derivation import members
 from ..crypto.keyring import Keyring
@@ -93,10 +94,10 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
     """
     survey = Survey(database, keyring)
     if described == "auto" and any(scheme.functions for scheme in keyring.tried):
-        raise RotationError("E_TARGET", index=0, found="is missing: functions of the application find no columns")
+        raise InvalidTarget(index=0, found="is missing: functions of the application find no columns")
     if described != "auto":
         if not isinstance(described, list) or not described:
-            raise RotationError("E_TARGET", index=0, found="is missing")
+            raise InvalidTarget(index=0, found="is missing")
         for index, entry in enumerate(described):
             survey.take(entry, index)
     listed = {target.name for target in survey.found}
@@ -241,7 +242,7 @@ class Survey:
             self._found(table, column, held_as)
         elif signature := self._signature(table, column, pieces, field or ""):
             count, each = signature
-            self.findings.put("format", name, count=count, what=each.what, todo=each.todo)
+            self.findings.put("format", name, count=count, description=each.what, advice=each.todo)
         elif looks:
             self.findings.put("unproved", name, **_unproved(samples, pieces, field or ""))
             self.unopened[name] = pieces + [match["token"] for match in map(_AROUND.match, pieces) if match]
@@ -404,17 +405,17 @@ class Survey:
         """The target that an entry of ``key_rotation_targets`` describes, where it is in this database."""
         keyring = self._keyring
         if not isinstance(entry, Mapping) or not {"table", "column"} <= set(entry) <= {"table", "column", "scheme"}:
-            raise RotationError("E_TARGET", index=index, found="has other members than table, column and scheme")
+            raise InvalidTarget(index=index, found="has other members than table, column and scheme")
         own = [name for name, each in keyring.schemes.items() if not each.trial] or list(keyring.schemes)
         scheme = str(entry.get("scheme") or (own[0] if len(own) == 1 else ""))
         if scheme not in keyring.schemes:
-            raise RotationError("E_TARGET", index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
+            raise InvalidTarget(index=index, found=f"names no scheme of: {', '.join(keyring.schemes)}")
         for table, columns in self.tables.items():
             for column in () if table.copy else columns:
                 name, names = table.label_of(column.name), (table.label, _qualified(table))
                 if entry["table"] in names and entry["column"] == column.name and column.type in KINDS:
                     if name in {target.name for target in self.found}:
-                        raise RotationError("E_TARGET", index=index, found=f"names {name} again")
+                        raise InvalidTarget(index=index, found=f"names {name} again")
                     if column.generated:
                         self._tie(name, *_GENERATED)
                         return
@@ -434,10 +435,10 @@ class Survey:
         members = self._keyring.schemes[scheme].json_members
         if members and not isinstance(KINDS[column.type], JsonCodec):
             found = f"has json_members, and {table.label_of(column.name)} holds no JSON"
-            raise RotationError("E_SCHEME", scheme=scheme, found=found)
+            raise InvalidScheme(scheme=scheme, found=found)
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
-            raise RotationError("E_SCHEME", scheme=scheme, found=found)
+            raise InvalidScheme(scheme=scheme, found=found)
         return Target(
             table, column.name, column.type, scheme, model, key, column.limit, members=members, foreign=foreign
         )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..._errors.base import RotationError
+from ..._errors.database import TableKey
 from .connection import Database, quote
 from .lease import TABLE as LEASE
 
@@ -319,6 +319,6 @@ def row_key(database: Database, table: Table) -> RowKey:
         (table.regclass,),
     )
     if not found:
-        raise RotationError("E_TABLE_KEY", table=table.label)
+        raise TableKey(table=table.label)
     names, types = found[0]
     return RowKey(tuple(names), tuple(sql_type.replace("%", "%%") for sql_type in types))

@@ -16,6 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
+from ..._errors.database import (
+    ConnectionLost,
+    DatabaseBehindPooler,
+    DatabaseConnectFailed,
+    DatabaseLocked,
+    DatabaseNotPostgresql,
+    StatementFailed,
+    TablesLocked,
+)
 
 LOCK_LABEL = "tetech.key_rotation"
 NUMBER = "hashtext(%s) & 2147483647 | 1"  # of an advisory lock; 0 is the gate
@@ -210,7 +219,7 @@ class Patience:
         """It could not. Raises E_DB_LOCKED where that has been so for too long."""
         self._since = self._since or time.monotonic()
         if time.monotonic() - self._since > LOCKED_SECONDS:
-            raise RotationError("E_DB_LOCKED", holders=self._database.holders(self._tables))
+            raise TablesLocked(holders=self._database.holders(self._tables))
 
 
 class Database:
@@ -226,7 +235,7 @@ class Database:
         self._yields = False
         self._django = _unpooled(connections[alias])
         if self._django.vendor != "postgresql":
-            raise RotationError("E_DB_VENDOR", alias=alias, vendor=self._django.vendor)
+            raise DatabaseNotPostgresql(alias=alias, vendor=self._django.vendor)
         self._errors = self._django.Database.Error
         settings = self._django.settings_dict
         host, port = (direct.get(name.lower()) or settings[name] for name in ("HOST", "PORT"))
@@ -237,7 +246,7 @@ class Database:
         try:
             self._raw = self._django.get_new_connection(params)
         except self._errors as exc:  # of a failed connection libpq has no SQLSTATE, only words in the server's language
-            raise RotationError("E_DB_CONNECT", alias=alias, where=where, error=type(exc).__name__) from None
+            raise DatabaseConnectFailed(alias=alias, place=where, error=type(exc).__name__) from None
         self._raw.autocommit = True
         self._refuse_pooler(where)
         ours = "SELECT set_config('application_name', %s, false), set_config(%s, %s, false)"
@@ -256,7 +265,7 @@ class Database:
         """
         if self.rows("SELECT pg_backend_pid()")[0][0] != self._raw.info.backend_pid:
             self.close()
-            raise RotationError("E_DB_POOLER", alias=self.alias, where=where)
+            raise DatabaseBehindPooler(alias=self.alias, place=where)
 
     def another(self) -> Database:
         """One more connection to the same database, for another process of the same run."""
@@ -296,10 +305,10 @@ class Database:
             if sqlstate in YIELDED and self._yields:
                 raise Yielded(slow=sqlstate == QUERY_CANCELED) from None
             if self._raw.closed or sqlstate is None or sqlstate in CONNECTION_LOST:
-                raise RotationError("E_DB_LOST", table=table) from None
+                raise ConnectionLost(table=table) from None
             advice = SEE_ROW if sqlstate.startswith(LASTING) else SEE_LOG
-            raise RotationError(
-                "E_DB", table=table, alias=self.alias, sqlstate=sqlstate, by=_named(exc), advice=advice
+            raise StatementFailed(
+                table=table, alias=self.alias, sqlstate=sqlstate, by=_named(exc), advice=advice
             ) from None
 
     @contextlib.contextmanager
@@ -435,7 +444,7 @@ class Database:
         while (other := self._enter(run, step)) is not None:
             patience = STEP_SECONDS if other.ours else LOCK_SECONDS
             if time.monotonic() > asked + patience:
-                raise RotationError("E_LOCKED", **other.as_where())
+                raise DatabaseLocked(**other.as_where())
             time.sleep(0.05)
 
     def _enter(self, run: str, step: str) -> Session | None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._errors.base import RotationError
+from ..._errors.database import DatabaseLeased, DatabaseLocked, LeaseNotCreated
 from .connection import FORBIDDEN, LOCK_SECONDS, Database, Yielded
 
 TABLE = "tetech_key_rotation_lease"  # the same in a database
@@ -30,7 +31,7 @@ def run_name(held: Mapping[str, Any]) -> str:
 
 def leased(alias: str, held: Mapping[str, Any]) -> RotationError:
     """E_LEASED: another run holds the lease of a database."""
-    return RotationError("E_LEASED", alias=alias, table=TABLE, **{name: held.get(name, "unknown") for name in SHOWN})
+    return DatabaseLeased(alias=alias, table=TABLE, **{name: held.get(name, "unknown") for name in SHOWN})
 
 
 Holder = Mapping[str, Any]
@@ -52,7 +53,7 @@ def take(database: Database, mine: Holder, over: Holder | None = None) -> Holder
         if not session:
             return held
         if time.monotonic() > asked + LOCK_SECONDS:
-            raise RotationError("E_LOCKED", **session.as_where())
+            raise DatabaseLocked(**session.as_where())
         time.sleep(0.05)
 
 
@@ -118,7 +119,7 @@ def _write(database: Database, mine: Holder) -> None:
         except RotationError as exc:
             if exc.where.get("sqlstate") not in FORBIDDEN:
                 raise
-            raise RotationError("E_LEASE", alias=database.alias, table=TABLE) from None
+            raise LeaseNotCreated(alias=database.alias, table=TABLE) from None
     with database.transaction("ISOLATION LEVEL READ COMMITTED"):
         database.execute(f"DELETE FROM {TABLE}", table=TABLE)
         database.execute(f"INSERT INTO {TABLE} VALUES (%s)", (json.dumps(mine),), table=TABLE)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..._errors.base import RotationError
+from ..._errors.services import SessionsOpen
 from .connection import APPLICATION_NAME, Database
 
 POLL = 0.2
@@ -46,7 +47,7 @@ def wait_until_gone(databases: Sequence[Database], allowed: Collection[str], pat
 
 def refused(left: Sequence[dict[str, Any]], patience: float) -> RotationError:
     """E_SESSIONS with all of them."""
-    return RotationError("E_SESSIONS", count=len(left), seconds=patience, sessions="; ".join(map(told, left)))
+    return SessionsOpen(count=len(left), seconds=patience, sessions="; ".join(map(told, left)))
 
 
 def told(session: dict[str, Any]) -> str:

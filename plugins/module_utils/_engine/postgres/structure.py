@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._errors.base import RotationError
+from ..._errors.backup import SequenceDiffers, StructureDiffers
 from .connection import Database, quote
 from .table_contents import fixed_settings
 
@@ -98,7 +98,7 @@ def refuse_difference(expected: Mapping[str, Any], copy: Database) -> None:
     differences = sorted(found.symmetric_difference(expected["names"]))
     if differences:
         where = "the copy" if differences[0] in found else "the snapshot"
-        raise RotationError("E_STRUCTURE", name=differences[0], where=where, count=len(differences))
+        raise StructureDiffers(name=differences[0], place=where, count=len(differences))
     for sequence, (low, high) in expected["sequences"].items():
         if sequence in at and not low <= at[sequence] <= high:
-            raise RotationError("E_SEQUENCE", sequence=sequence, found=at[sequence], low=low, high=high)
+            raise SequenceDiffers(sequence=sequence, found=at[sequence], low=low, high=high)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..._errors.base import RotationError
+from ..._errors.backup import ContentsDiffer
 from .connection import Database, array, quote
 
 # What the text of a value depends on.
@@ -119,4 +119,4 @@ def refuse_difference(expected: Contents, found: Contents) -> None:
     for table in sorted({*expected, *found}):
         if expected.get(table) != found.get(table):
             rows = [str(side[table]["rows"]) if table in side else "no such table" for side in (expected, found)]
-            raise RotationError("E_CONTENTS", table=table, expected=rows[0], found=rows[1])
+            raise ContentsDiffer(table=table, expected=rows[0], found=rows[1])

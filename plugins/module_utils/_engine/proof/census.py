@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ..._errors.base import RotationError
+from ..._errors.values import CountChanged, DigestChanged, ScanIncomplete, ValuesEncryptedTwice, ValuesNotCurrent
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.custom_functions import frame_of
 from ..crypto.keyring import Keyring
@@ -306,7 +306,7 @@ def _refuse_missed(database: Database, table: Table, seen: int) -> None:
     """The pass has seen each row once, or it proves nothing."""
     count = database.rows(f"SELECT count(*) FROM {table.rows}", table=table.label)[0][0]
     if count != seen:
-        raise RotationError("E_SCAN", table=table.label, seen=seen, count=count, alias=database.alias)
+        raise ScanIncomplete(table=table.label, seen=seen, count=count, alias=database.alias)
 
 
 class PageToken(NamedTuple):
@@ -441,7 +441,7 @@ def _of_formats(tally: Tally) -> Iterator[Finding]:
     """The values in formats that are known by their look, and that are not the format of their column."""
     for other, names in tally.formats.items():
         shown = ", ".join(f"{tally.target.name}:{name}" for name in names[:SHOWN])
-        yield Finding(KINDS["format"], shown, {"count": len(names), "what": other.what, "todo": other.todo})
+        yield Finding(KINDS["format"], shown, {"count": len(names), "description": other.what, "advice": other.todo})
 
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
@@ -460,7 +460,7 @@ def refuse_nested(tallies: Sequence[Tally]) -> None:
     """Raise E_ENCRYPTED_TWICE if a plaintext is a token again. After the engine's work there is none."""
     count, rows = odd(tallies, NESTED.__eq__)
     if count:
-        raise RotationError("E_ENCRYPTED_TWICE", count=count, rows=rows)
+        raise ValuesEncryptedTwice(count=count, rows=rows)
 
 
 def beyond(tallies: Sequence[Tally], before: Sequence[Mapping[str, Any]]) -> list[Tally]:
@@ -482,7 +482,7 @@ def refuse_other_than(stage: str, tallies: Sequence[Tally], keyring: Keyring) ->
     """Raise E_NOT_CURRENT where a value is neither empty nor a token of ``stage``."""
     count, rows = odd(tallies, lambda name: name not in (stage, "empty"))
     if count:
-        raise RotationError("E_NOT_CURRENT", count=count, rows=rows, key_id=keyring.key_id(stage))
+        raise ValuesNotCurrent(count=count, rows=rows, key_id=keyring.key_id(stage))
 
 
 def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]) -> list[dict[str, Any]]:
@@ -540,8 +540,6 @@ def refuse_difference(
         place = {"table": tally["table"], "column": tally["column"]}
         now, look = found.get((tally["table"], tally["column"])), looks.get(tally["table"])
         if now is None or (now["rows"] != tally["rows"] and look is None):
-            raise RotationError(
-                "E_COUNT_CHANGED", before=tally["rows"], after=0 if now is None else now["rows"], **place
-            )
+            raise CountChanged(before=tally["rows"], after=0 if now is None else now["rows"], **place)
         if now["digest"] != tally["digest"] and (look is None or look.unexplained):
-            raise RotationError("E_DIGEST_CHANGED", rows=f": rows {look.shown()}" if look else "", **place)
+            raise DigestChanged(rows=f": rows {look.shown()}" if look else "", **place)

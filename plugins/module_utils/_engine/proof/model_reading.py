@@ -17,7 +17,16 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..._errors.application import (
+    ApplicationCheck,
+    ApplicationModel,
+    ApplicationReads,
+    ApplicationWrites,
+    RoundTripFailed,
+    VerifyEncryption,
+)
 from ..._errors.base import RotationError
+from ..._errors.values import ValuesDamaged
 from ..._system.progress_file import SILENT, ProgressFile
 from ..application.model_fields import column_of, of_models
 from ..crypto.keyring import Keyring
@@ -133,8 +142,7 @@ def refuse_damaged(read: Sequence[Sequence[str]]) -> None:
     damaged = [value for value, reads in read if reads in DAMAGED]
     if damaged:
         ways = Counter(reads for _, reads in read if reads in DAMAGED)
-        raise RotationError(
-            "E_VALUES_DAMAGED",
+        raise ValuesDamaged(
             count=len(damaged),
             reads=", ".join(f"{count} as {reads}" for reads, count in ways.items()),
             rows=shown(damaged),
@@ -153,13 +161,13 @@ def refuse_worse(
     there = {reading["name"] for reading in after["readings"] if reading["read"]}
     for trip in after["round_trips"]:
         if trip["outcome"] not in ("well", "not tried"):
-            raise RotationError("E_ROUND_TRIP", name=trip["name"], found=trip["outcome"])
+            raise RoundTripFailed(name=trip["name"], found=trip["outcome"])
         if trip["outcome"] == "not tried" and trip["name"] in went & there:
-            raise RotationError("E_ROUND_TRIP", name=trip["name"], found="does not go in any more, as it did before")
-    for name, code in (("check", "E_APPLICATION_CHECK"), ("verify_encryption", "E_VERIFY_ENCRYPTION")):
+            raise RoundTripFailed(name=trip["name"], found="does not go in any more, as it did before")
+    for name, error in (("check", ApplicationCheck), ("verify_encryption", VerifyEncryption)):
         old, new = before.get(name), after.get(name)
         if old and new and (worse := [what for what, count in new.items() if count > old.get(what, 0)]):
-            raise RotationError(code, found=", ".join(sorted(worse)))
+            raise error(found=", ".join(sorted(worse)))
 
 
 def _refuse_other_readings(
@@ -188,7 +196,7 @@ def _refuse_other_readings(
     ours = [] if before.get("earlier") else [name for name in others if name not in missed]
     advice = MISSED.format(", ".join(missed)) if missed else ""
     advice += f"{OF_ITSELF} {_leave_out(ours)}" if ours else ""
-    raise RotationError("E_APPLICATION_READS", names=", ".join(told + more), advice=advice)
+    raise ApplicationReads(names=", ".join(told + more), advice=advice)
 
 
 def _leave_out(names: Sequence[str]) -> str:
@@ -263,9 +271,7 @@ def _read(readers: Sequence[ModelReader], rows: int, progress: ProgressFile) -> 
             for reader in readers:
                 reader.take(instance)
                 if any(each.connection.info.transaction_status == IN_ERROR for each in held):
-                    raise RotationError(
-                        "E_APPLICATION_WRITES", name=reader.full_name, advice=_leave_out([reader.full_name])
-                    )
+                    raise ApplicationWrites(name=reader.full_name, advice=_leave_out([reader.full_name]))
             progress.tell(f"reading {model._meta.label} as the application does", done, wanted, "rows")
     return wanted, most
 
@@ -353,7 +359,7 @@ def _refusals(model: Any) -> Iterator[None]:
     except DatabaseError as exc:  # its text may show a row
         cause = exc.__cause__
         sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "unknown"
-        raise RotationError("E_APPLICATION_MODEL", model=model._meta.label, sqlstate=sqlstate) from None
+        raise ApplicationModel(model=model._meta.label, sqlstate=sqlstate) from None
 
 
 def _round_trip(reader: ModelReader, keyring: Keyring) -> str:

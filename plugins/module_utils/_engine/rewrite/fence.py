@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from ..._errors.base import RotationError
+from ..._errors.database import FenceLocked
 from ..discovery.target_survey import Target
 from ..postgres.catalog import FENCE, Table
 from ..postgres.connection import FORBIDDEN, OUR_SETTING, OURS, Database, Yielded, quote
@@ -195,9 +196,7 @@ def _patiently(database: Database, table: Table, columns: Sequence[str], wait: C
             return
         except Yielded:
             if back_off.over:
-                raise RotationError(
-                    "E_FENCE_LOCKED", table=table.label, holders=database.writers(table.regclass)
-                ) from None
+                raise FenceLocked(table=table.label, holders=database.writers(table.regclass)) from None
         for _ in back_off.wait():
             wait(table.label)
 

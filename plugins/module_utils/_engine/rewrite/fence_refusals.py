@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ..._errors.base import RotationError
+from ..._errors.database import StaleWriter
 from ..postgres.catalog import FENCE
 from ..postgres.connection import Database
 
@@ -67,7 +67,7 @@ def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_ou
     left, now = _sessions(database, rotation_id), count(database, schema)
     if left or now > before:
         who = "; ".join(left) or "sessions that connect for each statement"
-        raise RotationError("E_STALE_WRITER", count=now, alias=database.alias, sessions=who)
+        raise StaleWriter(count=now, alias=database.alias, sessions=who)
 
 
 def _sessions(database: Database, rotation_id: str) -> Sequence[str]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._errors.base import RotationError
+from ..._errors.database import JournalNotCreated
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import JOURNAL as TABLE
 from ..postgres.catalog import row_name
@@ -54,7 +55,7 @@ class Journal:
         except RotationError as exc:
             if exc.where.get("sqlstate") not in FORBIDDEN:
                 raise
-            raise RotationError("E_JOURNAL", table=TABLE, column=self._names[0]) from None
+            raise JournalNotCreated(table=TABLE, column=self._names[0]) from None
 
     def of(self, members: Sequence[Any], page: Page) -> Mapping[tuple[str, str], str]:
         """The key ids of the values in a page that have an entry, by target and row."""

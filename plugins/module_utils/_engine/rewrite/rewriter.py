@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
+from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, TokenTooLong
+from ..._errors.values import NestedValues, PlaintextValues, SelfCheck, UnreadableValues
 from ..crypto.keyring import Keyring
 from ..discovery.nesting import NESTED
 from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
@@ -274,16 +276,16 @@ class Rewriting:
         for token in census.look(target, rows, values, self._keyring, known):
             if token.opened is None:
                 is_token = token.token.startswith(self._keyring.schemes[target.scheme].marker)
-                self._refuse_unless_listed(target, rows[token.row], "E_UNREADABLE" if is_token else "E_PLAINTEXT")
+                self._refuse_unless_listed(target, rows[token.row], UnreadableValues if is_token else PlaintextValues)
                 continue
             if not token.readable:
-                self._refuse_unless_listed(target, rows[token.row], "E_NESTED")
+                self._refuse_unless_listed(target, rows[token.row], NestedValues)
             if token.opened[0] != self._destination:
                 left.append(token)
                 opened.append(token.opened)
         fresh = self._keyring.resealed(target.scheme, opened, self._destination)
         if None in fresh:
-            raise _error("E_SELF_CHECK", target)
+            raise SelfCheck(table=target.table.label, column=target.column)
         return [(token, sealed) for token, sealed in zip(left, fresh) if sealed is not None]
 
     def _values(
@@ -294,7 +296,9 @@ class Rewriting:
         if target.limit is not None:
             for value in new.values():
                 if len(value) > target.limit:
-                    raise _error("E_TOKEN_TOO_LONG", target, limit=target.limit, needed=len(value))
+                    raise TokenTooLong(
+                        table=target.table.label, column=target.column, limit=target.limit, needed=len(value)
+                    )
         return new
 
     def _derive(self, target: Target, token: census.PageToken, derived: Derivations) -> None:
@@ -318,10 +322,12 @@ class Rewriting:
                 if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
                     values[before] = None
 
-    def _refuse_unless_listed(self, target: Target, row: str, code: str) -> None:
+    def _refuse_unless_listed(
+        self, target: Target, row: str, error: type[UnreadableValues | PlaintextValues | NestedValues]
+    ) -> None:
         """What opens under no key set is never overwritten, and stops the work unless its row was listed."""
         if self._stop and f"{target.name}:{row}" not in self._leave_alone:
-            raise RotationError(code, count=1, rows=f"{target.name}:{row}")
+            raise error(count=1, rows=f"{target.name}:{row}")
 
 
 def reencrypt(
@@ -412,13 +418,13 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
             before, no_fewer = left, no_fewer + 1 if 0 < before <= left else 0
             continue
         if back_off.over:
-            raise RotationError("E_DB_BUSY", table=table.label, rows=yielded)
+            raise RowsLocked(table=table.label, rows=yielded)
         for _ in back_off.wait():
             work.report(BatchResult(table.label, waits_for=f"{yielded} rows that others have locked"))
             crew.refuse_to_go_on()
     if triggers:
-        raise RotationError("E_DB_KEPT", table=table.label, rows=left, passes=passes, triggers=", ".join(triggers))
-    raise RotationError("E_DB_UNSETTLED", table=table.label, passes=MAX_PASSES)
+        raise RowsKeptByTrigger(table=table.label, rows=left, passes=passes, triggers=", ".join(triggers))
+    raise RowsUnsettled(table=table.label, passes=MAX_PASSES)
 
 
 def _locked(table: Table) -> BatchResult:
@@ -558,8 +564,3 @@ def _entries(members: Sequence[Target], change: Change) -> Iterator[tuple[str, s
     for target, before, after in zip(members, change.old, change.new):
         if before != after:
             yield target.name, row_name(change.key), after
-
-
-def _error(code: str, target: Target, **where: object) -> RotationError:
-    place: dict[str, Any] = {"table": target.table.label, "column": target.column, **where}
-    return RotationError(code, **place)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._errors.base import RotationError
+from ..._errors.options import InvalidOption
 from ..postgres.connection import Database
 
 LOOK_SECONDS = 1.0  # between two looks at what has to be waited for
@@ -74,7 +74,7 @@ def refuse_unfit(throttle: Mapping[str, Any]) -> None:
         with contextlib.suppress(TypeError, ValueError):  # the path of the pause file, and what was left out
             if not 0 <= float(value) < math.inf:
                 where = {"name": f"key_rotation_throttle.{name}", "found": f"is {float(value):g}"}
-                raise RotationError("E_OPTION", **where, advice="Give 0 or more.")
+                raise InvalidOption(**where, advice="Give 0 or more.")
 
 
 class Pace:

@@ -18,7 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from ..._errors.base import RotationError, internal
+from ..._errors.base import RotationError
+from ..._errors.catalogue import build_error
+from ..._errors.run import StoppedBySignal, WorkersKilled
+from ..._errors.unexpected import internal
 from ..postgres.connection import Database
 
 STANDARD_OUTPUT = 1
@@ -85,13 +88,13 @@ class Crew:
                         yield content
                         continue
                     if kind == "failed":
-                        raise RotationError(content[0], **content[1])
+                        raise build_error(content[0], **content[1])
                     task = at.pop(pipe)
                     if kind == "lost":  # what it committed is found done by who has its task now
                         self.lost += 1
                         left.append(task)
                     if self.lost > MOST_LOST:
-                        raise RotationError("E_WORKER", count=self.lost)
+                        raise WorkersKilled(count=self.lost)
                     if left and not self._stop.asked:
                         if kind == "lost":
                             begin()
@@ -198,7 +201,7 @@ class Stop:
     def refuse_to_go_on(self) -> None:
         """Raise E_STOPPED where it was asked for."""
         if self.asked:
-            raise RotationError("E_STOPPED")
+            raise StoppedBySignal()
 
     def ask(self, *_signal: object) -> None:
         """The handler of the two signals."""

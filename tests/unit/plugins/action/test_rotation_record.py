@@ -16,6 +16,7 @@ from ansible import context
 from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.action import rotation_record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordWrite
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.approval import Approval, ApprovalEvidence
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_lease import Lease
@@ -835,7 +836,7 @@ def full_for(monkeypatch, event: str, phases: tuple[str, ...]) -> None:
 
     def append(self: Record, named: str, phase: str, **about: object) -> None:
         if named == event and phase in phases:
-            raise RotationError("E_RECORD_WRITE", path=self.path, reason="No space left on device")
+            raise RecordWrite(path=self.path, reason="No space left on device")
         real(self, named, phase, **about)
 
     monkeypatch.setattr(Record, "append", append)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import base
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors import catalogue, unexpected
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvDuplicate, EnvMissing
 
 
 def test_a_message_says_code_what_changed_and_todo_in_this_order():
-    error = RotationError("E_ENV_DUPLICATE", path="/.env", line=7, name="SECRET_KEY", first=2)
+    error = EnvDuplicate(path="/.env", line=7, name="SECRET_KEY", first=2)
     assert str(error) == (
         "E_ENV_DUPLICATE: /.env:7: SECRET_KEY is set twice (first on line 2). Nothing was changed. "
         "Readers take the last one: delete the line that is wrong."
@@ -18,7 +19,7 @@ def test_a_message_says_code_what_changed_and_todo_in_this_order():
 
 
 def test_the_same_error_is_told_with_what_was_changed():
-    error = RotationError("E_DB_LOST", table="profile").with_changed("3 values were re-encrypted.")
+    error = ConnectionLost(table="profile").with_changed("3 values were re-encrypted.")
     assert error.code == "E_DB_LOST"
     assert str(error) == (
         "E_DB_LOST: the connection to PostgreSQL was lost at profile. 3 values were re-encrypted. "
@@ -27,7 +28,7 @@ def test_the_same_error_is_told_with_what_was_changed():
 
 
 def test_a_result_has_the_message_and_its_parts():
-    error = RotationError("E_ENV_MISSING", path="/.env")
+    error = EnvMissing(path="/.env")
     assert error.as_result() == {
         "msg": str(error),
         "error": {
@@ -45,7 +46,7 @@ def test_an_unexpected_exception_is_told_by_type_and_place_and_not_by_its_text()
 
     with pytest.raises(KeyError) as caught:
         deep()
-    error = base.internal(caught.value)
+    error = unexpected.internal(caught.value)
     line = deep.__code__.co_firstlineno + 1
     assert error.code == "E_INTERNAL"
     assert error.what == f"unexpected KeyError at {__file__}:{line}"
@@ -54,18 +55,18 @@ def test_an_unexpected_exception_is_told_by_type_and_place_and_not_by_its_text()
 
 
 def test_a_full_disk_is_no_bug():
-    full = base.internal(OSError(errno.ENOSPC, "No space left on device", "/tmp/spool"))
+    full = unexpected.internal(OSError(errno.ENOSPC, "No space left on device", "/tmp/spool"))
     assert (full.code, full.what) == ("E_DISK_FULL", "no room is left on a disk: No space left on device at /tmp/spool")
-    assert base.internal(OSError(errno.EIO, "CANARY")).code == "E_INTERNAL"
+    assert unexpected.internal(OSError(errno.EIO, "CANARY")).code == "E_INTERNAL"
 
 
 def test_an_exception_that_was_never_raised_has_no_place():
-    assert base.internal(ValueError("CANARY")).what == "unexpected ValueError at unknown"
+    assert unexpected.internal(ValueError("CANARY")).what == "unexpected ValueError at unknown"
 
 
-@pytest.mark.parametrize("code", base.CATALOGUE)
+@pytest.mark.parametrize("code", catalogue.CATALOGUE)
 def test_each_entry_is_two_texts_without_a_full_stop_too_many(code):
-    what, todo = base.CATALOGUE[code]
+    what, todo = catalogue.CATALOGUE[code].problem, catalogue.CATALOGUE[code].remedy
     assert code.startswith("E_")
     assert what
     assert not what.endswith(".")

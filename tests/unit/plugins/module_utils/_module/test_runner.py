@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.env_file import EnvMissing
 from ansible_collections.tetech.key_rotation.plugins.module_utils._module.runner import run
 from ansible_collections.tetech.key_rotation.plugins.module_utils._options.shared_options import KEYS, KEYS_INTERNAL
 
@@ -50,7 +50,7 @@ def test_the_work_has_the_key_sets_and_the_result_has_none(outcome):
 
 
 def test_an_error_of_the_catalogue_is_the_result(outcome):
-    ended = outcome(raising(RotationError("E_ENV_MISSING", path="/.env")))
+    ended = outcome(raising(EnvMissing(path="/.env")))
     assert ended.code == 1
     assert ended.result["failed"] is True
     assert ended.error == "E_ENV_MISSING"
@@ -74,7 +74,7 @@ def test_the_cause_of_an_error_never_shows_either(outcome):
         try:
             raise ValueError("LEAK")
         except ValueError:
-            raise RotationError("E_ENV_MISSING", path="/.env")  # noqa: B904
+            raise EnvMissing(path="/.env")  # noqa: B904
 
     ended = outcome(work)
     assert ended.error == "E_ENV_MISSING"

@@ -9,6 +9,7 @@ import resource
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.values import UnreadableValues
 from ansible_collections.tetech.key_rotation.plugins.module_utils._monitoring import active_run, snapshot
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import run_lease
 
@@ -355,7 +356,7 @@ def test_values_that_do_not_open_are_tolerated_up_to_the_rate_that_was_asked_for
 ):
     seen = {"time": "2026-03-01T00:00:00Z", "ratio": 0.95, "targets": [], "key_ids": {}, "values": 20, "current": 19}
     opening = {"what": "decryption", "seconds": 0.1, "tries": 20, "errors": 0, "error": ""}
-    bad = RotationError("E_UNREADABLE", count=1, rows="t.c:7")
+    bad = UnreadableValues(count=1, rows="t.c:7")
     monkeypatch.setattr(snapshot, "_census", lambda params: (seen, [bad], opening))
     taken = snapshot.take({**params, "census": True, "success": success}, kept=False)
     assert codes(taken) == found

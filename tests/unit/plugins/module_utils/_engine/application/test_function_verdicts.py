@@ -22,6 +22,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.applic
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.function_names import Functions
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.application import FunctionFailed
 from cryptography.fernet import Fernet
 
 OLD, NEW, LOST = b"old", b"new", b"lost"  # keys
@@ -128,7 +129,7 @@ class Process:
         return answer[0]
 
     def refusal(self, function, found):
-        return custom_functions.RotationError("E_FUNCTION", function=function, key_id="k", found=found)
+        return FunctionFailed(function=function, key_id="k", found=found)
 
 
 def cipher(make, key, *others):

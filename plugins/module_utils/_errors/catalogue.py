@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All errors by their code, for a caller that has the code alone, such as one that reads it from another process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import (
+    application,
+    approval,
+    backup,
+    database,
+    discovery,
+    env_file,
+    keys,
+    monitoring,
+    options,
+    record,
+    restore,
+    run,
+    services,
+    store,
+    values,
+)
+from .base import NOTHING_CHANGED, RotationError
+
+DOMAINS = (
+    application,
+    approval,
+    backup,
+    database,
+    discovery,
+    env_file,
+    keys,
+    monitoring,
+    options,
+    record,
+    restore,
+    run,
+    services,
+    store,
+    values,
+)
+CATALOGUE: dict[str, type[RotationError]] = {
+    value.code: value
+    for domain in DOMAINS
+    for value in vars(domain).values()
+    if isinstance(value, type) and issubclass(value, RotationError) and value is not RotationError
+}
+
+
+def build_error(code: str, *, changed: str = NOTHING_CHANGED, **fields: Any) -> RotationError:
+    """The error of a code, filled with its fields."""
+    return CATALOGUE[code](changed=changed, **fields)
