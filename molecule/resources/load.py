@@ -21,9 +21,9 @@ import urllib.parse
 from pathlib import Path
 
 THREADS = 4
-AT_MOST = 900  # seconds; no traffic goes on for ever
+AT_MOST = 900  # seconds; the traffic always ends
 ANSWER_WITHIN = 5  # seconds
-READY_WITHIN = 30  # seconds; a proxy may hold a server for dead some time longer
+READY_WITHIN = 30  # seconds; a proxy may consider a server down for longer
 
 
 class Traffic:
@@ -106,7 +106,7 @@ def main() -> None:
     deadline = time.monotonic() + AT_MOST
     while begun.exists() and not Path(stop_file).exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    forgotten = not begun.exists()  # by a story that is played again, after one that failed in the middle
+    forgotten = not begun.exists()  # by a scenario that runs again after a failure
     end.set()
     for thread in threads:
         thread.join()

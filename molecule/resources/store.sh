@@ -1,5 +1,5 @@
 #!/bin/sh
-# What OpenBao says of the versions: their stages, and no key. As who rotates sees it; ends with 2 where there are none yet.
+# Shows the stages of the versions in OpenBao, with the operator's permissions and without keys. Exit code 2: there are none yet.
 #     store.sh FOLDER URL
 set -eu
 store=$1/store

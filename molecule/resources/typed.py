@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Type a command as an operator does, in playbooks/, and let something happen to it in the middle.
+"""Run a command as an operator does, in playbooks/, and interfere while it runs.
 
     python typed.py [--at TASK --then COMMAND]... [--at TASK --kill] [--expect TEXT] -- rotate.yml [OPTIONS]
 
-It fails unless the playbook ends as expected: well, or with an error that says TEXT, or `unreachable`, or (with --kill)
-not by itself. What the playbook printed is printed.
+It fails unless the playbook ends as expected: successfully, with an error that contains TEXT, with `unreachable`,
+or (with --kill) killed. The playbook's output is printed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pathlib import Path
 
 PLAYBOOKS = Path(__file__).resolve().parent.parent.parent / "playbooks"
 SECONDS = 400  # no command of a scenario may take longer
-UNREACHABLE = 4  # exit code of ansible-playbook, a bit beside that of a failed host, 2
+UNREACHABLE = 4  # a bit of ansible-playbook's exit code; a failed host is 2
 
 
 def environment() -> dict[str, str]:
-    """What a shell of the operator's has: nothing that Molecule set for its own playbooks."""
+    """The environment of an operator's shell: without the variables that Molecule sets."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
 
 
@@ -59,7 +59,7 @@ def main() -> None:
             else:
                 subprocess.run(["/bin/sh", "-c", command], check=True, cwd=PLAYBOOKS, env=environment())
         code = process.wait()
-    finally:  # what was to happen in the middle may have failed: nothing waits for it any more
+    finally:  # the interfering command may have failed: leave no process behind
         watchdog.cancel()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
