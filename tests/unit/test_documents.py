@@ -20,7 +20,9 @@ CITING = ("plugins", "roles", "playbooks", "tests", "benchmarks")
 ENDS = {".py", ".yml", ".j2", ".md", ".json"}
 PAGE = re.compile(r"(?<![\w./-])(?:docs|facts)/[\w/-]+\.md\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-PATH = re.compile(r"`((?:plugins|roles|playbooks|tests|benchmarks|examples|docs|inventories|molecule|scripts)/[\w./*-]+)`")
+PATH = re.compile(
+    r"`((?:plugins|roles|playbooks|tests|benchmarks|examples|docs|inventories|molecule|scripts)/[\w./*-]+)`"
+)
 DOCUMENTS = sorted(
     [
         *CHECKOUT.glob("*.md"),
