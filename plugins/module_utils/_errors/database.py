@@ -14,9 +14,9 @@ class DatabaseConnectFailed(RotationError):
     error: str
     problem = "PostgreSQL for DATABASES[{alias}] gives no connection at {place}: {error}"
     remedy = (
-        "Start it, or mend the application's DATABASES. Where its log says that there are too many connections, lower "
-        "key_rotation_workers, or raise its max_connections or the CONNECTION LIMIT of the role or the database. Then "
-        "run the same command again."
+        "Start it, or fix the application's DATABASES. If its log says that there are too many connections, lower "
+        "key_rotation_workers, or raise its max_connections or the CONNECTION LIMIT of the role or the database. "
+        "Then run the same command again."
     )
 
 
@@ -26,7 +26,7 @@ class DatabaseNotPostgresql(RotationError):
     vendor: str
     problem = "DATABASES[{alias}] is {vendor}"
     remedy = (
-        "This collection rotates PostgreSQL databases. See also that key_rotation_settings_module is the right one."
+        "This collection rotates PostgreSQL databases. Check also that key_rotation_settings_module is the right one."
     )
 
 
@@ -66,7 +66,7 @@ class RowsLocked(RotationError):
     code = "E_DB_BUSY"
     table: str
     rows: int
-    problem = "{table}: {rows} rows are locked by other transactions, and stayed so"
+    problem = "{table}: {rows} rows are locked by other transactions, and stayed locked"
     remedy = (
         "See who holds them (SELECT pid, usename, state, xact_start FROM pg_stat_activity ORDER BY xact_start), then "
         "run the same command again."
@@ -176,17 +176,17 @@ class DatabaseLeased(RotationError):
         "rotation {rotation_id} is being worked on by {user} on {host} since {since} (process {pid}); its lease is in "
         "{table} of database {alias}"
     )
-    remedy = "Wait for it to end, or let {user} go on with it there. If {host} is gone for good: DELETE FROM {table}"
+    remedy = "Wait for it to end, or let {user} resume it there. If {host} is gone for good: DELETE FROM {table}"
 
 
 class LeaseNotCreated(RotationError):
     code = "E_LEASE"
     alias: str
     table: str
-    problem = "database {alias} does not let this role make the table {table}, by which other operators are kept away"
+    problem = "database {alias} does not let this role create the table {table}, which keeps other operators away"
     remedy = (
-        "Give the role the right to create a table in its first schema, or make it once as another one: CREATE TABLE "
-        "{table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it."
+        "Give the role the right to create a table in its first schema, or create it once as another role: CREATE "
+        "TABLE {table} (holder text NOT NULL), and grant SELECT, INSERT and DELETE on it."
     )
 
 
@@ -194,7 +194,7 @@ class JournalNotCreated(RotationError):
     code = "E_JOURNAL"
     column: str
     table: str
-    problem = "{column} has no authentication, and the table {table} that keeps account of its values cannot be made"
+    problem = "{column} has no authentication, and the table {table} that records its progress cannot be created"
     remedy = "Give the application's database role the right to create a table in its first schema."
 
 

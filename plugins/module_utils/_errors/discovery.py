@@ -147,7 +147,7 @@ class DerivedFromKeys(RotationError):
     problem = "{column} is under {found}, which the application makes of the keys that are to be rotated"
     remedy = (
         "Describe how in key_rotation_schemes, from the keys of the env file. A column of hashes list in "
-        "key_rotation_ignore, and have the application make it anew after the rotation."
+        "key_rotation_ignore, and have the application recreate it after the rotation."
     )
 
 
@@ -198,7 +198,7 @@ class PlanNotReady(RotationError):
     path: str
     count: int
     problem = "the plan {path} has {count} findings that stop a rotation"
-    remedy = "Do what it says of each, then make it again with the plan playbook."
+    remedy = "Do what it says of each, then create it again with the plan playbook."
 
 
 class PlanFile(RotationError):
@@ -206,7 +206,7 @@ class PlanFile(RotationError):
     path: str
     found: str
     problem = "the plan {path} {found}"
-    remedy = "Make it again with the plan playbook, or set key_rotation_plan."
+    remedy = "Create it again with the plan playbook, or set key_rotation_plan."
 
 
 class PlanChanged(RotationError):
@@ -214,4 +214,4 @@ class PlanChanged(RotationError):
     path: str
     difference: str
     problem = "the application is not as the plan {path} says: {difference}"
-    remedy = "Make the plan again with the plan playbook, and have it reviewed."
+    remedy = "Create the plan again with the plan playbook, and have it reviewed."

@@ -34,7 +34,7 @@ class EnvMode(RotationError):
     path: str
     mode: str
     problem = "{path} is open to other users (mode {mode}); expected is 0600 or 0640"
-    remedy = "chmod 0600 the file, or 0640 where the application reads it through its group, then run again."
+    remedy = "chmod 0600 the file, or 0640 if the application reads it through its group, then run again."
 
 
 class EnvFolder(RotationError):
@@ -52,7 +52,7 @@ class EnvBindmount(RotationError):
     problem = "{path} is itself a mount point, such as a single file that is mounted into a container"
     remedy = (
         "Run against the host that the file is mounted from, or mount its folder instead. A container that has the "
-        "file mounted keeps the old one until it is made anew: a restart of what runs in it is not enough."
+        "file mounted keeps the old one until it is recreated. A restart is not enough."
     )
 
 
@@ -62,7 +62,7 @@ class EnvEncoding(RotationError):
     line: int
     found: str
     problem = "{path}:{line}: {found}"
-    remedy = "Mend that line; readers stumble over it."
+    remedy = "Fix that line: programs that read the file fail on it."
 
 
 class EnvSyntax(RotationError):
@@ -82,7 +82,7 @@ class EnvDuplicate(RotationError):
     name: str
     first: int
     problem = "{path}:{line}: {name} is set twice (first on line {first})"
-    remedy = "Readers take the last one: delete the line that is wrong."
+    remedy = "Programs use the last one: delete the wrong line."
 
 
 class EnvKeyMissing(RotationError):
@@ -104,7 +104,7 @@ class EnvKeyEmpty(RotationError):
     line: int
     name: str
     problem = "{path}:{line}: {name} is empty"
-    remedy = "Put the value the data is encrypted with there."
+    remedy = "Set it to the value that the data is encrypted with."
 
 
 class EnvReader(RotationError):
@@ -161,8 +161,8 @@ class EnvExported(RotationError):
     code = "E_ENV_EXPORTED"
     name: str
     path: str
-    problem = "{name} is in the environment of the process, and wins over {path}"
-    remedy = "Take it out of the environment (Environment= of a unit, export in a profile), then run again."
+    problem = "{name} is in the environment of the process, and overrides {path}"
+    remedy = "Remove it from the environment (Environment= of a unit, export in a profile), then run again."
 
 
 class EnvNotRead(RotationError):
@@ -177,7 +177,10 @@ class EnvNotLive(RotationError):
     name: str
     path: str
     problem = "the application's setting {name} is not what {path} says"
-    remedy = "Another file or variable wins: find it, and set key_rotation_env_file to the file that counts."
+    remedy = (
+        "Another file or variable overrides it: find it, and set key_rotation_env_file to the file that the "
+        "application uses."
+    )
 
 
 class EnvNotSwitched(RotationError):

@@ -39,8 +39,8 @@ class KeysBack(RotationError):
         "a rollback was begun and not ended, or this host was left out of the last rotation"
     )
     remedy = (
-        "If a rollback was begun, finish it with the rollback playbook, which takes that rotation back. If this host "
-        "was left out, bring it the .env of another one, restart its services, and run the same command again."
+        "If a rollback was begun, finish it with the rollback playbook. If this host was left out, copy the .env of "
+        "another host to it, restart its services, and run the same command again."
     )
 
 
@@ -57,7 +57,7 @@ class KeyReused(RotationError):
     code = "E_KEY_REUSED"
     key_id: str
     problem = "the new keys equal the earlier version {key_id}"
-    remedy = "Let the collection make the keys."
+    remedy = "Let the collection generate the keys."
 
 
 class KeyFile(RotationError):
@@ -74,13 +74,13 @@ class KeyWeak(RotationError):
     path: str
     found: str
     problem = "{name}: the value in {path} {found}"
-    remedy = "Let the collection make it, or supply a better one."
+    remedy = "Let the collection generate it, or supply a better one."
 
 
 class KeyNotGenerated(RotationError):
     code = "E_KEY_NOT_MADE"
     name: str
-    problem = "{name} is of the type openpgp, and such keys are not made here"
+    problem = "{name} is of the type openpgp, and this collection does not generate such keys"
     remedy = "Make a pair by gpg, as README.md shows, and name the file with both halves in key_rotation_values_file."
 
 
@@ -88,7 +88,7 @@ class KeyDialect(RotationError):
     code = "E_KEY_DIALECT"
     name: str
     dialect: str
-    problem = "{name}: no quoting brings the new value back from a file in the dialect {dialect}"
+    problem = "{name}: no quoting keeps the new value intact in a file of the dialect {dialect}"
     remedy = "Keep no old values of that list (keep: 0), give the key a destination of its own, or correct the dialect."
 
 
@@ -127,7 +127,7 @@ class PreviousDestroyed(RotationError):
     key_id: str
     when: str
     problem = (
-        "rotation {rotation_id} cannot be rolled back: the values of the version before it, {key_id}, were destroyed "
+        "rotation {rotation_id} cannot be rolled back: the values of the previous version, {key_id}, were destroyed "
         "on {when}"
     )
     remedy = "Every value is under the current keys. Rotate once more for new ones."

@@ -22,7 +22,7 @@ class MonitorHost(RotationError):
     host: str
     reason: str
     problem = "{host} {reason}"
-    remedy = "See that it is up and that Ansible reaches it. To leave it out: --limit."
+    remedy = "Check that it is up and that Ansible reaches it. To leave it out: --limit."
 
 
 class MonitorTimer(RotationError):
@@ -53,7 +53,7 @@ class MonitorAnswer(RotationError):
     tries: int
     error: str
     problem = "{url}: {errors} of {tries} tries had no good answer ({error})"
-    remedy = "See that the application runs on that host, or correct key_rotation_health_url."
+    remedy = "Check that the application runs on that host, or correct key_rotation_health_url."
 
 
 class MonitorLogErrors(RotationError):
@@ -62,7 +62,7 @@ class MonitorLogErrors(RotationError):
     count: int
     since: str
     patterns: str
-    problem = "{source}: {count} lines tell of failed decryption since {since} ({patterns})"
+    problem = "{source}: {count} lines report failed decryption since {since} ({patterns})"
     remedy = (
         "A process that was started before the switch has the old keys: restart it. The census says which values do "
         "not open."
@@ -84,7 +84,7 @@ class MonitorOpen(RotationError):
     code = "E_MONITOR_OPEN"
     rotation_id: str
     problem = "rotation {rotation_id} is open"
-    remedy = "Go on with it, or roll it back."
+    remedy = "Resume it, or roll it back."
 
 
 class MonitorOverdue(RotationError):
@@ -102,8 +102,8 @@ class MonitorDir(RotationError):
     path: str
     reason: str | None
     user: str
-    problem = "the folder {path}, in which monitoring remembers, cannot be used: {reason}"
-    remedy = "Set key_rotation_monitoring_dir to a folder that {user} may write. To begin anew, remove it."
+    problem = "the state folder of monitoring, {path}, cannot be used: {reason}"
+    remedy = "Set key_rotation_monitoring_dir to a folder that {user} may write. To start over, remove it."
 
 
 class MonitorMetrics(RotationError):

@@ -21,7 +21,7 @@ class InvalidKeySpec(RotationError):
     index: int
     found: str
     problem = "key_rotation_keys: entry {index} {found}"
-    remedy = "Write each entry as name:, type:, and where wanted bytes:, keep:, use: and destination:."
+    remedy = "Write each entry as name:, type:, and optionally bytes:, keep:, use: and destination:."
 
 
 class InvalidScheme(RotationError):

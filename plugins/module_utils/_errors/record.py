@@ -24,9 +24,9 @@ class RecordGone(RotationError):
     head: str
     problem = "the record that the store {store} has seen is not in {folder}: it was written {place}"
     remedy = (
-        "{advice} On a control node that has never had any: mkdir -p {folder}. "
-        "Where it is lost for good, go on without by putting its head, '{head}', into the file {folder}/lost: "
-        "verifying misses it ever after."
+        "{advice} On a control node that has never had any: mkdir -p {folder}. If it is lost for good, continue "
+        "without it: put its head, '{head}', into the file {folder}/lost. Every later verification reports it as "
+        "lost."
     )
 
 
@@ -37,8 +37,8 @@ class RecordChanged(RotationError):
     folder: str
     problem = "the record {path} is not as it was written, and a run would sign it so: {found}"
     remedy = (
-        "Find out who wrote to {folder} (verify.yml --tags record), and bring back a copy that is whole. Where "
-        "there is none, keep its folder elsewhere, and run again."
+        "Find out who wrote to {folder} (verify.yml --tags record), and restore an intact copy. If there is none, "
+        "move its folder elsewhere, and run again."
     )
 
 
@@ -65,10 +65,11 @@ class RecordUnsigned(RotationError):
     total: int
     found: str
     folder: str
-    problem = "nobody has signed what lies behind the signed end of {count} of {total} records: {found}"
+    problem = "lines after the signed end of {count} of {total} records are not signed: {found}"
     remedy = (
-        "Where a run was killed, or could not reach the store at its end: run it again, its first line says how many "
-        "lines it found so and its end signs them. Else find out who wrote to {folder}, and compare with syslog."
+        "If a run was killed, or could not reach the store at its end, run it again: its first line says how many "
+        "lines were unsigned, and its end signs them. Otherwise find out who wrote to {folder}, and compare with "
+        "syslog."
     )
 
 
@@ -76,8 +77,11 @@ class RecordPages(RotationError):
     code = "E_RECORD_PAGES"
     found: str
     report: str
-    problem = "the records are whole, and pages that were made of them are not what they were: {found}"
-    remedy = "The records count. Keep such a page where you look for who changed it, then make all anew: {report}"
+    problem = "the records are intact, and pages that were made from them were changed: {found}"
+    remedy = (
+        "The records are what counts. Keep such a page to find out who changed it, then create all pages again: "
+        "{report}"
+    )
 
 
 class RecordOlder(RotationError):
@@ -86,7 +90,7 @@ class RecordOlder(RotationError):
     folder: str
     store: str
     problem = "{found}: {folder} holds an older copy of what the store {store} has seen"
-    remedy = "Bring the newer one back, or find out who has put the older one there."
+    remedy = "Restore the newer one, or find out who has put the older one there."
 
 
 class RecordElsewhere(RotationError):
@@ -95,9 +99,9 @@ class RecordElsewhere(RotationError):
     node: str | None
     problem = "what is here is whole, and not all is here: {found}"
     remedy = (
-        "Name the folder of its records, mounted or copied here, in key_rotation_other_record_dirs; or, where they are "
-        "verified there, the control node in key_rotation_control_nodes. Where {node} is no other control node, or is "
-        "this one under a name it had, that record is gone."
+        "Name the folder of its records, mounted or copied here, in key_rotation_other_record_dirs; or, if they are "
+        "verified there, the control node in key_rotation_control_nodes. If {node} is not another control node, or "
+        "is a former name of this one, that record is gone."
     )
 
 
@@ -107,7 +111,7 @@ class RecordAnchor(RotationError):
     found: str
     problem = "the head of the records that {store} keeps {found}"
     remedy = (
-        "Find out who wrote to the store, or has brought an older copy of it back, and check the records with a head "
+        "Find out who wrote to the store, or has restored an older copy of it, and check the records with a head "
         "from syslog: see README.md. The end of the next run puts a new head there."
     )
 
@@ -119,6 +123,6 @@ class RecordNoKey(RotationError):
     signers: str
     problem = "{store} holds no key that signs records, and {count} records are signed, by {signers}"
     remedy = (
-        "Correct key_rotation_store. Where it was changed, or has lost the key: the next rotation writes these down as "
-        "former keys; until then name the public keys, which lie beside the records, in key_rotation_former_signers."
+        "Correct key_rotation_store. If it was changed, or has lost the key, the next rotation lists these as former "
+        "keys. Until then, name the public keys, which are next to the records, in key_rotation_former_signers."
     )

@@ -29,8 +29,8 @@ class RepairBackup(RotationError):
     advice: str
     problem = "there is no backup by pg_dump{of}, from which single rows could be repaired"
     remedy = (
-        "{advice} Else bring back what your backup has for these rows with its own command, delete them, or list them "
-        "in key_rotation_leave_alone; then see with the verify playbook that all is well."
+        "{advice} Otherwise restore these rows from your backup with its own command, delete them, or list them in "
+        "key_rotation_leave_alone; then run the verify playbook."
     )
 
 
@@ -48,7 +48,7 @@ class RestoreRights(RotationError):
 class RestoreConnect(RotationError):
     code = "E_RESTORE_CONNECT"
     place: str
-    problem = "PostgreSQL gives no connection at {place}, from which the databases are made and renamed"
+    problem = "PostgreSQL gives no connection at {place}, from which the databases are created and renamed"
     remedy = (
         "Start it, or name a role that it lets into such a database: key_rotation_admin: {{user: ..., passfile: ..., "
         "dbname: ...}}. Then run the same command again."
@@ -60,7 +60,7 @@ class RestoreFacts(RotationError):
     database: str
     manifest: str
     problem = "the database {database} is gone, and the manifest {manifest} does not say what it was like"
-    remedy = "Make an empty database of that name, with its owner and locale, then run the same command again."
+    remedy = "Create an empty database of that name, with its owner and locale, then run the same command again."
 
 
 class RestoreLoss(RotationError):
@@ -87,12 +87,12 @@ class RestoreAgain(RotationError):
     rotation_id: str
     options: str
     problem = (
-        "the database {database} has lost {missing} after this backup had been restored already, and {aside} lies "
-        "aside from then"
+        "the database {database} has lost {missing} after this backup had been restored already, and {aside} was "
+        "kept from then"
     )
     remedy = (
-        "To restore the backup once more, first run the restore playbook with -e key_rotation_id={rotation_id}"
-        "{options} -e key_rotation_restore_drop=true, which drops what lies aside."
+        "To restore the backup once more, first run the restore playbook with -e "
+        "key_rotation_id={rotation_id}{options} -e key_rotation_restore_drop=true, which drops the kept copy."
     )
 
 
@@ -101,10 +101,10 @@ class RestoreNotFound(RotationError):
     folder: str
     rotation_id: str
     known: str
-    problem = "nothing in {folder} tells of a rotation {rotation_id}, or of a restore of its backup"
+    problem = "nothing in {folder} mentions a rotation {rotation_id}, or a restore of its backup"
     remedy = (
-        "Set key_rotation_id to the rotation of the backup that was restored. Of restores there are: {known}. Where "
-        "another control node has restored it, drop it there."
+        "Set key_rotation_id to the rotation of the backup that was restored. Known restores: {known}. If another "
+        "control node has restored it, drop it there."
     )
 
 

@@ -27,8 +27,8 @@ class HostLost(RotationError):
     host: str | None
     problem = "{host} cannot be reached any more"
     remedy = (
-        "Without it the rotation is rolled back, and its services may be stopped. Bring it back, then run the same "
-        "command again: what was stopped there is started, and what was switched there is named."
+        "Without it the rotation is rolled back, and its services may be stopped. Make it reachable again, then run "
+        "the same command again: what was stopped there is started, and what was switched there is named."
     )
 
 
@@ -49,8 +49,8 @@ class RotationHalfWay(RotationError):
         "the application could read only some of them"
     )
     remedy = (
-        "Type {rotate} to go on, or {rollback} to go back: each starts the services at its end. To start them all the "
-        "same, add -e key_rotation_maintenance_half=accept."
+        "Type {rotate} to resume, or {rollback} to roll back: each starts the services at its end. To start them "
+        "anyway, add -e key_rotation_maintenance_half=accept."
     )
 
 
@@ -68,7 +68,7 @@ class WindowTooShort(RotationError):
     seen: str
     advice: str
     problem = "the maintenance window does not hold what is left: {seen}"
-    remedy = "{advice} Then run the same command again: it goes on here. Or put window into key_rotation_accept."
+    remedy = "{advice} Then run the same command again: it resumes here. Or put window into key_rotation_accept."
 
 
 class RotationOpen(RotationError):
@@ -76,7 +76,7 @@ class RotationOpen(RotationError):
     open_id: str
     asked: str
     problem = "rotation {open_id} is not finished, and {asked} was asked for"
-    remedy = "Run again without key_rotation_id to go on with {open_id}, or roll it back."
+    remedy = "Run again without key_rotation_id to resume {open_id}, or roll it back."
 
 
 class RotationIdUsed(RotationError):
@@ -122,15 +122,13 @@ class WorkersKilled(RotationError):
     code = "E_WORKER"
     count: int
     problem = "{count} worker processes were killed, one after another"
-    remedy = (
-        "See the kernel's log: where memory was short, set key_rotation_workers to less. Run the same command again."
-    )
+    remedy = "See the kernel's log: if memory was short, lower key_rotation_workers. Run the same command again."
 
 
 class StoppedBySignal(RotationError):
     code = "E_STOPPED"
     problem = "the work was stopped by a signal"
-    remedy = "Run the same command again: it goes on from there."
+    remedy = "Run the same command again to resume it."
 
 
 class DebugSettingOn(RotationError):

@@ -12,8 +12,8 @@ class ProcessNotFound(RotationError):
     subject: str
     problem = "no process belongs to {subject}"
     remedy = (
-        "Start it, or correct the name; absent: accept is for what is stopped for the rotation. Where /proc hides "
-        "those of other users (hidepid), run the task as theirs."
+        "Start it, or correct the name; absent: accept is for processes that are stopped for the rotation. If /proc "
+        "hides the processes of other users (hidepid), run the task as their user."
     )
 
 
@@ -52,7 +52,7 @@ class ProcessExported(RotationError):
 class ServiceMissing(RotationError):
     code = "E_SERVICE_MISSING"
     name: str
-    problem = "{name} is no unit that systemd on this host knows"
+    problem = "systemd on this host has no unit {name}"
     remedy = "Correct key_rotation_services, or give that entry commands to start and stop it."
 
 
@@ -82,7 +82,9 @@ class ServiceStatus(RotationError):
     name: str
     rc: int
     problem = "the status command of the service {name} does not say whether it is up: it ended with exit code {rc}"
-    remedy = "Mend it in key_rotation_services: 0 is up, 4 and above 123 are no answer, all else is down."
+    remedy = (
+        "Fix it in key_rotation_services: 0 means up, 4 and codes above 123 mean unknown, any other code means down."
+    )
 
 
 class ServiceStop(RotationError):
@@ -97,8 +99,8 @@ class ServiceStop(RotationError):
 class StopIncomplete(RotationError):
     code = "E_STOP_INCOMPLETE"
     found: str
-    problem = "not all could be done to stop all operations: {found}"
-    remedy = "Stop by hand what is up still, mend that, then run the same command again."
+    problem = "some services could not be stopped: {found}"
+    remedy = "Stop by hand what is still up, fix the cause, then run the same command again."
 
 
 class ServiceStart(RotationError):
@@ -108,7 +110,8 @@ class ServiceStart(RotationError):
     look: str
     problem = "the service {name} does not start: {found}"
     remedy = (
-        "{look}, mend that, then start what is down with the maintenance playbook and -e key_rotation_maintenance=off."
+        "{look}, fix the cause, then start what is down with the maintenance playbook and -e "
+        "key_rotation_maintenance=off."
     )
 
 
@@ -130,11 +133,11 @@ class ServiceAtWork(RotationError):
 class ServiceHeld(RotationError):
     code = "E_SERVICE_HELD"
     since: str
-    problem = "operations are held by the maintenance playbook since {since}, and nobody has let them go on"
+    problem = "operations are held by the maintenance playbook since {since}, and have not been released"
     remedy = (
-        "Once they may go on, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
-        "key_rotation_maintenance=off: that starts them, or says which command does where a rotation stands half way. "
-        "What this has stopped goes on by its own command after that."
+        "To release them, type ansible-playbook tetech.key_rotation.maintenance with your inventory and -e "
+        "key_rotation_maintenance=off: that starts them, or says which command does if a rotation was interrupted. "
+        "Afterwards, run the interrupted command again."
     )
 
 
@@ -142,7 +145,7 @@ class ServiceForgotten(RotationError):
     code = "E_SERVICE_FORGOTTEN"
     name: str
     path: str
-    problem = "{name} was stopped and is to be started again, and key_rotation_services does not list it any more"
+    problem = "{name} was stopped and is to be started again, and key_rotation_services no longer lists it"
     remedy = "List it again, or start it by hand and delete {path}."
 
 
@@ -164,8 +167,8 @@ class SessionsOpen(RotationError):
     sessions: str
     problem = "{count} sessions of the application are still open after {seconds} seconds: {sessions}"
     remedy = (
-        "What holds them holds keys: list it in key_rotation_services, or stop it by hand, then run the same command "
-        "again. What holds none is named in key_rotation_sessions_allowed, by its application_name."
+        "List the service that opened them in key_rotation_services, or stop it by hand, then run the same command "
+        "again. If a session does not use the keys, add its application_name to key_rotation_sessions_allowed."
     )
 
 

@@ -12,7 +12,8 @@ class StorePassword(RotationError):
     path: str
     problem = "{path} does not open with the vault password given, or is damaged"
     remedy = (
-        "Give the secret that {path} was made with: --vault-id, --vault-password-file, or the store's password_file."
+        "Give the secret that {path} was encrypted with: --vault-id, --vault-password-file, or the store's "
+        "password_file."
     )
 
 
@@ -116,7 +117,7 @@ class StoreNeeds(RotationError):
 class StoreCleartext(RotationError):
     code = "E_STORE_CLEARTEXT"
     host: str
-    problem = "key_rotation_store: the url of {host} is not https, and keys would travel in clear"
+    problem = "key_rotation_store: the url of {host} is not https, and keys would be sent unencrypted"
     remedy = "Give an https:// url, and the CA's certificates in ca_cert if they are your own."
 
 
@@ -133,7 +134,7 @@ class StoreTls(RotationError):
     server: str
     problem = "the certificate of {server} is not one that is trusted here"
     remedy = (
-        "Set ca_cert in key_rotation_store (VAULT_CACERT) to the CA's certificates, and see that the url has the "
+        "Set ca_cert in key_rotation_store (VAULT_CACERT) to the CA's certificates, and check that the url has the "
         "certificate's name."
     )
 
@@ -169,7 +170,7 @@ class StoreLogin(RotationError):
     options: str
     problem = "{server} does not take the credentials of the method {method}: they are wrong, expired or revoked"
     remedy = (
-        "Log in anew, or correct the credentials, or {options} in key_rotation_store, then run the same command again."
+        "Log in again, or correct the credentials, or {options} in key_rotation_store, then run the same command again."
     )
 
 
@@ -192,7 +193,9 @@ class StoreKvVersion(RotationError):
     code = "E_STORE_KV_VERSION"
     mount: str
     problem = "the KV engine at {mount} is of version 1, which has no check-and-set"
-    remedy = "Make another of version 2: vault secrets enable -path=NAME -version=2 kv, and set mount to its name."
+    remedy = (
+        "Create another one of version 2: vault secrets enable -path=NAME -version=2 kv, and set mount to its name."
+    )
 
 
 class StoreMissing(RotationError):
@@ -200,7 +203,7 @@ class StoreMissing(RotationError):
     path: str
     name: str
     problem = "there is no secret {path}"
-    remedy = "Make it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile."
+    remedy = "Create it, empty: aws secretsmanager create-secret --name {name}; or correct path, region or profile."
 
 
 class StoreDeletion(RotationError):
@@ -208,7 +211,7 @@ class StoreDeletion(RotationError):
     path: str
     name: str
     problem = "the secret {path} is scheduled for deletion, and AWS gives nothing of it out until it is restored"
-    remedy = "Bring it back: aws secretsmanager restore-secret --secret-id {name}"
+    remedy = "Restore it: aws secretsmanager restore-secret --secret-id {name}"
 
 
 class StoreFull(RotationError):
@@ -234,8 +237,8 @@ class StoreExpires(RotationError):
     after: str
     problem = "{place} is set to delete what it keeps ({after}), and keys would be lost"
     remedy = (
-        "Take delete_version_after away (vault kv metadata put -delete-version-after=0s, or vault write MOUNT/config), "
-        "and put what has a deletion time already anew."
+        "Take delete_version_after away (vault kv metadata put -delete-version-after=0s, or vault write "
+        "MOUNT/config), and write again what already has a deletion time."
     )
 
 
@@ -244,7 +247,7 @@ class StoreDeleted(RotationError):
     mount: str
     secret: str
     problem = "{mount}/{secret} was deleted by hand"
-    remedy = "Bring it back: vault kv undelete -mount={mount} -versions=N {secret} (vault kv metadata get shows N)."
+    remedy = "Restore it: vault kv undelete -mount={mount} -versions=N {secret} (vault kv metadata get shows N)."
 
 
 class StoreValues(RotationError):
@@ -271,7 +274,7 @@ class StoreConflict(RotationError):
     code = "E_STORE_CONFLICT"
     path: str
     problem = "somebody else changed the store {path} at the same time"
-    remedy = "Run the same command again: it goes on from what is there now."
+    remedy = "Run the same command again: it resumes from what is there now."
 
 
 class StoreRefused(RotationError):

@@ -135,8 +135,8 @@ class ValuesNotCurrent(RotationError):
     rows: str
     problem = "{count} values are not under the keys {key_id}: {rows}"
     remedy = (
-        "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database and "
-        "is none of the services, start it again with the keys of the env file, and run the rotate playbook."
+        "A process writes under other keys, or a rotation is not finished. Stop what is connected to the database "
+        "and is not one of the services, start it again with the keys of the env file, and run the rotate playbook."
     )
 
 
@@ -155,7 +155,7 @@ class DigestChanged(RotationError):
     table: str
     column: str
     rows: str
-    problem = "{table}.{column}: the digest over all plaintexts is not the one taken before{rows}"
+    problem = "{table}.{column}: the decrypted data changed since the rotation began{rows}"
     remedy = "Values were written meanwhile: stop the application's processes, then run the same command again."
 
 
@@ -173,5 +173,5 @@ class SelfCheck(RotationError):
     code = "E_SELF_CHECK"
     table: str
     column: str
-    problem = "{table}.{column}: a new token does not open to what went in"
+    problem = "{table}.{column}: a new token does not decrypt to its plaintext"
     remedy = "Report this with the scheme; stop here."

@@ -14,7 +14,7 @@ def test_a_message_says_code_what_changed_and_todo_in_this_order():
     error = EnvDuplicate(path="/.env", line=7, name="SECRET_KEY", first=2)
     assert str(error) == (
         "E_ENV_DUPLICATE: /.env:7: SECRET_KEY is set twice (first on line 2). Nothing was changed. "
-        "Readers take the last one: delete the line that is wrong."
+        "Programs use the last one: delete the wrong line."
     )
 
 

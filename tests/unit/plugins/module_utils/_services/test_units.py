@@ -176,7 +176,7 @@ def test_a_socket_that_would_start_a_service_again_is_named_before_anything_is_s
 
 
 def test_a_unit_that_nobody_knows_is_named_before_anything_is_stopped(tmp_path, systemd):
-    with pytest.raises(RotationError, match=r"E_SERVICE_MISSING: wroker\.service .* Nothing was changed"):
+    with pytest.raises(RotationError, match=r"E_SERVICE_MISSING: .* no unit wroker\.service\. Nothing was changed"):
         maintenance(tmp_path, "worker", "wroker").stop(dry=False)
     assert orders(systemd) == []
 

@@ -251,7 +251,7 @@ def test_a_row_that_nobody_wrote_is_refused_by_its_name():
     look = TableComparison(changed=2, same=1, unexplained=["7"])
     error = refusal(census.refuse_difference, BEFORE, [LOOKED], {"profile": look})
     assert error.code == "E_DIGEST_CHANGED"
-    assert "profile.name: the digest over all plaintexts is not the one taken before: rows 7." in str(error)
+    assert "profile.name: the decrypted data changed since the rotation began: rows 7." in str(error)
     assert refusal(census.refuse_difference, BEFORE, [LOOKED], {"pet": look}).code == "E_COUNT_CHANGED"
 
 
