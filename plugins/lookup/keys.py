@@ -4,22 +4,22 @@ DOCUMENTATION = r"""
 name: keys
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Pull keys of an application from the key store
+short_description: Read an application's keys from the key store
 description:
-  - Reads one stage of a key set from the store that M(tetech.key_rotation.key_version) keeps. It only reads.
-  - A lookup is evaluated each time it is used. All terms of one are read with one login.
+  - Reads one stage of a key set from the store that M(tetech.key_rotation.key_version) manages. It never writes.
+  - A lookup is evaluated each time it is used. One login reads all of its terms.
 options:
   _terms:
-    description: Names of the keys, such as V(SECRET_KEY). Without any, the whole set is given as one dictionary.
+    description: Names of the keys, such as V(SECRET_KEY). Without terms, the whole key set is returned as one dictionary.
   stage:
-    description: Which version of the key set.
+    description: The stage of the version to read.
     type: str
     choices: [current, pending, previous]
     default: current
   store:
     description:
-      - The other options in one dictionary. Its members go before what variables, environment and ini say, and behind
-        options that are given to the lookup itself.
+      - The other options in one dictionary. Its members override variables, environment variables and ini entries.
+      - Options of the lookup itself override them.
     type: dict
     default: {}
     vars:
@@ -31,7 +31,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Write a key where a service reads it
+- name: Write a key to the file from which a service reads it
   ansible.builtin.copy:
     content: "{{ lookup('tetech.key_rotation.keys', 'SECRET_KEY') }}"
     dest: /run/credentials/secret_key
@@ -39,7 +39,7 @@ EXAMPLES = r"""
   no_log: true
   diff: false
 
-- name: Pull both versions from Vault or OpenBao, whose address and token are in VAULT_ADDR and VAULT_TOKEN
+- name: Read both versions from Vault or OpenBao (address and token are in VAULT_ADDR and VAULT_TOKEN)
   ansible.builtin.template:
     src: settings.py.j2
     dest: /srv/app/settings_local.py
@@ -57,7 +57,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: One value per term, in order; without terms, one dictionary of all values by name.
+  description: One value per term, in order. Without terms, one dictionary of all values by name.
   type: list
   elements: raw
 """
