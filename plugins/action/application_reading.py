@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.utils.display import Display
 
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.application_options import APPLICATION_READING
+from ..module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
 
@@ -51,12 +53,12 @@ class ActionModule(RotationAction):
     def _earlier(self, args: dict[str, Any]) -> dict[str, Any] | None:
         """The picture from before the first write of a rotation that is gone on with; empty where none was taken. None
         where nothing was written, or that picture is proved: the application may have run since, and written."""
-        picture: dict[str, Any] = {}
+        picture: Mapping[str, Any] = {}
         written = False
-        for event in self.record(args).events():
-            if event["event"] == "application_reading" and event["phase"] == "done":
-                proved = (event.get("asked") or {}).get("state") == "compared"
-                picture = {} if proved else picture or event.get("picture", {})
+        for event in self.record(args).decoded():
+            if isinstance(event, ReadingEvent) and event.is_done:
+                proved = event.state == "compared"
+                picture = {} if proved else picture or event.picture
                 written = written and not proved
-            written = written or event["event"] == "django_reencrypt"
-        return picture if written else None
+            written = written or isinstance(event, ReencryptionEvent)
+        return dict(picture) if written else None

@@ -17,6 +17,7 @@ from ..module_utils._errors.monitoring import MonitorReport
 from ..module_utils._monitoring import snapshot_table
 from ..module_utils._options.monitoring_options import MONITORING_PROBE
 from ..module_utils._record import reader
+from ..module_utils._record.events import ReadingEvent
 from ..module_utils._record.run_lease import alive
 from ..module_utils._record.writer import Record
 from ..module_utils._stores.history import STAGES, History
@@ -120,14 +121,14 @@ class ActionModule(RotationAction):
     def _before(self, rotation_id: str, options: Mapping[str, Any]) -> list[Any] | None:
         """What decryption took on this host before that rotation changed anything, when, and where that is from."""
         try:
-            events = self.record({**options, "rotation_id": rotation_id}).events()
+            events = self.record({**options, "rotation_id": rotation_id}).decoded()
         except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
             return None
         for event in events:
-            if (event["event"], event["phase"]) == ("application_reading", "done"):
-                opening = (event.get("picture") or {}).get("opening") or {}
-                ours = event.get("host") == self.variables.get("inventory_hostname")
-                known = [opening.get("seconds"), event["time"], f"before rotation {rotation_id}"]
+            if isinstance(event, ReadingEvent) and event.is_done:
+                opening = event.picture.get("opening") or {}
+                ours = event.host == self.variables.get("inventory_hostname")
+                known = [opening.get("seconds"), event.time, f"before rotation {rotation_id}"]
                 return known if ours and known[0] else None
         return None
 

@@ -16,11 +16,11 @@ from ..module_utils._errors.restore import RepairBackup
 from ..module_utils._errors.run import RotationRolledBack
 from ..module_utils._options.rotation_options import ROLLBACK_COURSE
 from ..module_utils._record import reader
+from ..module_utils._record.events import ROLLBACK, ROTATE, CountingEvent, Event, RestoreEvent, RunEvent
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box, final_state
-from ..plugin_utils._report.acts import DIRECTIONS
 from ..plugin_utils._services import rollback_strategy
 
 display = Display()
@@ -93,7 +93,7 @@ class ActionModule(RotationAction):
             raise RotationRolledBack(rotation_id=later, earlier=said["rotation_id"])
         if said["destination"] is None and "rolled back" in options["files"].values():
             said["rotation_id"] = history.versions[-1].rotation_id
-        events = Record(self._records(options), said["rotation_id"]).events() if said["rotation_id"] else []
+        events = Record(self._records(options), said["rotation_id"]).decoded() if said["rotation_id"] else []
         found = rollback_strategy.Situation(
             **said,
             **rollback_strategy.of_census(options["census"], said["rotation_id"]),
@@ -121,21 +121,17 @@ def refuse_vain_repair(found: rollback_strategy.Situation, backup: Mapping[str, 
         raise RepairBackup(of=of, advice=advice)
 
 
-def _lost_tables(options: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def _lost_tables(options: Mapping[str, Any], events: Sequence[Event]) -> dict[str, list[str]]:
     """By alias, tables that the backup has and the database has not; also without such a backup, those in which the
     record of the rotation has counted values."""
     gone = counted_once(options["backup"].get("gone") or {}, with_values(events))
     return {**gone, **options["backup"].get("missing", {})}
 
 
-def was_restored(events: Sequence[Mapping[str, Any]]) -> bool:
+def was_restored(events: Sequence[Event]) -> bool:
     """Whether a backup was put in the place of a database, or may have been by a run that was killed."""
-    phases = [
-        event["phase"]
-        for event in events
-        if event["event"] == "postgresql_restore" and (event.get("asked") or {}).get("state") == "present"
-    ]
-    return "done" in phases or phases[-1:] == ["intent"]
+    swaps = [event for event in events if isinstance(event, RestoreEvent) and event.state == "present"]
+    return any(event.is_done for event in swaps) or any(event.is_intent for event in swaps[-1:])
 
 
 def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> dict[str, list[str]]:
@@ -148,9 +144,9 @@ def counted_once(gone: Mapping[str, Sequence[str]], held: Collection[str]) -> di
     return {alias: tables for alias, tables in known.items() if tables}
 
 
-def with_values(events: Sequence[Mapping[str, Any]]) -> set[str]:
+def with_values(events: Sequence[Event]) -> set[str]:
     """The tables in which the newest count of a record has found values."""
-    with_counts = (event["targets"] for event in reversed(events) if event.get("targets"))
+    with_counts = (event.targets for event in reversed(events) if isinstance(event, CountingEvent) and event.targets)
     counted: Sequence[Mapping[str, Any]] = next(with_counts, [])
     return {
         str(target["table"])
@@ -164,10 +160,10 @@ def closed_after(folder: str, rotation_id: str) -> str | None:
     key, so that the store knows nothing of it, and the same command once more is not meant for the one before."""
     newest: tuple[str, str, bool] = ("", "", False)
     for name in reader.names(folder):
-        runs = [event for event in Record(folder, name).events() if event.get("event") in DIRECTIONS]
-        began = max((str(event.get("time")) for event in runs if event.get("event") == "rotate"), default="")
+        runs = [event for event in Record(folder, name).decoded() if isinstance(event, RunEvent)]
+        began = max((event.time for event in runs if event.name == ROTATE), default="")
         if began:
-            back = (runs[-1].get("event"), runs[-1].get("phase")) == ("rollback", "done")
+            back = runs[-1].name == ROLLBACK and runs[-1].is_done
             newest = max(newest, (began, name, back))
     return newest[1] if newest[2] and newest[1] != rotation_id else None
 

@@ -23,6 +23,7 @@ from ..module_utils._errors.run import WindowTooShort
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 from ..module_utils._record import chain, reader
 from ..module_utils._record.approval import ApprovalEvidence
+from ..module_utils._record.events import ROTATE, ChecklistEvent, RunEvent
 from ..module_utils._record.writer import FILE_NAME, Record
 from ..module_utils._system import atomic_file
 from ..plugin_utils._action import RotationAction
@@ -109,7 +110,7 @@ class ActionModule(RotationAction):
         folder = self._records(options)
         for name in sorted(reader.names(folder), reverse=True):
             with contextlib.suppress(RotationError):
-                if (seconds := window.down_for(Record(folder, name).events())) is not None:
+                if (seconds := window.down_for(Record(folder, name).decoded())) is not None:
                     return seconds
         return None
 
@@ -123,15 +124,12 @@ class ActionModule(RotationAction):
         Of the lines of a record, the one that this run has begun with alone can say it, and only with its evidence.
         Raises E_APPROVAL_MISSING.
         """
-        events = self.record(options).events()
-        begun: dict[str, Any] = next(
-            (one for one in reversed(events) if (one["event"], one["phase"]) == ("rotate", "intent")), {}
-        )
-        if not begun.get("approval") and not begun.get("require_approval"):
+        begun = next(reversed(self.record(options).beginnings(ROTATE)), RunEvent())
+        if not begun.approval and not begun.require_approval:
             return ""
         what = "what the record holds of its approval is not what was signed"
         try:
-            evidence = ApprovalEvidence.borne_out(begun.get("approval"))
+            evidence = ApprovalEvidence.borne_out(begun.approval)
         except FileNotFoundError:
             evidence, what = None, "there is no ssh-keygen here"
         if evidence is None:
@@ -173,24 +171,22 @@ def rehearsals(folder: str) -> list[dict[str, Any]]:
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*", FILE_NAME))):
         try:
             record = reader.look(folder, os.path.basename(os.path.dirname(path)))
-            events = record.record.events()
+            events = record.record.decoded()
         except RotationError:
             continue
         if not chain.chained(record.lines) or any(chain.problems(record.lines)):
             continue
-        done = [event for event in events if event["phase"] == "done"]
-        lists = [
-            event for event in done if event["event"] == "rotation_checklist" and event.get("environment") == "staging"
-        ]
-        closed = [event for event in done if event["event"] in ("rotate", "rollback")]
-        if lists and closed and closed[-1]["event"] == "rotate":
+        done = [event for event in events if event.is_done]
+        lists = [event for event in done if isinstance(event, ChecklistEvent) and event.environment == "staging"]
+        closed = [event for event in done if isinstance(event, RunEvent)]
+        if lists and closed and closed[-1].name == ROTATE:
             last = lists[-1]
             found.append(
                 {
-                    "rotation_id": last["rotation_id"],
-                    "time": closed[-1]["time"],
-                    "plan_hash": last["plan_hash"],
-                    "collection": last["collection"],
+                    "rotation_id": record.rotation_id,
+                    "time": closed[-1].time,
+                    "plan_hash": last.plan_hash,
+                    "collection": last.collection,
                 }
             )
     return found

@@ -31,6 +31,7 @@ from ..module_utils._errors.values import UnreadableValues, ValuesEmptied
 from ..module_utils._options.rotation_options import ROTATION_RECORD
 from ..module_utils._record import page_checksums, reader, sshsig, verifier
 from ..module_utils._record.approval import Approval
+from ..module_utils._record.events import ROTATE, Event, ReadingEvent, RunEvent
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.writer import Record
 from ..module_utils._services.maintenance import BY_HAND
@@ -168,13 +169,11 @@ class ActionModule(RotationAction):
         """
         if not resumed:
             plan_approval.refuse_unauthorized(options)
-        begun = (
-            [one for one in record.events() if (one["event"], one["phase"]) == ("rotate", "intent")] if resumed else []
-        )
-        if not options["require_approval"] and not any(one.get("require_approval") for one in begun):
+        begun = record.beginnings(ROTATE) if resumed else []
+        if not options["require_approval"] and not any(one.require_approval for one in begun):
             return {"require_approval": False}
         signers = beside(options["allowed_signers"], self.variables) if options["allowed_signers"] else None
-        recorded = [one["approval"] for one in begun if one.get("approval")]
+        recorded = [one.approval for one in begun if one.approval]
         approved = plan_approval.recorded(recorded[-1], options["environment"], signers) if recorded else None
         if approved is None:
             path = beside(options["plan"] or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
@@ -234,13 +233,13 @@ class ActionModule(RotationAction):
             record.append(direction, "done", versions=versions, retain_until=until, **follows(store), **about)
         except RotationError as exc:
             raise exc.with_changed(f"The {NAMES[direction]} itself is done; its record has no end yet.") from None
-        stays = completed or acts(record.events())[-1]["stays"]
+        stays = completed or acts(record.decoded())[-1]["stays"]
         self._sealed_and_told(record, store, notification.COMPLETED if stays else notification.ROLLED_BACK, options)
         page = self._page(record, store)
         for line in box.lines(record, self.variables, completed=completed, page=page):
             display.display(line)
         self.lease(options).give_back()
-        if not completed and final_state.of(record.events()).odd:
+        if not completed and final_state.of(record.decoded()).odd:
             exit_code.ask(exit_code.LEFT)
         if not completed and not failed_task:
             _refuse_unopened(record)
@@ -255,23 +254,23 @@ class ActionModule(RotationAction):
         if not options["rotation_id"]:
             return self._refused(options)
         record, store = self.record(options), self.store(options)
-        begun = [event for event in record.events() if event["event"] in box.TITLES]
+        begun = [event for event in record.decoded() if isinstance(event, RunEvent)]
         if not begun:
             return {"changed": False, "record": record.path}
         history = store.load()
-        if begun[-1]["phase"] != "intent":
+        if not begun[-1].is_intent:
             _seal_added(record, store, history)
             return {"changed": False, "record": record.path}
         about = {"failed_task": options["failed_task"], "error": options["error"] or None}
         about |= {"versions": _versions(history), "retain_until": _retained()}
-        record.append(begun[-1]["event"], "failed", **follows(store), **about)
+        record.append(begun[-1].name, "failed", **follows(store), **about)
         if history.versions and goes_on_here(record, store):
             self._sealed_and_told(record, store, notification.FAILED, options)
         else:
             self._tell(record, notification.FAILED, options)
         page = self._page(record, store)
         display.display(f"  report     {page}" if page else "")
-        for host, services in box.still_stopped(record.events(), self._by_hand(options)).items():
+        for host, services in box.still_stopped(record.decoded(), self._by_hand(options)).items():
             display.display(
                 f"  STOPPED    {', '.join(services)} on {host}, until the rotate or rollback playbook ends well"
             )
@@ -280,8 +279,8 @@ class ActionModule(RotationAction):
     def _added(self, options: dict[str, Any]) -> dict[str, Any]:
         """What was done for a rotation after its last run had ended belongs to its record."""
         record, store = self.record(options), self.store(options)
-        begun = [event for event in record.events() if event["event"] in box.TITLES]
-        if self._task.check_mode or not begun or begun[-1]["phase"] == "intent":
+        begun = [event for event in record.decoded() if isinstance(event, RunEvent)]
+        if self._task.check_mode or not begun or begun[-1].is_intent:
             return {"changed": False}
         whole = _seal_added(record, store, store.load())
         return {"changed": False, "record": record.path, "report": self._page(record, store) if whole else None}
@@ -289,15 +288,15 @@ class ActionModule(RotationAction):
     def _stated(self, options: dict[str, Any]) -> dict[str, Any]:
         """What is where now, in sentences for the end of a run, by what the record shows."""
         record = self.record(options) if options["rotation_id"] else None
-        events = record.events() if record else []
+        events = record.decoded() if record else []
         state = final_state.of(events, box.still_stopped(events, self._by_hand(options)))
         verify = box.command(self.variables, "verify")
         return {"changed": False, "statement": " ".join(final_state.sentences(state, verify))}
 
-    def _by_hand(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+    def _by_hand(self, options: dict[str, Any]) -> list[Event]:
         """What the maintenance playbook has done."""
         with contextlib.suppress(RotationError):
-            return Record(self._records(options), BY_HAND).events()
+            return Record(self._records(options), BY_HAND).decoded()
         return []
 
     def _refused(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -424,17 +423,15 @@ def _seal_added(record: Record, store: Store, history: History) -> bool:
 
 def _refuse_unopened(record: Record) -> None:
     """Raise E_UNREADABLE where the last proof has let values pass that no key opens: its end is no success."""
-    events = record.events()
-    if left := box.last_census(events).get("unopened"):
+    events = record.decoded()
+    if left := box.last_census(events).unopened:
         raise UnreadableValues(changed=final_state.values(final_state.of(events)), **left)
 
 
 def _refuse_emptied(record: Record) -> None:
     """Raise E_VALUES_EMPTIED if another process emptied values before the proof: the rotation stays, and a person has
     to look at them."""
-    read = [
-        event["picture"] for event in record.events() if event["event"] == "application_reading" and "picture" in event
-    ]
+    read = [event.picture for event in record.decoded() if isinstance(event, ReadingEvent) and event.picture]
     emptied = [value for value, reads in (read[-1].get("written") or [] if read else []) if reads == NOTHING]
     if emptied:
         raise ValuesEmptied(

@@ -261,12 +261,10 @@ class RotationAction(ActionBase, abc.ABC):
     def _ended(self, rotation_id: str, direction: str, options: dict[str, Any]) -> str | None:
         """When that rotation was completed or rolled back, as its record says; None where there is none."""
         try:
-            events = Record(self._records(options), rotation_id).events()
+            events = Record(self._records(options), rotation_id).decoded()
         except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
             return None
-        return next(
-            (event["time"] for event in events if (event["event"], event["phase"]) == (direction, "done")), None
-        )
+        return next((event.time for event in events if event.name == direction and event.is_done), None)
 
     def lease(self, args: dict[str, Any]) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
@@ -275,7 +273,7 @@ class RotationAction(ActionBase, abc.ABC):
     def half_way(self, args: dict[str, Any]) -> str | None:
         """The rotation of a run that died and left values and .env files under different versions; None if none did."""
         left_over = self.lease(args).left_over()
-        if left_over and is_interrupted(self.record({**args, "rotation_id": left_over}).events()):
+        if left_over and is_interrupted(self.record({**args, "rotation_id": left_over}).decoded()):
             return left_over
         return None
 

@@ -25,6 +25,7 @@ from .._errors.record import RecordWrite
 from .._system import atomic_file, users
 from .._system.timestamps import now
 from . import chain, line_signing, page_checksums, sshsig
+from .events import Event, RunEvent, decode_all
 from .rotation_id import checked
 
 FILE_NAME = page_checksums.RECORD
@@ -137,16 +138,20 @@ class Record:
         if room.f_bavail * room.f_frsize < ROOM:
             raise RecordWrite(path=self.path, reason=f"less than {ROOM} bytes free")
 
-    def begun(self, direction: str) -> dict[str, Any]:
+    def begun(self, direction: str) -> RunEvent:
         """The event by which the last rotate or rollback was begun. Raises E_OPTION where none was."""
-        for event in reversed(self.events()):
-            if (event["event"], event["phase"]) == (direction, "intent"):
-                return event
+        for event in reversed(self.beginnings(direction)):
+            return event
         raise InvalidOption(
             name="rotation_id",
             found=f"is {self.rotation_id}, and {self.path} has no beginning of a {direction}",
             advice="Open it first, or correct record_dir.",
         )
+
+    def beginnings(self, direction: str) -> list[RunEvent]:
+        """The events by which its runs of rotate or rollback were begun, oldest first. Raises E_RECORD_WRITE."""
+        events = (event for event in self.decoded() if isinstance(event, RunEvent) and event.is_intent)
+        return [event for event in events if event.name == direction]
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first; none where there is no record yet. Raises E_RECORD_WRITE."""
@@ -157,6 +162,10 @@ class Record:
         if not all(isinstance(event, dict) for event in found):
             raise RecordWrite(path=self.path, reason="a line is no JSON")
         return found
+
+    def decoded(self) -> list[Event]:
+        """The same, typed. Raises E_RECORD_WRITE."""
+        return decode_all(self.events())
 
     def text(self) -> bytes:
         """The whole lines of the record: what a run that was killed left of one is passed over."""

@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._record.events import ROTATE, Event, ServicesEvent
 from .item import OK, STOP, WARN, ChecklistItem, Observations, count
 from .rehearsal import when
 
@@ -80,22 +81,21 @@ OTHER_MODELS = ""  # reading.OTHERS: seconds for all their rows
 WAITS = ("replica_lag", "wal_backlog", "pause_file")  # of the throttle, which nobody can know before
 
 
-def down_for(events: Sequence[Mapping[str, Any]]) -> float | None:
+def down_for(events: Sequence[Event]) -> float | None:
     """Seconds from the first stop of a completed rotation's services to their last start, without those in which no run
     was at work, one having been killed and the next not begun; None where there was none."""
-    told = [(event.get("event"), event.get("phase")) for event in events]
-    ends = [place for place, what in enumerate(told) if what == ("rotate", "done")]
+    ends = [place for place, event in enumerate(events) if event.name == ROTATE and event.is_done]
     events = events[: ends[-1] + 1] if ends else []  # a rollback may have come days later
-    acts = [event for event in events if event.get("event") == "application_services"]
-    stops = [event for event in acts if event.get("phase") == "intent" and event["asked"].get("state") == "stopped"]
-    starts = [event for event in acts if event.get("phase") == "done" and event["asked"].get("state") == "started"]
+    acts = [event for event in events if isinstance(event, ServicesEvent)]
+    stops = [event for event in acts if event.is_intent and event.state == "stopped"]
+    starts = [event for event in acts if event.is_done and event.state == "started"]
     if not stops or not starts:
         return None
-    begun, ended = when(stops[0]["time"]), when(starts[-1]["time"])
+    begun, ended = when(stops[0].time), when(starts[-1].time)
     idle = [
-        when(event["time"]) - when(before["time"])
+        when(event.time) - when(before.time)
         for before, event in zip(events, events[1:])
-        if (event.get("event"), event.get("phase")) == ("rotate", "intent") and begun < when(event["time"]) < ended
+        if event.name == ROTATE and event.is_intent and begun < when(event.time) < ended
     ]
     return (ended - begun - sum(idle, datetime.timedelta())).total_seconds()
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils._record.events import decode
 from ...module_utils._record.writer import Record
 from .._report.state import story
 
@@ -123,7 +124,8 @@ class SampleRecord(Record):
 
 
 def _more(event: Mapping[str, Any]) -> dict[str, Any]:
-    return MORE.get("intent" if event.get("phase") == "intent" else event["event"], {})
+    sample = decode(event)
+    return MORE.get("intent" if sample.is_intent else sample.name, {})
 
 
 def told(moment: str, *, whole: bool = True) -> dict[str, Any]:

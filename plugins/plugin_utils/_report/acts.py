@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-Event = Mapping[str, Any]
+from ...module_utils._record.events import Event, KeyEvent, NotificationEvent, RepairEvent, RunEvent
 
 DIRECTIONS = {"rotate": "Rotation", "rollback": "Rollback"}
 RETIREMENT = "Retirement"
@@ -27,8 +27,8 @@ INHERITED = ("reason", "authorization", "approval")  # by a run that goes on, wh
 def acts(events: Sequence[Event]) -> list[dict[str, Any]]:
     """The runs of a rotation's record, oldest first, each with its own ``events``."""
     found: list[dict[str, Any]] = []
-    for inside in _cut(events, lambda event: event.get("event") in DIRECTIONS and event.get("phase") == "intent"):
-        one = _act(inside, inside[0], DIRECTIONS)
+    for inside in _cut(events, lambda event: isinstance(event, RunEvent) and event.is_intent):
+        one = _act(inside, inside[0].raw, RunEvent)
         before = next((other for other in reversed(found) if other["direction"] == one["direction"]), None)
         if one["resumed"] and before:
             one.update({name: one[name] or before[name] for name in INHERITED})
@@ -40,8 +40,8 @@ def acts(events: Sequence[Event]) -> list[dict[str, Any]]:
 def retirements(events: Sequence[Event]) -> list[dict[str, Any]]:
     """The tries to destroy a version, in the record that retire.yml keeps of it."""
     return [
-        {**_act(inside, _asked(inside[0]), ("key_version",)), "key_id": _asked(inside[0]).get("key_id")}
-        for inside in _cut(events, lambda event: _destroys(event) and event.get("phase") == "intent")
+        {**_act(inside, inside[0].asked, KeyEvent), "key_id": inside[0].asked.get("key_id")}
+        for inside in _cut(events, lambda event: _destroys(event) and event.is_intent)
     ]
 
 
@@ -51,14 +51,14 @@ def _cut(events: Sequence[Event], begins: Callable[[Event], bool]) -> list[Seque
     return [events[start:end] for start, end in zip(starts, [*starts[1:], len(events)])]
 
 
-def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: Iterable[str]) -> dict[str, Any]:
+def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: type[RunEvent | KeyEvent]) -> dict[str, Any]:
     """One act. ``given`` holds what its operator was asked for, ``ends`` the events that say how it ended."""
     inside = _up_to_its_end(inside, ends)
     first = inside[0]
-    direction = str(first.get("event")) if first.get("event") in DIRECTIONS else "retire"
-    last: Event = next((event for event in reversed(inside) if str(event.get("event")) in ends), {})
+    direction = first.name if isinstance(first, RunEvent) else "retire"
+    last = next((event for event in reversed(inside) if isinstance(event, ends)), Event())
     outcome = _outcome(last, inside)
-    resumed = bool(first.get("resumed"))
+    resumed = isinstance(first, RunEvent) and first.resumed
     return {
         "direction": direction,
         "resumed": resumed,
@@ -70,76 +70,75 @@ def _act(inside: Sequence[Event], given: Mapping[str, Any], ends: Iterable[str])
         "stays": direction == "rollback" and stays(inside),
         "ended": _ended(inside, direction if outcome == "done" else outcome),
         "people": people(inside, given.get("operator")),
-        "control_nodes": sorted({str(event["control_node"]) for event in inside if event.get("control_node")}),
+        "control_nodes": sorted({event.control_node for event in inside if event.control_node}),
         "reason": given.get("reason"),
         "authorization": authorization(given.get("authorization")),
         "approval": given.get("approval"),
         "granted_by": granted_by(given),
         "course": " because ".join(str(given[name]) for name in ("course", "found") if given.get(name)),
-        "failed_task": last.get("failed_task"),
+        "failed_task": last.failed_task or None if isinstance(last, RunEvent) else None,
         "failure": failure(inside),
         "events": inside,
     }
 
 
-def _up_to_its_end(inside: Sequence[Event], ends: Iterable[str]) -> Sequence[Event]:
+def _up_to_its_end(inside: Sequence[Event], ends: type[Event]) -> Sequence[Event]:
     """Without what came after it, such as the drop of what a restore has kept aside: that may be of another day."""
-    ended = [i for i, event in enumerate(inside) if str(event.get("event")) in ends and event.get("phase") != "intent"]
+    ended = [i for i, event in enumerate(inside) if isinstance(event, ends) and not event.is_intent]
     if not ended:
         return inside
-    told = itertools.takewhile(lambda event: event.get("event") == "notification", inside[ended[-1] + 1 :])
+    told = itertools.takewhile(lambda event: isinstance(event, NotificationEvent), inside[ended[-1] + 1 :])
     return [*inside[: ended[-1] + 1], *told]
 
 
 def _outcome(last: Event, inside: Sequence[Event]) -> str:
     """``done``, ``failed`` or ``open``. A run that another one takes back has no end of its own."""
-    if last.get("phase") == "intent" and any(_failed(event) for event in inside):
+    if last.is_intent and any(_failed(event) for event in inside):
         return "failed"
-    return {"done": "done", "failed": "failed"}.get(str(last.get("phase")), "open")
+    return last.phase if last.is_done or last.is_failed else "open"
 
 
 def _ended(inside: Sequence[Event], how: str) -> str:
     if how != "rollback" or not stays(inside):
         return ENDED[how]
-    course = str(inside[0].get("course"))
-    repaired = any((event.get("event"), event.get("phase")) == ("django_repair", "done") for event in inside)
+    course = _course(inside)
+    repaired = any(isinstance(event, RepairEvent) and event.is_done for event in inside)
     return STAYING["settle" if course == "repair" and not repaired else course]
 
 
 def stays(inside: Sequence[Event]) -> bool:
     """Whether a run of the rollback playbook was for the rows alone, and the rotation stays as it was before that."""
     back = ("rolled_back", "discarded")
-    taken = (event.get("event") == "key_version" and _asked(event).get("state") in back for event in inside)
-    return str(inside[0].get("course")) in STAYING and not any(taken)
+    taken = (isinstance(event, KeyEvent) and event.state in back for event in inside)
+    return _course(inside) in STAYING and not any(taken)
+
+
+def _course(inside: Sequence[Event]) -> str:
+    return inside[0].course if isinstance(inside[0], RunEvent) else ""
 
 
 def failure(events: Sequence[Event]) -> dict[str, Any]:
     """The newest error of the catalogue at which these events stopped."""
-    return next((dict(event["error"]) for event in reversed(events) if _failed(event) and event.get("error")), {})
+    return next((dict(event.error) for event in reversed(events) if _failed(event) and event.error), {})
 
 
 def _failed(event: Event) -> bool:
     """Neither that nobody was told nor that a left copy could not be dropped ends anything."""
-    passes = event.get("event") == "notification" or _asked(event).get("state") == "cleared"
-    return event.get("phase") == "failed" and not passes
-
-
-def _asked(event: Event) -> Mapping[str, Any]:
-    asked = event.get("asked")
-    return asked if isinstance(asked, Mapping) else {}
+    passes = isinstance(event, NotificationEvent) or event.state == "cleared"
+    return event.is_failed and not passes
 
 
 def _destroys(event: Event) -> bool:
-    return event.get("event") == "key_version" and _asked(event).get("state") == "destroyed"
+    return isinstance(event, KeyEvent) and event.state == "destroyed"
 
 
 def people(events: Iterable[Event], operator: Any = None) -> list[str]:
     """Whose accounts these were, who had logged in to get there, and who used them where that was said."""
     used: dict[str, set[str]] = {}
     for event in events:
-        if event.get("actor"):
-            logins = used.setdefault(str(event.get("sudo_user") or event["actor"]), set())
-            logins |= {str(event["login_user"])} if event.get("login_user") else set()
+        if event.actor:
+            logins = used.setdefault(event.sudo_user or event.actor, set())
+            logins |= {event.login_user} if event.login_user else set()
     if not operator or str(operator) in used:
         return [_person(account, set(), logins - {account, str(operator)}) for account, logins in sorted(used.items())]
     logins = set().union(*used.values()) - {str(operator)}
@@ -175,17 +174,22 @@ def authorization(found: Any) -> dict[str, str]:
 
 def moment(event: Event) -> datetime.datetime | None:
     """When an event was written."""
+    return moment_of(event.time)
+
+
+def moment_of(text: object) -> datetime.datetime | None:
+    """The time that a record says; None if it is none."""
     try:
-        return datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
-    except (KeyError, TypeError, ValueError):
+        return datetime.datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
         return None
 
 
 def seconds(first: Event, last: Event) -> float:
     """How long it took: by the clock that nobody sets, where both were written since one start of one machine."""
-    ticks = (last.get("monotonic_ns") or 0) - (first.get("monotonic_ns") or 0)
+    ticks = last.monotonic_ns - first.monotonic_ns
     began, ended = moment(first), moment(last)
     by_clock = (ended - began).total_seconds() if began and ended else 0.0
-    if first.get("monotonic_ns") and last.get("monotonic_ns") and abs(ticks / 1e9 - by_clock) <= 2:
+    if first.monotonic_ns and last.monotonic_ns and abs(ticks / 1e9 - by_clock) <= 2:
         return max(ticks / 1e9, 0.0)
     return max(by_clock, 0.0)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 import re
@@ -20,6 +19,19 @@ from ...module_utils._backup.database_swap import aside_of
 from ...module_utils._engine.proof.census import NESTED
 from ...module_utils._engine.proof.damage import shown
 from ...module_utils._monitoring.response_times import milliseconds
+from ...module_utils._record.events import (
+    BackupEvent,
+    CensusEvent,
+    ChecklistEvent,
+    Event,
+    HealthEvent,
+    KeyEvent,
+    PictureEvent,
+    ReencryptionEvent,
+    RepairEvent,
+    RestoreEvent,
+    ServicesEvent,
+)
 from ...module_utils._record.writer import Record
 from ...module_utils._services.commands import REMOVAL
 from . import final_state
@@ -30,7 +42,6 @@ NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes
 RULE = "─" * 78
 WIDTH = 118  # of a line of advice
 SHOWN = 12  # columns of one finding
-STARTING = ("application_services", "application_health")
 # What of the -e options is shown again: places and names, never what might be a secret.
 _SAFE_EXTRA = re.compile(
     r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
@@ -40,10 +51,10 @@ _SAFE_EXTRA = re.compile(
 
 def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page: str | None = None) -> Iterator[str]:
     """The summary of the run that just ended, line by line; ``page`` is its report."""
-    events = record.events()
+    events = record.decoded()
     direction = "rotate" if completed else "rollback"
     begun = record.begun(direction)
-    done = [event for event in events if event["phase"] == "done"]
+    done = [event for event in events if event.is_done]
     seconds = (_time(events[-1]) - _time(begun)).total_seconds()
     yield ""
     yield RULE
@@ -53,9 +64,9 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield f" {TITLES[direction]} {record.rotation_id}: {run['ended'].upper()} in {seconds:.0f} s"
     yield RULE
     yield from _keys(done, stays)
-    run_events = [event for event in events if event["seq"] > begun["seq"]]
+    run_events = [event for event in events if event.raw["seq"] > begun.raw["seq"]]
     state = final_state.of(events)
-    yield from _values([event for event in run_events if event["phase"] == "done"], state)
+    yield from _values([event for event in run_events if event.is_done], state)
     yield from (f"  .env       {sentence}" for sentence in final_state.env_files(state))
     yield from _from_backups(run_events, variables)
     yield from _swapped_and_killed(record.rotation_id, events, variables)
@@ -74,55 +85,52 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield RULE
 
 
-def not_running(events: Iterable[Mapping[str, Any]]) -> str:
+def not_running(events: Iterable[Event]) -> str:
     """Why the application is not up on some host at the end of these events; empty where it is, or was not started."""
-    ended: dict[Any, str] = {}
+    ended: dict[str, str] = {}
     for event in events:
-        if event.get("event") in STARTING and event.get("phase") in ("done", "failed"):
-            ended[event.get("host")] = (event.get("error") or {}).get("what", "") if event["phase"] == "failed" else ""
+        if isinstance(event, (ServicesEvent, HealthEvent)) and not event.is_intent:
+            ended[event.host] = event.error.get("what", "") if event.is_failed else ""
     return "; ".join(f"{host}: {why}" for host, why in ended.items() if why)
 
 
-def unwatched(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def unwatched(events: Iterable[Event]) -> Iterator[str]:
     """What the checklist has warned of that stays true in the end: whose keys nobody has looked at."""
-    items = [event.get("items") or () for event in events if event.get("event") == "rotation_checklist"]
+    items = [event.items for event in events if isinstance(event, ChecklistEvent)]
     for item in items[-1] if items else ():
         if (item.get("status"), item.get("seen")) == ("warn", NOBODY_LOOKS):
             yield f"{item.get('name')}: {NOBODY_LOOKS}"
 
 
-def left_behind(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def left_behind(events: Iterable[Event]) -> Iterator[str]:
     """One sentence where the test record could not be removed."""
-    removals = [event for event in events if (event.get("asked") or {}).get("purpose") == REMOVAL]
-    if removals and removals[-1].get("phase") == "failed":
-        why = (removals[-1].get("error") or {}).get("what", "see the record")
+    removals = [event for event in events if event.asked.get("purpose") == REMOVAL]
+    if removals and removals[-1].is_failed:
+        why = removals[-1].error.get("what", "see the record")
         yield (
             f"The test record is still there: {why}. Run the command remove of key_rotation_test_record by hand in the "
             "project's folder, as the owner of the project."
         )
 
 
-def still_stopped(
-    events: Iterable[Mapping[str, Any]], by_hand: Iterable[Mapping[str, Any]] = ()
-) -> dict[str, list[str]]:
+def still_stopped(events: Iterable[Event], by_hand: Iterable[Event] = ()) -> dict[str, list[str]]:
     """By host, the services that were stopped and that nothing has started since; of what was done ``by_hand``, in a
     record of its own, the starts count."""
     stopped: dict[str, list[str]] = {}
-    starts = [event for event in by_hand if (event.get("asked") or {}).get("state") == "started"]
-    for event in sorted([*events, *starts], key=lambda event: str(event.get("time", ""))):
-        if event.get("event") == "application_services" and event.get("phase") == "done":
-            host, services = str(event.get("host")), event.get("services") or []
-            if (event.get("asked") or {}).get("state") == "started":
-                stopped.pop(host, None)
-            elif services:
-                stopped[host] = list(services)
+    starts = [event for event in by_hand if event.state == "started"]
+    for event in sorted([*events, *starts], key=lambda event: event.time):
+        if isinstance(event, ServicesEvent) and event.is_done:
+            if event.state == "started":
+                stopped.pop(event.host, None)
+            elif event.services:
+                stopped[event.host] = list(event.services)
     return stopped
 
 
-def no_syslog(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def no_syslog(events: Iterable[Event]) -> Iterator[str]:
     """One sentence for each control node without a syslog: what is in the folder and the store is then in no log."""
     every = list(events)
-    missed = [str(event.get("control_node")) for event in every if event.get("syslog") is False]
+    missed = [event.control_node for event in every if event.syslog is False]
     for host in sorted(set(missed)):
         count = missed.count(host)
         yield (
@@ -131,8 +139,8 @@ def no_syslog(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _keys(done: list[dict[str, Any]], stays: bool) -> Iterator[str]:
-    for stages in [event["stages"] for event in done if event["event"] == "key_version"][-1:]:
+def _keys(done: Sequence[Event], stays: bool) -> Iterator[str]:
+    for stages in [event.stages for event in done if isinstance(event, KeyEvent)][-1:]:
         if stays and "previous" not in stages:
             yield f"  keys       {stages.get('current')} (current)"
         elif stays:
@@ -141,76 +149,73 @@ def _keys(done: list[dict[str, Any]], stays: bool) -> Iterator[str]:
             yield f"  keys       {stages.get('current')} (current again)"
 
 
-def _to_take_back(done: list[dict[str, Any]]) -> bool:
+def _to_take_back(done: Sequence[Event]) -> bool:
     """Whether the store has more than the current keys, so far as the record knows."""
-    return all(len(event["stages"]) > 1 for event in [one for one in done if one["event"] == "key_version"][-1:])
+    return all(len(event.stages) > 1 for event in [one for one in done if isinstance(one, KeyEvent)][-1:])
 
 
-def _values(done: list[dict[str, Any]], state: final_state.FinalState) -> Iterator[str]:
+def _values(done: Sequence[Event], state: final_state.FinalState) -> Iterator[str]:
     """The state of the values, how many of each model were opened, and how many this run re-encrypted."""
     proof = last_census(done)
     models: dict[str, int] = {}
-    for target in proof.get("targets", ()):
+    for target in proof.targets:
         models[target["model"]] = models.get(target["model"], 0) + final_state.opened(target["classes"])
-    worked = [target for event in done if event["event"] == "django_reencrypt" for target in event["targets"]]
+    worked = [target for event in done if isinstance(event, ReencryptionEvent) for target in event.targets]
     width = max((len(name) for name in models), default=0)
     yield f"  values     {final_state.values(state)}"
     for name, count in sorted(models.items()):
         yield f"             {name:<{width}} {count:>9,}"
     if worked:
         yield f"             {sum(target['reencrypted'] for target in worked):,} were re-encrypted by this run"
-    read = next((event["picture"] for event in reversed(done) if event.get("picture")), None)
-    told = (*meanwhile(proof.get("meanwhile") or {}), *written(read), *unopened(proof))
+    read = next((one.picture for one in reversed(done) if isinstance(one, PictureEvent) and one.picture), None)
+    told = (*meanwhile(proof.meanwhile), *written(read), *unopened(proof.raw))
     for sentence in (*nested(done), *told, *stale(done)):
         yield f"  WARNING    {sentence}"
 
 
-def _from_backups(events: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]) -> Iterator[str]:
+def _from_backups(events: Sequence[Event], variables: Mapping[str, Any]) -> Iterator[str]:
     """What a run has taken from backups, or could not take."""
     for event in events:
-        told = (event["event"], event["phase"])
-        if told == ("django_repair", "failed"):
-            error = event.get("error") or {}
-            yield f"  WARNING    Nothing was repaired from the backup: {error.get('what', 'see the record')}."
-        elif told == ("django_repair", "done"):
-            yield from repaired({**event, "left": []})  # which the end names with E_UNREADABLE
-        elif told == ("postgresql_restore", "done"):
+        if isinstance(event, RepairEvent) and event.is_failed:
+            yield f"  WARNING    Nothing was repaired from the backup: {event.error.get('what', 'see the record')}."
+        elif isinstance(event, RepairEvent) and event.is_done:
+            yield from repaired({**event.raw, "left": []})  # which the end names with E_UNREADABLE
+        elif isinstance(event, RestoreEvent) and event.is_done:
             yield from _swapped(event, variables)
 
 
-def _swapped(event: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
+def _swapped(event: RestoreEvent, variables: Mapping[str, Any]) -> Iterator[str]:
     """What a restore has put in the place of a database, and the command that drops what it has kept aside."""
-    done = event.get("restored") or {}
+    done = event.restored
     if done.get("copy"):
         return
-    yield from restored(event)
+    yield from restored(event.raw)
     if done.get("aside"):
-        yield _drop(event["backup"]["rotation_id"], done.get("alias", "default"), variables)
+        yield _drop(event.backup["rotation_id"], done.get("alias", "default"), variables)
 
 
-def _swapped_and_killed(
-    rotation_id: str, events: Sequence[Mapping[str, Any]], variables: Mapping[str, Any]
-) -> Iterator[str]:
+def _swapped_and_killed(rotation_id: str, events: Sequence[Event], variables: Mapping[str, Any]) -> Iterator[str]:
     """The same of a restore whose run was ended directly behind the swap, while that lies aside."""
     for name, alias, backup, _ in aside_untold(rotation_id, events):
-        if name in (last_census(events).get("kept_aside") or {}):
+        if name in last_census(events).kept_aside:
             yield f"  {swapped_untold(alias, backup)}"
             yield _aside(name)
             yield _drop(backup, alias, variables)
 
 
-def aside_untold(rotation_id: str, events: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+def aside_untold(rotation_id: str, events: Sequence[Event]) -> list[tuple[str, str, str, str]]:
     """The same as kept_aside of restores whose run was ended directly behind the swap, and has told nobody: by what a
     census has seen aside since."""
     found = []
-    tried = {alias_of(event): index for index, event in enumerate(events) if _asks_to_swap(event)}  # the last of each
+    restores = [(index, event) for index, event in enumerate(events) if isinstance(event, RestoreEvent)]
+    tried = {event.alias: index for index, event in restores if event.state == "present"}  # the last of each
     for alias, index in tried.items():
-        backup = events[index]["asked"].get("backup_of", rotation_id)
-        made = [done for event in events[:index] if (done := event.get("restored") or {}).get("alias") == alias]
+        backup = events[index].asked.get("backup_of", rotation_id)
+        made = [one.restored for place, one in restores if place < index and one.restored.get("alias") == alias]
         name = aside_of(made[-1]["database"], backup) if made else ""  # the copy was made before
-        seen = [str(event.get("time")) for event in events[index:] if name in (event.get("kept_aside") or {})]
+        seen = [one.time for one in events[index:] if isinstance(one, CensusEvent) and name in one.kept_aside]
         known = [(of, other) for of, other, *_ in kept_aside(events[:index])]
-        if events[index]["phase"] == "intent" and seen and (name, alias) not in known:
+        if events[index].is_intent and seen and (name, alias) not in known:
             found.append((name, alias, backup, seen[0]))
     return found
 
@@ -221,28 +226,17 @@ def swapped_untold(alias: str, backup: str) -> str:
     return f"restored   {done}: an earlier run was ended directly behind the swap"
 
 
-def kept_aside(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+def kept_aside(events: Iterable[Event]) -> list[tuple[str, str, str, str]]:
     """The databases that restores have kept aside and nobody has dropped: name, alias, whose backup took the place,
     and when."""
     found: dict[tuple[str, str], tuple[str, str, str, str]] = {}  # two servers may have one of the same name
-    for event in events:
-        with contextlib.suppress(AttributeError, KeyError, TypeError):  # of another version
-            for name in (*(event.get("dropped") or ()), *(event.get("sought") or ())):  # none of which is there now
-                found.pop((name, alias_of(event)), None)
-            restored = event.get("restored") or {}
-            if event["phase"] == "done" and restored.get("aside"):
-                name, alias = restored["aside"], restored.get("alias", "default")
-                found[name, alias] = (name, alias, event["backup"]["rotation_id"], str(event.get("time")))
+    for event in (one for one in events if isinstance(one, RestoreEvent)):
+        for name in (*event.dropped, *event.sought):  # none of which is there now
+            found.pop((name, event.alias), None)
+        aside, alias = event.restored.get("aside"), event.restored.get("alias", "default")
+        if event.is_done and aside and "rotation_id" in event.backup:
+            found[aside, alias] = (aside, alias, event.backup["rotation_id"], event.time)
     return list(found.values())
-
-
-def alias_of(event: Mapping[str, Any]) -> str:
-    """Which of the databases an act was asked for."""
-    return str((event.get("asked") or {}).get("alias", "default"))
-
-
-def _asks_to_swap(event: Mapping[str, Any]) -> bool:
-    return event["event"] == "postgresql_restore" and (event.get("asked") or {}).get("state") == "present"
 
 
 def _drop(rotation_id: str, alias: str, variables: Mapping[str, Any]) -> str:
@@ -261,9 +255,9 @@ def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Mapping[str,
             yield f"{what}; {_drop(rotation_id, alias, variables).strip()} drops it."
 
 
-def last_census(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def last_census(events: Sequence[Event]) -> CensusEvent:
     """The newest of these events that counts values by themselves: of a run that ended well, its proof."""
-    return next((event for event in reversed(events) if event["event"] == "django_census"), {})
+    return next((event for event in reversed(events) if isinstance(event, CensusEvent)), CensusEvent())
 
 
 def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
@@ -273,11 +267,11 @@ def unopened(proof: Mapping[str, Any]) -> Iterator[str]:
         yield f"{left.get('count', 0):,} {what}: {left.get('rows')}"
 
 
-def nested(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def nested(events: Iterable[Event]) -> Iterator[str]:
     """One sentence if values were encrypted twice before a re-encryption, which wrote each as one token."""
     counts: dict[str, int] = {}
     for event in events:
-        for target in (event.get("targets") or ()) if event["event"] == "django_reencrypt" else ():
+        for target in event.targets if isinstance(event, ReencryptionEvent) else ():
             name = f"{target.get('table')}.{target.get('column')}"
             counts[name] = max(counts.get(name, 0), (target.get("classes") or {}).get(NESTED, 0))
     found = {name: count for name, count in sorted(counts.items()) if count}
@@ -289,15 +283,15 @@ def nested(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def stale(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def stale(events: Iterable[Event]) -> Iterator[str]:
     """One sentence for each search column of which digests were met that nothing explains: on the last way that was
     gone, since each meets the same ones."""
     counts: dict[str, int] = {}
     under = None
-    for event in events:
-        if event.get("stale") is not None and event.get("key_id") != under:
-            counts, under = {}, event.get("key_id")
-        for column, count in (event.get("stale") or {}).items():
+    for event in (one for one in events if isinstance(one, ReencryptionEvent)):
+        if event.stale is not None and event.key_id != under:
+            counts, under = {}, event.key_id
+        for column, count in (event.stale or {}).items():
             counts[column] = counts.get(column, 0) + count
     for column, count in sorted(counts.items()):
         yield (
@@ -326,9 +320,9 @@ def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"{len(values):,} values that another process changed are read as {reads}: {shown(values)}"
 
 
-def _backup(done: list[dict[str, Any]]) -> Iterator[str]:
-    for event in [event for event in done if event["event"] == "postgresql_backup" and "dumps" in event][-1:]:
-        for dump in event["dumps"]:
+def _backup(done: Sequence[Event]) -> Iterator[str]:
+    for event in [event for event in done if isinstance(event, BackupEvent) and event.dumps][-1:]:
+        for dump in event.dumps:
             yield f"  backup     {dump['path']}"
             digest = f"SHA-256 {dump['sha256']}" if dump["sha256"] else str(dump["engine"])
             yield f"             {dump['size']:,} bytes, {digest}"
@@ -614,5 +608,5 @@ def _beside(started: str, playbook: str) -> str:
     return f"{started.rsplit('.', 1)[0]}.{playbook}"
 
 
-def _time(event: dict[str, Any]) -> datetime.datetime:
-    return datetime.datetime.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ")
+def _time(event: Event) -> datetime.datetime:
+    return datetime.datetime.strptime(event.time, "%Y-%m-%dT%H:%M:%SZ")

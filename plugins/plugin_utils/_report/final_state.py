@@ -14,10 +14,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...module_utils._errors.base import NOTHING_CHANGED
+from ...module_utils._record.events import (
+    ROLLBACK,
+    CensusEvent,
+    EnvFileEvent,
+    Event,
+    KeyEvent,
+    ReencryptionEvent,
+    RepairEvent,
+    RestoreEvent,
+    RunEvent,
+)
 from ...module_utils._stores.history import STAGES
-from .acts import DIRECTIONS
 
-Event = Mapping[str, Any]
 OLDER = "older-"  # before the key ID, the name of a version without a stage (History.for_host)
 EMPTY = "empty"
 # What is said of values of a class that is no version; the census of a later release may have others.
@@ -27,7 +36,7 @@ CLASSES = {
     "nested": "are encrypted twice",
     "nested_unreadable": "hold a token that opens under no known version",
 }
-WRITERS = ("django_reencrypt", "django_repair", "postgresql_restore")
+WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
 LOOKING = ("adopted", "agreed", "seen")  # states of key_version that say which version a host's .env file holds
 NOT_WRITING = ("prepared", "examined", "dropped")
 NEVER = "no census was taken"
@@ -146,16 +155,15 @@ class _Reader:
         self._before: dict[str, Host] = {}  # what a host held before the write that is under way
 
     def read(self, event: Event) -> None:
-        name, phase = str(event.get("event")), event.get("phase")
-        if name in DIRECTIONS and phase == "intent":
+        if isinstance(event, RunEvent) and event.is_intent:
             self._begin(event)
-        elif name == "key_version" and phase == "done":
+        elif isinstance(event, KeyEvent) and event.is_done:
             self._store(event)
-        elif name == "django_census" and event.get("targets"):  # a refusal has counted too
-            self._census(event, proved=bool(_asked(event).get("expect_stage")))
-        elif name in WRITERS and _asked(event).get("state") not in NOT_WRITING:
+        elif isinstance(event, CensusEvent) and event.targets:  # a refusal has counted too
+            self._census(event, proved=event.is_proof)
+        elif isinstance(event, WRITERS) and event.state not in NOT_WRITING:
             self._write(event)
-        elif name == "env_file" and _asked(event).get("state") not in NOT_WRITING:
+        elif isinstance(event, EnvFileEvent) and event.state not in NOT_WRITING:
             self._switch(event)
         self._reach(event)
 
@@ -165,73 +173,66 @@ class _Reader:
         current, pending = (self._stages.get(stage, "") for stage in ("current", "pending"))
         return FinalState(known, unknown, self._writes > 0, dict(self._hosts), current, pending, self._base)
 
-    def _begin(self, event: Event) -> None:
+    def _begin(self, event: RunEvent) -> None:
         """A new run. A rollback looks at everything before it begins, and at the hosts that it can reach."""
-        if event.get("event") != "rollback" or not isinstance(event.get("seen"), Mapping):
+        seen = event.seen
+        if event.name != ROLLBACK or seen is None:
             return
-        seen = event["seen"]
         self._hosts = {name: replace(host, reached=False) for name, host in self._hosts.items()}
         self._hosts.update({str(name): Host(str(key_id or "")) for name, key_id in (seen.get("files") or {}).items()})
         if seen.get("targets"):
-            self._census(seen, proved=False)
+            self._census(CensusEvent(targets=seen["targets"], key_ids=seen.get("key_ids") or {}), proved=False)
 
-    def _store(self, event: Event) -> None:
-        self._stages = event.get("stages") or self._stages
+    def _store(self, event: KeyEvent) -> None:
+        self._stages = event.stages or self._stages
         self._made |= {self._stages["pending"]} if "pending" in self._stages else set()
         current = self._stages.get("current", "")
         if not self._base and current not in self._made:
             self._base = current
-        if _asked(event).get("state") in LOOKING and event.get("host"):
-            self._hosts[str(event["host"])] = Host(str(event.get("key_id") or ""))
+        if event.state in LOOKING and event.host:
+            self._hosts[event.host] = Host(event.key_id)
 
-    def _census(self, event: Event, *, proved: bool) -> None:
-        key_ids = {**self._stages, **(event.get("key_ids") or {})}
-        found = counted(event["targets"], key_ids)
-        passed = (event.get("unopened") or {}).get("count", 0)
+    def _census(self, event: CensusEvent, *, proved: bool) -> None:
+        found = counted(event.targets, {**self._stages, **event.key_ids})
+        passed = event.unopened.get("count", 0)
         odd_ones = found.odd or ({"unreadable": passed} if passed else {})
         proved = proved and not odd_ones
-        self._meanwhile |= bool(event.get("meanwhile"))
+        self._meanwhile |= bool(event.meanwhile)
         self._values = replace(found, odd=odd_ones, proved=proved, meanwhile=self._meanwhile)
         self._open = 0
 
     def _write(self, event: Event) -> None:
-        if event.get("phase") == "intent":
+        if event.is_intent:
             self._open += 1
             self._writes += 1
         elif self._open and _changed_nothing(event):
             self._open -= 1
             self._writes -= 1
 
-    def _switch(self, event: Event) -> None:
-        host = str(event.get("host"))
-        if event.get("phase") == "intent":
+    def _switch(self, event: EnvFileEvent) -> None:
+        host = event.host
+        if event.is_intent:
             self._writes += 1
             self._before[host] = self._hosts.get(host, Host())
             self._hosts[host] = Host()
-        elif event.get("phase") == "done":
+        elif event.is_done:
             self._writes -= _changed_nothing(event)
-            self._hosts[host] = Host(str(event.get("key_id") or self._stages.get(_asked(event).get("stage", ""), "")))
+            self._hosts[host] = Host(event.key_id or str(self._stages.get(event.asked.get("stage", ""), "")))
         elif _changed_nothing(event):
             self._writes -= 1
             self._hosts[host] = self._before.get(host, Host())
 
     def _reach(self, event: Event) -> None:
         """A host that was lost is not there to be looked at; one that answers again is."""
-        host = str(event.get("host"))
-        if host in self._hosts and event.get("phase") in ("done", "failed"):
-            lost = (event.get("error") or {}).get("code") == LOST
-            self._hosts[host] = replace(self._hosts[host], reached=not lost)
-
-
-def _asked(event: Event) -> Mapping[str, Any]:
-    asked = event.get("asked")
-    return asked if isinstance(asked, Mapping) else {}
+        if event.host in self._hosts and (event.is_done or event.is_failed):
+            lost = event.error.get("code") == LOST
+            self._hosts[event.host] = replace(self._hosts[event.host], reached=not lost)
 
 
 def _changed_nothing(event: Event) -> bool:
-    if event.get("phase") == "done":
-        return event.get("changed") is False
-    return (event.get("error") or {}).get("changed") == NOTHING_CHANGED
+    if event.is_done:
+        return event.changed is False
+    return bool(event.error.get("changed") == NOTHING_CHANGED)
 
 
 def sentences(state: FinalState, verify: str = "") -> Iterator[str]:

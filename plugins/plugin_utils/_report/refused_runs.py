@@ -14,8 +14,9 @@ from typing import Any
 
 from ...module_utils._errors.base import RotationError
 from ...module_utils._record import chain
+from ...module_utils._record.events import AttemptEvent
 from ...module_utils._record.writer import REFUSED, Record, node
-from .acts import Event, authorization, moment, people
+from .acts import authorization, moment, people
 
 NAME = REFUSED  # of its record; a rotation of that name would only share it
 EVENT = "attempt"
@@ -47,21 +48,19 @@ def followed(folder: str) -> dict[str, str]:
 
 def refused(record: Record) -> Iterator[Mapping[str, Any]]:
     """The tries that this record holds, the newest first."""
-    for event in reversed(record.events()):
-        if event.get("event") == EVENT:
+    for event in reversed(record.decoded()):
+        if isinstance(event, AttemptEvent):
             yield _told(event)
 
 
-def _told(event: Event) -> dict[str, Any]:
-    error = event.get("error")
-    error = error if isinstance(error, Mapping) else {}
+def _told(event: AttemptEvent) -> dict[str, Any]:
     return {
         "time": moment(event),
-        "people": people([event], event.get("operator")),
-        "playbook": event.get("playbook") or "",
-        "failed_task": event.get("failed_task") or "",
-        "code": error.get("code") or "",
-        "what": error.get("what") or "",
-        "reason": event.get("reason") or "",
-        "authorization": authorization(event.get("authorization")),
+        "people": people([event], event.operator),
+        "playbook": event.playbook,
+        "failed_task": event.failed_task,
+        "code": event.error.get("code") or "",
+        "what": event.error.get("what") or "",
+        "reason": event.reason,
+        "authorization": authorization(event.authorization),
     }

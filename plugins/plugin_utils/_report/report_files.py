@@ -32,6 +32,7 @@ BEGINNINGS = {
     FAILED: "It stopped.",
     OPEN: "It has not ended: it is running now, or its run died.",
 }
+LINE = ("time", "host", "name", "state", "phase")  # of an event, in the list of all of them
 RESUME = "Run the same command again to resume it{}."
 # What is told of a dump beside its path, size and digest, and how it is called.
 DUMP_LINES = {
@@ -81,7 +82,7 @@ def _write(told: dict[str, Any], others: list[dict[str, Any]]) -> str:
 def tells(record: Record) -> bool:
     """Whether it is the record of a rotation: of a retirement, and of refused tries, others' pages tell."""
     try:
-        return bool(acts(record.events()))
+        return bool(acts(record.decoded()))
     except RotationError:  # the index names it
         return False
 
@@ -157,6 +158,7 @@ def _shown(told: dict[str, Any]) -> dict[str, Any]:
         "legend": [
             {"kind": kind(key), "text": f"{words[kind(key)]} ({key})"} for key in sorted(found, key=kind, reverse=True)
         ],
+        "events": [{name: getattr(event, name) for name in LINE} for event in told["events"]],
         "unsigned": [{"text": str(lines), "expected": lines.expected} for lines in told["unsigned"]],
         "nobody_signed": lambda number: _nobody_signed(told["unsigned"], number),
         "dump_lines": lambda dump: list(_dump_lines(dump)),

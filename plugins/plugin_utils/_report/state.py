@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,13 +19,31 @@ from ...module_utils._errors.base import RotationError
 from ...module_utils._monitoring import snapshot_table as monitoring
 from ...module_utils._record import sshsig
 from ...module_utils._record.chain import head
+from ...module_utils._record.events import (
+    ROLLBACK,
+    ROTATE,
+    BackupEvent,
+    CensusEvent,
+    ChecklistEvent,
+    CountingEvent,
+    EnvFileEvent,
+    Event,
+    KeyEvent,
+    NotificationEvent,
+    PictureEvent,
+    ReadingEvent,
+    ReencryptionEvent,
+    RepairEvent,
+    RestoreEvent,
+    RunEvent,
+    ServicesEvent,
+)
 from ...module_utils._record.writer import Record
 from ...module_utils._services.maintenance import BY_HAND
 from . import final_state
-from .acts import DIRECTIONS, Event, acts, moment, people, retirements, seconds
+from .acts import acts, moment, moment_of, people, retirements, seconds
 from .acts import failure as failure_in
 from .box import (
-    alias_of,
     aside_untold,
     kept_aside,
     left_behind,
@@ -79,24 +98,16 @@ STEPS = {
     "monitoring_probe": "Monitoring",
 }
 NOT_VALUES = ("empty",)
-COUNTING = ("django_census", "django_reencrypt")  # each holds a census; the second, the one taken before
 # What of a run back changes anything.
-CHANGING = (
-    "application_services",
-    "django_reencrypt",
-    "django_repair",
-    "env_file",
-    "key_version",
-    "postgresql_restore",
-)
-NO_STEPS = (*DIRECTIONS, "notification")  # which have no intent of their own, or are the run itself
+CHANGING = (ServicesEvent, ReencryptionEvent, RepairEvent, EnvFileEvent, KeyEvent, RestoreEvent)
+NO_STEPS = (RunEvent, NotificationEvent)  # which have no intent of their own, or are the run itself
 DAY = datetime.timedelta(days=1)
 
 
 def story(record: Record) -> dict[str, Any]:
     """Everything that the pages show of one record. Raises E_RECORD_WRITE where it cannot be read."""
-    events = record.events()
-    ours = [event for event in events if event.get("event") in DIRECTIONS]  # others may use the same names
+    events = record.decoded()
+    ours = [event for event in events if isinstance(event, RunEvent)]
     settled = _settled(events)
     runs, keys, targets = acts(events), _keys(events), _targets(events)
     aside = _kept_aside(record, events)
@@ -118,7 +129,7 @@ def story(record: Record) -> dict[str, Any]:
         "policy": _newest(ours, "policy_ref"),
         "clock": _newest(ours, "clock"),
         "retain_until": _newest(ours, "retain_until"),
-        "generated": _newest(events, "generated") or [],
+        "generated": _newest([one for one in events if isinstance(one, KeyEvent)], "generated") or [],
         "environment": _newest(ours, "environment"),
         "method": _method(events),
         "authorization": granted.get("authorization") or {},
@@ -126,11 +137,11 @@ def story(record: Record) -> dict[str, Any]:
         "granted_by": granted.get("granted_by") or "",
         "took_itself_back": granted is not ending,
         "people": sorted({person for run in runs for person in run["people"]}) or people(events),
-        "control_nodes": sorted({str(event["control_node"]) for event in events if event.get("control_node")}),
-        "hosts": sorted({str(event["host"]) for event in events if event.get("host")}),
+        "control_nodes": sorted({event.control_node for event in events if event.control_node}),
+        "hosts": sorted({event.host for event in events if event.host}),
         "tool": _newest(ours, "tool") or {},
         "settings": sorted(
-            {name for event in events if _done(event, "env_file") for name in event.get("settings") or ()}
+            {name for event in events if isinstance(event, EnvFileEvent) and event.is_done for name in event.settings}
         ),
         "commands": _newest(ours, "commands") or {},
         "runs": [_placed_in(run) for run in runs],
@@ -144,7 +155,7 @@ def story(record: Record) -> dict[str, Any]:
         "restored_to": _restored_to(decided),
         "kept_aside": aside,
         "keys": keys,
-        "promoted": any(_done(event, "key_version") and _current(event) == keys["new"] for event in events),
+        "promoted": any(stages.get("current", "") == keys["new"] for stages in _stages(events)),
         "versions": _newest(ours, "versions") or [],
         "backups": _backups(events),
         "checks": _checks(events),
@@ -157,9 +168,9 @@ def story(record: Record) -> dict[str, Any]:
         "failure": _failure(settled),
         "not_running": not_running(settled),
         "failed_task": decided.get("failed_task"),
-        "notifications": [event for event in events if event.get("event") == "notification"],
+        "notifications": [event.raw for event in events if isinstance(event, NotificationEvent)],
         "head": head(record.rotation_id, record.text()),
-        "chained": any("hash" in event for event in events),
+        "chained": any("hash" in event.raw for event in events),
         "events": events,
     }
     return {**told, **_dates(told)}
@@ -169,18 +180,15 @@ def _state(record: Record, events: Sequence[Event]) -> final_state.FinalState:
     """What is where at the end of the record, and of what was done by hand since."""
     by_hand: Sequence[Event] = []
     with contextlib.suppress(RotationError):
-        by_hand = Record(os.path.dirname(os.path.dirname(record.path)), BY_HAND).events()
+        by_hand = Record(os.path.dirname(os.path.dirname(record.path)), BY_HAND).decoded()
     with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
         return final_state.of(events, still_stopped(events, by_hand))
     return final_state.FinalState(unknown="the record cannot be read", written=True)
 
 
-def _is(event: Event, name: str, phase: str) -> bool:
-    return (event.get("event"), event.get("phase")) == (name, phase)
-
-
-def _done(event: Event, name: str) -> bool:
-    return _is(event, name, "done")
+def _stages(events: Iterable[Event]) -> Iterator[Mapping[str, str]]:
+    """Which key ID had which stage, after each step of the store."""
+    return (event.stages for event in events if isinstance(event, KeyEvent) and event.is_done and event.stages)
 
 
 def _but_for_rows(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -194,30 +202,31 @@ def _taken_back_by(runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | Non
     if len(runs) < 2 or runs[-1]["direction"] != "rollback" or not runs[-1]["failed_task"]:
         return None
     before = runs[-2]
-    ended = any(event.get("event") in DIRECTIONS and event.get("phase") != "intent" for event in before["events"])
-    back = runs[-1]["outcome"] == "done" or bool(runs[-1]["events"][0].get("takes_itself_back"))
+    ended = any(isinstance(event, RunEvent) and not event.is_intent for event in before["events"])
+    back = runs[-1]["outcome"] == "done" or runs[-1]["events"][0].takes_itself_back
     return before if back and before["direction"] == "rotate" and not ended else None
 
 
-def _last(events: Sequence[Event]) -> Event:
+def _last(events: Sequence[Event]) -> RunEvent:
     """The newest event by which a run began or ended."""
-    return next((event for event in reversed(events) if event.get("event") in DIRECTIONS), {})
+    return next((event for event in reversed(events) if isinstance(event, RunEvent)), RunEvent())
 
 
 def _status(events: Sequence[Event]) -> str:
     last = _last(events)
-    if _done(last, "rotate"):
+    if last.is_done and last.name == ROTATE:
         return COMPLETED
-    if _done(last, "rollback"):
+    if last.is_done:
         ended = [run["direction"] for run in acts(events) if run["outcome"] == "done" and not run["stays"]]
         return COMPLETED if ended[-1:] == ["rotate"] else ROLLED_BACK
-    return FAILED if last.get("phase") == "failed" else OPEN
+    return FAILED if last.is_failed else OPEN
 
 
 def _settled(events: Sequence[Event]) -> Sequence[Event]:
     """The events without last runs back that were refused before they changed anything: all is as it was before."""
-    starts = [index for index, event in enumerate(events) if _is(event, "rollback", "intent")]
-    if not starts or not _is(_last(events), "rollback", "failed"):
+    starts = [index for index, event in enumerate(events) if event.name == ROLLBACK and event.is_intent]
+    last = _last(events)
+    if not starts or last.name != ROLLBACK or not last.is_failed:
         return events
     changed = any(_changes(event) for event in events[starts[-1] :])
     return events if changed else _settled(events[: starts[-1]])
@@ -225,16 +234,16 @@ def _settled(events: Sequence[Event]) -> Sequence[Event]:
 
 def _changes(event: Event) -> bool:
     """Whether something was about to be changed: neither by a look, nor next to the data, as a restore's copy."""
-    beside = _asks(event, "state") in ("prepared", "dropped", *final_state.LOOKING)
-    return _is_intent(event) and event.get("event") in CHANGING and not beside
+    beside = event.state in ("prepared", "dropped", *final_state.LOOKING)
+    return event.is_intent and isinstance(event, CHANGING) and not beside
 
 
 def _newest(events: Sequence[Event], member: str) -> Any:
-    return next((event[member] for event in reversed(events) if event.get(member)), None)
+    return next((value for event in reversed(events) if (value := getattr(event, member))), None)
 
 
 def _method(events: Sequence[Event]) -> str:
-    return "migration" if _newest(events, "migration") else "direct"
+    return "migration" if any(event.raw.get("migration") for event in events) else "direct"
 
 
 def _retirements(record: Record, keys: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -242,7 +251,7 @@ def _retirements(record: Record, keys: Mapping[str, Any]) -> list[dict[str, Any]
     found = []
     for other in _of_retirements(record, keys):
         with contextlib.suppress(RotationError):  # the index names what cannot be read
-            found += retirements(other.events())
+            found += retirements(other.decoded())
     return found
 
 
@@ -264,27 +273,23 @@ def _placed_in(run: Mapping[str, Any]) -> dict[str, Any]:
     return {**run, "steps": [_placed(step, first, run["seconds"]) for step in _steps(run["events"])]}
 
 
-def _is_intent(event: Event) -> bool:
-    return event.get("phase") == "intent"
-
-
 def _steps(inside: Sequence[Event]) -> list[dict[str, Any]]:
     """Intents with their outcomes; a step on several hosts at once is one. Who was told stands elsewhere."""
     steps: list[dict[str, Any]] = []
     for event in inside:
-        if event.get("event") in NO_STEPS or event.get("phase") not in ("intent", "done", "failed"):
+        if isinstance(event, NO_STEPS) or not (event.is_intent or event.is_done or event.is_failed):
             continue
         name = _called(event)
         step = steps[-1] if steps and steps[-1]["name"] == name else None
         if step is None:
-            if not _is_intent(event):
+            if not event.is_intent:
                 step = next((one for one in reversed(steps) if one["name"] == name), None)
             if step is None:
                 step = {"name": name, "first": event, "last": event, "outcome": "open", "waiting": 0}
                 steps.append(step)
         step["last"] = event
-        step["waiting"] += 1 if _is_intent(event) else -1
-        if event["phase"] == "failed":
+        step["waiting"] += 1 if event.is_intent else -1
+        if event.is_failed:
             step["outcome"] = "failed"
         elif step["outcome"] != "failed":
             step["outcome"] = "open" if step["waiting"] > 0 else "done"
@@ -292,10 +297,8 @@ def _steps(inside: Sequence[Event]) -> list[dict[str, Any]]:
 
 
 def _called(event: Event) -> str:
-    asked = event.get("asked")
-    asked, name = asked if isinstance(asked, Mapping) else {}, str(event.get("event"))
-    state = "proof" if asked.get("expect_stage") else asked.get("state")
-    return STEPS.get(f"{name} {state}") or STEPS.get(name) or name.replace("_", " ").capitalize()
+    state = "proof" if event.asked.get("expect_stage") else event.state
+    return STEPS.get(f"{event.name} {state}") or STEPS.get(event.name) or event.name.replace("_", " ").capitalize()
 
 
 def _placed(step: dict[str, Any], first: Event, total: float) -> dict[str, Any]:
@@ -312,14 +315,14 @@ def _placed(step: dict[str, Any], first: Event, total: float) -> dict[str, Any]:
 
 def _targets(events: Sequence[Event]) -> list[dict[str, Any]]:
     """Each column before the first re-encryption, and as the proof after the last one has found it."""
-    counted = [event for event in events if _counts(event)]
+    counted = list(_counted_in(events))
     if not counted:
         return []
     first = counted[0]
-    rewriting = [event for event in counted if event["event"] == "django_reencrypt"]
+    rewriting = [event for event in counted if isinstance(event, ReencryptionEvent)]
     proof = _proof(events)
-    before, after = ({**_stages_at(events, event), **(event.get("key_ids") or {})} for event in (first, proof))
-    found = {_column(target): target for target in proof.get("targets", ())}
+    before, after = ({**_stages_at(events, event), **event.key_ids} for event in (first, proof))
+    found = {_column(target): target for target in proof.targets}
     return [
         {
             "name": _column(target),
@@ -334,25 +337,23 @@ def _targets(events: Sequence[Event]) -> list[dict[str, Any]]:
             "unopened": _left_unopened(found.get(_column(target), {})),
             "reencrypted": sum(one.get("reencrypted", 0) for one in _of(rewriting, _column(target))),
             "proved": _same(proof, rewriting, target),
-            "meanwhile": sum(_meanwhile(proof).get(str(target.get("table")), {}).values()),
+            "meanwhile": sum(proof.meanwhile.get(str(target.get("table")), {}).values()),
         }
-        for target in first["targets"]
+        for target in first.targets
     ]
 
 
-def _proof(events: Sequence[Event]) -> Event:
+def _proof(events: Sequence[Event]) -> CensusEvent:
     """The census that proved what the last re-encryption has written; nothing where that failed, or none came since."""
-    started = [index for index, event in enumerate(events) if event.get("event") == "django_reencrypt"]
+    started = [index for index, event in enumerate(events) if isinstance(event, ReencryptionEvent)]
     since = events[started[-1] :] if started else []
-    tried = [event for event in since if event.get("event") == "django_census" and _asks_for_proof(event)]
-    last: Event = next((event for event in reversed(tried) if not _is_intent(event)), {})
-    return last if _counts(last) else {}
+    tried = [event for event in since if isinstance(event, CensusEvent) and event.is_proof and not event.is_intent]
+    return tried[-1] if tried and tried[-1].is_done else CensusEvent()
 
 
 def _unopened(events: Sequence[Event]) -> int:
     """How many values the last proof has let pass that no key opens."""
-    found = _proof(events).get("unopened")
-    count = found.get("count") if isinstance(found, Mapping) else None
+    count = _proof(events).unopened.get("count")
     return count if isinstance(count, int) else 0
 
 
@@ -363,9 +364,9 @@ def _left_unopened(target: Mapping[str, Any]) -> int:
 
 def _restored_to(act: Mapping[str, Any]) -> str:
     """Of when the backup is that an act has put in the place of a database; empty where it has not."""
-    swaps = [event for event in act.get("events", ()) if _swaps(event)]
+    swaps = list(_swaps(act.get("events", ())))
     with contextlib.suppress(KeyError, TypeError):
-        return str(swaps[-1]["backup"]["snapshot"]["time"]) if swaps else ""
+        return str(swaps[-1].backup["snapshot"]["time"]) if swaps else ""
     return "an unknown time"
 
 
@@ -384,72 +385,61 @@ def _kept_aside(record: Record, events: Sequence[Event]) -> list[dict[str, str]]
         theirs = events
         if backup != record.rotation_id:
             with contextlib.suppress(RotationError):
-                theirs = Record(os.path.dirname(os.path.dirname(record.path)), backup).events()
-        dropped = (event for event in theirs if name in (event.get("sought") or ()) and alias_of(event) == alias)
-        if not any(str(event.get("time")) >= since for event in dropped):  # an earlier restore may have had one too
+                theirs = Record(os.path.dirname(os.path.dirname(record.path)), backup).decoded()
+        sought = (event for event in theirs if isinstance(event, RestoreEvent) and name in event.sought)
+        if not any(
+            event.alias == alias and event.time >= since for event in sought
+        ):  # an earlier restore may have had one too
             found.append({"name": name, "alias": alias, "backup": backup})
     return found
 
 
-def _swaps(event: Event) -> bool:
-    """Whether it tells of a backup that took the place of a database."""
-    found = event.get("restored")
-    return (
-        _done(event, "postgresql_restore")
-        and isinstance(found, Mapping)
-        and "aside" in found
-        and event.get("changed") is not False
-    )
+def _swaps(events: Iterable[Event]) -> Iterator[RestoreEvent]:
+    """The events of a backup that took the place of a database."""
+    for event in events:
+        if (
+            isinstance(event, RestoreEvent)
+            and event.is_done
+            and "aside" in event.restored
+            and event.changed is not False
+        ):
+            yield event
 
 
 def _from_backups(events: Iterable[Event], aside: Collection[str]) -> Iterator[str]:
     """What was taken from backups, what that lost, what of it is ``aside`` still, and what was not to be had."""
     for event in events:
         with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
-            told: Iterable[str] = repaired(dict(event)) if _done(event, "django_repair") else ()
-            if _swaps(event):
-                kept = event["restored"]["aside"]
-                told = restored({**event, "restored": {**event["restored"], "aside": kept if kept in aside else None}})
+            told: Iterable[str] = ()
+            if isinstance(event, RepairEvent) and event.is_done:
+                told = repaired(dict(event.raw))
+            for swap in _swaps([event]):
+                kept = swap.restored["aside"]
+                told = restored({**swap.raw, "restored": {**swap.restored, "aside": kept if kept in aside else None}})
             lines = [" ".join(line.split()) for line in told]
             yield from (line for line in lines if not line.startswith("values "))  # which the census has
 
 
-def _asks_for_proof(event: Event) -> bool:
-    return bool(_asks(event, "expect_stage"))
-
-
-def _asks(event: Event, option: str) -> Any:
-    asked = event.get("asked")
-    return asked.get(option) if isinstance(asked, Mapping) else None
-
-
-def _same(proof: Event, rewriting: Sequence[Event], target: Mapping[str, Any]) -> bool:
+def _same(proof: CensusEvent, rewriting: Sequence[CountingEvent], target: Mapping[str, Any]) -> bool:
     """Whether every plaintext was proved: by the digest of all, or row by row if another process wrote some. A value
     that the proving process did not open, such as one that is encrypted twice, is not."""
     told = _digest([proof], _column(target))
     if any(_left_unopened(found) for found in _of([proof], _column(target))):
         return False
-    return told is not None and (
-        told == _digest(rewriting, _column(target)) or target.get("table") in _meanwhile(proof)
-    )
+    return told is not None and (told == _digest(rewriting, _column(target)) or target.get("table") in proof.meanwhile)
 
 
-def _meanwhile(proof: Event) -> Mapping[str, Mapping[str, int]]:
-    """By table, what a census found written by others: it has then compared each row."""
-    found = proof.get("meanwhile")
-    return found if isinstance(found, Mapping) else {}
+def _counted_in(events: Iterable[Event]) -> Iterator[CountingEvent]:
+    """The events that hold a census: a re-encryption has the one that was taken before it."""
+    return (event for event in events if isinstance(event, CountingEvent) and event.is_done and event.targets)
 
 
-def _counts(event: Event) -> bool:
-    return event.get("phase") == "done" and event.get("event") in COUNTING and bool(event.get("targets"))
-
-
-def _of(events: Iterable[Event], name: str) -> list[Mapping[str, Any]]:
+def _of(events: Iterable[CountingEvent], name: str) -> list[Mapping[str, Any]]:
     """What events say of one column."""
-    return [target for event in events for target in event.get("targets") or () if _column(target) == name]
+    return [target for event in events for target in event.targets if _column(target) == name]
 
 
-def _digest(events: Sequence[Event], name: str) -> Any:
+def _digest(events: Sequence[CountingEvent], name: str) -> Any:
     """The newest digest over a column's plaintexts."""
     said = _of(events, name)
     return said[-1].get("digest") if said else None
@@ -471,13 +461,8 @@ def _counted(target: Mapping[str, Any], stages: Mapping[str, str]) -> dict[str, 
 
 def _stages_at(events: Sequence[Event], moment: Event) -> dict[str, str]:
     """Which key id had which stage when an event was written."""
-    found: dict[str, str] = {}
-    for event in events:
-        if event is moment:
-            break
-        if _done(event, "key_version") and event.get("stages"):
-            found = dict(event["stages"])
-    return found
+    earlier = itertools.takewhile(lambda event: event is not moment, events)
+    return dict(next(reversed(list(_stages(earlier))), {}))
 
 
 def _models(targets: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -503,23 +488,18 @@ def _models(targets: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _keys(events: Sequence[Event]) -> dict[str, Any]:
     """Key ids: the one before, the one that this rotation made, and which of them is current now."""
-    stages = [event["stages"] for event in events if _done(event, "key_version") and event.get("stages")]
+    stages = list(_stages(events))
     pending = next((one["pending"] for one in stages if one.get("pending")), None)
     old = next((one["current"] for one in stages if one.get("current") and one.get("current") != pending), None)
     now = stages[-1].get("current") if stages else None
     return {"old": old, "new": pending, "current": now}
 
 
-def _current(event: Event) -> Any:
-    """Which keys are in use after a step of the store; nothing where it does not say."""
-    return (event.get("stages") or {}).get("current", "")
-
-
 def _backups(events: Sequence[Event]) -> list[dict[str, Any]]:
     """The newest word on each dump: what it is, and how it was proved."""
     found: dict[str, dict[str, Any]] = {}
     for event in events:
-        for dump in event.get("dumps") or () if _done(event, "postgresql_backup") else ():
+        for dump in event.dumps if isinstance(event, BackupEvent) and event.is_done else ():
             if isinstance(dump, Mapping) and dump.get("path"):
                 found.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
     return list(found.values())
@@ -528,8 +508,8 @@ def _backups(events: Sequence[Event]) -> list[dict[str, Any]]:
 def _checks(events: Sequence[Event]) -> list[dict[str, Any]]:
     """The answers of the newest checklist, each with its name, status, what was seen, and what to do."""
     for event in reversed(events):
-        checks = event.get("items") if event.get("event") == "rotation_checklist" else None
-        if isinstance(checks, Sequence) and checks and all(isinstance(check, Mapping) for check in checks):
+        checks = event.items if isinstance(event, ChecklistEvent) else ()
+        if checks and all(isinstance(check, Mapping) for check in checks):
             return [dict(check) for check in checks]
     return []
 
@@ -539,15 +519,14 @@ def _pictures(events: Sequence[Event]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     before: dict[str, Any] = {}
     for event in events:
-        picture = event.get("picture")
-        if not isinstance(picture, Mapping):
+        if not isinstance(event, PictureEvent) or not event.picture:
             continue
         try:
-            if event.get("event") == "application_reading":
-                lines = [f"{event.get('host')}:{line}" for line in opening(picture, before)]
-                before = before or dict(picture)
+            if isinstance(event, ReadingEvent):
+                lines = [f"{event.host}:{line}" for line in opening(event.picture, before)]
+                before = before or dict(event.picture)
             else:
-                lines = list(monitoring.lines(picture, str(event.get("host"))))
+                lines = list(monitoring.lines(event.picture, event.host))
         except (KeyError, TypeError, ValueError, AttributeError):  # of another version
             continue
         found += [{"time": moment(event), "lines": lines}] if lines else []
@@ -559,34 +538,37 @@ def _warnings(events: Sequence[Event], aside: Iterable[Mapping[str, str]]) -> li
     found = []
     told = _failure(events).get("what")
     for event in events:
-        found += [str(warning) for warning in event.get("warnings") or () if isinstance(warning, str)]
-        if event.get("phase") == "failed" and event.get("event") not in NO_STEPS:
-            error = event.get("error") or {}
-            if error.get("what") != told:
-                found.append(f"{_called(event)}: {error.get('code', 'failed')}: {error.get('what', '')}".rstrip(": "))
-        found += (*meanwhile(_meanwhile(event)), *unopened(event), *nested([dict(event)]))
-        found += written(event.get("picture") if isinstance(event.get("picture"), dict) else None)
-        if event.get("event") == "notification" and event.get("phase") == "failed":
-            who = "Not everybody" if event.get("reached") else "Nobody"
-            found.append(f"{who} was told by {event.get('channel')} of the {event.get('about')}: {event.get('found')}")
-        for key in event.get("former_signers") or () if event.get("event") in DIRECTIONS else ():
-            found.append(
-                f"The key that signs records was changed or lost before {event.get('time')}: it was {_print(key)}."
-            )
-        if event.get("event") in DIRECTIONS and event.get("resumed"):
-            found.append(f"A run that had not ended was gone on with at {event.get('time')}.")
+        if event.is_failed and not isinstance(event, NO_STEPS) and event.error.get("what") != told:
+            code, what = event.error.get("code", "failed"), event.error.get("what", "")
+            found.append(f"{_called(event)}: {code}: {what}".rstrip(": "))
+        found += _warnings_of(event)
     found += (*stale(events), *left_behind(events), *_from_backups(events, {one["name"] for one in aside}))
     refused = events[len(_settled(events)) :]
     if refused:
         why = acts(refused)[-1]["failure"].get("code") or "see its last line"
-        found.append(f"A rollback was tried at {refused[0].get('time')} and stopped before it changed anything: {why}.")
-    left = sum(
-        target.get("left_alone", 0)
-        for target in _newest([event for event in events if _counts(event)], "targets") or ()
-    )
+        found.append(f"A rollback was tried at {refused[0].time} and stopped before it changed anything: {why}.")
+    left = sum(target.get("left_alone", 0) for target in _newest(list(_counted_in(events)), "targets") or ())
     if left:
         found.append(f"{left:,} values were left alone as asked: no known key opens them.")
     return list(dict.fromkeys([*found, *no_syslog(events)]))
+
+
+def _warnings_of(event: Event) -> Iterator[str]:
+    """What one event says that a person should know."""
+    if isinstance(event, CensusEvent):
+        yield from (*meanwhile(event.meanwhile), *unopened(event.raw))
+    elif isinstance(event, ReencryptionEvent):
+        yield from nested([event])
+    elif isinstance(event, PictureEvent):
+        yield from written(event.picture)
+    elif isinstance(event, NotificationEvent) and event.is_failed:
+        who = "Not everybody" if event.reached else "Nobody"
+        yield f"{who} was told by {event.channel} of the {event.about}: {event.found}"
+    elif isinstance(event, RunEvent):
+        for key in event.former_signers:
+            yield f"The key that signs records was changed or lost before {event.time}: it was {_print(key)}."
+        if event.resumed:
+            yield f"A run that had not ended was gone on with at {event.time}."
 
 
 def _print(key: object) -> str:
@@ -612,9 +594,10 @@ def _failure(events: Sequence[Event]) -> dict[str, Any]:
 
 def _dates(told: Mapping[str, Any]) -> dict[str, Any]:
     """When the next rotation is due and why then, and from when on the keys before can go."""
-    rotated: Event = next((run["events"][0] for run in reversed(told["runs"]) if run["direction"] == "rotate"), {})
+    rotations = [run["events"][0] for run in told["runs"] if run["direction"] == ROTATE]
+    rotated = rotations[-1] if rotations else RunEvent()
     ended, completed = told["ended"], told["status"] == COMPLETED
-    period, hold = rotated.get("cryptoperiod_days") or 0, rotated.get("hold_days")
+    period, hold = rotated.cryptoperiod_days, rotated.hold_days
     gone = {one["key_id"]: one for one in told["acts"] if one["direction"] == "retire" and one["outcome"] == "done"}
     retired = gone.get(told["keys"]["old"])
     held = completed and not retired
@@ -640,8 +623,8 @@ def _due(told: Mapping[str, Any], period: int) -> dict[str, Any]:
     """When and why. Keys that are compromised, or of which nobody knows how old they are, are to be rotated now."""
     ended, completed = told["ended"], told["status"] == COMPLETED
     versions = [one for one in told["versions"] if isinstance(one, Mapping)]
-    current: Event = next((one for one in versions if one.get("stage") == "current"), {})
-    made = moment({"time": current.get("created")})
+    current: Mapping[str, Any] = next((one for one in versions if one.get("stage") == "current"), {})
+    made = moment_of(current.get("created"))
     reason = next((run["reason"] for run in reversed(told["runs"]) if run["direction"] == "rotate"), None)
     keys = told["keys"]
     in_use = bool(keys["new"]) and keys["current"] == keys["new"]

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._record.events import RestoreEvent
 from ...module_utils._record.writer import FILE_NAME, Record
 from .state import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
 
@@ -84,8 +85,8 @@ def others(record: Record) -> list[dict[str, Any]]:
 
 def _restored(one: Told, of: Told) -> bool:
     """Whether a run of one rotation has put the backup of another in the place of a database."""
-    backups = (event.get("backup") for event in one["events"] if event.get("event") == "postgresql_restore")
-    return any(isinstance(backup, Mapping) and backup.get("rotation_id") == of["rotation_id"] for backup in backups)
+    restores = (event for event in one["events"] if isinstance(event, RestoreEvent))
+    return any(event.backup.get("rotation_id") == of["rotation_id"] for event in restores)
 
 
 def _after(one: Told, other: Told) -> bool:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from ...module_utils._record import reader
 from ...module_utils._record.chain import RecordLine
-from ...module_utils._record.verifier import AFTER_END
-from ...module_utils._record.verifier import RUNS as ENDS
+from ...module_utils._record.events import NotificationEvent, RunEvent, decode
 from ...module_utils._record.writer import Record
 
 OWN = "the record"
@@ -61,8 +60,8 @@ def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
 
 
 def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, found: str | None = None) -> Unsigned:
-    part = [line.event for line in lines[first - 1 : last]]
-    ends = [event for event in part if event.get("event") in ENDS and event.get("phase") != "intent"]
+    part = [decode(line.event) for line in lines[first - 1 : last]]
+    ends = [event for event in part if isinstance(event, RunEvent) and not event.is_intent]
     # Only a run that ends before the store has a version writes this; that such a line is genuine, verification says.
-    expected = first == 1 and bool(ends) and all(event.get("versions") == [] for event in ends)
-    return Unsigned(first, last, of, found, expected and part[-1].get("event") in (*ENDS, *AFTER_END))
+    expected = first == 1 and bool(ends) and all(event.raw.get("versions") == [] for event in ends)
+    return Unsigned(first, last, of, found, expected and isinstance(part[-1], (RunEvent, NotificationEvent)))

@@ -8,26 +8,36 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...module_utils._errors.base import NOTHING_CHANGED
+from ...module_utils._record.events import (
+    EnvFileEvent,
+    Event,
+    KeyEvent,
+    ReencryptionEvent,
+    RepairEvent,
+    RestoreEvent,
+    RunEvent,
+)
 
-WRITES = ("django_reencrypt", "django_repair", "postgresql_restore", "env_file")
+WRITES = (ReencryptionEvent, RepairEvent, RestoreEvent, EnvFileEvent)
 TOGETHER = ("current", "rolled_back")  # states of key_version that come when values, hosts and store are proved as one
 
 
-def is_interrupted(events: Iterable[Mapping[str, Any]]) -> bool:
+def is_interrupted(events: Iterable[Event]) -> bool:
     """Whether something was written since values, .env files and store last belonged together."""
     open_acts = 0
     for event in events:
-        name, phase, asked = event.get("event"), event.get("phase"), event.get("asked") or {}
-        writes = name in WRITES and asked.get("state") not in ("prepared", "examined", "dropped")
-        if writes and phase == "intent":
+        writes = isinstance(event, WRITES) and event.state not in ("prepared", "examined", "dropped")
+        if writes and event.is_intent:
             open_acts += 1
-        elif writes and phase == "failed" and _changed_nothing(event.get("error") or {}):
+        elif writes and event.is_failed and _changed_nothing(event.error):
             open_acts -= 1
-        elif phase == "done" and (
-            name in ("rotate", "rollback") or (name == "key_version" and asked.get("state") in TOGETHER)
-        ):
+        elif event.is_done and _belongs_together(event):
             open_acts = 0
     return open_acts > 0
+
+
+def _belongs_together(event: Event) -> bool:
+    return isinstance(event, RunEvent) or (isinstance(event, KeyEvent) and event.state in TOGETHER)
 
 
 def _changed_nothing(error: Mapping[str, Any]) -> bool:

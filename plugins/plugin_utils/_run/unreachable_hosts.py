@@ -18,9 +18,9 @@ def all_hosts_unreachable(record: Record, hosts: Collection[str], host: str) -> 
     Of several that are lost in one moment, each in a process of its own, only the one that was written last says so.
     """
     newest: dict[str, str] = {}
-    for event in next(reversed(acts(record.events())), {"events": ()})["events"]:
-        if event.get("host"):
-            newest.pop(event["host"], None)
-            newest[event["host"]] = (event.get("error") or {}).get("code", "")
+    for event in next(reversed(acts(record.decoded())), {"events": ()})["events"]:
+        if event.host:
+            newest.pop(event.host, None)
+            newest[event.host] = event.error.get("code", "")
     lost = [name for name, code in newest.items() if code == CODE]
     return set(hosts) <= {*lost, host} and (host not in lost or lost[-1] == host)

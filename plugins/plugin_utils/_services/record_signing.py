@@ -13,6 +13,7 @@ from ansible.utils.display import Display
 from ...module_utils._errors.base import RotationError
 from ...module_utils._errors.record import RecordChanged, RecordGone
 from ...module_utils._record import chain, sshsig, verifier
+from ...module_utils._record.events import ROTATE
 from ...module_utils._record.writer import FILE_NAME, Record, node
 from ...module_utils._stores.store import Store
 
@@ -92,8 +93,7 @@ def goes_on_here(record: Record, store: Store) -> bool:
 
     A run that is refused since the other works is to change nothing of it; one that comes to its end seals its own.
     """
-    began = [event for event in record.events() if (event["event"], event["phase"]) == ("rotate", "intent")]
-    begun = any(not event.get("resumed") for event in began)
+    begun = any(not event.resumed for event in record.beginnings(ROTATE))
     try:
         head = chain.Head.read(store.anchor())
     except ValueError:  # there is none

@@ -14,6 +14,7 @@ from ansible_collections.tetech.key_rotation.plugins.action.rollback_course impo
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import writer as record_module
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import rollback_strategy
 
@@ -48,9 +49,9 @@ def test_the_command_that_closed_a_rotation_without_a_key_does_not_take_back_the
 def test_what_a_rotation_has_counted_is_known_to_have_been_there():
     assert with_values([]) == set()
     counted = [{"table": "full", "classes": {"current": 2}}, {"table": "bare", "classes": {"empty": 3, "previous": 0}}]
-    assert with_values([{"targets": [{"table": "old", "classes": {"current": 1}}]}, {"targets": counted}, {}]) == {
-        "full"
-    }
+    old = [{"table": "old", "classes": {"current": 1}}]
+    events = [{"event": "django_census", "targets": targets} for targets in (old, counted)]
+    assert with_values(decode_all([*events, {}])) == {"full"}
 
 
 def test_a_table_that_another_database_has_is_not_lost_by_one_that_never_had_it():
@@ -73,7 +74,7 @@ def test_a_table_that_another_database_has_is_not_lost_by_one_that_never_had_it(
 )
 def test_whether_a_database_was_restored_is_told_by_the_record(told, restored):
     events = [{"event": "postgresql_restore", "phase": phase, "asked": {"state": state}} for state, phase in told]
-    assert was_restored([{"event": "rotate", "phase": "intent"}, *events]) is restored
+    assert was_restored(decode_all([{"event": "rotate", "phase": "intent"}, *events])) is restored
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist import checklist, window
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._checklist.item import ChecklistItem, Observations
 
@@ -515,16 +516,16 @@ def test_how_long_a_rotation_had_the_application_down_is_from_its_first_stop_to_
         service("done", "started", "2026-12-01T22:01:00Z"),
         service("done", "started", "2026-12-01T22:01:13Z"),
     ]
-    assert window.down_for(events) is None, "it was not completed"
+    assert window.down_for(decode_all(events)) is None, "it was not completed"
     done = [*events, {"event": "rotate", "phase": "done"}]
-    assert window.down_for(done) == 73
+    assert window.down_for(decode_all(done)) == 73
     back = [
         {"event": "rollback", "phase": "intent", "time": "2026-12-03T22:00:00Z"},
         service("intent", "stopped", "2026-12-03T22:00:10Z"),
         service("done", "started", "2026-12-03T22:01:00Z"),
     ]
-    assert window.down_for([*done, *back]) == 73, "taken back days later"
-    assert window.down_for([events[3], {"event": "rotate", "phase": "done"}]) is None
+    assert window.down_for(decode_all([*done, *back])) == 73, "taken back days later"
+    assert window.down_for(decode_all([events[3], {"event": "rotate", "phase": "done"}])) is None
 
 
 def test_the_night_between_a_run_that_was_killed_and_the_next_is_no_part_of_how_long_a_rotation_takes():
@@ -537,7 +538,7 @@ def test_the_night_between_a_run_that_was_killed_and_the_next_is_no_part_of_how_
         service("done", "started", "2026-12-02T08:01:00Z"),
         {"event": "rotate", "phase": "done", "time": "2026-12-02T08:01:10Z"},
     ]
-    assert window.down_for(events) == 20 + 60
+    assert window.down_for(decode_all(events)) == 20 + 60
 
 
 def test_outside_of_the_window_an_application_that_an_earlier_run_has_stopped_is_started_again():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event, decode, decode_all
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import box
 
@@ -300,9 +301,9 @@ def test_how_far_a_step_is_takes_one_line(numbers, line):
 
 
 def test_services_that_nothing_has_started_since_are_told_by_host():
-    def services(host: str, state: str, found: object, phase: str = "done") -> dict:
-        asked = {"state": state}
-        return {"event": "application_services", "phase": phase, "host": host, "asked": asked, "services": found}
+    def services(host: str, state: str, found: object, phase: str = "done", time: str = "") -> Event:
+        about = {"phase": phase, "host": host, "asked": {"state": state}, "time": time}
+        return decode({"event": "application_services", "services": found, **about})
 
     began = [services("app1", "stopped", ["worker", "web"]), services("app2", "stopped", ["web"])]
     again = services("app1", "stopped", [])  # a run that goes on stops nothing that is down
@@ -310,10 +311,12 @@ def test_services_that_nothing_has_started_since_are_told_by_host():
     started = services("app2", "started", {"web": "started"})
     assert box.still_stopped([*began, again, failed, started]) == {"app1": ["worker", "web"]}
     assert box.still_stopped([*began, started, services("app1", "started", {})]) == {}
-    at = {hour: {"time": f"2026-12-01T{hour}:00:00Z"} for hour in (10, 11, 12)}
-    by_hand = [{**services("app2", "stopped", ["web"]), **at[10]}, {**started, **at[11]}]
-    assert box.still_stopped([{**began[1], **at[10]}], by_hand) == {}
-    assert box.still_stopped([{**began[1], **at[12]}], by_hand) == {"app2": ["web"]}
+    early, hand, late = (
+        services("app2", "stopped", ["web"], time=f"2026-12-01T{hour}:00:00Z") for hour in (10, 10, 12)
+    )
+    by_hand = [hand, services("app2", "started", {"web": "started"}, time="2026-12-01T11:00:00Z")]
+    assert box.still_stopped([early], by_hand) == {}
+    assert box.still_stopped([late], by_hand) == {"app2": ["web"]}
 
 
 def test_values_that_no_key_opens_are_told_and_not_counted_as_under_the_current_keys():
@@ -325,10 +328,10 @@ def test_values_that_no_key_opens_are_told_and_not_counted_as_under_the_current_
 
 
 def test_that_nobody_has_looked_at_the_keys_of_processes_is_told_in_the_end():
-    def checked(status: str, seen: str = box.NOBODY_LOOKS) -> dict:
+    def checked(status: str, seen: str = box.NOBODY_LOOKS) -> Event:
         items = [{"name": "disk", "status": "warn", "seen": "little"}]
         items += [{"name": "processes", "status": status, "seen": seen}]
-        return {"event": "rotation_checklist", "phase": "done", "items": items}
+        return decode({"event": "rotation_checklist", "phase": "done", "items": items})
 
     assert list(box.unwatched([checked("warn")])) == [f"processes: {box.NOBODY_LOOKS}"]
     assert list(box.unwatched([checked("warn", "2 of 7 are older than the file")])) == []
@@ -346,7 +349,7 @@ def test_the_command_that_drops_what_lies_aside_names_the_database(typed, alias,
         "restored": {"database": "orders", "alias": alias, "aside": "before_spring:orders", "under": {"current": 1}},
         "lost": [],
     }
-    *_, told = box._from_backups([event], VARIABLES)
+    *_, told = box._from_backups([decode(event)], VARIABLES)
     options = f"-e key_rotation_id=spring {named}-e key_rotation_restore_drop=true"
     assert told.strip() == f"ansible-playbook restore.yml {options}"
 
@@ -362,14 +365,14 @@ def test_the_box_tells_of_a_restore_that_had_nothing_to_keep_aside_and_not_of_a_
     }
     copy = {**event, "restored": {"database": "orders", "copy": "key_rotation_1", "under": {"current": 1}}}
     swapped = {**event, "restored": {"database": "orders", "aside": None, "under": {"current": 1}}}
-    told = [" ".join(line.split()) for line in box._from_backups([copy, swapped], VARIABLES)]
+    told = [" ".join(line.split()) for line in box._from_backups(decode_all([copy, swapped]), VARIABLES)]
     assert told == [
         "orders is now the backup of 2026-11-26T12:00:00Z",
         "values 1 current",
         "lost a: rows since not to be counted",
     ]
     bare = {**event, "lost": [], "restored": {"database": "orders", "aside": None, "under": {}}}
-    told = [" ".join(line.split()) for line in box._from_backups([bare], VARIABLES)]
+    told = [" ".join(line.split()) for line in box._from_backups([decode(bare)], VARIABLES)]
     assert told == ["orders is now the backup of 2026-11-26T12:00:00Z", "values none under the keys"]
 
 
@@ -399,7 +402,7 @@ def test_the_box_tells_of_a_restore_that_was_ended_directly_behind_the_swap(type
         *end,
         {"event": "django_census", "phase": "done", "kept_aside": {name: [] for name in kept}},
     ]
-    lines = [line.strip() for line in box._swapped_and_killed("spring", events, VARIABLES)]
+    lines = [line.strip() for line in box._swapped_and_killed("spring", decode_all(events), VARIABLES)]
     options = "-e key_rotation_id=spring -e key_rotation_restore_alias=second -e key_rotation_restore_drop=true"
     expected = [
         "restored   DATABASES[second] is now the backup of spring: an earlier run was ended directly behind the swap",
@@ -410,8 +413,8 @@ def test_the_box_tells_of_a_restore_that_was_ended_directly_behind_the_swap(type
 
 
 def test_where_the_store_has_the_current_keys_alone_nothing_is_called_previous():
-    back = [{"event": "key_version", "stages": {"previous": "a", "current": "b"}}]
-    alone = [*back, {"event": "key_version", "stages": {"current": "a"}}]
+    back = [decode({"event": "key_version", "stages": {"previous": "a", "current": "b"}})]
+    alone = [*back, decode({"event": "key_version", "stages": {"current": "a"}})]
     assert list(box._keys(alone, stays=True)) == ["  keys       a (current)"]
     assert list(box._keys(back, stays=True)) == ["  keys       a (previous) -> b (current)"]
     assert [box._to_take_back(done) for done in ([], back, alone)] == [True, True, False]
@@ -433,7 +436,7 @@ def test_the_box_tells_what_was_repaired_and_where_the_values_before_are():
         "left": [{"value": "t.c:1"}],
         "kept": "/b",
     }
-    assert list(box._from_backups([event], VARIABLES)) == [
+    assert list(box._from_backups([decode(event)], VARIABLES)) == [
         "  t.c: 2 values repaired from the backup",
         "  what was overwritten is kept in /b",
     ]

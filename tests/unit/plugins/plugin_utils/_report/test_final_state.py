@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event, decode
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import final_state
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.final_state import FinalState, Host, Values
 
@@ -16,22 +17,22 @@ BACK = FinalState(Values({OLD: 9}), "", True, {"app1": Host(OLD), "app2": Host(O
 UNCHANGED = {"error": {"code": "E_DB", "changed": "Nothing was changed."}}
 
 
-def event(name: str, phase: str = "done", **fields: Any) -> dict[str, Any]:
-    return {"event": name, "phase": phase, **fields}
+def event(name: str, phase: str = "done", **fields: Any) -> Event:
+    return decode({"event": name, "phase": phase, **fields})
 
 
-def census(stage: str, count: int = 9, **fields: Any) -> dict[str, Any]:
+def census(stage: str, count: int = 9, **fields: Any) -> Event:
     others = {name: fields.pop(name) for name in ("nested", "unreadable") if name in fields}
     targets = [{"table": "t", "column": "c", "classes": {stage: count, "empty": 3, **others}}]
     return event("django_census", targets=targets, key_ids={"current": OLD, "pending": NEW}, **fields)
 
 
-def switched(host: str, stage: str, key_id: str) -> list[dict[str, Any]]:
+def switched(host: str, stage: str, key_id: str) -> list[Event]:
     about = {"host": host, "asked": {"stage": stage}}
     return [event("env_file", "intent", **about), event("env_file", key_id=key_id, **about)]
 
 
-def adopted(host: str) -> dict[str, Any]:
+def adopted(host: str) -> Event:
     return event("key_version", asked={"state": "adopted"}, host=host, key_id=OLD, stages={"current": OLD})
 
 
@@ -44,13 +45,13 @@ STARTED = [*BEGUN, MADE, *WRITTEN]
 FORTH = [*STARTED, *switched("app1", "pending", NEW), *switched("app2", "pending", NEW)]
 
 
-def looked(**files: str) -> dict[str, Any]:
+def looked(**files: str) -> Event:
     """The line by which a rollback begins."""
     targets = [{"table": "t", "column": "c", "classes": {"pending": 9}}]
     return event("rollback", "intent", seen={"files": files, "targets": targets, "key_ids": {"pending": NEW}})
 
 
-def said(*events: dict[str, Any], stopped: dict[str, list[str]] | None = None) -> str:
+def said(*events: Event, stopped: dict[str, list[str]] | None = None) -> str:
     return " ".join(final_state.sentences(final_state.of(events, stopped), "ansible-playbook verify.yml"))
 
 
@@ -163,7 +164,7 @@ def test_what_another_process_wrote_before_the_rollback_is_not_as_before() -> No
 
 
 def test_a_rollback_with_nothing_to_do_knows_what_its_look_saw() -> None:
-    seen = {"files": {"app1": OLD, "app2": OLD}, "targets": census("current")["targets"], "key_ids": {"current": OLD}}
+    seen = {"files": {"app1": OLD, "app2": OLD}, "targets": census("current").targets, "key_ids": {"current": OLD}}
     discarded = event("key_version", asked={"state": "discarded"}, stages={"current": OLD})
     assert said(*STARTED, event("rollback", "intent", seen=seen), discarded).startswith(AS_BEFORE)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import sshsig
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._notify import notification, sample_records
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import refused_runs, report_files
@@ -587,7 +588,7 @@ def test_who_was_told_is_no_bar_of_the_timeline(play):
     ],
 )
 def test_people_are_told_with_who_had_logged_in(events, operator, said):
-    assert people(events, operator) == said
+    assert people(decode_all(events), operator) == said
 
 
 def marks(page: str) -> list[str]:

@@ -1,0 +1,279 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The events of a record, typed: every reader but the verifier takes them from here.
+
+A record may be of another version of the collection. A member that is missing or has another type has its default, an
+event of an unknown name is a plain ``Event``, and an event that was renamed has its present name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+INTENT, DONE, FAILED = "intent", "done", "failed"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What every event has. ``raw`` is the line as it is stored, ``asked`` are the arguments of the step, ``error`` is
+    the error of a failed one, ``changed`` and ``syslog`` (whether there was one) are None if the event does not say."""
+
+    name: str = ""
+    phase: str = ""
+    time: str = ""
+    monotonic_ns: int = 0
+    host: str = ""
+    actor: str = ""
+    sudo_user: str = ""
+    login_user: str = ""
+    control_node: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] = field(default_factory=dict)
+    changed: bool | None = None
+    syslog: bool | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The state that the step was asked for; empty if none."""
+        return str(self.asked.get("state") or "")
+
+    @property
+    def is_intent(self) -> bool:
+        return self.phase == INTENT
+
+    @property
+    def is_done(self) -> bool:
+        return self.phase == DONE
+
+    @property
+    def is_failed(self) -> bool:
+        return self.phase == FAILED
+
+
+@dataclass(frozen=True)
+class RunEvent(Event):
+    """The beginning or the end of a run that rotates or rolls back. ``seen`` is what a rollback found."""
+
+    operator: str = ""
+    reason: str = ""
+    authorization: Any = None
+    approval: Any = None
+    require_approval: Any = None
+    resumed: bool = False
+    course: str = ""
+    found: str = ""
+    takes_itself_back: bool = False
+    seen: Mapping[str, Any] | None = None
+    failed_task: str = ""
+    versions: Sequence[Any] = ()
+    former_signers: Sequence[Any] = ()
+    cryptoperiod_days: int = 0
+    hold_days: int | None = None
+    environment: str = ""
+    commands: Mapping[str, Any] = field(default_factory=dict)
+    tool: Mapping[str, Any] = field(default_factory=dict)
+    clock: Mapping[str, Any] = field(default_factory=dict)
+    policy_ref: Any = None
+    retain_until: Any = None
+
+
+@dataclass(frozen=True)
+class KeyEvent(Event):
+    """A step of the key store. ``stages`` has the key ID of each stage after it."""
+
+    stages: Mapping[str, str] = field(default_factory=dict)
+    key_id: str = ""
+    generated: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class CountingEvent(Event):
+    """An event with a census: ``targets`` holds the counts of each column, ``key_ids`` the version of each stage."""
+
+    targets: Sequence[Mapping[str, Any]] = ()
+    key_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CensusEvent(CountingEvent):
+    """``meanwhile`` counts by table the rows that another process wrote."""
+
+    unopened: Mapping[str, Any] = field(default_factory=dict)
+    meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    kept_aside: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether a process that has only one version took it."""
+        return bool(self.asked.get("expect_stage"))
+
+
+@dataclass(frozen=True)
+class ReencryptionEvent(CountingEvent):
+    """``stale`` counts by search column the digests that nothing explains."""
+
+    key_id: str = ""
+    stale: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class RepairEvent(Event):
+    """Values that were taken from a backup."""
+
+
+@dataclass(frozen=True)
+class RestoreEvent(Event):
+    """A database that was replaced by its backup, or the drop of what that kept: ``restored``, ``dropped``."""
+
+    restored: Mapping[str, Any] = field(default_factory=dict)
+    backup: Mapping[str, Any] = field(default_factory=dict)
+    dropped: Sequence[str] = ()
+    sought: Sequence[str] = ()
+
+    @property
+    def alias(self) -> str:
+        """Which of the databases it was asked for."""
+        return str(self.asked.get("alias", "default"))
+
+
+@dataclass(frozen=True)
+class EnvFileEvent(Event):
+    """A write of the .env file of one host."""
+
+    key_id: str = ""
+    settings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ServicesEvent(Event):
+    """Services of one host that were stopped or started."""
+
+    services: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class HealthEvent(Event):
+    """Whether the application answers after it was started."""
+
+
+@dataclass(frozen=True)
+class BackupEvent(Event):
+    """``dumps`` describes one backup for each database."""
+
+    dumps: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class ChecklistEvent(Event):
+    """The answers of the checklist."""
+
+    items: Sequence[Any] = ()
+    environment: str = ""
+    plan_hash: str | None = None
+    collection: str | None = None
+
+
+@dataclass(frozen=True)
+class PictureEvent(Event):
+    """What monitoring saw of one host."""
+
+    picture: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadingEvent(PictureEvent):
+    """What the application itself read."""
+
+
+@dataclass(frozen=True)
+class NotificationEvent(Event):
+    """Whom a channel notified, or could not."""
+
+    channel: str = ""
+    about: str = ""
+    to: Sequence[str] = ()
+    found: str = ""
+    reached: int = 0
+
+
+@dataclass(frozen=True)
+class AttemptEvent(Event):
+    """A run that was refused before it had a record."""
+
+    operator: str = ""
+    reason: str = ""
+    authorization: Any = None
+    playbook: str = ""
+    failed_task: str = ""
+
+
+ROTATE, ROLLBACK = "rotate", "rollback"
+# Every name that a reader knows.
+KINDS: dict[str, type[Event]] = {
+    ROTATE: RunEvent,
+    ROLLBACK: RunEvent,
+    "key_version": KeyEvent,
+    "django_census": CensusEvent,
+    "django_reencrypt": ReencryptionEvent,
+    "django_repair": RepairEvent,
+    "postgresql_restore": RestoreEvent,
+    "postgresql_backup": BackupEvent,
+    "env_file": EnvFileEvent,
+    "application_services": ServicesEvent,
+    "application_health": HealthEvent,
+    "application_reading": ReadingEvent,
+    "monitoring_probe": PictureEvent,
+    "rotation_checklist": ChecklistEvent,
+    "notification": NotificationEvent,
+    "attempt": AttemptEvent,
+}
+# Members that tell "not said" from an empty value.
+OPTIONAL: dict[str, type] = {
+    "changed": bool,
+    "syslog": bool,
+    "hold_days": int,
+    "seen": Mapping,
+    "stale": Mapping,
+    "plan_hash": str,
+    "collection": str,
+}
+RENAMED: dict[str, str] = {}  # a former name of an event, and its present one; none was renamed yet
+
+
+def decode(line: Mapping[str, Any]) -> Event:
+    """The event that a line of a record holds."""
+    stored = str(line.get("event") or "")
+    name = RENAMED.get(stored, stored)
+    kind = KINDS.get(name, Event)
+    known = _TYPES[kind].items()
+    members = {member: line[member] for member, of in known if member in line and isinstance(line[member], of)}
+    return kind(**{**members, "name": name, "raw": line})
+
+
+def decode_all(lines: Iterable[Mapping[str, Any]]) -> list[Event]:
+    """The events of a record, oldest first."""
+    return [decode(line) for line in lines]
+
+
+def _types(kind: type[Event]) -> dict[str, tuple[type, ...]]:
+    """The types of each member's values, by that of its default."""
+    plain = kind()
+    found = {member.name: _accepted(member.name, getattr(plain, member.name)) for member in fields(kind)}
+    return {name: types for name, types in found.items() if name not in ("name", "raw")}
+
+
+def _accepted(name: str, default: object) -> tuple[type, ...]:
+    if name in OPTIONAL:
+        return (OPTIONAL[name],)
+    if isinstance(default, dict):
+        return (Mapping,)
+    if isinstance(default, tuple):
+        return (list, tuple)
+    return (object,) if default is None else (type(default),)
+
+
+_KNOWN: tuple[type[Event], ...] = (Event, *KINDS.values())
+_TYPES = {kind: _types(kind) for kind in _KNOWN}

@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record import events
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import (
+    CensusEvent,
+    Event,
+    ReencryptionEvent,
+    RunEvent,
+    decode,
+)
+
+# The verifier judges the lines as they are stored: a default in place of a forged member would hide it.
+READERS = {"module_utils/_record/events.py", "module_utils/_record/verifier.py"}
+
+
+def test_an_event_has_the_members_of_its_kind():
+    targets = [{"table": "t", "column": "c", "classes": {"current": 3}}]
+    line = {"event": "django_census", "phase": "done", "host": "app1", "targets": targets}
+    event = decode({**line, "asked": {"expect_stage": "current"}, "key_ids": {"current": "a"}})
+    assert isinstance(event, CensusEvent)
+    assert (event.is_done, event.host, event.targets, event.key_ids) == (True, "app1", targets, {"current": "a"})
+    assert event.is_proof
+    assert event.meanwhile == {}
+
+
+@pytest.mark.parametrize("name", sorted(events.KINDS))
+def test_a_member_of_another_type_or_none_has_its_default(name):
+    kind = events.KINDS[name]
+    plain = kind(name=name)
+    wrong = {member: object() for member in vars(plain) if getattr(plain, member) is not None}
+    for line in ({"event": name}, {**wrong, "event": name}, {**dict.fromkeys(wrong), "event": name}):
+        found = decode(line)
+        assert type(found) is kind
+        assert {**vars(found), "raw": {}} == vars(plain)
+
+
+def test_what_an_event_does_not_say_is_none():
+    assert decode({"event": "django_reencrypt"}).changed is None
+    for said in ({}, {"stale": {}}):
+        event = decode({"event": "django_reencrypt", **said})
+        assert isinstance(event, ReencryptionEvent)
+        assert event.stale == said.get("stale")
+
+
+@pytest.mark.parametrize("line", [{}, {"event": None}, {"event": "of_a_later_version", "targets": 3}, {"event": ["x"]}])
+def test_an_unknown_event_is_a_plain_one(line):
+    event = decode({**line, "phase": "done", "time": "2026-12-01T10:00:00Z"})
+    assert type(event) is Event
+    assert (event.is_done, event.time) == (True, "2026-12-01T10:00:00Z")
+
+
+def test_an_event_that_was_renamed_is_read_under_both_names(monkeypatch):
+    monkeypatch.setitem(events.RENAMED, "turn", "rotate")
+    for name in ("turn", "rotate"):
+        event = decode({"event": name, "phase": "intent", "resumed": True})
+        assert isinstance(event, RunEvent)
+        assert (event.name, event.resumed, event.raw["event"]) == ("rotate", True, name)
+
+
+def reads_event(path: Path) -> Iterator[int]:
+    """The lines that take the name of an event from a mapping: ``line["event"]`` or ``line.get("event")``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        key: ast.expr | None = node.slice if isinstance(node, ast.Subscript) else None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            key = next(iter(node.args), None)
+        if isinstance(key, ast.Constant) and key.value == "event":
+            yield node.lineno
+
+
+def test_nothing_else_reads_the_name_of_a_raw_event(checkout):
+    plugins = checkout / "plugins"
+    found = {path.relative_to(plugins).as_posix() for path in plugins.rglob("*.py") if any(reads_event(path))}
+    assert found == READERS
