@@ -10,7 +10,7 @@ description:
   - A lookup is evaluated each time it is used. One login reads all of its terms.
 options:
   _terms:
-    description: Names of the keys, such as V(SECRET_KEY). Without terms, the whole key set is returned as one dictionary.
+    description: Names of the keys, such as V(SECRET_KEY). Without terms, the whole key set is returned as a dictionary.
   stage:
     description: The stage of the version to read.
     type: str

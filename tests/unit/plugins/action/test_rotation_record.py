@@ -446,7 +446,7 @@ def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease
     lease.give_back()
     result = run_action("rotation_record", state="verified")
     assert result["error"]["code"] == "E_RECORD_UNSIGNED"
-    assert "1 of 1 records: r1: a run that has not ended" in result["msg"]
+    assert "1 of 1 records are not signed: r1: a run that has not ended" in result["msg"]
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     lease.give_back()
     assert not run_action("rotation_record", state="verified").get("failed")
@@ -758,7 +758,7 @@ def test_a_drop_by_an_id_that_nothing_has_is_refused_and_leaves_no_record(run_ac
     drop = {"state": "dropped", "project_dir": str(tmp_path), "backup_dir": str(tmp_path)}
     drop["check"] = check
     refused = run_action("postgresql_restore", rotation_id="sprang", **drop)["error"]
-    assert (refused["code"], "Of restores there are: spring. " in refused["todo"]) == ("E_RESTORE_NONE", True)
+    assert (refused["code"], "Known restores: spring. " in refused["todo"]) == ("E_RESTORE_NONE", True)
     assert [path.name for path in (tmp_path / "records").iterdir() if path.is_dir()] == ["r1"]
     for known in ("r1", "spring"):
         result = run_action("postgresql_restore", rotation_id=known, **drop)

@@ -332,7 +332,7 @@ def test_a_stop_by_hand_goes_on_past_every_failure_and_tells_of_all(tmp_path, sy
     with pytest.raises(RotationError, match="E_STOP_INCOMPLETE") as raised:
         kept.stop(dry=False)
     told = str(raised.value)
-    for found in ("the service stuck does not stop", "wroker.service is no unit", "web.socket would start", str(flag)):
+    for found in ("the service stuck does not stop", "no unit wroker.service", "web.socket would start", str(flag)):
         assert found in told
     assert "All the same, web, worker was stopped. Up still, or not known to be down: stuck, silent." in told
     assert "The stop holds: no rotation starts anything" in told
