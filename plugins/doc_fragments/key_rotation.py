@@ -61,8 +61,8 @@ options:
     description: The file to which the module writes its progress. Set by the action plugin. Not for playbooks.
     type: path
 """
-    # Two fragments have this list.
-    _KEY_SUBOPTIONS = r"""
+    # Two fragments have this list. ansible-test's yamllint takes what has no annotation for one whole document.
+    _KEY_SUBOPTIONS: str = r"""
     suboptions:
       name:
         description: Name of the setting, as it is written in the environment file.
@@ -103,7 +103,7 @@ options:
         choices: [encryption, signing]
         default: encryption
 """
-    KEYS = (
+    KEYS: str = (
         r"""
 options:
   keys:
@@ -167,7 +167,7 @@ options:
     elements: str
     default: [decrypt_failed, InvalidToken, Decryption failed]
 """
-    NAMED_KEYS = (
+    NAMED_KEYS: str = (
         r"""
 options:
   keys:
