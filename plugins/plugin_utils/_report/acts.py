@@ -21,6 +21,7 @@ CALLED = {"rotate": "Key rotation", "rollback": "Rollback of key rotation"}  # i
 ENDED = {"rotate": "completed", "rollback": "rolled back", "retire": "retired", "open": "not ended", "failed": "failed"}
 # By its course, how a run of the rollback playbook has ended that took no rotation back.
 STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
+NOTHING_BACK = "nothing had to be rolled back"
 INHERITED = ("reason", "authorization", "approval")  # by a run that goes on, where it was given nothing else
 
 
@@ -99,6 +100,8 @@ def _outcome(last: Event, inside: Sequence[Event]) -> str:
 
 
 def _ended(inside: Sequence[Event], how: str) -> str:
+    if how == "rollback" and had_nothing_to_take_back(inside):
+        return NOTHING_BACK
     if how != "rollback" or not stays(inside):
         return ENDED[how]
     course = _course(inside)
@@ -111,6 +114,14 @@ def stays(inside: Sequence[Event]) -> bool:
     back = ("rolled_back", "discarded")
     taken = (isinstance(event, KeyEvent) and event.state in back for event in inside)
     return _course(inside) in STAYING and not any(taken)
+
+
+def had_nothing_to_take_back(inside: Sequence[Event]) -> bool:
+    """Whether a run of the rollback playbook closed a rotation that had ended before it made a version."""
+    ended = next((event for event in reversed(inside) if isinstance(event, RunEvent) and event.is_done), None)
+    if ended is None or _course(inside) != "nothing":
+        return False
+    return all(version.get("rotation_id") != ended.raw.get("rotation_id") for version in ended.versions)
 
 
 def _course(inside: Sequence[Event]) -> str:

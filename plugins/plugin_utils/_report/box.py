@@ -30,12 +30,13 @@ from ...module_utils._record.events import (
     ReencryptionEvent,
     RepairEvent,
     RestoreEvent,
+    RunEvent,
     ServicesEvent,
 )
 from ...module_utils._record.writer import Record
 from ...module_utils._services.commands import REMOVAL
 from . import final_state
-from .acts import acts
+from .acts import acts, had_nothing_to_take_back
 
 TITLES = {"rotate": "Key rotation", "rollback": "Rollback of"}
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
@@ -59,8 +60,9 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
     yield ""
     yield RULE
     run = acts(events)[-1]
-    stays = completed or run["stays"]
-    back = stays and _to_take_back(done)
+    idle = had_nothing_to_take_back(run["events"])
+    stays = completed or run["stays"] or idle
+    back = stays and not idle and _to_take_back(done)
     yield f" {TITLES[direction]} {record.rotation_id}: {run['ended'].upper()} in {seconds:.0f} s"
     yield RULE
     yield from _keys(done, stays)
@@ -81,6 +83,8 @@ def lines(record: Record, variables: Mapping[str, Any], *, completed: bool, page
         yield f"  report     {page}"
     for sentence in no_syslog(events):
         yield f"  WARNING    {sentence}"
+    if idle:
+        yield from _standing(run["events"], variables)
     yield f"  {'roll back ' if back else 'again     '} {command(variables, 'rollback' if back else 'rotate')}"
     yield RULE
 
@@ -147,6 +151,18 @@ def _keys(done: Sequence[Event], stays: bool) -> Iterator[str]:
             yield f"  keys       {stages.get('previous')} (previous) -> {stages.get('current')} (current)"
         else:
             yield f"  keys       {stages.get('current')} (current again)"
+
+
+def _standing(run_events: Sequence[Event], variables: Mapping[str, Any]) -> Iterator[str]:
+    """The completed rotation that a rollback of a later, empty one leaves as it is, and the command that takes it
+    back."""
+    versions = next(event.versions for event in reversed(run_events) if isinstance(event, RunEvent) and event.is_done)
+    by_stage = {version.get("stage"): version for version in versions}
+    current = by_stage.get("current")
+    if current and "previous" in by_stage:
+        rotation_id = current["rotation_id"]
+        yield f"  stands     Rotation {rotation_id}, completed before, was not rolled back: its keys stay current."
+        yield f"  roll back  {command(variables, 'rollback', ['-e', f'key_rotation_id={rotation_id}'])}"
 
 
 def _to_take_back(done: Sequence[Event]) -> bool:

@@ -203,6 +203,46 @@ def test_the_summary_of_a_rollback_tells_what_it_did_itself(typed, record):
     assert "             5 were re-encrypted by this run" in shown
 
 
+def empty_attempt(tmp_path: Path, **ended: object) -> list[str]:
+    """The summary of a rollback of a rotation that had ended before it made a version."""
+    kept = Record(str(tmp_path / "records"), "r2")
+    kept.append("rotate", "intent", resumed=False)
+    kept.append("rotate", "failed", error={"code": "E_CHECKLIST"})
+    kept.append("rollback", "intent", course="nothing")
+    census(kept, name=1001)
+    kept.append("rollback", "done", **ended)
+    return list(box.lines(kept, VARIABLES, completed=False))
+
+
+def version(rotation_id: str, stage: str) -> dict[str, str]:
+    return {"rotation_id": rotation_id, "stage": stage, "outcome": "completed"}
+
+
+def test_a_rollback_of_an_empty_attempt_says_that_the_rotation_before_still_stands(typed, tmp_path):
+    typed(args=("tetech.key_rotation.rollback",), inventory=("localhost,",))
+    shown = empty_attempt(tmp_path, versions=[version("adopted a", "previous"), version("r1", "current")])
+    assert shown[2].startswith(" Rollback of r2: NOTHING HAD TO BE ROLLED BACK in ")
+    assert [line for line in shown if line.startswith(("  stands", "  roll back", "  again", "  keys"))] == [
+        "  stands     Rotation r1, completed before, was not rolled back: its keys stay current.",
+        "  roll back  ansible-playbook tetech.key_rotation.rollback -i localhost, -e key_rotation_id=r1",
+        "  again      ansible-playbook tetech.key_rotation.rotate -i localhost,",
+    ]
+
+
+@pytest.mark.parametrize("versions", [[], [version("adopted a", "current")]])
+def test_a_rollback_of_an_empty_attempt_names_no_rotation_that_cannot_be_rolled_back(typed, tmp_path, versions):
+    typed(args=("rollback.yml",))
+    shown = empty_attempt(tmp_path, versions=versions)
+    assert "NOTHING HAD TO BE ROLLED BACK" in shown[2]
+    assert not [line for line in shown if line.startswith(("  stands", "  roll back"))]
+
+
+def test_a_rollback_that_closes_the_record_of_what_was_rolled_back_says_rolled_back(typed, tmp_path):
+    typed(args=("rollback.yml",))
+    shown = empty_attempt(tmp_path, versions=[version("adopted a", "current"), version("r2", "")])
+    assert "Rollback of r2: ROLLED BACK in" in shown[2]
+
+
 def test_the_summary_counts_no_value_that_the_proof_did_not_open(typed, record):
     typed(args=("rotate.yml",))
     record.append("rotate", "intent", resumed=True)
