@@ -297,6 +297,8 @@ class Application:
         others = unlisted_keys.by_column(surveys, env)
         known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]
         proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
+        listed = [entry for entry in self.keys if entry["name"] in self.keyring.names]  # of those that have a value
+        proposed = proposal.with_listed(proposed, listed, accounting.used_keys(self.targets, self.keyring))
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
         missing = {"path": self.keys_from, "line": line}
         found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]

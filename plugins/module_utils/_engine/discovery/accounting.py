@@ -13,7 +13,7 @@ from ..application.key_uses import Use
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database, quote
-from . import model_evidence, unexplained
+from . import model_evidence, proposal, unexplained
 from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings
 from .settlements import Settlements
@@ -159,8 +159,7 @@ def keys(
     targets = [target for survey in surveys for target in survey.found]
     if not targets:  # which is an error of its own
         return []
-    derived = [each.secret for target in targets for each in target.derived]
-    used = keyring.keys_of((target.scheme for target in targets), derived)
+    used = used_keys(targets, keyring)
     signing = {entry["name"] for entry in described if entry.get("use") == "signing"}
     left = sorted(keyring.names - used - signing)
     readers = uses() if left else {}
@@ -168,6 +167,12 @@ def keys(
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
         found.put("key_without_value", name, line=f"{{{line}}}", uses=_shown(readers.get(name, ())))
     return found.told(stops=True)
+
+
+def used_keys(targets: Sequence[Target], keyring: Keyring) -> set[str]:
+    """The keys at hand that values of these targets may be under, or columns derived from them."""
+    derived = [each.secret for target in targets for each in target.derived]
+    return keyring.keys_of((target.scheme for target in targets), derived)
 
 
 def planned_keys(
@@ -199,13 +204,7 @@ def _shown(uses: Sequence[Use]) -> str:
     return "; ".join(words[:USES]) + more or "nothing that was found in code"
 
 
-_DEFAULTS = {"type": "token_urlsafe", "keep": 0}
-
-
 def _declared(name: str, described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The entry of a key as a person writes it to declare that it only signs."""
     entry = next((dict(entry) for entry in described if entry["name"] == name), {"name": name})
-    kept = {
-        member: value for member, value in entry.items() if value is not None and _DEFAULTS.get(member, "") != value
-    }
-    return {**kept, "use": "signing"}
+    return {**proposal.as_listed(entry), "use": "signing"}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 # Of a value, the type of key_rotation_keys that makes another one like it. Any other type is the default one.
@@ -43,6 +43,26 @@ def propose(settings: Mapping[str, Sequence[bytes]], env: Mapping[str, str]) -> 
             parts = [part.strip().encode() for part in env.get(source, "").split(",") if part.strip()]
             found[source] = entry(source, parts if set(parts) <= {*values} and parts else list(values))
     return list(found.values())
+
+
+_DEFAULTS = {"type": "token_urlsafe", "keep": 0, "use": "encryption"}
+
+
+def as_listed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as a person writes it: without what is not set, or is the default."""
+    return {
+        member: value for member, value in entry.items() if value is not None and _DEFAULTS.get(member, "") != value
+    }
+
+
+def with_listed(
+    proposed: Sequence[Mapping[str, Any]], listed: Sequence[Mapping[str, Any]], used: Collection[str]
+) -> list[dict[str, Any]]:
+    """The proposal with the ``listed`` entries that it lacks and that must stay: of keys that are ``used``, or that
+    only sign. The application may know such a key under another name, or only in its own functions."""
+    names = {entry["name"] for entry in proposed}
+    kept = [entry for entry in listed if entry["name"] in used or (proposed and entry.get("use") == "signing")]
+    return [*map(dict, proposed), *(as_listed(entry) for entry in kept if entry["name"] not in names)]
 
 
 def _sources(values: Sequence[bytes], env: Mapping[str, str]) -> list[str]:

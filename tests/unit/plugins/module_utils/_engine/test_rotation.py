@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import rotation
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import schemes
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.findings import (
@@ -12,6 +15,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
     Findings,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from cryptography.fernet import Fernet
 
 
 @pytest.mark.parametrize("entry", ["", "profile", "profile.name", "profile:7", ":", "7:profile.name"])
@@ -42,6 +46,7 @@ class Part:
         self.found = found.get("found", [])
         self.tables = {}
         self.unopened = {}
+        self.missing = {}
         self.findings = Findings()
         for column in found.get("fixed", ()):
             self.findings.put("fixed", column, scheme="theirs")
@@ -51,6 +56,38 @@ def test_the_targets_of_all_databases_are_one_list(target):
     first, second = Part(found=[target]), Part(found=[target])
     opened = rotation.Application([(first, first), (second, second)], None, [], "the key store", None, {})
     assert opened.targets == [target, target]
+
+
+OUTER, INNER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def planned(monkeypatch, target):
+    """What a plan proposes for columns under these schemes, and its findings, with these keys listed of the ones that
+    an env file has."""
+    for name in ("other_databases", "notices", "left_out"):
+        monkeypatch.setattr(rotation.plan, name, lambda *given: [])
+    monkeypatch.setattr(rotation.Application, "unaccounted", lambda self: [])
+    monkeypatch.setattr(rotation.Application, "uses", lambda self: {})
+
+    def made(tried, settings, env, listed, **found):
+        keys = KeySet({name: env[name] for name in listed if name in env})
+        ring = Keyring(tried, {"current": keys}, settings.get)
+        entries = [{"name": name, "type": "fernet"} for name in listed]
+        part = Part(**{"found": [replace(target, scheme=name) for name in ring.schemes], **found})
+        application = rotation.Application([(part, part)], ring, [], "/.env", None, {}, keys=entries)
+        return application.plan(counted=False, env=env)
+
+    return made
+
+
+def test_a_plan_proposes_no_other_keys_where_both_layers_of_a_value_have_a_listed_one(planned):
+    """The application reads the key of the inner layer under a name of its own."""
+    library = schemes.parse("auto")["django_encrypted_model_fields"]
+    both = library.over(schemes.of_keys(["INNER_key"])["fernet_of_INNER_key"])
+    env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
+    settings = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_KEY": INNER}
+    assert "proposed" not in planned({both.name: both}, settings, env, ["FIELD_ENCRYPTION_KEY", "INNER_key"])
 
 
 def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):

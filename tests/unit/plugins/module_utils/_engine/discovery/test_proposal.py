@@ -36,6 +36,26 @@ def test_a_setting_that_the_env_file_does_not_have_goes_by_its_own_name():
     assert proposal.propose({"FIELD_KEY": [FERNET]}, {"A": "1"}) == [{"name": "FIELD_KEY", "type": "fernet"}]
 
 
+@pytest.mark.parametrize(
+    ("entry", "used", "kept"),
+    [
+        ({"name": "INNER", "type": "fernet", "keep": 0, "bytes": None, "use": "encryption"}, {"INNER"}, True),
+        ({"name": "INNER", "type": "fernet"}, set(), False),
+        ({"name": "FIELD", "type": "hex"}, {"FIELD"}, False),  # proposed already
+    ],
+)
+def test_a_listed_key_with_values_under_it_stays_as_it_was_listed(entry, used, kept):
+    found = proposal.with_listed([{"name": "FIELD"}], [entry], used)
+    assert found == [{"name": "FIELD"}, *[{"name": "INNER", "type": "fernet"}] * kept]
+
+
+def test_a_listed_key_that_only_signs_stays_beside_others():
+    signing = {"name": "SECRET_KEY", "type": "token_urlsafe", "use": "signing"}
+    found = proposal.with_listed([{"name": "FIELD"}], [signing], set())
+    assert found == [{"name": "FIELD"}, {"name": "SECRET_KEY", "use": "signing"}]
+    assert proposal.with_listed([], [signing], set()) == []
+
+
 def test_a_line_is_yaml_to_paste():
     assert proposal.line([{"name": "A", "type": "fernet"}, {"name": "B"}]) == (
         "key_rotation_keys: [{name: A, type: fernet}, {name: B}]"
