@@ -302,7 +302,7 @@ class Application:
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
         missing = {"path": self.keys_from, "line": line}
         found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]
-        unproved = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
+        unproved = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements, line)
         found += [
             unlisted_keys.finding(each, others[each.column], line) if each.column in others else each
             for each in unproved

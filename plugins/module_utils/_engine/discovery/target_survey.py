@@ -116,9 +116,11 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
     return survey
 
 
-def findings_of(surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE) -> list[Finding]:
+def findings_of(
+    surveys: Sequence[Survey], keyring: Keyring, source: str, settled: Settlements = NONE, line: str = ""
+) -> list[Finding]:
     """Everything that makes the targets found not all, or none, but for what a person has settled. ``source`` says
-    where the keys are from."""
+    where the keys are from, ``line`` lists the keys to rotate by their names in the env file, where these are known."""
     found = any(survey.found for survey in surveys)
     known = Findings()
     for table, column in nowhere(surveys):
@@ -132,7 +134,7 @@ def findings_of(surveys: Sequence[Survey], keyring: Keyring, source: str, settle
     fixed = [each for survey in surveys for each in survey.findings.of("fixed")]
     if fixed and not found:
         settings = settings_of(surveys, keyring)
-        line = proposal.line(proposal.propose(settings, {}))
+        line = line if line and settings else proposal.line(proposal.propose(settings, {}))
         known.put("other_keys", "", count=len(fixed), settings=", ".join(sorted(settings)), line=line)
     stops = unsettled(known.told(stops=True), settled)
     if not found and not stops:

@@ -49,7 +49,7 @@ class Part:
         self.missing = {}
         self.findings = Findings()
         for column in found.get("fixed", ()):
-            self.findings.put("fixed", column, scheme="theirs")
+            self.findings.put("fixed", column, scheme=found.get("scheme", "theirs"))
 
 
 def test_the_targets_of_all_databases_are_one_list(target):
@@ -88,6 +88,27 @@ def test_a_plan_proposes_no_other_keys_where_both_layers_of_a_value_have_a_liste
     env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
     settings = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_KEY": INNER}
     assert "proposed" not in planned({both.name: both}, settings, env, ["FIELD_ENCRYPTION_KEY", "INNER_key"])
+
+
+def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting(planned):
+    """Listed by the name of the setting, the key would not be found in the env file."""
+    library = schemes.parse("auto")["django_encrypted_model_fields"]
+    env = {"APP_KEY": OUTER, "SALT": "s"}
+    made = planned(
+        {library.name: library},
+        {"FIELD_ENCRYPTION_KEY": OUTER},
+        env,
+        ["SALT"],
+        found=[],
+        fixed=["profile.name"],
+        scheme=library.name,
+    )
+    (notice,) = made["notices"]
+    assert notice["code"] == "E_OTHER_KEYS"
+    assert "open under FIELD_ENCRYPTION_KEY, which" in notice["notice"]
+    assert notice["todo"] == "List the keys to rotate: key_rotation_keys: [{name: APP_KEY, type: fernet}]"
+    assert made["proposed"] == {"key_rotation_keys": [{"name": "APP_KEY", "type": "fernet"}]}
+    assert OUTER not in str(made)
 
 
 def test_a_plan_of_nothing_is_made_and_says_why_it_is_not_ready(monkeypatch):
