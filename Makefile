@@ -1,5 +1,7 @@
 # make demo   see the keys of a real application rotated on this machine
 # make test   all tests
+# make link   what the playbooks need to run from this checkout, without installing
+# make build   the collection as a file, and the command that installs it
 # make options   generate the argument specs of the modules from their documentation
 # make sanity   what ansible-test asks of a collection
 # make bench-fence   what the write fence costs our own UPDATEs
@@ -26,7 +28,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: options demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
+.PHONY: options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -152,14 +154,19 @@ MB ?= 1000
 bench-backup: $(APPLICATION)/.ready $(TREE)
 	$(APPLICATION)/bin/python benchmarks/backup.py $(MB)
 
+# Not in the checkout, whose ansible.cfg would have it installed below .ansible/.
 build: $(CONTROL)/.ready
 	ansible-galaxy collection build --force
+	@echo
+	@echo 'cd ~ && ansible-galaxy collection install --force $(CURDIR)/tetech-key_rotation-*.tar.gz'
 
 clean: demo-down
 	test ! -d .staging || $(MAKE) staging-down
 	rm -rf .venv .ansible .mypy_cache .ruff_cache .pytest_cache
 
 # The collection under its name, for a checkout in any folder.
+link: $(TREE)
+
 $(TREE):
 	mkdir -p $(dir $@)
 	ln -sfn "$(CURDIR)" $@

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +64,28 @@ def test_links_of_a_document_lead_somewhere(path: Path) -> None:
 def test_files_that_a_document_names_exist(path: Path) -> None:
     named = PATH.findall(path.read_text(encoding="utf-8"))
     assert [name for name in named if not any(CHECKOUT.glob(name.rstrip("/")))] == []
+
+
+def test_a_checkout_is_linked_under_the_name_of_its_collection(tmp_path: Path) -> None:
+    """The README's playbooks, run from a fresh checkout, find their roles there."""
+    shutil.copy(CHECKOUT / "Makefile", tmp_path)
+    subprocess.run(["make", "link"], cwd=tmp_path, check=True, capture_output=True)
+    paths = re.findall(
+        r"^collections_path = (.*)$", (CHECKOUT / "ansible.cfg").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    linked = tmp_path / paths[0].split(":")[0] / "ansible_collections/tetech/key_rotation"
+    assert linked.resolve() == tmp_path.resolve()
+
+
+def test_make_build_prints_an_installation_that_leaves_the_checkout() -> None:
+    """In it, ansible.cfg would have the collection installed where no other folder's playbooks look."""
+    makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8").replace("$(CURDIR)", "/path/to/checkout")
+    (printed,) = re.findall(r"^\t@echo '(.* collection install .*)'$", makefile, re.MULTILINE)
+    (told,) = re.findall(
+        r"^.*ansible-galaxy collection install .*$", (CHECKOUT / "README.md").read_text(), re.MULTILINE
+    )
+    assert told == printed
+    assert told.startswith("cd ~ && ")
 
 
 def test_ci_installs_the_packages_that_contributing_lists() -> None:
