@@ -30,7 +30,7 @@ from .proof.census import Tally
 FORMAT = 1
 COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements")
 PARTS = (*COMPARED, "notices")
-COUNTS = ("rows", "classes")
+COUNTS = ("rows", "classes", "left_alone")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
 _SECRET_NAME = re.compile(r"secret|token|passw|api_?key|private_?key|encrypt|cipher|credential|ssn|iban", re.IGNORECASE)
 _DJANGO_TABLES = ("auth_user", "django_session", "django_migrations")  # hashed, signed and plain by Django itself
@@ -105,6 +105,7 @@ def _target(target: Target, tally: Tally | None, keyring: Keyring) -> dict[str, 
         **described,
         "rows": tally.rows,
         "classes": {**dict.fromkeys(CLASSES, 0), **dict(sorted(tally.classes.items()))},
+        **({"left_alone": tally.left_alone} if tally.left_alone else {}),
     }
 
 

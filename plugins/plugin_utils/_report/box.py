@@ -350,7 +350,7 @@ def census(targets: list[dict[str, Any]]) -> Iterator[str]:
     names = [f"{target['table']}.{target['column']}" for target in targets]
     width = max(map(len, names), default=0)
     for name, target in zip(names, targets):
-        classes = {**target["classes"], **({"left alone": target["left_alone"]} if target["left_alone"] else {})}
+        classes = _with_left_alone(target)
         counts = ", ".join(f"{count:,} {found}" for found, count in sorted(classes.items(), key=lambda item: -item[1]))
         yield f"  {name:<{width}}  {target['rows']:>9,} rows: {counts or 'none'}"
 
@@ -555,7 +555,7 @@ def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any]) -> It
 
 def _columns(made: Mapping[str, Any]) -> Iterator[str]:
     rows = [
-        (row["column"], f"{row['rows']:,}", _classes(row["classes"]), row["scheme"])
+        (row["column"], f"{row['rows']:,}", _classes(_with_left_alone(row)), row["scheme"])
         for row in made["targets"]
         if "rows" in row
     ]
@@ -571,6 +571,11 @@ def _columns(made: Mapping[str, Any]) -> Iterator[str]:
     widths = [max(len(row[place]) for row in table) for place in range(3)]
     for column, count, values, scheme in table:
         yield f"  {column:<{widths[0]}}  {count:>{widths[1]}}  {values:<{widths[2]}}  {scheme}".rstrip()
+
+
+def _with_left_alone(target: Mapping[str, Any]) -> dict[str, int]:
+    """The values of a target by class, and as one more class those of key_rotation_leave_alone."""
+    return {**target["classes"], **({"left alone": target["left_alone"]} if target.get("left_alone") else {})}
 
 
 def _classes(classes: Mapping[str, int]) -> str:

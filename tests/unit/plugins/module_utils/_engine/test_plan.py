@@ -80,6 +80,15 @@ def made(surveys, targets, ring) -> dict[str, Any]:
     return plan.document(surveys, counted(targets), ring, NOTICES)
 
 
+def test_values_that_are_left_alone_are_counted_and_another_count_is_the_same_plan(made, surveys, targets, ring):
+    tallies = counted(targets)
+    tallies[0].left_alone = 2
+    other = plan.document(surveys, tallies, ring, NOTICES)
+    counts = {target["column"]: target.get("left_alone") for target in other["targets"]}
+    assert counts == {target.name: 2 if target is targets[0] else None for target in targets}
+    assert (other["hash"], plan.difference(made, other)) == (made["hash"], [])
+
+
 def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
     assert [entry["column"] for entry in made["targets"]] == ["archive.card.number", "profile.name", "profile.phone"]
     assert made["targets"][2] == {

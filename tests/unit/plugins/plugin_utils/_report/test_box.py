@@ -290,6 +290,13 @@ PLAN = {
 }
 
 
+def test_a_plan_tells_of_values_that_are_left_alone():
+    (target,) = PLAN["targets"]
+    made = {**PLAN, "targets": [{**target, "classes": {"current": 1189, "empty": 10}, "left_alone": 1}]}
+    line = "  profile.name   1,200  1,189 current, 10 empty, 1 left alone  eda_server"
+    assert line in list(box.plan(made, "/plans/plan.yml", {}))
+
+
 def test_a_plan_is_a_table_of_columns_then_notes_the_file_and_what_to_type_next():
     assert list(box.plan(PLAN, "/plans/plan.yml", {})) == [
         "  COLUMN          ROWS  VALUES                   SCHEME",
