@@ -296,6 +296,7 @@ class Application:
         tallies = self.census("current") if counted else []
         others = unlisted_keys.by_column(surveys, env)
         known = [target_survey.settings_of(surveys, self.keyring), *(each.keys for each in others.values())]
+        known.append(unlisted_keys.of_inner_layers(surveys, env))
         proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
         listed = [entry for entry in self.keys if entry["name"] in self.keyring.names]  # of those that have a value
         proposed = proposal.with_listed(proposed, listed, accounting.used_keys(self.targets, self.keyring))

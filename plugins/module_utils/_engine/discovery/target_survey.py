@@ -25,6 +25,7 @@ from ..postgres.connection import Database, array, quote
 from . import proposal, search_columns, signatures
 from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCodec, JsonCodec, is_document
 from .findings import Finding, Findings, refuse, unsettled
+from .nesting import bare
 from .plaintext_rules import PlaintextRule, rule
 from .settlements import NONE, Settlements
 from .signatures import Signature, of_another_format
@@ -190,6 +191,7 @@ class Survey:
         self.findings = Findings()
         self.missing: dict[int, tuple[str, str]] = {}
         self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
+        self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
         for label in sorted({table.label for table in self.tables if table.guarded}):
             self.findings.put("guarded", label)
         aliases = django_project.same_database(database.alias)
@@ -289,7 +291,10 @@ class Survey:
 
         found = rule(self._keyring, scheme, pieces, reads)
         if found.foreign:
-            self.findings.put("foreign", table.label_of(column.name))
+            name = table.label_of(column.name)
+            self.findings.put("foreign", name)
+            opened = self._keyring.stages_of(scheme, pieces)
+            self.inside[name] = [bare(one[1].plaintext) for one in opened if one is not None]
         return found
 
     def _found(self, table: Table, column: Column, held_as: PlaintextRule) -> None:

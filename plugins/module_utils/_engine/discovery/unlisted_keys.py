@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Columns that nothing opens, because they are under a key of the env file that ``key_rotation_keys`` does not list."""
+"""Columns, or their plaintexts, that nothing opens because ``key_rotation_keys`` does not list their key, which the env
+file has."""
 
 from __future__ import annotations
 
@@ -27,6 +28,12 @@ def by_column(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, Ot
     unopened = {column: tokens for survey in surveys for column, tokens in survey.unopened.items()}
     found = {column: opening(tokens, env) for column, tokens in unopened.items()}
     return {column: others for column, others in found.items() if others.keys}
+
+
+def of_inner_layers(surveys: Sequence[Survey], env: Mapping[str, str]) -> dict[str, list[bytes]]:
+    """The keys of the ``env`` file, with their values, under which plaintexts open that nothing at hand opens."""
+    tokens = [token for survey in surveys for inside in survey.inside.values() for token in inside]
+    return opening(tokens, env).keys if tokens else {}
 
 
 def opening(tokens: Sequence[bytes], env: Mapping[str, str]) -> Others:

@@ -46,6 +46,7 @@ class Part:
         self.found = found.get("found", [])
         self.tables = {}
         self.unopened = {}
+        self.inside = found.get("inside", {})
         self.missing = {}
         self.findings = Findings()
         for column in found.get("fixed", ()):
@@ -88,6 +89,18 @@ def test_a_plan_proposes_no_other_keys_where_both_layers_of_a_value_have_a_liste
     env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
     settings = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_KEY": INNER}
     assert "proposed" not in planned({both.name: both}, settings, env, ["FIELD_ENCRYPTION_KEY", "INNER_key"])
+
+
+def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned):
+    library = schemes.parse("auto")["django_encrypted_model_fields"]
+    env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
+    inside = {"profile.name": [Fernet(INNER).encrypt(b"a note")]}
+    made = planned(
+        {library.name: library}, {"FIELD_ENCRYPTION_KEY": OUTER}, env, ["FIELD_ENCRYPTION_KEY"], inside=inside
+    )
+    names = ["FIELD_ENCRYPTION_KEY", "INNER_key"]
+    assert made["proposed"] == {"key_rotation_keys": [{"name": name, "type": "fernet"} for name in names]}
+    assert INNER not in str(made)
 
 
 def test_a_plan_advises_to_list_the_variable_of_the_env_file_and_not_the_setting(planned):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -242,6 +243,17 @@ def test_tokens_under_other_keys_alone_are_told_with_their_settings():
         target_survey.refuse_unproved([survey(ring, *fixed)], ring, "/srv/app/.env")
     assert refused.value.code == "E_OTHER_KEYS"
     assert "2 columns hold tokens, and all open under FIELD_KEY" in str(refused.value)
+
+
+def test_plaintexts_that_are_tokens_under_no_key_at_hand_are_kept_for_the_proposal(monkeypatch):
+    monkeypatch.setattr(target_survey.django_project, "same_database", lambda alias: [alias])
+    ring = keyring("field")
+    lost = Keyring(schemes.parse({"field": FIELD}), {"current": KeySet({"FIELD_KEY": "lost"})}, nothing_set)
+    inner = lost.cipher("field", "current").seal(INSIDE)
+    token = ring.cipher("field", "current").seal(INSIDE._replace(plaintext=inner))
+    looked = survey(ring, inside={}, _database=SimpleNamespace(alias="default"))
+    assert looked._rule(PROFILE, TEXT, "field", [token, b"text"]).foreign
+    assert looked.inside == {"profile.name": [inner]}
 
 
 @pytest.mark.parametrize(
