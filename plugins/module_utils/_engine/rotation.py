@@ -63,8 +63,17 @@ class Request:
     aliases: Sequence[str] = ()  # the databases to open; all that there are without it
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
     keys: Sequence[Mapping[str, Any]] = ()  # the entries of key_rotation_keys
+    file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the env file and key files hold now
     traced: bool = False  # whether to note who reads the keys while the application starts
     progress: str | None = None  # the file for the one who watches
+
+    @property
+    def running(self) -> list[Mapping[str, str]]:
+        """The key sets with which the application may have started: that of its files, which may be no version of the
+        store, and then every version, which counts more."""
+        known = set().union(*self.key_sets.values())
+        of_files = {name: value for name, value in self.file_keys.items() if name in known}
+        return [of_files, *self.key_sets.values()]
 
     @property
     def place(self) -> key_worker.ApplicationLocation:
@@ -338,7 +347,7 @@ def opened(request: Request) -> Iterator[Application]:
         for alias in request.aliases or django_project.aliases():
             database = Database(alias, request.label, request.direct.get(alias, {}))
             databases.append(stack.enter_context(contextlib.closing(database)))
-        feeds = django_project.feeds(request.key_sets.values())
+        feeds = django_project.feeds(request.running)
 
         def setting(name: str) -> Any:
             value = django_project.setting(name)

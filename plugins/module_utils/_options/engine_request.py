@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
 from .._env_file import key_files
 from .._env_file.dialects import DIALECTS
+from .._errors.base import RotationError
 
 
 def request_of(
@@ -34,10 +36,14 @@ def request_of(
     """
     key_sets = params["key_sets"]
     keys_from = "the key store"
+    found: Mapping[str, str] = {}
     if not key_sets:
         found = key_files.read(params["env_file"], params["keys"], every=every_key, dialect=params["dialect"])
         key_sets = {"current": found}
         keys_from = params["env_file"]
+    else:
+        with contextlib.suppress(RotationError):  # a copy of the application elsewhere may have no such file
+            found = key_files.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
     return Request(
         project_dir=params["project_dir"],
         settings_module=params["settings_module"],
@@ -60,6 +66,7 @@ def request_of(
         aliases=aliases,
         key_files=key_files.files(params["keys"]),
         keys=params["keys"],
+        file_keys=found,
         traced=traced,
         progress=params["progress"],
     )

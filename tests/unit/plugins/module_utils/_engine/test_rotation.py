@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,19 @@ def test_a_row_that_is_named_in_full_is_taken(entry):
 
 def test_a_request_never_shows_a_value():
     assert "CANARY" not in repr(rotation.Request("/srv/app", None, {"current": {"SECRET_KEY": "CANARY"}}))
+
+
+def test_what_feeds_a_setting_is_looked_for_in_the_files_too(monkeypatch):
+    """After a change by hand the application runs on keys that no version has."""
+    asked = []
+    monkeypatch.setattr(rotation.custom_functions, "processes", lambda *given: contextlib.nullcontext({}))
+    for name, found in (("start", None), ("aliases", []), ("texts", {}), ("setting", None)):
+        monkeypatch.setattr(rotation.django_project, name, lambda *given, found=found: found)
+    monkeypatch.setattr(rotation.django_project, "feeds", lambda key_sets: asked.extend(key_sets) or {})
+    request = rotation.Request("/srv/app", None, {"current": {"KEY": "a"}}, file_keys={"KEY": "by hand", "NEW": "b"})
+    with pytest.raises(RotationError, match="E_DB_REPLICA"), rotation.opened(request):
+        pass
+    assert asked == [{"KEY": "by hand"}, {"KEY": "a"}]
 
 
 class Part:

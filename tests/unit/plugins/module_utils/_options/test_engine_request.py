@@ -49,8 +49,20 @@ def test_versions_of_the_store_go_before_the_env_file(params):
     assert request.settlements == {"profile.theirs": {"not_ours": "of a partner"}}
 
 
+def test_beside_the_versions_of_the_store_it_is_known_what_the_env_file_holds(params):
+    request = request_of({**params, "key_sets": KEY_SETS}, "census")
+    assert request.key_sets == KEY_SETS
+    assert request.file_keys == {"SECRET_KEY": "CANARY-of-the-file"}
+
+
+@pytest.mark.parametrize("change", [{"env_file": None}, {"env_file": "/none/.env"}, {"keys": [{"name": "OTHER"}]}])
+def test_with_versions_of_the_store_an_env_file_that_cannot_be_read_stops_nothing(params, change):
+    assert request_of({**params, "key_sets": KEY_SETS, **change}, "census").file_keys == {}
+
+
 def test_a_request_never_shows_a_value(params):
     assert "CANARY" not in repr(request_of(params, "census"))
+    assert "CANARY" not in repr(request_of({**params, "key_sets": KEY_SETS}, "census"))
 
 
 def test_an_env_file_that_is_refused_is_refused_here(params):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.application import django_project
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Request
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 MANAGE = """
@@ -207,6 +208,20 @@ def test_a_setting_is_fed_where_any_of_the_key_sets_has_its_values(application):
     """After a switch the application runs on the pending keys."""
     application(TOKEN_KEY="new")
     assert django_project.feeds([{"KEY_A": "old"}, {"KEY_A": "new"}]) == {"TOKEN_KEY": ["KEY_A"]}
+
+
+def test_a_setting_is_fed_by_its_key_where_the_env_file_holds_another_value_than_every_version(application):
+    """Without that the setting counts as one that no key feeds, and nothing that it encrypts opens."""
+    application(FIELD_KEYS=["changed by hand"], OTHER_TOKEN="new")
+    held = {"FIELD_KEY": "changed by hand", "UNKNOWN": "new"}
+    request = Request("/srv/app", None, {"current": {"FIELD_KEY": "a"}}, file_keys=held)
+    assert django_project.feeds(request.running) == {"FIELD_KEYS": ["FIELD_KEY"]}, "UNKNOWN is in no version"
+
+
+def test_what_a_version_feeds_counts_more_than_what_the_env_file_feeds(application):
+    application(FIELD_KEYS=["a"])
+    request = Request("/srv/app", None, {"current": {"A": "b", "B": "a"}}, file_keys={"A": "a", "B": "c"})
+    assert django_project.feeds(request.running) == {"FIELD_KEYS": ["B"]}
 
 
 def database(vendor: str = "postgresql", **place: Any) -> Any:
