@@ -16,7 +16,7 @@ from ..module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ..module_utils._system import atomic_file
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
-from ..plugin_utils._services import plan_approval
+from ..plugin_utils._services import other_keys, plan_approval
 from ..plugin_utils._services.key_store import beside, state_folder
 
 display = Display()
@@ -45,6 +45,8 @@ class ActionModule(RotationAction):
         result = self.watched("django_plan", {**asked, **history.for_host()})
         if result.get("failed"):
             return result
+        if "other_keys" in result:
+            other_keys.refuse(history, result["other_keys"], str(args.get("env_file") or "the key file"))
         made = result["plan"]
         if matching:
             _refuse_other(path, approved or {}, made)

@@ -16,9 +16,6 @@ from ..module_utils._env_file import key_files
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.env_file import EnvNotSwitched
 from ..module_utils._errors.keys import (
-    KeysBack,
-    KeysDiffer,
-    KeysLeft,
     KeysNotProved,
     VersionHeld,
     VersionNeeded,
@@ -35,7 +32,7 @@ from ..module_utils._system.timestamps import now
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
 from ..plugin_utils._report.acts import said
-from ..plugin_utils._services import key_generation
+from ..plugin_utils._services import key_generation, other_keys
 from ..plugin_utils._services.key_store import expand, read_vaulted
 from ..plugin_utils._services.plan_approval import refuse_unauthorized, used_in
 from ..plugin_utils._services.record_signing import follows, refuse_changed, refuse_gone, seal, try_to_seal
@@ -339,17 +336,12 @@ def _switching(history: History, keys: KeySet, options: dict[str, Any]) -> bool:
 
 def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) -> None:
     """The files must hold the current version, or each one a version of a switch that was interrupted."""
-    current = history.stage("current").key_id
-    if keys.key_id == current:
+    if keys.key_id == history.stage("current").key_id:
         return
     switching = _switching(history, keys, options)
     if switching and history.open_rotation:
         return
-    env_file = options["env_file"]
-    if rotation_id := history.taken_back(keys.key_id):
-        raise KeysLeft(env_file=env_file, found=keys.key_id, rotation_id=rotation_id)
-    error = KeysBack if switching else KeysDiffer
-    raise error(env_file=env_file, found=keys.key_id, store=history.path, current=current)
+    other_keys.refuse(history, keys.key_id, options["env_file"], switching=switching)
 
 
 def _rehearsed(history: History, supplied: Mapping[str, str], options: dict[str, Any]) -> dict[str, str]:

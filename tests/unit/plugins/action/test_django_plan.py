@@ -11,6 +11,7 @@ import pytest
 import yaml
 from ansible_collections.tetech.key_rotation.plugins.action.django_plan import HEAD, ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store
 
 
 def document(**changed: Any) -> dict[str, Any]:
@@ -134,6 +135,32 @@ def test_the_host_gets_every_version_and_neither_store_nor_file(make, host, stor
     assert not {"store", "path"} & set(asked)
     assert stored not in str(asked)
     assert str(path) not in str(asked)
+
+
+@pytest.fixture
+def completed(stored, loader):
+    """The store after its rotation was completed."""
+    with open_store({"path": stored}, {}, loader).change() as history:
+        history.promote()
+        history.close("r1")
+
+
+@pytest.mark.parametrize(
+    ("held", "refused"), [("third", "E_KEYS_DIFFER"), ("old", "E_KEYS_BACK")], ids=["changed by hand", "left out"]
+)
+@pytest.mark.parametrize("state", ["written", "matched"])
+def test_no_plan_is_made_of_other_keys_than_the_current_ones(
+    make, host, path, completed, held, refused, state, old_keys, new_keys, third_keys
+):
+    make()
+    before = path.read_bytes()
+    found = {"third": third_keys, "old": old_keys}[held].key_id
+    host.answer = {"changed": False, "other_keys": found}
+    result = make(state, env_file="/srv/app/.env")
+    assert (result["failed"], result["error"]["code"]) == (True, refused)
+    assert f"/srv/app/.env holds the {'previous ' * (held == 'old')}keys {found}" in result["msg"]
+    assert f"says {new_keys.key_id} are current" in result["msg"]
+    assert path.read_bytes() == before
 
 
 def test_no_key_is_in_the_result_or_the_file(make, stored, path, old_keys, new_keys):

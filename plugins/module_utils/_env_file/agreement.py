@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the keys of the env file and the key files are those of the key store. Here a plan, which only looks, decides
+as the next rotation will."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import key_files
+
+KeySets = Mapping[str, Mapping[str, str]]  # the values of each stage
+
+
+def agrees(found: Mapping[str, str], key_sets: KeySets, keys: Sequence[Mapping[str, Any]], base: str) -> bool:
+    """Whether the files hold the current values of all keys that the store and ``found`` both have.
+
+    While a rotation is open, each file may hold the values of any stage.
+    """
+    current = key_sets.get("current", {})
+    if not found or not current:
+        return True
+    is_open = "pending" in key_sets or base != "current"
+    stages = [key_sets[stage] for stage in ("current", "pending", "previous") if stage in key_sets]
+    staged = stages if is_open else [current]
+    return bool(found.keys() & current.keys()) and all(
+        any(_same(found, values, names) for values in staged) for names in key_files.together(keys)
+    )
+
+
+def completed(found: Mapping[str, str], key_sets: KeySets) -> KeySets:
+    """The key sets, the current one with the keys that only the files have: the next rotation adopts them."""
+    return {**key_sets, "current": {**found, **key_sets["current"]}} if "current" in key_sets else key_sets
+
+
+def _same(found: Mapping[str, str], values: Mapping[str, str], names: Sequence[str]) -> bool:
+    return all(found[name] == values[name] for name in names if name in found and name in values)
