@@ -58,11 +58,14 @@ ACCEPTABLE = (
     "secret_key",
     "fence",
 )
+# What a discovery with the keys of the store finds in an application that has others, or whose store is not its own.
+DISCOVERED = ("E_FIELD_", "E_FINDINGS", "E_NO_TARGETS", "E_OTHER_KEYS", "E_UNEXPLAINED", "E_UNPROVED", "E_WRONG_KEY")
 # An error of the first kind in one item is why others have errors of the second kind.
-ROOTS = {
-    "runs": (("E_LEASED", "E_LOCKED"), ("E_",)),
-    "keys": (("E_",), ("E_ENV_", "E_KEY_", "E_STORE_")),
-}
+ROOTS = (
+    ("runs", ("E_LEASED", "E_LOCKED"), ("E_",)),
+    ("keys", ("E_KEYS_DIFFER",), (*DISCOVERED, "E_PLAN_")),
+    ("keys", ("E_",), ("E_ENV_", "E_KEY_", "E_KEYS_", "E_STORE_")),
+)
 MARKS = {OK: "ok  ", WARN: "warn", STOP: "STOP"}
 WIDTH = 120
 
@@ -77,7 +80,7 @@ def judged(seen: Observations, accepted: Sequence[str]) -> list[ChecklistItem]:
                 advice=f"These can: {', '.join(ACCEPTABLE)}.",
             )
     items = {name: check(seen) for name, check in CHECKS.items()}
-    for root, (codes, consequences) in ROOTS.items():
+    for root, codes, consequences in ROOTS:
         if items[root].seen.startswith(codes):
             items = {
                 name: item if name == root else _behind(items[root], item, consequences) for name, item in items.items()

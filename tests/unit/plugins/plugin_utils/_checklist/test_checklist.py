@@ -594,6 +594,59 @@ def test_what_follows_from_wrong_keys_is_said_once():
         checklist.refuse(list(items.values()))
 
 
+DIFFER = {"error": {"code": "E_KEYS_DIFFER", "what": ".env holds the keys a, and the store says b", "todo": "Correct."}}
+
+
+@pytest.mark.parametrize("code", ["E_FIELD_UNPROVED", "E_FINDINGS", "E_NO_TARGETS", "E_UNPROVED", "E_WRONG_KEY"])
+def test_where_env_file_and_store_differ_that_is_all_that_is_said_of_the_data_and_the_plan(code):
+    found = {"error": {"code": code, "what": "nothing opens", "todo": "Settle it as not_ours."}}
+
+    def change(made: dict[str, Any]) -> None:
+        made.update(census=found, plan=DIFFER, backup=ERROR)
+        result("keys", DIFFER)(made)
+
+    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    for name in ("census", "plan"):
+        assert (items[name].status, items[name].seen, items[name].todo) == ("stop", "not looked at", "See keys below.")
+    assert items["keys"].seen.startswith("E_KEYS_DIFFER: .env holds")
+
+
+def test_what_else_is_wrong_with_the_data_is_said_where_env_file_and_store_differ():
+    def change(made: dict[str, Any]) -> None:
+        made.update(census={"error": {"code": "E_DB_CONNECT", "what": "no answer", "todo": "Start it."}})
+        result("keys", DIFFER)(made)
+
+    assert item("census", change).seen == "E_DB_CONNECT: no answer"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told", "todo"),
+    [
+        (DIFFER, "ok", "it was read", ""),
+        (
+            {"error": {"code": "E_ENV_MODE", "what": "open", "todo": "chmod"}},
+            "stop",
+            "not looked at",
+            "See keys below.",
+        ),
+        (
+            {"error": {"code": "E_STORE_AUTH", "what": "no", "todo": "Log in."}},
+            "stop",
+            "not looked at",
+            "See keys below.",
+        ),
+        ({"msg": "Unreachable"}, "stop", "not looked at", "See keys below."),
+    ],
+)
+def test_the_store_is_said_to_be_read_where_its_keys_were_compared(error, status, told, todo):
+    def change(made: dict[str, Any]) -> None:
+        for host in made["hosts"].values():
+            host["keys"] = error
+
+    found = item("store", change)
+    assert (found.status, found.seen, found.todo) == (status, told, todo)
+
+
 def test_while_another_run_is_at_work_nothing_else_is_said_to_be_wrong():
     def change(made: dict[str, Any]) -> None:
         made.update(census=ERROR, lease={"error": {"code": "E_LEASED", "what": "Ada is at work", "todo": "Wait."}})
