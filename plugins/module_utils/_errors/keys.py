@@ -14,7 +14,11 @@ class KeysDiffer(RotationError):
     store: str
     current: str
     problem = "{env_file} holds the keys {found}, and the store {store} says {current} are current"
-    remedy = "Either one was changed by hand, or the store is another application's: correct key_rotation_store."
+    remedy = (
+        "If the file was changed by hand, put the keys of version {current} back into it: the lookup "
+        "tetech.key_rotation.keys reads them from the store, and the README, under The key store, has the task that "
+        "writes them. If the store is another application's, correct key_rotation_store."
+    )
 
 
 class KeysLeft(RotationError):

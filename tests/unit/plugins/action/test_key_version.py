@@ -102,6 +102,15 @@ def test_a_later_run_goes_by_the_store_and_not_by_what_opened_the_data(version, 
     assert version("adopted", env_file=env_file, key_id=new_keys.key_id)["changed"] is False
 
 
+def test_who_changed_a_key_by_hand_learns_which_version_to_put_back(version, adopted, env_file, old_keys):
+    Path(env_file).write_text("SECRET_KEY=CANARY-by-hand\nENCRYPTION_SALT=CANARY-by-hand\n")
+    error = version("adopted", env_file=env_file)["error"]
+    assert error["code"] == "E_KEYS_DIFFER"
+    assert (
+        f"put the keys of version {old_keys.key_id} back into it: the lookup tetech.key_rotation.keys" in error["todo"]
+    )
+
+
 @pytest.fixture
 def another_first(monkeypatch):
     """Another host, or another controller, changes the store just before this one does."""
