@@ -24,6 +24,11 @@ from ..plugin_utils._report import box, final_state
 from ..plugin_utils._services import rollback_strategy
 
 display = Display()
+UNKNOWN_KEYS = (
+    "The .env file of {hosts} has neither the current nor the previous keys of the store {store}: a key was changed by "
+    "hand, key_rotation_keys lists other keys than the store has, or the store is another application's. A rollback "
+    "replaces the keys in the file."
+)
 NO_ROTATION = ("E_NOTHING_TO_ROLL_BACK", "E_PREVIOUS_DESTROYED", "E_ROLLED_BACK")
 
 
@@ -80,6 +85,9 @@ class ActionModule(RotationAction):
         rows = options["prefer"] in ("restore", "repair") or bool(options["done"])  # then it is a backup that is named
         refusal = None
         history = self.store(options).load()
+        strange = [host for host, stage in options["files"].items() if stage == "other"]
+        if strange and history.versions:
+            display.warning(UNKNOWN_KEYS.format(hosts=", ".join(strange), store=history.path))
         try:
             lease = self.lease(options)
             ours = lease.of_run(os.getppid()) if options["done"] else None  # maybe without a version

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.tetech.key_rotation.plugins.action import rollback_course
 from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import (
     closed_after,
     counted_once,
@@ -106,3 +107,24 @@ def test_refused_runs_and_retirements_are_no_rotations(at):
     at(2, "refused", "attempt", "failed")
     at(3, "retire-0123", "key_version", "done")
     assert closed_after(folder, "first") is None
+
+
+@pytest.fixture
+def warned(monkeypatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(rollback_course.display, "warning", said.append)
+    return said
+
+
+@pytest.mark.parametrize(("holds", "told"), [("other", True), ("current", False), ("several", False)])
+def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action, stored, warned, holds, told):
+    failed = {"failed": True, "msg": "nothing opens", "error": {"code": "E_FIELD_UNPROVED", "what": "nothing opens"}}
+    result = run_action("rollback_course", census=failed, files={"web": holds, "second": "current"}, backup={})
+    assert (result["failed"], result["error"]["code"]) == (True, "E_FIELD_UNPROVED")
+    sentence = f"The .env file of web has neither the current nor the previous keys of the store {stored}: "
+    assert any(each.startswith(sentence) for each in warned) is told
+
+
+def test_without_a_version_in_the_store_no_keys_are_strange(run_action, warned):
+    run_action("rollback_course", census={"targets": []}, files={"web": "other"}, backup={})
+    assert not any("has neither the current" in each for each in warned)
