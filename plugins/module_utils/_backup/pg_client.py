@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,7 @@ BINDIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/p
 # the start. A dump of a server with a malicious superuser may run commands on the machine of an older client.
 CVE_2025_8714 = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 CVE_2026_18408 = {14: 24, 15: 19, 16: 15, 17: 11, 18: 6}
+ROOM_SECONDS, POLL_SECONDS = 10.0, 0.05  # how long a session that has disconnected may still be counted
 TRANSACTION_TIMEOUT = 17  # the first major version that has this setting (release notes of PostgreSQL 17)
 # Of what the table of contents of an archive is restored in which pass; all else in the first.
 PASSES = ((), (b"ACL ", b"DEFAULT ACL "), (b"EVENT TRIGGER ", b"MATERIALIZED VIEW DATA ", b"COMMENT - EVENT TRIGGER "))
@@ -204,10 +206,22 @@ def restore(tools: Tools, copy: Database, archives: Sequence[IO[bytes]], options
     with _reread(archives[0]) as tables, _reread(archives[-1]) as indexes:
         listed = {archive: _by_pass(tools, archive) for archive in (tables, indexes)}
         for number in range(len(PASSES)):
+            _wait_for_room(copy)
             run(tables, Cancellation(), listed[tables][number])
             if number == 0:
                 task_group.all_of([partial(run, rows) for rows in archives[1:-1]], max(1, (limit - used) // 2))
+            _wait_for_room(copy)
             run(indexes, Cancellation(), listed[indexes][number])
+
+
+def _wait_for_room(copy: Database) -> None:
+    """Until one more session fits: the server counts one that has disconnected for some moments longer."""
+    end = time.monotonic() + ROOM_SECONDS
+    while time.monotonic() < end:
+        used, limit = copy.connections()
+        if used < limit:
+            return
+        time.sleep(POLL_SECONDS)
 
 
 @contextlib.contextmanager

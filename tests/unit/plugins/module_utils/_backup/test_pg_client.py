@@ -91,3 +91,24 @@ def test_a_complaint_holds_nothing_of_a_row():
     line = b'pg_restore: error: COPY failed for table "t": ERROR:  invalid input syntax: "CANARY"\n'
     assert pg_client.first_complaint(io.BytesIO(line)) == 'pg_restore: error: COPY failed for table "t"'
     assert pg_client.first_complaint(io.BytesIO(b"")) == "no message"
+
+
+def test_a_program_waits_until_a_session_that_has_disconnected_is_no_longer_counted():
+    counts = [(4, 4), (4, 4), (3, 4), (3, 4)]
+
+    class Copy:
+        def connections(self):
+            return counts.pop(0)
+
+    pg_client._wait_for_room(Copy())
+    assert counts == [(3, 4)]
+
+
+def test_who_has_no_room_in_the_end_gets_the_error_of_the_server(monkeypatch):
+    monkeypatch.setattr(pg_client, "ROOM_SECONDS", 0.01)
+
+    class Copy:
+        def connections(self):
+            return 4, 4
+
+    pg_client._wait_for_room(Copy())
