@@ -28,7 +28,7 @@ FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an
 SHORTEST = unexplained.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
 LONGEST_DOCUMENT = 20_000
-# Types that the engine does not write, and that may hold ciphertext all the same.
+# Types that the engine does not write, and that may still hold ciphertext.
 UNWRITTEN = ("bytea[]", "json[]", "jsonb[]", "citext[]", "character[]", "hstore", "xml")
 # What such a value holds, in PostgreSQL's text of it: bytes in hex, or words.
 _WORDS = re.compile(rf'\\\\x([\da-f]+)|([^\s{{}}<>",\\]{{{SHORTEST},}})')

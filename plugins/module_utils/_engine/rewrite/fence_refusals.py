@@ -18,7 +18,6 @@ from ..postgres.connection import Database
 
 SEQUENCE = f"{FENCE}_refused"
 WATCH_SECONDS = 3.0  # for a process that connects for each request, whose sessions end
-POLL_SECONDS = 0.1
 _SESSIONS = (
     "SELECT a.pid, a.usename::text, a.application_name, coalesce(host(a.client_addr), 'the database''s own host'),"
     " to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC')"
@@ -61,9 +60,7 @@ def refuse_writers(database: Database, schema: str, rotation_id: str, *, look_ou
     before = count(database, schema)
     if not before and not look_out:
         return
-    end = time.monotonic() + WATCH_SECONDS
-    while time.monotonic() < end:
-        time.sleep(POLL_SECONDS)
+    time.sleep(WATCH_SECONDS)
     left, now = _sessions(database, rotation_id), count(database, schema)
     if left or now > before:
         who = "; ".join(left) or "sessions that connect for each statement"
