@@ -12,7 +12,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.crypto.key_set import KeySet
 from ..module_utils._engine.proof.census import under
-from ..module_utils._env_file import key_files
+from ..module_utils._env_file import agreement, key_files
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.env_file import EnvNotSwitched
 from ..module_utils._errors.keys import (
@@ -324,14 +324,10 @@ def _plain(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _switching(history: History, keys: KeySet, options: dict[str, Any]) -> bool:
-    """Whether each file holds a version of a switch: keys in several files are switched file by file, so that some may
-    hold the current and some the pending version."""
+    """Whether each file holds a version of a switch, so that some may hold the current and some the pending one."""
     staged = [history.stage(stage).values for stage in history.stages]
     staged = [values for values in staged if set(values) == set(keys.values)]
-    return all(
-        any(all(values[name] == keys.values[name] for name in names) for values in staged)
-        for names in key_files.together(options["keys"])
-    )
+    return agreement.each_file_is_staged(keys.values, staged, options["keys"])
 
 
 def _refuse_other_keys(history: History, keys: KeySet, options: dict[str, Any]) -> None:

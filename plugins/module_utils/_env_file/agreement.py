@@ -24,9 +24,14 @@ def agrees(found: Mapping[str, str], key_sets: KeySets, keys: Sequence[Mapping[s
     is_open = "pending" in key_sets or base != "current"
     stages = [key_sets[stage] for stage in ("current", "pending", "previous") if stage in key_sets]
     staged = stages if is_open else [current]
-    return bool(found.keys() & current.keys()) and all(
-        any(_same(found, values, names) for values in staged) for names in key_files.together(keys)
-    )
+    return bool(found.keys() & current.keys()) and each_file_is_staged(found, staged, keys)
+
+
+def each_file_is_staged(
+    found: Mapping[str, str], staged: Sequence[Mapping[str, str]], keys: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Whether each file holds the values of one of these versions: keys in several files are switched file by file."""
+    return all(any(_same(found, values, names) for values in staged) for names in key_files.together(keys))
 
 
 def completed(found: Mapping[str, str], key_sets: KeySets) -> KeySets:
