@@ -2,16 +2,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """AES-CBC and HMAC-SHA256 over many short values, in few calls.
 
-``cryptography`` and ``hmac`` spend most of their time in setting up a call (docs/design/concurrency.md). CBC decryption
-is one AES-ECB call over all blocks of all values and one XOR (NIST SP 800-38A, 6.2: P = D(C) xor the block before);
-encryption is one such call for all first blocks, one for all second blocks, and so on.
+``cryptography`` and ``hmac`` spend most of their time in setting up a call (docs/design/concurrency.md). So all values
+are one CBC stream. In it, each value is a block of its own, the IV, and after it the blocks that depend on it.
+
+Decryption: of CBC, P[i] = D(C[i]) xor C[i-1] (NIST SP 800-38A, 6.2). A block needs only the one before it, so
+``IV | ciphertext`` of all values can be joined. Only the block in the place of each IV depends on the value before, and
+it is dropped.
+
+Encryption: the stream is ``16 random bytes | padded text`` of all values. What comes out at the place of the random
+bytes R is IV = E(R xor C), C being the block before. SP 800-38A wants an IV that cannot be predicted (appendix C), and
+its first method is this one: the forward cipher under the same key, applied to a nonce. Here the nonce is R xor C. R
+comes from the operating system for this value alone, after C is settled, so the nonce is uniform and independent of all
+that is known before, and so is its image under a permutation. IVs are therefore as unpredictable as random ones, and
+repeat as rarely. The blocks after it are CBC of the text under that IV, and depend on nothing else.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections import defaultdict
+import os
 from collections.abc import Sequence
 
 with contextlib.suppress(ImportError):  # module.run tells it
@@ -40,52 +50,39 @@ class HmacSha256:
         return made
 
 
-def xor(one: bytes, other: bytes) -> bytes:
-    """Of two runs of the same length."""
-    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).to_bytes(len(one), "big")
+def cbc_decrypt(algorithm: algorithms.AES, sealed: Sequence[bytes]) -> list[bytes]:
+    """The blocks of each ``IV | ciphertext`` in clear, padding included. Each is two or more whole blocks."""
+    decryptor = Cipher(algorithm, modes.CBC(bytes(BLOCK))).decryptor()  # whose IV only meets a block that is dropped
+    stream = decryptor.update(b"".join(sealed))
+    texts, end = [], 0
+    for one in sealed:
+        begin, end = end + BLOCK, end + len(one)
+        texts.append(stream[begin:end])
+    return texts
 
 
-def cbc_decrypt(algorithm: algorithms.AES, ivs: Sequence[bytes], ciphertexts: Sequence[bytes]) -> list[bytes]:
-    """The blocks of each ciphertext in clear, padding included. Each is one or more whole blocks."""
-    before = b"".join([iv + text[:-BLOCK] for iv, text in zip(ivs, ciphertexts)])
-    decryptor = Cipher(algorithm, modes.ECB()).decryptor()  # noqa: S305  # a part of CBC
-    clear = xor(decryptor.update(b"".join(ciphertexts)), before)
-    blocks, begin = [], 0
-    for text in ciphertexts:
-        end = begin + len(text)
-        blocks.append(clear[begin:end])
-        begin = end
-    return blocks
+def cbc_encrypt(algorithm: algorithms.AES, texts: Sequence[bytes]) -> list[bytes]:
+    """``IV | ciphertext`` of each text, with an IV of its own. Each text is whole blocks, padding included."""
+    random = os.urandom(BLOCK * len(texts))
+    parts = [part for place, text in enumerate(texts) for part in (random[BLOCK * place : BLOCK * (place + 1)], text)]
+    encryptor = Cipher(algorithm, modes.CBC(os.urandom(BLOCK))).encryptor()
+    stream = encryptor.update(b"".join(parts))
+    sealed, end = [], 0
+    for text in texts:
+        begin, end = end, end + BLOCK + len(text)
+        sealed.append(stream[begin:end])
+    return sealed
 
 
-def cbc_encrypt(algorithm: algorithms.AES, ivs: Sequence[bytes], texts: Sequence[bytes]) -> list[bytes]:
-    """The ciphertext of each text. Each is one or more whole blocks, padding included."""
-    encryptor = Cipher(algorithm, modes.ECB()).encryptor()  # noqa: S305  # a part of CBC
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for place, text in enumerate(texts):
-        by_length[len(text)].append(place)
-    found = [b""] * len(texts)
-    for length, places in by_length.items():
-        joined = b"".join([texts[place] for place in places])
-        last = b"".join([ivs[place] for place in places])
-        columns = []
-        for start in range(0, length, BLOCK):
-            column = b"".join([joined[at : at + BLOCK] for at in range(start, len(joined), length)])
-            last = encryptor.update(xor(column, last))
-            columns.append(last)
-        for number, place in enumerate(places):
-            at = number * BLOCK
-            found[place] = b"".join([column[at : at + BLOCK] for column in columns])
-    return found
+_PADDING = [bytes([length]) * length for length in range(BLOCK + 1)]
 
 
 def pad(text: bytes) -> bytes:
     """PKCS #7 (RFC 5652, 6.3)."""
-    length = BLOCK - len(text) % BLOCK
-    return text + bytes([length]) * length
+    return text + _PADDING[BLOCK - len(text) % BLOCK]
 
 
 def unpad(blocks: bytes) -> bytes | None:
     """The text without its padding; None where that is wrong."""
     length = blocks[-1]
-    return blocks[:-length] if 1 <= length <= BLOCK and blocks.endswith(bytes([length]) * length) else None
+    return blocks[:-length] if 1 <= length <= BLOCK and blocks.endswith(_PADDING[length]) else None

@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hmac
 import os
 import re
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .aes_cbc import BLOCK, HmacSha256, cbc_decrypt, cbc_encrypt, pad, unpad
+from .fernet import AesCbcHmac, Fernet256, fastest_fernet
 from .openpgp import OpenPgp
 from .openpgp_pair import PAIR_BEGIN, OpenPgpPair
-from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher
+from .tokens import Cipher, Opened, SingleTokenCipher
 from .unauthenticated import AesCbcFixedIv, AesEcb
 from .wrappers import unbase64
 
@@ -26,86 +24,7 @@ with contextlib.suppress(ImportError):  # module.run tells it
     from cryptography.hazmat.primitives.ciphers import Cipher as BlockCipher
     from cryptography.hazmat.primitives.ciphers import algorithms, modes
 
-MAC = 32  # bytes of an HMAC-SHA256
-VERSION = b"\x80"  # of https://github.com/fernet/spec
-TIME = struct.Struct(">Q")
-HEADER = len(VERSION) + TIME.size + BLOCK
-SHORTEST = HEADER + BLOCK + MAC
 _HEX = re.compile(rb"(?:[\da-fA-F]{2})+")
-
-
-def is_fernet_frame(raw: bytes) -> bool:
-    """Whether raw bytes have the version and a length of a Fernet token (https://github.com/fernet/spec)."""
-    return len(raw) >= SHORTEST and not (len(raw) - SHORTEST) % BLOCK and raw[:1] == VERSION
-
-
-class AesCbcHmac(BatchCipher):
-    """Fernet's frame in raw bytes, with an AES key and a signing key of any length, as django-cryptography has it
-    (docs/design/django-encryption.md)."""
-
-    def __init__(self, key: bytes, signing_key: bytes) -> None:
-        self._algorithm = algorithms.AES(key)
-        self._mac = HmacSha256(signing_key)
-
-    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
-        found: list[Opened | None] = [None] * len(tokens)
-        framed = [
-            place
-            for place, token in enumerate(tokens)
-            if len(token) >= SHORTEST and not (len(token) - SHORTEST) % BLOCK and token[:1] == VERSION
-        ]
-        macs = self._mac.digests([tokens[place][:-MAC] for place in framed])
-        places = [place for place, mac in zip(framed, macs) if hmac.compare_digest(mac, tokens[place][-MAC:])]
-        frames = [tokens[place] for place in places]
-        ivs = [frame[HEADER - BLOCK : HEADER] for frame in frames]
-        texts = cbc_decrypt(self._algorithm, ivs, [frame[HEADER:-MAC] for frame in frames])
-        for place, frame, blocks in zip(places, frames, texts):
-            text = unpad(blocks)
-            if text is not None:
-                found[place] = Opened(text, TIME.unpack_from(frame, len(VERSION))[0])
-        return found
-
-    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
-        random = os.urandom(BLOCK * len(insides))
-        ivs = [random[at : at + BLOCK] for at in range(0, len(random), BLOCK)]
-        texts = cbc_encrypt(self._algorithm, ivs, [pad(inside.plaintext) for inside in insides])
-        frames = [
-            VERSION + TIME.pack(inside.timestamp or 0) + iv + text for inside, iv, text in zip(insides, ivs, texts)
-        ]
-        return [frame + mac for frame, mac in zip(frames, self._mac.digests(frames))]
-
-
-class _Text(BatchCipher):
-    """The frame in urlsafe base64; one key gives both: the first half signs, the second encrypts."""
-
-    length = 0  # of the key, in bytes
-
-    def __init__(self, key: bytes) -> None:
-        if len(key) != self.length:
-            raise ValueError(f"the key has {self.length} bytes")
-        half = self.length // 2
-        self._frame = AesCbcHmac(key[half:], key[:half])
-
-    def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
-        return self._frame.open_all([unbase64(token) for token in tokens])
-
-    def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
-        return [base64.urlsafe_b64encode(frame) for frame in self._frame.seal_all(insides)]
-
-
-class FernetToken(_Text):
-    """A Fernet token (https://github.com/fernet/spec). It begins with gAAAAA until the year 2106.
-
-    Not by the library's own class, which spends most of its time in setting up each call (docs/design/concurrency.md).
-    """
-
-    length = 32
-
-
-class Fernet256(_Text):
-    """Fernet with AES-256, as ansible/eda-server has it."""
-
-    length = 64
 
 
 class AesGcm(SingleTokenCipher):
@@ -220,7 +139,7 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "fernet": Format(FernetToken, marker=b"gAAAAA"),
+    "fernet": Format(fastest_fernet, marker=b"gAAAAA"),
     "fernet_256": Format(Fernet256, marker=b"gAAAAA"),
     "aes_cbc_hmac": Format(AesCbcHmac, keys=("key", "signing_key"), marker=b"\x80\x00\x00\x00\x00", text=False),
     "aes_gcm": Format(AesGcm, text=False),

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")  # urlsafe base64 as the standard one
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", b"=", b"==")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Base64(BatchCipher):
         return self.inner.open_all([unbase64(token) for token in tokens])
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
-        return [base64.urlsafe_b64encode(token) for token in self.inner.seal_all(insides)]
+        return list(map(to_base64, self.inner.seal_all(insides)))
 
 
 def unbase64(token: bytes) -> bytes:
@@ -69,8 +71,14 @@ def unbase64(token: bytes) -> bytes:
     except ValueError:
         return b""
     # The decoder passes over foreign signs and stops at the padding: what it left out must not be lost.
-    padding = 2 if token.endswith(b"==") else int(token.endswith(b"="))
-    return raw if not len(token) % 4 and len(raw) == len(token) // 4 * 3 - padding else b""
+    length = len(token)
+    left_out = length // 4 * 3 - len(raw)
+    return raw if not length % 4 and left_out < 3 and token.endswith(_PADDING[left_out]) else b""
+
+
+def to_base64(raw: bytes) -> bytes:
+    """Urlsafe base64, by one call less than that of the standard library."""
+    return binascii.b2a_base64(raw, newline=False).translate(_URLSAFE)
 
 
 @dataclass(frozen=True)

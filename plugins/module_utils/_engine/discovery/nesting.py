@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..crypto.formats import is_fernet_frame
+from ..crypto.fernet import is_fernet_frame
 from ..crypto.keyring import Keyring
 from ..crypto.libraries import swallows_errors
 from ..crypto.schemes import Scheme

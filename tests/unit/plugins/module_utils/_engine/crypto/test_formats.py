@@ -7,12 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import formats
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import (
-    FORMATS,
-    FernetToken,
-    Opened,
-)
-from cryptography.fernet import Fernet
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import FORMATS, Opened
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -167,13 +162,6 @@ def test_a_token_begins_with_the_marker_until_2106(name, time):
     token = made(name).seal(inside(name, b"x", time))
     assert token.startswith(FORMATS[name].marker)
     assert token.isascii() or not FORMATS[name].text
-
-
-def test_a_fernet_token_is_what_the_library_makes_and_reads():
-    library = Fernet(base64.urlsafe_b64encode(KEY))
-    assert library.decrypt(FernetToken(KEY).seal(INSIDE)) == INSIDE.plaintext
-    theirs = library.encrypt_at_time(INSIDE.plaintext, 1_600_000_000)
-    assert FernetToken(KEY).open(theirs) == Opened(INSIDE.plaintext, 1_600_000_000)
 
 
 def test_the_frame_of_aes_cbc_hmac_is_fernet_s_but_for_the_length_of_its_key():

@@ -6,9 +6,10 @@ import base64
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto import derivation, schemes
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import FernetToken, Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.fernet import FernetToken
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 
 from ..conftest import nothing_set
 

@@ -6,7 +6,8 @@ import base64
 import hashlib
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import FernetToken, Opened
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.fernet import FernetToken
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.wrappers import (
     AnyOf,
     Armor,
