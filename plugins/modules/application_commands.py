@@ -53,25 +53,15 @@ commands:
   returned: success
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.application_options import APPLICATION_COMMANDS
-from ..module_utils._services import commands
-
-
-def run_them(module: AnsibleModule) -> dict[str, Any]:
-    """Run them. Raises E_OPTION for what is no command, and E_COMMAND."""
-    params = module.params
-    commands.refuse_unrunnable(params["commands"], params["project_dir"], params["purpose"])
-    asked = [] if module.check_mode else params["commands"]
-    return {"changed": False, "commands": commands.run(asked, params["project_dir"], params["timeout"])}
+from ..module_utils._tasks.run_commands import run_commands
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_COMMANDS, supports_check_mode=True), run_them)
+    run(AnsibleModule(APPLICATION_COMMANDS, supports_check_mode=True), run_commands)
 
 
 if __name__ == "__main__":

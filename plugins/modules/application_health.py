@@ -58,31 +58,15 @@ answer:
   returned: success
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.application_options import APPLICATION_HEALTH
-from ..module_utils._services import health
-
-
-def ask(module: AnsibleModule) -> dict[str, Any]:
-    """Ask until it answers. Raises E_HEALTH or E_OPTION."""
-    params = module.params
-    answer = health.wait(
-        params["url"],
-        params["host"],
-        params["timeout"],
-        headers=params["headers"],
-        ca_file=params["ca_file"],
-        answer_patience=params["answer_timeout"],
-    )
-    return {"changed": False, "answer": answer}
+from ..module_utils._tasks.wait_for_health import wait_for_health
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_HEALTH, supports_check_mode=True), ask, needs=())
+    run(AnsibleModule(APPLICATION_HEALTH, supports_check_mode=True), wait_for_health, needs=())
 
 
 if __name__ == "__main__":

@@ -70,32 +70,15 @@ logs:
   returned: with O(state=counted)
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.application_options import APPLICATION_LOGS
-
-
-def look(module: AnsibleModule) -> dict[str, Any]:
-    """One of the two looks. Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN."""
-    from ..module_utils._monitoring import log_window
-
-    params = module.params
-    asked = log_window.LogWindow(
-        *(params[name] for name in ("log_files", "log_units", "log_patterns", "usual_log_files"))
-    )
-    if params["state"] == "begun":
-        return {"changed": False, "begun": log_window.begun(asked)}
-    found = log_window.counted(params["begun"], asked)
-    if params["errors"] == "refuse":
-        log_window.refuse(found)
-    return {"changed": False, "logs": found}
+from ..module_utils._tasks.compare_logs import compare_logs
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_LOGS, supports_check_mode=True), look, needs=())
+    run(AnsibleModule(APPLICATION_LOGS, supports_check_mode=True), compare_logs, needs=())
 
 
 if __name__ == "__main__":

@@ -106,79 +106,15 @@ picture:
   returned: success
 """
 
-import contextlib
-from collections.abc import Callable
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
 from ..module_utils._options.application_options import APPLICATION_READING_MODULE
-
-
-def ask(module: AnsibleModule) -> dict[str, Any]:
-    """The picture, and the first thing that is worse than in the baseline as an error."""
-    from ..module_utils._engine import rotation
-    from ..module_utils._engine.application import django_project
-    from ..module_utils._engine.proof import damage, model_reading
-    from ..module_utils._monitoring import response_times
-    from ..module_utils._options.engine_request import request_of
-    from ..module_utils._services import commands
-
-    params = module.params
-    with rotation.opened(request_of(params, "reading")) as application:
-        from django.core.management import get_commands
-
-        if params["state"] == "taken" and params["fence"] == "auto":
-            application.close(params["rotation_id"])
-
-        def read(wanted: Callable[[str], bool]) -> dict[str, Any]:
-            key, rows = bytes.fromhex(params["digest_key"]), params["rows"]
-            return model_reading.of_application(
-                application.targets, application.keyring, key, rows, application.progress, wanted
-            )
-
-        picture = read(lambda name: name not in params["left_out"])
-        if others := model_reading.changed(params["baseline"], picture, params["meanwhile"]):
-            picture["unsteady"] = model_reading.unsteady(picture, read(others.__contains__))
-        if params["written"]:
-            picture["written"] = [
-                list(one) for one in damage.seen(params["written"], application.targets, application.keyring)
-            ]
-        picture["opening"] = response_times.of_opening(application)
-        known = get_commands()
-        django_project.let_go()  # before this process is forked
-    picture["check"] = commands.check(params["timeout"])
-    if "verify_encryption" in known:
-        picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
-    if params["state"] == "compared":
-        try:
-            model_reading.refuse_damaged(picture.get("written", ()))
-        except RotationError as exc:  # with all values by name, for the record
-            return {"changed": False, "failed": True, "picture": picture, **exc.as_result()}
-        model_reading.refuse_worse(params["baseline"], picture, params["meanwhile"], params["left_out"])
-        _open(application)
-    return {"changed": False, "picture": picture}
-
-
-def _open(application: Any) -> None:
-    """All is proved: the application may write again. What cannot be dropped now is when the lease is returned.
-
-    Raises E_STALE_WRITER if a process that was not stopped waits for just that.
-    """
-    from ..module_utils._engine.rewrite import fence
-
-    with contextlib.ExitStack() as stack:
-        own = [stack.enter_context(contextlib.closing(database.another())) for database, _ in application.parts]
-        for database in own:
-            fence.refuse_writers(database)
-        for database in own:
-            fence.take_down(database)
+from ..module_utils._tasks.compare_readings import compare_readings
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_READING_MODULE, supports_check_mode=True), ask)
+    run(AnsibleModule(APPLICATION_READING_MODULE, supports_check_mode=True), compare_readings)
 
 
 if __name__ == "__main__":

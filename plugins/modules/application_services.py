@@ -125,45 +125,15 @@ states:
   returned: success
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.application_options import APPLICATION_SERVICES
-from ..module_utils._services import units
-from ..module_utils._services.maintenance import BY_HAND, Maintenance
-
-
-def keep(module: AnsibleModule) -> dict[str, Any]:
-    """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
-    params = module.params
-    offered, wrong = units.stoppable(params["services"])
-    if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):
-        raise wrong[0]
-    maintenance = Maintenance(
-        offered,
-        params["memory"],
-        params["rotation_id"],
-        params["flag_file"],
-        params["timeout"],
-        settle=params["settle"],
-        jobs=params["jobs"],
-        held=params["held"],
-        wrong=wrong,
-    )
-    acts = {"stopped": maintenance.stop, "started": maintenance.start, "released": maintenance.release}
-    try:
-        names = acts[params["state"]](dry=module.check_mode)
-    finally:
-        for warning in maintenance.warnings:
-            module.warn(warning)
-    states = maintenance.states(names) if params["state"] == "started" and not module.check_mode else {}
-    return {"changed": bool(names), "services": names, "states": states}
+from ..module_utils._tasks.switch_services import switch_services
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_SERVICES, supports_check_mode=True), keep, needs=())
+    run(AnsibleModule(APPLICATION_SERVICES, supports_check_mode=True), switch_services, needs=())
 
 
 if __name__ == "__main__":

@@ -67,44 +67,15 @@ sessions:
   returned: success
 """
 
-import contextlib
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.base import RotationError
 from ..module_utils._module.runner import run
 from ..module_utils._options.application_options import APPLICATION_SESSIONS
-
-
-def wait(module: AnsibleModule) -> dict[str, Any]:
-    """Wait until they are gone, and say who is left. Raises E_SESSIONS."""
-    from ..module_utils._engine.application import django_project
-    from ..module_utils._engine.postgres import sessions
-    from ..module_utils._engine.postgres.connection import Database
-
-    params = module.params
-    django_project.start(params["project_dir"], params["settings_module"])
-    django_project.let_go()
-    with contextlib.ExitStack() as stack:
-        databases = []
-        for alias in django_project.aliases():
-            try:
-                database = Database(alias, "sessions", params["direct"].get(alias, {}))
-            except RotationError as exc:  # one that is to be restored may be gone, or shut
-                if (exc.code, params["left"]) != ("E_DB_CONNECT", "accept"):
-                    raise
-                continue
-            databases.append(stack.enter_context(contextlib.closing(database)))
-        patience = 0 if module.check_mode else params["timeout"]
-        left = sessions.wait_until_gone(databases, params["allowed"], patience)
-    if left and params["left"] == "refuse" and not module.check_mode:
-        raise sessions.refused(left, patience)
-    return {"changed": False, "sessions": left}
+from ..module_utils._tasks.wait_for_sessions import wait_for_sessions
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_SESSIONS, supports_check_mode=True), wait)
+    run(AnsibleModule(APPLICATION_SESSIONS, supports_check_mode=True), wait_for_sessions)
 
 
 if __name__ == "__main__":

@@ -81,81 +81,15 @@ undropped:
   returned: with O(state=returned) or O(state=opened)
 """
 
-import contextlib
-from collections.abc import Sequence
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.database import DatabaseFenced
 from ..module_utils._module.runner import run
 from ..module_utils._options.data_options import DATABASE_LEASE_MODULE
-
-FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
-
-
-def change(module: AnsibleModule) -> dict[str, Any]:
-    """Take the lease of every database, or of none; or give back what is held; or only see to the fence."""
-    from ..module_utils._engine.application import django_project
-    from ..module_utils._engine.postgres import lease
-    from ..module_utils._engine.postgres.connection import Database
-    from ..module_utils._engine.rewrite import fence
-
-    params = module.params
-    mine, over = params["holder"], params["over"]
-    django_project.start(params["project_dir"], params["settings_module"])
-    with contextlib.ExitStack() as stack:
-        databases = []
-        for alias in django_project.aliases():
-            database = Database(alias, params["rotation_id"], params["direct"].get(alias, {}))
-            databases.append(stack.enter_context(contextlib.closing(database)))
-        databases = [database for database in databases if not database.is_replica()]
-        if params["state"] == "returned":
-            ended = [database for database in databases if lease.is_held_by(database, mine)]
-            undropped = [table for database in ended for table in fence.take_down(database, FENCE_TRIES)]
-            for database in ended:
-                lease.give_back(database, mine)
-            return {"changed": bool(ended), "undropped": undropped}
-        if params["state"] == "unfenced":
-            return _unfenced(databases)
-        if params["state"] == "opened":
-            return _opened(databases, mine, over, dry=module.check_mode)
-        for database in databases:
-            take = lease.look if module.check_mode else lease.take
-            held = take(database, mine, over)
-            if held:
-                for other in databases if not module.check_mode else ():
-                    lease.give_back(other, mine)
-                return {"changed": False, "held": {**held, "alias": database.alias}}
-        fenced = any(fence.refusing(database) for database in databases)
-    return {"changed": not module.check_mode, "fenced": fenced}
-
-
-def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:
-    """Raise E_FENCED if a database refuses what others write."""
-    from ..module_utils._engine.rewrite import fence
-
-    for database in databases:
-        if there := fence.refusing(database):
-            raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
-    return {"changed": False}
-
-
-def _opened(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:
-    """Let everybody write again, unless a run that may be alive holds the lease."""
-    from ..module_utils._engine.postgres import lease
-    from ..module_utils._engine.rewrite import fence
-
-    fenced = [database for database in databases if fence.standing(database)]
-    for database in fenced:
-        if held := lease.look(database, mine, over):
-            return {"changed": False, "held": {**held, "alias": database.alias}}
-    undropped = [table for database in fenced if not dry for table in fence.take_down(database, FENCE_TRIES)]
-    return {"changed": bool(fenced), "undropped": undropped}
+from ..module_utils._tasks.change_lease import change_lease
 
 
 def main() -> None:
-    run(AnsibleModule(DATABASE_LEASE_MODULE, supports_check_mode=True), change)
+    run(AnsibleModule(DATABASE_LEASE_MODULE, supports_check_mode=True), change_lease)
 
 
 if __name__ == "__main__":

@@ -68,34 +68,11 @@ path:
   returned: success
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.data_options import DJANGO_PLAN_MODULE
-
-
-def make_plan(module: AnsibleModule) -> dict[str, Any]:
-    """The host's part: open the application and say what is in it; or only the key ID that the files hold, where that
-    is not the store's."""
-    from ..module_utils._engine import rotation
-    from ..module_utils._engine.crypto.key_set import KeySet
-    from ..module_utils._env_file import agreement, editor, key_files
-    from ..module_utils._options.engine_request import request_of
-
-    params = module.params
-    found = key_files.read(params["env_file"], params["keys"], every=False, dialect=params["dialect"])
-    if not agreement.agrees(found, params["key_sets"], params["keys"], params["base"]):
-        return {"changed": False, "other_keys": KeySet(found).key_id}
-    known = {**params, "key_sets": agreement.completed(found, params["key_sets"])}
-    request = request_of(known, "plan", every_key=False, traced=params["state"] == "written")
-    names = key_files.names_of_env_file(params["keys"])
-    env = editor.everything(params["env_file"], params["dialect"]) if names else {}
-    unset = [name for name in names if name not in found]
-    with rotation.opened(request) as application:
-        made = application.plan(counted=params["state"] == "written", env=env, unset=unset)
-    return {"changed": False, "plan": made}
+from ..module_utils._tasks.make_plan import make_plan
 
 
 def main() -> None:

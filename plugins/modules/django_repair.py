@@ -69,99 +69,15 @@ kept:
   returned: success
 """
 
-import base64
-import contextlib
-import functools
-import json
-import os
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.restore import BackupNotFound, RestoreEngine
 from ..module_utils._module.runner import run
 from ..module_utils._options.data_options import DJANGO_REPAIR_MODULE
-
-
-def repair(module: AnsibleModule) -> dict[str, Any]:
-    """For each database with such values: a copy of its backup, the values, the copy dropped."""
-    from ..module_utils._engine import repair as work
-    from ..module_utils._engine import rotation
-    from ..module_utils._options.engine_request import request_of
-
-    params = module.params
-    repaired: Counter[str] = Counter()
-    left: list[dict[str, str]] = []
-    found: set[str] = set()
-    kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
-    with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
-        for database, survey in application.parts:
-            if module.check_mode:
-                if work.needed(database, survey.found, application.keyring, application.leave_alone, params["named"]):
-                    one, described = _backup(params, database.alias)
-                    one.refuse_unopened(described, params["identity"])
-                continue
-            with contextlib.ExitStack() as stack:
-                copied = functools.cache(functools.partial(_copied, stack, params, database))
-                spared, named = application.leave_alone, params["named"]
-                done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared, named)
-            repaired.update(done.values)
-            found |= done.named
-            left += [one._asdict() for one in done.left]
-    missing = sorted(set(params["named"]) - found) if not module.check_mode else []
-    left += [{"value": value, "reason": "there is no such row and encrypted column"} for value in missing]
-    changed = bool(repaired) or module.check_mode
-    return {"changed": changed, "repaired": dict(repaired), "left": left, "kept": kept.path if repaired else ""}
-
-
-def _backup(params: Mapping[str, Any], alias: str) -> tuple[Any, dict[str, Any]]:
-    """The backup of a database, and its manifest. Raises E_BACKUP_NONE, E_RESTORE_ENGINE."""
-    from ..module_utils._backup import dump
-
-    one = dump.Backup(params["backup_dir"], params["backup"], alias)
-    if (described := one.read()) is None:
-        raise BackupNotFound(manifest=one.manifest, known="none of this database")
-    if described["engine"] != "pg_dump":
-        raise RestoreEngine(manifest=one.manifest, engine=described["engine"])
-    return one, described
-
-
-def _copied(stack: contextlib.ExitStack, params: Mapping[str, Any], database: Any) -> Any:
-    """The copy of the backup, where proofs are made; by the ``admin``, if one is named."""
-    from ..module_utils._backup import pg_client, restore_proof
-    from ..module_utils._engine.postgres.connection import Database
-
-    one, described = _backup(params, database.alias)
-    admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
-    if admin:
-        direct = {**params["direct"].get(database.alias, {}), **admin}
-        database = stack.enter_context(contextlib.closing(Database(database.alias, "repair", direct)))
-    tools = pg_client.find_tools(params["pg_bindir"], database.server_major())
-    identity = params["identity"]
-    return stack.enter_context(restore_proof.restored(one, described, database, tools, identity=identity))[0]
-
-
-class _Kept:
-    """Values that are overwritten, as they were, one line of JSON each; durable before the write."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def keep(self, replaced: Sequence[Any]) -> None:
-        """Raises OSError."""
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            for one in replaced:
-                raw = one.token.encode("utf-8") if isinstance(one.token, str) else bytes(one.token or b"")
-                handle.write(json.dumps({"value": one.value, "base64": base64.b64encode(raw).decode()}) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
+from ..module_utils._tasks.repair_values import repair_values
 
 
 def main() -> None:
-    run(AnsibleModule(DJANGO_REPAIR_MODULE, supports_check_mode=True), repair)
+    run(AnsibleModule(DJANGO_REPAIR_MODULE, supports_check_mode=True), repair_values)
 
 
 if __name__ == "__main__":

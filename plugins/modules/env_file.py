@@ -94,67 +94,15 @@ path:
   returned: success
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.options import InvalidOption
 from ..module_utils._module.runner import run
 from ..module_utils._options.key_options import ENV_FILE_MODULE
-
-
-def set_values(module: AnsibleModule) -> dict[str, Any]:
-    """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
-    from ..module_utils._env_file import editor, key_files
-
-    places = key_files.paths(module.params["path"], module.params["keys"])
-    if module.check_mode:
-        return _set(module)
-    if not module.params["values"]:
-        raise InvalidOption(name="values", found="is not set", advice="Call env_file by its full name.")
-    with editor.held(places):
-        for place in places:
-            editor.discard_leftover(place)
-        return _set(module)
-
-
-def _set(module: AnsibleModule) -> dict[str, Any]:
-    from ..module_utils._engine.crypto.key_set import KeySet
-    from ..module_utils._env_file import editor, key_files
-
-    state, path, dialect = module.params["state"], module.params["path"], module.params["dialect"]
-    keys, values = module.params["keys"], module.params["values"]
-    names = [key["name"] for key in keys]
-    before = KeySet(key_files.read(path, keys, dialect=dialect))
-    after = KeySet(values).key_id if values else "(made by a real run)"
-    differs = after != before.key_id
-    if differs:
-        key_files.refuse_unwritable(path, keys)
-    if differs and values:
-        changes = key_files.changes(path, keys, values, dialect)
-        if not module.check_mode:
-            (editor.write if state == "present" else editor.rehearse)(changes)
-    changed = differs and state == "present"
-    result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
-    if module._diff and state == "present":
-        result["diff"] = [
-            {
-                "before_header": place,
-                "after_header": place,
-                "before": _shown(there, before.key_id),
-                "after": _shown(there, after),
-            }
-            for place, there in key_files.places(path, keys).items()
-        ]
-    return result
-
-
-def _shown(names: list[str], key_id: str) -> str:
-    return "".join(f"{name}=<of key set {key_id}>\n" for name in names)
+from ..module_utils._tasks.set_env_file import set_env_file
 
 
 def main() -> None:
-    run(AnsibleModule(ENV_FILE_MODULE, supports_check_mode=True), set_values)
+    run(AnsibleModule(ENV_FILE_MODULE, supports_check_mode=True), set_env_file)
 
 
 if __name__ == "__main__":

@@ -171,31 +171,15 @@ store:
   returned: success
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.options import InvalidOption
 from ..module_utils._module.runner import run
 from ..module_utils._options.key_options import KEY_VERSION_MODULE
-
-
-def read_sealed(module: AnsibleModule) -> dict[str, Any]:
-    """The host's part: the application's own keys, readable by the action that asked and by nobody else."""
-    from ..module_utils._engine.crypto.key_set import KeySet
-    from ..module_utils._env_file import key_files
-    from ..module_utils._module import sealed_result
-
-    params = module.params
-    if not params["seal_to"]:
-        raise InvalidOption(name="seal_to", found="is not set", advice="Call key_version by its full name.")
-    values = key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])
-    key_files.refuse_unwritable(params["env_file"], params["keys"])
-    return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}
+from ..module_utils._tasks.read_keys import read_keys
 
 
 def main() -> None:
-    run(AnsibleModule(KEY_VERSION_MODULE, supports_check_mode=True), read_sealed)
+    run(AnsibleModule(KEY_VERSION_MODULE, supports_check_mode=True), read_keys)
 
 
 if __name__ == "__main__":

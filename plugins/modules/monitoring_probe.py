@@ -189,28 +189,15 @@ report:
   returned: when it was written
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.monitoring_options import MONITORING_PROBE_MODULE
-
-# What the control node knows from its store, set by the action plugin.
-
-
-def look(module: AnsibleModule) -> dict[str, Any]:
-    """One look. That something is wrong is for the control node to say."""
-    from ..module_utils._monitoring import snapshot
-
-    taken = snapshot.take(module.params, kept=not module.check_mode)
-    # No picture has a header in it; but one may be a mere word, such as https, that Ansible would strike out of it.
-    module.no_log_values.difference_update(str(value) for value in module.params["headers"].values())
-    return {"changed": False, "picture": taken}
+from ..module_utils._tasks.take_snapshot import take_snapshot
 
 
 def main() -> None:
-    run(AnsibleModule(MONITORING_PROBE_MODULE, supports_check_mode=True), look)
+    run(AnsibleModule(MONITORING_PROBE_MODULE, supports_check_mode=True), take_snapshot)
 
 
 if __name__ == "__main__":

@@ -54,48 +54,15 @@ key_ids:
   returned: success
 """
 
-import os
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.backup import BackupList
 from ..module_utils._module.runner import run
 from ..module_utils._options.backup_options import POSTGRESQL_BACKUP_INFO
-
-SHOWN = (
-    "rotation_id",
-    "alias",
-    "database",
-    "engine",
-    "snapshot",
-    "encrypted_to",
-    "proof",
-    "key_ids",
-    "begun",
-    "ended",
-)
-
-
-def look(module: AnsibleModule) -> dict[str, Any]:
-    """What the manifests say."""
-    from ..module_utils._backup import dump
-
-    folder = module.params["backup_dir"]
-    if module.params["absent"] == "accept" and not os.path.lexists(folder):
-        return {"changed": False, "backups": [], "key_ids": []}
-    if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
-        raise BackupList(path=folder, reason="it is not there")
-    dump.refuse_undescribed(folder)
-    found = [
-        {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in dump.manifests(folder)
-    ]
-    needed = sorted({key_id for one in found for key_id in one["key_ids"]})
-    return {"changed": False, "backups": found, "key_ids": needed}
+from ..module_utils._tasks.list_backups import list_backups
 
 
 def main() -> None:
-    run(AnsibleModule(POSTGRESQL_BACKUP_INFO, supports_check_mode=True), look)
+    run(AnsibleModule(POSTGRESQL_BACKUP_INFO, supports_check_mode=True), list_backups)
 
 
 if __name__ == "__main__":

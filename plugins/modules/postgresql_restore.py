@@ -112,30 +112,15 @@ sought:
   returned: with O(state=dropped)
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
 from ..module_utils._options.backup_options import POSTGRESQL_RESTORE_MODULE
-
-
-def restore(module: AnsibleModule) -> dict[str, Any]:
-    """Start the application, then look, restore, or drop."""
-    from ..module_utils._backup import restore as backup_restore
-    from ..module_utils._engine.application import django_project
-
-    params = module.params
-    django_project.start(params["project_dir"], params["settings_module"])
-    if params["state"] == "examined":
-        return backup_restore.examined(params, dry=module.check_mode)
-    work = backup_restore.Restoration(params)
-    states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
-    return states[params["state"]](dry=module.check_mode)
+from ..module_utils._tasks.restore_database import restore_database
 
 
 def main() -> None:
-    run(AnsibleModule(POSTGRESQL_RESTORE_MODULE, supports_check_mode=True), restore)
+    run(AnsibleModule(POSTGRESQL_RESTORE_MODULE, supports_check_mode=True), restore_database)
 
 
 if __name__ == "__main__":

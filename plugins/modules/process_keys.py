@@ -134,84 +134,15 @@ processes:
   returned: when the processes could be checked
 """
 
-import os
-import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.env_file import EnvNotSwitched
-from ..module_utils._errors.options import InvalidOption
-from ..module_utils._errors.services import ProcessNotFound
 from ..module_utils._module.runner import run
 from ..module_utils._options.key_options import PROCESS_KEYS_MODULE
-
-if TYPE_CHECKING:
-    from ..module_utils._services.processes import Process
-
-
-def look(module: AnsibleModule) -> dict[str, Any]:
-    """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
-    from ..module_utils._engine.crypto.key_set import KeySet
-    from ..module_utils._env_file import key_files
-    from ..module_utils._env_file.dialects import DIALECTS
-    from ..module_utils._services import processes
-    from ..module_utils._services.process_staleness import KeyChange
-
-    params = module.params
-    path, to_come = params["env_file"], params["state"] == "ready"
-    keys = KeySet(key_files.read(path, params["keys"], dialect=params["dialect"]))
-    if not to_come and keys.key_id != params["expected"]:
-        raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])
-    at = max(os.stat(place).st_ctime for place in key_files.paths(path, params["keys"]))
-    accept_hidden = params["hidden_environment"] == "accept"
-    exports = not DIALECTS[params["dialect"]].read_by_application
-    accept_orphans = params["orphans"] == "accept"
-    switch = KeyChange(path, at, keys, accept_hidden, accept_orphans, key_files.files(params["keys"]), to_come, exports)
-    there = processes.snapshot()
-    asked = _asked(params, there)
-    judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
-    found = {pid: each for pid, each in judged.items() if each}
-    for what, pids in asked.items():
-        if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
-            raise ProcessNotFound(subject=what)
-    key_id = {} if to_come else {"key_id": keys.key_id}
-    return {"changed": False, "processes": list(found.values()), **key_id}
-
-
-def _runs(what: str) -> bool:
-    """Whether it is a unit that has a process all the same, as systemd says, which does not show itself to us."""
-    from ..module_utils._services.units import Unit
-
-    kind, _, name = what.partition(" ")
-    return kind == "unit" and Unit(name).has_process
-
-
-def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
-    """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
-    from ..module_utils._services import processes
-    from ..module_utils._services.units import Unit
-
-    found: dict[str, list[Process]] = {}
-    for unit in params["units"]:
-        found[f"unit {unit}"] = processes.of_unit(there, Unit(unit).id)
-    for pid in params["pids"]:
-        found[f"pid {pid}"] = [there[pid]] if pid in there else []
-    for pattern in params["patterns"]:
-        try:
-            found[f"pattern {pattern}"] = processes.matching(there, pattern)
-        except re.error as exc:
-            bad = f"{pattern} is no regular expression ({exc})"
-            raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
-    if not found:
-        nothing = "are all empty"
-        raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Give one at least.")
-    return {what: {process.pid for process in members} for what, members in found.items()}
+from ..module_utils._tasks.judge_processes import judge_processes
 
 
 def main() -> None:
-    run(AnsibleModule(PROCESS_KEYS_MODULE, supports_check_mode=True), look)
+    run(AnsibleModule(PROCESS_KEYS_MODULE, supports_check_mode=True), judge_processes)
 
 
 if __name__ == "__main__":

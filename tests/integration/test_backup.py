@@ -48,7 +48,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof 
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.backup import ProofOmitted
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import at
-from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import back_up
 
 KEY_IDS = ["0123456789abcdef"]
 ROWS = 20_000
@@ -559,7 +559,7 @@ def test_a_backup_by_another_engine_is_none_of_this_one_and_stays(make, prove):
     given |= {"rotation_id": "r1", "backup_dir": make.one.folder}
     module = SimpleNamespace(params=given, check_mode=False)
     for changed in (True, False):
-        made = postgresql_backup._by_another(module)
+        made = back_up._by_another(module)
         assert (made["changed"], made["dumps"][0]["path"]) == (changed, "again")
 
 
@@ -900,14 +900,14 @@ def test_a_copy_that_a_killed_repair_left_is_dropped_by_the_admin_who_made_it_an
     try:
         for check_mode in (True, False):
             module.check_mode = check_mode
-            assert postgresql_backup._cleared(module) == {"changed": False, "dropped": []}
+            assert back_up._cleared(module) == {"changed": False, "dropped": []}
             assert [line.split()[0] for line in told] == [str(link), name]
             told.clear()
     finally:
         link.unlink()
     assert (tmp_path / "precious").exists()
     given["admin"] = {"user": "postgres", "dbname": "postgres", "host": None}
-    assert postgresql_backup._cleared(module) == {"changed": True, "dropped": [name]}
+    assert back_up._cleared(module) == {"changed": True, "dropped": [name]}
     assert (told, prove.scratch()) == ([], [])
 
 

@@ -35,6 +35,7 @@ MODULE_UTILS: dict[str, set[str]] = {
     "_backup": {*BASE, "_engine", "_options"},
     "_stores": {*BASE, "_engine", "_options", "_record"},
     "_monitoring": {*BASE, "_engine", "_options", "_env_file", "_record", "_services", "_backup"},
+    "_tasks": {*BASE, "_module", "_engine", "_options", "_env_file", "_services", "_backup", "_monitoring"},
 }
 # The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
 PLUGIN_UTILS: dict[str, set[str]] = {
@@ -64,7 +65,7 @@ EXCEPTIONS = {
     # The parameters of the connection come from Django's DATABASES.
     ("module_utils/_engine/postgres/connection.py", "django"),
     # The restored models and the application's management commands are asked directly.
-    ("modules/application_reading.py", "django"),
+    ("module_utils/_tasks/compare_readings.py", "django"),
     ("module_utils/_backup/restore.py", "django"),
     ("module_utils/_services/commands.py", "django"),
     # Requests as Ansible's modules send them; without Ansible, urllib.

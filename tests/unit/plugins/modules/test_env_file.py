@@ -116,7 +116,7 @@ def test_a_full_disk_is_told_and_leaves_the_file(path, full_disk):
     before = path.read_text()
     for state in ("prepared", "present"):
         with full_disk(), pytest.raises(RotationError, match=r"E_ENV_WRITE.*Nothing was changed"):
-            env_file.set_values(SimpleNamespace(params={**params, "state": state}, check_mode=False, _diff=False))
+            env_file.set_env_file(SimpleNamespace(params={**params, "state": state}, check_mode=False, _diff=False))
     assert path.read_text() == before
 
 
@@ -165,7 +165,7 @@ def test_runs_under_two_names_of_one_machine_all_end_well(path):
 
     def run(keys: KeySet) -> None:
         given = {**params, "state": "present", "values": dict(keys.values)}
-        env_file.set_values(SimpleNamespace(params=given, check_mode=False, _diff=False))
+        env_file.set_env_file(SimpleNamespace(params=given, check_mode=False, _diff=False))
 
     for _ in range(20):
         path.write_text(TEXT.format(**OLD.values))

@@ -70,7 +70,7 @@ def test_a_file_that_could_not_be_rewritten_later_is_refused_now(public_folder, 
 
     def asked() -> str:
         with pytest.raises(RotationError) as refused:
-            key_version.read_sealed(SimpleNamespace(params=params))
+            key_version.read_keys(SimpleNamespace(params=params))
         return str(refused.value)
 
     assert as_ordinary_user(asked).startswith(f"E_ENV_WRITE: {path} cannot be written")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import age
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import back_up
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def identity() -> str:
 
 def recipients(**given: Any) -> list[str]:
     asked = {"backup_dir": "/b", "environment": "production", "encrypt": True, "proof": "full", "recipients": []}
-    return postgresql_backup._recipients({**asked, "identity": None, **given})
+    return back_up._recipients({**asked, "identity": None, **given})
 
 
 def refused(**given: Any) -> str:
@@ -67,7 +67,7 @@ def test_the_key_of_the_backup_is_none_of_those_being_rotated(identity):
     secret = identity.splitlines()[-1]
     for value in (secret, f"{secret}\nsomething", f"other,{secret}"):
         with pytest.raises(RotationError) as error:
-            postgresql_backup._refuse_own_key(identity, {"current": {"SECRET_KEY": value}})
+            back_up._refuse_own_key(identity, {"current": {"SECRET_KEY": value}})
         assert (error.value.code, error.value.where) == ("E_BACKUP_OWN_KEY", {"name": "SECRET_KEY"})
-    assert postgresql_backup._refuse_own_key(identity, {"current": {"SECRET_KEY": "another"}}) is None
-    assert postgresql_backup._refuse_own_key("", {"current": {"SECRET_KEY": "another"}}) is None
+    assert back_up._refuse_own_key(identity, {"current": {"SECRET_KEY": "another"}}) is None
+    assert back_up._refuse_own_key("", {"current": {"SECRET_KEY": "another"}}) is None

@@ -1,0 +1,188 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Create and prove the backup of a rotation."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .._errors.backup import BackupIdentity, BackupOwnKey, BackupUnencrypted, ProofOmitted
+from .._errors.base import RotationError
+from .._errors.options import InvalidOption
+from .host_task import HostTask
+
+
+def back_up(task: HostTask) -> dict[str, Any]:
+    """Dump, publish and prove, or find the backup of this rotation."""
+    from .._backup import dump as backup_dump
+    from .._backup import restore_proof
+    from .._engine import rotation
+    from .._options.engine_request import request_of
+
+    params = task.params
+    if params["state"] == "cleared":
+        return _cleared(task)
+    if params["engine"] != "pg_dump":
+        return _by_another(task)
+    kind, identity = params["proof"], params["identity"]
+    recipients = _recipients(params)
+    label = f"backup of {params['rotation_id']}"
+    request = request_of(params, label, run=params["run"] or "")
+    _refuse_own_key(params["identity"] or "", request.key_sets)
+    with rotation.opened(request) as application:
+        key_ids = [application.keyring.key_id(stage) for stage in application.keyring.stages]
+        values = [value for keys in request.key_sets.values() for value in keys.values()]
+        settings = backup_dump.settings_files(params["project_dir"], values)
+        # From when on rows may be under new keys: a resumed rotation keeps its backup of before.
+        written = "pending" in application.keyring.stages or application.keyring.base != "current"
+        made = []
+        for database, survey in application.parts:
+            one = backup_dump.Backup(params["backup_dir"], params["rotation_id"], database.alias)
+            described = one.known_since(_oldest(params), [params["engine"]])
+            wanted = restore_proof.needed(described, kind) if described else kind
+            changed = described is None or not restore_proof.proved(described, wanted)
+            if changed:
+                tools = _tools(task, database)
+                if wanted != "none":
+                    restore_proof.refuse_impossible(database)
+            if described is None:
+                one.refuse_unusable(database.size())
+            if changed and not task.check_mode:
+                described = described or one.dump(
+                    tools,
+                    database,
+                    recipients,
+                    key_ids=key_ids,
+                    settings=settings,
+                    jobs=params["jobs"],
+                    progress=application.progress,
+                )
+                with one.proving(described, written=written):
+                    described = restore_proof.prove(
+                        one,
+                        described,
+                        database,
+                        tools,
+                        survey.found,
+                        application.keyring,
+                        kind=wanted,
+                        identity=identity,
+                        leave_alone=application.leave_alone,
+                        progress=application.progress,
+                    )
+            made.append({"changed": changed, **one.as_result(described)})
+    return {"changed": any(dump["changed"] for dump in made), "dumps": made}
+
+
+def _cleared(task: HostTask) -> dict[str, Any]:
+    """Drop what is left of copies, of each database of which that can be done. A repair makes its own by the admin."""
+    from .._backup import restore_proof
+    from .._engine.application import django_project
+    from .._engine.postgres.connection import Database
+
+    params = task.params
+    django_project.start(params["project_dir"], params["settings_module"])
+    admin = {name: value for name, value in (params["admin"] or {}).items() if value and name != "dbname"}
+    dropped: list[str] = []
+    left: dict[str, bool] = {}
+    for alias in django_project.aliases():
+        direct = params["direct"].get(alias, {})
+        for place in [direct, {**direct, **admin}] if admin else [direct]:
+            try:
+                with contextlib.closing(Database(alias, "proof", place)) as database:
+                    if not database.is_replica():
+                        dropped += restore_proof.drop_leftovers(database, dry=task.check_mode)
+                        left.update(restore_proof.leftovers(database))
+            except RotationError as exc:
+                task.warn(
+                    f"A copy of DATABASES[{alias}] of a killed proof may be there still: {exc.code}: {exc.what}. "
+                    f"Its name begins with {restore_proof.PREFIX}: drop it by hand."
+                )
+    for name in sorted(left.keys() - set(dropped)):
+        task.warn(f"{name} is a copy that a killed run has left, and cannot be dropped from here: drop it by hand.")
+    return {"changed": bool(dropped), "dropped": list(dict.fromkeys(dropped))}
+
+
+def _by_another(task: HostTask) -> dict[str, Any]:
+    """A backup by pgBackRest or by a command, or that of this rotation."""
+    from .._backup import dump as backup_dump
+    from .._backup import external
+
+    params = task.params
+    one = backup_dump.Backup(params["backup_dir"], params["rotation_id"])
+    described = one.known_since(_oldest(params), [params["engine"]])
+    changed = described is None
+    of: dict[str, Any] = {}
+    name = "stanza" if params["engine"] == "pgbackrest" else "snapshot_command"
+    if not params[name]:
+        raise InvalidOption(name=name, found="is not set", advice=f"Set key_rotation_{name}.")
+    if changed:
+        one.refuse_unusable(0)  # its manifest alone lies there
+    if changed and params["engine"] == "pgbackrest":
+        stanza = external.PgBackRest(params["stanza"])
+        if stanza.cipher() == "none":
+            _refuse_clear(params)
+        of["system_identifier"] = stanza.system_identifier()
+        if not task.check_mode:
+            stanza.check()
+            described = stanza.backup(one, params["backup_type"], params["key_ids"], _oldest(params))
+    elif changed and not task.check_mode:
+        described = external.snapshot(one, params["snapshot_command"], params["key_ids"])
+    made = {"changed": changed, **of, **one.as_result(described)}
+    return {"changed": changed, "dumps": [made]}
+
+
+def _oldest(params: dict[str, Any]) -> str:
+    """The time of the oldest snapshot that counts as a backup of this run."""
+    from .._system.timestamps import at
+
+    return at(time.time() - 3600 * params["max_age"])
+
+
+def _refuse_clear(params: dict[str, Any]) -> None:
+    """Raise E_BACKUP_UNENCRYPTED where a backup in clear was not asked for."""
+    allowed = params["environment"] == "demo" or (params["environment"] == "staging" and not params["encrypt"])
+    if not allowed:
+        raise BackupUnencrypted(path=params["backup_dir"], environment=params["environment"])
+
+
+def _recipients(params: dict[str, Any]) -> list[str]:
+    """To whom the backup is encrypted; that they and the identity belong together is tried out."""
+    from .._backup import age
+
+    recipients, identity = list(params["recipients"]), params["identity"]
+    if params["proof"] == "none" and params["environment"] == "production":
+        raise ProofOmitted()
+    if identity and not recipients:
+        recipients = age.recipients_of(identity)
+    if not recipients:
+        _refuse_clear(params)
+        return []
+    age.check_recipients(recipients)
+    age.program()
+    if identity:
+        age.try_out(recipients, identity)
+    elif params["proof"] != "none":
+        raise BackupIdentity(found="is not given, and the backup is to be opened to prove it")
+    return recipients
+
+
+def _refuse_own_key(identity: str, key_sets: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise E_BACKUP_OWN_KEY where a key of the application opens the backup: who has one would have both."""
+    lines = {line.strip() for line in identity.splitlines() if line.strip() and not line.startswith("#")}
+    for keys in key_sets.values():
+        for name, value in keys.items():
+            if value in lines or any(line in value for line in lines):
+                raise BackupOwnKey(name=name)
+
+
+def _tools(task: HostTask, database: Any) -> Any:
+    from .._backup import pg_client
+
+    tools = pg_client.find_tools(task.params["pg_bindir"], database.server_major())
+    for warning in tools.warnings():
+        task.warn(warning)
+    return tools

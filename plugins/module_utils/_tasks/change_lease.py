@@ -1,0 +1,74 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Acquire and release the lease of every database."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from .._errors.database import DatabaseFenced
+from .host_task import HostTask
+
+FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
+
+
+def change_lease(task: HostTask) -> dict[str, Any]:
+    """Take the lease of every database, or of none; or give back what is held; or only see to the fence."""
+    from .._engine.application import django_project
+    from .._engine.postgres import lease
+    from .._engine.postgres.connection import Database
+    from .._engine.rewrite import fence
+
+    params = task.params
+    mine, over = params["holder"], params["over"]
+    django_project.start(params["project_dir"], params["settings_module"])
+    with contextlib.ExitStack() as stack:
+        databases = []
+        for alias in django_project.aliases():
+            database = Database(alias, params["rotation_id"], params["direct"].get(alias, {}))
+            databases.append(stack.enter_context(contextlib.closing(database)))
+        databases = [database for database in databases if not database.is_replica()]
+        if params["state"] == "returned":
+            ended = [database for database in databases if lease.is_held_by(database, mine)]
+            undropped = [table for database in ended for table in fence.take_down(database, FENCE_TRIES)]
+            for database in ended:
+                lease.give_back(database, mine)
+            return {"changed": bool(ended), "undropped": undropped}
+        if params["state"] == "unfenced":
+            return _unfenced(databases)
+        if params["state"] == "opened":
+            return _opened(databases, mine, over, dry=task.check_mode)
+        for database in databases:
+            take = lease.look if task.check_mode else lease.take
+            held = take(database, mine, over)
+            if held:
+                for other in databases if not task.check_mode else ():
+                    lease.give_back(other, mine)
+                return {"changed": False, "held": {**held, "alias": database.alias}}
+        fenced = any(fence.refusing(database) for database in databases)
+    return {"changed": not task.check_mode, "fenced": fenced}
+
+
+def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:
+    """Raise E_FENCED if a database refuses what others write."""
+    from .._engine.rewrite import fence
+
+    for database in databases:
+        if there := fence.refusing(database):
+            raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
+    return {"changed": False}
+
+
+def _opened(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:
+    """Let everybody write again, unless a run that may be alive holds the lease."""
+    from .._engine.postgres import lease
+    from .._engine.rewrite import fence
+
+    fenced = [database for database in databases if fence.standing(database)]
+    for database in fenced:
+        if held := lease.look(database, mine, over):
+            return {"changed": False, "held": {**held, "alias": database.alias}}
+    undropped = [table for database in fenced if not dry for table in fence.take_down(database, FENCE_TRIES)]
+    return {"changed": bool(fenced), "undropped": undropped}

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Collect what the checklist asks of a host."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from .host_task import HostTask
+
+
+def collect_facts(task: HostTask) -> dict[str, Any]:
+    """Everything at once. Raises what opening the application raises."""
+    from .._engine import host_facts, rotation
+    from .._engine.application import django_project
+    from .._engine.postgres import sessions
+    from .._engine.postgres.connection import APPLICATION_NAME
+    from .._engine.proof import model_reading
+    from .._engine.rewrite import fence
+    from .._options.engine_request import request_of
+    from .._services import processes
+
+    # other hosts look at the same time, and no session of this process, Django's either, is to be a stranger to them
+    os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}checklist"
+    params = task.params
+    began = time.time()
+    request = request_of(params, "checklist")
+    with rotation.opened(request) as application:
+        databases = [database for database, _ in application.parts]
+        schemes = sorted({target.scheme for target in application.targets})
+        connected = processes.with_holders(sessions.listed(databases, params["sessions_allowed"]))
+        read = model_reading.speed(application.targets, host_facts.SAMPLE, params["left_out"])
+        migrations = host_facts.pending_migrations(database.alias for database in databases)
+        users = host_facts.secret_key_users(request.key_sets["current"])
+        reads = model_reading.beforehand(application.targets, application.keyring, params["left_out"])
+        django_project.let_go()
+        found = {
+            "databases": [host_facts.of_database(database) for database in databases],
+            # twice: who connects for one request only is seen by the one look or the other
+            "sessions": connected + processes.with_holders(sessions.listed(databases, params["sessions_allowed"])),
+            "migrations": migrations,
+            "speed": {**host_facts.speed(databases[0], application.keyring, schemes), "read": read},
+            "secret_key": users,
+            "unfenced": [
+                why for database, survey in application.parts for why in fence.obstacles(database, survey.found)
+            ],
+            "reads": reads,
+            "versions": django_project.versions(),
+            "cores": os.cpu_count() or 1,
+        }
+    found["clock"] = {"began": began, "ended": time.time()}
+    return {"changed": False, "facts": found}

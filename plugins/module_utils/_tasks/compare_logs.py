@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Count decryption errors in the logs since a moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .host_task import HostTask
+
+
+def compare_logs(task: HostTask) -> dict[str, Any]:
+    """One of the two looks. Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN."""
+    from .._monitoring import log_window
+
+    params = task.params
+    asked = log_window.LogWindow(
+        *(params[name] for name in ("log_files", "log_units", "log_patterns", "usual_log_files"))
+    )
+    if params["state"] == "begun":
+        return {"changed": False, "begun": log_window.begun(asked)}
+    found = log_window.counted(params["begun"], asked)
+    if params["errors"] == "refuse":
+        log_window.refuse(found)
+    return {"changed": False, "logs": found}

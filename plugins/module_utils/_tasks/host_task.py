@@ -1,0 +1,19 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the work of a module is given, alone or as one of several in a process."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class HostTask(Protocol):
+    """An AnsibleModule, or one task of ``host_tasks``."""
+
+    params: dict[str, Any]
+    check_mode: bool
+    _diff: bool
+    no_log_values: set[str]
+
+    def warn(self, warning: str) -> None:
+        """Add a warning to the result."""

@@ -1,0 +1,77 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Say which keys the processes of an application hold."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._errors.env_file import EnvNotSwitched
+from .._errors.options import InvalidOption
+from .._errors.services import ProcessNotFound
+from .host_task import HostTask
+
+if TYPE_CHECKING:
+    from .._services.processes import Process
+
+
+def judge_processes(task: HostTask) -> dict[str, Any]:
+    """Each process that is asked for, with the keys it holds. Raises E_ENV_*, E_OPTION or E_PROCESS_*."""
+    from .._engine.crypto.key_set import KeySet
+    from .._env_file import key_files
+    from .._env_file.dialects import DIALECTS
+    from .._services import processes
+    from .._services.process_staleness import KeyChange
+
+    params = task.params
+    path, to_come = params["env_file"], params["state"] == "ready"
+    keys = KeySet(key_files.read(path, params["keys"], dialect=params["dialect"]))
+    if not to_come and keys.key_id != params["expected"]:
+        raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])
+    at = max(os.stat(place).st_ctime for place in key_files.paths(path, params["keys"]))
+    accept_hidden = params["hidden_environment"] == "accept"
+    exports = not DIALECTS[params["dialect"]].read_by_application
+    accept_orphans = params["orphans"] == "accept"
+    switch = KeyChange(path, at, keys, accept_hidden, accept_orphans, key_files.files(params["keys"]), to_come, exports)
+    there = processes.snapshot()
+    asked = _asked(params, there)
+    judged = {pid: switch.judged(there, there[pid]) for pid in sorted(set().union(*asked.values()))}
+    found = {pid: each for pid, each in judged.items() if each}
+    for what, pids in asked.items():
+        if not pids & set(found) and (params["absent"] == "refuse" or _runs(what)):  # what has just ended shows nothing
+            raise ProcessNotFound(subject=what)
+    key_id = {} if to_come else {"key_id": keys.key_id}
+    return {"changed": False, "processes": list(found.values()), **key_id}
+
+
+def _runs(what: str) -> bool:
+    """Whether it is a unit that has a process all the same, as systemd says, which does not show itself to us."""
+    from .._services.units import Unit
+
+    kind, _, name = what.partition(" ")
+    return kind == "unit" and Unit(name).has_process
+
+
+def _asked(params: dict[str, Any], there: Mapping[int, Process]) -> dict[str, set[int]]:
+    """The pids of each unit, pid and pattern that is meant. Raises E_OPTION."""
+    from .._services import processes
+    from .._services.units import Unit
+
+    found: dict[str, list[Process]] = {}
+    for unit in params["units"]:
+        found[f"unit {unit}"] = processes.of_unit(there, Unit(unit).id)
+    for pid in params["pids"]:
+        found[f"pid {pid}"] = [there[pid]] if pid in there else []
+    for pattern in params["patterns"]:
+        try:
+            found[f"pattern {pattern}"] = processes.matching(there, pattern)
+        except re.error as exc:
+            bad = f"{pattern} is no regular expression ({exc})"
+            raise InvalidOption(name="patterns:", found=bad, advice="Correct it.") from None
+    if not found:
+        nothing = "are all empty"
+        raise InvalidOption(name="units, pids and patterns", found=nothing, advice="Give one at least.")
+    return {what: {process.pid for process in members} for what, members in found.items()}

@@ -1,0 +1,41 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""List the kept backups and the key versions that they need."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .._errors.backup import BackupList
+from .host_task import HostTask
+
+SHOWN = (
+    "rotation_id",
+    "alias",
+    "database",
+    "engine",
+    "snapshot",
+    "encrypted_to",
+    "proof",
+    "key_ids",
+    "begun",
+    "ended",
+)
+
+
+def list_backups(task: HostTask) -> dict[str, Any]:
+    """What the manifests say."""
+    from .._backup import dump
+
+    folder = task.params["backup_dir"]
+    if task.params["absent"] == "accept" and not os.path.lexists(folder):
+        return {"changed": False, "backups": [], "key_ids": []}
+    if not os.path.isdir(folder):  # on another host, or not mounted: keys may be destroyed by what is said here
+        raise BackupList(path=folder, reason="it is not there")
+    dump.refuse_undescribed(folder)
+    found = [
+        {"manifest": path, **{name: described[name] for name in SHOWN}} for path, described in dump.manifests(folder)
+    ]
+    needed = sorted({key_id for one in found for key_id in one["key_ids"]})
+    return {"changed": False, "backups": found, "key_ids": needed}

@@ -1,0 +1,138 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Re-encrypt every value under the keys of one stage."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from .host_task import HostTask
+
+DEAD_ROWS = 10_000  # from so many on a table is named: those of a smaller one are soon gone
+
+
+def reencrypt_values(task: HostTask) -> dict[str, Any]:
+    """Census, refusal of what is unreadable, then the work by the chosen method."""
+    from .._engine import rotation
+    from .._engine.proof import census
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+    from .._engine.rewrite.rewrite_progress import Progress
+    from .._engine.rewrite.rewriter import Share
+    from .._options.engine_request import request_of
+
+    params = task.params
+    destination = params["destination"]
+    started = time.monotonic()
+    run_id = "" if task.check_mode else params["run"] or secrets.token_hex(8)
+    with rotation.opened(request_of(params, params["rotation_id"], run=run_id, step=params["step"])) as application:
+        application.refuse_unproved()
+        fenced = {} if task.check_mode or params["fence"] == "off" else _fence(application, params)
+        others = ConcurrentWrites.of(params["others"]) if params["others"] else application.others()
+        before = params["examined"] or _examined(application, params)
+        for tally in before:
+            tally["reencrypted"] = census.not_under(destination, tally["classes"])
+        if task.check_mode:
+            changes = any(tally["reencrypted"] for tally in before)
+            return {"changed": changes, "targets": before, "others": others.as_result()}
+        settlements = [settlement.as_planned() for settlement in application.settlements.values()]
+        share = Share(**(params["share"] or {}))
+        # After the shares of all hosts nothing should be left.
+        left = before if params["share"] or not params["examined"] else []
+        totals = {f"{tally['table']}.{tally['column']}": tally["reencrypted"] for tally in left}
+        files = (params["progress"], params["metrics_file"])
+        key_id = application.keyring.key_id(destination)
+        progress = Progress(params["rotation_id"], totals, *files, hosts=share.of, key_id=key_id)
+        progress.tell()
+        try:
+            work, migration = _by_method(params, application, progress, share, others)
+        finally:
+            progress.end()
+    for tally in before:
+        tally["reencrypted"] = work.values[f"{tally['table']}.{tally['column']}"]
+    done = {"passes": work.passes, "conflicts": work.conflicts, "seconds": round(time.monotonic() - started, 1)}
+    result = {
+        "changed": bool(work.values),
+        "targets": before,
+        "key_id": application.keyring.key_id(destination),
+        "work": done,
+        "others": others.as_result(),
+        "stale": dict(work.stale),
+        "unwritten": progress.unwritten,
+        "lost_workers": work.lost,
+        "settlements": settlements,
+        "vacuum": [table for table, rows in work.dead.items() if rows >= DEAD_ROWS],
+    }
+    return {**result, **fenced, **({"migration": migration} if migration else {})}
+
+
+def _fence(application: Any, params: dict[str, Any]) -> dict[str, Any]:
+    """Keep other sessions from writing, before any value is looked at."""
+    from .._engine.rewrite import fence
+
+    without = application.close(params["rotation_id"])
+    if params["refuse_writers"]:
+        for database, _ in application.parts:
+            fence.refuse_writers(database, look_out=True)
+    return {"fence": {"closed": not without, "without": without}}
+
+
+def _examined(application: Any, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The census before the first write, and all that would be refused."""
+    from .._engine.discovery.findings import refuse
+    from .._engine.proof import census, row_digests
+
+    destination, reverse = params["destination"], params["reverse"]
+    known = destination in application.keyring.stages  # not in a dry run before the version is made
+    key_id = application.keyring.key_id(destination if known else "current")
+    with row_digests.recording(params["row_digests"], key_id) as rows:
+        tallies = application.census(destination if known else "current", each_row=rows)
+        if rows:
+            rows.end([tally.as_result() for tally in tallies])
+    if not reverse and not params["others"]:  # the last look before the first write
+        application.refuse_unaccounted()
+    if not reverse:
+        refuse([*census.findings(tallies), *census.left_alone(tallies, application.settlements)])
+    if known and not reverse:
+        application.refuse_made_of_keys(destination)
+        application.refuse_keyless_digests(destination)
+    if known:
+        application.rehearse(destination, stop_at_unreadable=not reverse)
+    return [tally.as_result() for tally in tallies]
+
+
+def _by_method(
+    params: dict[str, Any], application: Any, progress: Any, share: Any, others: Any
+) -> tuple[Any, str | None]:
+    from .._engine import migration
+    from .._engine.rewrite.rewriter import Work
+    from .._engine.rewrite.throttle import Throttle, refuse_unfit
+    from .._engine.rewrite.worker_pool import Stop, cores
+
+    work, stop = Work(report=progress.add), Stop()
+    asked = {name: value for name, value in (params["throttle"] or {}).items() if value is not None}
+    refuse_unfit(asked)
+    throttle = Throttle(**asked)
+
+    def act() -> None:
+        workers = params["workers"] or cores()
+        with stop.listening():
+            application.reencrypt(
+                params["destination"],
+                work,
+                workers=workers,
+                stop=stop,
+                stop_at_unreadable=not params["reverse"],
+                throttle=throttle,
+                share=share,
+                others=others,
+            )
+
+    if params["reverse"]:
+        migration.backwards(params["rotation_id"], act)
+        return work, None
+    if params["method"] == "direct":
+        act()
+        return work, None
+    return work, migration.forwards(params["migration_app"], params["rotation_id"], application.targets, act)

@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restore a database next to the present one, compare, and swap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .host_task import HostTask
+
+
+def restore_database(task: HostTask) -> dict[str, Any]:
+    """Start the application, then look, restore, or drop."""
+    from .._backup import restore as backup_restore
+    from .._engine.application import django_project
+
+    params = task.params
+    django_project.start(params["project_dir"], params["settings_module"])
+    if params["state"] == "examined":
+        return backup_restore.examined(params, dry=task.check_mode)
+    work = backup_restore.Restoration(params)
+    states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
+    return states[params["state"]](dry=task.check_mode)

@@ -1,0 +1,18 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run commands of the operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._services import commands
+from .host_task import HostTask
+
+
+def run_commands(task: HostTask) -> dict[str, Any]:
+    """Run them. Raises E_OPTION for what is no command, and E_COMMAND."""
+    params = task.params
+    commands.refuse_unrunnable(params["commands"], params["project_dir"], params["purpose"])
+    asked = [] if task.check_mode else params["commands"]
+    return {"changed": False, "commands": commands.run(asked, params["project_dir"], params["timeout"])}

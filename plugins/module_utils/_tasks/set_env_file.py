@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write keys to the environment file and the key files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._errors.options import InvalidOption
+from .host_task import HostTask
+
+
+def set_env_file(task: HostTask) -> dict[str, Any]:
+    """Rewrite the files where a value differs. Without values (in a dry run) say what would be set."""
+    from .._env_file import editor, key_files
+
+    places = key_files.paths(task.params["path"], task.params["keys"])
+    if task.check_mode:
+        return _set(task)
+    if not task.params["values"]:
+        raise InvalidOption(name="values", found="is not set", advice="Call env_file by its full name.")
+    with editor.held(places):
+        for place in places:
+            editor.discard_leftover(place)
+        return _set(task)
+
+
+def _set(task: HostTask) -> dict[str, Any]:
+    from .._engine.crypto.key_set import KeySet
+    from .._env_file import editor, key_files
+
+    state, path, dialect = task.params["state"], task.params["path"], task.params["dialect"]
+    keys, values = task.params["keys"], task.params["values"]
+    names = [key["name"] for key in keys]
+    before = KeySet(key_files.read(path, keys, dialect=dialect))
+    after = KeySet(values).key_id if values else "(made by a real run)"
+    differs = after != before.key_id
+    if differs:
+        key_files.refuse_unwritable(path, keys)
+    if differs and values:
+        changes = key_files.changes(path, keys, values, dialect)
+        if not task.check_mode:
+            (editor.write if state == "present" else editor.rehearse)(changes)
+    changed = differs and state == "present"
+    result = {"changed": changed, "path": path, "key_id": after, "settings": names if changed else []}
+    if task._diff and state == "present":
+        result["diff"] = [
+            {
+                "before_header": place,
+                "after_header": place,
+                "before": _shown(there, before.key_id),
+                "after": _shown(there, after),
+            }
+            for place, there in key_files.places(path, keys).items()
+        ]
+    return result
+
+
+def _shown(names: list[str], key_id: str) -> str:
+    return "".join(f"{name}=<of key set {key_id}>\n" for name in names)

@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stop and start the services of an application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._services import units
+from .._services.maintenance import BY_HAND, Maintenance
+from .host_task import HostTask
+
+
+def switch_services(task: HostTask) -> dict[str, Any]:
+    """Stop or start what is to be. Raises E_OPTION, E_SERVICE_* or E_MAINTENANCE_FILE."""
+    params = task.params
+    offered, wrong = units.stoppable(params["services"])
+    if wrong and (params["state"], params["rotation_id"]) != ("stopped", BY_HAND):
+        raise wrong[0]
+    maintenance = Maintenance(
+        offered,
+        params["memory"],
+        params["rotation_id"],
+        params["flag_file"],
+        params["timeout"],
+        settle=params["settle"],
+        jobs=params["jobs"],
+        held=params["held"],
+        wrong=wrong,
+    )
+    acts = {"stopped": maintenance.stop, "started": maintenance.start, "released": maintenance.release}
+    try:
+        names = acts[params["state"]](dry=task.check_mode)
+    finally:
+        for warning in maintenance.warnings:
+            task.warn(warning)
+    states = maintenance.states(names) if params["state"] == "started" and not task.check_mode else {}
+    return {"changed": bool(names), "services": names, "states": states}

@@ -1,0 +1,132 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Class every encrypted value, and hold it against what was expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._errors.base import RotationError
+from .._errors.env_file import EnvNotSwitched
+from .host_task import HostTask
+
+
+def take_census(task: HostTask) -> dict[str, Any]:
+    """Open the application, class every value, and hold it against what was expected."""
+    from .._backup.database_swap import kept_aside
+    from .._engine import migration, rotation
+    from .._engine.application import django_project
+    from .._options.engine_request import request_of
+
+    params = task.params
+    with rotation.opened(request_of(params, "census", run=params["run"], leased=False)) as application:
+        application.refuse_unproved()
+        if params["accounted"]:
+            application.refuse_unaccounted()
+        aside = kept_aside(database for database, _ in application.parts)
+        tallies = application.census(params["digest_stage"])
+        meanwhile: dict[str, Any] = {}
+        written: dict[str, list[str]] = {}
+        if not params["report_only"] and params["leaving"] is None:
+            _refuse(params, application, tallies)
+            tallies, meanwhile, written = _compared(params, application, tallies)
+    return {
+        "changed": False,
+        "targets": [tally.as_result() for tally in tallies],
+        "meanwhile": meanwhile,
+        "unwrapped": _unwrapped(params["baseline"]),
+        "written": written,
+        "unopened": _unopened(params, tallies),
+        "kept_aside": aside,
+        "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
+        "versions": django_project.versions(),
+        **({"migrations": migration.made()} if params["report_only"] else {}),
+        **_needing(params, application, tallies),
+    }
+
+
+def _needing(params: dict[str, Any], application: Any, tallies: Any) -> dict[str, Any]:
+    """The values that may need a version that is about to leave the env file; the action judges them."""
+    from .._engine.proof import census
+
+    if params["leaving"] is None:
+        return {}
+    return {"needing": census.needing(tallies, application.keyring, params["leaving"])}
+
+
+def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
+    """Raise where the data, the env file or the application is not what it should be."""
+    from .._engine.proof import census
+    from .._options.engine_request import refuse_other_source
+
+    if params["unopened"] == "as_before":
+        tallies = census.beyond(tallies, params["baseline"])
+    # Who has the expected keys alone cannot tell a ruined value from one that was written under other keys.
+    alone = list(application.keyring.stages) == [params["expect_stage"]]
+    census.refuse_unreadable(tallies, census.UNOPENED_ALONE if alone else census.UNOPENED)
+    keys = refuse_other_source(params, application.started)
+    if params["expect_stage"]:
+        census.refuse_nested(tallies)
+        census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
+        _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
+
+
+def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """By table, the values that were encrypted twice and are one token now: the application reads them in another way
+    than before."""
+    from .._engine.proof import census
+
+    found: dict[str, dict[str, int]] = {}
+    for target in baseline:
+        if count := target["classes"].get(census.NESTED, 0):
+            counts = found.setdefault(target["table"], {"unwrapped": 0})
+            counts["unwrapped"] += count
+    return found
+
+
+def _unopened(params: dict[str, Any], tallies: Any) -> dict[str, Any]:
+    """Those that were let pass."""
+    from .._engine.proof import census
+
+    count, rows = census.odd(tallies, census.UNOPENED.__contains__)
+    return {"count": count, "rows": rows} if count and params["unopened"] == "as_before" else {}
+
+
+def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Compare it with the baseline: the digests of all, or else every row. The census that proved it, how many rows
+    another process wrote by table, and of which rows it changed the value by column."""
+    from .._engine.proof import census, row_digests
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+
+    baseline, others = params["baseline"], ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    differs: RotationError | None = None
+    try:
+        census.refuse_difference(baseline, [tally.as_result() for tally in tallies])
+    except RotationError as exc:
+        differs = exc
+    strict = application.unauthenticated
+    with row_digests.comparison(params["row_digests"], baseline, others, strict) as rows:
+        if rows is None or not (differs or rows.earlier):
+            if differs:
+                raise differs
+            return tallies, {}, {}
+        again = application.census(params["digest_stage"], each_row=rows)
+        looks = rows.looks({tally["table"] for tally in baseline})
+    _refuse(params, application, again)
+    census.refuse_difference(baseline, [tally.as_result() for tally in again], looks)
+    found = {table: look.as_result() for table, look in looks.items()}
+    wrote = {table: counts for table, counts in found.items() if any(counts.values())}
+    return again, wrote, _written(again, looks)
+
+
+def _written(tallies: Any, looks: Any) -> dict[str, list[str]]:
+    """By column, as table.column, the rows of which another process changed the value."""
+    found = {tally.target.name: (tally.target.table.label, tally.target.column) for tally in tallies}
+    rows = {name: looks[table].values.get(column) for name, (table, column) in found.items() if table in looks}
+    return {name: each for name, each in rows.items() if each}
+
+
+def _refuse_other_env(params: dict[str, Any], found: str, expected: str) -> None:
+    """The application reads its keys from the env file: they must be the ones that were proved."""
+    if found != expected:
+        raise EnvNotSwitched(path=params["env_file"], found=found, expected=expected)

@@ -1,0 +1,21 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure the application once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .host_task import HostTask
+
+# What the control node knows from its store, set by the action plugin.
+
+
+def take_snapshot(task: HostTask) -> dict[str, Any]:
+    """One look. That something is wrong is for the control node to say."""
+    from .._monitoring import snapshot
+
+    taken = snapshot.take(task.params, kept=not task.check_mode)
+    # No picture has a header in it; but one may be a mere word, such as https, that Ansible would strike out of it.
+    task.no_log_values.difference_update(str(value) for value in task.params["headers"].values())
+    return {"changed": False, "picture": taken}

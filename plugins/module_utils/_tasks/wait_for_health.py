@@ -1,0 +1,24 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until the application answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._services import health
+from .host_task import HostTask
+
+
+def wait_for_health(task: HostTask) -> dict[str, Any]:
+    """Ask until it answers. Raises E_HEALTH or E_OPTION."""
+    params = task.params
+    answer = health.wait(
+        params["url"],
+        params["host"],
+        params["timeout"],
+        headers=params["headers"],
+        ca_file=params["ca_file"],
+        answer_patience=params["answer_timeout"],
+    )
+    return {"changed": False, "answer": answer}

@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until no session of the application is left."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from .._errors.base import RotationError
+from .host_task import HostTask
+
+
+def wait_for_sessions(task: HostTask) -> dict[str, Any]:
+    """Wait until they are gone, and say who is left. Raises E_SESSIONS."""
+    from .._engine.application import django_project
+    from .._engine.postgres import sessions
+    from .._engine.postgres.connection import Database
+
+    params = task.params
+    django_project.start(params["project_dir"], params["settings_module"])
+    django_project.let_go()
+    with contextlib.ExitStack() as stack:
+        databases = []
+        for alias in django_project.aliases():
+            try:
+                database = Database(alias, "sessions", params["direct"].get(alias, {}))
+            except RotationError as exc:  # one that is to be restored may be gone, or shut
+                if (exc.code, params["left"]) != ("E_DB_CONNECT", "accept"):
+                    raise
+                continue
+            databases.append(stack.enter_context(contextlib.closing(database)))
+        patience = 0 if task.check_mode else params["timeout"]
+        left = sessions.wait_until_gone(databases, params["allowed"], patience)
+    if left and params["left"] == "refuse" and not task.check_mode:
+        raise sessions.refused(left, patience)
+    return {"changed": False, "sessions": left}
