@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -13,6 +13,16 @@ from ..module_utils._errors.base import RotationError, word
 from ..module_utils._errors.options import InvalidOption
 
 Spec = Mapping[str, Mapping[str, Any]]
+TEXTS = {"str", "path"}
+KINDS = {  # one of them, and several
+    "bool": ("true or false", "booleans"),
+    "dict": ("a dictionary", "dictionaries"),
+    "float": ("a number", "numbers"),
+    "int": ("an integer", "integers"),
+    "list": ("a list", "lists"),
+    "path": ("a path", "paths"),
+    "str": ("a string", "strings"),
+}
 NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has not
 
 
@@ -35,29 +45,58 @@ def on_controller(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def refuse_unknown(spec: Spec, given: Mapping[str, Any], action: str, within: str = "") -> None:
-    """Raise E_OPTION for an argument that is none of ``spec``."""
+def refuse_unknown(spec: Spec, given: Mapping[str, Any], action: str) -> None:
+    """Raise E_OPTION for an argument that is not in ``spec``."""
     for name in given:
         if name not in spec:
-            raise _refusal(word(name), f"is no option of {within or action}", action)
+            raise _refusal(word(name), f"is not an option of {action}", action)
 
 
-def refuse_wrong(spec: Spec, given: Mapping[str, Any], action: str, within: str = "") -> None:
-    """Raise E_OPTION for an option of ``spec`` that is missing, or is not what it is to be."""
+def refuse_wrong(spec: Spec, given: Mapping[str, Any], action: str) -> None:
+    """Raise E_OPTION for an option of ``spec`` that is missing, or is not what it must be."""
+    for place, found in wrong(spec, given):
+        raise _refusal(place, found, action)
+
+
+def wrong(spec: Spec, given: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Each option of ``spec`` that is missing or is not what it must be, and what it must be."""
     for name, option in spec.items():
         place, value = f"{within}{name}", given.get(name)
         if value is None:
             if option.get("required"):
-                raise _refusal(place, "is not set", action)
+                yield place, "is not set"
             continue
-        for number, entry in enumerate(value if isinstance(value, list) else [value]):
-            if "options" in option and isinstance(entry, Mapping):
-                refuse_unknown(option["options"], entry, action, f"{place}[{number}]")
-                refuse_wrong(option["options"], entry, action, f"{place}[{number}].")
-        if option["type"] == "path" and not _may_be_path(value):
-            raise _refusal(place, "is no path", action)
-        if ArgumentSpecValidator(on_controller({name: option})).validate({name: value}).error_messages:
-            raise _refusal(place, _expected(option), action)
+        members = list(_wrong_members(option, value, place))
+        yield from members
+        if not members and not _fits(option, value):
+            yield place, f"must be {_expected(option)}"
+
+
+def _wrong_members(option: Mapping[str, Any], value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if "options" not in option:
+        return
+    entries = enumerate(value) if isinstance(value, list) else [("", value)]
+    for number, entry in entries:
+        if isinstance(entry, Mapping):
+            whole = f"{place}[{number}]" if isinstance(value, list) else place
+            known = ", ".join(option["options"])
+            unknown = (word(name) for name in entry if name not in option["options"])
+            yield from ((f"{whole}.{name}", f"is not one of {known}") for name in unknown)
+            yield from wrong(option["options"], entry, f"{whole}.")
+
+
+def _fits(option: Mapping[str, Any], value: Any) -> bool:
+    texts = value if option.get("elements") in TEXTS and isinstance(value, list) else [value]
+    if TEXTS & {option["type"], option.get("elements")} and not all(map(_may_be_text, texts)):
+        return False
+    if option["type"] == "path" and not _may_be_path(value):
+        return False
+    return not ArgumentSpecValidator(on_controller({"value": option})).validate({"value": value}).error_messages
+
+
+def _may_be_text(value: Any) -> bool:
+    """Ansible itself takes a dictionary for a string too."""
+    return not isinstance(value, (Mapping, list))
 
 
 def _may_be_path(value: Any) -> bool:
@@ -67,9 +106,9 @@ def _may_be_path(value: Any) -> bool:
 def _expected(option: Mapping[str, Any]) -> str:
     choices: Sequence[str] = option.get("choices", ())
     if choices:
-        return f"is none of {', '.join(choices)}"
-    kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
-    return f"is not of its type, {kind}"
+        return f"one of {', '.join(choice for choice in choices if choice)}"
+    one, _ = KINDS[option["type"]]
+    return f"{one} of {KINDS[option['elements']][1]}" if "elements" in option else one
 
 
 def _refusal(place: str, found: str, action: str) -> RotationError:

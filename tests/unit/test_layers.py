@@ -39,7 +39,7 @@ MODULE_UTILS: dict[str, set[str]] = {
 }
 # The folders of plugins/plugin_utils among themselves. All of them may import all of module_utils.
 PLUGIN_UTILS: dict[str, set[str]] = {
-    "_services": set(),
+    "_services": {"_task_options.py"},
     "_report": {"_services"},
     "_run": {"_report"},
     "_notify": {"_report"},

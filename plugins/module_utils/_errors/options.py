@@ -73,3 +73,11 @@ class InvalidOption(RotationError):
     advice: str
     problem = "{name} {found}"
     remedy = "{advice}"
+
+
+class InvalidOptions(RotationError):
+    code = "E_OPTIONS"
+    count: int
+    problems: str
+    problem = "{count} variables are wrong"
+    remedy = "Correct them:{problems}"

@@ -85,3 +85,4 @@ ROTATION_RECORD: dict[str, Any] = {
     "error": {"type": "dict", "default": {}},
     "course": {"type": "dict"},
 }
+ROTATION_SETTINGS: dict[str, Any] = {}

@@ -59,6 +59,7 @@ PACKAGES = {"hashi_vault": "hvac", "aws_secrets_manager": "boto3"}
 for _package in PACKAGES.values():
     with contextlib.suppress(Exception):  # open_store tells who needs it; one that is broken harms nobody else
         importlib.import_module(_package)
+VARIABLES = {f"key_rotation_store_{name}" for name in {"type"}.union(*OPTIONS.values())}  # as the lookup has them
 STATE_HOME = "~/.local/state/key_rotation"
 DEFAULT_PASSWORD_FILE = "~/.config/key_rotation/vault_password"
 

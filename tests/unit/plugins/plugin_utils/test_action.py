@@ -94,7 +94,7 @@ def test_what_only_the_host_knows_of_is_not_recorded_as_it_was_written(run_actio
     assert "CANARY" not in f"{result} {Path(Record(str(tmp_path / 'records'), 'r1').path).read_text()}"
     keys = [{"name": "SECRET_KEY", "keep": "CANARY"}]
     result = run_action("django_reencrypt", destination="pending", keys=keys, **asked)
-    assert result["error"]["what"] == "keys[0].keep is not of its type, int"
+    assert result["error"]["what"] == "keys[0].keep must be an integer"
 
 
 def test_without_a_record_there_is_no_act(promote, stored, tmp_path):

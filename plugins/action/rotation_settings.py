@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rotation_settings: every variable of the collection on every host of the play, before anything else is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._services import key_store, settings
+
+
+class ActionModule(RotationAction):
+    recorded = False  # no record is open yet; the playbook records the refusal
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        spec = self._loader.load_from_file(settings.SPEC_FILE)["argument_specs"]["settings"]["options"]
+        hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
+        settings.refuse(
+            problem for host in hosts for problem in settings.find_problems(spec, key_store.VARIABLES, host)
+        )
+        return {"changed": False}
+
+    def _settings(self, host: str) -> settings.HostSettings:
+        """Of another host than the task's, its own variables over those of the play and the roles."""
+        hostvars, here = self.variables["hostvars"], self.variables["inventory_hostname"]
+        own, variables = hostvars.raw_get(host), self.variables
+        if host != here:
+            others = hostvars.raw_get(here)
+            variables = {**{name: value for name, value in variables.items() if name not in others}, **own}
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        return settings.HostSettings(variables, own, templar.template)

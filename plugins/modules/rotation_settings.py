@@ -1,0 +1,46 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rotation_settings
+author: Tetech (@tetech)
+version_added: 0.2.0
+short_description: Check every variable of the collection
+description:
+  - Checks the variables that begin with C(key_rotation_) on every host of the play. The argument spec of the role
+    P(tetech.key_rotation.key_rotation#role) describes them. An unknown name is an error.
+  - Fails with all problems at once. Each names the variable and, if it is known, the file and the line. Values are
+    never shown.
+  - Runs only on the control node, as an action plugin, once for all hosts.
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Check every variable that begins with key_rotation_
+  tetech.key_rotation.rotation_settings:
+  run_once: true
+"""
+
+RETURN = r""" # """
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._module.runner import run
+from ..module_utils._options.rotation_options import ROTATION_SETTINGS
+
+
+def refuse(module: AnsibleModule) -> dict[str, object]:
+    """The work is done by the action plugin of the same name."""
+    raise InvalidOption(name=module._name, found="ran without its action plugin", advice="Call it by its full name.")
+
+
+def main() -> None:
+    run(AnsibleModule(ROTATION_SETTINGS, supports_check_mode=True), refuse)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operator's variables against the argument spec of the role key_rotation: every problem at once, never a value."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+
+from ...module_utils._errors.options import InvalidOption, InvalidOptions
+from .._task_options import wrong
+
+try:
+    from ansible._internal._datatag._tags import Origin  # has no public name; without it, no place is shown
+except ImportError:
+    Origin = None
+
+PREFIX = "key_rotation_"
+SPEC_FILE = str(Path(__file__).resolve().parents[3] / "roles/key_rotation/meta/argument_specs.yml")
+REFERENCE = "See ansible-doc -t role tetech.key_rotation.key_rotation."
+OWN_NAME = f"Remove it. A variable of your own needs a name that does not begin with {PREFIX}."
+USE_DEFAULT = "Give it a value, or remove the line to use the default."
+REQUIRED = {  # and what to do if it is empty, as any default would be a guess
+    "key_rotation_keys": "List the keys, or remove the line and run the plan playbook: it proposes those it finds.",
+    "key_rotation_project_dir": "Set it to the directory that contains manage.py.",
+}
+NOTHING: tuple[object, ...] = (None, "", [], {})
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")
+
+Spec = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class SettingProblem:
+    """What is wrong with one variable, by the name that the operator typed and where."""
+
+    name: str
+    found: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """The variables of one host as they are written, and how to evaluate one. The names of its ``own`` ones know where
+    they were set."""
+
+    variables: Mapping[str, Any]
+    own: Iterable[str]
+    evaluate: Callable[[Any], Any]
+
+    def typed(self) -> dict[str, str]:
+        return {str(name): name for name in (*self.variables, *self.own) if name.startswith(PREFIX)}
+
+
+def refuse(problems: Iterable[SettingProblem]) -> None:
+    """Raise E_OPTION for one problem, E_OPTIONS for several."""
+    different = list(dict.fromkeys(problems))
+    if len(different) == 1:
+        (only,) = different
+        raise InvalidOption(name=only.name, found=only.found, advice=only.advice)
+    if different:
+        lines = [f"\n* {each.name} {each.found}. {each.advice}" for each in different]
+        raise InvalidOptions(count=len(different), problems="".join(lines))
+
+
+def find_problems(spec: Spec, stand_ins: Iterable[str], host: HostSettings) -> Iterator[SettingProblem]:
+    """Every problem of one host. ``stand_ins`` are variables that may replace members of the key store."""
+    typed, known = host.typed(), {*spec, *stand_ins}
+    for name in sorted(typed.keys() - known):
+        place = _with_place(typed[name], host.variables[name])
+        yield SettingProblem(place, "is not a variable of this collection", _meant(name, known))
+    for name, option in spec.items():
+        if name not in typed and option.get("required"):
+            yield SettingProblem(name, "is not set", REQUIRED[name])
+        elif name in typed and option["type"] != "raw" and host.variables[name] != option.get("default"):
+            place = _with_place(typed[name], host.variables[name])
+            for member, found, advice in _problems_of(name, option, host):
+                yield SettingProblem(f"{member}{place.removeprefix(name)}", found, advice)
+
+
+def _problems_of(name: str, option: Mapping[str, Any], host: HostSettings) -> Iterator[tuple[str, str, str]]:
+    """The name, or a member; what is wrong with it; and what to do."""
+    try:
+        value = host.evaluate(host.variables[name])
+    except AnsibleError as exc:
+        yield name, *_not_evaluated(exc)
+        return
+    if value in NOTHING:
+        if name in REQUIRED or (
+            option.get("default") not in NOTHING and value in (None, "") and option["type"] != "raw"
+        ):
+            yield name, "is empty", REQUIRED.get(name, USE_DEFAULT)
+        return
+    problems = [(place, found, REFERENCE) for place, found in wrong({name: option}, {name: value})]
+    yield from problems or ((name, *each) for each in CHECKS.get(name, lambda _: ())(value))
+
+
+def _not_evaluated(exc: Exception) -> tuple[str, str]:
+    """Ansible's own text could show a value."""
+    if missing := _UNDEFINED.search(str(exc)):
+        return f"uses the variable {missing[1]}, which is not set", "Set that variable, or correct its name."
+    return "has a template that cannot be evaluated", "Correct the template."
+
+
+def _rows(value: Any) -> Iterator[tuple[str, str]]:
+    if int(value) < 0:
+        yield "is negative", "Set it to the number of rows of each model to read, or 0 for all."
+
+
+def _seconds(value: Any) -> Iterator[tuple[str, str]]:
+    if int(value) <= 0:
+        yield "is not positive", "Set it to a number of seconds, such as 600."
+
+
+def _patterns(value: Any) -> Iterator[tuple[str, str]]:
+    for number, pattern in enumerate(value if isinstance(value, list) else [value]):
+        try:
+            re.compile(str(pattern))
+        except re.error:
+            yield f"[{number}] is not a regular expression", "Correct that entry."
+
+
+def _commands(value: Any) -> Iterator[tuple[str, str]]:
+    for number, words in enumerate(value):
+        if not words or isinstance(words, str):
+            yield f"[{number}] is not a list of words", "Write each command as [program, argument, ...]."
+
+
+# What the types of the argument spec cannot say.
+CHECKS: dict[str, Callable[[Any], Iterable[tuple[str, str]]]] = {
+    "key_rotation_application_rows": _rows,
+    "key_rotation_verification_timeout": _seconds,
+    "key_rotation_verification_commands": _commands,
+    "key_rotation_log_patterns": _patterns,
+}
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    short = {each.removeprefix(PREFIX): each for each in known}
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), short, n=1, cutoff=0.7)
+    return f"Did you mean {short[close[0]]}?" if close else f"{OWN_NAME} {REFERENCE}"
+
+
+def _with_place(name: str, value: Any) -> str:
+    """The name, and the file and line in which it was set."""
+    origin, defined = (Origin and Origin.get_tag(value)), (Origin and Origin.get_tag(name))
+    if not origin or (defined and defined.path == origin.path):  # that of a list is the line of its first entry
+        origin = defined
+    if not origin:
+        return name
+    line = f":{origin.line_num}" if origin.line_num else ""
+    return f"{name} ({origin.path}{line})" if origin.path else f"{name} ({str(origin.description).strip('<>')})"
