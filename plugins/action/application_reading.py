@@ -14,6 +14,7 @@ from ..module_utils._options.application_options import APPLICATION_READING
 from ..module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
+from ..plugin_utils._screen import lines
 
 display = Display()
 
@@ -44,8 +45,7 @@ class ActionModule(RotationAction):
                 "digest_key": version.keys.digest_key.hex(),
             },
         )
-        for line in box.reading(result.get("picture"), options["baseline"] or {}):
-            display.display(line)
+        lines.detail(box.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading")
         for sentence in box.unsteady(result.get("picture")):
             display.warning(sentence)
         return result

@@ -6,15 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
-
-display = Display()
+from ..plugin_utils._screen import lines
 
 
 class ActionModule(RotationAction):
@@ -35,19 +32,20 @@ class ActionModule(RotationAction):
                 return released
             raise self._told_half_way(half_way)
         result = self.on_host("application_services", asked)
-        for name, state in result.get("states", {}).items():
-            display.display(f"  {name}: {state}")
+        lines.show([f"  {name}: {state}" for name, state in result.get("states", {}).items()], "Services")
         if args["state"] == "stopped" and not result.get("failed") and not self._task.check_mode:
             self._tell_stopped(args, result["services"])
         return result
 
     def _tell_stopped(self, args: dict[str, Any], stopped: list[str]) -> None:
         by_hand = args.get("rotation_id") == BY_HAND
+        told = []
         if stopped or (by_hand and args["services"]):
-            display.display(f"  stopped: {', '.join(stopped) or 'nothing, since none was up'}")
+            told.append(f"  stopped: {', '.join(stopped) or 'nothing, since none was up'}")
         if by_hand:
             off = box.command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
-            display.display(f"  held: no rotation starts anything until you type {off}")
+            told.append(f"  held: no rotation starts anything until you type {off}")
+        lines.show(told, "Services")
 
     def _half_way(self, args: dict[str, Any]) -> str | None:
         """The rotation for which nothing is to be started by hand; None for none, or where that is accepted."""

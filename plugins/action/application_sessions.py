@@ -6,13 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..module_utils._engine.postgres.sessions import told
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._action import RotationAction
-
-display = Display()
+from ..plugin_utils._screen import lines
 
 
 class ActionModule(RotationAction):
@@ -24,6 +21,5 @@ class ActionModule(RotationAction):
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         result = self.on_host("application_sessions", asked)
         what = "would wait for" if self._task.check_mode else "still connected:"
-        for session in result.get("sessions", []):
-            display.display(f"  {what} {told(session)}")
+        lines.show([f"  {what} {told(session)}" for session in result.get("sessions", [])], "Sessions")
         return result

@@ -12,6 +12,7 @@ from ansible.utils.display import Display
 from ..module_utils._errors.values import RollbackLoses
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box, final_state
+from ..plugin_utils._screen import lines
 
 display = Display()
 OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller alone
@@ -26,8 +27,7 @@ class ActionModule(RotationAction):
         chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
         asked = {name: value for name, value in args.items() if name not in OURS}
         result = self.watched("django_census", {**asked, **known, "key_sets": chosen})
-        for line in box.census(result.get("targets", [])):
-            display.display(line)
+        lines.census(result.get("targets", []))
         for sentence in (*box.meanwhile(result.get("meanwhile", {})), *box.unopened(result)):
             display.warning(sentence)
         return refused(result, str(args.get("acknowledge") or ""), box.command(self.variables, "rollback"))

@@ -10,6 +10,7 @@ from ansible.utils.display import Display
 
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
+from ..plugin_utils._screen import lines
 
 display = Display()
 # Errors by which a host is lost to the work, and the work is not lost.
@@ -45,8 +46,7 @@ class ActionModule(RotationAction):
         asked.update(run=self.run_name(), step=str(self._task._uuid))
         host = str(self.variables["inventory_hostname"]) if asked.get("share") else ""
         result = self.watched("django_reencrypt", asked, host)
-        for line in box.share(result, host) if host else box.reencrypted(result):
-            display.display(line)
+        lines.detail(box.share(result, host) if host else box.reencrypted(result), "Re-encryption")
         if result.get("lost_workers"):
             lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
             display.warning(f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less.")

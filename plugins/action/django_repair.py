@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
+from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
 
-display = Display()
 OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
 
 
@@ -27,6 +25,5 @@ class ActionModule(RotationAction):
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         asked["run"] = self.run_name()
         result = self.on_host("django_repair", asked)
-        for line in box.repaired(result):
-            display.display(line)
+        lines.show(box.repaired(result), "Repair")
         return result

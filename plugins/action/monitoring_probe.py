@@ -10,8 +10,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.monitoring import MonitorReport
 from ..module_utils._monitoring import snapshot_table
@@ -26,9 +24,9 @@ from ..module_utils._system.timestamps import later, now
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box, superseded_runs
 from ..plugin_utils._report.state import story
+from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import expand, state_folder
 
-display = Display()
 NOT_FOR_THE_HOST = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "state")
 COMMANDS = ("verify", "rotate", "monitor", "retire")
 REPAIR = ("-e", "key_rotation_prefer=repair")
@@ -57,8 +55,7 @@ class ActionModule(RotationAction):
                 result["report"] = self._written(picture)
             except RotationError as exc:  # it hides nothing that was found
                 picture["findings"].append(snapshot_table.as_finding(exc, known))
-        for line in snapshot_table.lines(picture, str(self.variables.get("inventory_hostname"))):
-            display.display(line)
+        lines.show(snapshot_table.lines(picture, str(self.variables.get("inventory_hostname"))), "Monitoring")
         if picture["findings"] and options["state"] == "watched":
             result.update(failed=True, **snapshot_table.wrong(picture["findings"]).as_result())
         return result

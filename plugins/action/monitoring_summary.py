@@ -6,14 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
-
-display = Display()
+from ..plugin_utils._screen import lines
 
 
 class ActionModule(RotationAction):
@@ -21,8 +18,7 @@ class ActionModule(RotationAction):
         hosts, shown = list(self.variables["ansible_play_hosts_all"]), self.variables["hostvars"]
         host = self.variables["inventory_hostname"]
         if host == next(each for each in hosts if "__monitoring_reached" in shown[each]):
-            for line in snapshot_table.table({each: self._look(each, shown[each]) for each in hosts}):
-                display.display(line)
+            lines.show(snapshot_table.table({each: self._look(each, shown[each]) for each in hosts}), "Monitoring")
         findings = self._look(host, shown[host])["findings"]
         if not findings:
             return {"changed": False}

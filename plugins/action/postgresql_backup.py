@@ -6,14 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..module_utils._stores.history import History
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
+from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
 
-display = Display()
 ANOTHER = (
     "project_dir",
     "rotation_id",
@@ -48,15 +46,13 @@ class ActionModule(RotationAction):
         if self._task.check_mode:
             return self.on_host("postgresql_backup", asked)
         result = self.watched("postgresql_backup", {**asked, "run": self.run_name()})
-        for line in box.backed_up(result.get("dumps", [])):
-            display.display(line)
+        lines.detail(box.backed_up(result.get("dumps", [])), "Backup")
         return result
 
     def _cleared(self, asked: dict[str, Any]) -> dict[str, Any]:
         """This needs no key."""
         result = self.on_host("postgresql_backup", asked)
-        for line in () if self._task.check_mode else box.dropped(result):
-            display.display(line)
+        lines.show(() if self._task.check_mode else box.dropped(result), "Dropped")
         return result
 
     def _by_another(self, args: dict[str, Any], history: History) -> dict[str, Any]:
@@ -66,6 +62,5 @@ class ActionModule(RotationAction):
         asked["key_ids"] = sorted({*(args.get("key_ids") or ()), *kept})
         result = self.on_host("postgresql_backup", asked)
         if not self._task.check_mode:
-            for line in box.backed_up(result.get("dumps", [])):
-                display.display(line)
+            lines.detail(box.backed_up(result.get("dumps", [])), "Backup")
         return result

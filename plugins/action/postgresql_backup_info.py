@@ -6,17 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
-
-display = Display()
+from ..plugin_utils._screen import lines
 
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         result = self.on_host("postgresql_backup_info", args)
-        for line in box.kept_backups(result.get("backups", [])):
-            display.display(line)
+        lines.detail(box.kept_backups(result.get("backups", [])), "Retained backups")
         return result

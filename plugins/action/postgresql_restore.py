@@ -6,17 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
-
 from ..module_utils._errors.restore import RestoreNotFound
 from ..module_utils._record import reader
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import box
+from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
 from ..plugin_utils._services.record_signing import follows, goes_on_here, refuse_changed
 
-display = Display()
 OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on the control node
 
 
@@ -71,6 +69,5 @@ class ActionModule(RotationAction):
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         result = self.watched("postgresql_restore", asked)
         told = box.dropped if args.get("state") == "dropped" else box.restored
-        for line in told(result) if not (self._task.check_mode and result.get("dropped")) else ():
-            display.display(line)
+        lines.show(told(result) if not (self._task.check_mode and result.get("dropped")) else (), "Restore")
         return result

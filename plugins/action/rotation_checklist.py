@@ -29,6 +29,7 @@ from ..module_utils._system import atomic_file
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._checklist import checklist, window
 from ..plugin_utils._checklist.item import STOP, Observations
+from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import beside
 from ..plugin_utils._services.provenance import provenance
 
@@ -37,6 +38,12 @@ display = Display()
 
 class ActionModule(RotationAction):
     spec = ROTATION_CHECKLIST
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        if result.get("failed"):
+            result.pop("items", None)  # the screen and the record have them: Ansible prints what a failed task returns
+        return result
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         refuse_unfit(options["throttle"])
@@ -47,14 +54,14 @@ class ActionModule(RotationAction):
         if options["state"] == "still_open":
             return self._still_open(seen, options["accept"])
         items = checklist.judged(seen, options["accept"])
-        for line in checklist.table(items):
-            display.display(line)
+        lines.show(checklist.table(items, whole=display.verbosity > 0), "Checklist")
         result = {
             "changed": False,
             "items": [item.as_result() for item in items],
             "plan_hash": seen.plan.get("plan", {}).get("hash"),
             "collection": seen.collection,
             "environment": options["environment"],
+            "msg": checklist.summary(items),
         }
         if not self._task.check_mode:
             self._write(options, result)
@@ -67,7 +74,7 @@ class ActionModule(RotationAction):
     def _still_open(self, seen: Observations, accepted: list[str]) -> dict[str, Any]:
         """Raise E_WINDOW where the window does not hold what is left, now that the backup is made."""
         item = window.window(seen)
-        display.display(f"  maintenance window: {item.seen}. {item.todo}".rstrip(". "))
+        lines.show([f"  window: {item.seen}. {item.todo}".rstrip(". ")], "Checklist")
         if item.status == STOP and "window" not in accepted and not self._task.check_mode:
             so_far = "this run has stopped nothing" if self._resumed() else "nothing was stopped or re-encrypted"
             changed = f"The backup is made and the new keys are in the store; {so_far}."

@@ -43,6 +43,7 @@ from ..plugin_utils._report import box, final_state, refused_runs, report_files
 from ..plugin_utils._report.acts import acts, said
 from ..plugin_utils._report.state import story
 from ..plugin_utils._run import exit_code
+from ..plugin_utils._screen import lines
 from ..plugin_utils._services import clock, plan_approval
 from ..plugin_utils._services.key_store import beside, state_folder
 from ..plugin_utils._services.provenance import provenance
@@ -236,8 +237,7 @@ class ActionModule(RotationAction):
         stays = completed or acts(record.decoded())[-1]["stays"]
         self._sealed_and_told(record, store, notification.COMPLETED if stays else notification.ROLLED_BACK, options)
         page = self._page(record, store)
-        for line in box.lines(record, self.variables, completed=completed, page=page):
-            display.display(line)
+        lines.show(box.lines(record, self.variables, completed=completed, page=page))
         self.lease(options).give_back()
         if not completed and final_state.of(record.decoded()).odd:
             exit_code.ask(exit_code.LEFT)
@@ -269,11 +269,10 @@ class ActionModule(RotationAction):
         else:
             self._tell(record, notification.FAILED, options)
         page = self._page(record, store)
-        display.display(f"  report     {page}" if page else "")
-        for host, services in box.still_stopped(record.decoded(), self._by_hand(options)).items():
-            display.display(
-                f"  STOPPED    {', '.join(services)} on {host}, until the rotate or rollback playbook ends well"
-            )
+        stopped = box.still_stopped(record.decoded(), self._by_hand(options))
+        until = "until the rotate or rollback playbook ends well"
+        told = [f"  STOPPED    {', '.join(services)} on {host}, {until}" for host, services in stopped.items()]
+        lines.show([f"  report     {page}", *told] if page else told)
         return {"changed": False, "record": record.path, "report": page}
 
     def _added(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -389,8 +388,8 @@ class ActionModule(RotationAction):
             raise RecordNoKey(store=store.path, count=len(signed), signers=names)
         if key and not anchor and signed:
             raise RecordAnchor(store=store.path, found="is gone")
+        lines.show([f"  {each}" for each in checked], "Records")
         for each in checked:
-            display.display(f"  {each}")
             if each.elsewhere in options["control_nodes"]:
                 display.warning(f"{each}. Verify it there.")
         if not checked and options["rotation_id"]:

@@ -9,9 +9,9 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Show the preflight checklist, and decide whether a rotation may begin
 description:
-  - Evaluates what the tasks of the role P(tetech.key_rotation.checklist#role) registered on all hosts. Shows every item
-    of the checklist with what was found and what to do. If items stop the rotation, fails with all of them, not only
-    with the first.
+  - Evaluates what the tasks of the role P(tetech.key_rotation.checklist#role) registered on all hosts. Shows problems
+    first, each with what was found and what to do, then what was skipped and how many checks are fine; with C(-v), a
+    line for each item. If items stop the rotation, fails with all of them, not only with the first.
   - The same items are written as JSON to the record, and to C(checklist.json) next to it.
   - Runs only on the control node, as an action plugin, once for all hosts.
 options:
@@ -132,11 +132,12 @@ EXAMPLES = r"""
 RETURN = r"""
 items:
   description:
-    - Each item with its C(name), C(status) (V(ok), V(warn) or V(stop)), what was found (C(seen)), and what to do
-      (C(todo)).
+    - Each item with its C(name), C(status) (V(ok), V(warn), V(skip) or V(stop)), what was found (C(seen)), and what to
+      do (C(todo)). C(name) is the word that O(accept) takes. V(skip) means that it is not configured or not checked.
+    - If an item stops the rotation, only the screen, the record and the file RV(path) have them.
   type: list
   elements: dict
-  returned: always
+  returned: success
 plan_hash:
   description: Hash of the plan, if there is one.
   type: str

@@ -80,7 +80,7 @@ def test_a_host_that_a_run_leaves_out_stops_it(two: Two) -> None:
     tokens, env = two.site.tokens(), two.site.env_file.read_bytes()
     outcome = two.site.play("rotate", "--limit", "one")
     assert (outcome.code != 0, outcome.error()) == (True, "E_CHECKLIST")
-    assert "hosts: two would keep the old keys: this run leaves it out" in " ".join(outcome.text.split())
+    assert "STOP hosts two would keep the old keys: this run leaves it out" in " ".join(outcome.text.split())
     assert (two.site.tokens(), two.site.env_file.read_bytes()) == (tokens, env)
     assert not two.site.store.exists()
 

@@ -170,7 +170,10 @@ def test_all_operations_are_stopped_by_one_command_and_started_by_another(site: 
     assert (again.code, "changed=0" in again.text) == (0, True)
     held = site.play("rotate", "--check", "-e", '{"key_rotation_accept": ["health"]}')
     assert held.code != 0
-    assert re.search(r"E_CHECKLIST: 1 of \d+ items .*services: E_SERVICE_HELD", " ".join(held.text.split())), held.text
+    assert re.search(
+        r"STOP services +E_SERVICE_HELD.* E_CHECKLIST: 1 of \d+ checks stop the rotation: services\.",
+        " ".join(held.text.split()),
+    ), held.text
     assert not site.store.exists()
     started, _ = stop_all("-e", "key_rotation_maintenance=off")
     assert started.code == 0, started.text

@@ -42,15 +42,16 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_services": {"_task_options.py"},
     "_report": {"_services"},
     "_run": {"_report"},
+    "_screen": {"_report"},
     "_notify": {"_report"},
     "_checklist": {"_report", "_notify", "_services"},
     "_progress.py": {"_report"},
     "_task_options.py": set(),
-    "_action.py": {"_progress.py", "_run", "_services", "_task_options.py"},
+    "_action.py": {"_progress.py", "_run", "_screen", "_services", "_task_options.py"},
 }
 # Packages that are installed where the code runs, and who may import them.
 THIRD_PARTY = {
-    "ansible": ("module_utils/_module/", "modules/", "action/", "lookup/", "plugin_utils/"),
+    "ansible": ("module_utils/_module/", "modules/", "action/", "callback/", "lookup/", "plugin_utils/"),
     "cryptography": ("module_utils/", "plugin_utils/", "action/"),
     "django": ("module_utils/_engine/",),
     "psycopg2": ("module_utils/_engine/postgres/",),
@@ -103,7 +104,11 @@ def may_import(importer: str, imported: str) -> bool:
     here, there = room(importer), room(imported)
     kind, _, name = there.partition("/")
     if here == there or not here.startswith(("module_utils", "plugin_utils")):
-        return here == there or kind == "module_utils" or (kind == "plugin_utils" and here in ("action", "lookup"))
+        return (
+            here == there
+            or kind == "module_utils"
+            or (kind == "plugin_utils" and here in ("action", "callback", "lookup"))
+        )
     if here.startswith("plugin_utils/"):
         return kind == "module_utils" or (kind == "plugin_utils" and name in PLUGIN_UTILS[here.partition("/")[2]])
     allowed = MODULE_UTILS[here.partition("/")[2]]

@@ -59,8 +59,8 @@ class ChecklistFailed(RotationError):
     count: int
     total: int
     stops: str
-    problem = "{count} of {total} items of the checklist stop the rotation: {stops}"
-    remedy = "Do what the checklist says below each of them, then run the same command again."
+    problem = "{count} of {total} checks stop the rotation: {stops}"
+    remedy = "Do what the checklist says for each of them, then run the same command again."
 
 
 class WindowTooShort(RotationError):

@@ -43,17 +43,17 @@ def proved(seen: Observations) -> ChecklistItem:
     todo = _TODO if ours else f"Restore one by {engine}'s own command, and compare it; rollback_plan can be accepted."
     if ours and asked in PROVED:
         return ChecklistItem(
-            "rollback plan", OK, f"the backup is restored and compared before the first write (proof: {asked})"
+            "rollback_plan", OK, f"the backup is restored and compared before the first write (proof: {asked})"
         )
     if kinds:
         return ChecklistItem(
-            "rollback plan",
+            "rollback_plan",
             WARN,
             f"{len(kinds)} earlier backups were restored and compared, this one will not be",
             todo,
         )
     return ChecklistItem(
-        "rollback plan", STOP if seen.production else WARN, "no backup was ever restored and compared", todo
+        "rollback_plan", STOP if seen.production else WARN, "no backup was ever restored and compared", todo
     )
 
 

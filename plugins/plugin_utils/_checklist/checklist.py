@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...module_utils._errors.options import InvalidOption
 from ...module_utils._errors.run import ChecklistFailed
 from . import backups, data, database_capacity, hosts, key_agreement, people, rehearsal, secret_key, services, window
-from .item import OK, STOP, WARN, ChecklistItem, Observations
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, unseen
 
 # By the name that key_rotation_accept has for it.
 CHECKS: dict[str, Callable[[Observations], ChecklistItem]] = {
@@ -66,7 +66,7 @@ ROOTS = (
     ("keys", ("E_KEYS_DIFFER",), (*DISCOVERED, "E_PLAN_")),
     ("keys", ("E_",), ("E_ENV_", "E_KEY_", "E_KEYS_", "E_STORE_")),
 )
-MARKS = {OK: "ok  ", WARN: "warn", STOP: "STOP"}
+MARKS = {STOP: "STOP", WARN: "warn", SKIP: "skip", OK: "ok  "}  # problems first
 WIDTH = 120
 
 
@@ -82,30 +82,76 @@ def judged(seen: Observations, accepted: Sequence[str]) -> list[ChecklistItem]:
     items = {name: check(seen) for name, check in CHECKS.items()}
     for root, codes, consequences in ROOTS:
         if items[root].seen.startswith(codes):
-            items = {
-                name: item if name == root else _behind(items[root], item, consequences) for name, item in items.items()
-            }
+            items.update(_consequences(root, consequences, items))
+    items = _folded(items)
     return [_accepted(item) if name in accepted else item for name, item in items.items()]
 
 
-def _behind(root: ChecklistItem, item: ChecklistItem, consequences: tuple[str, ...]) -> ChecklistItem:
-    """The item, where its error says no more than that of the root does: that it was not looked at."""
-    if item.status == STOP and item.seen.startswith(consequences):
-        return dataclasses.replace(item, seen="not looked at", todo=f"See {root.name} below.")
-    return item
+def _consequences(
+    root: str, codes: tuple[str, ...], items: Mapping[str, ChecklistItem]
+) -> Iterator[tuple[str, ChecklistItem]]:
+    """The items whose error says no more than that of the root."""
+    for name, item in items.items():
+        if name != root and item.status == STOP and item.seen.startswith(codes):
+            yield name, unseen(name, because=root)
+
+
+def _folded(items: Mapping[str, ChecklistItem]) -> dict[str, ChecklistItem]:
+    """Each failed item names those that could not be checked because of it; without such a failure, they stop."""
+    folded, behind = dict(items), {name: _root(name, items) for name, item in items.items() if item.because}
+    for name, root in behind.items():
+        stays = SKIP if items[root].status == STOP else STOP
+        folded[name] = dataclasses.replace(unseen(name, because=root), status=stays)
+    for root in dict.fromkeys(behind.values()):
+        names = ", ".join(name for name, because in behind.items() if because == root)
+        folded[root] = dataclasses.replace(
+            items[root], seen=f"{items[root].seen} (not checked because of this: {names})"
+        )
+    return folded
+
+
+def _root(name: str, items: Mapping[str, ChecklistItem]) -> str:
+    while items[name].because:
+        name = items[name].because
+    return name
 
 
 def _accepted(item: ChecklistItem) -> ChecklistItem:
     return dataclasses.replace(item, status=WARN, seen=f"{item.seen} (accepted)") if item.status == STOP else item
 
 
-def table(items: Sequence[ChecklistItem]) -> Iterator[str]:
-    """One line for each item, and what to do below those that are not well."""
+def table(items: Sequence[ChecklistItem], *, whole: bool = False) -> Iterator[str]:
+    """Problems first, each with what to do; the rest in a line each for what was skipped and what is well.
+
+    The ``whole`` table has a line for each item.
+    """
+    listed = MARKS if whole else (STOP, WARN)
     width = max(len(item.name) for item in items)
-    for item in items:
-        yield from _wrapped(f"  {MARKS[item.status]}  {item.name:<{width}}  ", item.seen)
-        if item.status != OK and item.todo:
-            yield from _wrapped(" " * (width + 10) + "-> ", item.todo)
+    for status in listed:
+        for item in items:
+            if item.status == status:
+                yield from _wrapped(f"  {MARKS[status]}  {item.name:<{width}}  ", item.seen)
+                if status != OK and item.todo:
+                    yield from _wrapped(" " * (width + 10) + "-> ", item.todo)
+    if not whole:
+        yield from _rest(items)
+
+
+def _rest(items: Sequence[ChecklistItem]) -> Iterator[str]:
+    """What was skipped, by name but for what a failed item names already; how many are well."""
+    skipped = [item.name for item in items if item.status == SKIP and not item.because]
+    if skipped:
+        yield from _wrapped(f"  {MARKS[SKIP]}  ", f"not configured or not checked: {', '.join(skipped)}")
+    fine = sum(item.status == OK for item in items)
+    yield f"  {MARKS[OK]}  {fine} {'check is' if fine == 1 else 'checks are'} fine"
+
+
+def summary(items: Sequence[ChecklistItem]) -> str:
+    """How many items stand how, in a sentence."""
+    counts = {status: sum(item.status == status for item in items) for status in MARKS}
+    words = {OK: "fine", WARN: "to be aware of", SKIP: "not configured or not checked", STOP: "in the way"}
+    told = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
+    return f"{len(items)} checks: {told}"
 
 
 def _wrapped(begin: str, text: str) -> list[str]:
@@ -120,9 +166,7 @@ def _wrapped(begin: str, text: str) -> list[str]:
 
 
 def refuse(items: Sequence[ChecklistItem]) -> None:
-    """Raise E_CHECKLIST with everything that stops the rotation."""
+    """Raise E_CHECKLIST with the names of all that stops the rotation: the table has said what is wrong with each."""
     stops = [item for item in items if item.status == STOP]
     if stops:
-        seen = {item.seen: [other.name for other in stops if other.seen == item.seen] for item in stops}
-        told = "; ".join(f"{', '.join(names)}: {what}" for what, names in seen.items())
-        raise ChecklistFailed(count=len(stops), total=len(items), stops=told)
+        raise ChecklistFailed(count=len(stops), total=len(items), stops=", ".join(item.name for item in stops))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ...module_utils._errors.application import RoundTripFailed
-from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result, unseen
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen
 
 
 def census(seen: Observations) -> ChecklistItem:
@@ -41,7 +41,7 @@ def plan(seen: Observations) -> ChecklistItem:
         todo = "Bring back the plan that was approved, or roll back and have the new one approved."
         return ChecklistItem("plan", STOP, told, todo)
     if "plan" not in seen.plan:
-        status = WARN if seen.production else OK
+        status = WARN if seen.production else SKIP
         return ChecklistItem(
             "plan", status, "none was made", "Make one with the plan playbook and have it reviewed." * (status == WARN)
         )

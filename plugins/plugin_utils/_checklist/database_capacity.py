@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...module_utils._backup import dump_shards
-from .item import OK, STOP, WARN, ChecklistItem, Observations, unseen, worst
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, unseen, worst
 
 SPARE = 5  # connections that are left to the application and to people
 LAG = 60  # seconds that a replica may be behind before it is said
@@ -54,7 +54,7 @@ def disk(seen: Observations) -> ChecklistItem:
     if len(seen.df) < 2:
         told = "that of the database is not looked at: the inventory has no group database, or its host did not say"
         todo = "Name the database's host in a group database, or look yourself." * seen.production
-        return ChecklistItem("disk", WARN if seen.production else OK, told, todo)
+        return ChecklistItem("disk", WARN if seen.production else SKIP, told, todo)
     free = int(seen.df[-1].split()[3]) * 1024
     writing = sum(_wal_bytes(seen, database) + int(database["bytes"]) for database in databases(seen))
     need = max(writing, _copying(seen))
@@ -73,23 +73,23 @@ def _copying(seen: Observations) -> float:
 def wal(seen: Observations) -> ChecklistItem:
     """WAL is archived, and no slot keeps it for a consumer that is gone."""
     if not seen.facts:
-        return unseen("WAL")
+        return unseen("wal")
     items = []
     for database in databases(seen):
         need = _wal_bytes(seen, database)
         if database["archive_fails"]:
             todo = "Mend the archiving (see pg_stat_archiver): until then WAL fills the disk of the database."
-            items.append(ChecklistItem("WAL", STOP, f"archiving of WAL fails on {database['alias']}", todo))
+            items.append(ChecklistItem("wal", STOP, f"archiving of WAL fails on {database['alias']}", todo))
         for slot in database["slots"]:
             limit = database["max_slot_wal_bytes"]
             if not slot["active"]:
                 seen_slot = f"the slot {slot['name']} has no consumer and keeps {slot['bytes'] / 1e6:,.0f} MB of WAL"
-                items.append(ChecklistItem("WAL", WARN, seen_slot, "Start its consumer, or drop it."))
+                items.append(ChecklistItem("wal", WARN, seen_slot, "Start its consumer, or drop it."))
             elif limit is not None and slot["bytes"] + need > limit:
                 told = f"the slot {slot['name']} may fall behind by more than max_slot_wal_keep_size"
-                items.append(ChecklistItem("WAL", WARN, told, "Raise it, or set key_rotation_throttle."))
+                items.append(ChecklistItem("wal", WARN, told, "Raise it, or set key_rotation_throttle."))
     needs = sum(_wal_bytes(seen, database) for database in databases(seen))
-    return worst("WAL", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
+    return worst("wal", items, f"about {max(needs / 1e6, 1):,.0f} MB will be written; slots and archive follow")
 
 
 def replicas(seen: Observations) -> ChecklistItem:
@@ -110,8 +110,9 @@ def replicas(seen: Observations) -> ChecklistItem:
     if blind and seen.options["throttle"].get("replica_lag"):
         what = f"the role of {', '.join(blind)} may not see how far they are behind: replica_lag would wait for none"
         items.append(ChecklistItem("replicas", STOP, what, "GRANT pg_monitor TO that role, or take replica_lag out."))
-    told = "this role may not see how far they are behind" if blind else f"none is more than {LAG} s behind"
-    return worst("replicas", items, told)
+    if blind and not items:
+        return ChecklistItem("replicas", SKIP, "this role may not see how far they are behind")
+    return worst("replicas", items, f"none is more than {LAG} s behind")
 
 
 def databases(seen: Observations) -> Iterator[dict[str, Any]]:

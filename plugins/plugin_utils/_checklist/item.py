@@ -6,23 +6,29 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 OK, WARN, STOP = "ok", "warn", "stop"
+SKIP = "skip"  # not configured or not checked, so nobody knows that it is well
 
 
 @dataclass(frozen=True)
 class ChecklistItem:
-    """What was asked, how it stands, what was seen, and what to do where that is not well."""
+    """What was asked, how it stands, what was seen, and what to do if that is not well.
+
+    ``name`` is the word that key_rotation_accept has for it. ``because`` is the item whose failure kept this one from
+    being checked.
+    """
 
     name: str
     status: str
     seen: str
     todo: str = ""
+    because: str = ""
 
     def as_result(self) -> dict[str, str]:
-        return asdict(self)
+        return {"name": self.name, "status": self.status, "seen": self.seen, "todo": self.todo}
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,9 @@ def of_result(name: str, result: Mapping[str, Any], needs: str, well: str = "") 
     return ChecklistItem(name, OK, well)
 
 
-def unseen(name: str) -> ChecklistItem:
-    """What no host could be asked."""
-    return ChecklistItem(name, WARN, "not looked at", "See the hosts below.")
+def unseen(name: str, because: str = "hosts") -> ChecklistItem:
+    """What could not be checked, because another item failed; by default, because no host could be asked."""
+    return ChecklistItem(name, SKIP, f"not checked: see {because}", because=because)
 
 
 def worst(name: str, items: Sequence[ChecklistItem], well: str) -> ChecklistItem:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._report.box import NOBODY_LOOKS
-from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result, worst
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5
 
@@ -45,7 +45,7 @@ def _without_place(seen: Observations) -> ChecklistItem:
     codes = [(results.get("keys", {}).get("error") or {}).get("code", "") for results in seen.hosts.values()]
     if any(code.startswith("E_KEYS_") for code in codes):  # they were compared with what the store has
         return ChecklistItem("store", OK, "it was read")
-    return ChecklistItem("store", STOP, "not looked at", "See keys below.")
+    return unseen("store", because="keys")
 
 
 def processes(seen: Observations) -> ChecklistItem:
@@ -53,7 +53,7 @@ def processes(seen: Observations) -> ChecklistItem:
     asked = [results["processes"] for results in seen.hosts.values() if "processes" in results]
     if not asked:
         if not seen.options["services"]:
-            return ChecklistItem("processes", OK, NOBODY_LOOKS)
+            return ChecklistItem("processes", SKIP, NOBODY_LOOKS)
         todo = "Name what runs in key_rotation_processes: it shows a stop command that ends well and stops nothing."
         return ChecklistItem("processes", WARN, NOBODY_LOOKS, todo)
     found = [process for result in asked for process in result.get("processes", [])]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .._notify.notification import STARTED, moments
 from .._services.plan_approval import words
-from .item import OK, STOP, ChecklistItem, Observations
+from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
 
 def authorised(seen: Observations) -> ChecklistItem:
@@ -15,7 +15,7 @@ def authorised(seen: Observations) -> ChecklistItem:
     missing = [f"key_rotation_{name}" for name, found in (("reason", reason), ("authorization", who)) if not found]
     if not missing:
         return ChecklistItem("authorised", OK, f"reason: {reason}; approved: {who}")
-    status = STOP if seen.production else OK
+    status = STOP if seen.production else SKIP
     return ChecklistItem(
         "authorised", status, f"no {' and no '.join(missing)}", f"Set {' and '.join(missing)}." * (status == STOP)
     )
@@ -25,8 +25,10 @@ def notified(seen: Observations) -> ChecklistItem:
     """Somebody is told of it."""
     ways = seen.options.get("notify") or []
     first = [way for way in ways if STARTED in moments(way)]
-    told = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is told"
+    if not ways and not seen.production:
+        return ChecklistItem("notified", SKIP, "key_rotation_notify is not set")
+    told = f"{len(first)} ways to tell people when it starts, {len(ways)} later" if ways else "nobody is notified"
     if first or not seen.production:
-        return ChecklistItem("team notified", OK, told)
+        return ChecklistItem("notified", OK, told)
     todo = "Set key_rotation_notify, with started; or tell the team yourself, and add notified to key_rotation_accept."
-    return ChecklistItem("team notified", STOP, told, todo)
+    return ChecklistItem("notified", STOP, told, todo)

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import datetime
 
-from .item import OK, STOP, ChecklistItem, Observations
+from .item import OK, SKIP, STOP, ChecklistItem, Observations
 
-NAME = "staging rehearsal"
+NAME = "rehearsal"
 AHEAD = datetime.timedelta(minutes=5)  # of another clock
 
 
 def rehearsed(seen: Observations) -> ChecklistItem:
     """In production without one: stop."""
     if not seen.production:
-        return ChecklistItem(NAME, OK, f"not asked for in {seen.options['environment']}")
+        return ChecklistItem(NAME, SKIP, f"not asked for in {seen.options['environment']}")
     status, todo = (
         STOP,
         "Rotate staging with this plan and this collection first, or accept it: key_rotation_accept: [rehearsal].",

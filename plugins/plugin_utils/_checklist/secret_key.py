@@ -20,7 +20,7 @@ SESSIONS = {
 
 def other_users(seen: Observations) -> ChecklistItem:
     """Tasks of django-q2 that wait would be lost: stop. Anything else that ends is said."""
-    name = "other uses of SECRET_KEY"
+    name = "secret_key"
     if not seen.facts:
         return unseen(name)
     found: list[dict[str, Any]] = [facts["secret_key"] for facts in seen.facts.values()]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._engine.crypto.libraries import swallows_errors
-from .item import OK, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5
 _WAITED = "Once all is stopped, its session would be waited for, and then the rotation given up."
@@ -26,7 +26,7 @@ _WITHOUT = "What it writes under the old keys is found and rotated; what it read
 
 def runs(seen: Observations) -> ChecklistItem:
     """No other run, of whatever control node, works on these databases."""
-    return of_result("other runs", seen.lease, "changed", "none works on these databases")
+    return of_result("runs", seen.lease, "changed", "none works on these databases")
 
 
 def stops(seen: Observations) -> ChecklistItem:
@@ -34,7 +34,7 @@ def stops(seen: Observations) -> ChecklistItem:
     asked = [results["stops"] for results in seen.hosts.values() if "stops" in results]
     if not asked:
         return ChecklistItem(
-            "services", OK, "none are named in key_rotation_services: they are yours to stop and start"
+            "services", SKIP, "key_rotation_services names none: stop and start the application yourself"
         )
     names = {name for result in asked for name in result.get("services") or ()}
     told = f"{', '.join(sorted(names))} will be stopped" if names else "none is up"
@@ -54,55 +54,53 @@ def _answers_without_services(results: Mapping[str, Any]) -> bool:
 def sessions(seen: Observations) -> ChecklistItem:
     """Each session of the application's role belongs to a service that is stopped for the rotation."""
     if not seen.facts:
-        return unseen("who holds keys")
+        return unseen("sessions")
     known, unknown = _connected(seen)
     if not known and not unknown:
-        return ChecklistItem("who holds keys", OK, "nobody is connected to the database as the application")
+        return ChecklistItem("sessions", OK, "nobody is connected to the database as the application")
     if not unknown:
         return ChecklistItem(
-            "who holds keys", OK, f"{len(known)} sessions, all of services that are stopped for the rotation"
+            "sessions", OK, f"{len(known)} sessions, all of services that are stopped for the rotation"
         )
     told = "; ".join(_told(session) for session in unknown[:SHOWN]) + ("; ..." if len(unknown) > SHOWN else "")
     found = f"{len(unknown)} of {len(known) + len(unknown)} sessions are of no unit in key_rotation_services: {told}"
     if _stay(unknown, seen):
         todo = "Stop it or list it there; what holds no key is named in key_rotation_sessions_allowed. "
-        return ChecklistItem("who holds keys", STOP, found, f"{todo}{_WAITED}")
+        return ChecklistItem("sessions", STOP, found, f"{todo}{_WAITED}")
     commanded = [service["name"] for service in seen.options["services"] if service.get("stop")]
     todo = "Stop it before, or list it there."
     if commanded:  # nobody knows which processes are theirs
         theirs = f"It may be of {', '.join(commanded)}: by commands it is stopped all the same."
         todo = f"{theirs} What is of none, stop before, or list there."
-    return ChecklistItem("who holds keys", WARN, found, f"{todo} {_WITHOUT}")
+    return ChecklistItem("sessions", WARN, found, f"{todo} {_WITHOUT}")
 
 
 def fence(seen: Observations) -> ChecklistItem:
     """No other session can write between stop and start, or nobody is there who would lose a value by it."""
     if not seen.facts:
-        return unseen("write fence")
+        return unseen("fence")
     off = seen.options["fence"] == "off"
     why = (
         ["key_rotation_fence is off"] if off else [each for facts in seen.facts.values() for each in facts["unfenced"]]
     )
     if not why:
-        return ChecklistItem(
-            "write fence", OK, "no other session can write to an encrypted column between stop and start"
-        )
+        return ChecklistItem("fence", OK, "no other session can write to an encrypted column between stop and start")
     found = f"other sessions can write between stop and start: {', '.join(dict.fromkeys(why))}"
     _, unknown = _connected(seen)
     silent = sorted({each["scheme"] for each in seen.census.get("targets", []) if swallows_errors(each["scheme"])})
     todo = _CLOSE[off]
     if not unknown or not silent:
-        return ChecklistItem("write fence", OK if off else WARN, found, todo * (not off))
+        return ChecklistItem("fence", SKIP if off else WARN, found, todo * (not off))
     told = f"{found}. {len(unknown)} sessions are of no service that is stopped, and values of {', '.join(silent)} "
     told += "read under other keys may be saved damaged, without an error"
-    return ChecklistItem("write fence", STOP if seen.production else WARN, told, f"{todo} {_STRANGERS}")
+    return ChecklistItem("fence", STOP if seen.production else WARN, told, f"{todo} {_STRANGERS}")
 
 
 def health(seen: Observations) -> ChecklistItem:
     """The application answers now: what did not answer before says nothing after."""
     asked = {host: results["health"] for host, results in seen.hosts.items() if "health" in results}
     if not asked:
-        status = WARN if seen.options["services"] else OK
+        status = WARN if seen.options["services"] else SKIP
         todo = "Set key_rotation_health_url: without it a service that does not work under the new keys is not noticed."
         return ChecklistItem("health", status, "key_rotation_health_url is not set", todo * (status == WARN))
     items = [_health(seen, host, result) for host, result in asked.items()]

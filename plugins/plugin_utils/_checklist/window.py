@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._record.events import ROTATE, Event, ServicesEvent
-from .item import OK, STOP, WARN, ChecklistItem, Observations, count
+from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, count
 from .rehearsal import when
 
 PASSES = 3  # censuses after the first one: the proof, the pass that finds nothing left, and one to spare
@@ -22,28 +22,26 @@ def window(seen: Observations) -> ChecklistItem:
     seconds, told = estimate(seen)
     limits = seen.options.get("window")
     if not limits:
-        status = WARN if seen.production else OK
+        status = WARN if seen.production else SKIP
         todo = "Set key_rotation_window to {start, end}." * (status == WARN)
-        return ChecklistItem("maintenance window", status, f"none is set; {told}", todo)
+        return ChecklistItem("window", status, f"none is set; {told}", todo)
     try:
         start, end = (_time(limits[name]) for name in ("start", "end"))
     except (KeyError, ValueError):
         todo = "Write it as {start: 2026-12-01T22:00:00+01:00, end: 2026-12-02T02:00:00+01:00}."
-        return ChecklistItem(
-            "maintenance window", STOP, "key_rotation_window has no start and end with an offset", todo
-        )
+        return ChecklistItem("window", STOP, "key_rotation_window has no start and end with an offset", todo)
     shown = f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M %Z}"
     if not start <= seen.now <= end:
         found = f"{shown}, and it is {seen.now:%Y-%m-%d %H:%M %Z}"
-        return _unless_down(seen, ChecklistItem("maintenance window", STOP, found, "Wait for it, or correct it."))
+        return _unless_down(seen, ChecklistItem("window", STOP, found, "Wait for it, or correct it."))
     left = (end - seen.now).total_seconds()
     found = f"{_told(left)} are left; {told}"
     if seconds is None:
-        return ChecklistItem("maintenance window", WARN, found, "See that they are enough.")
+        return ChecklistItem("window", WARN, found, "See that they are enough.")
     if seconds * SLACK > left:
         todo = f"Take a longer window: {SLACK} times the estimate is asked for."
-        return _unless_down(seen, ChecklistItem("maintenance window", STOP, found, todo))
-    return ChecklistItem("maintenance window", OK, found)
+        return _unless_down(seen, ChecklistItem("window", STOP, found, todo))
+    return ChecklistItem("window", OK, found)
 
 
 def _unless_down(seen: Observations, item: ChecklistItem) -> ChecklistItem:

@@ -210,7 +210,7 @@ def test_that_nobody_looks_at_processes_is_well_only_where_no_service_is_stopped
 
     commands = [{"name": "web", "stop": ["true"], "start": ["true"]}]
     assert item("processes", both(nobody, option(services=commands))).status == "warn"
-    assert item("processes", both(nobody, option(services=[]))).status == "ok"
+    assert item("processes", both(nobody, option(services=[]))).status == "skip"
 
 
 def test_every_host_is_asked_what_signs_with_the_secret_key():
@@ -334,7 +334,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "warn",
         "sessions are of no unit",
     ),
-    ("notified", option(notify=[]), "stop", "nobody is told"),
+    ("notified", option(notify=[]), "stop", "nobody is notified"),
     ("notified", option(notify=[{"on": ["failed"]}]), "stop", "0 ways to tell people when it starts, 1 later"),
     ("health", result("health", ERROR), "stop", "E_WRONG_KEY"),
     (
@@ -453,26 +453,34 @@ def test_each_item_is_seen_to_stop_a_rotation():
 
 
 @pytest.mark.parametrize(
-    ("name", "change"),
+    ("name", "change", "status"),
     [
-        ("rehearsal", lambda made: (option(environment="staging")(made), made.update(rehearsals=[]))),
-        ("authorised", option(environment="demo", reason=None, authorization=None)),
-        ("notified", option(environment="demo", notify=[])),
-        ("window", option(environment="staging", window=None)),
-        ("plan", lambda made: (option(environment="demo")(made), made.update(plan={"path": "p"}))),
+        ("rehearsal", lambda made: (option(environment="staging")(made), made.update(rehearsals=[])), "skip"),
+        ("authorised", option(environment="demo", reason=None, authorization=None), "skip"),
+        ("notified", option(environment="demo", notify=[]), "skip"),
+        ("window", option(environment="staging", window=None), "skip"),
+        ("plan", lambda made: (option(environment="demo")(made), made.update(plan={"path": "p"})), "skip"),
+        ("disk", lambda made: (option(environment="demo")(made), made.update(df=[])), "skip"),
+        ("replicas", database(sees_replicas=False), "skip"),
         (
             "secret_key",
             lambda made: (fact(secret_key={"queued": 9})(made), option(settings=[{"name": "FIELD_KEY"}])(made)),
+            "ok",
         ),
-        ("fence", option(fence="off")),
-        ("fence", session(process=None)),
-        ("sessions", session(process={"pid": 7, "name": "worker", "units": []})),
-        ("services", lambda made: (result("stops", {"services": []})(made), result("health", ERROR)(made))),
-        ("health", lambda made: (option(services=[])(made), [host.pop("health") for host in made["hosts"].values()])),
+        ("fence", option(fence="off"), "skip"),
+        ("fence", session(process=None), "ok"),
+        ("sessions", session(process={"pid": 7, "name": "worker", "units": []}), "ok"),
+        ("services", lambda made: (result("stops", {"services": []})(made), result("health", ERROR)(made)), "ok"),
+        ("services", lambda made: [host.pop("stops") for host in made["hosts"].values()], "skip"),
+        (
+            "health",
+            lambda made: (option(services=[])(made), [host.pop("health") for host in made["hosts"].values()]),
+            "skip",
+        ),
     ],
 )
-def test_an_item_that_is_not_asked_for_is_ok(name, change):
-    assert item(name, change).status == "ok"
+def test_an_item_that_is_not_asked_for_is_well_or_skipped(name, change, status):
+    assert item(name, change).status == status
 
 
 def test_before_the_stop_the_window_need_not_hold_the_backup_any_more():
@@ -577,7 +585,10 @@ def test_where_no_host_could_be_looked_at_nothing_is_said_to_be_well(name):
         for host in made["hosts"].values():
             host["facts"] = ERROR
 
-    assert (item(name, change).status, item(name, change).seen) == ("warn", "not looked at")
+    assert (item(name, change).status, item(name, change).seen) == ("skip", "not checked: see hosts")
+    items = {each.name: each for each in checklist.judged(seen(change), [])}
+    assert items["hosts"].status == "stop"
+    assert name in items["hosts"].seen.partition("not checked because of this: ")[2]
 
 
 def test_what_follows_from_wrong_keys_is_said_once():
@@ -588,10 +599,13 @@ def test_what_follows_from_wrong_keys_is_said_once():
         result("keys", wrong)(made)
 
     items = {each.name: each for each in checklist.judged(seen(change), [])}
-    assert {items[name].seen for name in ("census", "backup")} == {"not looked at"}
-    assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set"
-    with pytest.raises(RotationError, match=r"3 of 26 .*: backup, census: not looked at; keys: E_ENV_KEY_MISSING"):
+    for name in ("census", "backup"):
+        assert (items[name].status, items[name].seen, items[name].todo) == ("skip", "not checked: see keys", "")
+    assert items["keys"].seen == "E_ENV_KEY_MISSING: .env: A is not set (not checked because of this: backup, census)"
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 1 of 26 checks stop the rotation: keys\. Nothing"):
         checklist.refuse(list(items.values()))
+    lines = " ".join(" ".join(checklist.table(list(items.values()))).split())
+    assert "not configured or not checked: " not in lines, "what a failed item names is not said again"
 
 
 DIFFER = {"error": {"code": "E_KEYS_DIFFER", "what": ".env holds the keys a, and the store says b", "todo": "Correct."}}
@@ -607,7 +621,7 @@ def test_where_env_file_and_store_differ_that_is_all_that_is_said_of_the_data_an
 
     items = {each.name: each for each in checklist.judged(seen(change), [])}
     for name in ("census", "plan"):
-        assert (items[name].status, items[name].seen, items[name].todo) == ("stop", "not looked at", "See keys below.")
+        assert (items[name].status, items[name].seen) == ("skip", "not checked: see keys")
     assert items["keys"].seen.startswith("E_KEYS_DIFFER: .env holds")
 
 
@@ -625,17 +639,17 @@ def test_what_else_is_wrong_with_the_data_is_said_where_env_file_and_store_diffe
         (DIFFER, "ok", "it was read", ""),
         (
             {"error": {"code": "E_ENV_MODE", "what": "open", "todo": "chmod"}},
-            "stop",
-            "not looked at",
-            "See keys below.",
+            "skip",
+            "not checked: see keys",
+            "",
         ),
         (
             {"error": {"code": "E_STORE_AUTH", "what": "no", "todo": "Log in."}},
-            "stop",
-            "not looked at",
-            "See keys below.",
+            "skip",
+            "not checked: see keys",
+            "",
         ),
-        ({"msg": "Unreachable"}, "stop", "not looked at", "See keys below."),
+        ({"msg": "Unreachable"}, "skip", "not checked: see keys", ""),
     ],
 )
 def test_the_store_is_said_to_be_read_where_its_keys_were_compared(error, status, told, todo):
@@ -652,8 +666,8 @@ def test_while_another_run_is_at_work_nothing_else_is_said_to_be_wrong():
         made.update(census=ERROR, lease={"error": {"code": "E_LEASED", "what": "Ada is at work", "todo": "Wait."}})
 
     items = {each.name: each for each in checklist.judged(seen(change), [])}
-    assert (items["census"].seen, items["census"].todo) == ("not looked at", "See other runs below.")
-    assert items["other runs"].seen == "E_LEASED: Ada is at work"
+    assert (items["census"].status, items["census"].seen) == ("skip", "not checked: see runs")
+    assert items["runs"].seen == "E_LEASED: Ada is at work (not checked because of this: census)"
 
 
 def test_all_that_stops_is_said_at_once():
@@ -663,12 +677,10 @@ def test_all_that_stops_is_said_at_once():
 
     items = checklist.judged(seen(change), [])
     assert len(items) == len(checklist.CHECKS)
-    with pytest.raises(
-        RotationError, match=r"E_CHECKLIST: 2 of 26 .*staging rehearsal: no.*; WAL: archiving"
-    ) as refused:
+    with pytest.raises(RotationError, match=r"E_CHECKLIST: 2 of 26 checks .*: rehearsal, wal\.") as refused:
         checklist.refuse(items)
     assert "Nothing was changed." in str(refused.value)
-    assert refused.value.todo.startswith("Do what the checklist says"), "the page has no table above that"
+    assert refused.value.todo.startswith("Do what the checklist says")
     accepted = checklist.judged(seen(change), ["rehearsal", "wal"])
     checklist.refuse(accepted)
     assert [each.status for each in accepted].count("warn") == 2
@@ -681,11 +693,38 @@ def test_what_protects_the_data_cannot_be_accepted(name):
         checklist.judged(seen(), [name])
 
 
-def test_the_table_has_a_line_for_each_item_and_what_to_do_for_those_that_are_not_well():
-    lines = list(checklist.table(checklist.judged(seen(database(archive_fails=True)), [])))
-    begins = [line[:6].strip() for line in lines]
-    assert begins.count("ok") == len(checklist.CHECKS) - 1
-    (stop,) = [number for number, begin in enumerate(begins) if begin == "STOP"]
-    assert lines[stop].split()[1:4] == ["WAL", "archiving", "of"]
-    assert lines[stop + 1].strip().startswith("-> Mend the archiving")
+def problems(made: dict[str, Any]) -> None:
+    """One item that stops, one that warns, one that is skipped."""
+    both(database(archive_fails=True), census(current=5, previous=1), option(environment="staging"))(made)
+
+
+def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_what_is_well():
+    items = checklist.judged(seen(problems), [])
+    lines = list(checklist.table(items))
+    starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
+    assert starts == ["STOP", "warn", "skip", "ok"]
+    assert lines[0].split()[1:4] == ["wal", "archiving", "of"]
+    assert lines[1].strip().startswith("-> Mend the archiving")
+    assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    23 checks are fine"]
     assert max(map(len, lines)) <= 120
+    assert checklist.summary(items) == (
+        "26 checks: 23 fine, 1 to be aware of, 1 not configured or not checked, 1 in the way"
+    )
+
+
+def test_the_whole_table_has_a_line_for_each_item_problems_first():
+    lines = list(checklist.table(checklist.judged(seen(problems), []), whole=True))
+    starts = [line[2:6].strip() for line in lines if not line.startswith("   ")]
+    assert starts == ["STOP", "warn", "skip", *["ok"] * 23]
+
+
+def test_an_item_has_the_name_by_which_it_is_accepted():
+    for change in (lambda _: None, both(option(environment="demo", fence="off", services=[]), fact(unfenced=["x"]))):
+        assert [check(seen(change)).name for check in checklist.CHECKS.values()] == list(checklist.CHECKS)
+    for name, change, _, _ in WRONG:
+        assert item(name, change).name == name
+
+
+def test_what_was_not_checked_stops_if_the_item_that_explains_it_does_not():
+    items = {"hosts": ChecklistItem("hosts", "ok", "1"), "clocks": ChecklistItem("clocks", "skip", "", because="hosts")}
+    assert checklist._folded(items)["clocks"].status == "stop"

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lines that a task shows besides its result, under Ansible's own output and under that of the callback steps."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible import constants as C
+from ansible.utils.display import Display
+
+from .._report import box
+
+display = Display()
+# Set by the callback in the process of ansible-playbook, from which those of all tasks are forked.
+by_steps = False
+# The digest of the last census table, which these processes share.
+_census = mmap.mmap(-1, hashlib.sha256().digest_size)
+EXPECTED = ("current", "empty", "left alone")  # classes of values that need no look
+
+
+def show(lines: Iterable[str], title: str = "") -> None:
+    """What a reader needs under any output.
+
+    With skipped tasks hidden, Ansible prints the heading of a task below these lines: only then they have a ``title``.
+    """
+    shown = list(lines)
+    heading = [] if by_steps or C.DISPLAY_SKIPPED_HOSTS else [f"\n{title}:" if title else ""]
+    for line in [*heading, *shown] if shown else ():
+        display.display(line)
+
+
+def detail(lines: Iterable[str], title: str) -> None:
+    """What the callback steps says in the sentence of the task's result."""
+    if not by_steps:
+        show(lines, title)
+
+
+def census(targets: Sequence[Mapping[str, Any]]) -> None:
+    """The table of a census. One that is the same as the last one of this run is a line."""
+    table = list(box.census([dict(target) for target in targets]))
+    digest = hashlib.sha256("\n".join(table).encode()).digest()
+    again, _census[:] = _census[:] == digest, digest
+    if again:
+        detail([f"  {counted(targets)}: the same as in the table above"], "Census")
+    elif by_steps:
+        show(box.census([dict(target) for target in targets if _unexpected(target)]), "Census")
+    else:
+        show(table, "Census")
+
+
+def counted(targets: Iterable[Mapping[str, Any]]) -> str:
+    """All values of a census in a line, by class."""
+    classes: dict[str, int] = {}
+    columns = 0
+    for target in targets:
+        columns += 1
+        for name, count in [*target["classes"].items(), ("left alone", target.get("left_alone") or 0)]:
+            if count and name != "empty":
+                classes[name] = classes.get(name, 0) + count
+    found = ", ".join(f"{count:,} {name}" for name, count in sorted(classes.items(), key=lambda each: -each[1]))
+    return f"{sum(classes.values()):,} values in {columns} {'column' if columns == 1 else 'columns'}: {found or 'none'}"
+
+
+def _unexpected(target: Mapping[str, Any]) -> bool:
+    return any(count for name, count in target["classes"].items() if name not in EXPECTED)
