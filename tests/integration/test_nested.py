@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -21,6 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     plaintext_rules,
+    settlements,
     target_survey,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
@@ -246,6 +247,206 @@ def test_a_backup_needs_the_keys_of_every_layer(database: Database, keyring: Key
     assert restore_proof._needed_keys([tally], keyring) == sorted(map(keyring.key_id, ("current", "older-7")))
 
 
+def again(token: bytes) -> bytes:
+    return base64.b64encode(token)
+
+
+WRITINGS: dict[str, Callable[[bytes], bytes]] = {
+    "repr": lambda token: repr(token).encode(),
+    "repr of text": lambda token: repr(token.decode()).encode(),
+    "hex": lambda token: token.hex().encode(),
+    "upper hex of PostgreSQL": lambda token: b"\\x" + token.hex().upper().encode(),
+    "base64": again,
+    "base64 twice": lambda token: again(again(token)),
+    "base64 without its padding": lambda token: again(token).rstrip(b"="),
+    "base64 in lines": base64.encodebytes,
+    "base64 of the repr": lambda token: again(repr(token).encode()),
+    "a line break": lambda token: token + b"\n",
+    "blanks": lambda token: b" \t" + token + b" ",
+    "blanks in quotes": lambda token: b'" %s" ' % token,
+}
+
+
+@pytest.mark.parametrize("writing", WRITINGS)
+def test_a_token_in_another_writing_is_unwrapped(database: Database, keyring: Keyring, writing: str) -> None:
+    write = WRITINGS[writing]
+    tokens = [
+        sealed(keyring, "plain", ("current",), write(sealed(keyring, scheme, stages)))
+        for scheme, stages in (("plain", ("pending",)), ("inner", ("older-7",)), ("plain", ("current", "pending")))
+    ]
+    tokens.append(sealed(keyring, "plain", ("current",), write(sealed(keyring, "plain", ("current",), write(VALUE)))))
+    fill(database, "text", tokens)
+    held = target(database, "plain")
+    before = take(database, held, keyring)
+    assert before.classes == {"nested": 4}
+    for destination in ("pending", "current"):
+        rewrite(database, [held], keyring, destination)
+        after = take(database, held, keyring)
+        assert after.classes == {destination: 4}
+        assert inside(database, held, keyring, destination) == {VALUE, write(VALUE)}
+        census.refuse_difference([before.as_result()], [after.as_result()])
+
+
+@pytest.mark.parametrize(("scheme", "sql_type"), [("raw", "bytea"), ("gcm", "bytea"), ("gcm_text", "text")])
+@pytest.mark.parametrize("writing", ["repr", "hex", "base64", "upper hex of PostgreSQL"])
+def test_a_token_of_bytes_or_without_a_mark_in_another_writing_is_unwrapped(
+    database: Database, keyring: Keyring, scheme: str, sql_type: str, writing: str
+) -> None:
+    text = WRITINGS[writing](sealed(keyring, scheme, ("pending",)))
+    fill(database, sql_type, [sealed(keyring, scheme, ("current",), text)])
+    held = target(database, scheme, sql_type)
+    assert take(database, held, keyring).classes == {"nested": 1}
+    rewrite(database, [held], keyring, "pending")
+    assert inside(database, held, keyring, "pending") == {VALUE}
+
+
+def document(token: bytes) -> bytes:
+    return json.dumps({"name": "a", "secrets": [token.decode(), None]}).encode()
+
+
+BETWEEN: dict[str, Callable[[bytes], bytes]] = {
+    "a document": document,
+    "a document in quotes": lambda token: json.dumps(document(token).decode()).encode(),
+    "a sentence": lambda token: b"The token " + token + b".",
+    "a word that goes on": lambda token: b"a_" + token.rstrip(b"=") + b"_z",
+    "another token": lambda token: token + b"," + token,
+    "an address": lambda token: b"https://example.com/?t=" + token.replace(b"=", b"%3D") + b"&a=1",
+    "base64 of a document": lambda token: again(document(token)),
+    "hex in a document": lambda token: document(token.hex().encode()),
+    "base64 in a document": lambda token: document(again(token)),
+    "a repr in a sentence": lambda token: b"read " + repr(token).encode(),
+    "text before its base64": lambda token: b"data:" + again(b"ab" + token),
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("text", [VALUE, VALUE * 2], ids=["padded", "unpadded"])
+def test_a_token_between_other_text_stops_by_row_in_every_direction_and_nothing_is_lost(
+    database: Database, keyring: Keyring, between: str, text: bytes
+) -> None:
+    document = BETWEEN[between](sealed(keyring, "inner", ("older-7",), text))
+    fill(database, "text", [sealed(keyring, "plain", ("current",), one) for one in (VALUE, document)])
+    held = target(database, "plain")
+    tally = take(database, held, keyring)
+    assert tally.classes == {"current": 1, "token_inside": 1}
+    assert tally.layers == {"current": 1, "older-7": 1}, "retire.yml keeps the version of the token inside"
+    for act in (lambda: census.refuse_unreadable([tally]), lambda: rewrite(database, [held], keyring, "pending")):
+        with pytest.raises(RotationError) as stopped:
+            act()
+        assert (stopped.value.code, stopped.value.where["rows"]) == ("E_TOKEN_INSIDE", "secrets.a:1")
+    assert inside(database, held, keyring, "current") == {VALUE, document}
+    rewrite(database, [held], keyring, "pending", stop_at_unreadable=False)  # a rollback brings back what it can
+    assert inside(database, held, keyring, "pending") == {VALUE, document}
+    assert take(database, held, keyring).classes == {"pending": 1, "token_inside": 1}
+
+
+@pytest.mark.parametrize(("scheme", "sql_type"), [("prefixed", "text"), ("doubled", "text"), ("gcm_text", "text")])
+def test_a_document_with_a_token_of_its_columns_own_format_stops(
+    database: Database, keyring: Keyring, scheme: str, sql_type: str
+) -> None:
+    text = document(sealed(keyring, scheme, ("pending",)))
+    fill(database, sql_type, [sealed(keyring, scheme, ("current",), text)])
+    assert take(database, target(database, scheme, sql_type), keyring).classes == {"token_inside": 1}
+
+
+def test_a_document_within_a_nested_token_stops_too(database: Database, keyring: Keyring) -> None:
+    text = document(sealed(keyring, "plain", ("older-7",)))
+    fill(database, "text", [sealed(keyring, "plain", ("current", "pending"), text)])
+    tally = take(database, target(database, "plain"), keyring)
+    assert tally.classes == {"token_inside": 1}
+    assert tally.layers == {"current": 1, "pending": 1, "older-7": 1}
+
+
+def test_a_token_between_other_text_counts_only_if_it_opens_under_a_key_that_is_rotated(database: Database) -> None:
+    stages = {
+        stage: KeySet({"FIELD_KEY": keys.values["FIELD_KEY"]}) for stage, keys in STAGES.items() if stage != "older-7"
+    }
+    keyring = Keyring(schemes.parse({"plain": FIELD, "inner": INNER}), stages, {"INNER_KEY": key(9)}.get)
+    fixed = sealed(keyring, "inner", ("current",))
+    known = sealed(keyring, "plain", ("current",))
+    spoiled = known[:40] + (b"A" if known[40:41] != b"A" else b"B") + known[41:]
+    texts = [document(token) for token in (LOST, fixed, spoiled)]
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in texts])
+    assert take(database, target(database, "plain"), keyring).classes == {"current": 3}
+
+
+@pytest.mark.parametrize("listed", ["secrets.a", "secrets.a:0"])
+def test_a_token_between_other_text_that_a_person_accepted_stays_as_it_is(
+    database: Database, keyring: Keyring, listed: str
+) -> None:
+    text = document(sealed(keyring, "plain", ("current",)))
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text)])
+    held = target(database, "plain")
+    tally = take(database, held, keyring, leave_alone=[listed])
+    assert tally.classes == {"current": 1}
+    settled = settlements.parse({listed: {"unreadable": "nobody reads it"}})
+    assert [found.kind.code for found in census.left_alone([tally], {})] == ["E_LEFT_ALONE"] * (listed[-1] == "0")
+    assert census.left_alone([tally], settled) == []
+    rewrite(database, [held], keyring, "pending", leave_alone=[listed])
+    assert inside(database, held, keyring, "pending") == {text}
+
+
+@pytest.mark.parametrize("writing", WRITINGS)
+def test_tokens_in_another_writing_are_not_unwrapped_if_they_are_the_rule(database: Database, writing: str) -> None:
+    keyring = Keyring(schemes.parse({"plain": FIELD}), STAGES, lambda name: None)
+    texts = [WRITINGS[writing](sealed(keyring, "plain", ("current",))) for _ in range(2)]
+    tokens = [sealed(keyring, "plain", ("current",), text) for text in (*texts, VALUE)]
+    assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False, True)
+    fill(database, "text", tokens)
+    (held,) = target_survey.find(database, "auto", (), keyring).found
+    assert held.wrapped
+    tally = take(database, held, keyring)
+    assert tally.classes == {"current": 1, "token_inside": 2}
+    rewrite(database, [held], keyring, "pending", leave_alone=[held.name])
+    assert inside(database, held, keyring, "pending") == {*texts, VALUE}
+
+
+def test_two_layers_by_design_of_which_the_inner_one_is_in_base64_are_one_scheme(keyring: Keyring) -> None:
+    tokens = [layered(keyring, "current", "plain", "doubled") for _ in range(3)]
+    assert judged(keyring, "plain", tokens).scheme == "plain over doubled"
+
+
+def test_tokens_in_another_writing_under_two_versions_are_never_by_design(keyring: Keyring) -> None:
+    tokens = [sealed(keyring, "plain", ("current",), again(sealed(keyring, "plain", ("pending",)))) for _ in range(3)]
+    assert judged(keyring, "plain", tokens) == ("plain", False, False)
+
+
+BLANKS: dict[str, Callable[[bytes], bytes]] = {
+    "a line break": lambda token: token + b"\n",
+    "blanks": lambda token: b"  " + token + b"\t",
+    "lines": lambda token: token[:50] + b"\n" + token[50:],
+}
+
+
+@pytest.mark.parametrize(("scheme", "sql_type"), [("plain", "text"), ("plain", "jsonb"), ("prefixed", "text")])
+@pytest.mark.parametrize("blanks", BLANKS)
+def test_a_stored_token_with_blanks_is_what_it_is_under_and_the_plan_says_so(
+    database: Database, keyring: Keyring, scheme: str, sql_type: str, blanks: str
+) -> None:
+    fill(database, sql_type, [BLANKS[blanks](sealed(keyring, scheme, ("current",)))])
+    held = target(database, scheme, sql_type)
+    before = take(database, held, keyring)
+    assert before.classes == {"current": 1}
+    (found,) = census.with_blanks([before])
+    assert (found.column, found.facts) == ("secrets.a", {"count": 1, "rows": "secrets.a:0"})
+    assert not found.kind.stops
+    rewrite(database, [held], keyring, "pending")
+    after = take(database, held, keyring)
+    assert after.classes == {"pending": 1}
+    census.refuse_difference([before.as_result()], [after.as_result()])
+    ((value,),) = database.rows("SELECT a::text FROM secrets", ())
+    (token,) = held.kind.tokens(value, b"")
+    bare = token.replace(b"\\n", b"").replace(b"\\t", b"").strip()
+    assert keyring.cipher(scheme, "pending").open(bare) == Opened(VALUE, 1_700_000_000)
+    if blanks != "lines":
+        assert len(token) > len(bare), "the application may count on what is around it"
+
+
+def test_a_column_in_which_each_token_has_a_line_break_is_found(database: Database, keyring: Keyring) -> None:
+    fill(database, "text", [sealed(keyring, "plain", ("current",)) + b"\n" for _ in range(3)])
+    assert [held.name for held in target_survey.find(database, "auto", (), keyring).found] == ["secrets.a"]
+
+
 class Process:
     """Two functions of an application that returns what it cannot decrypt, under the keys of one stage."""
 
@@ -279,6 +480,15 @@ def test_a_token_of_the_applications_own_functions_is_known_by_what_all_begin_wi
     assert inside(database, held, keyring, "pending") == {b"s" + VALUE, b"sAES.2: a text"}
 
 
+def test_a_token_of_the_applications_own_functions_between_other_text_stops(database: Database) -> None:
+    own = schemes.parse({"own": {"application": {"decrypt": "app.decrypt", "encrypt": "app.encrypt"}}})
+    processes: Any = {stage: ProcessPair(Process(stage), Process(stage)) for stage in ("current", "pending")}
+    keyring = Keyring(own, {stage: STAGES[stage] for stage in processes}, lambda name: None, processes=processes)
+    text = document(keyring.cipher("own", "pending").seal(Opened(b"s" + VALUE)))
+    fill(database, "text", [keyring.cipher("own", "current").seal(Opened(b"s" + one)) for one in (VALUE, text)])
+    assert take(database, target(database, "own"), keyring).classes == {"token_inside": 1, "current": 1}
+
+
 def judged(
     keyring: Keyring, scheme: str, tokens: Sequence[bytes], *, reads_inner: bool = False
 ) -> plaintext_rules.PlaintextRule:
@@ -288,8 +498,8 @@ def judged(
 def test_tokens_of_another_system_are_no_nested_ones_if_they_are_the_rule(database: Database) -> None:
     keyring = keyring_of("current", "pending")
     tokens = [sealed(keyring, "plain", ("current",), text) for text in (LOST, LOST, VALUE)]
-    assert judged(keyring, "plain", tokens) == ("plain", True)
-    assert judged(keyring, "plain", tokens[1:]) == ("plain", False)
+    assert judged(keyring, "plain", tokens) == ("plain", True, False)
+    assert judged(keyring, "plain", tokens[1:]) == ("plain", False, False)
     fill(database, "text", tokens)
     held = target(database, "plain", foreign=True)
     assert take(database, held, keyring).classes == {"current": 3}
@@ -304,7 +514,7 @@ def layered(keyring: Keyring, stage: str, outer: str = "plain", inner: str = "in
 def test_two_layers_by_design_are_one_scheme_and_both_are_rotated(database: Database, keyring: Keyring) -> None:
     tokens = [layered(keyring, "current"), layered(keyring, "current"), sealed(keyring, "plain", ("current",))]
     rule = judged(keyring, "plain", tokens, reads_inner=True)
-    assert rule == ("plain over inner", False)
+    assert rule == ("plain over inner", False, False)
     assert keyring.settings_of(keyring.schemes[rule.scheme]) == {"FIELD_KEY", "INNER_KEY"}
     fill(database, "text", tokens)
     held = target(database, rule.scheme)
@@ -346,7 +556,7 @@ def test_a_nested_token_of_two_layers_by_design_becomes_one_of_two_layers(
 
 def test_two_layers_under_one_key_are_by_design_unless_the_application_reads_the_inner_token(keyring: Keyring) -> None:
     tokens = [sealed(keyring, "plain", ("current", "current")) for _ in range(3)]
-    assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False)
+    assert judged(keyring, "plain", tokens, reads_inner=True) == ("plain", False, False)
     assert judged(keyring, "plain", tokens).scheme == "plain over plain"
 
 
@@ -359,7 +569,7 @@ def test_an_inner_token_under_a_key_that_is_not_rotated_stays(database: Database
     stages = {stage: KeySet({"FIELD_KEY": keys.values["FIELD_KEY"]}) for stage, keys in STAGES.items()}
     keyring = Keyring(schemes.parse({"plain": FIELD, "inner": INNER}), stages, {"INNER_KEY": key(9)}.get)
     tokens = [layered(keyring, "current") for _ in range(3)]
-    assert judged(keyring, "plain", tokens) == ("plain", False)
+    assert judged(keyring, "plain", tokens) == ("plain", False, False)
     assert judged(keyring, "inner", [layered(keyring, "current", "inner", "plain")]).scheme == "inner over plain"
     fill(database, "text", tokens)
     held = target(database, "plain")

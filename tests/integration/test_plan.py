@@ -47,6 +47,43 @@ def test_the_plan_shows_every_bad_value_by_its_class_and_fails_until_none_is_lef
     assert "next  ansible-playbook rotate.yml -i" in ready.text
 
 
+PUT_TOKENS = """
+import json
+from customer.models import UserProfile
+profile = UserProfile.objects.get(pk=3)
+profile.address = json.dumps({"name": profile._full_name_encrypted})
+profile.save()
+profile = UserProfile.objects.get(pk=4)
+profile.address = profile._full_name_encrypted.encode().hex()
+profile.save()
+"""
+
+
+def test_a_token_between_other_text_stops_until_a_person_accepts_it(site: Site) -> None:
+    names = [row[1] for row in site.read_all()["profiles"]]
+    assert site.manage("shell", "--command", PUT_TOKENS).code == 0
+    before = site.read_all()["profiles"]
+    column = "customer_userprofile._address_encrypted"
+    made = site.play("plan")
+    assert made.code == 2, made.text
+    assert "1 values have a token of a known version in their plaintext" in made.text
+    assert f"{column}:3 (E_TOKEN_INSIDE)" in made.text
+    assert f"1 values are encrypted twice, so the application reads a token: {column}:4" in made.text
+    refused = site.play("rotate")
+    assert (refused.code != 0, refused.error()) == (True, "E_TOKEN_INSIDE"), refused.text
+    assert site.read_all()["profiles"] == before
+
+    site.write_inventory(key_rotation_settlements={column: {"unreadable": "a test wrote it"}})
+    assert site.play("plan").code == 0
+    done = site.play("rotate")
+    assert done.code == 0, done.text
+    after = site.read_all()["profiles"]
+    assert after[2] == before[2], "what is inside stays as it is"
+    assert after[3] == [*before[3][:3], names[3]], "a token in hex is unwrapped"
+    assert [row for row in after if row[0] not in (3, 4)] == [row for row in before if row[0] not in (3, 4)]
+    assert site.play("verify").code == 0
+
+
 def test_keys_that_are_left_empty_are_an_option_error(site: Site) -> None:
     site.write_inventory(key_rotation_keys=None)
     for playbook in ("plan", "rotate"):

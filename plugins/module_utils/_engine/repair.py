@@ -116,7 +116,7 @@ def _unreadable(
     keyring: Keyring,
     leave_alone: Collection[str],
 ) -> Iterator[tuple[int, RowText]]:
-    """The column (by its place) and the key of each value with a token, or one in it, that opens under no key."""
+    """The column (by its place) and the key of each value that opens under no key, or not to its end."""
     for place, target in enumerate(members):
         scheme = keyring.schemes[target.scheme]
         if not scheme.format.authenticated:
@@ -124,9 +124,8 @@ def _unreadable(
         rows = [row_name(key) for key, _ in page]
         values = [values[place] for _, values in page]
         for token in look(target, rows, values, keyring, {}):
-            listed = f"{target.name}:{rows[token.row]}" in leave_alone
             lost = token.opened is None and token.token.startswith(scheme.marker)
-            if (lost or not token.readable) and not listed:
+            if (lost or token.problem) and not token.is_accepted(target, rows[token.row], leave_alone):
                 yield place, page[token.row][0]
 
 
@@ -194,7 +193,7 @@ def _reason(
                 return f"{target.column} of its row was changed since the backup"
             continue
         found = look(target, [""], [then.values[place]], keyring, {})
-        if not found or any(token.opened is None or not token.readable for token in found):
+        if not found or any(token.opened is None or token.problem for token in found):
             return "opens under no key in the backup either"
         if place in named:
             continue

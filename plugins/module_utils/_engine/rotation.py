@@ -21,7 +21,7 @@ from .crypto.key_set import KeySet
 from .crypto.keyring import Keyring
 from .discovery import accounting, proposal, settlements, target_survey, unlisted_keys
 from .discovery.findings import KINDS, Finding, refuse
-from .discovery.settlements import Settlements
+from .discovery.settlements import UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database
 from .proof import census
@@ -109,6 +109,11 @@ class Application:
         return ConcurrentWrites.from_now(database for database, _ in self.parts)
 
     @property
+    def accepted(self) -> list[str]:
+        """What a person has accepted: values that are listed, and columns in which tokens inside become unreadable."""
+        return [*self.leave_alone, *(name for name, one in self.settlements.items() if one.decision == UNREADABLE)]
+
+    @property
     def unauthenticated(self) -> set[str]:
         """Tables with a value that cannot tell by itself under which keys it is."""
         return {
@@ -130,7 +135,7 @@ class Application:
                 survey.found,
                 self.keyring,
                 digest_key=key,
-                leave_alone=self.leave_alone,
+                leave_alone=self.accepted,
                 throttle=throttle,
                 each_row=each_row,
                 progress=self.progress,
@@ -145,7 +150,7 @@ class Application:
                 targets,
                 self.keyring,
                 destination,
-                leave_alone=self.leave_alone,
+                leave_alone=self.accepted,
                 stop_at_unreadable=stop_at_unreadable,
             ).rehearse(database)
 
@@ -192,7 +197,7 @@ class Application:
                 survey.found,
                 self.keyring,
                 destination,
-                leave_alone=self.leave_alone,
+                leave_alone=self.accepted,
                 stop_at_unreadable=stop_at_unreadable,
                 throttle=throttle,
                 stopped=lambda: stop.asked,
@@ -320,6 +325,7 @@ class Application:
         found += self.unaccounted()
         found += census.findings(tallies, (*census.UNOPENED, census.NESTED))
         found += census.left_alone(tallies, self.settlements)
+        found += census.with_blanks(tallies)
         notices = [*plan.other_databases(), *(each.as_notice() for each in found)]
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)

@@ -62,7 +62,7 @@ class ValuesLeftAlone(RotationError):
     code = "E_LEFT_ALONE"
     count: int
     rows: str
-    problem = "{count} values in key_rotation_leave_alone look encrypted: {rows}"
+    problem = "{count} values in key_rotation_leave_alone look encrypted, or hold a token: {rows}"
     remedy = (
         "If they are under a key that is rotated, they will be unreadable after it. If that is accepted, say so of "
         'each: key_rotation_settlements: {{"table.column:key": {{unreadable: "why"}}}}. If they are under none of the '
@@ -113,6 +113,24 @@ class NestedValues(RotationError):
         "Stop the process that wrote them: it has other keys. If a backup has the values, the rollback playbook with "
         "-e key_rotation_prefer=repair restores them. If an entry is a token of another system that was stored on "
         "purpose, list it in key_rotation_leave_alone: it is re-encrypted, and the token inside stays unchanged."
+    )
+
+
+class ValuesHoldTokens(RotationError):
+    code = "E_TOKEN_INSIDE"
+    count: int
+    rows: str
+    problem = (
+        "{count} values have a token of a known version in their plaintext, between other text or in another writing "
+        "such as hex: {rows}"
+    )
+    remedy = (
+        "If a process with other keys wrote them, stop it; if a backup has the values, the rollback playbook with "
+        "-e key_rotation_prefer=repair restores them. If the application encrypts so by design, describe its own "
+        "functions, which decrypt and encrypt both tokens, in key_rotation_schemes. Otherwise the token inside stays "
+        "as it is, and will be unreadable: if that is accepted of the column, say so: key_rotation_settlements: "
+        '{{table.column: {{unreadable: "why"}}}}; of a value, list it in key_rotation_leave_alone and settle '
+        '"table.column:key".'
     )
 
 

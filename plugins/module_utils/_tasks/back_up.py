@@ -70,7 +70,7 @@ def back_up(task: HostTask) -> dict[str, Any]:
                         application.keyring,
                         kind=wanted,
                         identity=identity,
-                        leave_alone=application.leave_alone,
+                        leave_alone=application.accepted,
                         progress=application.progress,
                     )
             made.append({"changed": changed, **one.as_result(described)})

@@ -31,13 +31,13 @@ def repair_values(task: HostTask) -> dict[str, Any]:
     with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
         for database, survey in application.parts:
             if task.check_mode:
-                if work.needed(database, survey.found, application.keyring, application.leave_alone, params["named"]):
+                if work.needed(database, survey.found, application.keyring, application.accepted, params["named"]):
                     one, described = _backup(params, database.alias)
                     one.refuse_unopened(described, params["identity"])
                 continue
             with contextlib.ExitStack() as stack:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
-                spared, named = application.leave_alone, params["named"]
+                spared, named = application.accepted, params["named"]
                 done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared, named)
             repaired.update(done.values)
             found |= done.named

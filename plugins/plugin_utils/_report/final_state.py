@@ -35,6 +35,7 @@ CLASSES = {
     "plaintext": "are not encrypted",
     "nested": "are encrypted twice",
     "nested_unreadable": "hold a token that opens under no known version",
+    "token_inside": "hold a token between other text",
 }
 WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
 LOOKING = ("adopted", "agreed", "seen")  # states of key_version that say which version a host's .env file holds

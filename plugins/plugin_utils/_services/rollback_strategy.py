@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from ...module_utils._stores.history import ROLLED_BACK, History
 
-# Classes of the census: a token that opens under no version, and one in which there is such a token.
-UNREADABLE = ("unreadable", "nested_unreadable")
+# Classes of the census that no version brings back: what does not open, or holds a token that cannot be unwrapped.
+UNREADABLE = ("unreadable", "nested_unreadable", "token_inside")
 # SQLSTATEs by which PostgreSQL says that a table or its pages are not what they should be (its Appendix A): data and
 # index corrupted, undefined table and column, system and io error.
 RUINED = ("XX001", "XX002", "42P01", "42703", "58000", "58030")

@@ -68,10 +68,17 @@ _ROWS = (
     stop("other_scheme", "E_OTHER_SCHEME"),
     stop("left_alone", "E_LEFT_ALONE"),
     stop("nested_unreadable", "E_NESTED"),
+    stop("token_inside", "E_TOKEN_INSIDE"),
     warn(
         "nested",
         "{count} values are encrypted twice, so the application reads a token: {rows}",
         "A process with other keys wrote them: find it and restart it. The rotation writes each as one token.",
+    ),
+    warn(
+        "blanks",
+        "{count} values have blanks or line breaks in or around their token: {rows}",
+        "Check that the application reads them: some libraries refuse them. They are re-encrypted, and the blanks "
+        "around them stay.",
     ),
     stop("no_targets", "E_NO_TARGETS"),
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),

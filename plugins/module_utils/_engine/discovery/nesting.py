@@ -1,20 +1,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nested tokens: a plaintext that is itself a token of a known scheme, under any version, to any depth.
+"""Nested tokens: a plaintext that is, or holds, a token of a known scheme, under any version, to any depth.
 
 Some libraries return the stored text when they cannot decrypt it. A process with other keys then reads a token as text
-and saves it, encrypted a second time. Such a value is unwrapped, and written as one token.
+and saves it, encrypted a second time. If all of the plaintext is that token, in whatever writing, it is unwrapped, and
+written as one token. If there is other text around it, nobody can say what the application meant: it stops.
 
-The test on every plaintext is cheap: does it begin as tokens begin? What looks like a token and opens under no key set
-may be a token of another system that somebody stored. It is suspicious only if the column's library returns what it
-cannot decrypt, and if tokens are not what the column holds as a rule (``Target.foreign``).
+The test on every plaintext is cheap: is anything in it that a token would have? What looks like a token and opens under
+no key set may be a token of another system that somebody stored. It is suspicious only if the column's library returns
+what it cannot decrypt, and if tokens are not what the column holds as a rule (``Target.foreign``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..crypto.fernet import is_fernet_frame
@@ -24,12 +25,14 @@ from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import unbase64
 from .column_types import FERNETS, SHORTEST
+from .token_texts import has, long_words, may_be_written, signs, tokens_in, writings
 
-NESTED, NESTED_UNREADABLE = "nested", "nested_unreadable"  # classes of the census
+# Classes of the census.
+NESTED, NESTED_UNREADABLE, TOKEN_INSIDE = "nested", "nested_unreadable", "token_inside"
+SHORTEST_MARKED = 60  # bytes of any token that begins with a marker: AES.2: has 63, Fernet's frame 73
 LEAST = 5  # bytes of a marker that no text begins with by chance
 FERNET, DOUBLED = KNOWN = tuple(begin.encode() for begin in FERNETS)
 QUOTE = b'"'  # around a text that was encrypted as JSON
-LETTERS = (b"s", b"b")  # before a text or bytes from functions of the application (child.preserved)
 # What a function may put before its tokens, such as AES.2: or $encrypted$. A key ID may follow it.
 _LABEL = re.compile(rb"[\w.$:|{}<>\[\]-]{3,22}?[$:|}>]", re.ASCII)
 _WORD = re.compile(rb"[!-~]+")
@@ -38,12 +41,14 @@ _WORD = re.compile(rb"[!-~]+")
 class Inner(NamedTuple):
     """A nested value: the stages of its layers, the outer one first, and the inside of the one token to write.
 
-    It is not ``readable`` if the last inside still looks like a token and opens under no key set.
+    ``problem`` is the class of one that is not read to its end: the last inside looks like a token and opens under no
+    key set, or holds tokens of the stages ``held`` that cannot be unwrapped.
     """
 
     stages: tuple[str, ...]
     inside: Opened
-    readable: bool
+    problem: str = ""
+    held: tuple[str, ...] = ()
 
 
 @dataclass
@@ -54,6 +59,7 @@ class _Peeled:
     text: bytes
     stages: tuple[str, ...]
     kept: bool = False
+    held: set[str] = field(default_factory=set)
 
 
 def unwrapped(
@@ -63,42 +69,68 @@ def unwrapped(
     opened: Sequence[tuple[str, Opened] | None],
     *,
     foreign: bool = False,
+    wrapped: bool = False,
 ) -> dict[int, Inner]:
     """The nested ones among the ``opened`` tokens of the scheme ``name``, by their place.
 
-    ``foreign`` says that the column's plaintexts are tokens of another system as a rule.
+    ``foreign`` says that the column's plaintexts are tokens of another system as a rule, ``wrapped`` that they are
+    tokens in another writing: these are not unwrapped.
     """
     scheme = keyring.schemes[name]
-    places = _suspects(scheme, opened, _begins(keyring, scheme, tokens))
+    label = _label(scheme, tokens)
+    places = _suspects(keyring, scheme, opened, label)
     if not places:
         return {}
-    label = _label(scheme, tokens)
     outers = {place: one for place in places if (one := opened[place]) is not None}
     peeled = {place: _Peeled(inside, scheme.text_of(inside), (stage,)) for place, (stage, inside) in outers.items()}
-    _peel(keyring, scheme, peeled, label)
+    _peel(keyring, scheme, peeled, label, wrapped=wrapped)
+    _hold(keyring, scheme, [one for one in peeled.values() if not one.kept], label)
+    unread = not foreign and swallows_errors(name)  # a library that raises has no process save a token as a text
     found = {}
     for place, value in peeled.items():
-        suspicious = not value.kept and _is_shaped(value.text, label)
-        readable = not suspicious or foreign or _raises(scheme)
+        problem = TOKEN_INSIDE if value.held else ""
+        if not problem and unread and not value.kept and _is_shaped(value.text, label):
+            problem = NESTED_UNREADABLE
         if len(value.stages) > 1:
-            found[place] = Inner(value.stages, scheme.with_text(value.outer, value.text), readable)
-        elif not readable:
-            found[place] = Inner(value.stages, value.outer, readable)
+            inside = scheme.with_text(value.outer, value.text)
+            found[place] = Inner(value.stages, inside, problem, tuple(sorted(value.held)))
+        elif problem:
+            found[place] = Inner(value.stages, value.outer, problem, tuple(sorted(value.held)))
     return found
 
 
-def _suspects(scheme: Scheme, opened: Sequence[tuple[str, Opened] | None], begins: tuple[bytes, ...]) -> list[int]:
-    """The places whose plaintext begins like a token. By its first byte at first: this is asked of every value."""
-    unmarked = len(scheme.marker) < LEAST and scheme.format.authenticated
-    firsts = frozenset(begin[:1] for begin in begins)
-    if scheme.functions or (scheme.format.authenticated and not unmarked):
-        return [
-            place
-            for place, one in enumerate(opened)
-            if one is not None and one[1].plaintext[:1] in firsts and one[1].plaintext.startswith(begins)
-        ]
-    texts = [(place, scheme.text_of(one[1])) for place, one in enumerate(opened) if one is not None]
-    return [place for place, text in texts if text.startswith(begins) or (unmarked and _may_be_bare(scheme, text))]
+def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Opened] | None], label: bytes) -> list[int]:
+    """The places whose plaintext has something of a token. It is asked of every value: by the length at first, then of
+    all at once."""
+    asked = signs(frozenset([*_markers(inner_schemes(keyring)), *([label] if label else [])]))
+    unmarked = _is_unmarked(scheme)
+    least = SHORTEST if unmarked else 0 if scheme.functions else SHORTEST_MARKED
+    places = [place for place, one in enumerate(opened) if one is not None and len(one[1].plaintext) >= least]
+    texts = [(place, one[1].plaintext) for place in places if (one := opened[place]) is not None]
+    some = has(b"\n".join([text for _, text in texts]), asked)
+    return [
+        place
+        for place, text in (texts if some or unmarked else ())
+        if (some and has(text, asked)) or (unmarked and (_may_be_bare(scheme, text) or may_be_written(text)))
+    ]
+
+
+def written(keyring: Keyring, name: str, pieces: Sequence[bytes]) -> tuple[int, int]:
+    """How many of the ``pieces`` open under the scheme ``name``, and how many of those hold nothing but a token of the
+    same version, in another writing."""
+    scheme = {each.name: each for each in keyring.tried}[name]
+    opened = [one for one in keyring.stages_of(name, pieces) if one is not None]
+    label = _label(scheme, pieces)
+    texts = [(place, scheme.text_of(opened[place][1])) for place in _suspects(keyring, scheme, opened, label)]
+    as_they_are = [(place, form) for place, text in texts for form in (text, bare(text))]
+    forms = [(place, form) for place, text in texts for form in writings(text)]
+    found, plain = set[int](), set[int]()
+    for inner in _candidates(keyring, scheme):
+        plain |= {place for place, _ in _fitting(keyring, inner, scheme, as_they_are, label)}
+        if inner.name in keyring.schemes:
+            inside = _fitting(keyring, inner, scheme, forms, label)
+            found |= {place for place, (stage, _) in inside if stage == opened[place][0]}
+    return len(opened), len(found - plain)
 
 
 def inner_schemes(keyring: Keyring) -> list[Scheme]:
@@ -117,14 +149,6 @@ def bare(text: bytes) -> bytes:
     return text[1:-1] if len(text) > 1 and text[:1] == text[-1:] == QUOTE else text
 
 
-def _begins(keyring: Keyring, own: Scheme, tokens: Sequence[bytes]) -> tuple[bytes, ...]:
-    """How a plaintext begins that may be a token."""
-    label = _label(own, tokens)
-    markers = (*_markers(inner_schemes(keyring)), *([label] if label else []))
-    begins = markers + tuple(QUOTE + marker for marker in markers)
-    return tuple(letter + begin for letter in LETTERS for begin in begins) if own.functions else begins
-
-
 def _markers(schemes: Iterable[Scheme]) -> tuple[bytes, ...]:
     return tuple({*KNOWN, *(scheme.marker for scheme in schemes)})
 
@@ -135,10 +159,16 @@ def _label(scheme: Scheme, tokens: Sequence[bytes]) -> bytes:
     return found[0] if found and all(token.startswith(found[0]) for token in tokens) else b""
 
 
+def _is_unmarked(scheme: Scheme) -> bool:
+    """Whether its tokens prove themselves, and nothing tells of one before it is opened."""
+    return not scheme.functions and scheme.format.authenticated and len(scheme.marker) < LEAST
+
+
 def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
-    """Whether a text may be a token of a scheme without a marker: base64 alone, or bytes that are no text."""
+    """Whether a text may be a token of a scheme without a marker: base64, alone or after a colon, or bytes that are no
+    text."""
     if scheme.text:
-        return len(text) >= SHORTEST and bool(unbase64(text))
+        return len(text) >= SHORTEST and bool(unbase64(text.rpartition(b":")[2]))
     if text.isascii() or len(text) < SHORTEST:
         return False
     try:
@@ -148,23 +178,50 @@ def _may_be_bare(scheme: Scheme, text: bytes) -> bool:
     return False
 
 
-def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: bytes) -> None:
+def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: bytes, *, wrapped: bool) -> None:
     """Open each text as a token as often as it is one."""
     left = dict(peeled)
     while left:
-        again = {}
+        again: dict[int, _Peeled] = {}
+        forms = [
+            (place, form)
+            for place, one in left.items()
+            for form in ({one.text: None, bare(one.text): None} if wrapped else writings(one.text))
+        ]
         for scheme in _candidates(keyring, own):
-            places = [p for p, one in left.items() if p not in again and _fits(scheme, own, one.text, label)]
-            found = keyring.stages_of(scheme.name, [bare(left[p].text) for p in places]) if places else []
-            for place, inside in zip(places, found):
+            rest = [(place, form) for place, form in forms if place not in again]
+            for place, inside in _fitting(keyring, scheme, own, rest, label):
                 one = left[place]
-                if inside is not None and scheme.name in keyring.fixed:
+                if place in again or one.kept:
+                    continue
+                if scheme.name in keyring.fixed:
                     one.kept = True
-                elif inside is not None and not one.kept:
-                    one.stages += (inside[0], *_within(scheme, inside))
-                    one.text = scheme.text_of(inside[1])
-                    again[place] = one
+                    continue
+                one.stages += (inside[0], *_within(scheme, inside))
+                one.text = scheme.text_of(inside[1])
+                again[place] = one
         left = again
+
+
+def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
+    """Find the tokens of keys that are rotated in the texts that are left, between other text."""
+    markers = [*_markers(inner_schemes(keyring)), *([label] if label else [])]
+    words = [(place, word) for place, one in enumerate(left) for word in tokens_in(one.text, markers)]
+    if _is_unmarked(own):
+        words += [(place, word) for place, one in enumerate(left) for word in long_words(one.text)]
+    for scheme in _candidates(keyring, own):
+        if scheme.name in keyring.schemes:
+            for place, (stage, _) in _fitting(keyring, scheme, own, words, label):
+                left[place].held.add(stage)
+
+
+def _fitting(
+    keyring: Keyring, scheme: Scheme, own: Scheme, texts: Sequence[tuple[int, bytes]], label: bytes
+) -> Iterator[tuple[int, tuple[str, Opened]]]:
+    """Those of the texts, each with its place, that are tokens of a scheme."""
+    chosen = [(place, text) for place, text in texts if _fits(scheme, own, text, label)]
+    found = keyring.stages_of(scheme.name, [text for _, text in chosen]) if chosen else []
+    return ((place, inside) for (place, _), inside in zip(chosen, found) if inside is not None)
 
 
 def _within(scheme: Scheme, opened: tuple[str, Opened]) -> tuple[str, ...]:
@@ -179,15 +236,18 @@ def _candidates(keyring: Keyring, own: Scheme) -> Iterator[Scheme]:
 
 def _fits(scheme: Scheme, own: Scheme, text: bytes, label: bytes) -> bool:
     if len(scheme.marker) >= LEAST:
-        return bare(text).startswith(scheme.marker)
+        return text.startswith(scheme.marker)
     if scheme.functions:
-        return bare(text).startswith((*KNOWN, label) if label else KNOWN)
+        return text.startswith((*KNOWN, label) if label else KNOWN)
     return scheme is own and scheme.format.authenticated and _may_be_bare(scheme, text)
 
 
 def _is_shaped(text: bytes, label: bytes) -> bool:
-    """Whether a text is whole as a token is, and not only begins like one."""
-    text = bare(text)
+    """Whether a text is whole as a token is, in any writing, and not only begins like one."""
+    return any(_is_token_like(form, label) for form in writings(text))
+
+
+def _is_token_like(text: bytes, label: bytes) -> bool:
     if label and text.startswith(label):
         return len(text) >= len(label) + SHORTEST and bool(_WORD.fullmatch(text))
     for begin in KNOWN:
@@ -196,8 +256,3 @@ def _is_shaped(text: bytes, label: bytes) -> bool:
             raw = unbase64(text[place:].partition(b"$")[0])
             return is_fernet_frame(raw if begin == FERNET else unbase64(raw))
     return False
-
-
-def _raises(scheme: Scheme) -> bool:
-    """Whether its library raises for what it cannot decrypt, so that no process saves a token as a text."""
-    return not swallows_errors(scheme.name)

@@ -4,7 +4,8 @@
 
 A column that the application encrypts twice by design has one scheme of two layers, and is never unwrapped. It is
 recognized by most of its values. If both layers have the same keys, a process with other keys could have made them too,
-and the application decides: it encrypted twice by accident if it reads the inner token itself.
+and the application decides: it encrypted twice by accident if it reads the inner token itself. Where most values hold
+an inner token in another writing, such as hex, that stays as it is, and a person decides.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from typing import NamedTuple
 
 from ..crypto.keyring import Keyring
 from ..crypto.schemes import Scheme
-from .nesting import bare, inner_schemes, looks_nested
+from .nesting import inner_schemes, looks_nested, written
+from .token_texts import writings
 
 
 class PlaintextRule(NamedTuple):
-    """The scheme of a column, and whether its plaintexts are tokens of another system."""
+    """The scheme of a column, and whether its plaintexts are tokens of another system, or tokens in another writing."""
 
     scheme: str
     foreign: bool = False
+    wrapped: bool = False
 
 
 def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[set[str]], bool]) -> PlaintextRule:
@@ -30,6 +33,9 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
     ``reads`` is asked whether the application itself reads some of these inner tokens.
     """
     scheme = {each.name: each for each in keyring.tried}[name]
+    most, wrapped = written(keyring, name, pieces)
+    if 2 * wrapped > most:
+        return PlaintextRule(name, wrapped=True)
     if scheme.functions or scheme.inside or not scheme.format.authenticated:
         return PlaintextRule(name)
     opened = [(one[0], one[1].plaintext) for one in keyring.stages_of(name, pieces) if one is not None]
@@ -46,7 +52,7 @@ def rule(keyring: Keyring, name: str, pieces: Sequence[bytes], reads: Callable[[
             return PlaintextRule(name)
         both = scheme.over(inner)
         return PlaintextRule(both.name) if keyring.add(both) else PlaintextRule(name)
-    known = [one for inner in inner_schemes(keyring) for one in _opened(keyring, inner, suspects)]
+    known = {text for inner in inner_schemes(keyring) for text in _opened(keyring, inner, suspects)}
     return PlaintextRule(name, foreign=2 * len(known) < len(suspects))
 
 
@@ -60,6 +66,7 @@ def _inside(keyring: Keyring, outer: Scheme, inner: Scheme, texts: Sequence[tupl
     ]
 
 
-def _opened(keyring: Keyring, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> list[bytes]:
-    found = keyring.stages_of(inner.name, [bare(text) for _, text in texts])
-    return [text for (_, text), one in zip(texts, found) if one is not None]
+def _opened(keyring: Keyring, inner: Scheme, texts: Sequence[tuple[str, bytes]]) -> set[bytes]:
+    forms = [(text, form) for _, text in texts for form in writings(text)]
+    found = keyring.stages_of(inner.name, [form for _, form in forms])
+    return {text for (text, _), one in zip(forms, found) if one is not None}

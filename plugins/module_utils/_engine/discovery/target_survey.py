@@ -75,6 +75,7 @@ class Target:
     derived: tuple[search_columns.SearchColumnRecipe, ...] = ()
     members: tuple[str, ...] = ()  # of its documents, where tokens are in those of these names alone
     foreign: bool = False  # as a rule its plaintexts are tokens of another system
+    wrapped: bool = False  # as a rule they are tokens of these keys in another writing, which stay as they are
 
     @cached_property
     def name(self) -> str:
@@ -436,7 +437,7 @@ class Survey:
         self.missing[index] = (str(entry["table"]), str(entry["column"]))
 
     def _target(self, table: Table, column: Column, held_as: PlaintextRule) -> Target:
-        scheme, foreign = held_as
+        scheme, foreign, wrapped = held_as
         model = _of_place(self._models, table) or table.label
         key = catalog.row_key(self._database, table)
         members = self._keyring.schemes[scheme].json_members
@@ -446,9 +447,8 @@ class Survey:
         if not self._keyring.schemes[scheme].text and column.type != "bytea":
             found = f"has tokens of bytes, and {table.label_of(column.name)} is {column.type}"
             raise InvalidScheme(scheme=scheme, found=found)
-        return Target(
-            table, column.name, column.type, scheme, model, key, column.limit, members=members, foreign=foreign
-        )
+        made = Target(table, column.name, column.type, scheme, model, key, column.limit, members=members)
+        return replace(made, foreign=foreign, wrapped=wrapped)
 
     def _holds_values(self, table: Table, column: Column, *, document: bool = False) -> bool:
         """Whether any value could be a token. In a ``document`` only its texts could be one."""
@@ -551,8 +551,8 @@ def _containing(begin: bytes, sql_type: str) -> Any:
 
 
 def _pieces(column: Column, value: Any) -> list[bytes]:
-    """The parts of a sampled value that may be tokens."""
-    return KINDS[column.type].tokens(value, b"")
+    """The parts of a sampled value that may be tokens, without the blanks around them."""
+    return [piece.strip() if piece.isascii() else piece for piece in KINDS[column.type].tokens(value, b"")]
 
 
 def _proved(samples: Sequence[Any], column: Column, keyring: Keyring, hinted: Collection[str]) -> str | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,8 +20,9 @@ from ..application.custom_functions import frame_of
 from ..crypto.keyring import Keyring
 from ..crypto.tokens import Opened
 from ..discovery import signatures
+from ..discovery.column_types import JsonCodec
 from ..discovery.findings import KINDS, Finding, refuse
-from ..discovery.nesting import NESTED, NESTED_UNREADABLE, unwrapped
+from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, unwrapped
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
@@ -40,17 +42,20 @@ DIGEST_MODULUS = 1 << 256
 # A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
 Span = tuple[tuple[str, ...], tuple[str, ...]]
 WHOLE: Span = ((), ())
+_BLANKS, _BLANKS_IN_JSON = re.compile(rb"\s+"), re.compile(rb"(?:\s|\\[nrt])+")
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 INTEGERS = ("smallint", "integer", "bigint")
+INSIDES = (NESTED_UNREADABLE, TOKEN_INSIDE)  # classes of what opens, and is not read to its end
 # By class, the error of what no key opens to its end.
 UNOPENED = {
     "unreadable": "E_UNREADABLE",
     "plaintext": "E_PLAINTEXT",
     OTHER_SCHEME: "E_OTHER_SCHEME",
     NESTED_UNREADABLE: "E_NESTED",
+    TOKEN_INSIDE: "E_TOKEN_INSIDE",
 }
 # The same if only one key set is at hand: a value that does not open may be under another one.
-UNOPENED_ALONE = ("plaintext", NESTED_UNREADABLE)
+UNOPENED_ALONE = ("plaintext", *INSIDES)
 NO_LOOKS: Mapping[str, TableComparison] = {}
 # Of each row its key as text, and the values of the columns asked for.
 Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
@@ -66,7 +71,8 @@ class Tally:
     examples: dict[str, list[str]] = field(default_factory=dict)
     layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
     left_alone: int = 0
-    unsettled: list[str] = field(default_factory=list)  # of those, the rows that look encrypted
+    unsettled: list[str] = field(default_factory=list)  # rows that are listed, and encrypted by their look
+    blanks: list[str] = field(default_factory=list)  # rows of tokens with blanks in them
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
     _digest: int = 0
 
@@ -214,10 +220,11 @@ def take(
     a snapshot that is held for long keeps VACUUM from its work.
 
     Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token),
-    ``unreadable`` (does, and opens under no key set), ``nested`` (the plaintext is a token again) and
-    ``nested_unreadable`` (it looks like one, and opens under no key set). Values listed in ``leave_alone`` as
-    table.column:key are counted
-    apart. ``each_row`` is given the digest of each row. Raises E_DB or E_DB_LOST.
+    ``unreadable`` (does, and opens under no key set), ``nested`` (the plaintext is a token again),
+    ``nested_unreadable`` (it looks like one, and opens under no key set) and ``token_inside`` (it holds one that
+    opens, between other text). Values listed in ``leave_alone`` as table.column:key are counted apart; of a column that
+    is listed there, those with a token inside count as what they are under. ``each_row`` is given the digest of each
+    row. Raises E_DB or E_DB_LOST.
     """
     tallies = []
     since = each_row.since(database.alias) if each_row else ""
@@ -317,7 +324,18 @@ class PageToken(NamedTuple):
     token: bytes
     opened: tuple[str, Opened] | None  # stage, or "nested", and the innermost inside; None under no key set
     layers: tuple[str, ...] = ()  # of a nested one, their stages
-    readable: bool = True  # whether the innermost inside is a plaintext
+    problem: str = ""  # the class of one that is not read to its end
+    held: tuple[str, ...] = ()  # the stages of tokens that its plaintext holds between other text
+    around: tuple[bytes, bytes] | None = None  # the blanks before and after one that opens without blanks alone
+
+    def replaced(self, fresh: bytes) -> bytes:
+        """What is stored in its place: the blanks around a token stay, which the application may count on."""
+        return self.around[0] + fresh + self.around[1] if self.around else fresh
+
+    def is_accepted(self, target: Target, row: str, leave_alone: Collection[str]) -> bool:
+        """Whether a person has accepted what is inside: of this value, or of its column."""
+        known = f"{target.name}:{row}" in leave_alone
+        return known or (self.problem == TOKEN_INSIDE and target.name in leave_alone)
 
 
 def look(
@@ -330,12 +348,35 @@ def look(
     texts = [token for _, _, token in tokens]
     frames = _frames(target, rows, values, tokens, keyring.context_of(target.scheme))
     opened = keyring.stages_of(target.scheme, texts, key_ids, frames)
+    around = _without_blanks(target, keyring, texts, opened)
     found = [PageToken(row, place, token, inside) for (row, place, token), inside in zip(tokens, opened)]
-    for place, inner in unwrapped(keyring, target.scheme, texts, opened, foreign=target.foreign).items():
+    inners = unwrapped(keyring, target.scheme, texts, opened, foreign=target.foreign, wrapped=target.wrapped)
+    for place, inner in inners.items():
         # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
-        stage = NESTED if inner.readable or len(inner.stages) > 1 else inner.stages[0]
-        found[place] = found[place]._replace(opened=(stage, inner.inside), layers=inner.stages, readable=inner.readable)
+        stage = NESTED if len(inner.stages) > 1 else inner.stages[0]
+        row, number, token, *_ = found[place]
+        found[place] = PageToken(row, number, token, (stage, inner.inside), inner.stages, inner.problem, inner.held)
+    for place, blanks in around.items():
+        found[place] = found[place]._replace(around=blanks)
     return found
+
+
+def _without_blanks(
+    target: Target, keyring: Keyring, tokens: Sequence[bytes], opened: list[tuple[str, Opened] | None]
+) -> dict[int, tuple[bytes, bytes]]:
+    """Put into ``opened`` the tokens that open once the blanks in them are left out; what is around each, by place."""
+    scheme = keyring.schemes[target.scheme]
+    if scheme.functions or not (scheme.text and scheme.format.authenticated):
+        return {}
+    blanks = _BLANKS_IN_JSON if isinstance(target.kind, JsonCodec) else _BLANKS
+    places = [place for place, one in enumerate(opened) if one is None and blanks.search(tokens[place])]
+    around = {}
+    bare = [blanks.sub(b"", tokens[place]) for place in places]
+    for place, token, inside in zip(places, bare, keyring.stages_of(scheme.name, bare) if places else ()):
+        if inside is not None:
+            before, found, after = tokens[place].partition(token)
+            opened[place], around[place] = inside, (before, after) if found else (b"", b"")
+    return around
 
 
 def _frames(
@@ -380,9 +421,13 @@ def _class(
         if token.opened is not None:
             value_class = token.opened[0]
             if token.layers:
-                tally.layers.update({*token.layers})
-                if not token.readable and f"{target.name}:{name}" not in leave_alone:
-                    value_class = NESTED_UNREADABLE
+                accepted = token.is_accepted(target, name, leave_alone)
+                tally.layers.update({*token.layers, *(() if accepted else token.held)})
+                value_class = value_class if accepted or not token.problem else token.problem
+                if accepted and token.held and target.name not in leave_alone:
+                    tally.unsettled.append(name)
+            if token.around:
+                tally.blanks.append(name)
             tally.add(value_class, name)
             added = tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
             if sums is not None:
@@ -446,14 +491,25 @@ def _of_formats(tally: Tally) -> Iterator[Finding]:
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     """Values that are left alone, look encrypted, and were not settled by a person."""
-    found = []
-    for tally in tallies:
-        rows = [name for row in tally.unsettled if (name := f"{tally.target.name}:{row}") not in settled]
-        if rows:
-            more = f" and {len(rows) - EXAMPLES} more" if len(rows) > EXAMPLES else ""
-            facts = {"count": len(rows), "rows": ", ".join(rows[:EXAMPLES]) + more}
-            found.append(Finding(KINDS["left_alone"], tally.target.name, facts))
-    return found
+    return [
+        Finding(KINDS["left_alone"], tally.target.name, facts)
+        for tally in tallies
+        if (facts := _some(tally, [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]))
+    ]
+
+
+def with_blanks(tallies: Sequence[Tally]) -> list[Finding]:
+    """Tokens with blanks in them, which open; whether the application reads them is up to its library."""
+    return [
+        Finding(KINDS["blanks"], tally.target.name, facts) for tally in tallies if (facts := _some(tally, tally.blanks))
+    ]
+
+
+def _some(tally: Tally, rows: Sequence[str]) -> dict[str, Any]:
+    """How many these rows are, and the first ones; nothing if there are none."""
+    more = f" and {len(rows) - EXAMPLES} more" if len(rows) > EXAMPLES else ""
+    names = ", ".join(f"{tally.target.name}:{row}" for row in rows[:EXAMPLES])
+    return {"count": len(rows), "rows": names + more} if rows else {}
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:
@@ -495,7 +551,7 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
     """
 
     def needs(tally: Tally, name: str) -> bool:
-        if name == NESTED_UNREADABLE:
+        if name in INSIDES:
             return True
         if name in UNOPENED:
             return keyring.schemes[tally.target.scheme].functions is not None

@@ -16,8 +16,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Union
 
 from ..._errors.base import RotationError
+from ..._errors.catalogue import build_error
 from ..._errors.database import RowsKeptByTrigger, RowsLocked, RowsUnsettled, TokenTooLong
-from ..._errors.values import NestedValues, PlaintextValues, SelfCheck, UnreadableValues
+from ..._errors.values import SelfCheck
 from ..crypto.keyring import Keyring
 from ..discovery.nesting import NESTED
 from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
@@ -276,17 +277,18 @@ class Rewriting:
         for token in census.look(target, rows, values, self._keyring, known):
             if token.opened is None:
                 is_token = token.token.startswith(self._keyring.schemes[target.scheme].marker)
-                self._refuse_unless_listed(target, rows[token.row], UnreadableValues if is_token else PlaintextValues)
+                token = token._replace(problem="unreadable" if is_token else "plaintext")
+            if token.problem:
+                self._refuse_unless_accepted(target, rows[token.row], token)
+            if token.opened is None:
                 continue
-            if not token.readable:
-                self._refuse_unless_listed(target, rows[token.row], NestedValues)
             if token.opened[0] != self._destination:
                 left.append(token)
                 opened.append(token.opened)
         fresh = self._keyring.resealed(target.scheme, opened, self._destination)
         if None in fresh:
             raise SelfCheck(table=target.table.label, column=target.column)
-        return [(token, sealed) for token, sealed in zip(left, fresh) if sealed is not None]
+        return [(token, token.replaced(sealed)) for token, sealed in zip(left, fresh) if sealed is not None]
 
     def _values(
         self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.PageToken, bytes]]
@@ -322,12 +324,10 @@ class Rewriting:
                 if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
                     values[before] = None
 
-    def _refuse_unless_listed(
-        self, target: Target, row: str, error: type[UnreadableValues | PlaintextValues | NestedValues]
-    ) -> None:
-        """What opens under no key set is never overwritten, and stops the work unless its row was listed."""
-        if self._stop and f"{target.name}:{row}" not in self._leave_alone:
-            raise error(count=1, rows=f"{target.name}:{row}")
+    def _refuse_unless_accepted(self, target: Target, row: str, token: census.PageToken) -> None:
+        """What is not opened to its end is never overwritten, and stops the work unless a person has accepted it."""
+        if self._stop and not token.is_accepted(target, row, self._leave_alone):
+            raise build_error(census.UNOPENED[token.problem], count=1, rows=f"{target.name}:{row}")
 
 
 def reencrypt(
@@ -338,8 +338,8 @@ def reencrypt(
     A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
     rollback brings back all it can); what was committed until then stays, and ``work`` says what that is. With a
     ``share`` nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
-    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED,
-    E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
+    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_KEPT,
+    E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
     try:
         for number in _order(database, rewriting):

@@ -1,0 +1,157 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tokens in a text: all of it, in another writing of the same bytes, or anywhere between other text.
+
+Nothing here knows a key. What is found may be a token; only what opens is one.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+
+from ..crypto.fernet import SHORTEST as FRAME
+from ..crypto.wrappers import Armor, unbase64
+
+DEPTH = 4  # writings of writings
+LONGEST_RUN = 4096  # characters of one word whose beginnings are tried too
+SHORTEST = 24  # characters of any token: 16 bytes in base64
+_SURE = 6  # bytes of base64 in the middle of a word that no text has by chance
+_QUOTED = re.compile(rb"b?(?P<quote>['\"])(?P<text>.*)(?P=quote)", re.DOTALL)  # of Python and JSON
+_ESCAPE = re.compile(rb"\\(?:x(?P<hex>[\da-fA-F]{2})|(?P<letter>[\\'\"nrt]))")
+_LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
+_HEX = re.compile(rb"(?:\\x|0x)?(?P<digits>(?:[\da-fA-F]{2}){16,})")
+_HEX_WORD = re.compile(rb"(?:[\da-fA-F]{2}){16,}")
+_BASE64_WORD = re.compile(rb"[\w+/-]{22,}={0,2}", re.ASCII)
+_WORD = re.compile(rb"[\w+/=:$.-]*", re.ASCII)
+_FERNET_WORD = re.compile(rb"[\w-]*", re.ASCII)
+_PADDING = re.compile(rb"=*")
+# What may be a token without a mark of its own, in text, with the ID of a key or a nonce before it: 28 bytes or more.
+_LONG_WORD = re.compile(rb"(?:[\w.-]{1,64}:)?[\w+/=-]{38,}", re.ASCII)
+
+
+@lru_cache
+def signs(markers: frozenset[bytes]) -> tuple[bytes, ...]:
+    """What a text has in it that holds a token which begins with one of ``markers``, as it is or in another writing."""
+    found = {sign for marker in markers for sign in _signs(marker)}
+    return tuple(sorted(sign for sign in found if not any(other in sign for other in found - {sign})))
+
+
+def _signs(marker: bytes) -> Iterator[bytes]:
+    yield marker
+    digits = marker.hex().encode()
+    yield from {digits, digits.upper()}
+    yield repr(marker)[2:-1].encode()
+    for before in range(3 if marker.isascii() else 1):  # base64 goes by threes
+        end = (before + len(marker)) * 8 // 6
+        sure = base64.b64encode(bytes(before) + marker + bytes(2))[-(-before * 8 // 6) : end]
+        if not before or len(sure) >= _SURE:
+            yield from {sure, sure.translate(bytes.maketrans(b"+/", b"-_"))}
+
+
+def has(text: bytes, found: Collection[bytes]) -> bool:
+    """Whether one of the signs is in a text."""
+    return any(sign in text for sign in found)
+
+
+def writings(text: bytes) -> list[bytes]:
+    """The text, and what all of it stands for as one writing of other bytes, to a depth: without the blanks or quotes
+    around it, from the text that Python shows of bytes, from hex, from base64."""
+    found, level = [text], [text]
+    for _level in range(DEPTH):
+        level = [read for each in level for read in _read(each) if read and read not in found]
+        found += dict.fromkeys(level)
+    return found
+
+
+def _read(text: bytes) -> Iterator[bytes]:
+    yield text.strip()
+    if quoted := _QUOTED.fullmatch(text):
+        yield _ESCAPE.sub(_unescaped, quoted["text"])
+    if written := _HEX.fullmatch(text):
+        yield bytes.fromhex(written["digits"].decode())
+    joined = b"".join(text.split())
+    if len(joined) >= SHORTEST:
+        yield unbase64(_padded(joined))
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    if found["hex"]:
+        return bytes.fromhex(found["hex"].decode())
+    return _LETTERS.get(found["letter"], found["letter"])
+
+
+def _padded(word: bytes) -> bytes:
+    return word + b"=" * (-len(word) % 4)
+
+
+def tokens_in(text: bytes, markers: Collection[bytes]) -> set[bytes]:
+    """What may be a token with one of ``markers`` anywhere in a text, or in what a word of it stands for."""
+    asked = signs(frozenset(markers))
+    found: set[bytes] = set()
+    level = writings(text)
+    seen = {*level}
+    for _level in range(DEPTH):
+        found.update(token for each in level for marker in markers for token in _beginning(each, marker))
+        level = [read for each in level for read in _decoded(each, asked) if read not in seen and has(read, asked)]
+        seen.update(level)
+    return found
+
+
+def _beginning(text: bytes, marker: bytes) -> Iterator[bytes]:
+    """What may be a token at each place where the marker is. Where a token ends the text may not tell."""
+    place = text.find(marker)
+    while place >= 0:
+        if marker.endswith(Armor.HEAD):
+            yield text[place : text.find(Armor.TAIL, place) + len(Armor.TAIL)]
+        elif not marker.isascii():
+            yield text[place:]
+        else:
+            yield from _words(text, place, len(marker))
+        place = text.find(marker, place + 1)
+
+
+def _words(text: bytes, begin: int, marker: int) -> Iterator[bytes]:
+    word = _match(_WORD, text, begin + marker)
+    yield text[begin:word]
+    yield text[begin:word].rstrip(b".:$")
+    bare = _match(_FERNET_WORD, text, begin + marker)
+    yield text[begin : _match(_PADDING, text, bare)]
+    # A word that goes on after its token, or has lost its padding: a Fernet token has one of some lengths.
+    for size in range(FRAME, min(bare - begin, LONGEST_RUN) * 3 // 4 + 1, 16):
+        yield _padded(text[begin : begin - (-size * 4 // 3)])
+
+
+def _match(pattern: re.Pattern[bytes], text: bytes, place: int) -> int:
+    found = pattern.match(text, place)
+    return found.end() if found else place
+
+
+def _decoded(text: bytes, asked: Collection[bytes]) -> Iterator[bytes]:
+    """What words of a text stand for, in hex and base64; and all of it without the escapes of Python."""
+    if b"\\x" in text:
+        yield _ESCAPE.sub(_unescaped, text)
+    for word in _HEX_WORD.finditer(text):
+        if has(word[0], asked):
+            yield bytes.fromhex(word[0].decode())
+    for word in _BASE64_WORD.finditer(text):
+        if has(word[0], asked):
+            bare = word[0].rstrip(b"=")
+            yield from filter(None, (_as_base64(bare[begin:]) for begin in range(4)))
+
+
+def _as_base64(word: bytes) -> bytes:
+    return unbase64(_padded(word[: len(word) - (len(word) % 4 == 1)]))
+
+
+def may_be_written(text: bytes) -> bool:
+    """Whether a token without a mark of its own may be in a text, as a word of it or as the text that Python shows."""
+    return text.startswith((b"b'", b'b"')) or bool(_LONG_WORD.search(text))
+
+
+def long_words(text: bytes) -> set[bytes]:
+    """What may be such a token in a text, and what that stands for."""
+    words = {part for word in _LONG_WORD.findall(text) for part in (word, word.rpartition(b":")[2])}
+    return {read for word in words for read in writings(word)}
