@@ -8,7 +8,8 @@
 # make bench-plan   plan.yml for 200 tables and a million rows
 # make bench-backup   a gigabyte backed up and proved
 # make staging   several hosts under podman, with the application on them; make test-staging rotates it in every way
-# make bench   the engine against the runbook's loop, and against what the machine can do at most
+# make bench   the engine against the runbook's loop, and against what the machine can do at most; with AGAINST=/path against
+#     the engine of another checkout too, in turns
 # Needs Python 3.11 or newer and make; everything else goes into .venv.
 
 PYTHON ?= python3
@@ -140,8 +141,10 @@ molecule: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" molecule test -s demo
 
 ROWS ?= 10000 100000 1000000
+AGAINST ?=
+PAIRS ?= 3
 bench: $(APPLICATION)/.ready $(TREE)
-	$(APPLICATION)/bin/python benchmarks/reencrypt.py $(ROWS)
+	$(APPLICATION)/bin/python benchmarks/reencrypt.py $(ROWS) $(if $(AGAINST),--against $(AGAINST) --pairs $(PAIRS))
 
 bench-plan: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python benchmarks/plan.py $(lastword $(ROWS))

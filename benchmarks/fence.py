@@ -22,7 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reencrypt import CHECKOUT, FIELDS, TABLE, describe_machine, processor_seconds, vacuum
+from engine_run import TABLE, processor_seconds, vacuum
+from reencrypt import CHECKOUT, FIELDS, describe_machine
 
 PAIRS = 7
 SPAN = 1_000  # rows of an UPDATE

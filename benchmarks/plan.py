@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from reencrypt import CHECKOUT, describe_machine, processor_seconds
+from engine_run import processor_seconds
+from reencrypt import CHECKOUT, describe_machine
 
 TABLES = 200
 MANY = 10  # one table in so many holds tokens at first

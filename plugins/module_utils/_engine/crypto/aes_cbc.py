@@ -29,6 +29,7 @@ with contextlib.suppress(ImportError):  # module.run tells it
 
 
 BLOCK = 16  # bytes of an AES block
+_PADDING = [bytes([length]) * length for length in range(BLOCK + 1)]  # by its length, PKCS #7 (RFC 5652, 6.3)
 
 
 class HmacSha256:
@@ -50,31 +51,29 @@ class HmacSha256:
         return made
 
 
-def cbc_decrypt(algorithm: algorithms.AES, sealed: Sequence[bytes]) -> list[bytes]:
-    """The blocks of each ``IV | ciphertext`` in clear, padding included. Each is two or more whole blocks."""
+def cbc_decrypt(algorithm: algorithms.AES, sealed: Sequence[bytes]) -> list[bytes | None]:
+    """The text in each ``IV | ciphertext``; None where its padding is wrong. Each is two or more whole blocks."""
     decryptor = Cipher(algorithm, modes.CBC(bytes(BLOCK))).decryptor()  # whose IV only meets a block that is dropped
     stream = decryptor.update(b"".join(sealed))
     texts, end = [], 0
     for one in sealed:
         begin, end = end + BLOCK, end + len(one)
-        texts.append(stream[begin:end])
+        texts.append(unpad(stream[begin:end]))
     return texts
 
 
 def cbc_encrypt(algorithm: algorithms.AES, texts: Sequence[bytes]) -> list[bytes]:
-    """``IV | ciphertext`` of each text, with an IV of its own. Each text is whole blocks, padding included."""
+    """``IV | ciphertext`` of each text, with an IV of its own."""
     random = os.urandom(BLOCK * len(texts))
-    parts = [part for place, text in enumerate(texts) for part in (random[BLOCK * place : BLOCK * (place + 1)], text)]
+    starts = range(0, len(random), BLOCK)
+    parts = [random[at : at + BLOCK] + text + _PADDING[BLOCK - len(text) % BLOCK] for at, text in zip(starts, texts)]
     encryptor = Cipher(algorithm, modes.CBC(os.urandom(BLOCK))).encryptor()
     stream = encryptor.update(b"".join(parts))
     sealed, end = [], 0
-    for text in texts:
-        begin, end = end, end + BLOCK + len(text)
+    for part in parts:
+        begin, end = end, end + len(part)
         sealed.append(stream[begin:end])
     return sealed
-
-
-_PADDING = [bytes([length]) * length for length in range(BLOCK + 1)]
 
 
 def pad(text: bytes) -> bytes:

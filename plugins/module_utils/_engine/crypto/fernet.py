@@ -16,7 +16,7 @@ import struct
 import time
 from collections.abc import Sequence
 
-from .aes_cbc import BLOCK, HmacSha256, cbc_decrypt, cbc_encrypt, pad, unpad
+from .aes_cbc import BLOCK, HmacSha256, cbc_decrypt, cbc_encrypt
 from .tokens import BatchCipher, Cipher, Opened, SingleTokenCipher
 from .wrappers import to_base64, unbase64
 
@@ -46,19 +46,18 @@ class AesCbcHmac(BatchCipher):
 
     def open_all(self, tokens: Sequence[bytes]) -> list[Opened | None]:
         found: list[Opened | None] = [None] * len(tokens)
-        framed = [place for place, token in enumerate(tokens) if is_fernet_frame(token)]
-        macs = self._mac.digests([tokens[place][:-MAC] for place in framed])
+        framed = [(place, token) for place, token in enumerate(tokens) if is_fernet_frame(token)]
+        macs = self._mac.digests([token[:-MAC] for _, token in framed])
         # What is not ours is left out before anything is decrypted: it has no part in the stream.
-        places = [place for place, mac in zip(framed, macs) if hmac.compare_digest(mac, tokens[place][-MAC:])]
-        texts = cbc_decrypt(self._algorithm, [tokens[place][HEADER:-MAC] for place in places])
-        for place, blocks in zip(places, texts):
-            text = unpad(blocks)
+        ours = [one for one, mac in zip(framed, macs) if hmac.compare_digest(mac, one[1][-MAC:])]
+        texts = cbc_decrypt(self._algorithm, [token[HEADER:-MAC] for _, token in ours])
+        for (place, token), text in zip(ours, texts):
             if text is not None:
-                found[place] = Opened(text, TIME.unpack_from(tokens[place], len(VERSION))[0])
+                found[place] = Opened(text, *TIME.unpack_from(token, len(VERSION)))
         return found
 
     def seal_all(self, insides: Sequence[Opened]) -> list[bytes]:
-        texts = cbc_encrypt(self._algorithm, [pad(inside.plaintext) for inside in insides])
+        texts = cbc_encrypt(self._algorithm, [inside.plaintext for inside in insides])
         frames = [VERSION + TIME.pack(inside.timestamp or 0) + text for inside, text in zip(insides, texts)]
         return [frame + mac for frame, mac in zip(frames, self._mac.digests(frames))]
 

@@ -165,6 +165,10 @@ def quote(name: str) -> str:
 
 def array(elements: Sequence[str | None]) -> str:
     """The text of an array (PostgreSQL, "Array Input and Output Syntax"): one parameter instead of one per element."""
+    texts = [element for element in elements if element is not None]
+    joined = '","'.join(texts)
+    if texts and len(texts) == len(elements) and joined.count('"') == 2 * len(texts) - 2 and "\\" not in joined:
+        return f'{{"{joined}"}}'  # the usual case, by one call for all
     return "{" + ",".join(["NULL" if element is None else _element(element) for element in elements]) + "}"
 
 

@@ -250,24 +250,21 @@ class Rewriting:
     ) -> list[Change]:
         """The changes that a page needs: none for a row that is where it should be. ``known`` is from the journal."""
         rows = [row_name(key) for key, _ in page]
-        columns: list[dict[int, Any]] = []  # new values, by the row's place in the page
-        counts: list[Counter[int]] = []
+        columns, counts = [], []  # by target, of each row its value from now on, and how many tokens of it are new
         derived: dict[int, Derivations] = {}
         for place, target in enumerate(members):
             values = [values[place] for _, values in page]
             sealed = self._sealed(target, rows, values, known)
             columns.append(self._values(target, values, sealed))
-            counts.append(Counter([token.row for token, _ in sealed]))
+            counts.append(_count(sealed, len(page)))
             if target.derived:
                 for token, _ in sealed:
                     self._derive(target, token, derived.setdefault(token.row, {}))
-        changes = []
-        for row in sorted(set().union(*columns)):
-            key, old = page[row]
-            new = tuple([column.get(row, value) for column, value in zip(columns, old)])
-            tokens = tuple([count[row] for count in counts])
-            changes.append(Change(key, old, new, tokens, derived.get(row, {})))
-        return changes
+        return [
+            Change(key, old, new, tokens, derived.get(row, {}))
+            for row, ((key, old), new, tokens) in enumerate(zip(page, zip(*columns), zip(*counts)))
+            if any(tokens)
+        ]
 
     def _sealed(
         self, target: Target, rows: Sequence[str], values: Sequence[Any], known: Mapping[tuple[str, str], str]
@@ -292,16 +289,16 @@ class Rewriting:
 
     def _values(
         self, target: Target, values: Sequence[Any], sealed: Sequence[tuple[census.PageToken, bytes]]
-    ) -> dict[int, Any]:
-        """The new values of one column, by the row's place in the page."""
+    ) -> list[Any]:
+        """The values of one column with the new tokens in them."""
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
-        if target.limit is not None:
-            for value in new.values():
-                if len(value) > target.limit:
-                    raise TokenTooLong(
-                        table=target.table.label, column=target.column, limit=target.limit, needed=len(value)
-                    )
-        return new
+        needed = max(map(len, new.values()), default=0)
+        if target.limit is not None and needed > target.limit:
+            raise TokenTooLong(table=target.table.label, column=target.column, limit=target.limit, needed=needed)
+        found = list(values)
+        for row, value in new.items():
+            found[row] = value
+        return found
 
     def _derive(self, target: Target, token: census.PageToken, derived: Derivations) -> None:
         """Put down what takes the place of what in the search columns of one token."""
@@ -328,6 +325,14 @@ class Rewriting:
         """What is not opened to its end is never overwritten, and stops the work unless a person has accepted it."""
         if self._stop and not token.is_accepted(target, row, self._leave_alone):
             raise build_error(census.UNOPENED[token.problem], count=1, rows=f"{target.name}:{row}")
+
+
+def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[int]:
+    """How many tokens of each row are new."""
+    counts = [0] * rows
+    for token, _ in sealed:
+        counts[token.row] += 1
+    return counts
 
 
 def reencrypt(

@@ -21,19 +21,19 @@ def test_a_mac_is_that_of_the_standard_library(size):
 @pytest.mark.parametrize("size", [16, 24, 32])
 def test_each_text_is_cbc_under_its_own_iv_as_if_it_were_alone(size):
     key = os.urandom(size)
-    texts = [aes_cbc.pad(os.urandom(length)) for length in LENGTHS]
+    texts = [os.urandom(length) for length in LENGTHS]
     sealed = aes_cbc.cbc_encrypt(algorithms.AES(key), texts)
     alone = []
     for text, one in zip(texts, sealed):
         encryptor = Cipher(algorithms.AES(key), modes.CBC(one[:16])).encryptor()
-        alone.append(one[:16] + encryptor.update(text) + encryptor.finalize())
+        alone.append(one[:16] + encryptor.update(aes_cbc.pad(text)) + encryptor.finalize())
     assert sealed == alone
     assert aes_cbc.cbc_decrypt(algorithms.AES(key), sealed) == texts
 
 
 def test_texts_open_in_any_order_and_company():
     algorithm = algorithms.AES(os.urandom(16))
-    texts = [aes_cbc.pad(os.urandom(length)) for length in LENGTHS]
+    texts = [os.urandom(length) for length in LENGTHS]
     sealed = aes_cbc.cbc_encrypt(algorithm, texts)
     assert aes_cbc.cbc_decrypt(algorithm, sealed[::-1]) == texts[::-1]
     assert [aes_cbc.cbc_decrypt(algorithm, [one])[0] for one in sealed] == texts
@@ -48,7 +48,7 @@ def test_an_iv_is_the_cipher_of_random_bytes_that_are_its_own(monkeypatch):
         return asked[-1]
 
     monkeypatch.setattr(aes_cbc.os, "urandom", urandom)
-    sealed = aes_cbc.cbc_encrypt(algorithms.AES(key), [aes_cbc.pad(b"the same text")] * 100)
+    sealed = aes_cbc.cbc_encrypt(algorithms.AES(key), [b"the same text"] * 100)
     blocks, first = asked
     assert (len(blocks), len(first)) == (16 * 100, 16)
     decryptor = Cipher(algorithms.AES(key), modes.ECB()).decryptor()
@@ -61,7 +61,7 @@ def test_an_iv_is_the_cipher_of_random_bytes_that_are_its_own(monkeypatch):
 
 def test_no_block_is_like_another_however_alike_the_texts_are():
     algorithm = algorithms.AES(bytes(16))
-    sealed = [one for _ in range(2) for one in aes_cbc.cbc_encrypt(algorithm, [aes_cbc.pad(bytes(40))] * 10_000)]
+    sealed = [one for _ in range(2) for one in aes_cbc.cbc_encrypt(algorithm, [bytes(40)] * 10_000)]
     blocks = [one[at : at + 16] for one in sealed for at in range(0, 64, 16)]
     assert len({one[:16] for one in sealed}) == 20_000
     assert len({*blocks}) == 80_000

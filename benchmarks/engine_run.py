@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the engine of any checkout, in a process of its own: reencrypt.py starts it, and reads what it prints.
+
+    python engine_run.py CHECKOUT PROJECT_DIR STAGE WORKERS    # re-encrypt everything to the keys of STAGE
+    python engine_run.py CHECKOUT PROJECT_DIR STAGE census
+
+Starting the application is not measured.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+TABLE = "customer_userprofile"
+NAMES = ["SECRET_KEY", "ENCRYPTION_SALT"]
+PENDING = {"SECRET_KEY": "a new secret key of the benchmark", "ENCRYPTION_SALT": "a new salt"}
+# The names of modules, as they are now and as they were in November 2026.
+MODULES = (
+    ("_env_file.editor", "_engine.rotation", "_engine.rewrite.rewriter"),
+    ("dotenv", "engine.rotation", "engine.reencryption"),
+)
+
+
+def main() -> None:
+    checkout, project_dir, stage, what = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as tree:
+        folder = Path(tree) / "ansible_collections/tetech"
+        folder.mkdir(parents=True)
+        (folder / "key_rotation").symlink_to(Path(checkout).resolve())
+        sys.path.insert(0, tree)
+        print(json.dumps(measure(project_dir, stage, what)))
+
+
+def measure(project_dir: str, stage: str, what: str) -> dict[str, float]:
+    editor, rotation, rewriter = modules()
+    keys = {"current": editor.read(f"{project_dir}/.env", NAMES), "pending": PENDING}
+    with rotation.opened(rotation.Request(project_dir, None, keys, label="benchmark")) as application:
+        from django.db import connection
+
+        vacuum(connection)
+        work = rewriter.Work()
+        started, used = time.perf_counter(), processor_seconds()
+        if what == "census":
+            application.census("current")
+        else:
+            application.reencrypt(stage, work, workers=int(what))
+        return {
+            "seconds": time.perf_counter() - started,
+            "processor": processor_seconds() - used,
+            "values": sum(work.values.values()),
+            "memory": max(resource.getrusage(who).ru_maxrss // 1024 for who in WHO),
+        }
+
+
+def modules() -> list[Any]:
+    for names in MODULES:
+        try:
+            return [import_module(f"ansible_collections.tetech.key_rotation.plugins.module_utils.{n}") for n in names]
+        except ModuleNotFoundError:
+            continue
+    sys.exit("this checkout has no engine that is known here")
+
+
+WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that it has waited for."""
+    return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, WHO))
+
+
+def vacuum(connection: Any) -> None:
+    """Each run finds the table as the first one did."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"VACUUM FULL ANALYZE {TABLE}")
+        cursor.execute("CHECKPOINT")
+
+
+if __name__ == "__main__":
+    main()
