@@ -292,8 +292,7 @@ class Rewriting:
     ) -> list[Any]:
         """The values of one column with the new tokens in them."""
         new = target.kind.replace(values, [(token.row, token.token, fresh) for token, fresh in sealed])
-        needed = max(map(len, new.values()), default=0)
-        if target.limit is not None and needed > target.limit:
+        if target.limit is not None and (needed := max(map(len, new.values()), default=0)) > target.limit:
             raise TokenTooLong(table=target.table.label, column=target.column, limit=target.limit, needed=needed)
         found = list(values)
         for row, value in new.items():
