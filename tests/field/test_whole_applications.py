@@ -20,7 +20,8 @@ PULPCORE = Described(
     keys=[{"name": "DB_ENCRYPTION_KEY", "type": "fernet", "destination": "database_fields.symmetric.key"}],
     env={"SECRET_KEY": secrets.token_urlsafe(40)},
     settlements={"core_contentredirectcontentguard.shared_secret": {"not_ours": "random bytes that sign redirects"}},
-    key_files={"database_fields.symmetric.key": "".join(f"{Fernet.generate_key().decode()}\n" for _ in range(2))},
+    # One key: at its start pulpcore decodes the whole file as one, which newer Pythons refuse if there are two.
+    key_files={"database_fields.symmetric.key": f"{Fernet.generate_key().decode()}\n"},
 )
 EDX_ENTERPRISE = Described(
     "edx_enterprise",
