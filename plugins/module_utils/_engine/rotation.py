@@ -313,7 +313,7 @@ class Application:
         known.append(unlisted_keys.of_inner_layers(surveys, env))
         proposed = proposal.propose({name: values for each in known for name, values in each.items()}, env)
         listed = [entry for entry in self.keys if entry["name"] in self.keyring.names]  # of those that have a value
-        proposed = proposal.with_listed(proposed, listed, accounting.used_keys(self.targets, self.keyring))
+        proposed = proposal.with_listed(proposed, listed, accounting.used_keys(surveys, self.keyring))
         line = proposal.line(proposed or [{"name": name} for name in sorted(self.keyring.names)])
         missing = {"path": self.keys_from, "line": line}
         found = [Finding(KINDS["key_missing"], name, {"name": name, **missing}) for name in unset]
@@ -331,7 +331,7 @@ class Application:
             notices += plan.notices(database, survey.found, self.keyring)
             plan.left_out(database, survey)
             notices += (each.as_notice() for each in survey.findings.told(stops=False))
-        keys = accounting.planned_keys(self.targets, self.keyring, self.keys, self.uses())
+        keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
         return plan.document(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed)
 
 

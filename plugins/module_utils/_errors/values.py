@@ -74,9 +74,9 @@ class ValuesOfOtherScheme(RotationError):
     code = "E_OTHER_SCHEME"
     count: int
     rows: str
-    problem = "{count} values are in another format than the rest of their column, under keys at hand: {rows}"
+    problem = "{count} values are under another key than the rest of their column, or in another format: {rows}"
     remedy = (
-        "A rotation would leave them unreadable. Have the application write them again in the format of the rest, or "
+        "A rotation would leave them unreadable. Have the application write them again as it does the rest, or "
         "describe its own functions, which open both, in key_rotation_schemes."
     )
 

@@ -18,7 +18,7 @@ from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings
 from .settlements import Settlements
 from .signatures import identify
-from .target_survey import Survey, Target
+from .target_survey import Survey
 
 USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
@@ -156,10 +156,9 @@ def keys(
     ``described`` are the entries of key_rotation_keys, ``uses`` says who reads each in code, which takes a while.
     """
     found = Findings()
-    targets = [target for survey in surveys for target in survey.found]
-    if not targets:  # which is an error of its own
+    if not any(survey.found for survey in surveys):  # which is an error of its own
         return []
-    used = used_keys(targets, keyring)
+    used = used_keys(surveys, keyring)
     signing = {entry["name"] for entry in described if entry.get("use") == "signing"}
     left = sorted(keyring.names - used - signing)
     readers = uses() if left else {}
@@ -169,23 +168,31 @@ def keys(
     return found.told(stops=True)
 
 
-def used_keys(targets: Sequence[Target], keyring: Keyring) -> set[str]:
-    """The keys at hand that values of these targets may be under, or columns derived from them."""
-    derived = [each.secret for target in targets for each in target.derived]
-    return keyring.keys_of((target.scheme for target in targets), derived)
+def used_keys(surveys: Sequence[Survey], keyring: Keyring) -> set[str]:
+    """The keys at hand that values of the targets may be under, or columns derived from them."""
+    return set().union(*_keys_of_targets(surveys, keyring).values())
+
+
+def _keys_of_targets(surveys: Sequence[Survey], keyring: Keyring) -> dict[str, set[str]]:
+    """The same by target, also those of values that are under another key than the rest of their column."""
+    return {
+        target.name: keyring.keys_of(
+            [target.scheme, *survey.besides.get(target.name, ())], [each.secret for each in target.derived]
+        )
+        for survey in surveys
+        for target in survey.found
+    }
 
 
 def planned_keys(
-    targets: Sequence[Target],
+    surveys: Sequence[Survey],
     keyring: Keyring,
     described: Sequence[Mapping[str, Any]],
     uses: Mapping[str, Sequence[Use]],
 ) -> list[dict[str, Any]]:
     """Each key in the plan: what it is declared for, the targets under it, and its uses in code."""
     declared = {entry["name"]: entry.get("use") or "encryption" for entry in described}
-    under = {
-        target.name: keyring.keys_of([target.scheme], [each.secret for each in target.derived]) for target in targets
-    }
+    under = _keys_of_targets(surveys, keyring)
     return [
         {
             "key": name,

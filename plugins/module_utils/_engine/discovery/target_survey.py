@@ -193,6 +193,7 @@ class Survey:
         self.missing: dict[int, tuple[str, str]] = {}
         self.unopened: dict[str, list[bytes]] = {}  # by column, tokens that nothing opens
         self.inside: dict[str, list[bytes]] = {}  # by column, plaintexts that are such tokens
+        self.besides: dict[str, set[str]] = {}  # by target, schemes that open what its own does not
         for label in sorted({table.label for table in self.tables if table.guarded}):
             self.findings.put("guarded", label)
         aliases = django_project.same_database(database.alias)
@@ -245,6 +246,7 @@ class Survey:
             self.findings.put("fixed", name, scheme=scheme)
         elif held_as is not None:
             self._found(table, column, held_as)
+            self.besides[name] = self._other_schemes(held_as.scheme, pieces)
         elif signature := self._signature(table, column, pieces, field or ""):
             count, each = signature
             self.findings.put("format", name, count=count, description=each.what, advice=each.todo)
@@ -257,6 +259,13 @@ class Survey:
             self.findings.put("silent" if filled else "empty", name, field=field)
         elif _may_be_plain(column) and self._holds_values(table, column):
             self.findings.put("plain", name)
+
+    def _other_schemes(self, scheme: str, pieces: Sequence[bytes]) -> set[str]:
+        """The schemes at hand by which tokens open that the scheme of their column does not open."""
+        opened = self._keyring.stages_of(scheme, pieces)
+        left = [piece for piece, each in zip(pieces, opened) if each is None]
+        tried = [each for each in self._keyring.schemes.values() if each.format.authenticated and not each.functions]
+        return {each.name for each in tried if left and any(self._keyring.stages_of(each.name, left))}
 
     def _signature(
         self, table: Table, column: Column, pieces: Sequence[bytes], field: str

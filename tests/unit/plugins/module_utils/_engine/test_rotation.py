@@ -61,6 +61,7 @@ class Part:
         self.tables = {}
         self.unopened = {}
         self.inside = found.get("inside", {})
+        self.besides = found.get("besides", {})
         self.missing = {}
         self.findings = Findings()
         for column in found.get("fixed", ()):
@@ -103,6 +104,17 @@ def test_a_plan_proposes_no_other_keys_where_both_layers_of_a_value_have_a_liste
     env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
     settings = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_KEY": INNER}
     assert "proposed" not in planned({both.name: both}, settings, env, ["FIELD_ENCRYPTION_KEY", "INNER_key"])
+
+
+def test_a_key_of_some_values_of_a_column_has_values_under_it(planned, target):
+    """The rest is under another listed key: that is refused, but nobody says that nothing was found under this one."""
+    tried = schemes.of_keys(["EU_KEY", "OTHER_KEY"])
+    one, other = "fernet_of_EU_KEY", "fernet_of_OTHER_KEY"
+    env = {"EU_KEY": OUTER, "OTHER_KEY": INNER}
+    given = (tried, env, env, ["EU_KEY", "OTHER_KEY"])
+    made = planned(*given, found=[replace(target, scheme=one)], besides={"profile.name": {other}})
+    assert {each["key"]: each["targets"] for each in made["keys"]} == {key: ["profile.name"] for key in env}
+    assert "proposed" not in made, "none of the listed keys is dropped"
 
 
 def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned):
