@@ -128,7 +128,8 @@ integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 thorough: $(CONTROL)/.dev $(APPLICATION)/.ready .venv/libraries/.ready field $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
 	  python -m pytest -n 3 --dist worksteal -m thorough tests/integration tests/libraries
-	cd $(TREE) && python -m pytest -n 3 --dist worksteal -m thorough tests/formats
+	cd $(TREE) && KEY_ROTATION_LIBRARIES="$(CURDIR)/.venv/libraries" \
+	  python -m pytest -n 3 --dist worksteal -m thorough tests/formats
 
 # Whole applications from PyPI.
 field: $(CONTROL)/.dev .venv/field/.ready $(TREE)

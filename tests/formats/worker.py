@@ -56,7 +56,7 @@ def read() -> dict[str, int]:
     """How many values of each column the application reads as they were written."""
     found = {}
     for model, attribute in models():
-        column = "payload" if attribute == "content" else "name_encrypted"
+        column = model._meta.get_field("payload" if attribute == "content" else "name_encrypted").column
         right = 0
         for number, instance in enumerate(model.objects.order_by("pk")):
             with contextlib.suppress(Exception):  # whatever it raises, it does not read the value

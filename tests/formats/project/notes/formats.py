@@ -29,12 +29,18 @@ b64u, unb64u = base64.urlsafe_b64encode, base64.urlsafe_b64decode
 
 @dataclass(frozen=True)
 class Format:
-    """``seal`` makes what is stored of a text, ``open`` reads it. ``keys`` are the settings that it needs, by type."""
+    """``seal`` makes what is stored of a text, ``open`` reads it. ``keys`` are lines of the .env, by type.
+
+    One from PyPI has its ``package``, lines of the ``settings`` module, and its model's ``field`` if it brings one.
+    """
 
     seal: Callable[[str], Any]
     open: Callable[[Any], str]
     keys: dict[str, str]
     column: str = "text"
+    package: str = ""
+    settings: str = ""
+    field: Callable[[], Any] | None = None
 
 
 HEX, FERNET, WORDS, RSA = "hex", "fernet", "token_urlsafe", "rsa"

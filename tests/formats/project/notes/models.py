@@ -7,13 +7,15 @@ from django.conf import settings
 from django.db import models
 
 from .formats import FORMATS
+from .libraries import LIBRARIES
 
-FORMAT = FORMATS[settings.FORMAT]
+FORMAT = {**FORMATS, **LIBRARIES}[settings.FORMAT]
+COLUMNS = {"text": models.TextField, "bytes": models.BinaryField, "json": models.JSONField}
 
 
 class Note(models.Model):
     title = models.CharField(max_length=100)
-    payload = {"text": models.TextField, "bytes": models.BinaryField, "json": models.JSONField}[FORMAT.column]()
+    payload = (FORMAT.field or COLUMNS[FORMAT.column])()
 
     @property
     def content(self):
