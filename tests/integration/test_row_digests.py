@@ -13,10 +13,15 @@ import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.formats import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, row_digests
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import (
+    census,
+    damage,
+    row_digests,
+)
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.concurrent_writers import (
     ConcurrentWrites,
 )
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import rewrite
 from .test_engine import SCHEME, fill, keyring, targets  # noqa: F401  # a fixture
@@ -122,6 +127,71 @@ def test_a_transaction_that_had_begun_before_the_census_is_later_than_it(
     rotation.rewrite()
     found = rotation.look()
     assert (found.changed, found.unexplained) == (1, [])
+
+
+ODD = {"plaintext": "CANARY in clear", "unreadable": "gAAAAABnothing"}
+SAID = {"plaintext": "not encrypted", "unreadable": "under no known version"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("value_class", "said"), [("plaintext", "not encrypted"), ("unreadable", "under no known version")]
+)
+def test_what_another_process_writes_after_the_census_and_does_not_open_is_told_as_its_doing(
+    rotation: Rotation, workers: int, value_class: str
+) -> None:
+    for row in (3, 4):
+        rotation.other.execute(WRITE, (ODD[value_class], row))
+    with pytest.raises(RotationError) as stopped:
+        rotation.rewrite(workers=workers)
+    assert stopped.value.code == "E_VALUES_OVERWRITTEN"
+    assert stopped.value.what == (
+        "another process changed 2 values since the rotation began, and "
+        f"2 are {SAID[value_class]}: secrets.a:3, secrets.a:4"
+    )
+    repair = '{"key_rotation_prefer": "repair", "key_rotation_repair": ["secrets.a:3", "secrets.a:4"]}'
+    assert f"run the rollback playbook with -e '{repair}'" in stopped.value.todo
+    assert "CANARY" not in str(stopped.value)
+
+
+def test_what_was_odd_at_the_census_already_is_nobody_else_s_doing(
+    database: Database, keyring: Keyring, tmp_path: Path
+) -> None:
+    fill(database, keyring, "id int PRIMARY KEY", "%s")
+    database.execute(WRITE, (ODD["plaintext"], 3))
+    rotation = Rotation(database, keyring, str(tmp_path / "rows"))
+    rotation.other.close()
+    with pytest.raises(RotationError, match=r"E_PLAINTEXT: 1 values are not encrypted: secrets\.a:3"):
+        rotation.rewrite()
+
+
+def odd_ones(rotation: Rotation) -> None:
+    """What the proof does with values that do not open."""
+    tallies = census.take(rotation.database, targets(rotation.database), rotation.keyring, digest_key=b"k")
+    with row_digests.comparison(rotation.path, rotation.before, rotation.others, ()) as rows:
+        assert rows is not None
+        rotation.census(rows)
+        damage.refuse_overwritten(tallies, ["plaintext", "unreadable"], rows.looks(["secrets"]))
+
+
+def test_the_proof_tells_what_another_process_wrote_and_does_not_open_as_its_doing(rotation: Rotation) -> None:
+    rotation.rewrite()
+    rotation.other.execute(WRITE, (ODD["plaintext"], 3))
+    rotation.other.execute("INSERT INTO secrets VALUES (100, %s, NULL)", (ODD["unreadable"],))
+    with pytest.raises(RotationError) as stopped:
+        odd_ones(rotation)
+    assert stopped.value.code == "E_VALUES_OVERWRITTEN"
+    assert stopped.value.where["rows"] == "secrets.a:3, secrets.a:100"
+    assert stopped.value.where["found"] == "1 are not encrypted, 1 are under no known version"
+
+
+def test_the_proof_blames_nobody_for_a_row_that_nobody_else_wrote(rotation: Rotation) -> None:
+    rotation.rewrite()
+    rotation.other.execute(WRITE, (ODD["plaintext"], 3))
+    sql = WRITE + " RETURNING pg_current_xact_id()::xid::text"
+    ((ours,),) = rotation.database.rows(sql, (ODD["plaintext"], 8))
+    rotation.others.add("default", "secrets", [ours], [])
+    odd_ones(rotation)
 
 
 def test_without_another_process_every_row_is_the_same(rotation: Rotation) -> None:

@@ -23,6 +23,16 @@ class ValuesDamaged(RotationError):
     )
 
 
+class ValuesOverwritten(RotationError):
+    code = "E_VALUES_OVERWRITTEN"
+    count: int
+    found: str
+    rows: str
+    repair: str
+    problem = "another process changed {count} values since the rotation began, and {found}: {rows}"
+    remedy = ValuesDamaged.remedy
+
+
 class ValuesEmptied(RotationError):
     code = "E_VALUES_EMPTIED"
     count: int

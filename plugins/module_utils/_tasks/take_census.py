@@ -63,12 +63,30 @@ def _refuse(params: dict[str, Any], application: Any, tallies: Any) -> None:
         tallies = census.beyond(tallies, params["baseline"])
     # Who has the expected keys alone cannot tell a ruined value from one that was written under other keys.
     alone = list(application.keyring.stages) == [params["expect_stage"]]
-    census.refuse_unreadable(tallies, census.UNOPENED_ALONE if alone else census.UNOPENED)
+    classes = census.UNOPENED_ALONE if alone else tuple(census.UNOPENED)
+    try:
+        census.refuse_unreadable(tallies, classes)
+    except RotationError:
+        _refuse_overwritten(params, application, classes)
+        raise
     keys = refuse_other_source(params, application.started)
     if params["expect_stage"]:
         census.refuse_nested(tallies)
         census.refuse_other_than(params["expect_stage"], tallies, application.keyring)
         _refuse_other_env(params, keys.key_id, application.keyring.key_id(params["expect_stage"]))
+
+
+def _refuse_overwritten(params: dict[str, Any], application: Any, classes: tuple[str, ...]) -> None:
+    """Raise E_VALUES_OVERWRITTEN if the rows say that another process wrote what does not open."""
+    from .._engine.proof import census, damage, row_digests
+    from .._engine.rewrite.concurrent_writers import ConcurrentWrites
+
+    baseline, others = params["baseline"], ConcurrentWrites.of([params["others"]] if params["others"] else [])
+    with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
+        if rows is not None:
+            tallies = application.census(params["digest_stage"], each_row=rows)
+            looks = rows.looks({tally["table"] for tally in baseline})
+            damage.refuse_overwritten(census.beyond(tallies, baseline), classes, looks)
 
 
 def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
@@ -104,8 +122,7 @@ def _compared(params: dict[str, Any], application: Any, tallies: Any) -> tuple[A
         census.refuse_difference(baseline, [tally.as_result() for tally in tallies])
     except RotationError as exc:
         differs = exc
-    strict = application.unauthenticated
-    with row_digests.comparison(params["row_digests"], baseline, others, strict) as rows:
+    with row_digests.comparison(params["row_digests"], baseline, others, application.unauthenticated) as rows:
         if rows is None or not (differs or rows.earlier):
             if differs:
                 raise differs

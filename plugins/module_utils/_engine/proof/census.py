@@ -36,7 +36,8 @@ PAGE_ROWS = 1000  # larger pages are no faster (docs/design/concurrency.md)
 PAGE_BYTES = 4_000_000
 FIRST_ROWS, GROWTH = 16, 8  # of the first page, when nothing is known of their size, and from page to page
 SAMPLE_PARTS = 10
-EXAMPLES = 5  # per target and class
+EXAMPLES = 5  # per target and class, for a person
+NAMED = 1000  # the same of what does not open to its end, for a repair
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
 # A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
@@ -79,7 +80,7 @@ class Tally:
     def add(self, value_class: str, row: str) -> None:
         self.classes[value_class] += 1
         examples = self.examples.setdefault(value_class, [])
-        if len(examples) < EXAMPLES:
+        if len(examples) < (NAMED if value_class in UNOPENED else EXAMPLES):
             examples.append(row)
 
     def digest(self, key: bytes, row: str, place: int, plaintext: bytes) -> int:
@@ -562,7 +563,7 @@ def needing(tallies: Sequence[Tally], keyring: Keyring, leaving: Collection[str]
             "column": tally.target.name,
             "class": name,
             "count": count,
-            "rows": [f"{tally.target.name}:{row}" for row in tally.examples.get(name, ())],
+            "rows": [f"{tally.target.name}:{row}" for row in tally.examples.get(name, ())[:EXAMPLES]],
         }
         for tally in tallies
         for name, count in tally.classes.items()
@@ -578,7 +579,7 @@ def odd(tallies: Sequence[Tally], is_odd: Callable[[str], bool]) -> tuple[int, s
         for tally in tallies
         for name, examples in tally.examples.items()
         if is_odd(name)
-        for row in examples
+        for row in examples[:EXAMPLES]
     ]
     more = count - len(rows[:SHOWN])
     return count, ", ".join(rows[:SHOWN]) + (f" and {more} more" if more else "")

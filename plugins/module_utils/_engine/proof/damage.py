@@ -12,17 +12,32 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..._errors.base import RotationError
+from ..._errors.values import ValuesOverwritten
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
+from . import census
 from .model_readers import ModelReader, by_model
+from .row_digests import TableComparison
 
 RAISES, TOKEN, TEXT, NOTHING = "an error", "a token", "the text of a failed decryption", "nothing"
 DAMAGED = (RAISES, TOKEN, TEXT)
 SHOWN = 50  # values in one message
 CHUNK = 500  # rows asked for at once
+
+
+# By the class of the census, what is said of values that another process wrote.
+WRITTEN = {
+    "plaintext": "not encrypted",
+    "unreadable": "under no known version",
+    "other_scheme": "in another format",
+    "nested_unreadable": "encrypted twice",
+    "token_inside": "a token between other text",
+}
 
 
 class DamagedValue(NamedTuple):
@@ -62,6 +77,35 @@ def repair_of(values: Sequence[str]) -> str:
     """The options of the rollback playbook that take these values from the backup."""
     option = json.dumps({"key_rotation_prefer": "repair", "key_rotation_repair": list(values)})
     return f"-e '{option}'"
+
+
+def overwritten(values: Iterable[tuple[str, str]]) -> RotationError:
+    """The error of values that another process wrote, and that the rotation cannot go on with: the class of the census,
+    and the value as table.column:key."""
+    found = [(WRITTEN.get(value_class, value_class), value) for value_class, value in values]
+    names = [value for _, value in found]
+    kinds = Counter(kind for kind, _ in found)
+    told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
+    return ValuesOverwritten(count=len(names), found=told, rows=shown(names), repair=repair_of(names))
+
+
+def refuse_overwritten(
+    tallies: Sequence[census.Tally], classes: Collection[str], looks: Mapping[str, TableComparison]
+) -> None:
+    """Raise E_VALUES_OVERWRITTEN if another process wrote all the values of these classes, since the census before."""
+    odd = [
+        (value_class, tally.target, row)
+        for tally in tallies
+        for value_class in classes
+        for row in tally.examples.get(value_class, ())
+    ]
+    theirs = [
+        (value_class, f"{target.name}:{row}")
+        for value_class, target, row in odd
+        if target.table.label in looks and looks[target.table.label].is_theirs(target.column, row)
+    ]
+    if theirs and len(theirs) == sum(tally.classes[value_class] for tally in tallies for value_class in classes):
+        raise overwritten(theirs)
 
 
 def _is_of_one(reader: ModelReader, written: Mapping[str, Sequence[str]]) -> bool:

@@ -90,14 +90,15 @@ class Recording:
 @dataclass
 class TableComparison:
     """What a second look at one table has found: rows that differ, by what became of them; by column, the names of the
-    rows of which another process changed the value; the first rows that nobody is known to have written by name, and
-    how many more."""
+    rows of which another process changed the value; the names of new rows; the first rows that nobody is known to have
+    written by name, and how many more."""
 
     changed: int = 0
     inserted: int = 0
     deleted: int = 0
     same: int = 0
     values: dict[str, list[str]] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
     more: int = 0
 
@@ -114,6 +115,11 @@ class TableComparison:
             rows = self.values.setdefault(column, [])
             if len(rows) < NAMED:
                 rows.append(name)
+
+    def is_theirs(self, column: str, name: str) -> bool:
+        """Whether another process wrote the value of a column in a row."""
+        known = name in self.values.get(column, ()) and name not in self.unexplained
+        return not self.more and (known or name in self.new)
 
     def blame(self, name: str) -> None:
         """A row that nobody wrote."""
@@ -149,6 +155,8 @@ class Comparison:
             before = _digest_of(self._connection, table.label, name)
             if before is None:
                 look.inserted += 1
+                if len(look.new) < NAMED:
+                    look.new.append(name)
             elif before == digests:
                 look.same += 1
             else:

@@ -28,6 +28,7 @@ from ..postgres.catalog import RowKey, Table, row_name
 from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
 from ..proof import census
 from ..proof.census import WHOLE, Span
+from ..proof.damage import overwritten
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
 from .throttle import Pace, Throttle
@@ -180,10 +181,10 @@ class Rewriting:
         """Bring the rows of a page where they should be."""
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
-        changes = self.changes(page.members, rows, page.journal.of(page.members, rows))
+        theirs = {key for key, values in rows if since and values[-1] and self.others.wrote(alias, values[-1])}
+        changes = self.changes(page.members, rows, page.journal.of(page.members, rows), theirs)
         batch.left = len(changes)
         if since:
-            theirs = {key for key, values in rows if values[-1] and self.others.wrote(alias, values[-1])}
             batch.others = [row_name(change.key) for change in changes if change.key in theirs]
         if changes:
             self._write(page, changes)
@@ -247,19 +248,24 @@ class Rewriting:
         members: Sequence[Target],
         page: Sequence[tuple[RowText, tuple[Any, ...]]],
         known: Mapping[tuple[str, str], str],
+        theirs: Collection[RowText] = (),
     ) -> list[Change]:
-        """The changes that a page needs: none for a row that is where it should be. ``known`` is from the journal."""
+        """The changes that a page needs: none for a row that is where it should be. ``known`` is from the journal,
+        ``theirs`` are the rows that another process has written since the census."""
         rows = [row_name(key) for key, _ in page]
+        problems: list[tuple[str, int, Target]] = []
         columns, counts = [], []  # by target, of each row its value from now on, and how many tokens of it are new
         derived: dict[int, Derivations] = {}
         for place, target in enumerate(members):
             values = [values[place] for _, values in page]
-            sealed = self._sealed(target, rows, values, known)
+            sealed = self._sealed(target, rows, values, known, problems)
             columns.append(self._values(target, values, sealed))
             counts.append(_count(sealed, len(page)))
             if target.derived:
                 for token, _ in sealed:
                     self._derive(target, token, derived.setdefault(token.row, {}))
+        if problems:
+            self._refuse(problems, rows, {row for row, (key, _) in enumerate(page) if key in theirs})
         return [
             Change(key, old, new, tokens, derived.get(row, {}))
             for row, ((key, old), new, tokens) in enumerate(zip(page, zip(*columns), zip(*counts)))
@@ -267,16 +273,22 @@ class Rewriting:
         ]
 
     def _sealed(
-        self, target: Target, rows: Sequence[str], values: Sequence[Any], known: Mapping[tuple[str, str], str]
+        self,
+        target: Target,
+        rows: Sequence[str],
+        values: Sequence[Any],
+        known: Mapping[tuple[str, str], str],
+        problems: list[tuple[str, int, Target]],
     ) -> list[tuple[census.PageToken, bytes]]:
-        """The tokens of one column that are not where they should be, each with the new one in its place."""
+        """The tokens of one column that are not where they should be, each with the new one in its place. What is not
+        opened to its end, and no person has accepted, is put into ``problems``."""
         left, opened = [], []
         for token in census.look(target, rows, values, self._keyring, known):
             if token.opened is None:
                 is_token = token.token.startswith(self._keyring.schemes[target.scheme].marker)
                 token = token._replace(problem="unreadable" if is_token else "plaintext")
-            if token.problem:
-                self._refuse_unless_accepted(target, rows[token.row], token)
+            if token.problem and not token.is_accepted(target, rows[token.row], self._leave_alone):
+                problems.append((token.problem, token.row, target))
             if token.opened is None:
                 continue
             if token.opened[0] != self._destination:
@@ -320,10 +332,16 @@ class Rewriting:
                 if values.setdefault(before, after) != after:  # made in two ways, and this row does not tell in which
                     values[before] = None
 
-    def _refuse_unless_accepted(self, target: Target, row: str, token: census.PageToken) -> None:
-        """What is not opened to its end is never overwritten, and stops the work unless a person has accepted it."""
-        if self._stop and not token.is_accepted(target, row, self._leave_alone):
-            raise build_error(census.UNOPENED[token.problem], count=1, rows=f"{target.name}:{row}")
+    def _refuse(self, problems: Sequence[tuple[str, int, Target]], rows: Sequence[str], theirs: set[int]) -> None:
+        """What is not opened to its end is never overwritten, and stops the work. It was not there at the census, if
+        another process has written its row since."""
+        if not self._stop:
+            return
+        written = [(problem, f"{target.name}:{rows[row]}") for problem, row, target in problems if row in theirs]
+        if written:
+            raise overwritten(written)
+        problem, row, target = problems[0]
+        raise build_error(census.UNOPENED[problem], count=1, rows=f"{target.name}:{rows[row]}")
 
 
 def _count(sealed: Sequence[tuple[census.PageToken, bytes]], rows: int) -> list[int]:
@@ -342,8 +360,8 @@ def reencrypt(
     A value that opens under none is never overwritten. It stops the work, unless ``stop_at_unreadable`` is False (a
     rollback brings back all it can); what was committed until then stays, and ``work`` says what that is. With a
     ``share`` nothing is said of the rest: who sees the whole table afterwards finds what a lost host left.
-    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_TOKEN_TOO_LONG, E_SELF_CHECK, E_DB_BUSY, E_DB_KEPT,
-    E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
+    Raises E_UNREADABLE, E_PLAINTEXT, E_NESTED, E_TOKEN_INSIDE, E_VALUES_OVERWRITTEN, E_TOKEN_TOO_LONG, E_SELF_CHECK,
+    E_DB_BUSY, E_DB_KEPT, E_DB_UNSETTLED, E_DB, E_DB_LOST, E_WORKER or E_STOPPED.
     """
     try:
         for number in _order(database, rewriting):
