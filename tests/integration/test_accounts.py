@@ -8,11 +8,14 @@ import base64
 import json
 import os
 import re
+from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
     accounting,
+    model_evidence,
+    row_samples,
     settlements,
     target_survey,
 )
@@ -81,6 +84,65 @@ def test_ciphertext_behind_plain_rows_is_sampled_in_a_small_table_that_was_never
     counted, of = re.findall(r"\d+", told["secrets.diary"])[:2]
     assert int(counted) <= 60, "no row counts twice"
     assert int(of) <= first + 60
+
+
+@pytest.mark.parametrize("first", [40, 30_000])
+@pytest.mark.parametrize(("begin", "end"), [(0.6, 1.0), (0.3, 0.8), (1.0, 1.0)], ids=["later", "middle", "last"])
+def test_a_field_that_encrypts_only_in_later_rows_is_evidence(
+    database: Database, first: int, begin: float, end: float
+) -> None:
+    from django.apps import apps
+    from django.db import connection, models
+
+    class Reversed(models.TextField):
+        """A field of an application that reads what begins with a mark in another way."""
+
+        def from_db_value(self, value: str, *_about: Any) -> str:
+            return value[::-1] if value.startswith("v1:") else value
+
+    apps.all_models.pop("evidence", None)
+
+    class Secret(models.Model):
+        note = Reversed()
+
+        class Meta:
+            app_label, db_table, managed = "evidence", "secrets", False
+
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text)")
+    database.execute(
+        "INSERT INTO secrets SELECT n, CASE WHEN n BETWEEN %s AND %s THEN 'v1:' ELSE 'plain ' END || n"
+        " FROM generate_series(1, %s) AS n",
+        (int(first * begin), int(first * end), first),
+    )
+    with connection.cursor() as cursor:
+        found = list(model_evidence._of_field(Secret._meta.get_field("note"), "default", cursor))
+    connection.close()
+    assert {each.found for each in found} == {"reads another value than the stored one"}
+    if first > row_samples.LARGE:
+        assert len(found) <= 2 * model_evidence.SAMPLE + model_evidence.BETWEEN, "the field reads a few values"
+
+
+def test_a_view_is_evidence_by_its_first_rows(database: Database) -> None:
+    from django.db import connection, models
+
+    class Raising(models.TextField):
+        def from_db_value(self, value: str, *_about: Any) -> str:
+            raise ValueError("CANARY")
+
+    class Shown(models.Model):
+        note = Raising()
+
+        class Meta:
+            app_label, db_table, managed = "evidence", "shown", False
+
+    database.execute("CREATE TABLE secrets (id int PRIMARY KEY, note text)")
+    database.execute("INSERT INTO secrets VALUES (1, 'plain')")
+    database.execute("CREATE VIEW shown AS SELECT * FROM secrets")
+    with connection.cursor() as cursor:
+        (found,) = model_evidence._of_field(Shown._meta.get_field("note"), "default", cursor)
+    connection.close()
+    database.execute("DROP VIEW shown")
+    assert found.found == "raises ValueError for a stored value"
 
 
 def test_ciphertext_in_partitions_is_sampled(database: Database, keyring: Keyring) -> None:

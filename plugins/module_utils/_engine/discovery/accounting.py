@@ -13,7 +13,7 @@ from ..application.key_uses import Use
 from ..crypto.keyring import Keyring
 from ..postgres.catalog import Column, Table
 from ..postgres.connection import Database, quote
-from . import model_evidence, proposal, unexplained
+from . import model_evidence, proposal, row_samples, unexplained
 from .column_types import KINDS, ArrayCodec, JsonCodec
 from .findings import Finding, Findings
 from .settlements import Settlements
@@ -22,8 +22,6 @@ from .target_survey import Survey
 
 USES = 6  # of a key in an error; the plan has all of them
 SAMPLE = 25  # values of each column: the first ones that are met, as many of the last ones, and from all over the table
-LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
-LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
 FEW_DIGESTS = 3  # of fewer values as long as a digest, the notice is enough: an object may be named after its content
 SHORTEST = unexplained.SHORTEST  # bytes: shorter values are never judged
 LONGEST = 4096  # bytes or characters that are read of a value
@@ -94,41 +92,27 @@ def _told(judged: unexplained.Explanation, values: Sequence[Any]) -> str:
     return f"{judged.what}{member}" + (f" ({signature.what})" if signature else "")
 
 
-# Rows as the server reckons (-1: it does not know), and pages with those of partitions.
-_SIZE = (
-    "SELECT reltuples::float8, coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)),"
-    " pg_relation_size(c.oid))::bigint / current_setting('block_size')::int FROM pg_class c WHERE oid = to_regclass(%s)"
-)
-
-
 def _sampled(database: Database, table: Table, columns: Sequence[Column]) -> Iterator[tuple[Column, list[Any]]]:
     """Some values of each column that are long enough to judge, by one statement for the table."""
-    ((rows, pages),) = database.rows(_SIZE, (table.regclass,))
-    asked = ", ".join(_asked(table, column, rows, pages) for column in columns)
+    (found,) = database.rows(row_samples.SIZE, (table.regclass,))
+    asked = ", ".join(_asked(table, column, row_samples.Size(*found)) for column in columns)
     for row in database.rows(f"SELECT {asked}", table=table.label):
         for column, values in zip(columns, row):
             yield column, _values(column, values)
 
 
-def _asked(table: Table, column: Column, rows: float, pages: int) -> str:
-    """SQL for the values: an application that began to encrypt late has plain ones first."""
+def _asked(table: Table, column: Column, size: row_samples.Size) -> str:
+    """SQL for the values, each row's once."""
     name = f"t.{quote(column.name)}"
     if column.type == "bytea":
-        read, size = f"encode(substring({name} for {LONGEST}), 'hex')", f"octet_length({name})"
+        read, length = f"encode(substring({name} for {LONGEST}), 'hex')", f"octet_length({name})"
     else:
         kind = KINDS.get(column.type)
         longest = LONGEST if kind and not isinstance(kind, (JsonCodec, ArrayCodec)) else LONGEST_DOCUMENT
-        read, size = f"left({name}::text, {longest})", f"octet_length({name}::text)"
-    row = f"t.tableoid, t.ctid, {read} AS value"
-    some = f"SELECT {row} FROM {table.rows} AS t{{}} WHERE {size} >= {SHORTEST}{{}} LIMIT {SAMPLE}"
-    last = f" AND t.ctid >= '({max(pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC"
-    # Whole pages are sampled: of their rows, those that a hash picks. A table that was never analyzed has -1 rows.
-    share = 100 * min(LARGE / rows if rows > 0 else LAST_PAGES / max(pages, LAST_PAGES), 1)
-    sample = f" TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (0)"
-    parts = [some.format("", ""), some.format(sample, " ORDER BY hashtext(t.ctid::text)")]
-    if not table.partitioned:  # of partitions, each has pages of its own
-        parts.append(some.format("", last))
-    return f"ARRAY(SELECT value FROM ({' UNION '.join(f'({part})' for part in parts)}) AS of_each_row)"
+        read, length = f"left({name}::text, {longest})", f"octet_length({name}::text)"
+    chosen = f"t.tableoid, t.ctid, {read} AS value"
+    parts = row_samples.parts(size, chosen, table.rows, f"{length} >= {SHORTEST}", SAMPLE, SAMPLE)
+    return f"ARRAY(SELECT value FROM ({' UNION '.join(parts)}) AS of_each_row)"
 
 
 def _values(column: Column, read: Sequence[str]) -> list[Any]:

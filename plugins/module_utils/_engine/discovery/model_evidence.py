@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..application import model_fields
-from . import unexplained
+from . import row_samples, unexplained
 
-SAMPLE = 5  # stored values that a field reads
+SAMPLE = 5  # stored values that a field reads of the first rows, and of the last ones
+BETWEEN = 15  # from all over the table
 # Values that have no form of their own: if they differ from what is stored, the field has decoded it.
 _SIMPLE = (str, bytes, memoryview, bool, int, float, decimal.Decimal, datetime.date, datetime.time)
 # Attributes by which value objects keep the text that is stored: enumerations, files, phone numbers, countries, keys.
@@ -120,14 +121,19 @@ def _of_field(field: Any, alias: str, cursor: Any) -> Iterator[ModelEvidence]:
 
 
 def _stored(field: Any, cursor: Any) -> list[Any]:
-    """A few values of a column as Django's database backend gives them to a field."""
+    """A few values of a column as Django's database backend gives them to a field; of a view, the first ones."""
     from django.db import connections, transaction
 
     quoted = connections[cursor.db.alias].ops.quote_name
-    table, column = quoted(field.model._meta.db_table), quoted(field.column)
-    sql = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL AND {column}::text <> '' LIMIT {SAMPLE}"
+    table, column = quoted(field.model._meta.db_table), f"t.{quoted(field.column)}"
+    where = f"{column} IS NOT NULL AND {column}::text <> ''"
     with transaction.atomic(using=cursor.db.alias):
-        cursor.execute(sql)
+        cursor.execute(row_samples.SIZE, [table])
+        sizes = [row_samples.Size(*row) for row in cursor.fetchall()]
+        parts = [f"SELECT {column} FROM {table} AS t WHERE {where} LIMIT {SAMPLE}"]
+        if sizes and sizes[0].is_table:
+            parts = row_samples.parts(sizes[0], column, table, where, SAMPLE, BETWEEN)
+        cursor.execute(" UNION ALL ".join(parts))
         return [value for (value,) in cursor.fetchall()]
 
 

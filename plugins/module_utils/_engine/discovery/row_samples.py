@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows from all over a table at a small cost: the first ones that are met, the last ones, and some from in between.
+
+An application that began to encrypt late has plain values first.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LARGE = 2000  # rows from which a table is not read whole for that, but sampled, in about so many of them
+LAST_PAGES = 40  # of a table, where new rows and new versions of old ones are
+# Rows as the server reckons (-1: it does not know), pages with those of partitions, and what kind of relation it is.
+SIZE = (
+    "SELECT reltuples::float8, coalesce((SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree(c.oid)),"
+    " pg_relation_size(c.oid))::bigint / current_setting('block_size')::int, relkind::text"
+    " FROM pg_class c WHERE oid = to_regclass(%s)"
+)
+
+
+class Size(NamedTuple):
+    """What SIZE says of a table."""
+
+    rows: float
+    pages: int
+    kind: str
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it has rows of its own, and is no view of others."""
+        return self.kind in ("r", "m", "p")
+
+
+def parts(size: Size, chosen: str, source: str, where: str, most: int, between: int) -> list[str]:
+    """SQL for the first and the last rows ``t`` of a ``source``, of each so many at ``most``, and for some between."""
+    some = f"SELECT {chosen} FROM {source} AS t{{}} WHERE {where}{{}} LIMIT {{}}"
+    # Whole pages are sampled: of their rows, those that a hash picks. A table that was never analyzed has -1 rows.
+    share = 100 * min(LARGE / size.rows if size.rows > 0 else LAST_PAGES / max(size.pages, LAST_PAGES), 1)
+    sample = f" TABLESAMPLE SYSTEM ({share:.6f}) REPEATABLE (0)"
+    found = [some.format("", "", most), some.format(sample, " ORDER BY hashtext(t.ctid::text)", between)]
+    if size.kind != "p":  # of partitions, each has pages of its own
+        last = f" AND t.ctid >= '({max(size.pages - LAST_PAGES, 0)},0)'::tid ORDER BY t.ctid DESC"
+        found.append(some.format("", last, most))
+    return [f"({part})" for part in found]
