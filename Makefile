@@ -3,6 +3,7 @@
 # make link   what the playbooks need to run from this checkout, without installing
 # make build   the collection as a file, and the command that installs it
 # make options   generate the argument specs of the modules from their documentation
+# make golden   write the golden files of the reports again
 # make sanity   what ansible-test asks of a collection
 # make bench-fence   what the write fence costs our own UPDATEs
 # make bench-plan   plan.yml for 200 tables and a million rows
@@ -29,7 +30,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
+.PHONY: golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -122,6 +123,10 @@ unit: $(CONTROL)/.dev $(TREE)
 
 integration: $(CONTROL)/.dev $(APPLICATION)/.ready $(TREE)
 	cd $(TREE) && KEY_ROTATION_APPLICATION="$(CURDIR)/$(APPLICATION)" python -m pytest -n 3 --dist worksteal -m "not thorough" tests/integration
+
+# What a reader of the reports sees, as files: read the diff before you commit it.
+golden: $(CONTROL)/.dev $(TREE)
+	cd $(TREE) && KEY_ROTATION_GOLDEN=write python -m pytest -q tests/unit/plugins/plugin_utils/_report/test_golden_pages.py
 
 # What the stories show on real hosts too, more moments of the same kills, more ends of the same hosts: with it .ci/run
 # would be longer than 40 minutes.

@@ -13,7 +13,7 @@ from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.application_options import APPLICATION_READING
 from ..module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
 
 display = Display()
@@ -45,8 +45,10 @@ class ActionModule(RotationAction):
                 "digest_key": version.keys.digest_key.hex(),
             },
         )
-        lines.detail(box.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading")
-        for sentence in box.unsteady(result.get("picture")):
+        lines.detail(
+            step_lines.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading"
+        )
+        for sentence in step_lines.unsteady(result.get("picture")):
             display.warning(sentence)
         return result
 

@@ -10,7 +10,7 @@ from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 
 
@@ -43,7 +43,7 @@ class ActionModule(RotationAction):
         if stopped or (by_hand and args["services"]):
             told.append(f"  stopped: {', '.join(stopped) or 'nothing, since none was up'}")
         if by_hand:
-            off = box.command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
+            off = command(self.variables, "maintenance", ["-e", "key_rotation_maintenance=off"])
             told.append(f"  held: no rotation starts anything until you type {off}")
         lines.show(told, "Services")
 
@@ -55,5 +55,5 @@ class ActionModule(RotationAction):
 
     def _told_half_way(self, rotation_id: str) -> RotationError:
         done = NOTHING_CHANGED if self._task.check_mode else "Nothing was started; operations are not held any more."
-        commands = {name: box.command(self.variables, name) for name in ("rotate", "rollback")}
+        commands = {name: command(self.variables, name) for name in ("rotate", "rollback")}
         return RotationHalfWay(changed=done, rotation_id=rotation_id, **commands)

@@ -11,7 +11,8 @@ from ansible.utils.display import Display
 
 from ..module_utils._errors.values import RollbackLoses
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box, final_state
+from ..plugin_utils._report import data_sentences, data_state, sentences
+from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 
 display = Display()
@@ -28,9 +29,12 @@ class ActionModule(RotationAction):
         asked = {name: value for name, value in args.items() if name not in OURS}
         result = self.watched("django_census", {**asked, **known, "key_sets": chosen})
         lines.census(result.get("targets", []))
-        for sentence in (*box.meanwhile(result.get("meanwhile", {})), *box.unopened(result)):
+        for sentence in (
+            *sentences.meanwhile(result.get("meanwhile", {})),
+            *sentences.unopened(result.get("unopened") or {}),
+        ):
             display.warning(sentence)
-        return refused(result, str(args.get("acknowledge") or ""), box.command(self.variables, "rollback"))
+        return refused(result, str(args.get("acknowledge") or ""), command(self.variables, "rollback"))
 
 
 def refused(result: dict[str, Any], acknowledged: str, rollback: str) -> dict[str, Any]:
@@ -43,14 +47,14 @@ def refused(result: dict[str, Any], acknowledged: str, rollback: str) -> dict[st
         return result
     key_ids = result["key_ids"]
     asked = ",".join(f"{each['column']}:{each['count']}" for each in needing)
-    back = [each for each in needing if final_state.is_version(each["class"])]
+    back = [each for each in needing if data_state.is_version(each["class"])]
     if not back and acknowledged == asked:
         display.warning(f"The rollback goes on without {asked}, as acknowledged. Both versions stay in the key store.")
         return result
     losing = f"To go back without them, add -e key_rotation_rollback_acknowledge={asked}"
     if back:
         losing = f"To bring back those that another process wrote, stop it and run the same again: {rollback}"
-    state = final_state.FinalState(final_state.counted(result["targets"], key_ids))
+    state = data_state.DataState(data_state.counted(result["targets"], key_ids))
     count, named = sum(each["count"] for each in needing), [row for each in needing for row in each["rows"]]
     more = f" and {count - len(named):,} more" if count > len(named) else ""
     error = RollbackLoses(
@@ -58,6 +62,6 @@ def refused(result: dict[str, Any], acknowledged: str, rollback: str) -> dict[st
         rows=", ".join(named) + more,
         key_id=key_ids.get("pending") or key_ids.get("current"),
         losing=losing,
-        changed=f"No .env file was switched back. {final_state.values(state)}",
+        changed=f"No .env file was switched back. {data_sentences.values(state)}",
     )
     return {**result, "failed": True, **error.as_result()}

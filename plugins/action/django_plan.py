@@ -15,7 +15,7 @@ from ..module_utils._engine import plan
 from ..module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ..module_utils._system import atomic_file
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report import plan_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services import other_keys, plan_approval
 from ..plugin_utils._services.key_store import beside, state_folder
@@ -53,7 +53,7 @@ class ActionModule(RotationAction):
             _refuse_other(path, approved or {}, made)
             return {"changed": False, "path": path, "plan": made}
         written = {**self._write(path, made), "plan": made, "path": path}
-        lines.show(box.plan(made, path, self.variables), "Plan")
+        lines.show(plan_lines.plan(made, path, self.variables), "Plan")
         if stopping := plan.stops(made):
             error = PlanNotReady(changed=WRITTEN, path=path, count=len(stopping))
             written.pop("plan")  # the screen and the file have it: Ansible prints what a failed task returns

@@ -9,7 +9,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
 
 display = Display()
@@ -46,7 +46,7 @@ class ActionModule(RotationAction):
         asked.update(run=self.run_name(), step=str(self._task._uuid))
         host = str(self.variables["inventory_hostname"]) if asked.get("share") else ""
         result = self.watched("django_reencrypt", asked, host)
-        lines.detail(box.share(result, host) if host else box.reencrypted(result), "Re-encryption")
+        lines.detail(step_lines.share(result, host) if host else step_lines.reencrypted(result), "Re-encryption")
         if result.get("lost_workers"):
             lost = f"{result['lost_workers']} worker processes were killed, and others did their work"
             display.warning(f"{lost}. See the kernel's log: where memory was short, set key_rotation_workers to less.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report import restore_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
 
@@ -25,5 +25,5 @@ class ActionModule(RotationAction):
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         asked["run"] = self.run_name()
         result = self.on_host("django_repair", asked)
-        lines.show(box.repaired(result), "Repair")
+        lines.show(restore_lines.repaired(result), "Repair")
         return result

@@ -30,8 +30,8 @@ from ..module_utils._stores.history import ROLLED_BACK, History
 from ..module_utils._stores.store import Store
 from ..module_utils._system.timestamps import now
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
-from ..plugin_utils._report.acts import said
+from ..plugin_utils._report import step_lines
+from ..plugin_utils._report.accounts import said
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services import key_generation, other_keys
 from ..plugin_utils._services.key_store import expand, read_vaulted
@@ -124,7 +124,7 @@ class ActionModule(RotationAction):
         history = self.store(options).load()
         stages = {key_id: stage for stage, key_id in history.stages.items()}
         found = [{**version.described(), "stage": stages.get(version.key_id)} for version in history.versions]
-        lines.show(box.versions(found), "Key versions")
+        lines.show(step_lines.versions(found), "Key versions")
         chosen = options["key_id"] or history.stages.get("previous", "")
         return self._result(history, changed=False, key_id=chosen, versions=found)
 

@@ -22,8 +22,10 @@ from ..module_utils._stores.history import STAGES, History
 from ..module_utils._system import atomic_file
 from ..module_utils._system.timestamps import later, now
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box, superseded_runs
-from ..plugin_utils._report.state import story
+from ..plugin_utils._report import superseded_runs
+from ..plugin_utils._report.read_rotation import read
+from ..plugin_utils._report.rotation_state import RotationState
+from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import expand, state_folder
 
@@ -64,8 +66,8 @@ class ActionModule(RotationAction):
         """What the store and the record say of versions and dates, and the commands that a person may have to type."""
         known: dict[str, Any] = {
             "commands": {
-                **{playbook: box.command(self.variables, playbook) for playbook in COMMANDS},
-                "repair": box.command(self.variables, "rollback", REPAIR),
+                **{playbook: command(self.variables, playbook) for playbook in COMMANDS},
+                "repair": command(self.variables, "rollback", REPAIR),
             },
             "open": self._open(history, options),
             "asked": now(),
@@ -80,7 +82,8 @@ class ActionModule(RotationAction):
             adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
             known["due"] = later(current.created, 0 if adopted else options["cryptoperiod_days"])
         if told := self._compromised(current.key_id, options):
-            known.update(due=min(f"{told['due']:%Y-%m-%dT%H:%M:%SZ}", known.get("due", LAST)), why=told["due_why"])
+            due = told.schedule.next
+            known.update(due=min(f"{due.due:%Y-%m-%dT%H:%M:%SZ}", known.get("due", LAST)), why=due.due_why)
         if known.get("due"):
             known["due_soon"] = later(known["due"], -options["due_warning_days"])
         known["opening"] = self._before(current.rotation_id, options)
@@ -97,15 +100,13 @@ class ActionModule(RotationAction):
         known["retire"] = max((version["held_until"] for version in known["retirable"]), default=None)
         return known
 
-    def _compromised(self, key_id: str, options: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """What the newest rotation for a compromise tells that left these keys in use: the store knows of none."""
+    def _compromised(self, key_id: str, options: Mapping[str, Any]) -> RotationState | None:
+        """The newest rotation for a compromise that left these keys in use: the store knows of none."""
         folder, found = self._records(dict(options)), []
         for name in reader.names(folder):
             with contextlib.suppress(Exception):  # whatever somebody wrote into one
-                found.append(story(Record(folder, name)))
-        return superseded_runs.compromised(
-            key_id, [one for one in found if one["rotation_id"] != options["rotation_id"]]
-        )
+                found.append(read(Record(folder, name)))
+        return superseded_runs.compromised(key_id, [one for one in found if one.rotation_id != options["rotation_id"]])
 
     def _open(self, history: History, options: Mapping[str, Any]) -> str | None:
         """The rotation that is open, and that neither asks nor goes on just now."""

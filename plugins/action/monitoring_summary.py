@@ -9,7 +9,7 @@ from typing import Any
 from ..module_utils._errors.monitoring import MonitorHost, MonitorTimer
 from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 
 
@@ -47,7 +47,7 @@ class ActionModule(RotationAction):
         return {"code": error.code, "what": error.what, "todo": error.todo, "next": self._again()}
 
     def _again(self) -> str:
-        return box.command(self.variables, "monitor")
+        return command(self.variables, "monitor")
 
 
 def _words(message: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..module_utils._stores.history import History
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report import restore_lines, step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
 
@@ -46,13 +46,13 @@ class ActionModule(RotationAction):
         if self._task.check_mode:
             return self.on_host("postgresql_backup", asked)
         result = self.watched("postgresql_backup", {**asked, "run": self.run_name()})
-        lines.detail(box.backed_up(result.get("dumps", [])), "Backup")
+        lines.detail(step_lines.backed_up(result.get("dumps", [])), "Backup")
         return result
 
     def _cleared(self, asked: dict[str, Any]) -> dict[str, Any]:
         """This needs no key."""
         result = self.on_host("postgresql_backup", asked)
-        lines.show(() if self._task.check_mode else box.dropped(result), "Dropped")
+        lines.show(() if self._task.check_mode else restore_lines.dropped(result), "Dropped")
         return result
 
     def _by_another(self, args: dict[str, Any], history: History) -> dict[str, Any]:
@@ -62,5 +62,5 @@ class ActionModule(RotationAction):
         asked["key_ids"] = sorted({*(args.get("key_ids") or ()), *kept})
         result = self.on_host("postgresql_backup", asked)
         if not self._task.check_mode:
-            lines.detail(box.backed_up(result.get("dumps", [])), "Backup")
+            lines.detail(step_lines.backed_up(result.get("dumps", [])), "Backup")
         return result

@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
 
 
 class ActionModule(RotationAction):
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
         result = self.on_host("postgresql_backup_info", args)
-        lines.detail(box.kept_backups(result.get("backups", [])), "Retained backups")
+        lines.detail(step_lines.kept_backups(result.get("backups", [])), "Retained backups")
         return result

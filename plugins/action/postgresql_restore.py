@@ -10,7 +10,7 @@ from ..module_utils._errors.restore import RestoreNotFound
 from ..module_utils._record import reader
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box
+from ..plugin_utils._report import restore_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
 from ..plugin_utils._services.record_signing import follows, goes_on_here, refuse_changed
@@ -68,6 +68,6 @@ class ActionModule(RotationAction):
         asked.update(history.for_host())
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         result = self.watched("postgresql_restore", asked)
-        told = box.dropped if args.get("state") == "dropped" else box.restored
+        told = restore_lines.dropped if args.get("state") == "dropped" else restore_lines.restored
         lines.show(told(result) if not (self._task.check_mode and result.get("dropped")) else (), "Restore")
         return result

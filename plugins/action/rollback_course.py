@@ -20,7 +20,8 @@ from ..module_utils._record.events import ROLLBACK, ROTATE, CountingEvent, Event
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import box, final_state
+from ..plugin_utils._report import data_state, restore_lines
+from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._services import rollback_strategy
 
 display = Display()
@@ -51,9 +52,9 @@ class ActionModule(RotationAction):
                 return _failed(options["backup"])
             display.warning(f"Nobody knows what a backup has of these values: {options['backup']['msg']}")
         if chosen.name != "restore":
-            for line in box.left_copies(options["backup"].get("copies") or {}, self.variables):
+            for line in restore_lines.left_copies(options["backup"].get("copies") or {}, self.variables):
                 display.warning(line)
-        rotate = box.command(self.variables, "rotate")
+        rotate = command(self.variables, "rotate")
         does = rollback_strategy.DOES[chosen.name].format(rotation_id=found.rotation_id, rotate=rotate)
         will = "Would" if self._task.check_mode else "Will"
         display.display(f"Course {chosen.name}: {chosen.reason}. {will} {does}.")
@@ -65,7 +66,7 @@ class ActionModule(RotationAction):
             "rotation_id": found.rotation_id,
             "destination": found.destination,
             "leaving": found.taken_back if found.elsewhere and chosen.name == "backwards" else "",
-            "unopened": bool(final_state.odd(found.values)),
+            "unopened": bool(data_state.odd(found.values)),
             "seen": self._seen(options),
             "databases": found.ruined if chosen.name == "restore" else [],
         }

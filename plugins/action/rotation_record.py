@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 import secrets
@@ -31,17 +30,19 @@ from ..module_utils._errors.values import UnreadableValues, ValuesEmptied
 from ..module_utils._options.rotation_options import ROTATION_RECORD
 from ..module_utils._record import page_checksums, reader, sshsig, verifier
 from ..module_utils._record.approval import Approval
-from ..module_utils._record.events import ROTATE, Event, ReadingEvent, RunEvent
+from ..module_utils._record.events import ROTATE, RunEvent
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.writer import Record
-from ..module_utils._services.maintenance import BY_HAND
 from ..module_utils._stores.history import COMPLETED, ROLLED_BACK, History
 from ..module_utils._stores.store import Store
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._notify import notification
-from ..plugin_utils._report import box, final_state, refused_runs, report_files
-from ..plugin_utils._report.acts import acts, said
-from ..plugin_utils._report.state import story
+from ..plugin_utils._report import box, data_sentences, refused_runs, report_files
+from ..plugin_utils._report.accounts import said
+from ..plugin_utils._report.data_state import DataState
+from ..plugin_utils._report.read_rotation import is_rotation, read
+from ..plugin_utils._report.rotation_state import RotationState
+from ..plugin_utils._report.typed_commands import command, started
 from ..plugin_utils._run import exit_code
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services import clock, plan_approval
@@ -122,7 +123,7 @@ class ActionModule(RotationAction):
                     resumed=state == "resumed",
                     tool=provenance(),
                     clock=clock.seen(),
-                    commands={name: box.command(self.variables, name) for name in COMMANDS},
+                    commands={name: command(self.variables, name) for name in COMMANDS},
                     retain_until=_retained(),
                     pages=page_checksums.SUMS,
                     **about,
@@ -200,7 +201,7 @@ class ActionModule(RotationAction):
         if not options["notify"]:
             return
         try:
-            told, channels = story(record), self._channels(options)
+            told, channels = read(record), self._channels(options)
         except Exception as exc:  # noqa: BLE001  # whatever the record of another version holds
             display.warning(f"Nobody was told that it has {moment}: {type(exc).__name__}.")
             return
@@ -234,17 +235,17 @@ class ActionModule(RotationAction):
             record.append(direction, "done", versions=versions, retain_until=until, **follows(store), **about)
         except RotationError as exc:
             raise exc.with_changed(f"The {NAMES[direction]} itself is done; its record has no end yet.") from None
-        stays = completed or acts(record.decoded())[-1]["stays"]
+        stays = completed or read(record).act.stays
         self._sealed_and_told(record, store, notification.COMPLETED if stays else notification.ROLLED_BACK, options)
         page = self._page(record, store)
-        lines.show(box.lines(record, self.variables, completed=completed, page=page))
+        state = self._shown(record, page)
         self.lease(options).give_back()
-        if not completed and final_state.of(record.decoded()).odd:
+        if not completed and state.state.odd:
             exit_code.ask(exit_code.LEFT)
         if not completed and not failed_task:
-            _refuse_unopened(record)
+            _refuse_unopened(state)
         if completed:
-            _refuse_emptied(record)
+            _refuse_emptied(state)
         return {"changed": False, "record": record.path, "report": page}
 
     def _failed(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -269,11 +270,14 @@ class ActionModule(RotationAction):
         else:
             self._tell(record, notification.FAILED, options)
         page = self._page(record, store)
-        stopped = box.still_stopped(record.decoded(), self._by_hand(options))
-        until = "until the rotate or rollback playbook ends well"
-        told = [f"  STOPPED    {', '.join(services)} on {host}, {until}" for host, services in stopped.items()]
-        lines.show([f"  report     {page}", *told] if page else told)
+        self._shown(record, page)
         return {"changed": False, "record": record.path, "report": page}
+
+    def _shown(self, record: Record, page: str | None) -> RotationState:
+        """The state of a rotation, which a person is shown as a box."""
+        state = read(record)
+        lines.show(box.lines(box.Ending(state, self.variables, page), display.columns))
+        return state
 
     def _added(self, options: dict[str, Any]) -> dict[str, Any]:
         """What was done for a rotation after its last run had ended belongs to its record."""
@@ -286,21 +290,13 @@ class ActionModule(RotationAction):
 
     def _stated(self, options: dict[str, Any]) -> dict[str, Any]:
         """What is where now, in sentences for the end of a run, by what the record shows."""
-        record = self.record(options) if options["rotation_id"] else None
-        events = record.decoded() if record else []
-        state = final_state.of(events, box.still_stopped(events, self._by_hand(options)))
-        verify = box.command(self.variables, "verify")
-        return {"changed": False, "statement": " ".join(final_state.sentences(state, verify))}
-
-    def _by_hand(self, options: dict[str, Any]) -> list[Event]:
-        """What the maintenance playbook has done."""
-        with contextlib.suppress(RotationError):
-            return Record(self._records(options), BY_HAND).decoded()
-        return []
+        state = read(self.record(options)).state if options["rotation_id"] else DataState()
+        sentences = data_sentences.sentences(state, command(self.variables, "verify"))
+        return {"changed": False, "statement": " ".join(sentences)}
 
     def _refused(self, options: dict[str, Any]) -> dict[str, Any]:
         """A run that was refused before it had a record: who has tried what is not lost."""
-        folder, playbook = self._records(options), os.path.basename(box.started())
+        folder, playbook = self._records(options), os.path.basename(started())
         try:
             seen = self.store(options).anchor()
         except RotationError:  # which is maybe what refused it
@@ -362,7 +358,7 @@ class ActionModule(RotationAction):
             raise RecordNotFound(path=records[0].path)
         if self._task.check_mode:
             return {"changed": False}
-        told = [record for record in records if asked or report_files.tells(record)]
+        told = [record for record in records if asked or is_rotation(record)]
         made = [self._page_alone(record) for record in told]
         if records:
             self._index(folder, [record.rotation_id for record in told], self.store(options))
@@ -398,7 +394,7 @@ class ActionModule(RotationAction):
             display.display(f"  There is no record in {folder} yet.")
         broken = [each for each in checked if each.problems]
         if broken:
-            raise _broken(broken, len(checked), folder, store.path, box.command(self.variables, "report"))
+            raise _broken(broken, len(checked), folder, store.path, command(self.variables, "report"))
         away = [each for each in checked if each.elsewhere and each.elsewhere not in options["control_nodes"]]
         if away:
             raise RecordElsewhere(found="; ".join(map(str, away)), node=away[0].elsewhere)
@@ -420,18 +416,17 @@ def _seal_added(record: Record, store: Store, history: History) -> bool:
     return True
 
 
-def _refuse_unopened(record: Record) -> None:
+def _refuse_unopened(state: RotationState) -> None:
     """Raise E_UNREADABLE where the last proof has let values pass that no key opens: its end is no success."""
-    events = record.decoded()
-    if left := box.last_census(events).unopened:
-        raise UnreadableValues(changed=final_state.values(final_state.of(events)), **left)
+    if left := state.census.last.unopened:
+        raise UnreadableValues(changed=data_sentences.values(state.state), **left)
 
 
-def _refuse_emptied(record: Record) -> None:
+def _refuse_emptied(state: RotationState) -> None:
     """Raise E_VALUES_EMPTIED if another process emptied values before the proof: the rotation stays, and a person has
     to look at them."""
-    read = [event.picture for event in record.decoded() if isinstance(event, ReadingEvent) and event.picture]
-    emptied = [value for value, reads in (read[-1].get("written") or [] if read else []) if reads == NOTHING]
+    written = state.watched.reading.get("written") or []
+    emptied = [value for value, reads in written if reads == NOTHING]
     if emptied:
         raise ValuesEmptied(
             changed="The rotation is completed, and all other values are proved.",

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ._report import box
+from ._report import progress_lines
 
 display = Display()
 ON_TERMINAL, ELSEWHERE = 1.0, 10.0  # seconds between two looks
@@ -73,12 +73,14 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
     def _show(self, numbers: dict[str, Any]) -> None:
         self._shown = True
         if self._moving:
-            display.display(f"\r{box.moving(numbers)[: self._width]:{self._width}}", newline=False, screen_only=True)
+            display.display(
+                f"\r{progress_lines.moving(numbers)[: self._width]:{self._width}}", newline=False, screen_only=True
+            )
             return
         if self._host:
-            display.display(f"  {self._host}: about {box.moving(numbers).strip()}")
+            display.display(f"  {self._host}: about {progress_lines.moving(numbers).strip()}")
             return
-        for line in box.progress(numbers):
+        for line in progress_lines.progress(numbers):
             display.display(line)
 
 

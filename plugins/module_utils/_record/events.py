@@ -113,10 +113,13 @@ class CensusEvent(CountingEvent):
 
 @dataclass(frozen=True)
 class ReencryptionEvent(CountingEvent):
-    """``stale`` counts by search column the digests that nothing explains."""
+    """``stale`` counts by search column the digests that nothing explains. ``fence`` says whether the write fence is
+    ``closed``, ``migration`` how values that are re-encrypted next to the data get there."""
 
     key_id: str = ""
     stale: Mapping[str, int] | None = None
+    fence: Mapping[str, Any] = field(default_factory=dict)
+    migration: Any = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,11 @@ class RestoreEvent(Event):
     def alias(self) -> str:
         """Which of the databases it was asked for."""
         return str(self.asked.get("alias", "default"))
+
+    @property
+    def swapped(self) -> bool:
+        """Whether a backup has taken the place of a database."""
+        return self.is_done and "aside" in self.restored and self.changed is not False
 
 
 @dataclass(frozen=True)
@@ -200,6 +208,20 @@ class NotificationEvent(Event):
 
 
 @dataclass(frozen=True)
+class LeaseEvent(Event):
+    """The lease of the databases, which was acquired or released."""
+
+
+@dataclass(frozen=True)
+class CommandsEvent(Event):
+    """Commands of the application."""
+
+    @property
+    def purpose(self) -> str:
+        return str(self.asked.get("purpose") or "")
+
+
+@dataclass(frozen=True)
 class AttemptEvent(Event):
     """A run that was refused before it had a record."""
 
@@ -228,6 +250,8 @@ KINDS: dict[str, type[Event]] = {
     "monitoring_probe": PictureEvent,
     "rotation_checklist": ChecklistEvent,
     "notification": NotificationEvent,
+    "database_lease": LeaseEvent,
+    "application_commands": CommandsEvent,
     "attempt": AttemptEvent,
 }
 # Members that tell "not said" from an empty value.

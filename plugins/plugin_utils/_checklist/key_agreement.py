@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._report.box import NOBODY_LOOKS
+from .._report.sentences import NOBODY_LOOKS
 from .item import OK, SKIP, STOP, WARN, ChecklistItem, Observations, of_result, unseen, worst
 
 SHOWN = 5

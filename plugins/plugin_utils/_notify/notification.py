@@ -30,7 +30,10 @@ import jinja2.sandbox
 from ansible.module_utils.urls import open_url
 
 from ...module_utils._errors.options import InvalidNotify
-from .._report.report_files import sentence
+from .._report.ending_sentences import sentence
+from .._report.rotation_state import RotationState
+from .._report.run import Run
+from .._report.templates import attributes
 from .._report.wording import one_line
 from . import sample_records
 
@@ -173,7 +176,7 @@ def _template_mistake(channel: Mapping[str, Any]) -> str | None:
 
 def _names() -> set[str]:
     """What a template may ask for: all that is told of a record."""
-    return {*sample_records.told(STARTED), "moment", "sentence"}
+    return {*_shown(sample_records.told(STARTED)), "moment", "sentence"}
 
 
 def _environment() -> jinja2.Environment:
@@ -181,12 +184,12 @@ def _environment() -> jinja2.Environment:
     return jinja2.sandbox.SandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
-def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def tell(channels: Channels, moment: str, told: RotationState) -> Iterator[dict[str, Any]]:
     """Tell every channel that wants to know of ``moment``; for the record, whom, and what stood against it.
 
     A rotation that failed and was taken back in one run has failed too, and says so only once.
     """
-    failed = moment == ROLLED_BACK and told["act"].get("failed_task")
+    failed = moment == ROLLED_BACK and told.act.failed_task
     wanted = {moment, FAILED} if failed else {moment}
     for channel in channels:
         if wanted.isdisjoint(moments(channel)):
@@ -200,7 +203,7 @@ def tell(channels: Channels, moment: str, told: Mapping[str, Any]) -> Iterator[d
         yield result
 
 
-def _send(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], result: dict[str, Any]) -> None:
+def _send(channel: Mapping[str, Any], moment: str, told: RotationState, result: dict[str, Any]) -> None:
     result["channel"] = _place(channel)
     if channel.get("ca_cert") and not os.path.exists(channel["ca_cert"]):
         raise NotSent("its ca_cert is not there")
@@ -265,32 +268,32 @@ def _secret(channel: Mapping[str, Any], name: str) -> str:
         raise NotSent(f"its {name}_file cannot be read: {exc.strerror}") from None
 
 
-def _text(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any]) -> str:
+def _text(channel: Mapping[str, Any], moment: str, told: RotationState) -> str:
     """Subject and body, from the channel's own template or ours: the first line is the subject."""
     path = channel.get("template") or TEMPLATE
     with open(path, encoding="utf-8") as handle:
         template = _environment().from_string(handle.read())
-    text = template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(_whole(told))).strip()
+    text = template.render(moment=moment, sentence=one_line(sentence(told)), **one_line(_shown(told))).strip()
     if not text:
         raise EmptyMessage
     return text
 
 
-def _whole(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, in which every member is there that may be left out."""
-    act = told["act"]
-    return {**told, **_filled(told), "act": {**act, **_filled(act)}}
+def _shown(told: RotationState) -> dict[str, Any]:
+    """What a template may ask for, in which every member is there that may be left out."""
+    names = {**attributes(told), **attributes(told.schedule), **attributes(told.schedule.next)}
+    return {**names, **_filled(told), "act": {**attributes(told.act), **_filled(told.act)}}
 
 
-def _filled(one: Mapping[str, Any]) -> dict[str, Any]:
-    failure = one.get("failure")
+def _filled(one: RotationState | Run) -> dict[str, Any]:
+    failure = one.failure
     return {
-        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **(one.get("authorization") or {})},
+        "authorization": {**dict.fromkeys(("who", "ticket"), ""), **one.authorization},
         "failure": {**dict.fromkeys(("code", "what", "changed", "todo"), ""), **failure} if failure else {},
     }
 
 
-def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> list[str]:
+def _email(channel: Mapping[str, Any], moment: str, told: RotationState, text: str) -> list[str]:
     """The addresses that the server took it for. Raises PartlyRefused where it did not take it for all."""
     subject, _, body = text.partition("\n")
     to = [channel["to"]] if isinstance(channel["to"], str) else list(map(str, channel["to"]))
@@ -321,25 +324,16 @@ def _email(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], tex
     return reached
 
 
-def _slack(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
+def _slack(channel: Mapping[str, Any], moment: str, told: RotationState, text: str) -> None:
     """Its text is markup: of ``<!channel>`` and ``<https://...|words>`` in somebody's words nothing must come."""
     _post(channel, {"text": html.escape(text, quote=False)}, {})
 
 
-def _http(channel: Mapping[str, Any], moment: str, told: Mapping[str, Any], text: str) -> None:
-    names = (
-        "rotation_id",
-        "status",
-        "reason",
-        "environment",
-        "authorization",
-        "values",
-        "reencrypted",
-        "keys",
-        "failure",
-    )
-    act = {name: told["act"].get(name) for name in ("title", "people")}
-    about = {"about": moment, "text": text, "act": act, **{name: told[name] for name in names}}
+def _http(channel: Mapping[str, Any], moment: str, told: RotationState, text: str) -> None:
+    names = ("rotation_id", "status", "reason", "environment", "authorization", "values", "reencrypted", "failure")
+    keys = {"old": told.keys.old, "new": told.keys.new, "current": told.keys.current}
+    act = {"title": told.act.title, "people": told.act.people}
+    about = {"about": moment, "text": text, "act": act, "keys": keys, **{name: getattr(told, name) for name in names}}
     headers = {str(name): str(value) for name, value in (channel.get("headers") or {}).items()}
     token = _secret(channel, "token")
     _post(channel, about, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})})

@@ -11,7 +11,8 @@ from typing import Any
 
 from ...module_utils._record.events import decode
 from ...module_utils._record.writer import Record
-from .._report.state import story
+from .._report.read_rotation import read
+from .._report.rotation_state import RotationState
 
 OLD, NEW = "0" * 16, "1" * 16
 ERROR = {"code": "E_COMMAND", "what": "something failed", "where": {}, "changed": "Nothing.", "todo": "Mend it."}
@@ -128,6 +129,6 @@ def _more(event: Mapping[str, Any]) -> dict[str, Any]:
     return MORE.get("intent" if sample.is_intent else sample.name, {})
 
 
-def told(moment: str, *, whole: bool = True) -> dict[str, Any]:
+def told(moment: str, *, whole: bool = True) -> RotationState:
     """What is told of it; ``whole`` with all that there may be, such as an approval and the proof of a backup."""
-    return story(SampleRecord(moment, whole=whole))
+    return read(SampleRecord(moment, whole=whole))

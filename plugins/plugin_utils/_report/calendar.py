@@ -11,61 +11,73 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass, replace
 
+from .rotation_state import RotationState
+from .schedule import Due
+from .superseded_runs import Place
 from .wording import naming, one_line
 
 FOLD = 75  # octets of a line at most, RFC 5545 section 3.1
 ALARM_DAYS = 14
+CONFIRMED, CANCELLED = "CONFIRMED", "CANCELLED"
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)  # of a record without a time
 _SPECIAL = re.compile(r"([\\;,])")
 
 
-def reminders(told: Mapping[str, Any]) -> str | None:
+@dataclass(frozen=True)
+class Entry:
+    name: str
+    summary: str
+    command: str | None
+    status: str = CONFIRMED
+
+
+def reminders(rotation: RotationState, place: Place) -> str | None:
     """What is due after a rotation, or goes on to be after one that renewed nothing, and what is not any more; None
-    where there is nothing of these.
+    if there is nothing of these.
 
     An entry has the same name in every file of the same keys, so that a newer file takes the place of an older one.
     """
-    old, commands = told["keys"]["old"], told["commands"]
-    first = next((one["key_id"] for one in told["versions"] if isinstance(one, Mapping) and one.get("key_id")), old)
-    due = None if told["superseded_by"] else told["due"]
-    command = naming(commands.get("retire"), "key_rotation_retire_key_id", old)  # others may have come by then
-    retire = (f"{old or told['rotation_id']}-retire", f"Retire the encryption keys {old}", command)
+    old, dates, next_due = rotation.keys.old, rotation.schedule, place.next
+    first = next((one["key_id"] for one in rotation.versions if isinstance(one, Mapping) and one.get("key_id")), old)
+    named = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)  # others may have come by then
+    retire = Entry(f"{old or rotation.rotation_id}-retire", f"Retire the encryption keys {old}", named)
+    rotate = Entry(f"{first or rotation.rotation_id}-due", _rotate(next_due), rotation.commands.get("rotate"))
     entries = [
-        (due, f"{first or told['rotation_id']}-due", _rotate(told), commands.get("rotate"), "CONFIRMED"),
-        (told["retire"], *retire, "CONFIRMED"),
-        (told["not_to_retire"], *retire, "CANCELLED"),
+        (None if place.superseded_by else next_due.due, rotate),
+        (dates.retire, retire),
+        (dates.not_to_retire, replace(retire, status=CANCELLED)),
     ]
-    events = [line for moment, *entry in entries if moment for line in _event(told, moment.date(), *entry)]
+    events = [line for moment, entry in entries if moment for line in _event(rotation, moment.date(), entry)]
     if not events:
         return None
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Tetech//key_rotation//EN", *events, "END:VCALENDAR"]
     return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
 
 
-def _rotate(told: Mapping[str, Any]) -> str:
-    return f"Rotate the encryption keys now ({told['due_why']})" if told["due_now"] else "Rotate the encryption keys"
+def _rotate(due: Due) -> str:
+    return f"Rotate the encryption keys now ({due.due_why})" if due.due_now else "Rotate the encryption keys"
 
 
-def _event(
-    told: Mapping[str, Any], day: datetime.date, name: str, summary: str, command: str | None, status: str
-) -> Iterator[str]:
-    about = f"Rotation {told['rotation_id']}: {told['status']}. {command or ''}".strip()
-    of = ", ".join(told["hosts"]) or "the application"
+def _event(rotation: RotationState, day: datetime.date, entry: Entry) -> Iterator[str]:
+    about = f"Rotation {rotation.rotation_id}: {rotation.status}. {entry.command or ''}".strip()
+    of = ", ".join(rotation.hosts) or "the application"
+    changed = rotation.schedule.changed or EPOCH
     yield "BEGIN:VEVENT"
-    yield f"UID:{name}@key-rotation.tetech"
-    yield f"SEQUENCE:{int(told['changed'].timestamp())}"
-    yield f"DTSTAMP:{told['changed']:%Y%m%dT%H%M%SZ}"
+    yield f"UID:{entry.name}@key-rotation.tetech"
+    yield f"SEQUENCE:{int(changed.timestamp())}"
+    yield f"DTSTAMP:{changed:%Y%m%dT%H%M%SZ}"
     yield f"DTSTART;VALUE=DATE:{day:%Y%m%d}"
     yield f"DTEND;VALUE=DATE:{day + datetime.timedelta(days=1):%Y%m%d}"
-    yield f"STATUS:{status}"
-    yield f"SUMMARY:{_text(f'{summary} of {of}')}"
+    yield f"STATUS:{entry.status}"
+    yield f"SUMMARY:{_text(f'{entry.summary} of {of}')}"
     yield f"DESCRIPTION:{_text(about)}"
     yield "TRANSP:TRANSPARENT"
-    if status != "CANCELLED":
+    if entry.status != CANCELLED:
         yield "BEGIN:VALARM"
         yield "ACTION:DISPLAY"
-        yield f"DESCRIPTION:{_text(summary)}"
+        yield f"DESCRIPTION:{_text(entry.summary)}"
         yield f"TRIGGER:-P{ALARM_DAYS}D"
         yield "END:VALARM"
     yield "END:VEVENT"

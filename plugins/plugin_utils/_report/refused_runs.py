@@ -16,7 +16,8 @@ from ...module_utils._errors.base import RotationError
 from ...module_utils._record import chain
 from ...module_utils._record.events import AttemptEvent
 from ...module_utils._record.writer import REFUSED, Record, node
-from .acts import authorization, moment, people
+from .accounts import Accounts, authorization
+from .event_time import moment
 
 NAME = REFUSED  # of its record; a rotation of that name would only share it
 EVENT = "attempt"
@@ -54,9 +55,11 @@ def refused(record: Record) -> Iterator[Mapping[str, Any]]:
 
 
 def _told(event: AttemptEvent) -> dict[str, Any]:
+    accounts = Accounts()
+    accounts.apply(event)
     return {
         "time": moment(event),
-        "people": people([event], event.operator),
+        "people": accounts.people(event.operator),
         "playbook": event.playbook,
         "failed_task": event.failed_task,
         "code": event.error.get("code") or "",

@@ -7,100 +7,123 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from ...module_utils._record.events import RestoreEvent
 from ...module_utils._record.writer import FILE_NAME, Record
-from .state import COMPLETED, FAILED, OPEN, ROLLED_BACK, story
+from .read_rotation import read
+from .rotation_state import RotationState
+from .schedule import Due
+from .standing import COMPLETED, FAILED, OPEN, ROLLED_BACK
 
-Told = Mapping[str, Any]
-
-
-def superseded_by(told: Told, others: Sequence[Told]) -> str | None:
-    """The newest rotation that was completed after this one, of the same keys; None where there is none."""
-    later = [one for one in others if one["status"] == COMPLETED and _after(one, told) and _same_keys(told, one)]
-    return max(later, key=lambda one: one["began"])["rotation_id"] if later else None
+Rotations = Sequence[RotationState]
 
 
-def destroyed(told: Told, others: Sequence[Told]) -> bool:
+@dataclass(frozen=True)
+class Place:
+    """Where a rotation is among the others of its keys. ``next`` is when the next one is due, as all of them say."""
+
+    superseded_by: str | None
+    destroyed: bool
+    no_way_back: str
+    next: Due
+
+
+def place(rotation: RotationState, others: Rotations) -> Place:
+    return Place(
+        superseded_by(rotation, others),
+        destroyed(rotation, others),
+        no_way_back(rotation, others),
+        next_due(rotation, others),
+    )
+
+
+def superseded_by(rotation: RotationState, others: Rotations) -> str | None:
+    """The newest rotation that was completed after this one, of the same keys; None if there is none."""
+    later = [one for one in others if one.status == COMPLETED and _after(one, rotation) and _same_keys(rotation, one)]
+    return max(later, key=_order).rotation_id if later else None
+
+
+def destroyed(rotation: RotationState, others: Rotations) -> bool:
     """Whether any record says that the keys before this rotation are destroyed, by whatever control node that was."""
-    versions = [each for one in (told, *others) for each in one["versions"] if isinstance(each, Mapping)]
-    old = told["keys"]["old"]
-    return bool(told["retired"]) or any(each.get("key_id") == old and each.get("destroyed") for each in versions)
+    versions = [each for one in (rotation, *others) for each in one.versions if isinstance(each, Mapping)]
+    old = rotation.keys.old
+    gone = any(each.get("key_id") == old and each.get("destroyed") for each in versions)
+    return bool(rotation.schedule.retired) or gone
 
 
-def no_way_back(told: Told, others: Sequence[Told]) -> str:
-    """Why a completed rotation cannot be taken back any more; empty where it can."""
-    if destroyed(told, others):
+def no_way_back(rotation: RotationState, others: Rotations) -> str:
+    """Why a completed rotation cannot be taken back any more; empty if it can."""
+    if destroyed(rotation, others):
         return "the keys before are destroyed"
-    if any(act["direction"] == "retire" and act["outcome"] == "open" for act in told["acts"]):
+    if any(act.direction == "retire" and act.outcome == "open" for act in rotation.acts):
         return "a retirement of the keys before was begun, and nothing says how it ended"
-    later = [one for one in others if one["keys"]["new"] and _after(one, told) and _same_keys(told, one)]
+    later = [one for one in others if one.keys.new and _after(one, rotation) and _same_keys(rotation, one)]
     for one in later:
-        if one["status"] in (FAILED, OPEN):
-            return f"{one['rotation_id']} came after it and has not ended: that one goes on, or back, first"
-        if one["status"] == ROLLED_BACK and one["promoted"]:
-            return f"{one['rotation_id']} came after it and was taken back: the store lets go of the keys before those"
+        if one.status in (FAILED, OPEN):
+            return f"{one.rotation_id} came after it and has not ended: that one goes on, or back, first"
+        if one.status == ROLLED_BACK and one.promoted:
+            return f"{one.rotation_id} came after it and was taken back: the store lets go of the keys before those"
     return ""
 
 
-def left(told: Told) -> str | None:
-    """Which keys a rotation has left in use; None where it is not known when that was."""
-    versions = [one for one in told["versions"] if isinstance(one, Mapping) and one.get("stage") == "current"]
-    return next((one.get("key_id") for one in versions), told["keys"]["current"]) if told["began"] else None
+def left(rotation: RotationState) -> str | None:
+    """Which keys a rotation has left in use; None if it is not known when that was."""
+    versions = [one for one in rotation.versions if isinstance(one, Mapping) and one.get("stage") == "current"]
+    return next((one.get("key_id") for one in versions), rotation.keys.current) if rotation.began else None
 
 
-def compromised(key_id: str | None, others: Sequence[Told]) -> Told | None:
+def compromised(key_id: str | None, others: Rotations) -> RotationState | None:
     """The newest rotation for a compromise that left these keys in use. That is over with its keys: a later rotation
     that did not replace them either, for whatever reason it was begun, changes nothing of that."""
-    ours = [one for one in others if key_id and left(one) == key_id and one["compromised"] and one["due"]]
-    return max(ours, key=lambda one: (one["began"], one["rotation_id"]), default=None)
+    ours = [one for one in others if key_id and left(one) == key_id and one.schedule.next.compromised]
+    return max((one for one in ours if one.schedule.next.due), key=_order, default=None)
 
 
-def dates(told: Told, others: Sequence[Told]) -> dict[str, Any]:
-    """When the next rotation is due and why, where that is said by another one and not by this one itself."""
-    other = compromised(left(told), others) if told["ended"] and not told["compromised"] else None
+def next_due(rotation: RotationState, others: Rotations) -> Due:
+    """When the next rotation is due and why, which another one may say and not this one itself."""
+    due = rotation.schedule.next
+    other = compromised(left(rotation), others) if rotation.ended and not due.compromised else None
     if other is None:
-        return {}
-    why = f"{other['due_why']}, as {other['rotation_id']} says"
-    return {"due": other["due"], "due_now": True, "due_why": why, "compromised": True}
+        return due
+    said = other.schedule.next
+    return Due(said.due, True, f"{said.due_why}, as {other.rotation_id} says", compromised=True)
 
 
-def changed(told: Told, others: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def changed(rotation: RotationState, others: Rotations) -> Iterator[RotationState]:
     """The rotations whose pages this one changes: the earlier ones of the same keys, by being completed or by going
     back; those that restored its backup, since what they kept aside is dropped in its record."""
-    return (one for one in others if (_after(told, one) and _same_keys(one, told)) or _restored(one, told))
+    for one in others:
+        earlier = _after(rotation, one) and _same_keys(one, rotation)
+        if earlier or rotation.rotation_id in one.restores.backups:
+            yield one
 
 
-def others(record: Record) -> list[dict[str, Any]]:
-    """What the records beside this one tell; not of those that nobody can read, which the index names."""
+def others(record: Record) -> list[RotationState]:
+    """The rotations of the records beside this one; not of those that nobody can read, which the index names."""
     folder = os.path.dirname(os.path.dirname(record.path))
     found = []
     for name in sorted(os.listdir(folder)):
         if name != record.rotation_id and os.path.isfile(os.path.join(folder, name, FILE_NAME)):
             with contextlib.suppress(Exception):  # whatever somebody wrote into one
-                found.append(story(Record(folder, name)))
-    return [one for one in found if one["runs"]]
+                found.append(read(Record(folder, name)))
+    return [one for one in found if one.runs]
 
 
-def _restored(one: Told, of: Told) -> bool:
-    """Whether a run of one rotation has put the backup of another in the place of a database."""
-    restores = (event for event in one["events"] if isinstance(event, RestoreEvent))
-    return any(event.backup.get("rotation_id") == of["rotation_id"] for event in restores)
-
-
-def _after(one: Told, other: Told) -> bool:
+def _order(rotation: RotationState) -> tuple[str, str]:
     """Within one second, by the order in which their names are made."""
-    begun = [(each["began"], each["rotation_id"]) for each in (one, other)]
-    return bool(one["began"] and other["began"]) and begun[0] > begun[1]
+    return f"{rotation.began}", rotation.rotation_id
 
 
-def _same_keys(told: Told, later: Told) -> bool:
+def _after(one: RotationState, other: RotationState) -> bool:
+    return bool(one.began and other.began) and _order(one) > _order(other)
+
+
+def _same_keys(rotation: RotationState, later: RotationState) -> bool:
     """By the ids of the keys that each knows of; one that failed before it knew any is held against its hosts."""
-    mine, theirs = _key_ids(told), _key_ids(later)
-    return bool(mine & theirs) if mine else bool(set(told["hosts"]) & set(later["hosts"]))
+    mine, theirs = _key_ids(rotation), _key_ids(later)
+    return bool(mine & theirs) if mine else bool(set(rotation.hosts) & set(later.hosts))
 
 
-def _key_ids(told: Told) -> set[str]:
-    named = {str(one.get("key_id")) for one in told["versions"] if isinstance(one, Mapping)}
-    return named | {told["keys"][name] for name in ("old", "new") if told["keys"][name]}
+def _key_ids(rotation: RotationState) -> set[str]:
+    named = {str(one.get("key_id")) for one in rotation.versions if isinstance(one, Mapping)}
+    return named | {key_id for key_id in (rotation.keys.old, rotation.keys.new) if key_id}

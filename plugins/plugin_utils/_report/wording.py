@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -28,8 +30,17 @@ def _each(changed: Callable[[str], str], value: Any) -> Any:
     if isinstance(value, str):
         return changed(value)
     if isinstance(value, Mapping):
-        return {_each(changed, name): _each(changed, one) for name, one in value.items()}
-    return [_each(changed, one) for one in value] if isinstance(value, (list, tuple)) else value
+        members = {_each(changed, name): _each(changed, one) for name, one in value.items()}
+        return Counter(members) if isinstance(value, Counter) else members
+    for kind in (list, tuple, set):
+        if isinstance(value, kind):
+            return kind(_each(changed, one) for one in value)
+    return _each_member(changed, value) if is_dataclass(value) else value
+
+
+def _each_member(changed: Callable[[str], str], value: Any) -> Any:
+    members = {member.name: getattr(value, member.name) for member in fields(value)}
+    return replace(value, **{name: _each(changed, one) for name, one in members.items()})
 
 
 def naming(command: str | None, option: str, value: str | None) -> str | None:

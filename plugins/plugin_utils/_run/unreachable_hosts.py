@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...module_utils._record.writer import Record
-from .._report.acts import acts
+from .._report.read_rotation import reduce
 
 CODE = "E_HOST_LOST"
 
@@ -17,10 +17,6 @@ def all_hosts_unreachable(record: Record, hosts: Collection[str], host: str) -> 
 
     Of several that are lost in one moment, each in a process of its own, only the one that was written last says so.
     """
-    newest: dict[str, str] = {}
-    for event in next(reversed(acts(record.decoded())), {"events": ()})["events"]:
-        if event.host:
-            newest.pop(event.host, None)
-            newest[event.host] = event.error.get("code", "")
+    newest = reduce(record.rotation_id, record.decoded()).act.hosts
     lost = [name for name, code in newest.items() if code == CODE]
     return set(hosts) <= {*lost, host} and (host not in lost or lost[-1] == host)

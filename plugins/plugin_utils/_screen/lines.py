@@ -12,7 +12,7 @@ from typing import Any
 from ansible import constants as C
 from ansible.utils.display import Display
 
-from .._report import box
+from .._report import step_lines
 
 display = Display()
 # Set by the callback in the process of ansible-playbook, from which those of all tasks are forked.
@@ -41,13 +41,13 @@ def detail(lines: Iterable[str], title: str) -> None:
 
 def census(targets: Sequence[Mapping[str, Any]]) -> None:
     """The table of a census. One that is the same as the last one of this run is a line."""
-    table = list(box.census([dict(target) for target in targets]))
+    table = list(step_lines.census([dict(target) for target in targets]))
     digest = hashlib.sha256("\n".join(table).encode()).digest()
     again, _census[:] = _census[:] == digest, digest
     if again:
         detail([f"  {counted(targets)}: the same as in the table above"], "Census")
     elif by_steps:
-        show(box.census([dict(target) for target in targets if _unexpected(target)]), "Census")
+        show(step_lines.census([dict(target) for target in targets if _unexpected(target)]), "Census")
     else:
         show(table, "Census")
 

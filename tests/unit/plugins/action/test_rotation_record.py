@@ -862,7 +862,7 @@ def test_a_story_that_cannot_be_told_breaks_nothing(run_action, stored, events, 
     def untold(record: Record) -> dict:
         raise KeyError("CANARY")
 
-    monkeypatch.setattr(rotation_record, "story", untold)
+    monkeypatch.setattr(rotation_record, "read", untold)
     notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
     assert not run_action("rotation_record", state="opened", notify=notify).get("failed")
     assert [event["event"] for event in events("r1")] == ["rotate"]

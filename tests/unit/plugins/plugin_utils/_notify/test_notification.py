@@ -25,7 +25,8 @@ from aiosmtpd.smtp import AuthResult
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._notify import notification
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.state import story
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.rotation_state import RotationState
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -110,16 +111,16 @@ def mailbox(certificate: Path) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> dict[str, Any]:
+def told(tmp_path: Path) -> RotationState:
     record = Record(str(tmp_path / "records"), "r1")
     record.append("rotate", "intent", reason="a leak", authorization={"who": "Ada", "ticket": "SEC-1"})
     record.append(
         "rotate", "failed", failed_task="Back up", error={"code": "E_PG_DUMP", "what": "no room", "todo": "Make room."}
     )
-    return story(record)
+    return read(record)
 
 
-def tell(told: dict[str, Any], moment: str = "failed", **channel: Any) -> dict[str, Any]:
+def tell(told: RotationState, moment: str = "failed", **channel: Any) -> dict[str, Any]:
     (result,) = notification.tell(notification.check([channel], str), moment, told)
     return result
 
@@ -203,7 +204,7 @@ def test_what_has_started_is_said_and_who_began_that_and_why(told, tmp_path, hoo
     record = Record(str(tmp_path / "records"), "r1")
     direction, about = run
     record.append(direction, "intent", environment="demo", reason="a drill", authorization={"who": "Eve"}, **about)
-    tell(story(record), "started", type="http", url=hook.url)
+    tell(read(record), "started", type="http", url=hook.url)
     content = hook.got[0][2]
     assert content["text"].splitlines()[0] == subject
     for words in ("Reason: a drill. Authorized by: Eve.", *(["backwards"] if direction == "rollback" else [])):
@@ -221,7 +222,7 @@ def test_a_rollback_that_was_refused_is_not_told_as_if_the_rotation_had_failed(t
     record.append("rotate", "done")
     record.append("rollback", "intent")
     record.append("rollback", "failed", error={"code": "E_LOCKED", "what": "another works on it", "todo": "Wait."})
-    tell(story(record), "failed", type="slack", url=hook.url)
+    tell(read(record), "failed", type="slack", url=hook.url)
     text = hook.got[0][2]["text"]
     assert text.splitlines()[0] == "Rollback of key rotation r1: FAILED"
     assert "The rollback stopped before it changed anything.\nNo value and no .env file was written." in text
@@ -252,9 +253,9 @@ def test_a_slack_webhook_is_sent_its_text_and_shown_by_its_host_alone(hook, told
 def test_what_somebody_wrote_is_no_markup_of_slack_s(hook, tmp_path):
     record = Record(str(tmp_path / "records"), "r1")
     record.append("rotate", "intent", reason="<!channel> & <https://evil.example|\u202eclick\u2066>")
-    tell(story(record), "started", type="slack", url=hook.url)
+    tell(read(record), "started", type="slack", url=hook.url)
     assert "Reason: &lt;!channel&gt; &amp; &lt;https://evil.example|click&gt;." in hook.got[0][2]["text"]
-    tell(story(record), "started", type="http", url=hook.url)
+    tell(read(record), "started", type="http", url=hook.url)
     assert "Reason: <!channel> & <https://evil.example|click>." in hook.got[1][2]["text"], "a program escapes by itself"
 
 
@@ -282,7 +283,7 @@ def test_of_a_rotation_that_took_itself_back_who_approved_it_is_told(hook, tmp_p
     record.append("rotate", "intent", approval={"principal": "ada@example.org"})
     record.append("rollback", "intent")
     record.append("rollback", "done", failed_task="Prove it")
-    tell(story(record), "rolled back", type="slack", url=hook.url)
+    tell(read(record), "rolled back", type="slack", url=hook.url)
     assert "Authorized by: ada@example.org." in hook.got[0][2]["text"]
 
 
@@ -293,7 +294,7 @@ def test_who_asked_for_failures_hears_of_one_that_was_taken_back_by_itself(hook,
         record.append(event, phase)
     record.append("rollback", "done", failed_task=failed_task)
     channel = {"type": "slack", "url": hook.url, "on": ["failed"]}
-    results = list(notification.tell([channel], "rolled back", story(record)))
+    results = list(notification.tell([channel], "rolled back", read(record)))
     assert len(results) == len(hook.got) == (1 if failed_task else 0)
     for _, _, content in hook.got:
         assert content["text"].splitlines()[0] == "Key rotation r1: ROLLED BACK"
@@ -352,7 +353,7 @@ def test_the_mistakes_of_a_template_are_found_before_anybody_is_to_be_told(tmp_p
 
 
 def test_our_own_template_and_every_name_that_is_told_may_be_used(told, tmp_path):
-    names = " ".join(f"{{{{ {name} }}}}" for name in (*told, "moment", "sentence"))
+    names = " ".join(f"{{{{ {name} }}}}" for name in (*notification._shown(told), "moment", "sentence"))
     ours = Path(notification.TEMPLATE).read_text()
     (tmp_path / "own.j2").write_text(f"{ours}{names} {{% for one in range(2) %}}{{{{ one }}}}{{% endfor %}}")
     notification.rehearse([{"type": "slack", "template": str(tmp_path / "own.j2")}])

@@ -86,7 +86,8 @@ class Play:
         return self.step("application_health")
 
     def switched(self) -> Play:
-        self.step("django_reencrypt", targets=[target("current", reencrypted=7)])
+        fence = {"closed": True, "without": []}
+        self.step("django_reencrypt", targets=[target("current", reencrypted=7)], fence=fence)
         self.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW)
         self.step("django_reencrypt", targets=[target("pending", reencrypted=0)])
         return self.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})

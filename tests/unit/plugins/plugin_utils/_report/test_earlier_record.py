@@ -15,7 +15,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import box, report_files
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.state import story
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read, reduce
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._run.interrupted_rotation import is_interrupted
 
 ROTATION = "20261127T123439Z-9193"
@@ -30,7 +30,7 @@ def record(checkout: Path, tmp_path: Path) -> Record:
 
 def test_it_is_read_and_every_event_that_a_reader_uses_has_its_kind(record):
     assert len(record.decoded()) == 75
-    assert {event.name for event in record.decoded() if type(event) is Event} == {"database_lease"}
+    assert {event.name for event in record.decoded() if type(event) is Event} == set()
     assert [(event.name, event.resumed) for event in record.beginnings("rotate")] == [
         ("rotate", False),
         ("rotate", True),
@@ -46,11 +46,11 @@ def test_it_is_verified(record):
 
 
 def test_the_page_shows_it(record):
-    told = story(record)
-    assert (told["status"], told["keys"]) == ("rolled back", {"old": OLD, "new": NEW, "current": OLD})
-    assert (told["values"], told["proved"], told["state"].as_before) == (1500, True, True)
-    assert told["failure"]["code"] == "E_APPLICATION_READS"
-    assert [(run["direction"], run["outcome"], len(run["steps"])) for run in told["runs"]] == [
+    told = read(record)
+    assert (told.status, told.keys.old, told.keys.new, told.keys.current) == ("rolled back", OLD, NEW, OLD)
+    assert (told.values, told.proved, told.state.as_before) == (1500, True, True)
+    assert told.failure["code"] == "E_APPLICATION_READS"
+    assert [(run.direction, run.outcome, len(run.steps)) for run in told.runs] == [
         ("rotate", "open", 11),
         ("rotate", "failed", 15),
         ("rollback", "done", 10),
@@ -63,7 +63,7 @@ def test_the_page_shows_it(record):
 
 def test_the_box_shows_it(record, monkeypatch):
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({"args": ("rollback.yml",)}))
-    shown = "\n".join(box.lines(record, {}, completed=False))
+    shown = "\n".join(box.lines(box.Ending(read(record), {}), 100))
     for words in (f"{ROTATION}: ROLLED BACK in 38 s", f"{OLD} (current again)", "105,874 bytes", "patients.Patient"):
         assert words in shown, words
 
@@ -72,4 +72,4 @@ def test_it_left_nothing_half_way_and_nothing_stopped(record):
     events = record.decoded()
     assert not is_interrupted(events)
     assert is_interrupted(events[:-8])
-    assert box.still_stopped(events) == {}
+    assert reduce(ROTATION, events).services.stopped == {}

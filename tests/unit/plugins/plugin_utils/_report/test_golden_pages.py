@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person reads of ten rotations, as golden files: page, log, ticket, calendar and message.
+"""What a person reads of ten rotations, as golden files: box, page, log, ticket, calendar and message.
 
 ``make golden`` writes them again. Read the diff before you commit it: it is what every reader will see.
 """
@@ -15,12 +15,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from ansible import context
+from ansible.utils.context_objects import CLIArgs
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._notify import notification
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.state import story
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import box, report_files
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import read
 
-from .stories import APPROVAL, COMMANDS, DATABASE_ERROR, DUMP, NEW, OLD, VERSION, VERSIONS, Play, completed, target
+from .stories import APPROVAL, COMMANDS, DATABASE_ERROR, NEW, OLD, VERSION, VERSIONS, Play, completed, target
 
 EARLIER = "20261127T123439Z-9193"
 GOLDEN = Path(__file__).parents[3] / "fixtures/reports"
@@ -61,7 +63,9 @@ def rolled_itself_back(play: Play) -> None:
     error = {"code": "E_COMMAND", "what": "check_shop ended with exit code 1", "changed": "Nothing.", "todo": "Fix it."}
     play.begun(**SAID, approval=APPROVAL).prepared().stopped().switched().started()
     play.step("application_commands", "failed", error=error)
-    play.step("rollback", "intent", takes_itself_back=True, commands=COMMANDS, course="backwards", found="a check failed")
+    play.step(
+        "rollback", "intent", takes_itself_back=True, commands=COMMANDS, course="backwards", found="a check failed"
+    )
     play.stopped().back().started()
     play.step("rollback", "done", failed_task="Run the application's commands", versions=[VERSION]).signed()
 
@@ -101,7 +105,9 @@ def other_processes_wrote(play: Play) -> None:
     """On two hosts, one of which was lost; digests stay, values were encrypted twice, and a rollback was refused."""
     meanwhile = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
     play.begun(**SAID).prepared()
-    play.step("key_version", asked={"state": "agreed"}, stages={"current": OLD, "pending": NEW}, key_id=OLD, host="app2")
+    play.step(
+        "key_version", asked={"state": "agreed"}, stages={"current": OLD, "pending": NEW}, key_id=OLD, host="app2"
+    )
     play.step("django_reencrypt", targets=[target("current", reencrypted=9, nested=2)], stale={"shop_customer.bidx": 4})
     play.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW)
     play.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW, host="app2")
@@ -168,10 +174,11 @@ def text_of(page: str) -> str:
 
 def shown(record: Record, folder: Path) -> str:
     """All that is written of a record, without where this machine keeps it and what the hash of its lines is."""
-    told = story(record)
+    told = read(record)
     page = Path(report_files.write(record))
-    moment = told["status"] if told["status"] in notification.MOMENTS else notification.STARTED
+    moment = told.status if told.status in notification.MOMENTS else notification.STARTED
     parts = {
+        "BOX": "\n".join(box.lines(box.Ending(told, {}, str(page)), 80)),
         "PAGE": text_of(page.read_text(encoding="utf-8")),
         **{name: (page.parent / name).read_text(encoding="utf-8") for name in ("rotation.log", "report.md")},
         "reminders.ics": calendar(page.parent / "reminders.ics"),
@@ -191,6 +198,13 @@ def compared(name: str, text: str) -> None:
     if os.environ.get("KEY_ROTATION_GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8"), f"see make golden: {path.name}"
+
+
+@pytest.fixture(autouse=True)
+def typed(monkeypatch):
+    """As if the playbook of the installed collection was started."""
+    started = {"args": ("tetech.key_rotation.rotate",), "inventory": ("staging,",)}
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs(started))
 
 
 @pytest.mark.parametrize("written", STORIES, ids=lambda written: written.__name__)

@@ -14,8 +14,10 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._notify import notification, sample_records
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import refused_runs, report_files
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.acts import people
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.state import story
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.accounts import Accounts
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.ending_sentences import sentence
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.event_time import duration
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import is_rotation, read
 
 OLD, NEW = "0000000000000001", "0000000000000002"
 MADE = datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)  # when OLD was
@@ -76,7 +78,7 @@ class Play:
         return self.step("rollback", "done", failed_task="Prove it", versions=[VERSION])
 
     def told(self) -> dict[str, Any]:
-        return story(self.record)
+        return read(self.record)
 
     def page(self) -> str:
         return Path(report_files.write(self.record)).read_text(encoding="utf-8")
@@ -87,7 +89,7 @@ def test_a_syslog_that_was_not_there_is_a_warning(play, monkeypatch):
     monkeypatch.setattr(f"{Record.__module__}.SYSLOG", "/nowhere/log")
     play.step("env_file").step("rotate", "done")
     said = f"There was no syslog on {os.uname().nodename}: the hashes of 3 of 4 lines of the record went to no log."
-    assert [warning.startswith(said) for warning in play.told()["warnings"]] == [True]
+    assert [warning.startswith(said) for warning in play.told().warnings] == [True]
     assert said in play.page()
 
 
@@ -139,7 +141,7 @@ def not_proved(play: Play) -> Play:
 @pytest.mark.parametrize("written", [half_back, back_and_not_proved, not_proved])
 def test_what_was_written_after_the_last_proof_is_not_called_proved(play, written):
     told = written(play).told()
-    assert (told["status"], told["proved"]) == ("failed", False)
+    assert (told.status, told.proved) == ("failed", False)
     play.page()
     log = (Path(play.record.path).parent / "rotation.log").read_text()
     assert "PASSED" not in log, log
@@ -148,14 +150,14 @@ def test_what_was_written_after_the_last_proof_is_not_called_proved(play, writte
 def test_what_an_earlier_run_failed_at_is_no_failure_of_the_one_that_was_completed(play):
     failed(play).step("rotate", "intent", resumed=True).switched().proved().step("rotate", "done")
     told = play.told()
-    assert (told["status"], told["failure"]) == ("completed", {})
+    assert (told.status, told.failure) == ("completed", {})
 
 
 @pytest.mark.parametrize(
     ("written", "status"), [(completed, "completed"), (failed, "failed"), (rolled_back, "rolled back"), (died, "open")]
 )
 def test_how_it_ended_is_said_first(play, written, status):
-    assert written(play).told()["status"] == status
+    assert written(play).told().status == status
     page = play.page()
     assert f'data-status="{status}"' in page
     assert f'<span class="word">{status}</span>' in page
@@ -165,24 +167,24 @@ def test_how_it_ended_is_said_first(play, written, status):
 
 def test_values_before_and_after_and_under_which_keys(play):
     told = completed(play).told()
-    (found,) = told["targets"]
-    assert (found["before"]["under"], found["after"]["under"]) == ({OLD: 7}, {NEW: 7})
-    assert (told["values"], told["reencrypted"], told["proved"]) == (7, 7, True)
-    assert told["keys"] == {"old": OLD, "new": NEW, "current": NEW}
-    (model,) = told["models"]
-    assert (model["name"], model["before_values"], model["after_values"]) == ("shop.Customer", 7, 7)
+    (found,) = told.targets
+    assert (found.before.under, found.after.under) == ({OLD: 7}, {NEW: 7})
+    assert (told.values, told.reencrypted, told.proved) == (7, 7, True)
+    assert (told.keys.old, told.keys.new, told.keys.current) == (OLD, NEW, NEW)
+    (model,) = told.models
+    assert (model.name, model.before_values, model.after_values) == ("shop.Customer", 7, 7)
 
 
 def test_what_was_rolled_back_is_under_the_keys_before(play):
     told = rolled_back(play).told()
-    (found,) = told["targets"]
-    assert (found["before"]["under"], found["after"]["under"]) == ({OLD: 7}, {OLD: 7})
-    assert told["keys"]["current"] == OLD
+    (found,) = told.targets
+    assert (found.before.under, found.after.under) == ({OLD: 7}, {OLD: 7})
+    assert told.keys.current == OLD
 
 
 def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
     told = play.begun(cryptoperiod_days=100).prepared().switched().rolled_back().told()
-    assert (told["due"], told["retire"]) == (MADE + datetime.timedelta(days=100), None)
+    assert (told.schedule.next.due, told.schedule.retire) == (MADE + datetime.timedelta(days=100), None)
     page = play.page()
     assert "100 days after the keys in use were made, which this one did not renew" in page
     assert "by 11 April 2020 at the latest" in page
@@ -201,7 +203,7 @@ def test_what_was_rolled_back_is_due_when_the_keys_before_are(play):
 def test_new_keys_in_use_are_not_called_old_where_the_way_back_failed(play, reason, why):
     half_back(play, reason=reason).step("rollback", "intent").step("env_file", "failed", error={"code": "E_ENV"})
     told = play.step("rollback", "failed", versions=[{**VERSION, "key_id": NEW}]).told()
-    assert (told["status"], told["keys"]["current"], told["due_why"]) == (
+    assert (told.status, told.keys.current, told.schedule.next.due_why) == (
         "failed",
         NEW,
         why,
@@ -224,7 +226,7 @@ def test_keys_of_unknown_age_and_compromised_ones_are_due_now(play, fields, reas
     else:
         play.step("rotate", "failed", versions=[{**VERSION, **fields}])
     told = play.told()
-    assert (told["due"], told["due_now"]) == (told["ended"], True)
+    assert (told.schedule.next.due, told.schedule.next.due_now) == (told.ended, True)
     reminders = Path(play.record.path).parent / "reminders.ics"
     for text in (*files(play), reminders.read_bytes().decode().replace("\r\n ", "").replace("\\", "")):
         assert why in text
@@ -234,7 +236,7 @@ def test_keys_of_unknown_age_and_compromised_ones_are_due_now(play, fields, reas
     assert "is due <b>now</b>: " in (Path(play.record.path).parent.parent / "index.html").read_text()
     play.step("rotate", "intent", resumed=True).switched().proved()
     play.step("rotate", "done", versions=[{**VERSION, "origin": "generated"}])
-    assert play.told()["due_now"] is False
+    assert play.told().schedule.next.due_now is False
 
 
 def test_a_compromise_is_not_over_with_a_later_try_that_replaced_the_keys_neither(tmp_path):
@@ -290,21 +292,21 @@ def files(play: Play) -> list[str]:
 def test_a_run_for_the_rows_alone_takes_no_rotation_back(play, course, ended):
     completed(play).step("rollback", "intent", course=course).step("django_repair", "failed", error={"code": "E_DB"})
     play.step("rollback", "failed", error={"code": "E_DB"})
-    assert play.told()["status"] == "failed"
+    assert play.told().status == "failed"
     play.step("rollback", "intent", course=course).step("django_repair", repaired={"t.c": 1}).proved()
     told = play.step("rollback", "done").told()
-    assert (told["status"], told["acts"][-1]["ended"], told["keys"]["new"]) == ("completed", ended, NEW)
+    assert (told.status, told.acts[-1].ended, told.keys.new) == ("completed", ended, NEW)
 
     play.step("rollback", "intent", course="repair").step(
         "django_repair", "failed", error={"code": "E_BACKUP_CHECKSUM"}
     )
     told = play.step("rollback", "done").told()
-    assert (told["status"], told["acts"][-1]["ended"]) == ("completed", "settled"), "nothing was repaired"
+    assert (told.status, told.acts[-1].ended) == ("completed", "settled"), "nothing was repaired"
 
     told = play.rolled_back(course=course).told()
-    assert (told["status"], told["acts"][-1]["ended"]) == ("rolled back", "rolled back"), "after it, it was"
+    assert (told.status, told.acts[-1].ended) == ("rolled back", "rolled back"), "after it, it was"
     told = play.step("rollback", "intent", course="settle").step("rollback", "done").told()
-    assert (told["status"], told["acts"][-1]["ended"]) == ("rolled back", "settled"), "and it stays so"
+    assert (told.status, told.acts[-1].ended) == ("rolled back", "settled"), "and it stays so"
 
 
 def test_each_act_has_its_own_operator_reason_and_authorization(play):
@@ -317,18 +319,18 @@ def test_each_act_has_its_own_operator_reason_and_authorization(play):
     )
     by_hand = {"reason": "it breaks an export", "authorization": {"who": "Eve", "ticket": "S-2"}}
     told = play.rolled_back(**by_hand, course="backwards", found="it is asked for", retain_until="2027-02-01").told()
-    first, second, third = told["acts"]
-    assert [(act["title"], act["ended"]) for act in told["acts"]] == [
+    first, second, third = told.acts
+    assert [(act.title, act.ended) for act in told.acts] == [
         ("Rotation", "failed"),
         ("Rotation goes on", "completed"),
         ("Rollback", "rolled back"),
     ]
-    assert [act["reason"] for act in told["acts"]] == ["cryptoperiod", "cryptoperiod", "it breaks an export"]
-    assert [act["authorization"]["who"] for act in told["acts"]] == ["Ada", "Ada", "Eve"]
-    assert second["people"] == [f"bob (as {first['people'][0]})"]
-    assert (first["failure"], third["failure"], third["course"]) == (error, {}, "backwards because it is asked for")
-    assert (told["reason"], told["authorization"]["ticket"], told["failure"]) == ("it breaks an export", "S-2", {})
-    assert told["retain_until"] == "2027-02-01"
+    assert [act.reason for act in told.acts] == ["cryptoperiod", "cryptoperiod", "it breaks an export"]
+    assert [act.authorization["who"] for act in told.acts] == ["Ada", "Ada", "Eve"]
+    assert second.people == [f"bob (as {first.people[0]})"]
+    assert (first.failure, third.failure, third.course) == (error, {}, "backwards because it is asked for")
+    assert (told.reason, told.authorization["ticket"], told.failure) == ("it breaks an export", "S-2", {})
+    assert told.retain_until == "2027-02-01"
     for text in files(play):
         for words in ("cryptoperiod", "it breaks an export", "Ada", "Eve", "S-1", "S-2", "backwards because"):
             assert words in text, words
@@ -338,15 +340,15 @@ def test_a_rollback_that_is_tried_again_has_no_reason_of_the_one_before(play):
     completed(play).step("rollback", "intent", reason="a drill", authorization={"who": "Eve"})
     play.step("env_file", "failed", error={"code": "E_ENV"}).step("rollback", "failed").rolled_back()
     told = play.told()
-    assert (told["reason"], told["authorization"], told["acts"][-1]["reason"]) == (None, {}, None)
+    assert (told.reason, told.authorization, told.acts[-1].reason) == (None, {}, None)
 
 
 def test_a_rotation_that_failed_and_was_rolled_back_says_for_what(play):
     error = {"code": "E_COMMAND", "what": "false", "todo": "See"}
     play.begun(reason="cryptoperiod").prepared().switched().step("application_commands", "failed", error=error)
     told = play.rolled_back(reason="cryptoperiod").told()
-    assert (told["status"], told["failure"]) == ("rolled back", error)
-    assert [act["ended"] for act in told["acts"]] == ["failed", "rolled back"]
+    assert (told.status, told.failure) == ("rolled back", error)
+    assert [act.ended for act in told.acts] == ["failed", "rolled back"]
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
@@ -358,10 +360,10 @@ def test_a_rotation_that_took_itself_back_was_approved_by_whom_the_rotation_was(
     if not by_itself:
         play.step("rotate", "failed", error={"code": "E_COMMAND"})
     told = play.rolled_back().told()
-    assert (told["status"], told["granted_by"]) == ("rolled back", "ada@example.org" if by_itself else "")
+    assert (told.status, told.granted_by) == ("rolled back", "ada@example.org" if by_itself else "")
     page = play.page()
     assert ("signed by ada@example.org" in page, ": the rollback" in page) == (by_itself, not by_itself)
-    assert [act["granted_by"] for act in told["acts"]] == ["ada@example.org", ""]
+    assert [act.granted_by for act in told.acts] == ["ada@example.org", ""]
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
@@ -371,7 +373,7 @@ def test_a_way_back_that_failed_in_the_same_run_was_approved_by_whom_the_rotatio
     play.step("application_commands", "failed", error={"code": "E_COMMAND"})
     play.step("rollback", "intent", **({"takes_itself_back": True} if by_itself else {})).step("env_file", "failed")
     told = play.step("rollback", "failed", failed_task="Switch").told()
-    assert (told["status"], told["granted_by"]) == ("failed", "ada@example.org" if by_itself else "")
+    assert (told.status, told.granted_by) == ("failed", "ada@example.org" if by_itself else "")
     assert ("signed by ada@example.org" in play.page()) is by_itself
 
 
@@ -382,10 +384,10 @@ def test_what_is_repaired_later_leaves_the_approval_and_the_reason_of_the_rotati
     written(play, approval=approval, reason="cryptoperiod")
     play.step("rollback", "intent", course="repair", authorization={"who": "Zed"}, reason="rows in ruins")
     told = play.step("django_repair", repaired={"t.c": 1}).proved().step("rollback", "done").told()
-    assert told["granted_by"] == "ada@example.org"
-    assert told["reason"] == ("cryptoperiod" if written is completed else None), "that of the way back"
+    assert told.granted_by == "ada@example.org"
+    assert told.reason == ("cryptoperiod" if written is completed else None), "that of the way back"
     assert "signed by ada@example.org" in play.page()
-    assert [act["granted_by"] for act in told["acts"]][-1] == "Zed"
+    assert [act.granted_by for act in told.acts][-1] == "Zed"
     text = notified(told)
     assert ("Authorized by: Zed" in text, "ada@example.org" in text) == (True, False), "a message is of its own run"
 
@@ -396,8 +398,8 @@ def notified(told: dict[str, Any]) -> str:
 
 def test_a_run_that_goes_on_and_could_tell_nobody_is_not_called_failed(play):
     play.begun().step("notification", "failed", about="started", channel="slack to h", found="URLError")
-    (run,) = play.told()["runs"]
-    assert (run["outcome"], play.told()["failure"]) == ("open", {})
+    (run,) = play.told().runs
+    assert (run.outcome, play.told().failure) == ("open", {})
 
 
 def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
@@ -405,13 +407,13 @@ def test_copies_that_could_not_be_dropped_are_a_warning_and_no_failure(play):
     completed(play).step("rollback", "intent", course="settle")
     play.step("postgresql_backup", "failed", asked={"state": "cleared"}, error=error).step("rollback", "done")
     told = play.told()
-    assert (told["failure"], told["runs"][-1]["failure"]) == ({}, {})
-    assert "Backup: left copies: E_HOST_LOST: keeper cannot be reached any more" in told["warnings"]
+    assert (told.failure, told.runs[-1].failure) == ({}, {})
+    assert "Backup: left copies: E_HOST_LOST: keeper cannot be reached any more" in told.warnings
 
 
 def test_who_of_several_was_told_is_said(play):
     play.begun().step("notification", "failed", about="started", channel="email by h", found="refused", reached=1)
-    assert play.told()["warnings"] == ["Not everybody was told by email by h of the started: refused"]
+    assert play.told().warnings == ["Not everybody was told by email by h of the started: refused"]
 
 
 def retire(folder: Path, phase: str, **fields: Any) -> None:
@@ -429,7 +431,7 @@ def test_what_was_retired_is_not_to_be_done_any_more(play, tmp_path):
     retire(tmp_path, "done")
     page = play.page()
     assert ("Retire the keys before" in page, "rollback.yml" in page) == (False, False)
-    assert [(act["ended"], act["authorization"]["who"]) for act in play.told()["acts"][1:]] == [
+    assert [(act.ended, act.authorization["who"]) for act in play.told().acts[1:]] == [
         ("failed", "Zoe"),
         ("retired", "Zoe"),
     ]
@@ -452,7 +454,7 @@ def test_what_was_to_be_retired_is_cancelled_when_it_is_in_use_again(play):
 def test_a_record_of_a_retirement_that_is_damaged_takes_no_page(play, tmp_path):
     retire(tmp_path, "done")
     (tmp_path / f"retire-{OLD}/record.jsonl").write_text("[1]\n")
-    assert len(completed(play).told()["acts"]) == 1
+    assert len(completed(play).told().acts) == 1
 
 
 def test_who_was_refused_is_on_the_page_over_all(tmp_path):
@@ -462,7 +464,7 @@ def test_who_was_refused_is_on_the_page_over_all(tmp_path):
     index = (tmp_path / "index.html").read_text()
     for words in ("rotate.yml", "bob (as ", "E_APPROVAL_SELF", "&lt;b&gt;one person", "There is none yet"):
         assert words in index, words
-    assert not report_files.tells(Record(str(tmp_path), refused_runs.NAME))
+    assert not is_rotation(Record(str(tmp_path), refused_runs.NAME))
 
 
 def test_a_try_that_cannot_be_written_down_stops_nothing(tmp_path):
@@ -482,39 +484,39 @@ def test_a_rollback_that_was_refused_leaves_a_completed_rotation_completed(play)
     error = {"code": "E_LOCKED", "what": "another run works on it", "todo": "Wait"}
     play.step("rollback", "intent").step("database_lease", "failed", error=error)
     told = play.step("rollback", "failed", failed_task="Lock", error=error).told()
-    assert [told[name] for name in ("status", "due", "ended", "failure")] == [
-        before[name] for name in ("status", "due", "ended", "failure")
+    assert [getattr(told, name) for name in ("status", "schedule", "ended", "failure")] == [
+        getattr(before, name) for name in ("status", "schedule", "ended", "failure")
     ]
-    (warning,) = told["warnings"]
+    (warning,) = told.warnings
     assert warning.endswith("stopped before it changed anything: E_LOCKED.")
     play.step("rollback", "intent").step("postgresql_restore", "failed", asked={"state": "prepared"}, error=error)
-    assert play.step("rollback", "failed", failed_task="Restore", error=error).told()["status"] == "completed"
+    assert play.step("rollback", "failed", failed_task="Restore", error=error).told().status == "completed"
     play.step("rollback", "intent").step("env_file", "failed", error=error)
-    assert play.step("rollback", "failed", failed_task="Switch", error=error).told()["status"] == "failed"
+    assert play.step("rollback", "failed", failed_task="Switch", error=error).told().status == "failed"
 
 
 def test_an_application_that_does_not_run_after_a_rollback_is_told_at_first_sight(play):
     error = {"code": "E_SERVICE_START", "what": "the service web does not start: it ended", "todo": "See the log"}
     play.begun().prepared().switched().step("rollback", "intent").step("application_services", "failed", error=error)
     told = play.step("rollback", "done", failed_task="Prove it").told()
-    assert (told["status"], told["not_running"]) == ("rolled back", "app1: the service web does not start: it ended")
+    assert (told.status, told.not_running) == ("rolled back", "app1: the service web does not start: it ended")
     page = play.page()
     assert "The application does not run: app1: the service web does not start: it ended." in page
     assert "Mend why the application does not run" in page
-    assert play.step("application_services").step("application_health").told()["not_running"] == ""
+    assert play.step("application_services").step("application_health").told().not_running == ""
 
 
 def test_a_digest_that_differs_proves_nothing(play):
     told = play.begun().prepared().switched().proved(digest="other").told()
-    assert told["proved"] is False
+    assert told.proved is False
     assert ">the same<" not in play.page()
 
 
 def test_where_another_process_wrote_it_is_proved_row_by_row_and_told(play):
     found = {"shop_customer": {"changed": 2, "inserted": 0, "deleted": 1}}
     told = play.begun().prepared().switched().proved(digest="other", meanwhile=found).step("rotate", "done").told()
-    assert (told["proved"], told["targets"][0]["meanwhile"]) == (True, 3)
-    (warning,) = told["warnings"]
+    assert (told.proved, told.targets[0].meanwhile) == (True, 3)
+    (warning,) = told.warnings
     assert warning.startswith(
         "3 rows of shop_customer were written by another process meanwhile (2 changed, 1 deleted)."
     )
@@ -525,31 +527,31 @@ def test_where_another_process_wrote_it_is_proved_row_by_row_and_told(play):
 
 def test_what_another_process_wrote_elsewhere_proves_nothing_here(play):
     found = {"shop_order": {"changed": 2, "inserted": 0, "deleted": 0}}
-    assert play.begun().prepared().switched().proved(digest="other", meanwhile=found).told()["proved"] is False
+    assert play.begun().prepared().switched().proved(digest="other", meanwhile=found).told().proved is False
 
 
 def test_a_census_before_the_work_proves_nothing(play):
-    assert died(play).told()["targets"][0]["after"] == {}
+    assert died(play).told().targets[0].after is None
     assert "not proved" in play.page()
 
 
 def test_dates_are_those_that_the_run_was_given(play):
     told = play.begun(hold_days=10, cryptoperiod_days=100).prepared().switched().proved().step("rotate", "done").told()
-    assert told["due"] - told["ended"] == datetime.timedelta(days=100)
-    assert told["retire"] - told["ended"] == datetime.timedelta(days=10)
+    assert told.schedule.next.due - told.ended == datetime.timedelta(days=100)
+    assert told.schedule.retire - told.ended == datetime.timedelta(days=10)
 
 
 def test_each_run_has_its_steps_and_says_which_failed(play):
     failed(play).step("rollback", "intent").step("rollback", "done")
-    rotation, rollback = play.told()["runs"]
-    assert (rotation["title"], rotation["outcome"], rollback["title"], rollback["outcome"]) == (
+    rotation, rollback = play.told().runs
+    assert (rotation.title, rotation.outcome, rollback.title, rollback.outcome) == (
         "Rotation",
         "failed",
         "Rollback",
         "done",
     )
-    assert [(step["name"], step["outcome"]) for step in rotation["steps"]][-1] == ("Re-encryption", "failed")
-    assert all(0 <= step["left"] + step["width"] <= 100.01 for step in rotation["steps"])
+    assert [(step.name, step.outcome) for step in rotation.steps][-1] == ("Re-encryption", "failed")
+    assert all(0 <= step.left + step.width <= 100.01 for step in rotation.steps)
 
 
 def test_a_step_on_two_hosts_is_one(play):
@@ -557,8 +559,8 @@ def test_a_step_on_two_hosts_is_one(play):
     for phase in ("intent", "done"):
         for host in ("app1", "app2"):
             play.record.append("env_file", phase, host=host)
-    (run,) = play.told()["runs"]
-    assert [(step["name"], step["outcome"]) for step in run["steps"]] == [("Switch: .env", "done")]
+    (run,) = play.told().runs
+    assert [(step.name, step.outcome) for step in run.steps] == [("Switch: .env", "done")]
 
 
 def test_who_was_told_is_no_bar_of_the_timeline(play):
@@ -566,9 +568,9 @@ def test_who_was_told_is_no_bar_of_the_timeline(play):
     failed = {"channel": "slack to h", "found": "URLError"}
     play.begun().step("notification", "failed", about="started", **failed).prepared().switched().proved()
     play.step("rotate", "done").step("notification", "failed", about="completed", **failed)
-    (run,) = play.told()["runs"]
-    assert {step["outcome"] for step in run["steps"]} == {"done"}
-    assert "Notification" not in [step["name"] for step in run["steps"]]
+    (run,) = play.told().runs
+    assert {step.outcome for step in run.steps} == {"done"}
+    assert "Notification" not in [step.name for step in run.steps]
     assert play.page().count("<dt>Not told</dt>") == 2
     play.step("notification", "done", about="completed", channel="email by h", to=["a@b.org", "c@d.org"])
     assert "<dt>Told</dt><dd>email by h to a@b.org, c@d.org: completed</dd>" in play.page()
@@ -588,7 +590,10 @@ def test_who_was_told_is_no_bar_of_the_timeline(play):
     ],
 )
 def test_people_are_told_with_who_had_logged_in(events, operator, said):
-    assert people(decode_all(events), operator) == said
+    accounts = Accounts()
+    for event in decode_all(events):
+        accounts.apply(event)
+    assert accounts.people(operator) == said
 
 
 def marks(page: str) -> list[str]:
@@ -655,8 +660,8 @@ def test_lines_of_a_retirement_that_nobody_signed_are_told_too(play, tmp_path):
 
 def test_a_step_that_never_ended_says_so(play):
     play.begun().record.append("django_reencrypt", "intent", host="app1")
-    (run,) = play.told()["runs"]
-    assert run["steps"][0]["outcome"] == "open"
+    (run,) = play.told().runs
+    assert run.steps[0].outcome == "open"
 
 
 @pytest.mark.parametrize(
@@ -880,7 +885,7 @@ def test_what_was_retired_is_no_rotation_that_is_open(tmp_path: Path):
     report_files.write(good.record)
     report_files.write_index(str(tmp_path))
     assert f"retire-{OLD}" not in (tmp_path / "index.html").read_text()
-    assert (report_files.tells(good.record), report_files.tells(retired.record)) == (True, False)
+    assert (is_rotation(good.record), is_rotation(retired.record)) == (True, False)
 
 
 def test_a_record_that_somebody_damaged_takes_nobody_else_s_page(tmp_path: Path):
@@ -909,7 +914,7 @@ def test_policy_clock_and_how_the_keys_were_made_are_on_the_page(play):
     ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7320, "2 h 2 min")]
 )
 def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
-    assert report_files.duration(seconds) == words
+    assert duration(seconds) == words
 
 
 def restoring(play: Play) -> Play:
@@ -934,7 +939,7 @@ def test_that_a_backup_took_the_place_of_the_database_and_what_that_lost_is_told
         ):
             assert words in text, words
     said = "The database is its backup of 2026-01-02T03:04:05Z: what that lost is among the warnings of its page."
-    assert said in report_files.sentence(play.told())
+    assert said in sentence(play.told())
     play.step("postgresql_restore", restored={"aside": 3, "under": "of another version"}, backup=4)
     assert play.page()
 
@@ -951,15 +956,15 @@ def test_what_a_restore_keeps_aside_is_to_be_dropped_until_it_is(play, alias):
     assert f"-e key_rotation_id=spring{of_alias} -e key_rotation_restore_drop=true</code>" in item
     aside, taken = "aside before_r1:shop, without connections", "shop is now the backup of"
     for words in (aside, taken):
-        assert [warning for warning in play.told()["warnings"] if warning.startswith(words)]
+        assert [warning for warning in play.told().warnings if warning.startswith(words)]
     dropped = {"dropped": ["before_r1:shop"], "backup": {}}
     play.step("restore", "intent").step("postgresql_restore", asked={"alias": "third"}, **dropped).page()
     assert [item for item in todo(play) if "Drop before_r1:shop" in item], "that was on another server"
     play.step("restore", "intent").step("postgresql_restore", asked={"alias": alias}, **dropped)
     play.page()
     assert not [item for item in todo(play) if "Drop before_r1:shop" in item]
-    assert [warning for warning in play.told()["warnings"] if warning.startswith(taken)]
-    assert aside not in " ".join(play.told()["warnings"])
+    assert [warning for warning in play.told().warnings if warning.startswith(taken)]
+    assert aside not in " ".join(play.told().warnings)
 
 
 @pytest.mark.parametrize("phase", ["done", "failed"])
@@ -969,15 +974,15 @@ def test_a_drop_days_later_changes_nothing_of_how_the_rotation_ended(play, phase
     play.step("postgresql_restore", "failed", asked={"state": "prepared"}, error=refused)
     play.step("rollback", "failed")
     before = play.told()
-    assert before["status"] == "completed"
+    assert before.status == "completed"
     play.step("postgresql_restore", phase, asked={"state": "dropped"}, error={"code": "E_RESTORE_BUSY", "what": "busy"})
     told = play.told()
-    for member in ("status", "ended", "retire", "failure", "seconds", "people"):
-        assert told[member] == before[member], member
-    assert [run["seconds"] for run in told["runs"]] == [run["seconds"] for run in before["runs"]]
-    (tried,) = [warning for warning in told["warnings"] if warning.startswith("A rollback was tried at ")]
+    for member in ("status", "ended", "schedule", "failure", "seconds", "people"):
+        assert getattr(told, member) == getattr(before, member), member
+    assert [run.seconds for run in told.runs] == [run.seconds for run in before.runs]
+    (tried,) = [warning for warning in told.warnings if warning.startswith("A rollback was tried at ")]
     assert tried.endswith(": E_RESTORE_LOSS.")
-    assert ("Restore: the drop: E_RESTORE_BUSY: busy" in told["warnings"]) is (phase == "failed")
+    assert ("Restore: the drop: E_RESTORE_BUSY: busy" in told.warnings) is (phase == "failed")
 
 
 def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
@@ -986,16 +991,16 @@ def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
     autumn.step("rollback", "intent", course="restore", commands=COMMANDS)
     backup = {"rotation_id": "spring", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
     autumn.step("postgresql_restore", restored=done, backup=backup, lost=[], changed=True).step("rollback", "done")
-    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring:shop"]
+    assert [one.name for one in autumn.told().kept_aside] == ["before_spring:shop"]
     autumn.page()
     assert [item for item in todo(autumn) if "Drop before_spring:shop" in item]
     spring.step("postgresql_restore", dropped=[], sought=["before_spring:shop"], asked={"state": "dropped"})
-    assert not autumn.told()["kept_aside"], "whoever dropped it"
+    assert not autumn.told().kept_aside, "whoever dropped it"
     assert report_files.write_changed(spring.record) == ["autumn"]
     assert not [item for item in todo(autumn) if "Drop before_spring:shop" in item]
     again = {"restored": done, "backup": backup, "lost": [], "changed": True, "time": "2099-01-02T03:04:05Z"}
     autumn.step("rollback", "intent", course="restore").step("postgresql_restore", **again).step("rollback", "done")
-    assert [one["name"] for one in autumn.told()["kept_aside"]] == ["before_spring:shop"], "restored again since"
+    assert [one.name for one in autumn.told().kept_aside] == ["before_spring:shop"], "restored again since"
 
 
 def test_digests_that_nothing_explains_are_told_on_the_page(play):
@@ -1032,14 +1037,14 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
     left = {"count": 3, "rows": "t.c 17, 18, 19"}
     completed(play).step("rollback", "intent", course="settle").proved(unopened=left).step("rollback", "done")
     told = play.told()
-    assert (told["status"], told["proved"], told["unopened"]) == ("completed", False, 3)
-    assert report_files.sentence(told).startswith(f"Of 10 values, 7 open under version {NEW} and 3 open under no known")
+    assert (told.status, told.proved, told.unopened) == ("completed", False, 3)
+    assert sentence(told).startswith(f"Of 10 values, 7 open under version {NEW} and 3 open under no known")
     play.step("rollback", "intent").step("django_reencrypt", targets=[target("current", reencrypted=7)])
     asked = {"expect_stage": "previous"}
     play.step("django_census", asked=asked, targets=[target("previous")], unopened=left)
     told = play.step("rollback", "done").told()
-    assert (told["status"], told["proved"]) == ("rolled back", False)
-    said = report_files.sentence(told)
+    assert (told.status, told.proved) == ("rolled back", False)
+    said = sentence(told)
     assert f"7 open under version {OLD} and 3 open under no known version" in said
     assert "as before" not in said
     assert "Bring back or delete what no key opens" in play.page()
@@ -1047,12 +1052,12 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
 
 
 def test_the_end_says_what_is_where_as_it_was_counted(play):
-    said = report_files.sentence(completed(play).told())
+    said = sentence(completed(play).told())
     assert said == (
         f"All 7 values open under version {NEW}, proved by a process that has only this version. "
         f"The .env file on app1 holds version {NEW}. The current version in the key store is {NEW}."
     )
-    said = report_files.sentence(play.rolled_back().told())
+    said = sentence(play.rolled_back().told())
     assert said.startswith("Every value, the .env file and the key store are as before the rotation. All 7 values open")
 
 
@@ -1061,8 +1066,8 @@ def test_no_page_calls_a_value_proved_that_is_encrypted_twice(play):
     play.begun().prepared().switched()
     play.step("django_census", asked={"expect_stage": "current"}, targets=[twice], key_ids={"current": NEW})
     told = play.step("rotate", "done").told()
-    assert (told["proved"], told["targets"][0]["unopened"]) == (False, 1)
-    assert f"Of 7 values, 6 open under version {NEW} and 1 are encrypted twice." in report_files.sentence(told)
+    assert (told.proved, told.targets[0].unopened) == (False, 1)
+    assert f"Of 7 values, 6 open under version {NEW} and 1 are encrypted twice." in sentence(told)
     page, log, ticket = files(play)
     assert ("Values proved" in page, "PASSED" in log, ", proved" in ticket) == (False, False, False)
 
@@ -1070,7 +1075,7 @@ def test_no_page_calls_a_value_proved_that_is_encrypted_twice(play):
 def test_a_column_with_values_that_no_key_opens_says_so(play):
     ruined = {**target("current"), "classes": {"current": 4, "unreadable": 3, "empty": 2}}
     play.begun().prepared().switched().step("django_census", asked={"expect_stage": "current"}, targets=[ruined])
-    assert play.told()["targets"][0]["unopened"] == 3
+    assert play.told().targets[0].unopened == 3
     assert "3 open under no key" in play.page()
 
 
@@ -1095,12 +1100,12 @@ def test_a_backup_that_somebody_else_keeps_has_no_size_and_no_digest(play):
 
 def test_a_failure_over_ruined_values_is_not_told_as_if_every_value_opened(play):
     play.begun().prepared().step("django_reencrypt", targets=[target("current", reencrypted=7)])
-    said = report_files.sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
+    said = sentence(play.step("rotate", "failed", error={"code": "E_DB"}).told())
     assert said.startswith(
         "It stopped. Under which version each value is now is not known: values may have been written"
     )
     play.step("rollback", "intent").step("django_reencrypt", "failed", error={"code": "E_UNREADABLE"})
-    said = report_files.sentence(play.step("rollback", "failed", error={"code": "E_UNREADABLE"}).told())
+    said = sentence(play.step("rollback", "failed", error={"code": "E_UNREADABLE"}).told())
     assert said.startswith("The rollback stopped. Under which version each value is now is not known")
 
 
@@ -1110,7 +1115,7 @@ def test_why_a_rollback_was_refused_is_told_where_its_last_line_does_not_say(pla
         "postgresql_restore", "failed", asked={"state": "prepared"}, error=error
     )
     play.step("rollback", "failed")
-    assert any(warning.endswith("changed anything: E_RESTORE_LOSS.") for warning in play.told()["warnings"])
+    assert any(warning.endswith("changed anything: E_RESTORE_LOSS.") for warning in play.told().warnings)
 
 
 def test_a_reminder_names_the_keys_to_retire_and_holds_no_line_of_somebody_else(play):
@@ -1133,14 +1138,14 @@ def test_a_restore_that_was_ended_directly_behind_its_swap_is_on_the_page_with_w
     play.step("postgresql_restore", "intent", asked=asked).step("rollback", "intent", commands=COMMANDS)
     play.step("django_census", targets=[], kept_aside={"before_spring_2:shop": []}).page()
     told = "restored DATABASES[default] is now the backup of spring: an earlier run was ended directly behind the swap"
-    assert told not in play.told()["warnings"]
+    assert told not in play.told().warnings
     play.step("django_census", targets=[], kept_aside={"before_spring:shop": []}).step("rollback", "done").page()
-    assert told in play.told()["warnings"]
+    assert told in play.told().warnings
     (item,) = [item for item in todo(play) if "Drop before_spring:shop" in item]
     assert "-e key_rotation_id=spring -e key_rotation_restore_drop=true</code>" in item
     spring = completed(Play(Path(play.record.path).parents[1], "spring"))
     spring.step("postgresql_restore", dropped=[], sought=["before_spring:shop"], asked={"state": "dropped"})
-    assert (play.told()["kept_aside"], told in play.told()["warnings"]) == ([], True)
+    assert (play.told().kept_aside, told in play.told().warnings) == ([], True)
 
 
 def test_values_that_another_process_damaged_are_named_on_the_pages_of_a_run_that_failed(play):

@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event, decode
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import final_state
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.final_state import FinalState, Host, Values
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import data_sentences, data_state
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.data_state import DataState, Host, Values
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.data_tracker import DataTracker
 
 OLD, NEW = "0" * 15 + "1", "0" * 15 + "2"
 AS_BEFORE = "Every value, the .env file and the key store are as before the rotation."
-BACK = FinalState(Values({OLD: 9}), "", True, {"app1": Host(OLD), "app2": Host(OLD)}, OLD, "", OLD)
+BACK = DataState(Values({OLD: 9}), "", True, {"app1": Host(OLD), "app2": Host(OLD)}, OLD, "", OLD)
 UNCHANGED = {"error": {"code": "E_DB", "changed": "Nothing was changed."}}
 
 
@@ -51,8 +53,15 @@ def looked(**files: str) -> Event:
     return event("rollback", "intent", seen={"files": files, "targets": targets, "key_ids": {"pending": NEW}})
 
 
+def tracked(events: Iterable[Event]) -> DataTracker:
+    tracker = DataTracker()
+    for each in events:
+        tracker.apply(each)
+    return tracker
+
+
 def said(*events: Event, stopped: dict[str, list[str]] | None = None) -> str:
-    return " ".join(final_state.sentences(final_state.of(events, stopped), "ansible-playbook verify.yml"))
+    return " ".join(data_sentences.sentences(tracked(events).state(stopped), "ansible-playbook verify.yml"))
 
 
 @pytest.mark.parametrize(
@@ -77,9 +86,9 @@ def said(*events: Event, stopped: dict[str, list[str]] | None = None) -> str:
     ],
 )
 def test_as_before_is_said_only_if_values_hosts_and_store_are(changes: dict[str, Any], as_before: bool) -> None:
-    state = FinalState(**{**vars(BACK), **changes})
+    state = DataState(**{**vars(BACK), **changes})
     assert state.as_before is as_before
-    assert (AS_BEFORE in final_state.sentences(state)) is as_before
+    assert (AS_BEFORE in data_sentences.sentences(state)) is as_before
 
 
 @pytest.mark.parametrize(
@@ -101,7 +110,7 @@ def test_as_before_is_said_only_if_values_hosts_and_store_are(changes: dict[str,
     ],
 )
 def test_the_values_are_said_by_version_and_class(found: Values, sentence: str) -> None:
-    assert final_state.values(FinalState(found, "")) == sentence
+    assert data_sentences.values(DataState(found, "")) == sentence
 
 
 def test_a_run_that_wrote_nothing_says_so_and_what_the_census_saw() -> None:
@@ -139,7 +148,7 @@ def test_a_proof_is_called_one_only_if_every_value_opened() -> None:
     for name in ("nested", "unreadable"):
         text = said(*FORTH, census("pending", **{name: 2}, **asked))
         assert ("Of 11 values, 9 open" in text, "proved" in text) == (True, False)
-        found = final_state.of([*FORTH, census("pending", **{name: 2}, **asked)]).values
+        found = tracked([*FORTH, census("pending", **{name: 2}, **asked)]).state().values
         assert (found is not None, found and found.proved) == (True, False)
     passed = census("pending", unopened={"count": 2, "rows": "t.c:1"}, **asked)
     assert "2 open under no known version" in said(*FORTH, passed)
@@ -193,5 +202,5 @@ def test_services_that_are_down_are_named() -> None:
 
 
 def test_versions_without_a_stage_are_named_by_their_key_id() -> None:
-    found = final_state.counted([{"classes": {f"older-{NEW}": 2, "current": 1, "empty": 4}}], {"current": OLD})
+    found = data_state.counted([{"classes": {f"older-{NEW}": 2, "current": 1, "empty": 4}}], {"current": OLD})
     assert found.under == {NEW: 2, OLD: 1}

@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a page says of a backup next to its path, size and digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+LINES = {
+    "engine": "Made by",
+    "database": "Database",
+    "encrypted_to": "Encrypted to",
+    "key_ids": "Needs the keys",
+    "proof": "Proof",
+    "snapshot": "State of",
+    "manifest": "Manifest",
+}
+
+
+def dump_lines(dump: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    for name, called in LINES.items():
+        if name == "proof" and not dump.get(name):
+            yield {"name": called, "text": "none: it was not restored"}
+        elif dump.get(name):
+            yield {"name": called, "text": _proved(dump[name]) if name == "proof" else _text(dump[name])}
+
+
+def _proved(proof: Mapping[str, Any]) -> str:
+    """How a backup was proved, in words; what a later version says otherwise, as it says it."""
+    if proof.get("kind") == "none":
+        return "none: it was not restored, only read to its end"
+    try:
+        return (
+            f"{proof['kind']}: restored into {proof['where']} at {proof['time']}, {proof['rows']:,} rows of "
+            f"{proof['tables']} tables the same, {proof['tokens']:,} encrypted values opened"
+        )
+    except (KeyError, ValueError):
+        return _text(proof)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')}: {_text(one)}" for name, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_text, value))
+    return str(value)

@@ -1,0 +1,189 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The columns with encrypted values, before the first re-encryption and as the proof after the last one found them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils._record.events import CensusEvent, CountingEvent, Event, ReencryptionEvent, RunEvent
+from . import data_state
+
+Target = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Count:
+    """Values of a column, and how many of them are under which key ID, or of which other class."""
+
+    values: int = 0
+    under: Mapping[str, int] = field(default_factory=dict)
+    empty: int = 0
+
+
+@dataclass(frozen=True)
+class ColumnHistory:
+    """``after`` is None if nothing proved what was written. ``unopened`` counts the values that no version opens well,
+    ``meanwhile`` the rows of its table that another process wrote."""
+
+    table: str
+    column: str
+    model: str
+    scheme: str
+    rows: int
+    before: Count
+    after: Count | None = None
+    left_alone: int = 0
+    unopened: int = 0
+    reencrypted: int = 0
+    proved: bool = False
+    meanwhile: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+@dataclass
+class ColumnCensus:
+    """``first`` is the first census or the one before the first re-encryption, ``proof`` the one that proved what the
+    last re-encryption wrote, each with the key IDs of its stages. ``last`` is the newest census of the newest run."""
+
+    first: CountingEvent | None = None
+    first_stages: Mapping[str, str] = field(default_factory=dict)
+    reencrypted: Counter[str] = field(default_factory=Counter)
+    digests: dict[str, Any] = field(default_factory=dict)
+    rewriting: bool = False
+    proof: CensusEvent = field(default_factory=CensusEvent)
+    proof_stages: Mapping[str, str] = field(default_factory=dict)
+    newest: Sequence[Target] = ()
+    last: CensusEvent = field(default_factory=CensusEvent)
+
+    def apply(self, event: Event, stages: Mapping[str, str]) -> None:
+        """``stages`` are those of the key store when the event was written."""
+        if isinstance(event, RunEvent) and event.is_intent:
+            self.last = CensusEvent()
+        if isinstance(event, CensusEvent) and event.is_done:
+            self.last = event
+        if isinstance(event, ReencryptionEvent):
+            self.rewriting, self.proof = True, CensusEvent()
+        if isinstance(event, CountingEvent) and event.is_done and event.targets:
+            self._count(event, {**stages, **event.key_ids})
+        if isinstance(event, CensusEvent) and event.is_proof and not event.is_intent and self.rewriting:
+            self.proof = event if event.is_done else CensusEvent()
+            self.proof_stages = {**stages, **event.key_ids}
+
+    def _count(self, event: CountingEvent, stages: Mapping[str, str]) -> None:
+        self.newest = event.targets
+        if self.first is None:
+            self.first, self.first_stages = event, stages
+        for target in event.targets if isinstance(event, ReencryptionEvent) else ():
+            self.reencrypted[_name(target)] += target.get("reencrypted", 0)
+            self.digests[_name(target)] = target.get("digest")
+
+    @property
+    def columns(self) -> list[ColumnHistory]:
+        proved = {_name(target): target for target in self.proof.targets}
+        return [
+            self._column(target, proved.get(_name(target))) for target in (self.first.targets if self.first else ())
+        ]
+
+    def _column(self, target: Target, proved: Target | None) -> ColumnHistory:
+        newest = target if proved is None else proved
+        return ColumnHistory(
+            table=target.get("table") or "",
+            column=target.get("column") or "",
+            model=target.get("model") or "",
+            scheme=target.get("scheme") or "",
+            rows=newest.get("rows", 0),
+            before=_count(target, self.first_stages),
+            after=None if proved is None else _count(proved, self.proof_stages),
+            left_alone=newest.get("left_alone", 0),
+            unopened=_unopened(proved or {}),
+            reencrypted=self.reencrypted[_name(target)],
+            proved=proved is not None and self._is_same(target, proved),
+            meanwhile=sum(self.proof.meanwhile.get(str(target.get("table")), {}).values()),
+        )
+
+    def _is_same(self, target: Target, proved: Target) -> bool:
+        """Whether every plaintext was proved: by the digest of all, or row by row if another process wrote some. A
+        value that the proving process did not open, such as one that is encrypted twice, was not."""
+        if _unopened(proved) or proved.get("digest") is None:
+            return False
+        return proved["digest"] == self.digests.get(_name(target)) or target.get("table") in self.proof.meanwhile
+
+    @property
+    def unopened(self) -> int:
+        """How many values the proof has let pass that no key opens."""
+        count = self.proof.unopened.get("count")
+        return count if isinstance(count, int) else 0
+
+    @property
+    def left_alone(self) -> int:
+        """How many values are left alone, as the newest census counted."""
+        return sum(target.get("left_alone", 0) for target in self.newest)
+
+
+@dataclass
+class Model:
+    """The values of one model, with its bars of the chart, in percent of the largest model."""
+
+    name: str
+    before: Counter[str] = field(default_factory=Counter)
+    after: Counter[str] = field(default_factory=Counter)
+    reencrypted: int = 0
+    largest: int = 0
+
+    @property
+    def before_values(self) -> int:
+        return sum(self.before.values())
+
+    @property
+    def after_values(self) -> int:
+        return sum(self.after.values())
+
+    @property
+    def before_bars(self) -> list[dict[str, Any]]:
+        return self._bars(self.before)
+
+    @property
+    def after_bars(self) -> list[dict[str, Any]]:
+        return self._bars(self.after)
+
+    def _bars(self, side: Counter[str]) -> list[dict[str, Any]]:
+        return [
+            {"key": key, "count": count, "width": round(100 * count / self.largest, 2)} for key, count in side.items()
+        ]
+
+
+def models(columns: Iterable[ColumnHistory]) -> list[Model]:
+    """The columns by model, the largest first."""
+    found: dict[str, Model] = {}
+    for column in columns:
+        model = found.setdefault(column.model or column.name, Model(column.model or column.name))
+        model.reencrypted += column.reencrypted
+        model.before.update(column.before.under)
+        model.after.update(column.after.under if column.after else {})
+    for model in found.values():
+        model.largest = max(max(one.before_values, one.after_values) for one in found.values())
+    return sorted(found.values(), key=lambda model: (-model.before_values, model.name))
+
+
+def _name(target: Target) -> str:
+    return f"{target.get('table')}.{target.get('column')}"
+
+
+def _unopened(target: Target) -> int:
+    return sum(data_state.odd(target.get("classes") or {}).values())
+
+
+def _count(target: Target, stages: Mapping[str, str]) -> Count:
+    classes = target.get("classes") or {}
+    under: Counter[str] = Counter()
+    for name, count in classes.items():
+        if name != data_state.EMPTY:
+            under[stages.get(name, name)] += count
+    return Count(sum(under.values()), dict(under), classes.get(data_state.EMPTY, 0))

@@ -1,0 +1,79 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is where, in sentences. Every statement about the data on a screen, a page, in a log or a message is one of
+them, rendered from a ``DataState``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .data_state import DataState, Host
+
+# What is said of values of a class that is no version; the census of a later release may have others.
+CLASSES = {
+    "unreadable": "open under no known version",
+    "plaintext": "are not encrypted",
+    "nested": "are encrypted twice",
+    "nested_unreadable": "hold a token that opens under no known version",
+    "token_inside": "hold a token between other text",
+}
+
+
+def sentences(state: DataState, verify: str = "") -> Iterator[str]:
+    """The facts, and the command ``verify`` that shows what is not known."""
+    yield from facts(state)
+    if state.written and not state.known:
+        yield f"To see what is not known, run {verify or 'verify.yml'}."
+
+
+def facts(state: DataState) -> Iterator[str]:
+    """The state in sentences."""
+    if state.as_before:
+        yield "Every value, the .env file and the key store are as before the rotation."
+    elif not state.written:
+        yield "No value and no .env file was written."
+    if state.values or state.written:
+        yield values(state)
+    if state.values and state.values.meanwhile:
+        yield "Rows that another process wrote during the rotation are as it left them."
+    yield from env_files(state)
+    if state.current:
+        pending = f", and {state.pending} is pending" if state.pending else ""
+        yield f"The current version in the key store is {state.current}{pending}."
+    for host, services in sorted(state.stopped.items()):
+        yield f"Still stopped on {host}: {', '.join(services)}."
+
+
+def values(state: DataState) -> str:
+    """How many values are under which version, in one sentence."""
+    found = state.values
+    if found is None:
+        return f"Under which version each value is now is not known: {state.unknown}."
+    if not found.total:
+        return "There are no encrypted values."
+    proof = ", proved by a process that has only this version" if found.proved else ""
+    if len(found.under) == 1 and not found.odd:
+        (key_id,) = found.under
+        return f"All {found.total:,} values open under version {key_id}{proof}."
+    parts = [f"{count:,} open under version {key_id}" for key_id, count in sorted(found.under.items())]
+    parts += [f"{count:,} {CLASSES.get(name, f'are {name}')}" for name, count in sorted(found.odd.items())]
+    return f"Of {found.total:,} values, {_listed(parts)}."
+
+
+def env_files(state: DataState) -> Iterator[str]:
+    """Which version the .env file of each host holds, one sentence for all hosts of which the same is known."""
+    groups: dict[Host, list[str]] = {}
+    for name, host in sorted(state.hosts.items()):
+        groups.setdefault(host, []).append(name)
+    for host, names in groups.items():
+        where = _listed(names)
+        if not host.key_id:
+            yield f"Which version the .env file on {where} holds is not known."
+        elif host.reached:
+            yield f"The .env file on {where} holds version {host.key_id}."
+        else:
+            yield f"When {where} could last be reached, the .env file there held version {host.key_id}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -1,0 +1,109 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is where: the values by version, the .env file of each host, the key store, and the services.
+
+It is known from a record alone: the last census, and the last look at each host. What neither shows is not known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils._stores.history import STAGES
+
+OLDER = "older-"  # before the key ID, the name of a version without a stage (History.for_host)
+EMPTY = "empty"
+NEVER = "no census was taken"
+SINCE = "values may have been written since the last census"
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a census counted. ``under`` holds counts by key ID, ``odd`` by the class of values that no version opens
+    well. ``proved`` is whether a process that has only one version opened them, ``meanwhile`` whether other processes
+    wrote some since the rotation began."""
+
+    under: Mapping[str, int] = field(default_factory=dict)
+    odd: Mapping[str, int] = field(default_factory=dict)
+    proved: bool = False
+    meanwhile: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many values there are, without the empty ones."""
+        return sum(self.under.values()) + sum(self.odd.values())
+
+
+@dataclass(frozen=True)
+class Host:
+    """The version that the .env file of one host holds, as a key ID; empty if not known. ``reached`` is whether the
+    last run could still look."""
+
+    key_id: str = ""
+    reached: bool = True
+
+
+@dataclass(frozen=True)
+class DataState:
+    """``values`` is None if the last census does not show them, and ``unknown`` says why. With ``written`` a value or
+    an .env file was written, or may have been. ``base`` is the key ID that everything was under before the rotation,
+    ``current`` and ``pending`` are those of the key store. ``stopped`` are the services by host that nothing has
+    started since."""
+
+    values: Values | None = None
+    unknown: str = NEVER
+    written: bool = False
+    hosts: Mapping[str, Host] = field(default_factory=dict)
+    current: str = ""
+    pending: str = ""
+    base: str = ""
+    stopped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def odd(self) -> bool:
+        """Whether the last census counted values that no version opens well."""
+        return bool(self.values and self.values.odd)
+
+    @property
+    def known(self) -> bool:
+        """Whether everything is known."""
+        return self.values is not None and all(host.key_id and host.reached for host in self.hosts.values())
+
+    @property
+    def as_before(self) -> bool:
+        """Whether every value, every .env file and the store are under the version from before the rotation."""
+        if self.values is None or self.pending or not self.base or not self.hosts or not self.known:
+            return False
+        held = {self.current, *(host.key_id for host in self.hosts.values()), *self.values.under}
+        return held == {self.base} and not self.values.odd and not self.values.meanwhile
+
+
+def is_version(value_class: str) -> bool:
+    """Whether a class of the census is a version: every other one, but for empty values, was not opened by it."""
+    return value_class in STAGES or value_class.startswith(OLDER)
+
+
+def opened(classes: Mapping[str, int]) -> int:
+    """How many values of one target were opened by the process that took the census."""
+    return sum(count for name, count in classes.items() if is_version(name))
+
+
+def odd(classes: Mapping[str, int]) -> dict[str, int]:
+    """The counts of the classes that are neither a version nor empty."""
+    return {name: count for name, count in classes.items() if count and name != EMPTY and not is_version(name)}
+
+
+def counted(targets: Iterable[Mapping[str, Any]], key_ids: Mapping[str, str]) -> Values:
+    """The result of a census. ``key_ids`` names the version of each stage that it tried."""
+    under: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for target in targets:
+        classes = target.get("classes") or {}
+        others.update(odd(classes))
+        for name, count in classes.items():
+            if count and is_version(name):
+                under[key_ids.get(name, name.removeprefix(OLDER))] += count
+    return Values(dict(under), dict(others))

@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows what is where through the events of a record: each write makes unknown what the next look shows again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...module_utils._errors.base import NOTHING_CHANGED
+from ...module_utils._record.events import (
+    ROLLBACK,
+    CensusEvent,
+    EnvFileEvent,
+    Event,
+    KeyEvent,
+    ReencryptionEvent,
+    RepairEvent,
+    RestoreEvent,
+    RunEvent,
+)
+from .data_state import NEVER, SINCE, DataState, Host, Values, counted
+
+WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
+LOOKING = ("adopted", "agreed", "seen")  # states of key_version that say which version a host's .env file holds
+NOT_WRITING = ("prepared", "examined", "dropped")
+LOST = "E_HOST_LOST"
+
+
+@dataclass
+class DataTracker:
+    """``open`` counts the writes that were begun since the last census, ``writes`` those that were begun at all, less
+    those that changed nothing. ``before`` is what a host held before the write that is under way."""
+
+    stages: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
+    made: set[str] = field(default_factory=set)
+    values: Values | None = None
+    meanwhile: bool = False  # whether any census found that another process wrote
+    open: int = 0
+    writes: int = 0
+    hosts: dict[str, Host] = field(default_factory=dict)
+    before: dict[str, Host] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, RunEvent) and event.is_intent:
+            self._begin(event)
+        elif isinstance(event, KeyEvent) and event.is_done:
+            self._store(event)
+        elif isinstance(event, CensusEvent) and event.targets:  # a refusal has counted too
+            self._census(event, proved=event.is_proof)
+        elif isinstance(event, WRITERS) and event.state not in NOT_WRITING:
+            self._write(event)
+        elif isinstance(event, EnvFileEvent) and event.state not in NOT_WRITING:
+            self._switch(event)
+        self._reach(event)
+
+    def state(self, stopped: Mapping[str, Sequence[str]] | None = None) -> DataState:
+        """What is where now. ``stopped`` are the services that are down, by host."""
+        known = self.values if not self.open else None
+        unknown = "" if known else SINCE if self.values else NEVER
+        current, pending = (self.stages.get(stage, "") for stage in ("current", "pending"))
+        return DataState(
+            known, unknown, self.writes > 0, dict(self.hosts), current, pending, self.base, dict(stopped or {})
+        )
+
+    def _begin(self, event: RunEvent) -> None:
+        """A new run. A rollback looks at everything before it begins, and at the hosts that it can reach."""
+        seen = event.seen
+        if event.name != ROLLBACK or seen is None:
+            return
+        self.hosts = {name: replace(host, reached=False) for name, host in self.hosts.items()}
+        self.hosts.update({str(name): Host(str(key_id or "")) for name, key_id in (seen.get("files") or {}).items()})
+        if seen.get("targets"):
+            self._census(CensusEvent(targets=seen["targets"], key_ids=seen.get("key_ids") or {}), proved=False)
+
+    def _store(self, event: KeyEvent) -> None:
+        self.stages = event.stages or self.stages
+        self.made |= {self.stages["pending"]} if "pending" in self.stages else set()
+        current = self.stages.get("current", "")
+        if not self.base and current not in self.made:
+            self.base = current
+        if event.state in LOOKING and event.host:
+            self.hosts[event.host] = Host(event.key_id)
+
+    def _census(self, event: CensusEvent, *, proved: bool) -> None:
+        found = counted(event.targets, {**self.stages, **event.key_ids})
+        passed = event.unopened.get("count", 0)
+        odd_ones = found.odd or ({"unreadable": passed} if passed else {})
+        proved = proved and not odd_ones
+        self.meanwhile |= bool(event.meanwhile)
+        self.values = replace(found, odd=odd_ones, proved=proved, meanwhile=self.meanwhile)
+        self.open = 0
+
+    def _write(self, event: Event) -> None:
+        if event.is_intent:
+            self.open += 1
+            self.writes += 1
+        elif self.open and _changed_nothing(event):
+            self.open -= 1
+            self.writes -= 1
+
+    def _switch(self, event: EnvFileEvent) -> None:
+        host = event.host
+        if event.is_intent:
+            self.writes += 1
+            self.before[host] = self.hosts.get(host, Host())
+            self.hosts[host] = Host()
+        elif event.is_done:
+            self.writes -= _changed_nothing(event)
+            self.hosts[host] = Host(event.key_id or str(self.stages.get(event.asked.get("stage", ""), "")))
+        elif _changed_nothing(event):
+            self.writes -= 1
+            self.hosts[host] = self.before.get(host, Host())
+
+    def _reach(self, event: Event) -> None:
+        """A host that was lost is not there to be looked at; one that answers again is."""
+        if event.host in self.hosts and (event.is_done or event.is_failed):
+            lost = event.error.get("code") == LOST
+            self.hosts[event.host] = replace(self.hosts[event.host], reached=not lost)
+
+
+def _changed_nothing(event: Event) -> bool:
+    if event.is_done:
+        return event.changed is False
+    return bool(event.error.get("changed") == NOTHING_CHANGED)

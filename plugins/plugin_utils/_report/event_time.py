@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When an event was written, and how long it is from one to another."""
+
+from __future__ import annotations
+
+import datetime
+
+from ...module_utils._record.events import Event
+
+
+def moment(event: Event) -> datetime.datetime | None:
+    """When an event was written."""
+    return moment_of(event.time)
+
+
+def moment_of(text: object) -> datetime.datetime | None:
+    """The time that a record says; None if it is not a time."""
+    try:
+        return datetime.datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return None
+
+
+def seconds(first: Event, last: Event) -> float:
+    """How long it took: by the clock that nobody sets, if both were written since one start of one machine."""
+    ticks = last.monotonic_ns - first.monotonic_ns
+    began, ended = moment(first), moment(last)
+    by_clock = (ended - began).total_seconds() if began and ended else 0.0
+    if first.monotonic_ns and last.monotonic_ns and abs(ticks / 1e9 - by_clock) <= 2:
+        return max(ticks / 1e9, 0.0)
+    return max(by_clock, 0.0)
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def day(when: datetime.datetime) -> str:
+    return f"{when.day} {when:%B %Y}"

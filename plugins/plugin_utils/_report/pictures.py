@@ -1,0 +1,48 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What monitoring and the application's own reading saw, as they say it themselves."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils._monitoring import snapshot_table
+from ...module_utils._record.events import Event, PictureEvent, ReadingEvent
+from .event_time import moment
+from .step_lines import opening
+
+
+@dataclass(frozen=True)
+class Picture:
+    time: datetime.datetime | None
+    lines: Sequence[str]
+
+
+@dataclass
+class Pictures:
+    """``before`` is the first reading, with which later ones are compared, and ``reading`` the newest."""
+
+    shown: list[Picture] = field(default_factory=list)
+    before: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> None:
+        if not isinstance(event, PictureEvent) or not event.picture:
+            return
+        if isinstance(event, ReadingEvent):
+            self.reading = event.picture
+        try:
+            lines = self._lines(event)
+        except (KeyError, TypeError, ValueError, AttributeError):  # of another version
+            return
+        self.shown += [Picture(moment(event), lines)] if lines else []
+
+    def _lines(self, event: PictureEvent) -> list[str]:
+        if not isinstance(event, ReadingEvent):
+            return list(snapshot_table.lines(event.picture, event.host))
+        lines = [f"{event.host}:{line}" for line in opening(event.picture, self.before)]
+        self.before = self.before or event.picture
+        return lines

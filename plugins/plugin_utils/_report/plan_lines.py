@@ -1,0 +1,71 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan for a screen."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from .step_lines import with_left_alone
+from .typed_commands import command
+
+WIDTH = 118  # of a line of advice
+SHOWN = 12  # columns of one finding
+
+
+def plan(made: Mapping[str, Any], path: str, variables: Mapping[str, Any]) -> Iterator[str]:
+    """The plan for a screen: targets with counts, findings with what to do, the keys to list, and what to type next."""
+    yield from _columns(made)
+    yield from _findings(made["notices"])
+    if "proposed" in made:
+        yield "  KEYS  that fit what was found, to put into the inventory:"
+        for text in yaml.safe_dump(made["proposed"], sort_keys=False).splitlines():
+            yield f"          {text}"
+    stops = sum("code" in notice for notice in made["notices"])
+    yield f"  plan  {path}, hash {made['hash']}"
+    if stops:
+        yield f"        {stops} findings stop a rotation"
+    yield f"  next  {command(variables, 'plan') if stops else command(variables, 'rotate', ['--check'])}"
+
+
+def _columns(made: Mapping[str, Any]) -> Iterator[str]:
+    rows = [
+        (row["column"], f"{row['rows']:,}", _classes(with_left_alone(row)), row["scheme"])
+        for row in made["targets"]
+        if "rows" in row
+    ]
+    rows += [
+        (row["column"], "", f"under other keys: {', '.join(row['settings'])}", row["scheme"])
+        for row in made["under_other_keys"]
+    ]
+    rows += [(row["column"], "", "no value yet", row["field"]) for row in made["empty_fields"]]
+    if not rows:
+        yield "  No column to rotate was found."
+        return
+    table = [("COLUMN", "ROWS", "VALUES", "SCHEME"), *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(3)]
+    for column, count, values, scheme in table:
+        yield f"  {column:<{widths[0]}}  {count:>{widths[1]}}  {values:<{widths[2]}}  {scheme}".rstrip()
+
+
+def _classes(classes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in classes.items() if count) or "none"
+
+
+def _findings(notices: Iterable[Mapping[str, str]]) -> Iterator[str]:
+    """Those that stop first, each advice once."""
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for notice in sorted(notices, key=lambda notice: "code" not in notice):
+        whats = groups.setdefault((notice.get("code", ""), notice["todo"]), {})
+        whats.setdefault(notice["notice"], []).append(notice["column"])
+    for (code, todo), whats in groups.items():
+        for number, (what, columns) in enumerate(whats.items()):
+            shown = ", ".join(filter(None, columns[:SHOWN]))
+            shown += f" and {len(columns) - SHOWN} more" if len(columns) > SHOWN else ""
+            told = ": ".join(filter(None, [shown, what])) + (f" ({code})" if code else "")
+            yield ("        " if number else "  STOP  " if code else "  warn  ") + told
+        yield from textwrap.wrap(todo, WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8)

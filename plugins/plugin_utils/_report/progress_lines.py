@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a long step is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def moving(numbers: dict[str, Any]) -> str:
+    """How far a long step is, in one line; of a re-encryption in all, and then with the target in hand."""
+    if "doing" in numbers:
+        return f"  {_step(numbers)}"
+    in_hand = [target for target in numbers["targets"] if 0 < target["done"] < target["total"]][:1]
+    each = [f"  {_share(numbers)}, {_pace(numbers)}", *(f"{target['column']} {_share(target)}" for target in in_hand)]
+    return "; ".join(each)
+
+
+def progress(numbers: dict[str, Any]) -> Iterator[str]:
+    """The same; of a re-encryption with a line for each target that is begun and not done."""
+    if "doing" in numbers:
+        yield f"  {_step(numbers)}"
+        return
+    for target in numbers["targets"]:
+        if 0 < target["done"] < target["total"]:
+            yield f"  {target['column']}: {_share(target)}, {_pace(target)}"
+    yield f"  in all {_share(numbers)}, {_pace(numbers)}"
+
+
+def _step(numbers: dict[str, Any]) -> str:
+    doing, done, most, seconds = (numbers[name] for name in ("doing", "done", "most", "seconds"))
+    if done is None:
+        return f"{doing}, {_minutes(seconds)}"
+    rate = done / max(seconds, 1)
+    if numbers["unit"] == "bytes":
+        return f"{doing}: {done / 1e6:,.1f} MB of at most about {most / 1e6:,.1f} MB, {rate / 1e6:,.1f} MB/s"
+    if not most or most < done or not rate or not seconds:
+        return f"{doing}: {done:,} rows, {rate:,.0f}/s"
+    return f"{doing}: {done:,} of about {most:,} rows, {rate:,.0f}/s, {_minutes(round((most - done) / rate))} left"
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60}:{seconds % 60:02} min"
+
+
+def _share(numbers: dict[str, Any]) -> str:
+    done, total = numbers["done"], numbers["total"]
+    return f"{done:,} of {total:,} values ({100 * done / total if total else 100:.1f} %)"
+
+
+def _pace(numbers: dict[str, Any]) -> str:
+    left = numbers["seconds_left"]
+    remaining = "time left unknown" if left is None else f"{_minutes(left)} left"
+    if numbers.get("waits_for"):
+        remaining = f"waits for {numbers['waits_for']}"
+    return f"{numbers['values_per_second']:,}/s, {remaining}, {numbers['retries']:,} retries"

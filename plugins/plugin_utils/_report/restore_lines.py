@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a restore, a repair or a drop shows on the screen, and what drops the databases that a restore kept aside."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from ...module_utils._record.events import RepairEvent, RestoreEvent
+from .typed_commands import command
+
+
+def restored(result: Mapping[str, Any]) -> Iterator[str]:
+    """What a restore has done: the names, what is under which keys, what was lost."""
+    done = result.get("restored") or {}
+    if done.get("copy"):
+        yield f"  {done['copy']} lies beside {done['database']}, proved: the backup of {_moment(result)}"
+    elif "under" in done and result.get("changed"):
+        yield f"  {done['database']} is now the backup of {_moment(result)}"
+        under = ", ".join(f"{count:,} {name}" for name, count in sorted(done["under"].items()))
+        yield f"  values     {under or 'none under the keys'}"
+        for one in result["lost"]:
+            rows = {name: one[name] for name in ("added", "changed", "deleted")}
+            told = ", ".join(f"{count:,} {name}" for name, count in rows.items() if count) or "not to be counted"
+            yield f"  lost       {one['table']}: rows since {told}"
+    elif done and result.get("changed") is False:
+        yield "  NOTHING WAS RESTORED NOW: this backup has taken the database's place at an earlier time. To restore it"
+        yield "  once more, drop first what is kept aside: -e key_rotation_restore_drop=true"
+    if done.get("aside"):
+        yield aside_line(done["aside"])
+
+
+def aside_line(name: str) -> str:
+    return f"  aside      {name}, without connections, until it is told to be dropped"
+
+
+def dropped(result: Mapping[str, Any]) -> Iterator[str]:
+    """What of a restore was dropped; where nothing was, which names were looked for."""
+    yield from (f"  dropped    {name}" for name in result.get("dropped") or ())
+    if not result.get("dropped") and result.get("sought"):
+        yield f"  nothing to drop: there is no database {', and none '.join(result['sought'])}"
+
+
+def _moment(result: Mapping[str, Any]) -> str:
+    return str(result["backup"]["snapshot"]["time"])
+
+
+def repaired(result: dict[str, Any]) -> Iterator[str]:
+    """What was repaired, and each value that was not."""
+    for column, count in sorted((result.get("repaired") or {}).items()):
+        yield f"  {column}: {count:,} values repaired from the backup"
+    for one in result.get("left") or []:
+        yield f"  {one['value']} is left: {one['reason']}"
+    if result.get("kept"):
+        yield f"  what was overwritten is kept in {result['kept']}"
+
+
+def left_copies(copies: Mapping[str, Mapping[str, str]], variables: Mapping[str, Any]) -> Iterator[str]:
+    """Of each copy that a restore has made and not put in the place of a database, what it is and what drops it."""
+    for alias, found in copies.items():
+        for name, rotation_id in found.items():
+            what = f"{name} lies beside, the copy of a restore that was not finished. The same restore goes on with it"
+            yield f"{what}; {drop_command(rotation_id, alias, variables).strip()} drops it."
+
+
+def drop_command(rotation_id: str, alias: str, variables: Mapping[str, Any]) -> str:
+    """The command that drops what a restore has kept aside."""
+    options = [f"key_rotation_id={rotation_id}"]
+    options += [f"key_rotation_restore_alias={alias}"] if alias != "default" else []
+    options.append("key_rotation_restore_drop=true")
+    return f"             {command(variables, 'restore', [word for one in options for word in ('-e', one)])}"
+
+
+def from_backup(event: RepairEvent | RestoreEvent, aside: Collection[str]) -> Iterator[str]:
+    """What an event took from a backup, what that lost, what of it is ``aside`` still, and what could not be had."""
+    with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):  # of another version
+        told: Iterable[str] = ()
+        if isinstance(event, RepairEvent):
+            told = repaired(dict(event.raw))
+        elif event.swapped:
+            kept = event.restored["aside"]
+            told = restored({**event.raw, "restored": {**event.restored, "aside": kept if kept in aside else None}})
+        lines = [" ".join(line.split()) for line in told]
+        yield from (line for line in lines if not line.startswith("values "))  # which the census has
+
+
+def swapped_untold(alias: str, backup: str) -> str:
+    """What a restore has done whose run was ended directly behind the swap."""
+    done = f"DATABASES[{alias}] is now the backup of {backup}"
+    return f"restored   {done}: an earlier run was ended directly behind the swap"

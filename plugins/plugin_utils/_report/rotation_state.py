@@ -1,0 +1,330 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of one rotation, which every view reads: box, page, log, ticket, calendar, messages.
+
+``apply`` takes the events of its record one by one, and is the only place where a view's facts come from. It passes
+over events that it does not know, so that a record of an earlier or a later version, or one that ends in the middle,
+shows as much as it holds.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils._record.chain import Head
+from ...module_utils._record.events import (
+    BackupEvent,
+    ChecklistEvent,
+    EnvFileEvent,
+    Event,
+    KeyEvent,
+    NotificationEvent,
+    ReencryptionEvent,
+    RunEvent,
+)
+from . import columns, restore_lines, schedule, sentences, standing
+from .accounts import Accounts
+from .columns import ColumnCensus, ColumnHistory, Model
+from .data_state import DataState
+from .data_tracker import DataTracker
+from .downtime import Downtime
+from .event_time import moment, seconds
+from .key_stages import KeyStages
+from .pictures import Picture, Pictures
+from .restores import Aside, Restores
+from .run import Run, begin
+from .service_states import Services
+from .step_times import StepTimes
+from .unsigned_lines import Unsigned
+from .warnings import Warnings
+
+UNKNOWN_TIME = "an unknown time"
+
+
+@dataclass
+class Circumstances:
+    """What the newest run that said it has said of its circumstances."""
+
+    environment: str = ""
+    commands: Mapping[str, Any] = field(default_factory=dict)
+    tool: Mapping[str, Any] = field(default_factory=dict)
+    clock: Mapping[str, Any] = field(default_factory=dict)
+    policy_ref: Any = None
+    retain_until: Any = None
+    versions: Sequence[Any] = ()
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, RunEvent):
+            vars(self).update({name: said for name in vars(self) if (said := getattr(event, name))})
+
+
+@dataclass
+class RotationState:
+    """Parts, each of which follows one subject through the events, and what follows from several of them. Of records
+    next to this one, ``retirements`` and ``elsewhere`` tell, the restores of the backups' own rotations."""
+
+    rotation_id: str
+    path: str = ""
+    events: list[Event] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    said: Circumstances = field(default_factory=Circumstances)
+    accounts: Accounts = field(default_factory=Accounts)
+    keys: KeyStages = field(default_factory=KeyStages)
+    census: ColumnCensus = field(default_factory=ColumnCensus)
+    data: DataTracker | None = field(default_factory=DataTracker)
+    services: Services = field(default_factory=Services)
+    downtime: Downtime = field(default_factory=Downtime)
+    times: StepTimes = field(default_factory=StepTimes)
+    restores: Restores = field(default_factory=lambda: Restores(""))
+    watched: Pictures = field(default_factory=Pictures)
+    noted: Warnings = field(default_factory=Warnings)
+    dumps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    generated: Sequence[Mapping[str, Any]] = ()
+    settings: list[str] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+    control_nodes: list[str] = field(default_factory=list)
+    method: str = "direct"
+    retirements: list[Run] = field(default_factory=list)
+    elsewhere: list[Restores] = field(default_factory=list)
+    unsigned: list[Unsigned] = field(default_factory=list)
+    head: Head | None = None
+
+    def apply(self, event: Event) -> None:
+        """Take one more event of the record, in their order."""
+        self.events.append(event)
+        if isinstance(event, RunEvent) and event.is_intent:
+            self.runs.append(begin(event, self.runs))
+        elif self.runs:
+            self.runs[-1].apply(event)
+        self.census.apply(event, self.keys.stages)
+        for part in (self.said, self.accounts, self.keys, self.services, self.downtime, self.restores, self.watched):
+            part.apply(event)
+        self.times.apply(event)
+        self.noted.apply(event)
+        self._follow_data(event)
+        self._take(event)
+
+    def _follow_data(self, event: Event) -> None:
+        """What a record of another version holds may be unlike anything: what is where is then not known."""
+        try:
+            if self.data:
+                self.data.apply(event)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            self.data = None
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, BackupEvent) and event.is_done:
+            for dump in event.dumps:
+                if isinstance(dump, Mapping) and dump.get("path"):
+                    self.dumps.setdefault(str(dump["path"]), {"size": 0, "sha256": "unknown"}).update(dump)
+        if isinstance(event, ChecklistEvent) and event.items and all(isinstance(one, Mapping) for one in event.items):
+            self.checks = [dict(one) for one in event.items]
+        if isinstance(event, KeyEvent):
+            self.generated = event.generated or self.generated
+        if isinstance(event, EnvFileEvent) and event.is_done:
+            self.settings = sorted({*self.settings, *event.settings})
+        if isinstance(event, ReencryptionEvent) and event.migration:
+            self.method = "migration"
+        self.hosts = sorted({*self.hosts, event.host} - {""})
+        self.control_nodes = sorted({*self.control_nodes, event.control_node} - {""})
+
+    @property
+    def number(self) -> int:
+        """That of the newest run."""
+        return len(self.runs)
+
+    # How it stands.
+
+    @property
+    def settled_runs(self) -> Sequence[Run]:
+        return standing.settled(self.runs)
+
+    @property
+    def status(self) -> str:
+        return standing.status(self.settled_runs)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the last run was a rollback that stopped before it changed anything."""
+        return len(self.settled_runs) < len(self.runs)
+
+    @property
+    def failure(self) -> Mapping[str, Any]:
+        return standing.failure(self.settled_runs)
+
+    @property
+    def failed_task(self) -> str | None:
+        return self._last_settled.failed_task or None
+
+    @property
+    def _last_settled(self) -> Run:
+        return (self.settled_runs or [Run()])[-1]
+
+    # Who and why.
+
+    @property
+    def act(self) -> Run:
+        """The last run."""
+        return (self.runs or [Run()])[-1]
+
+    @property
+    def acts(self) -> list[Run]:
+        return [*self.runs, *self.retirements]
+
+    @property
+    def reason(self) -> str | None:
+        return standing.deciding(self.settled_runs).reason
+
+    @property
+    def took_itself_back(self) -> bool:
+        return standing.granted(self.settled_runs) is not standing.deciding(self.settled_runs)
+
+    @property
+    def authorization(self) -> Mapping[str, str]:
+        return standing.granted(self.settled_runs).authorization
+
+    @property
+    def approval(self) -> Any:
+        return standing.granted(self.settled_runs).approval
+
+    @property
+    def granted_by(self) -> str:
+        return standing.granted(self.settled_runs).granted_by
+
+    @property
+    def people(self) -> list[str]:
+        return sorted({person for run in self.runs for person in run.people}) or self.accounts.people()
+
+    @property
+    def environment(self) -> str | None:
+        return self.said.environment or None
+
+    @property
+    def commands(self) -> Mapping[str, Any]:
+        return self.said.commands
+
+    @property
+    def tool(self) -> Mapping[str, Any]:
+        return self.said.tool
+
+    @property
+    def clock(self) -> Mapping[str, Any]:
+        return self.said.clock
+
+    @property
+    def policy(self) -> Any:
+        return self.said.policy_ref
+
+    @property
+    def retain_until(self) -> Any:
+        return self.said.retain_until
+
+    @property
+    def versions(self) -> Sequence[Any]:
+        return self.said.versions
+
+    @property
+    def notifications(self) -> list[Mapping[str, Any]]:
+        return [event.raw for event in self.events if isinstance(event, NotificationEvent)]
+
+    # When.
+
+    @property
+    def began(self) -> datetime.datetime | None:
+        return moment(self.events[0]) if self.events else None
+
+    @property
+    def ended(self) -> datetime.datetime | None:
+        return moment(self._last_settled.last)
+
+    @property
+    def seconds(self) -> float:
+        return seconds(self.events[0], self.runs[-1].last) if self.runs else 0
+
+    @property
+    def schedule(self) -> schedule.Schedule:
+        return schedule.schedule(
+            schedule.Facts(self.status, self.ended, self.runs, self.acts, self.keys, self.versions)
+        )
+
+    # What.
+
+    @property
+    def targets(self) -> list[ColumnHistory]:
+        return self.census.columns
+
+    @property
+    def models(self) -> list[Model]:
+        return columns.models(self.targets)
+
+    @property
+    def values(self) -> int:
+        return sum((column.after or column.before).values for column in self.targets)
+
+    @property
+    def reencrypted(self) -> int:
+        return sum(column.reencrypted for column in self.targets)
+
+    @property
+    def proved(self) -> bool:
+        targets = self.targets
+        return bool(targets) and all(column.proved for column in targets) and not self.unopened
+
+    @property
+    def unopened(self) -> int:
+        return self.census.unopened
+
+    @property
+    def promoted(self) -> bool:
+        return self.keys.promoted
+
+    @property
+    def state(self) -> DataState:
+        """What is where now."""
+        if self.data is None:
+            return DataState(unknown="the record cannot be read", written=True)
+        return self.data.state(self.services.stopped)
+
+    @property
+    def not_running(self) -> str:
+        return self.services.not_running
+
+    @property
+    def backups(self) -> list[dict[str, Any]]:
+        return list(self.dumps.values())
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return self.watched.shown
+
+    @property
+    def kept_aside(self) -> list[Aside]:
+        return self.restores.aside(self.elsewhere)
+
+    @property
+    def restored_to(self) -> str:
+        """Of when the backup is that the last run put in the place of a database; empty if it did not."""
+        restored = self._last_settled.restored
+        if restored is None:
+            return ""
+        snapshot = restored.backup.get("snapshot")
+        return str(snapshot.get("time", UNKNOWN_TIME)) if isinstance(snapshot, Mapping) else UNKNOWN_TIME
+
+    @property
+    def chained(self) -> bool:
+        return any("hash" in event.raw for event in self.events)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know besides the failure itself."""
+        found = [*self.noted.texts(standing.failure(self.runs).get("what"), {one.name for one in self.kept_aside})]
+        if self.refused:
+            first, why = self.runs[len(self.settled_runs)].first, self.act.failure.get("code") or "see its last line"
+            found.append(f"A rollback was tried at {first.time} and stopped before it changed anything: {why}.")
+        found += [*sentences.left_alone(self.census.left_alone), *self.noted.about_syslog()]
+        untold = [restore_lines.swapped_untold(aside.alias, aside.backup) for aside in self.restores.untold]
+        return [*dict.fromkeys(found), *(" ".join(line.split()) for line in untold)]

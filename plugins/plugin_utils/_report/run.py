@@ -1,0 +1,245 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a playbook that changes something: a rotation, one that resumes, a rollback, or a retirement.
+
+Who did it, when, why, by whose authorization, and how it ended.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...module_utils._record.events import (
+    ROLLBACK,
+    ROTATE,
+    EnvFileEvent,
+    Event,
+    KeyEvent,
+    NotificationEvent,
+    ReencryptionEvent,
+    RepairEvent,
+    RestoreEvent,
+    RunEvent,
+    ServicesEvent,
+)
+from .accounts import Accounts, authorization, granted_by
+from .event_time import moment, seconds
+from .timeline import Bar, Timeline
+
+RETIRE = "retire"
+TITLES = {ROTATE: "Rotation", ROLLBACK: "Rollback", RETIRE: "Retirement"}
+CALLED = {ROTATE: "Key rotation", ROLLBACK: "Rollback of key rotation", RETIRE: "Retirement"}  # in a subject
+ENDED = {ROTATE: "completed", ROLLBACK: "rolled back", RETIRE: "retired", "open": "not ended", "failed": "failed"}
+# By its course, how a run of the rollback playbook has ended that rolled nothing back.
+STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
+NOTHING_BACK = "nothing had to be rolled back"
+INHERITED = ("reason", "authorization", "approval")  # by a run that resumes and was given nothing else
+CHANGING = (ServicesEvent, ReencryptionEvent, RepairEvent, EnvFileEvent, KeyEvent, RestoreEvent)
+LOOKING = ("adopted", "agreed", "seen", "prepared", "dropped")  # states of these that change nothing in place
+ROLLED_BACK = ("rolled_back", "discarded")  # states of key_version
+
+
+@dataclass
+class Run:
+    """``first`` began it, ``last`` is its newest event, and ``end`` the newest one of those that say how it ended.
+    ``after`` holds what came after the end: that may be of another day, such as the drop of what a restore kept."""
+
+    direction: str = ""
+    first: Event = field(default_factory=Event)
+    last: Event = field(default_factory=Event)
+    end: Event = field(default_factory=Event)
+    key_id: str = ""  # of a retirement
+    reason: str | None = None
+    authorization: Mapping[str, str] = field(default_factory=dict)
+    approval: Any = None
+    operator: Any = None
+    accounts: Accounts = field(default_factory=Accounts)
+    nodes: set[str] = field(default_factory=set)
+    hosts: dict[str, str] = field(default_factory=dict)  # with the code of its newest error, the newest host last
+    timeline: Timeline = field(default_factory=Timeline)
+    failure: Mapping[str, Any] = field(default_factory=dict)
+    stopped: bool = False  # whether a step failed
+    changed: bool = False  # whether it was about to change something
+    repaired: bool = False
+    rolled_back: bool = False  # whether the store was asked to go back
+    restored: RestoreEvent | None = None  # the newest backup that took the place of a database
+    worked: bool = False  # whether it re-encrypted
+    reencrypted: int = 0
+    after: list[Event] = field(default_factory=list)
+
+    def apply(self, event: Event) -> None:
+        self.changed |= _changes(event)
+        ends = self._is_end(event)
+        is_over = bool(self.end.phase) and not self.end.is_intent
+        if is_over and not ends and (self.after or not isinstance(event, NotificationEvent)):
+            self.after.append(event)
+            return
+        for each in (*self.after, event) if ends else (event,):
+            self._take(each)
+        self.after = [] if ends else self.after
+
+    def _is_end(self, event: Event) -> bool:
+        return isinstance(event, KeyEvent if self.direction == RETIRE else RunEvent) and not event.is_intent
+
+    def _take(self, event: Event) -> None:
+        self.last = event
+        self.accounts.apply(event)
+        self.nodes |= {event.control_node} - {""}
+        self.timeline.apply(event)
+        if event.host:
+            self.hosts.pop(event.host, None)
+            self.hosts[event.host] = event.error.get("code", "")
+        if isinstance(event, KeyEvent if self.direction == RETIRE else RunEvent):
+            self.end = event
+        if stops(event):
+            self.stopped = True
+            self.failure = event.error or self.failure
+        self._note(event)
+
+    def _note(self, event: Event) -> None:
+        self.repaired |= isinstance(event, RepairEvent) and event.is_done
+        self.rolled_back |= isinstance(event, KeyEvent) and event.state in ROLLED_BACK
+        if isinstance(event, ReencryptionEvent) and event.is_done:
+            self.worked |= bool(event.targets)
+            self.reencrypted += sum(target.get("reencrypted", 0) for target in event.targets)
+        if isinstance(event, RestoreEvent) and event.swapped:
+            self.restored = event
+
+    @property
+    def resumed(self) -> bool:
+        return isinstance(self.first, RunEvent) and self.first.resumed
+
+    @property
+    def title(self) -> str:
+        return TITLES.get(self.direction, "") + (" goes on" if self.resumed else "")
+
+    @property
+    def called(self) -> str:
+        return "Resumed key rotation" if self.resumed else CALLED.get(self.direction, "")
+
+    @property
+    def began(self) -> datetime.datetime | None:
+        return moment(self.first)
+
+    @property
+    def seconds(self) -> float:
+        return max(seconds(self.first, self.last), 0.001)
+
+    @property
+    def outcome(self) -> str:
+        """``done``, ``failed`` or ``open``. A run that another one rolls back has no end of its own."""
+        if self.end.is_done or self.end.is_failed:
+            return self.end.phase
+        return "failed" if self.stopped and self.end.is_intent else "open"
+
+    @property
+    def ended(self) -> str:
+        """How it ended, in words."""
+        how = self.direction if self.outcome == "done" else self.outcome
+        if how == ROLLBACK and self.is_empty:
+            return NOTHING_BACK
+        if how != ROLLBACK or not self.stays:
+            return ENDED[how]
+        return STAYING["settle" if self._course == "repair" and not self.repaired else self._course]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a run of the rollback playbook closed a rotation that had ended before it made a version."""
+        if not isinstance(self.end, RunEvent) or not self.end.is_done or self._course != "nothing":
+            return False
+        return all(version.get("rotation_id") != self.end.raw.get("rotation_id") for version in self.end.versions)
+
+    @property
+    def stays(self) -> bool:
+        """Whether a run of the rollback playbook was for the rows alone, and the rotation stays as it was before."""
+        return self.direction == ROLLBACK and self._course in STAYING and not self.rolled_back
+
+    @property
+    def is_refused_rollback(self) -> bool:
+        """Whether it was a rollback that stopped before it changed anything."""
+        return self.direction == ROLLBACK and self.end.is_failed and not self.changed
+
+    @property
+    def people(self) -> list[str]:
+        return self.accounts.people(self.operator)
+
+    @property
+    def control_nodes(self) -> list[str]:
+        return sorted(self.nodes)
+
+    @property
+    def granted_by(self) -> str:
+        return granted_by(self.approval, self.authorization)
+
+    @property
+    def _course(self) -> str:
+        return self.first.course if isinstance(self.first, RunEvent) else ""
+
+    @property
+    def course(self) -> str:
+        """Which way a rollback goes, and why."""
+        first = self.first
+        return " because ".join(filter(None, (first.course, first.found))) if isinstance(first, RunEvent) else ""
+
+    @property
+    def failed_task(self) -> str:
+        return self.end.failed_task if isinstance(self.end, RunEvent) else ""
+
+    @property
+    def took_itself_back(self) -> bool:
+        """Whether it is the rollback by which the run of a rotation ended itself, if that had no end of its own."""
+        back = self.outcome == "done" or (isinstance(self.first, RunEvent) and self.first.takes_itself_back)
+        return self.direction == ROLLBACK and bool(self.failed_task) and back
+
+    @property
+    def steps(self) -> list[Bar]:
+        return list(self.timeline.bars(self.first, self.seconds))
+
+
+def begin(event: RunEvent, earlier: Iterable[Run]) -> Run:
+    """The run that this event begins. One that resumes inherits what it was not given again."""
+    run = _begin(event.name, event, event.raw)
+    before = next((other for other in reversed(list(earlier)) if other.direction == run.direction), None)
+    if run.resumed and before:
+        for name in INHERITED:
+            setattr(run, name, getattr(run, name) or getattr(before, name))
+    return run
+
+
+def retirements(events: Iterable[Event]) -> list[Run]:
+    """The attempts to destroy a version, in the record that retire.yml keeps of it."""
+    runs: list[Run] = []
+    for event in events:
+        if isinstance(event, KeyEvent) and event.state == "destroyed" and event.is_intent:
+            runs.append(_begin(RETIRE, event, event.asked))
+        elif runs:
+            runs[-1].apply(event)
+    return runs
+
+
+def _begin(direction: str, event: Event, given: Mapping[str, Any]) -> Run:
+    """``given`` holds what its operator was asked for."""
+    run = Run(
+        direction,
+        first=event,
+        key_id=str(given.get("key_id") or ""),
+        reason=given.get("reason"),
+        authorization=authorization(given.get("authorization")),
+        approval=given.get("approval"),
+        operator=given.get("operator"),
+    )
+    run.apply(event)
+    return run
+
+
+def stops(event: Event) -> bool:
+    """Whether it ends a run: that nobody was notified, or that a left copy could not be dropped, does not."""
+    return event.is_failed and not isinstance(event, NotificationEvent) and event.state != "cleared"
+
+
+def _changes(event: Event) -> bool:
+    """Whether something was about to be changed: neither by a look, nor next to the data, as a restore's copy."""
+    return event.is_intent and isinstance(event, CHANGING) and event.state not in LOOKING

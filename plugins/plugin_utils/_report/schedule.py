@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the next rotation is due and why then, and from when on the previous version can be retired."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils._record.events import ROTATE, RunEvent
+from .event_time import moment, moment_of
+from .key_stages import KeyStages
+from .run import Run
+from .standing import COMPLETED
+
+DAY = datetime.timedelta(days=1)
+Moment = datetime.datetime
+
+
+@dataclass(frozen=True)
+class Due:
+    """Versions that are compromised, or of which nobody knows how old they are, are to be rotated now."""
+
+    due: Moment | None = None
+    due_now: bool = False
+    due_why: str = ""
+    compromised: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """``retire`` is the day from which on the previous version can be retired, ``not_to_retire`` the one that was
+    promised before that fell away, and ``retired`` the run that retired it. ``changed`` is when any of it changed."""
+
+    next: Due
+    cryptoperiod_days: int = 0
+    hold_days: int | None = None
+    retired: Run | None = None
+    retire: Moment | None = None
+    not_to_retire: Moment | None = None
+    changed: Moment | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What of a rotation decides its dates. ``runs`` are all, ``acts`` those and the retirements."""
+
+    status: str
+    ended: Moment | None
+    runs: Sequence[Run]
+    acts: Sequence[Run]
+    keys: KeyStages
+    versions: Sequence[Any]
+
+
+def schedule(facts: Facts) -> Schedule:
+    rotations = [run.first for run in facts.runs if run.direction == ROTATE]
+    rotated = rotations[-1] if rotations and isinstance(rotations[-1], RunEvent) else RunEvent()
+    ended, hold = facts.ended, rotated.hold_days
+    gone = {run.key_id: run for run in facts.acts if run.direction == "retire" and run.outcome == "done"}
+    retired = gone.get(facts.keys.old or "")
+    held = facts.status == COMPLETED and not retired
+    done = next((run.last for run in reversed(facts.runs) if run.direction == ROTATE and run.outcome == "done"), None)
+    promised = moment(done) if done else None
+    return Schedule(
+        next=_due(facts, rotated.cryptoperiod_days),
+        cryptoperiod_days=rotated.cryptoperiod_days,
+        hold_days=hold,
+        retired=retired,
+        retire=ended + hold * DAY if ended and hold is not None and held else None,
+        not_to_retire=promised + hold * DAY if promised and hold is not None and not held else None,
+        changed=max(ended, retired.began) if ended and retired and retired.began else ended,
+    )
+
+
+def _due(facts: Facts, period: int) -> Due:
+    completed, ended = facts.status == COMPLETED, facts.ended
+    versions = [one for one in facts.versions if isinstance(one, Mapping)]
+    current: Mapping[str, Any] = next((one for one in versions if one.get("stage") == "current"), {})
+    made = moment_of(current.get("created"))
+    reason = next((run.reason for run in reversed(facts.runs) if run.direction == ROTATE), "")
+    in_use = bool(facts.keys.new) and facts.keys.current == facts.keys.new
+    if not completed and str(reason).startswith("compromise"):
+        stays = "it has not ended, though new keys are in use," if in_use else "the keys in use are those before,"
+        return Due(ended, True, f"{stays} and the reason was {reason}", compromised=True)
+    if period and made and current.get("origin") == "adopted":
+        why = f"the age of the keys in use is not known: they were made by hand, and adopted on {made:%Y-%m-%d}"
+        return Due(ended, True, why)
+    since = made or (ended if completed else None)
+    not_new = "" if completed or in_use else ", which this one did not renew"
+    why = f"{period} days after the keys in use were made{not_new}"
+    return Due(since + period * DAY if since and period else None, False, why)

@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person should know besides how it ended, one sentence each: for the screen, the pages and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ...module_utils._engine.proof.damage import shown
+
+NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
+
+
+def unopened(left: Mapping[str, Any]) -> Iterator[str]:
+    """If a census has let values pass that no key opens. ``left`` has their count and rows."""
+    if left:
+        what = "values are unencrypted or open under no known key, and stay unchanged"
+        yield f"{left.get('count', 0):,} {what}: {left.get('rows')}"
+
+
+def nested(counts: Mapping[str, int]) -> Iterator[str]:
+    """If values were encrypted twice before a re-encryption, which wrote each as one token: ``counts`` by column."""
+    if counts:
+        where = ", ".join(f"{count:,} in {name}" for name, count in sorted(counts.items()))
+        yield (
+            f"{sum(counts.values()):,} values were encrypted twice, and are one token now ({where}). A process with "
+            "other keys wrote them: find it and restart it."
+        )
+
+
+def stale(counts: Mapping[str, int]) -> Iterator[str]:
+    """For each search column the digests that nothing explains."""
+    for column, count in sorted(counts.items()):
+        yield (
+            f"{count:,} digests in {column} stay: none of the ways in which others there are computed had made them of "
+            "their row. Have the application make them anew, or searches by them may find nothing."
+        )
+
+
+def meanwhile(tables: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """For each table in which other processes wrote during a run."""
+    for table, counts in sorted(tables.items()):
+        told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        yield (
+            f"{sum(counts.values()):,} rows of {table} were written by another process meanwhile ({told}). What it "
+            "wrote is under the same keys as all else, and all other rows are the same, row by row. Find that process, "
+            "and restart it: it may hold other keys. If a trigger wrote them, there is nothing to do."
+        )
+
+
+def written(picture: Mapping[str, Any] | None) -> Iterator[str]:
+    """For each way in which values that another process changed are read, other than as values."""
+    by_way: dict[str, list[str]] = {}
+    for value, reads in (picture or {}).get("written") or ():
+        by_way.setdefault(str(reads), []).append(str(value))
+    for reads, values in sorted(by_way.items()):
+        yield f"{len(values):,} values that another process changed are read as {reads}: {shown(values)}"
+
+
+def left_behind(why: str) -> Iterator[str]:
+    """If the test record could not be removed."""
+    if why:
+        yield (
+            f"The test record is still there: {why}. Run the command remove of key_rotation_test_record by hand in the "
+            "project's folder, as the owner of the project."
+        )
+
+
+def no_syslog(missed: Mapping[str, int], total: int) -> Iterator[str]:
+    """For each control node without a syslog: what is in the folder and the store is then in no log."""
+    for host, count in sorted(missed.items()):
+        yield (
+            f"There was no syslog on {host}: the hashes of {count:,} of {total:,} lines of the record went to no "
+            "log. Only the store's head, and what lies beside the record, tell whether it is whole."
+        )
+
+
+def left_alone(count: int) -> Iterator[str]:
+    if count:
+        yield f"{count:,} values were left alone as asked: no known key opens them."
+
+
+def unwatched(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What the checklist has warned of that stays true in the end: whose keys nobody has looked at."""
+    for item in checks:
+        if (item.get("status"), item.get("seen")) == ("warn", NOBODY_LOOKS):
+            yield f"{item.get('name')}: {NOBODY_LOOKS}"

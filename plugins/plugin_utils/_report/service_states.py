@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The services of each host: which are down, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...module_utils._record.events import Event, HealthEvent, ServicesEvent
+
+STARTED = "started"
+
+
+@dataclass(frozen=True)
+class ServiceStop:
+    services: Sequence[str]
+    time: str
+
+
+@dataclass
+class Services:
+    """``stops`` holds by host what nothing has started since, ``ended`` why the last start or look there failed."""
+
+    stops: dict[str, ServiceStop] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, (ServicesEvent, HealthEvent)) and not event.is_intent:
+            self.ended[event.host] = event.error.get("what", "") if event.is_failed else ""
+        if isinstance(event, ServicesEvent) and event.is_done:
+            if event.state == STARTED:
+                self.stops.pop(event.host, None)
+            elif event.services:
+                self.stops[event.host] = ServiceStop(list(event.services), event.time)
+
+    def apply_by_hand(self, event: Event) -> None:
+        """An event of the maintenance playbook, which has a record of its own: of that, the starts count."""
+        started = isinstance(event, ServicesEvent) and event.is_done and event.state == STARTED
+        stop = self.stops.get(event.host)
+        if started and stop and stop.time <= event.time:
+            del self.stops[event.host]
+
+    @property
+    def stopped(self) -> Mapping[str, Sequence[str]]:
+        return {host: stop.services for host, stop in self.stops.items()}
+
+    @property
+    def not_running(self) -> str:
+        """Why the application is not up on some host; empty if it is, or was not started."""
+        return "; ".join(f"{host}: {why}" for host, why in self.ended.items() if why)

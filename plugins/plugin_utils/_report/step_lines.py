@@ -1,0 +1,114 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What single steps show on the screen: tables of a census, backups, versions, what was re-encrypted or read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...module_utils._monitoring.response_times import milliseconds
+
+
+def census(targets: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per target: how many values are of which class."""
+    names = [f"{target['table']}.{target['column']}" for target in targets]
+    width = max(map(len, names), default=0)
+    for name, target in zip(names, targets):
+        classes = with_left_alone(target)
+        counts = ", ".join(f"{count:,} {found}" for found, count in sorted(classes.items(), key=lambda item: -item[1]))
+        yield f"  {name:<{width}}  {target['rows']:>9,} rows: {counts or 'none'}"
+
+
+def with_left_alone(target: Mapping[str, Any]) -> dict[str, int]:
+    """The values of a target by class, and as one more class those of key_rotation_leave_alone."""
+    return {**target["classes"], **({"left alone": target["left_alone"]} if target.get("left_alone") else {})}
+
+
+def reencrypted(result: dict[str, Any]) -> Iterator[str]:
+    """One line per target: what was re-encrypted of how much; then what it took."""
+    targets = [target for target in result.get("targets", []) if target["reencrypted"]] if result.get("work") else []
+    names = [f"{target['table']}.{target['column']}" for target in targets]
+    width = max(map(len, names), default=0)
+    for name, target in zip(names, targets):
+        yield f"  {name:<{width}}  {target['rows']:>9,} rows: {target['reencrypted']:,} values re-encrypted"
+    if result.get("work") and not targets:
+        yield "  nothing was left under other keys"
+    elif targets:
+        work = result["work"]
+        yield f"  {work['seconds']} s, {work['passes']} passes over tables, {work['conflicts']:,} rows tried again"
+    for table in result.get("vacuum", []):
+        yield f"  note: every row of {table} was written anew: VACUUM ANALYZE it, or leave that to autovacuum"
+
+
+def share(result: dict[str, Any], host: str) -> Iterator[str]:
+    """What one of several hosts did, in one line."""
+    if result.get("work"):
+        count, work = sum(target["reencrypted"] for target in result["targets"]), result["work"]
+        yield f"  {host}: {count:,} values re-encrypted in {work['seconds']} s, {work['conflicts']:,} rows tried again"
+
+
+def backed_up(dumps: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per backup: where it lies and how it is encrypted."""
+    for dump in dumps:
+        if dump["engine"] != "pg_dump":
+            yield f"  {dump['engine']} {dump['path']}, described in {dump['manifest']}"
+            continue
+        sealed = f"encrypted to {len(dump['encrypted_to'])} recipients" if dump["encrypted_to"] else "in clear"
+        yield f"  {dump['path']}: {dump['size']:,} bytes, {sealed}"
+        yield f"  {proof_line(dump['proof'])}"
+
+
+def proof_line(proof: dict[str, Any] | None) -> str:
+    """How a backup was proved."""
+    if not proof or proof["kind"] == "none":
+        return "not proved by a restore"
+    values = f"{proof['tokens']:,} encrypted values{' of a sample' if proof['kind'] == 'sample' else ''}"
+    same = f"{proof['rows']:,} rows of {proof['tables']} tables the same"
+    return f"proved in {proof['seconds']:.0f} s: restored into {proof['where']}, {same}, {values} opened"
+
+
+def kept_backups(backups: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per backup that is kept: of when it is and what it needs."""
+    for one in backups:
+        needs = ", ".join(one["key_ids"]) or "no keys"
+        yield f"  {one['manifest']}: {one['database']} as of {one['snapshot']['time']}, needs {needs}"
+
+
+def versions(found: list[dict[str, Any]]) -> Iterator[str]:
+    """One line per version of the keys, oldest first."""
+    for version in found:
+        made = f"made {version['created']} by {version['rotation_id']}"
+        gone = f", destroyed {version['destroyed']}" if version["destroyed"] else ""
+        yield f"  {version['key_id']}  {version['stage'] or '-':<8}  {version['state']:<14}  {made}{gone}"
+
+
+def reading(picture: dict[str, Any] | None, before: Mapping[str, Any]) -> Iterator[str]:
+    """What the application itself reads, in one line, and what no model of it does; how long decryption takes, against
+    the picture ``before``."""
+    if picture:
+        read = sum(each["read"] for each in picture["readings"])
+        yield f"  the application itself reads {read:,} values by {len(picture['readings'])} attributes of its models"
+        for column in picture["unread"]:
+            yield f"  {column}: no attribute of a model is seen to decrypt it"
+        yield from opening(picture, before)
+
+
+def opening(picture: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
+    """How long the engine takes to open a value, against the same ``before`` the rotation."""
+    now, was = (taken.get("opening") or {} for taken in (picture, before))
+    if now.get("seconds"):
+        against = ""
+        if was.get("seconds"):
+            ratio = now["seconds"] / was["seconds"]
+            against = f"; before the rotation {milliseconds(was['seconds'])}, ratio {ratio:.2f}"
+        yield f"  decryption takes the engine {milliseconds(now['seconds'])} per value, of {now['tries']:,}{against}"
+
+
+def unsteady(picture: dict[str, Any] | None) -> Iterator[str]:
+    """A warning for what the application reads in another way each time."""
+    for name in (picture or {}).get("unsteady", ()):
+        yield (
+            f"{name} is read in another way each time, also under the same keys. It proved nothing and was left out, as"
+            f" with key_rotation_application_ignore: [{name}]."
+        )

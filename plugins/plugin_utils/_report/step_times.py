@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long each step of the runbook took in one run, with what Ansible does around it: together that is the whole run.
+
+The time between two lines of the record belongs to the step of the later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ...module_utils._record.events import Event, NotificationEvent, RunEvent
+from .event_time import seconds
+
+# The step of the runbook by the event, and by what was asked of it.
+STEPS = {
+    "rotation_checklist": "checklist",
+    "checklist_facts": "checklist",
+    "postgresql_backup_info": "checklist",
+    "database_lease": "checklist",
+    "database_lease returned": "finish",
+    "database_lease released": "finish",
+    "django_census": "checklist",
+    "django_census proof": "verify",
+    "postgresql_backup": "backup",
+    "key_version": "keys",
+    "key_version current": "switch",
+    "key_version rolled_back": "switch",
+    "key_version discarded": "switch",
+    "key_version agreed": "switch",
+    "key_version seen": "finish",
+    "application_services stopped": "stop",
+    "application_sessions": "stop",
+    "application_reading taken": "re-encrypt",
+    "django_reencrypt": "re-encrypt",
+    "django_repair": "repair",
+    "postgresql_restore": "restore",
+    "env_file": "switch",
+    "application_services started": "start",
+    "application_health": "start",
+    "application_reading": "verify",
+    "application_commands": "verify",
+    "application_logs": "verify",
+    "process_keys": "verify",
+    "monitoring_probe": "finish",
+}
+
+
+@dataclass
+class StepTimes:
+    """Seconds by step, in the order in which they began."""
+
+    taken: dict[str, float] = field(default_factory=dict)
+    last: Event | None = None
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, NotificationEvent):
+            return
+        if isinstance(event, RunEvent) and event.is_intent:
+            self.taken = {}
+        elif self.last:
+            step = "finish" if isinstance(event, RunEvent) else self._step(event)
+            self.taken[step] = self.taken.get(step, 0.0) + seconds(self.last, event)
+        self.last = event
+
+    def _step(self, event: Event) -> str:
+        state = "proof" if event.asked.get("expect_stage") else event.state
+        known = STEPS.get(f"{event.name} {state}") or STEPS.get(event.name)
+        return known or next(reversed(self.taken), "checklist")  # that of the step before
+
+    @property
+    def whole(self) -> Mapping[str, float]:
+        """Without those that took less than a tenth of a second."""
+        return {name: taken for name, taken in self.taken.items() if taken >= 0.1}

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renders the templates of the pages: what they may read, and how numbers, times and the words of others are shown."""
+
+from __future__ import annotations
+
+import datetime
+import html
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from .event_time import day, duration
+from .wording import in_order, one_line
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]|~])")
+
+
+def attributes(state: object) -> dict[str, Any]:
+    """Every public attribute of a state by its name, for a template."""
+    kind = type(state)
+    found = {name for name in vars(state) if not name.startswith("_")}
+    found |= {name for name in dir(kind) if isinstance(getattr(kind, name), property) and not name.startswith("_")}
+    return {name: getattr(state, name) for name in sorted(found)}
+
+
+def render(template: str, shown: Mapping[str, Any]) -> str:
+    """Values are escaped in HTML, whatever they hold."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(os.path.dirname(__file__)),
+        autoescape=template.endswith(".html.j2"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,  # what a record may lack is asked for by get()
+        finalize=lambda value: "" if value is None else value,
+    )
+    environment.filters.update(
+        thousands=lambda number: f"{number:,}", duration=duration, bytes=_bytes, moment=_moment, day=day, md=_md
+    )
+    clean = in_order if environment.autoescape else one_line
+    return environment.get_template(template).render(**clean(shown))
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _moment(moment: datetime.datetime | None) -> str:
+    return f"{day(moment)}, {moment:%H:%M} UTC" if moment else "at an unknown time"
+
+
+def _md(text: object) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(str(text).split()), quote=False))

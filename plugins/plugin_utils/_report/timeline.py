@@ -1,0 +1,115 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a run: what each is called, when it began and ended, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ...module_utils._record.events import Event, NotificationEvent, RunEvent
+from .event_time import seconds
+
+# What a step is called by people, by event and what was asked of it.
+STEPS = {
+    "rotation_checklist": "Checklist",
+    "checklist_facts": "Checklist: the host",
+    "application_reading": "The application reads",
+    "application_commands": "The application's commands",
+    "postgresql_backup_info": "Checklist: the backups",
+    "postgresql_backup": "Backup",
+    "postgresql_backup cleared": "Backup: left copies",
+    "postgresql_restore": "Restore",
+    "postgresql_restore prepared": "Restore: the copy",
+    "postgresql_restore dropped": "Restore: the drop",
+    "key_version": "Keys",
+    "key_version adopted": "Keys: those in use",
+    "key_version pending": "Keys: the new ones",
+    "key_version current": "Store: new keys current",
+    "key_version rolled_back": "Store: keys before current",
+    "key_version agreed": "Keys: on every host",
+    "key_version seen": "Keys: on every host",
+    "application_services stopped": "Maintenance: stop",
+    "application_services started": "Maintenance: start",
+    "application_sessions": "Maintenance: writers gone",
+    "application_health": "Maintenance: healthy",
+    "application_logs": "Logs: errors since the start",
+    "env_file prepared": "Switch: rehearsed",
+    "env_file": "Switch: .env",
+    "database_lease": "Lease of the databases",
+    "django_reencrypt": "Re-encryption",
+    "django_repair": "Repair from the backup",
+    "django_census": "Census",
+    "django_census proof": "Proof: by these keys alone",
+    "process_keys": "Processes",
+    "monitoring_probe": "Monitoring",
+}
+NO_STEPS = (RunEvent, NotificationEvent)  # which have no intent of their own, or are the run itself
+
+
+def step_name(event: Event) -> str:
+    """What people call the step that an event is of."""
+    state = "proof" if event.asked.get("expect_stage") else event.state
+    return STEPS.get(f"{event.name} {state}") or STEPS.get(event.name) or event.name.replace("_", " ").capitalize()
+
+
+@dataclass
+class Step:
+    """Intents with their outcomes. ``waiting`` counts the intents without one."""
+
+    name: str
+    first: Event
+    last: Event
+    outcome: str = "open"
+    waiting: int = 0
+
+    def apply(self, event: Event) -> None:
+        self.last = event
+        self.waiting += 1 if event.is_intent else -1
+        if event.is_failed:
+            self.outcome = "failed"
+        elif self.outcome != "failed":
+            self.outcome = "open" if self.waiting > 0 else "done"
+
+    @property
+    def seconds(self) -> float:
+        return seconds(self.first, self.last)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A step in the timeline of its run, with where it is there, in percent."""
+
+    name: str
+    outcome: str
+    seconds: float
+    left: float
+    width: float
+
+
+@dataclass
+class Timeline:
+    """The steps, oldest first. A step on several hosts at once is one."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, NO_STEPS) or not (event.is_intent or event.is_done or event.is_failed):
+            return
+        self._step(step_name(event), event).apply(event)
+
+    def _step(self, name: str, event: Event) -> Step:
+        """The step that is under way, or for the outcome of another one that one, or a new one."""
+        known = self.steps[-1:] if event.is_intent else reversed(self.steps)
+        for step in known:
+            if step.name == name:
+                return step
+        self.steps.append(Step(name, event, event))
+        return self.steps[-1]
+
+    def bars(self, first: Event, total: float) -> Iterator[Bar]:
+        """The steps as a chart has them, of a run that ``first`` began and that took ``total`` seconds."""
+        for step in self.steps:
+            left = min(100 * seconds(first, step.first) / total, 99.0)
+            width = min(max(100 * step.seconds / total, 0.6), 100 - left)
+            yield Bar(step.name, step.outcome, step.seconds, round(left, 2), round(width, 2))

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What somebody has to do yet, each with the command to type, which names what it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .event_time import day
+from .restores import Aside
+from .rotation_state import RotationState
+from .standing import COMPLETED, ROLLED_BACK
+from .superseded_runs import Place
+from .wording import naming
+
+
+@dataclass(frozen=True)
+class Item:
+    text: str
+    command: str | None = None
+
+
+def todo(rotation: RotationState, place: Place) -> Iterator[Item]:
+    if place.superseded_by:
+        yield Item(f"Superseded by {place.superseded_by}: what is to be done now stands on its page.")
+    if rotation.status == COMPLETED and not place.destroyed:
+        yield _retire(rotation)
+    yield from (_drop(aside, rotation.commands.get("restore")) for aside in rotation.kept_aside)
+    if place.superseded_by:
+        return
+    if rotation.unopened:
+        yield Item("Bring back or delete what no key opens: the warnings name it.")
+    if rotation.status == COMPLETED:
+        yield from _completed(rotation, place)
+    elif rotation.status == ROLLED_BACK:
+        yield from _rolled_back(rotation, place)
+    else:
+        yield from _stopped(rotation)
+
+
+def _retire(rotation: RotationState) -> Item:
+    old, day_from = rotation.keys.old, rotation.schedule.retire
+    since = f", from {day(day_from)} on" if day_from else ""
+    command = naming(rotation.commands.get("retire"), "key_rotation_retire_key_id", old)
+    return _item(f"Retire the keys before ({old}) when nothing needs them any more{since}.", command)
+
+
+def _drop(aside: Aside, restore: str | None) -> Item:
+    alias = aside.alias if aside.alias != "default" else None
+    typed = naming(naming(restore, "key_rotation_id", aside.backup), "key_rotation_restore_alias", alias)
+    text = f"Drop {aside.name}, the database as it was before the restore, when nothing in it is missed:"
+    return _item(text, naming(typed, "key_rotation_restore_drop", "true"))
+
+
+def _completed(rotation: RotationState, place: Place) -> Iterator[Item]:
+    if place.no_way_back:
+        yield Item(f"It cannot be taken back: {place.no_way_back}.")
+    else:
+        yield _item("Until then you can go back, keeping what was written since:", _named(rotation, "rollback"))
+    if place.next.due:
+        yield Item(f"Rotate again by {day(place.next.due)}.")
+
+
+def _rolled_back(rotation: RotationState, place: Place) -> Iterator[Item]:
+    due = place.next
+    by = f", by {day(due.due)} at the latest, since the keys in use are as old as before" if due.due else ""
+    by = f" now: {due.due_why}" if due.due_now else by
+    if rotation.not_running:
+        start = "Mend why the application does not run, then start it, with -e key_rotation_maintenance=off:"
+        yield _item(start, rotation.commands.get("maintenance"))
+    mend = f"Mend what stopped the rotation, where something did, then begin a new one{by}:"
+    yield _item(mend, rotation.commands.get("rotate"))
+
+
+def _stopped(rotation: RotationState) -> Iterator[Item]:
+    if rotation.failure.get("todo"):
+        yield Item(rotation.failure["todo"])
+    yield _item("Go on from where it stopped:", _named(rotation, "rotate"))
+    if rotation.keys.new:
+        yield _item("Or go back:", _named(rotation, "rollback"))
+
+
+def _named(rotation: RotationState, playbook: str) -> str | None:
+    return naming(rotation.commands.get(playbook), "key_rotation_id", rotation.rotation_id)
+
+
+def _item(text: str, command: str | None) -> Item:
+    return Item(text if command else text.rstrip(":"), command)

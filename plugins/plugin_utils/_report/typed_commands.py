@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command that runs another playbook of this collection the way this one was started."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible import context
+
+# By their names in Ansible's CLIARGS, what else of the command line is typed again.
+FLAGS = {"ask_vault_pass": "--ask-vault-pass", "ask_pass": "-k", "become": "-b", "become_ask_pass": "-K"}
+OPTIONS = {
+    "remote_user": "-u",
+    "private_key_file": "--private-key",
+    "become_user": "--become-user",
+    "subset": "--limit",
+}
+# What of the -e options is shown again: places and names, never what might be a secret.
+_SAFE_EXTRA = re.compile(
+    r"key_rotation_(environment|project_dir|python|user|env_file|settings_module|hosts|plan|record_dir"
+    r"|backup_(dir|identity_file|recipients|encrypt)|pg_bindir|method)=\S+|@\S+"
+)
+
+
+def started() -> str:
+    """The playbook that runs, as it was typed."""
+    return str((context.CLIARGS.get("args") or ("rotate.yml",))[0])
+
+
+def command(variables: Mapping[str, Any], playbook: str, options: Iterable[str] = ()) -> str:
+    """The command that runs another playbook of this collection the way this one was started, with more ``options``."""
+    typed = context.CLIARGS
+    words = ["ansible-playbook", _beside(started(), playbook)]
+    for inventory in typed.get("inventory") or ():
+        words += ["-i", inventory if inventory.endswith(",") else os.path.relpath(inventory)]
+    if typed.get("connection") not in (None, "ssh", "smart"):
+        words += ["-c", typed["connection"]]
+    for vault_id in typed.get("vault_ids") or ():
+        words += ["--vault-id", vault_id]
+    for path in typed.get("vault_password_files") or ():
+        words += ["--vault-password-file", os.path.relpath(path)]
+    words += [flag for name, flag in FLAGS.items() if typed.get(name)]
+    words += [word for name, option in OPTIONS.items() if typed.get(name) for word in (option, str(typed[name]))]
+    shown = [str(extra) for extra in typed.get("extra_vars") or () if _SAFE_EXTRA.fullmatch(str(extra))]
+    words += [*(word for extra in shown for word in ("-e", extra)), *options]
+    others = len(typed.get("extra_vars") or ()) - len(shown)
+    return shlex.join(words) + (" (and your other -e options)" if others else "")
+
+
+def _beside(started: str, playbook: str) -> str:
+    """The other playbook, by path or, where this one was started by its collection name, by that."""
+    if started.endswith((".yml", ".yaml")):
+        return os.path.join(os.path.dirname(started), f"{playbook}.yml")
+    return f"{started.rsplit('.', 1)[0]}.{playbook}"

@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Downtime is from the first service that was stopped, or the write fence, until the last one answered again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.downtime import Downtime
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.step_times import StepTimes
+
+FENCE = {"fence": {"closed": True}}
+
+
+def line(second: int, name: str, phase: str = "done", **fields: Any) -> dict[str, Any]:
+    about = {"time": f"2026-01-02T03:04:{second:02}Z", "monotonic_ns": (second + 1) * 10**9, "host": "app1"}
+    return {"event": name, "phase": phase, **about, **fields}
+
+
+def services(second: int, state: str, host: str = "app1", phase: str = "done", found: Any = ("web",)) -> dict[str, Any]:
+    about = {"services": list(found)} if phase == "done" else {}
+    return line(second, "application_services", phase, host=host, asked={"state": state}, **about)
+
+
+def stopped(begin: int, end: int, host: str = "app1") -> list[dict[str, Any]]:
+    return [services(begin, "stopped", host, "intent"), services(end, "stopped", host)]
+
+
+def health(second: int, host: str = "app1") -> dict[str, Any]:
+    return line(second, "application_health", host=host)
+
+
+BEGUN, OWN = line(0, "rotate", "intent"), {"takes_itself_back": True}
+FENCED = [line(10, "django_reencrypt", "intent"), line(15, "django_reencrypt", **FENCE)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [
+        ([BEGUN], 0),
+        ([BEGUN, *stopped(5, 8), *FENCED, services(20, "started"), health(25)], 20),
+        ([BEGUN, *stopped(5, 8), *FENCED, services(20, "started")], 15),
+        ([BEGUN, *stopped(5, 8), services(20, "started"), health(25), health(50)], 20),
+        ([BEGUN, *stopped(5, 8), *stopped(6, 9, "app2"), services(20, "started"), services(30, "started", "app2")], 25),
+        ([BEGUN, *FENCED, line(30, "application_reading", asked={"state": "compared"}), line(40, "rotate")], 20),
+        ([BEGUN, *FENCED, line(30, "database_lease", asked={"state": "returned"}), line(40, "rotate")], 20),
+        ([BEGUN, *FENCED, line(40, "rotate")], 30),
+        ([BEGUN, services(5, "stopped", found=())], 0),
+    ],
+)
+def test_how_long_the_application_did_not_answer(lines, seconds):
+    downtime = Downtime()
+    for each in lines:
+        downtime.apply(decode(each))
+    assert (downtime.seconds, downtime.lasts) == (seconds, False)
+
+
+def test_what_is_down_yet_says_since_when():
+    downtime = Downtime()
+    for each in (BEGUN, *stopped(5, 8), *FENCED, line(40, "rotate", "failed")):
+        downtime.apply(decode(each))
+    assert (downtime.lasts, downtime.began, downtime.of_services) == (True, "2026-01-02T03:04:05Z", True)
+
+
+@pytest.mark.parametrize(("own", "seconds"), [(OWN, 25), ({}, 10)])
+def test_the_outages_of_a_run_that_rolled_itself_back_are_counted_together(own, seconds):
+    there = [BEGUN, *stopped(5, 8), services(20, "started"), line(22, "rollback", "intent", **own)]
+    downtime = Downtime()
+    for each in (*there, *stopped(30, 33), services(40, "started"), line(45, "rollback")):
+        downtime.apply(decode(each))
+    assert downtime.seconds == seconds
+
+
+def test_the_time_by_step_is_the_whole_run():
+    times = StepTimes()
+    lines = [
+        BEGUN,
+        line(7, "django_census", asked={}),
+        line(9, "postgresql_backup"),
+        *FENCED,
+        line(20, "a_later_step"),
+        line(30, "django_census", asked={"expect_stage": "current"}),
+        line(31, "notification"),
+        line(33, "rotate"),
+        line(59, "notification"),
+    ]
+    for each in lines:
+        times.apply(decode(each))
+    assert times.whole == {"checklist": 7.0, "backup": 2.0, "re-encrypt": 11.0, "verify": 10.0, "finish": 3.0}

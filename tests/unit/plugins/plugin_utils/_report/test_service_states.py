@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import Event, decode
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.service_states import Services
+
+
+def services(host: str, state: str, found: object, phase: str = "done", time: str = "") -> Event:
+    about = {"phase": phase, "host": host, "asked": {"state": state}, "time": time}
+    return decode({"event": "application_services", "services": found, **about})
+
+
+def stopped(events: list[Event], by_hand: tuple[Event, ...] = ()) -> dict:
+    found = Services()
+    for event in events:
+        found.apply(event)
+    for event in by_hand:
+        found.apply_by_hand(event)
+    return dict(found.stopped)
+
+
+def test_services_that_nothing_has_started_since_are_told_by_host():
+    began = [services("app1", "stopped", ["worker", "web"]), services("app2", "stopped", ["web"])]
+    again = services("app1", "stopped", [])  # a run that goes on stops nothing that is down
+    failed = services("app1", "started", None, "failed")
+    started = services("app2", "started", {"web": "started"})
+    assert stopped([*began, again, failed, started]) == {"app1": ["worker", "web"]}
+    assert stopped([*began, started, services("app1", "started", {})]) == {}
+
+
+def test_what_was_started_by_hand_since_is_not_stopped():
+    def at(hour: int, state: str) -> Event:
+        return services("app2", state, ["web"], time=f"2026-12-01T{hour}:00:00Z")
+
+    by_hand = (at(10, "stopped"), at(11, "started"))
+    assert stopped([at(10, "stopped")], by_hand) == {}
+    assert stopped([at(12, "stopped")], by_hand) == {"app2": ["web"]}

@@ -1,0 +1,20 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import step_lines
+
+
+def test_a_census_is_one_line_per_target_with_the_largest_class_first():
+    targets = [
+        {"table": "profile", "column": "name", "rows": 1200, "classes": {"empty": 9, "current": 1190}, "left_alone": 1},
+        {"table": "a", "column": "b", "rows": 0, "classes": {}, "left_alone": 0},
+    ]
+    assert list(step_lines.census(targets)) == [
+        "  profile.name      1,200 rows: 1,190 current, 9 empty, 1 left alone",
+        "  a.b                   0 rows: none",
+    ]
+
+
+def test_a_census_of_nothing_has_no_lines():
+    assert list(step_lines.census([])) == []
