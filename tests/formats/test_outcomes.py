@@ -32,7 +32,7 @@ def all_of_them() -> Iterator[Any]:
             yield pytest.param(name, ordinary, marks=marks, id=f"{name}-{'beside' if ordinary else 'alone'}")
 
 
-@pytest.mark.parametrize(("name", "ordinary"), all_of_them())
+@pytest.mark.parametrize(("name", "ordinary"), list(all_of_them()))
 def test_it_is_rotated_right_or_refused_by_name_with_a_true_reason(
     name: str,
     ordinary: bool,

@@ -178,8 +178,9 @@ class KeyWithoutValue(RotationError):
     code = "E_KEY_WITHOUT_VALUE"
     column: str
     uses: str
+    hashes: str
     line: str
-    problem = "{column} is in key_rotation_keys, and no value was found under it. It is used by {uses}"
+    problem = "{column} is in key_rotation_keys, and no value was found under it. It is used by {uses}{hashes}"
     remedy = (
         "If it only signs, write it as {line} in key_rotation_keys. Otherwise describe what is under it in "
         "key_rotation_schemes and key_rotation_targets, or take it out of key_rotation_keys."

@@ -148,7 +148,8 @@ def keys(
     readers = uses() if left else {}
     for name in left:
         line = ", ".join(f"{member}: {value}" for member, value in _declared(name, described).items())
-        found.put("key_without_value", name, line=f"{{{line}}}", uses=_shown(readers.get(name, ())))
+        used_by, hashes = _shown(readers.get(name, ())), _hashes(surveys)
+        found.put("key_without_value", name, line=f"{{{line}}}", uses=used_by, hashes=hashes)
     return found.told(stops=True)
 
 
@@ -186,6 +187,14 @@ def planned_keys(
         }
         for name in sorted(keyring.names)
     ]
+
+
+def _hashes(surveys: Sequence[Survey]) -> str:
+    """The columns of hashes that nothing explains: whoever lists a key may rotate the one that they are made with."""
+    columns = sorted({column for survey in surveys for column in survey.findings.columns("digest")})
+    if not columns:
+        return ""
+    return f". Hashes in {', '.join(columns)} may be made with it: once it is rotated, a search by them finds nothing"
 
 
 def _shown(uses: Sequence[Use]) -> str:

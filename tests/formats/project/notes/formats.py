@@ -31,7 +31,8 @@ b64u, unb64u = base64.urlsafe_b64encode, base64.urlsafe_b64decode
 class Format:
     """``seal`` makes what is stored of a text, ``open`` reads it. ``keys`` are lines of the .env, by type.
 
-    One from PyPI has its ``package``, lines of the ``settings`` module, and its model's ``field`` if it brings one.
+    One from PyPI has its ``package``, lines of the ``settings`` module, and its model's ``field`` if it brings one, by
+    which the application may ``search``.
     """
 
     seal: Callable[[str], Any]
@@ -41,6 +42,7 @@ class Format:
     package: str = ""
     settings: str = ""
     field: Callable[[], Any] | None = None
+    search: bool = False
 
 
 HEX, FERNET, WORDS, RSA = "hex", "fernet", "token_urlsafe", "rsa"

@@ -6,6 +6,7 @@ Each is imported where it is used, since only the application has it on its path
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -31,7 +32,8 @@ def field(
     package: str, path: str, keys: dict[str, str], settings: str = "", read: Callable[[Any], Any] = same, **options: Any
 ) -> Format:
     """A field of a library, by which the application reads and writes plaintexts."""
-    return Format(same, read, keys, package=package, settings=settings, field=lambda: of(path)(**options))
+    made = Format(same, read, keys, package=package, settings=settings, field=lambda: of(path)(**options))
+    return replace(made, search=bool(options.keys() & {"blind_index", "searchable"}))
 
 
 def functions(
@@ -63,6 +65,13 @@ LIBRARIES["fernetix_blind_index"] = field(
     FERNETIX + from_env("DJANGO_FERNETIX_INDEX_KEY"),
     blind_index=True,
 )
+LIBRARIES["fernetix_index_key_stays"] = field(
+    "django-fernetix",
+    "django_fernetix.FernetTextField",
+    {"DJANGO_FERNETIX_KEYS": FERNET},
+    FERNETIX + "DJANGO_FERNETIX_INDEX_KEY = os.environ['SECOND_KEY']\n",
+    blind_index=True,
+)
 LIBRARIES["djfernet_redux"] = field("djfernet-redux", "fernet_fields.fields.EncryptedTextField", SECRET_KEY)
 LIBRARIES["djfernet_redux_json"] = field("djfernet-redux", "fernet_fields.fields.EncryptedJSONField", SECRET_KEY)
 HASHED = "encrypted_fields.fields.types.EncryptedTextField"
@@ -73,7 +82,9 @@ LIBRARIES["hashed_encrypted_searchable"] = field(
     "django-hashed-encrypted-fields",
     HASHED,
     {"ENCRYPTED_FIELDS_KEY": FERNET, "ENCRYPTED_FIELDS_HASH_SALT": WORDS},
-    from_env("ENCRYPTED_FIELDS_KEY") + from_env("ENCRYPTED_FIELDS_HASH_SALT"),
+    from_env("ENCRYPTED_FIELDS_KEY")
+    + from_env("ENCRYPTED_FIELDS_HASH_SALT")
+    + "INSTALLED_APPS += ['encrypted_fields']\n",
     searchable=True,
 )
 LIBRARIES["encrypted_text_field"] = field(  # returns None for what it cannot open, and saves None for it

@@ -117,6 +117,17 @@ def test_a_key_of_some_values_of_a_column_has_values_under_it(planned, target):
     assert "proposed" not in made, "none of the listed keys is dropped"
 
 
+def test_a_key_that_no_value_is_under_may_be_the_one_of_a_blind_index(target):
+    """Declared to sign only, it would be rotated, and the index would stay as it is."""
+    tried = schemes.of_keys(["EU_KEY", "INDEX_KEY"])
+    ring = Keyring(tried, {"current": KeySet({"EU_KEY": OUTER, "INDEX_KEY": INNER})}, lambda name: None)
+    part = Part(found=[replace(target, scheme="fernet_of_EU_KEY")])
+    part.findings.put("digest", "profile.name_bidx")
+    (found,) = rotation.accounting.keys([part], ring, [], dict)
+    assert found.column == "INDEX_KEY"
+    assert "Hashes in profile.name_bidx may be made with it" in str(found.as_error())
+
+
 def test_a_plan_proposes_the_key_of_an_inner_layer_that_the_env_file_has(planned):
     library = schemes.parse("auto")["django_encrypted_model_fields"]
     env = {"FIELD_ENCRYPTION_KEY": OUTER, "INNER_key": INNER}
