@@ -77,6 +77,11 @@ options:
         accounted for if a value is under it, or if its V(use) is V(signing).
     type: bool
     default: false
+  sessions_allowed:
+    description: C(application_name) of database sessions of the application's role that hold no key, for RV(sessions).
+    type: list
+    elements: str
+    default: []
   rotation_id:
     description: The rotation to whose record this is written. Without it, nothing is recorded.
     type: str
@@ -143,6 +148,13 @@ migrations:
   description: Migration files that rotations created, by rotation.
   type: dict
   returned: with O(report_only=true)
+sessions:
+  description:
+    - With O(baseline), the database sessions of the application's role that were opened before O(env_file) was written
+      last, as M(tetech.key_rotation.application_sessions) returns them. Without databases behind a connection pooler.
+  type: list
+  elements: dict
+  returned: success
 kept_aside:
   description: Databases on the same servers that a restore kept, with the key IDs that each may need.
   type: dict

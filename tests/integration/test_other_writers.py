@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from .conftest import Site
@@ -202,3 +204,18 @@ def test_a_process_that_never_ends_takes_the_rotation_back_and_loses_nothing(sit
     assert site.env_file.read_bytes() == env
     assert profiles(site.read_all()) == written(profiles(plain), said)
     assert kept(site) == []
+
+
+def test_an_idle_session_from_before_the_switch_is_named_in_the_end(site: Site) -> None:
+    about = {"host": site.host, "user": "postgres", "dbname": site.database}
+    site.write_inventory(key_rotation_sessions_allowed=["metrics"])
+    with (
+        contextlib.closing(psycopg2.connect(**about, application_name="a shell")) as idle,
+        contextlib.closing(psycopg2.connect(**about, application_name="metrics")),
+    ):
+        done = site.play("rotate")
+        pid = idle.get_backend_pid()
+    assert done.code == 0, done.text
+    ended = " ".join(done.text[done.text.index("COMPLETED") :].split())
+    assert "WARNING 1 sessions from before the .env file was switched were still connected" in ended
+    assert f"pid {pid} of postgres from the database's own host as a shell, idle, since" in ended

@@ -99,8 +99,10 @@ class CountingEvent(Event):
 
 @dataclass(frozen=True)
 class CensusEvent(CountingEvent):
-    """``meanwhile`` counts by table the rows that another process wrote."""
+    """``meanwhile`` counts by table the rows that another process wrote; ``sessions`` are those from before the switch
+    that were still connected."""
 
+    sessions: Sequence[Mapping[str, Any]] = ()
     unopened: Mapping[str, Any] = field(default_factory=dict)
     meanwhile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     kept_aside: Mapping[str, Any] = field(default_factory=dict)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 from .._errors.base import RotationError
@@ -30,6 +32,7 @@ def take_census(task: HostTask) -> dict[str, Any]:
         if not params["report_only"] and params["leaving"] is None:
             _refuse(params, application, tallies)
             tallies, meanwhile, written = _compared(params, application, tallies)
+        left = _connected_since_before(params, application)
     return {
         "changed": False,
         "targets": [tally.as_result() for tally in tallies],
@@ -37,6 +40,7 @@ def take_census(task: HostTask) -> dict[str, Any]:
         "unwrapped": _unwrapped(params["baseline"]),
         "written": written,
         "unopened": _unopened(params, tallies),
+        "sessions": left,
         "kept_aside": aside,
         "key_ids": {stage: application.keyring.key_id(stage) for stage in application.keyring.stages},
         "versions": django_project.versions(),
@@ -87,6 +91,18 @@ def _refuse_overwritten(params: dict[str, Any], application: Any, classes: tuple
             tallies = application.census(params["digest_stage"], each_row=rows)
             looks = rows.looks({tally["table"] for tally in baseline})
             damage.refuse_overwritten(census.beyond(tallies, baseline), classes, looks)
+
+
+def _connected_since_before(params: dict[str, Any], application: Any) -> list[dict[str, Any]]:
+    """At the end of a rotation, the application's sessions from before the env file was switched: what holds them may
+    have other keys. Those of a pooler tell nothing of who uses them."""
+    from .._engine.postgres import sessions
+
+    if not params["baseline"] or params["report_only"] or not os.path.exists(params["env_file"] or ""):
+        return []
+    databases = [database for database, _ in application.parts if database.alias not in params["direct"]]
+    age = time.time() - os.stat(params["env_file"]).st_ctime
+    return sessions.listed(databases, params["sessions_allowed"], max(age, 0.0))
 
 
 def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._engine.postgres.sessions import told as session_told
 from ...module_utils._engine.proof.damage import shown
 
+SHOWN = 12  # sessions of one sentence
 NOBODY_LOOKS = "no unit in key_rotation_services, none in key_rotation_processes: nobody looks at their keys"
 
 
@@ -17,6 +19,17 @@ def unopened(left: Mapping[str, Any]) -> Iterator[str]:
     if left:
         what = "values are unencrypted or open under no known key, and stay unchanged"
         yield f"{left.get('count', 0):,} {what}: {left.get('rows')}"
+
+
+def still_connected(left: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """If sessions from before the switch were still connected at the proof."""
+    if left:
+        more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        yield (
+            f"{len(left):,} sessions from before the .env file was switched were still connected when the values were "
+            f"proved: {'; '.join(map(session_told, left[:SHOWN]))}{more}. What holds them may have other keys: restart "
+            "it, or name it in key_rotation_sessions_allowed if it has none."
+        )
 
 
 def nested(counts: Mapping[str, int]) -> Iterator[str]:

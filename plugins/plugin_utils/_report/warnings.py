@@ -100,6 +100,7 @@ def _sentences_of(event: Event) -> Iterator[str]:
     """What one event says that a person should know."""
     if isinstance(event, CensusEvent):
         yield from (*sentences.meanwhile(event.meanwhile), *sentences.unopened(event.unopened))
+        yield from sentences.still_connected(event.sessions)
     elif isinstance(event, ReencryptionEvent):
         yield from sentences.nested(nested_in(event))
     elif isinstance(event, PictureEvent):

@@ -8,7 +8,7 @@ Source: PostgreSQL, "The Cumulative Statistics System", pg_stat_activity. A role
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..._errors.base import RotationError
@@ -21,19 +21,23 @@ _SESSIONS = (
     " to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), coalesce(state, '')"
     " FROM pg_stat_activity WHERE datname = current_database() AND usename = session_user"
     " AND backend_type = 'client backend' AND NOT starts_with(application_name, %s)"
-    " AND NOT application_name = ANY(%s::text[]) ORDER BY backend_start, pid"
+    " AND NOT application_name = ANY(%s::text[]) AND backend_start <= clock_timestamp() - make_interval(secs => %s)"
+    " ORDER BY backend_start, pid"
 )
 _MEMBERS = ("pid", "user", "address", "port", "application_name", "since", "state")
 
 
-def listed(databases: Sequence[Database], allowed: Collection[str] = ()) -> list[dict[str, Any]]:
+def listed(
+    databases: Sequence[Database], allowed: Collection[str] = (), older_than: float = 0.0
+) -> list[dict[str, Any]]:
     """Each session with its ``alias``, ``pid``, ``user``, client ``address`` (empty: a socket on the database's host)
-    and ``port``, ``application_name``, ``since`` and ``state``. Those of the names in ``allowed`` are left out.
+    and ``port``, ``application_name``, ``since`` and ``state``. Those of the names in ``allowed`` are left out,
+    and those that are not ``older_than`` so many seconds.
     """
     return [
         {"alias": database.alias, **dict(zip(_MEMBERS, row))}
         for database in databases
-        for row in database.rows(_SESSIONS, (APPLICATION_NAME, list(allowed)))
+        for row in database.rows(_SESSIONS, (APPLICATION_NAME, list(allowed), older_than))
     ]
 
 
@@ -50,7 +54,7 @@ def refused(left: Sequence[dict[str, Any]], patience: float) -> RotationError:
     return SessionsOpen(count=len(left), seconds=patience, sessions="; ".join(map(told, left)))
 
 
-def told(session: dict[str, Any]) -> str:
+def told(session: Mapping[str, Any]) -> str:
     """One session for a person."""
     name = f" as {session['application_name']}" if session["application_name"] else ""
     address = session["address"] or "the database's own host"
