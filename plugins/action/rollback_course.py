@@ -22,6 +22,7 @@ from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import data_state, restore_lines
 from ..plugin_utils._report.typed_commands import command
+from ..plugin_utils._screen import lines
 from ..plugin_utils._services import rollback_strategy
 
 display = Display()
@@ -57,7 +58,7 @@ class ActionModule(RotationAction):
         rotate = command(self.variables, "rotate")
         does = rollback_strategy.DOES[chosen.name].format(rotation_id=found.rotation_id, rotate=rotate)
         will = "Would" if self._task.check_mode else "Will"
-        display.display(f"Course {chosen.name}: {chosen.reason}. {will} {does}.")
+        lines.show([f"Course {chosen.name}: {chosen.reason}. {will} {does}."], "Course")
         return {
             "changed": False,
             "course": chosen.name,

@@ -132,9 +132,10 @@ class ActionModule(RotationAction):
                 if history.versions and goes_on_here(record, store):
                     seal(record, store)
                 self._page(record, store)  # one of an earlier run tells how that ended
-            display.display(f"{box.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})")
+            told = f"{box.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})"
+            lines.detail([told], "Record")
         else:
-            display.display(f"Rotation {rotation_id} is completed already: nothing to do.")
+            lines.detail([f"Rotation {rotation_id} is completed already: nothing to do."], "Record")
         return {
             "changed": False,
             "rotation_id": rotation_id,

@@ -18,7 +18,6 @@ from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
-from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.lease import run_name
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, word
@@ -35,10 +34,11 @@ from ..module_utils._system.timestamps import later
 from ._progress import ProgressLine
 from ._run import exit_code, next_command, unreachable_hosts
 from ._run.interrupted_rotation import is_interrupted
+from ._screen import lines
+from ._screen.sentences import sentence
 from ._services.key_store import beside, open_store, state_folder
 from ._task_options import refuse_wrong, validated
 
-display = Display()
 next_command.tell_what_is_next()  # Ansible loads the plugin of an action in its own process before any worker's
 PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
 COLLECTION = "tetech.key_rotation"
@@ -116,8 +116,13 @@ class RotationAction(ActionBase, abc.ABC):
             failure = internal(exc)
         if failure is not None:
             result.update(failed=True, **failure.as_result())
+        if not result.get("failed") and (said := self._sentence(result)):
+            result.setdefault("msg", said)
         exit_code.ask_for(result)
         return result
+
+    def _sentence(self, result: dict[str, Any]) -> str:
+        return sentence(self._task.action, str(self._task.args.get("state") or ""), result)
 
     @abc.abstractmethod
     def act(self, args: dict[str, Any]) -> dict[str, Any]:
@@ -228,7 +233,8 @@ class RotationAction(ActionBase, abc.ABC):
         result = self.act(args)
         probe = self._task.changed_when == [False]  # a task that changes nothing in a real run either
         if result.get("changed") and not probe:
-            display.display(f"  would {self.would(args, result)}")
+            result["msg"] = f"would {self.would(args, result)}"
+            lines.detail([f"  {result['msg']}"], "Dry run")
         return result
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ._report import progress_lines
+from ._screen import lines
 
 display = Display()
 ON_TERMINAL, ELSEWHERE = 1.0, 10.0  # seconds between two looks
@@ -53,7 +54,7 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
     ) -> None:
         self._over.set()
         self._thread.join()
-        if self._shown and self._moving:
+        if self._shown and self._moving and not lines.by_steps:
             display.display(f"\r{'':{self._width}}\r", newline=False, screen_only=True)
 
     def _look(self) -> None:
@@ -72,6 +73,10 @@ class ProgressLine(contextlib.AbstractContextManager[None]):
 
     def _show(self, numbers: dict[str, Any]) -> None:
         self._shown = True
+        if lines.by_steps:
+            host = f"{self._host}: about " if self._host else ""
+            display.display(f"\r{host}{progress_lines.moving(numbers).strip()}", newline=False, screen_only=True)
+            return
         if self._moving:
             display.display(
                 f"\r{progress_lines.moving(numbers)[: self._width]:{self._width}}", newline=False, screen_only=True

@@ -45,7 +45,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_screen": {"_report"},
     "_notify": {"_report"},
     "_checklist": {"_report", "_notify", "_services"},
-    "_progress.py": {"_report"},
+    "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
     "_action.py": {"_progress.py", "_run", "_screen", "_services", "_task_options.py"},
 }

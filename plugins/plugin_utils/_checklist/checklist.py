@@ -149,7 +149,7 @@ def _rest(items: Sequence[ChecklistItem]) -> Iterator[str]:
 def summary(items: Sequence[ChecklistItem]) -> str:
     """How many items stand how, in a sentence."""
     counts = {status: sum(item.status == status for item in items) for status in MARKS}
-    words = {OK: "fine", WARN: "to be aware of", SKIP: "not configured or not checked", STOP: "in the way"}
+    words = {OK: "fine", WARN: "with a warning", SKIP: "skipped", STOP: "in the way"}
     told = ", ".join(f"{counts[status]} {what}" for status, what in words.items() if counts[status])
     return f"{len(items)} checks: {told}"
 

@@ -707,9 +707,7 @@ def test_the_table_has_problems_first_and_a_line_each_for_what_was_skipped_and_w
     assert lines[1].strip().startswith("-> Mend the archiving")
     assert lines[-2:] == ["  skip  not configured or not checked: rehearsal", "  ok    23 checks are fine"]
     assert max(map(len, lines)) <= 120
-    assert checklist.summary(items) == (
-        "26 checks: 23 fine, 1 to be aware of, 1 not configured or not checked, 1 in the way"
-    )
+    assert checklist.summary(items) == "26 checks: 23 fine, 1 with a warning, 1 skipped, 1 in the way"
 
 
 def test_the_whole_table_has_a_line_for_each_item_problems_first():

@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last line of a terminal, which moves while a step works."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+UNATTENDED = ("CI", "AWX_ISOLATED_DATA_DIR", "JENKINS_URL")  # what CI systems and ansible-runner (AWX) set
+FRAMES = "|/-\\"
+PACE = 0.5  # seconds
+
+
+def attended() -> bool:
+    """Whether a person sits in front of the terminal that standard output is."""
+    if any(os.environ.get(name) for name in UNATTENDED) or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return sys.stdout.isatty()
+
+
+class MovingLine:
+    """Draws what ``text`` returns, in a thread, until it is closed. Other output goes through ``out_of_the_way``."""
+
+    def __init__(self, text: Callable[[], str]) -> None:
+        self._text = text
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        self._drawn = False
+        self._frames = itertools.cycle(FRAMES)
+        # Python handles signals in the main thread: this one must not be the thread that gets them.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            threading.Thread(target=self._move, daemon=True).start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def close(self) -> None:
+        self._closed.set()
+        with self.out_of_the_way():
+            pass
+
+    @contextlib.contextmanager
+    def out_of_the_way(self) -> Iterator[None]:
+        """While something else is printed."""
+        with self._lock:
+            self._erase()
+            yield
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._write(f"\r{'':{self._width()}}\r")
+        self._drawn = False
+
+    def _move(self) -> None:
+        while not self._closed.wait(PACE):
+            with self._lock:
+                self._draw(self._text() if not self._closed.is_set() else "")
+
+    def _draw(self, text: str) -> None:
+        if not text:
+            self._erase()
+            return
+        width = self._width()
+        self._write(f"\r{f'  {next(self._frames)}     {text}'[:width]:{width}}")
+        self._drawn = True
+
+    @staticmethod
+    def _width() -> int:
+        return shutil.get_terminal_size().columns - 1  # a full line would break
+
+    @staticmethod
+    def _write(text: str) -> None:
+        """Past Python's buffer, whose lock a task's process must not be forked with."""
+        with contextlib.suppress(OSError):
+            os.write(sys.stdout.fileno(), text.encode("utf-8", "replace"))

@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The result of a task in a sentence: what was seen or done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._report import step_lines
+from .lines import counted
+
+Result = Mapping[str, Any]
+Sentence = Callable[[Result], str]
+
+
+def _counted(result: Result) -> str:
+    return counted(result["targets"])
+
+
+def _reencrypted(result: Result) -> str:
+    count = sum(target["reencrypted"] for target in result["targets"])
+    if not count:
+        return "no value was left under other keys"
+    return f"{count:,} values re-encrypted in {result['work']['seconds']} s"
+
+
+def _planned(result: Result) -> str:
+    plan = result["plan"]
+    columns = len(plan["targets"])
+    return f"{columns} {'column' if columns == 1 else 'columns'} to rotate, plan {plan['hash'][:16]}"
+
+
+def _backed_up(result: Result) -> str:
+    return "; ".join(line.strip() for line in step_lines.backed_up(result["dumps"]))
+
+
+def _read(result: Result) -> str:
+    return next((line.strip() for line in step_lines.reading(result["picture"], {})), "")
+
+
+def _stopped(result: Result) -> str:
+    return f"stopped: {', '.join(result['services']) or 'nothing, since no service was up'}"
+
+
+def _started(result: Result) -> str:
+    return f"started: {', '.join(result['services']) or 'nothing, since no service was stopped'}"
+
+
+def _processes(result: Result) -> str:
+    return f"{len(result['processes'])} processes checked"
+
+
+def _opened(result: Result) -> str:
+    if result["completed"]:
+        return f"rotation {result['rotation_id']} is already complete"
+    return f"rotation {result['rotation_id']} {'resumes' if result['resumed'] else 'begins'}"
+
+
+def _records(result: Result) -> str:
+    return f"{len(result['records'])} records verified"
+
+
+def _sessions(result: Result) -> str:
+    return "no session of the application is open" if not result["sessions"] else ""
+
+
+# By action, and by its state where that makes a difference. What has a table of its own has no sentence.
+SENTENCES: dict[tuple[str, str], Sentence] = {
+    ("application_health", ""): lambda result: "the application answers" if "answer" in result else "",
+    ("application_reading", ""): _read,
+    ("application_services", "started"): _started,
+    ("application_services", "stopped"): _stopped,
+    ("application_sessions", ""): _sessions,
+    ("database_lease", "returned"): lambda result: "lease released" if result["changed"] else "",
+    ("database_lease", "taken"): lambda result: "lease acquired" if result["changed"] else "",
+    ("database_lease", "unfenced"): lambda result: "no write fence is left",
+    ("django_census", ""): _counted,
+    ("django_plan", ""): _planned,
+    ("django_reencrypt", ""): _reencrypted,
+    ("env_file", "present"): lambda result: f"version {result['key_id']} is in {result['path']}",
+    ("key_version", "adopted"): lambda result: f"the keys of the .env file are version {result['key_id']}",
+    ("key_version", "agreed"): lambda result: f"the .env file has version {result['key_id']}",
+    ("key_version", "current"): lambda result: f"version {result['key_id']} is current in the store",
+    ("key_version", "destroyed"): lambda result: f"the values of version {result['key_id']} are destroyed",
+    ("key_version", "discarded"): lambda result: f"version {result['key_id']} is discarded",
+    ("key_version", "pending"): lambda result: f"version {result['key_id']} is in the store",
+    ("key_version", "rolled_back"): lambda result: f"version {result['key_id']} is current again in the store",
+    ("postgresql_backup", "present"): _backed_up,
+    ("postgresql_backup_info", ""): lambda result: f"{len(result['backups'])} retained backups",
+    ("process_keys", ""): _processes,
+    ("rotation_record", "opened"): _opened,
+    ("rotation_record", "verified"): _records,
+}
+DEFAULT_STATES = {"postgresql_backup": "present", "env_file": "present"}
+
+
+def sentence(action: str, state: str, result: Result) -> str:
+    """Empty if there is nothing to say, also because the result of a state has no such fields."""
+    name = action.rsplit(".", 1)[-1]
+    state = state or DEFAULT_STATES.get(name, "")
+    say = SENTENCES.get((name, state)) or SENTENCES.get((name, ""))
+    try:
+        return say(result) if say else ""
+    except (KeyError, TypeError):
+        return ""

@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tasks of one step said, in a sentence: what was seen or done, and on which host if they differ."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .naming import NUMBERED
+
+COLLECTION = "tetech.key_rotation."
+SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All assertions passed" says nothing
+
+
+@dataclass
+class Step:
+    """``said`` has what each host said, by task."""
+
+    title: str
+    begun: float = field(default_factory=time.monotonic)
+    said: dict[str, dict[str, str]] = field(default_factory=dict)
+    ran: bool = False
+    changed: bool = False
+
+    @property
+    def numbered(self) -> bool:
+        return bool(NUMBERED.match(self.title))
+
+    def add(self, task: Any, host: str, result: Mapping[str, Any]) -> None:
+        """The result of a task that did not fail. One whose failure is evaluated later says nothing yet."""
+        ours = task.action.startswith(COLLECTION)
+        self.changed = self.changed or bool(result.get("changed"))
+        self.ran = self.ran or ours or self.changed
+        message = result.get("msg")
+        evaluated_later = "failed_when_result" in result or result.get("error")
+        if isinstance(message, str) and message and not evaluated_later and (ours or task.action in SPEAKING):
+            self.ran = True
+            self.said.setdefault(task._uuid, {})[host] = " ".join(message.split())
+
+    def sentence(self) -> str:
+        """All of it; each message once."""
+        return "; ".join(dict.fromkeys(filter(None, map(_told, self.said.values()))))
+
+    def took(self) -> str:
+        return duration(time.monotonic() - self.begun)
+
+
+def _told(by_host: Mapping[str, str]) -> str:
+    """What the hosts said of one task: once if they agree, with names if they differ."""
+    messages = dict.fromkeys(by_host[host] for host in sorted(by_host))
+    if len(messages) == 1:
+        return next(iter(messages))
+    return "; ".join(f"{_names(by_host, message)}: {message}" for message in messages)
+
+
+def _names(by_host: Mapping[str, str], message: str) -> str:
+    return ", ".join(sorted(host for host, said in by_host.items() if said == message))
+
+
+def duration(seconds: float) -> str:
+    """A time for a person."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 119.5:
+        return f"{seconds:.0f} s"
+    return f"{round(seconds) // 60} min {round(seconds) % 60} s"

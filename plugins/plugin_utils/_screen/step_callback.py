@@ -1,0 +1,233 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stdout callback that shows a line for each step of a playbook, and every error whole and once."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import textwrap
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible import constants as C
+from ansible import context
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback import CallbackBase
+
+from . import lines
+from .moving_line import MovingLine, attended
+from .naming import step_of
+from .step import Step, duration
+
+WIDTH = 120  # at most
+BELOW = " " * 10  # what belongs to the step above
+FAIL = ("fail", "ansible.builtin.fail")  # of a playbook, which says what was shown or what follows from it
+NOT_SHOWN = "The playbook failed without a message."
+
+
+class StepCallback(CallbackBase):
+    """Every line that Ansible prints passes through ``_display_line``, so that none meets the line that moves."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "tetech.key_rotation.steps"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = time.monotonic()
+        self._step: Step | None = None
+        self._below: list[str] = []  # what the tasks of the step showed
+        self._note = ""  # how far its task is
+        self._items: dict[str, list[Mapping[str, Any]]] = {}  # of the loop, those that failed, by host
+        self._told: set[str] = set()  # the errors that were shown
+        self._process = os.getpid()
+        self._line: MovingLine | None = None
+        self._print = self._display.display
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """From here on, the tasks' own lines come here."""
+        lines.by_steps = True
+        self._display.display = self._display_line
+        self._line = MovingLine(self._moving) if attended() else None
+        atexit.register(self._close)  # Ctrl-C leaves no half line, and what was held back is shown
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._end_step()
+        dry_run = " (dry run: nothing is changed)" if context.CLIARGS.get("check") else ""
+        self._tell([f"\n{play.get_name().strip()}{dry_run}"])
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        title = step_of(task)
+        if self._step is None or self._step.title != title:
+            self._end_step()
+            self._step = Step(title)
+        self._note = str(task.name or task.get_name()).rpartition(" | ")[2]
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self.v2_playbook_on_task_start(task, False)
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        self._handle_warnings(result.result)
+        if not isinstance(result.task, TaskInclude) and self._step:
+            self._step.add(result.task, result.host.get_name(), result.result)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        self._handle_warnings(result.result)
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        self._handle_warnings(result.result)
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        self._handle_warnings(result.result)
+        failed = {**result.result, "msg": f"item {self._get_item_label(result.result)}: {result.result.get('msg', '')}"}
+        self._items.setdefault(result.host.get_name(), []).append(failed)
+
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        self._handle_warnings(result.result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._handle_warnings(result.result)
+        items = self._items.pop(result.host.get_name(), [])
+        if not ignore_errors:
+            self._fail(result, items or [result.result])
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._handle_warnings(result.result)
+        if not result.task.ignore_unreachable:
+            self._fail(result, [result.result])
+
+    def v2_runner_retry(self, result: Any) -> None:
+        left = result.result["retries"] - result.result["attempts"]
+        self._note = f"{result.task.get_name()}, {left} tries left"
+
+    def v2_on_file_diff(self, result: Any) -> None:
+        for one in result.result.get("results", [result.result]) if result.task.loop else [result.result]:
+            if one.get("diff") and one.get("changed"):
+                self._below += self._get_diff(one["diff"]).splitlines()
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self._tell(["No host of the inventory is in this play."], C.COLOR_SKIP)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._end_step()
+        took, failed = duration(time.monotonic() - self._begun), sorted({*stats.failures, *stats.dark})
+        if failed:
+            self._tell([f"\nFailed after {took} on {', '.join(failed)}"], C.COLOR_ERROR)
+        else:
+            self._tell([f"\nDone in {took}"], C.COLOR_OK)
+        self._close()
+
+    def _end_step(self) -> None:
+        """The line of the step, and below it what its tasks showed. One in which nothing was to do has none."""
+        step, self._step, self._note = self._step, None, ""
+        if step and step.ran:
+            sentence = step.sentence()
+            told = f"{step.title} ({step.took()}){': ' if sentence else ''}{sentence}"
+            self._tell(_wrapped("  ok      ", told), C.COLOR_CHANGED if step.changed else C.COLOR_OK)
+        elif step and step.numbered:
+            self._tell([f"  skip    {step.title}: nothing to do"], C.COLOR_SKIP)
+        self._show_below()
+
+    def _fail(self, result: Any, found: Sequence[Mapping[str, Any]]) -> None:
+        """The step ends here: where it failed, what its tasks showed, and each error."""
+        host, task = result.host.get_name(), result.task
+        if task.action in FAIL:
+            self._end_step()
+            told = [str(each.get("msg") or NOT_SHOWN) for each in found]
+            self._tell(_wrapped("  FAILED  ", " ".join(each for each in told if self._is_new(each))), C.COLOR_ERROR)
+            return
+        step, self._step, self._note = self._step, None, ""
+        where = f'task "{task.name or task.get_name()}" on {self.host_label(result)}'
+        took = f"{step.title} ({step.took()}), " if step else ""
+        self._tell(_wrapped("  FAILED  ", f"{took}{where}"), C.COLOR_ERROR)
+        self._show_below()
+        for each in found:
+            told = list(_error(each))
+            again = [f"{BELOW}The same error as above, on {host} too."]
+            self._tell(told if self._is_new("\n".join(told)) else again, C.COLOR_ERROR)
+
+    def _is_new(self, text: str) -> bool:
+        new = text not in self._told
+        self._told.add(text)
+        return new
+
+    def _display_line(
+        self,
+        msg: str,
+        color: str | None = None,
+        stderr: bool = False,
+        screen_only: bool = False,
+        log_only: bool = False,
+        newline: bool = True,
+        **options: Any,
+    ) -> None:
+        """A line of Ansible or of a task. In the process of a task, it goes to ours."""
+        if os.getpid() != self._process or log_only:
+            self._print(msg, color, stderr, screen_only, log_only, newline, **options)
+        elif msg.startswith("\r"):
+            self._show_progress(msg.strip())
+        elif stderr or self._step is None:
+            self._tell([msg], color, stderr, screen_only, **options)
+        else:
+            self._below += [line for line in msg.splitlines() if line]
+
+    def _show_progress(self, text: str) -> None:
+        if self._line is None and text and self._step:
+            self._tell(_wrapped("  ...     ", f"{self._step.title}: {text}"))
+        self._note = text or self._note
+
+    def _show_below(self) -> None:
+        below, self._below = self._below, []
+        self._tell([f"{BELOW[2:]}{line}" for line in below])
+
+    def _tell(self, told: Iterable[str], color: str | None = None, *options: Any, **more: Any) -> None:
+        for line in told:
+            if self._line:
+                with self._line.out_of_the_way():
+                    self._print(line, color, *options, **more)
+            else:
+                self._print(line, color, *options, **more)
+
+    def _moving(self) -> str:
+        """Nothing after Ctrl-C, at which Ansible gives up its handler: no moving line meets what it prints last."""
+        step, interrupted = self._step, signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        return f"{step.title} ({step.took()}): {self._note}" if step and not interrupted else ""
+
+    def _close(self) -> None:
+        if os.getpid() != self._process:
+            return
+        if self._line:
+            self._line.close()
+        self._show_below()
+        self._display.display = self._print
+        lines.by_steps = False
+
+
+def _error(result: Mapping[str, Any]) -> Iterator[str]:
+    """An error of the catalogue in its parts; any other one as its message and what its program printed."""
+    error = result.get("error")
+    if isinstance(error, Mapping) and error.get("code"):
+        yield from _wrapped(f"{BELOW}{error['code']}  ", str(error.get("what", "")))
+        yield from _wrapped(f"{BELOW}so far  ", str(error.get("changed", "")))
+        yield from _wrapped(f"{BELOW}next    ", str(error.get("todo", "")))
+        return
+    parts = (result.get(name) for name in ("msg", "reason", "censored", "module_stderr", "stderr", "stdout"))
+    told = [str(part).strip() for part in parts if part]
+    for part in told or [NOT_SHOWN]:
+        for line in part.splitlines():
+            yield from _wrapped(BELOW, line)
+
+
+def _wrapped(begin: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns),
+        initial_indent=begin,
+        subsequent_indent=BELOW,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
