@@ -35,7 +35,7 @@ from ._progress import ProgressLine
 from ._run import exit_code, next_command, unreachable_hosts
 from ._run.interrupted_rotation import is_interrupted
 from ._screen import lines
-from ._screen.sentences import sentence
+from ._screen.result_sentences import sentence
 from ._services.key_store import beside, open_store, state_folder
 from ._task_options import refuse_wrong, validated
 

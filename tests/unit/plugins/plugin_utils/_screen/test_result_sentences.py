@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.sentences import SENTENCES, sentence
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.result_sentences import SENTENCES, sentence
 
 from ....conftest import CHECKOUT
 
