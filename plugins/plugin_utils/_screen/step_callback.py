@@ -21,7 +21,7 @@ from ansible.plugins.callback import CallbackBase
 from . import lines
 from .moving_line import MovingLine, attended
 from .naming import step_of
-from .step import Step, duration
+from .playbook_step import PlaybookStep, duration
 
 WIDTH = 120  # at most
 BELOW = " " * 10  # what belongs to the step above
@@ -39,7 +39,7 @@ class StepCallback(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self._begun = time.monotonic()
-        self._step: Step | None = None
+        self._step: PlaybookStep | None = None
         self._below: list[str] = []  # what the tasks of the step showed
         self._note = ""  # how far its task is
         self._items: dict[str, list[Mapping[str, Any]]] = {}  # of the loop, those that failed, by host
@@ -64,7 +64,7 @@ class StepCallback(CallbackBase):
         title = step_of(task)
         if self._step is None or self._step.title != title:
             self._end_step()
-            self._step = Step(title)
+            self._step = PlaybookStep(title)
         self._note = str(task.name or task.get_name()).rpartition(" | ")[2]
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:

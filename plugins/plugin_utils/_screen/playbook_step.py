@@ -16,7 +16,7 @@ SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All 
 
 
 @dataclass
-class Step:
+class PlaybookStep:
     """``said`` has what each host said, by task."""
 
     title: str
