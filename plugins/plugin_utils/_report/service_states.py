@@ -13,7 +13,7 @@ STARTED = "started"
 
 
 @dataclass(frozen=True)
-class ServiceStop:
+class HostStop:
     services: Sequence[str]
     time: str
 
@@ -22,7 +22,7 @@ class ServiceStop:
 class Services:
     """``stops`` holds by host what nothing has started since, ``ended`` why the last start or look there failed."""
 
-    stops: dict[str, ServiceStop] = field(default_factory=dict)
+    stops: dict[str, HostStop] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
 
     def apply(self, event: Event) -> None:
@@ -32,7 +32,7 @@ class Services:
             if event.state == STARTED:
                 self.stops.pop(event.host, None)
             elif event.services:
-                self.stops[event.host] = ServiceStop(list(event.services), event.time)
+                self.stops[event.host] = HostStop(list(event.services), event.time)
 
     def apply_by_hand(self, event: Event) -> None:
         """An event of the maintenance playbook, which has a record of its own: of that, the starts count."""

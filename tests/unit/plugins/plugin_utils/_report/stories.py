@@ -32,6 +32,10 @@ DUMP = {
     "sha256": "f" * 64,
     "proof": {**PROOF, "tokens": 7, "seconds": 4.2},
 }
+GENERATED = [
+    {"name": "SECRET_KEY", "rng": "os.urandom", "type": "text", "bits": 256},
+    {"name": "FIELD_KEY", "rng": "supplied"},
+]
 DATABASE_ERROR = {"code": "E_DB", "what": "PostgreSQL stopped", "changed": "Some rows.", "todo": "See its log."}
 
 
@@ -76,7 +80,8 @@ class Play:
         self.step("django_census", targets=[target("current")], key_ids={"current": OLD})
         self.step("postgresql_backup", dumps=[DUMP])
         self.step("key_version", asked={"state": "adopted"}, stages={"current": OLD}, key_id=OLD)
-        return self.step("key_version", asked={"state": "pending"}, stages={"current": OLD, "pending": NEW})
+        stages = {"current": OLD, "pending": NEW}
+        return self.step("key_version", asked={"state": "pending"}, stages=stages, generated=GENERATED)
 
     def stopped(self) -> Play:
         return self.step("application_services", asked={"state": "stopped"}, services=["web", "worker"])

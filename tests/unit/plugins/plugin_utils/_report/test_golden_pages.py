@@ -48,7 +48,13 @@ def completed_in_a_window(play: Play) -> None:
         {"name": "processes", "status": "warn", "seen": "2 of 7 are older than the file", "todo": "Restart them."},
     ]
     play.begun(**SAID, **TESTED, approval=APPROVAL, policy_ref="POL-7", clock={"synced": True, "offset_ms": 0.4})
-    play.step("notification", channel="email by h", about="started", to=["a@b.org"])
+    play.step(
+        "notification",
+        channel="email by h",
+        about="started",
+        to=["a@b.org"],
+        dumps=[{"path": "/only/a/backup/has/some"}],
+    )
     play.step("rotation_checklist", items=items).prepared().stopped().switched().started().proved()
     play.step("rotate", "done", versions=VERSIONS, retain_until="2027-01-03").signed()
     play.step("notification", "failed", about="completed", channel="slack to h", found="URLError")

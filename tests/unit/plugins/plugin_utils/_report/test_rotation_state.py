@@ -18,66 +18,22 @@ from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.accoun
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.ending_sentences import sentence
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.event_time import duration
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.read_rotation import is_rotation, read
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report.rotation_state import RotationState
 
-OLD, NEW = "0000000000000001", "0000000000000002"
+from . import stories
+from .stories import COMMANDS, NEW, OLD, VERSION, completed, died, failed, rolled_back, target
+
 MADE = datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)  # when OLD was
-VERSION = {"key_id": OLD, "stage": "current", "created": f"{MADE:%Y-%m-%dT%H:%M:%SZ}"}
 
 
-def target(stage: str, *, reencrypted: int | None = None, digest: str = "d", model: str = "shop.Customer") -> dict:
-    found = {
-        "table": "shop_customer",
-        "column": "name",
-        "model": model,
-        "scheme": "profile",
-        "rows": 9,
-        "digest": digest,
-    }
-    found.update(classes={stage: 7, "empty": 2}, left_alone=0)
-    return found if reencrypted is None else {**found, "reencrypted": reencrypted}
-
-
-class Play:
-    """A record that is written as a rotation writes it."""
+class Play(stories.Play):
+    """A record that is written as a rotation writes it, with the clock and the accounts of this machine."""
 
     def __init__(self, folder: Path, rotation_id: str = "r1") -> None:
+        super().__init__(folder, rotation_id)
         self.record = Record(str(folder), rotation_id)
 
-    def step(self, event: str, phase: str = "done", **fields: Any) -> Play:
-        if event not in ("rotate", "rollback", "notification"):
-            self.record.append(event, "intent", host="app1", **{n: v for n, v in fields.items() if n == "asked"})
-            fields = {"host": "app1", **fields}
-        self.record.append(event, phase, **fields)
-        return self
-
-    def begun(self, **fields: Any) -> Play:
-        return self.step("rotate", "intent", **{"hold_days": 30, "cryptoperiod_days": 365, **fields})
-
-    def prepared(self) -> Play:
-        self.step("django_census", targets=[target("current")], key_ids={"current": OLD})
-        self.step("postgresql_backup", dumps=[{"path": "/b/r1.dump", "size": 1234, "sha256": "ab"}])
-        self.step("key_version", asked={"state": "adopted"}, stages={"current": OLD})
-        return self.step("key_version", asked={"state": "pending"}, stages={"current": OLD, "pending": NEW})
-
-    def switched(self) -> Play:
-        self.step("django_reencrypt", targets=[target("current", reencrypted=7)])
-        self.step("env_file", asked={"stage": "pending"}, settings=["SECRET_KEY"], key_id=NEW)
-        self.step("django_reencrypt", targets=[target("pending", reencrypted=0)])
-        return self.step("key_version", asked={"state": "current"}, stages={"previous": OLD, "current": NEW})
-
-    def proved(self, digest: str = "d", **fields: Any) -> Play:
-        fields.update(targets=[target("current", digest=digest)], key_ids={"current": NEW})
-        return self.step("django_census", asked={"expect_stage": "current"}, **fields)
-
-    def rolled_back(self, **fields: Any) -> Play:
-        self.step("rollback", "intent", **fields).step("django_reencrypt", targets=[target("current", reencrypted=7)])
-        self.step("env_file", asked={"stage": "previous"}, key_id=OLD)
-        asked = {"expect_stage": "previous"}
-        self.step("django_census", asked=asked, targets=[target("previous")], key_ids={"previous": OLD})
-        self.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
-        return self.step("rollback", "done", failed_task="Prove it", versions=[VERSION])
-
-    def told(self) -> dict[str, Any]:
+    def told(self) -> RotationState:
         return read(self.record)
 
     def page(self) -> str:
@@ -96,25 +52,6 @@ def test_a_syslog_that_was_not_there_is_a_warning(play, monkeypatch):
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
     return Play(tmp_path)
-
-
-def completed(play: Play, **fields: Any) -> Play:
-    return play.begun(**fields).prepared().switched().proved().step("rotate", "done")
-
-
-def failed(play: Play) -> Play:
-    play.begun().prepared()
-    error = {"code": "E_DB", "what": "PostgreSQL stopped", "todo": "See the log"}
-    play.step("django_reencrypt", "failed", error=error)
-    return play.step("rotate", "failed", failed_task="Re-encrypt every value with the new keys", error=error)
-
-
-def rolled_back(play: Play, **fields: Any) -> Play:
-    return play.begun(**fields).prepared().switched().rolled_back()
-
-
-def died(play: Play) -> Play:
-    return play.begun().prepared()
 
 
 def half_back(play: Play, **fields: Any) -> Play:
@@ -151,18 +88,6 @@ def test_what_an_earlier_run_failed_at_is_no_failure_of_the_one_that_was_complet
     failed(play).step("rotate", "intent", resumed=True).switched().proved().step("rotate", "done")
     told = play.told()
     assert (told.status, told.failure) == ("completed", {})
-
-
-@pytest.mark.parametrize(
-    ("written", "status"), [(completed, "completed"), (failed, "failed"), (rolled_back, "rolled back"), (died, "open")]
-)
-def test_how_it_ended_is_said_first(play, written, status):
-    assert written(play).told().status == status
-    page = play.page()
-    assert f'data-status="{status}"' in page
-    assert f'<span class="word">{status}</span>' in page
-    for name in ("rotation.log", "report.md"):
-        assert status.upper() in (Path(play.record.path).parent / name).read_text()
 
 
 def test_values_before_and_after_and_under_which_keys(play):
@@ -495,17 +420,6 @@ def test_a_rollback_that_was_refused_leaves_a_completed_rotation_completed(play)
     assert play.step("rollback", "failed", failed_task="Switch", error=error).told().status == "failed"
 
 
-def test_an_application_that_does_not_run_after_a_rollback_is_told_at_first_sight(play):
-    error = {"code": "E_SERVICE_START", "what": "the service web does not start: it ended", "todo": "See the log"}
-    play.begun().prepared().switched().step("rollback", "intent").step("application_services", "failed", error=error)
-    told = play.step("rollback", "done", failed_task="Prove it").told()
-    assert (told.status, told.not_running) == ("rolled back", "app1: the service web does not start: it ended")
-    page = play.page()
-    assert "The application does not run: app1: the service web does not start: it ended." in page
-    assert "Mend why the application does not run" in page
-    assert play.step("application_services").step("application_health").told().not_running == ""
-
-
 def test_a_digest_that_differs_proves_nothing(play):
     told = play.begun().prepared().switched().proved(digest="other").told()
     assert told.proved is False
@@ -681,6 +595,7 @@ def test_a_step_that_never_ended_says_so(play):
         [{"event": "rotate", "phase": "intent", "authorization": "Ada", "time": "yesterday"}],
         [{"phase": "done"}, {"event": "rotate", "phase": "done"}],
         [{"event": "postgresql_backup", "phase": "done", "dumps": [{"path": "/b", "proof": {"kind": "full"}}]}],
+        [{"event": "postgresql_restore", "phase": "done", "restored": {"aside": 3, "under": "unlike"}, "backup": 4}],
     ],
 )
 def test_events_that_nobody_knows_and_members_that_are_missing_break_nothing(play, events):
@@ -719,23 +634,6 @@ def test_no_text_is_shown_in_another_order_than_it_has(play):
     assert ">ab\nc<" in (Path(play.record.path).parent / "report.html").read_text()
 
 
-def test_the_checklist_and_the_proof_of_a_backup_are_shown(play):
-    items = [{"name": "Backup", "status": "warn", "seen": "9 days old", "todo": "Do it"}]
-    play.begun().step("rotation_checklist", items=items)
-    proof = {"kind": "full", "time": "now", "where": "a scratch database", "tables": 3, "rows": 1234, "tokens": 5678}
-    play.step("postgresql_backup", dumps=[{"path": "/b/r1.dump", "size": 5, "sha256": "ab", "proof": proof}])
-    play.step("notification", dumps=[{"path": "/b/made_up.dump", "size": 5, "sha256": "cd"}])
-    page = play.page()
-    assert "made_up" not in page, "only a backup tells of its dumps"
-    for words in (
-        "9 days old",
-        "Do it",
-        "proved: full",
-        "1,234 rows of 3 tables the same, 5,678 encrypted values opened",
-    ):
-        assert words in page
-
-
 def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
     picture = {"project": "/srv/shop", "time": "2026-01-02T03:04:05Z", "findings": [], "warnings": [], "response": []}
     picture.update(census=None, census_asked=False, logs={"since": None, "new": {}}, rotation={}, retire=[])
@@ -743,10 +641,7 @@ def test_what_monitoring_saw_before_and_after_is_shown_as_it_says_it(play):
     assert play.page().count("Monitoring of /srv/shop on app1") == 1
 
 
-NEWER, COMMANDS = (
-    "0000000000000003",
-    {name: f"ansible-playbook {name}.yml" for name in ("rotate", "rollback", "retire", "restore")},
-)
+NEWER = "0000000000000003"
 
 
 def todo(play: Play) -> list[str]:
@@ -901,47 +796,11 @@ def test_a_record_that_somebody_damaged_takes_nobody_else_s_page(tmp_path: Path)
     assert "unreadable" in index
 
 
-def test_policy_clock_and_how_the_keys_were_made_are_on_the_page(play):
-    play.begun(policy_ref="SEC-POL-7 v3", clock={"synced": True, "offset_ms": 0.4})
-    made = [{"name": "A", "rng": "os.urandom", "type": "fernet", "bits": 256}, {"name": "B", "rng": "supplied"}]
-    play.step("key_version", asked={"state": "pending"}, stages={"current": OLD, "pending": NEW}, generated=made)
-    page = Path(report_files.write(play.record)).read_text()
-    for words in ("SEC-POL-7 v3", "synchronized, 0.4 ms off", "A (fernet, 256 bits of os.urandom), B (supplied)."):
-        assert words in page
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7320, "2 h 2 min")]
 )
 def test_how_long_it_took_is_said_as_a_person_would(seconds, words):
     assert duration(seconds) == words
-
-
-def restoring(play: Play) -> Play:
-    completed(play).step("rollback", "intent", course="restore", found="it was asked for by name")
-    asked, backup = {"state": "present"}, {"rotation_id": "r1", "snapshot": {"time": "2026-01-02T03:04:05Z"}}
-    done = {"database": "shop", "aside": "before_r1:shop", "under": {"previous": 7}}
-    lost = [{"table": "orders", "added": 5021, "changed": 3, "deleted": 1}]
-    play.step("postgresql_restore", asked=asked, backup=backup, restored=done, lost=lost, changed=True)
-    play.step("django_reencrypt", targets=[target("current", reencrypted=7)])
-    play.step("django_census", asked={"expect_stage": "previous"}, targets=[target("previous")])
-    play.step("key_version", asked={"state": "rolled_back"}, stages={"current": OLD})
-    return play.step("rollback", "done")
-
-
-def test_that_a_backup_took_the_place_of_the_database_and_what_that_lost_is_told(play):
-    restoring(play)
-    for text in files(play):
-        for words in (
-            "shop is now the backup of 2026-01-02T03:04:05Z",
-            "lost orders: rows since 5,021 added, 3 changed, 1 deleted",
-            "aside before_r1:shop, without connections",
-        ):
-            assert words in text, words
-    said = "The database is its backup of 2026-01-02T03:04:05Z: what that lost is among the warnings of its page."
-    assert said in sentence(play.told())
-    play.step("postgresql_restore", restored={"aside": 3, "under": "of another version"}, backup=4)
-    assert play.page()
 
 
 @pytest.mark.parametrize("alias", ["default", "second"])
@@ -1003,12 +862,6 @@ def test_a_drop_in_the_record_of_the_backup_s_own_rotation_is_known(tmp_path):
     assert [one.name for one in autumn.told().kept_aside] == ["before_spring:shop"], "restored again since"
 
 
-def test_digests_that_nothing_explains_are_told_on_the_page(play):
-    completed(play).step("django_reencrypt", targets=[], stale={"shop_customer.name_bidx": 1234})
-    for text in files(play):
-        assert "1,234 digests in shop_customer.name_bidx stay" in text
-
-
 def test_digests_that_were_met_on_the_way_back_again_are_told_once(play):
     column = "shop_customer.name_bidx"
     completed(play)
@@ -1017,20 +870,6 @@ def test_digests_that_were_met_on_the_way_back_again_are_told_once(play):
             play.step("django_reencrypt", targets=[], key_id=key_id, stale={column: count} if count else {})
     for text in files(play):
         assert f"1,234 digests in {column} stay" in text
-
-
-def test_what_was_repaired_from_a_backup_and_what_was_left_is_told(play):
-    completed(play).step("rollback", "intent", course="repair")
-    left = [{"value": "t.c of 9", "reason": "it is newer than the backup"}]
-    play.step("django_repair", repaired={"t.c": 2}, left=left, kept="/b/r1.replaced.jsonl").proved()
-    play.step("rollback", "done")
-    for text in files(play):
-        for words in (
-            "t.c: 2 values repaired from the backup",
-            "t.c of 9 is left: it is newer than the backup",
-            "what was overwritten is kept in /b/r1.replaced.jsonl",
-        ):
-            assert words in text, words
 
 
 def test_values_that_no_key_opens_are_not_called_proved(play):
@@ -1049,16 +888,6 @@ def test_values_that_no_key_opens_are_not_called_proved(play):
     assert "as before" not in said
     assert "Bring back or delete what no key opens" in play.page()
     assert all("PASSED" not in text for text in files(play))
-
-
-def test_the_end_says_what_is_where_as_it_was_counted(play):
-    said = sentence(completed(play).told())
-    assert said == (
-        f"All 7 values open under version {NEW}, proved by a process that has only this version. "
-        f"The .env file on app1 holds version {NEW}. The current version in the key store is {NEW}."
-    )
-    said = sentence(play.rolled_back().told())
-    assert said.startswith("Every value, the .env file and the key store are as before the rotation. All 7 values open")
 
 
 def test_no_page_calls_a_value_proved_that_is_encrypted_twice(play):

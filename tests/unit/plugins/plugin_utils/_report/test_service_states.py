@@ -36,3 +36,12 @@ def test_what_was_started_by_hand_since_is_not_stopped():
     by_hand = (at(10, "stopped"), at(11, "started"))
     assert stopped([at(10, "stopped")], by_hand) == {}
     assert stopped([at(12, "stopped")], by_hand) == {"app2": ["web"]}
+
+
+def test_why_an_application_does_not_run_is_known_until_it_does():
+    failed = {"event": "application_services", "phase": "failed", "host": "app1", "error": {"what": "web ended"}}
+    found = Services()
+    found.apply(decode(failed))
+    assert found.not_running == "app1: web ended"
+    found.apply(services("app1", "started", ["web"]))
+    assert found.not_running == ""
