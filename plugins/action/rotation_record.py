@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import secrets
@@ -56,6 +57,7 @@ from ..plugin_utils._services.record_signing import (
     seal,
     try_to_seal,
 )
+from ..plugin_utils._task_options import wrong
 
 display = Display()
 NAMES = {"rotate": "rotation", "rollback": "rollback"}
@@ -77,6 +79,12 @@ class ActionModule(RotationAction):
             "stated": self._stated,
         }
         return steps.get(options["state"], self._closed)(options)
+
+    def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
+        """A run that was refused is recorded without the options that are wrong: they may be why."""
+        if args.get("state") == "failed" and not args.get("rotation_id"):
+            args = {name: value for name, value in args.items() if not any(wrong({name: self.spec[name]}, args))}
+        return super()._validated(args)
 
     def _opened(self, options: dict[str, Any]) -> dict[str, Any]:
         """Which rotation this run is: the open one, or a new one. Writes the first line of its record."""
@@ -307,7 +315,8 @@ class ActionModule(RotationAction):
         if record is None:
             display.warning("That this run was refused could not be recorded.")
             return {"changed": False}
-        self._index(folder, [], self.store(options))
+        with contextlib.suppress(RotationError):
+            self._index(folder, [], self.store(options))
         return {"changed": False, "record": record.path}
 
     def _sealed_and_told(self, record: Record, store: Store, moment: str, options: dict[str, Any]) -> None:

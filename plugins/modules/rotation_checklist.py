@@ -9,7 +9,7 @@ author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Show the preflight checklist, and decide whether a rotation may begin
 description:
-  - Evaluates what the tasks of the role P(tetech.key_rotation.checklist#role) registered on all hosts. Shows problems
+  - Evaluates what the tasks of the role C(tetech.key_rotation.checklist) registered on all hosts. Shows problems
     first, each with what was found and what to do, then what was skipped and how many checks are fine; with C(-v), a
     line for each item. If items stop the rotation, fails with all of them, not only with the first.
   - The same items are written as JSON to the record, and to C(checklist.json) next to it.

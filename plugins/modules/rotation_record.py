@@ -106,7 +106,7 @@ options:
   notify:
     description:
       - Whom to notify when a run begins and ends, as dictionaries with V(type), which is V(email), V(slack) or V(http).
-      - Their members are described in the README of the role P(tetech.key_rotation.record#role).
+      - Their members are described in the README of the role C(tetech.key_rotation.record).
       - Never logged.
     type: raw
     default: []

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: rotation_settings
 author: Tetech (@tetech)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Check every variable of the collection
 description:
   - Checks the variables that begin with C(key_rotation_) on every host of the play. The argument spec of the role

@@ -27,10 +27,14 @@ NO_PATH = "{\n"  # a dictionary as a text has them, and a path in practice has n
 
 
 def validated(spec: Spec, given: Mapping[str, Any], action: str) -> dict[str, Any]:
-    """The arguments with every option of ``spec``, paths as they were written. Raises E_OPTION."""
+    """The arguments with every option of ``spec``, paths as they were written. Raises E_OPTION.
+
+    One that is null has its default, as on the host's side.
+    """
     refuse_unknown(spec, given, action)
     refuse_wrong(spec, given, action)
-    return dict(ArgumentSpecValidator(on_controller(spec)).validate(dict(given)).validated_parameters)
+    asked = {name: value for name, value in given.items() if value is not None}
+    return dict(ArgumentSpecValidator(on_controller(spec)).validate(asked).validated_parameters)
 
 
 def on_controller(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,29 @@ def test_one_mistake_is_one_error_with_its_place_and_its_cure(site: Site, name: 
     assert attempt["error"]["code"] == "E_OPTION"
 
 
+def test_all_mistakes_are_shown_at_once_and_a_wrong_option_of_the_record_does_not_lose_the_refusal(site: Site) -> None:
+    write(
+        site,
+        key_rotation_environment=CANARY,
+        key_rotation_processes={"unit": CANARY},
+        key_rotation_services=[{"name": "web", "stop": ["true"], CANARY: 1}],
+        key_rotation_hold_days=CANARY,
+    )
+    outcome = site.play("rotate", "-e", "key_rotation_fenc=off")
+    assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_OPTIONS", 1), outcome.text
+    for words in (
+        "E_OPTIONS: 5 variables are wrong. Nothing was changed. Correct them:",
+        "* key_rotation_fenc (CLI option '-e') is not a variable of this collection. Did you mean key_rotation_fence?",
+        f"* key_rotation_environment ({line(site, 'key_rotation_environment')}) must be one of demo, staging, ",
+        f"* key_rotation_processes.unit ({line(site, 'key_rotation_processes')}) is not one of units, pids, patterns, ",
+        "* key_rotation_services[0].(not shown) (",
+        f"* key_rotation_hold_days ({line(site, 'key_rotation_hold_days')}) must be an integer.",
+    ):
+        assert words in outcome.text
+    assert CANARY not in outcome.text
+    assert (site.folder / "records/refused/record.jsonl").exists()
+
+
 def test_a_wrong_project_directory_is_one_error(site: Site) -> None:
     site.write_inventory(key_rotation_project_dir="/srv/nowhere")
     outcome = site.play("rotate")
@@ -69,3 +92,4 @@ def test_every_playbook_checks_the_variables_of_every_host_first(site: Site, pla
     outcome = site.play(playbook)
     assert (outcome.code, outcome.error(), outcome.text.count(SHOWN)) == (2, "E_OPTION", 1), outcome.text
     assert f"key_rotation_servces ({line(site, 'key_rotation_servces')}) is not a variable" in outcome.text
+    assert "ok: [" not in outcome.text.split("PLAY RECAP")[0].replace("ok: [a]\n", "", 1)

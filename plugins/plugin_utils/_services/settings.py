@@ -91,14 +91,19 @@ def _problems_of(name: str, option: Mapping[str, Any], host: HostSettings) -> It
     except AnsibleError as exc:
         yield name, *_not_evaluated(exc)
         return
-    if value in NOTHING:
-        if name in REQUIRED or (
-            option.get("default") not in NOTHING and value in (None, "") and option["type"] != "raw"
-        ):
+    if _is_empty(name, option, value):
+        if name in REQUIRED or option.get("default") not in NOTHING:
             yield name, "is empty", REQUIRED.get(name, USE_DEFAULT)
         return
     problems = [(place, found, REFERENCE) for place, found in wrong({name: option}, {name: value})]
     yield from problems or ((name, *each) for each in CHECKS.get(name, lambda _: ())(value))
+
+
+def _is_empty(name: str, option: Mapping[str, Any], value: Any) -> bool:
+    """An empty string is a value of its own if the default is another, and so is an empty list or dictionary."""
+    if value is None or (value == "" and option["type"] != "str"):
+        return True
+    return value in NOTHING and (name in REQUIRED or option.get("default") in NOTHING)
 
 
 def _not_evaluated(exc: Exception) -> tuple[str, str]:

@@ -1,115 +1,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The variables of the role key_rotation, and what the other roles take of them and of each other."""
+
 from __future__ import annotations
 
 import functools
 import re
+import runpy
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
-from jinja2 import Environment, meta
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._task_options import wrong
+from jinja2 import Environment, nodes
 
 from ..conftest import CHECKOUT
 
-SETTINGS = "key_rotation"  # the role with every variable; see test_settings.py
+GENERATOR = runpy.run_path(str(CHECKOUT / "scripts/generate_options.py"))
+SETTINGS = "key_rotation"
 ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_dir() and path.name != SETTINGS)
-# What one role leaves to another; everything else comes from the operator.
-HANDED_ON = {
-    "record_opened",
-    "checklist_census",
-    "rotation_begun",
-    "rotation_reencrypted",
-    "rotation_settled",
-    "verification_before",
-}
-
-
-GLOBALS = {"undef", "groups"}  # Ansible's own, in every template
-
-
-@functools.cache
-def read(role: str, name: str) -> Any:
-    return yaml.safe_load((CHECKOUT / "roles" / role / name).read_text(encoding="utf-8"))
-
-
-def entry_points(role: str) -> dict[str, Any]:
-    return read(role, "meta/argument_specs.yml")["argument_specs"]
-
-
-def read_by(value: Any) -> set[str]:
-    """The variables that a default is made from."""
-    if isinstance(value, str):
-        return meta.find_undeclared_variables(Environment().parse(value)) - GLOBALS
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return set().union(*map(read_by, inside))
-
-
-def test_there_are_roles():
-    runbook = {"checklist", "backup", "keys", "maintenance", "rotation", "verification", "rollback", "record"}
-    assert runbook | {"plan", "monitoring", "retirement", "restore"} == set(ROLES)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_defaults_and_argument_specs_name_the_same_options(role):
-    specified = {option for entry in entry_points(role).values() for option in entry["options"]}
-    assert set(read(role, "defaults/main.yml")) == specified
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_every_option_begins_with_the_name_of_its_role(role):
-    assert [option for option in read(role, "defaults/main.yml") if not option.startswith(f"{role}_")] == []
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_every_option_has_a_type_and_a_description(role):
-    for entry in entry_points(role).values():
-        assert entry["short_description"]
-        for name, option in entry["options"].items():
-            assert {"type", "description"} <= set(option), name
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_each_role_says_what_a_dry_run_a_diff_and_a_second_run_do(role):
-    """Not as attributes of the argument specs: ansible-core 2.19 takes those for a mistake, and warns."""
-    text = (CHECKOUT / "roles" / role / "README.md").read_text(encoding="utf-8")
-    for what in ("**Check mode**: ", "**Diff**: ", "**Idempotent**: "):
-        assert what in text, what
-    assert not any("attributes" in entry for entry in entry_points(role).values())
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_each_entry_point_is_a_file_of_tasks(role):
-    for entry in entry_points(role):
-        assert (CHECKOUT / "roles" / role / "tasks" / f"{entry}.yml").is_file(), entry
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_each_default_reads_only_what_an_operator_sets_or_a_role_hands_on(role):
-    for name, value in read(role, "defaults/main.yml").items():
-        wrong = {found for found in read_by(value) if not found.startswith("key_rotation_")} - HANDED_ON
-        assert wrong == set(), name
-
-
-def test_what_is_handed_on_is_registered_by_the_role_that_it_is_named_after():
-    for name in HANDED_ON:
-        role = name.split("_", 1)[0]
-        tasks = "".join(path.read_text() for path in (CHECKOUT / "roles" / role / "tasks").glob("*.yml"))
-        assert re.search(rf"register: {name}$", tasks, re.MULTILINE), name
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_the_same_variable_of_the_operator_has_the_same_default_in_every_role(role):
-    """`key_rotation_env_file` must not mean one file in one role and another in the next."""
-    for name, value in read(role, "defaults/main.yml").items():
-        for other in ROLES:
-            theirs_name = f"{other}_{name.removeprefix(f'{role}_')}"
-            theirs = read(other, "defaults/main.yml").get(theirs_name, value)
-            operators = [found for found in read_by(value) & read_by(theirs) if found.startswith("key_rotation_")]
-            assert not operators or theirs == value, (name, other)
-
-
+PLAYBOOKS = sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml"))
+TEMPLATE = CHECKOUT / "inventories/production/group_vars/application.yml"
+# Ansible's own names in templates.
+MAGIC = {"dict", "groups", "hostvars", "inventory_hostname", "item", "omit", "query", "lookup", "undef"}
 READING = [
     "plan",
     "checklist",
@@ -121,106 +35,293 @@ READING = [
 ]  # roles that look at the data
 
 
-@pytest.mark.parametrize("role", READING)
-def test_each_role_that_looks_at_the_data_ignores_and_leaves_alone_the_same(role):
-    defaults = read(role, "defaults/main.yml")
-    for option in ("ignore", "leave_alone"):
-        assert defaults[f"{role}_{option}"] == f"{{{{ key_rotation_{option} | default([]) }}}}"
-        specified = entry_points(role)["main"]["options"][f"{role}_{option}"]
-        assert (specified["type"], specified["elements"]) == ("list", "str")
-    assert defaults[f"{role}_settlements"] == "{{ key_rotation_settlements | default({}) }}"
-    assert entry_points(role)["main"]["options"][f"{role}_settlements"]["type"] == "dict"
+@functools.cache
+def read(role: str, name: str) -> Any:
+    path = CHECKOUT / "roles" / role / name
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
 
 
+def variables() -> dict[str, Any]:
+    return read(SETTINGS, "meta/argument_specs.yml")["argument_specs"]["settings"]["options"]
+
+
+@functools.cache
+def documentation_of(module: str) -> dict[str, Any]:
+    """The options of a module, those of its fragments too."""
+    documented = GENERATOR["documentation_of"](module)
+    fragments = [name.rpartition(".")[2].upper() for name in documented.get("extends_documentation_fragment", ())]
+    shared = {name: option for each in fragments for name, option in GENERATOR["FRAGMENTS"][each].items()}
+    return {**shared, **documented.get("options", {})}
+
+
+def read_by(value: Any) -> set[str]:
+    """The variables that a value is made from."""
+    if isinstance(value, str):
+        names = list(Environment().parse(value).find_all(nodes.Name))
+        return {name.name for name in names} - {name.name for name in names if name.ctx == "store"} - MAGIC
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*map(read_by, inside))
+
+
+def tasks_in(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every task and block, those in blocks too."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks_in(task.get(part, []))
+
+
+@functools.cache
 def tasks_of(role: str) -> list[dict[str, Any]]:
-    """Every task of a role, those in blocks too."""
-    found: list[dict[str, Any]] = []
-
-    def walk(tasks: list[dict[str, Any]]) -> None:
-        for task in tasks:
-            found.append(task)
-            for part in ("block", "rescue", "always"):
-                walk(task.get(part, []))
-
-    for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
-        walk(yaml.safe_load(path.read_text(encoding="utf-8")))
-    return found
+    paths = sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml"))
+    return [task for path in paths for task in tasks_in(yaml.safe_load(path.read_text(encoding="utf-8")))]
 
 
-APPLICATION = (
-    "project_dir",
-    "settings_module",
-    "schemes",
-    "targets",
-    "leave_alone",
-    "settlements",
-    "ignore",
-    "direct",
-    "env_file",
-)
-KEYS = {"keys": "settings", "dialect": "dialect", "store": "store"}
+@functools.cache
+def played(playbook: str) -> list[dict[str, Any]]:
+    (play,) = yaml.safe_load((CHECKOUT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8"))
+    return play["tasks"]
+
+
+def imported(task: dict[str, Any]) -> tuple[str, str] | None:
+    """The role and the entry point that a task imports or includes."""
+    for kind in ("ansible.builtin.import_role", "ansible.builtin.include_role"):
+        if kind in task:
+            return task[kind]["name"].rsplit(".", 1)[-1], task[kind].get("tasks_from", "main")
+    return None
+
+
+def entries(tasks: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [found for task in tasks if "block" not in task and (found := imported(task))]
+
+
+def test_there_are_roles():
+    runbook = {"checklist", "backup", "keys", "maintenance", "rotation", "verification", "rollback", "record"}
+    assert runbook | {"plan", "monitoring", "retirement", "restore"} == set(ROLES)
+
+
+# ---- The variables
+
+
+def test_every_variable_has_its_prefix_a_type_and_a_description():
+    for name, option in variables().items():
+        assert name.startswith("key_rotation_")
+        assert {"type", "description"} <= set(option), name
+        assert option.get("required") is None or "default" not in option, name
+
+
+def test_the_variables_are_in_the_order_of_the_template_for_production_and_under_its_headings():
+    """Some lines of the template begin with two variables of one subject: the order within a heading is free."""
+    found = {}
+    for path in (CHECKOUT / "roles/key_rotation/meta/argument_specs.yml", TEMPLATE):
+        lines = re.findall(r"^ *# ---- ([\w, ]*\w)|^ *(?:# )?(key_rotation_\w+):", path.read_text(), re.MULTILINE)
+        heading, groups = "", {}
+        for title, name in lines:
+            heading = title or heading
+            groups.setdefault(heading, set()).update({name} - {""})
+        found[path] = groups
+    ours, template = found.values()
+    assert list(ours) == list(template)
+    assert ours == template
+
+
+def test_a_default_is_of_the_type_of_its_variable():
+    fixed = {
+        name: {**option, "default": option["default"]}
+        for name, option in variables().items()
+        if "default" in option and "{{" not in str(option["default"])
+    }
+    values = {name: option["default"] for name, option in fixed.items() if option["default"] not in ("", {})}
+    assert list(wrong({name: fixed[name] for name in values}, values)) == []
+
+
+def test_a_default_is_made_of_other_variables_and_of_what_is_made_of_them():
+    made = read(SETTINGS, "vars/main.yml")
+    for value in [*read(SETTINGS, "defaults/main.yml").values(), *made.values()]:
+        assert read_by(value) <= {*variables(), *made}
+
+
+def test_nothing_behind_the_colon_of_a_variable_without_a_default_breaks_no_template():
+    """`key_rotation_services:` is none, and `null | length` is an error of Ansible's."""
+    nothing = {name for name, option in variables().items() if option.get("default") in (None, "", [], {})}
+    for path in [*CHECKOUT.glob("roles/*/tasks/*.yml"), *CHECKOUT.glob("roles/*/templates/*")]:
+        for name in re.findall(r"\b(key_rotation_\w+) \| length", path.read_text()):
+            assert name not in nothing, (path, name)
+    for path in CHECKOUT.glob("roles/*/*/*"):
+        if path != CHECKOUT / "roles/key_rotation/vars/main.yml" and path.is_file() and path.parent.name != "meta":
+            used = re.findall(r"(?<!__)\bkey_rotation_services\b.*", path.read_text())
+            assert [line for line in used if "{{" in line or line.startswith(" |")] == [], path
+
+
+# ---- The other roles
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_has_the_variables_and_describes_none_of_them_again(role):
+    assert read(role, "meta/main.yml")["dependencies"] == [{"role": "tetech.key_rotation.key_rotation"}]
+    assert not (CHECKOUT / "roles" / role / "meta/argument_specs.yml").exists()
+    assert {name for name in read(role, "defaults/main.yml") if not name.startswith(f"{role}_")} == set()
+
+
+def test_no_role_validates_its_arguments_again():
+    for path in [*CHECKOUT.glob("roles/*/tasks/*.yml"), *CHECKOUT.glob("playbooks/*.yml")]:
+        assert "rolespec_validate" not in path.read_text(), path
+    assert not list(CHECKOUT.glob("roles/*/tasks/ready.yml"))
+    assert not list(CHECKOUT.glob("roles/key_rotation/tasks/main.yml")), (
+        "it would run with each role that depends on it"
+    )
+
+
+@pytest.mark.parametrize("role", [SETTINGS, *ROLES])
+def test_each_role_says_what_a_dry_run_a_diff_and_a_second_run_do(role):
+    text = (CHECKOUT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    for what in ("**Check mode**: ", "**Diff**: ", "**Idempotent**: ", "**Alone**: "):
+        assert what in text, what
+
+
+def arguments() -> dict[str, tuple[str, str]]:
+    """Of the table of arguments: the value of each, and whether it is required."""
+    text = (CHECKOUT / "roles/key_rotation/README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*?\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    return {name: (source, default.strip()) for name, source, default in rows}
+
+
+def handed_on() -> dict[str, set[str]]:
+    """What playbooks and roles give to roles as arguments, and the results that the values are made of."""
+    given: dict[str, set[str]] = {}
+    every = [*(task for playbook in PLAYBOOKS for task in tasks_in(played(playbook)))]
+    every += [task for role in ROLES for task in tasks_of(role)]
+    for task in every:
+        if imported(task):
+            role = imported(task)[0]
+            for name, value in task.get("vars", {}).items():
+                if not name.startswith("__"):
+                    assert name.startswith(f"{role}_"), name
+                    given.setdefault(name, set()).update(read_by(value))
+    return given
+
+
+def test_every_argument_and_its_source_is_in_the_table():
+    table, given = arguments(), handed_on()
+    assert set(given) <= set(table)
+    for name, sources in given.items():
+        for source in sources - set(variables()):
+            expected = "the role rollback" if source in made_by("rollback") else f"`{source}"
+            assert expected in table[name][0] or f"`{source}" in table[name][0], (name, source)
+
+
+def test_an_argument_has_the_default_that_the_table_says():
+    defaults = {name: value for role in ROLES for name, value in read(role, "defaults/main.yml").items()}
+    state = {"rollback_done"}  # of the run itself
+    assert {name for name, (_, default) in arguments().items() if default != "required"} == set(defaults) - state
+
+
+def made_by(role: str) -> set[str]:
+    """What the tasks of a role register, set or name."""
+    made = set(read(role, "vars/main.yml")) | set(read(role, "defaults/main.yml"))
+    for task in tasks_of(role):
+        made |= {task.get("register", "")} | set(task.get("vars", {})) | set(task.get("ansible.builtin.set_fact", {}))
+        made |= {task.get("loop_control", {}).get("loop_var", "")}
+    return made
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_reads_only_the_variables_its_arguments_and_what_it_has_made(role):
+    known = {*variables(), *read(SETTINGS, "vars/main.yml"), *arguments(), *made_by(role)}
+    paths = [*(CHECKOUT / "roles" / role).glob("templates/*")]
+    used = read_by(tasks_of(role)) | set().union(*(read_by(path.read_text()) for path in paths))
+    used |= read_by(read(role, "vars/main.yml")) | read_by(read(role, "defaults/main.yml"))
+    for task in tasks_of(role):  # conditions are written without braces
+        for condition in ("when", "that", "failed_when", "until"):
+            for part in _listed(task.get(condition)) + _listed(task.get("ansible.builtin.assert", {}).get(condition)):
+                used |= read_by(f"{{{{ {part} }}}}") if isinstance(part, str) else set()
+    strangers = {name for name in used - known if not name.startswith("ansible_")}
+    foreign = {name for name in used & set(arguments()) if not name.startswith(f"{role}_")}
+    assert (strangers, foreign) == (set(), set())
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_variable_has_the_type_of_the_option_that_it_is_given_to(role):
+    compared = 0
+    for task in tasks_of(role):
+        for action, given in task.items():
+            if not action.startswith("tetech.key_rotation.") or not given:
+                continue
+            options = documentation_of(action.rsplit(".", 1)[-1])
+            for name, value in given.items():
+                if found := re.fullmatch(r"\{\{ (key_rotation_\w+) \}\}", str(value)):
+                    _compare(variables()[found[1]], options[name], f"{action}: {name}")
+                    compared += 1
+    assert compared
+
+
+def _compare(variable: dict[str, Any], option: dict[str, Any], place: str) -> None:
+    """An option may take more than the variable; a raw one takes anything."""
+    if "raw" not in (variable["type"], option["type"]):
+        alike = {"str", "path"}
+        assert variable["type"] == option["type"] or {variable["type"], option["type"]} <= alike, place
+        assert variable.get("elements") == option.get("elements") or "path" in str(variable), place
+        assert set(variable.get("choices", ())) <= set(option.get("choices", variable.get("choices", ()))), place
+        members = option.get("suboptions", variable.get("options", {}))
+        assert set(variable.get("options", ())) <= set(members), place
+
+
+def test_the_shared_module_defaults_are_all_of_the_application_and_its_keys():
+    shared = read(SETTINGS, "vars/main.yml")
+    fragments = GENERATOR["FRAGMENTS"]
+    internal = {"progress", "key_sets", "key_set_ids", "base"}
+    assert {*shared["__key_rotation_application"]} == {*fragments["PROJECT"], "env_file"} - internal
+    assert {*shared["__key_rotation_keys"]} == {*fragments["KEYS"]} - internal - {"env_file"}
+    for name, value in [*shared["__key_rotation_application"].items(), *shared["__key_rotation_keys"].items()]:
+        assert value == f"{{{{ key_rotation_{name} }}}}"
 
 
 @pytest.mark.parametrize("role", READING)
 def test_each_task_that_opens_the_application_is_given_the_same_of_it(role):
-    modules = {f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "reencrypt")}
-    modules |= {"tetech.key_rotation.monitoring_probe", "tetech.key_rotation.application_reading"}
+    opening_modules = {f"tetech.key_rotation.django_{name}" for name in ("census", "plan", "reencrypt")}
+    opening_modules |= {"tetech.key_rotation.monitoring_probe", "tetech.key_rotation.application_reading"}
+    own = {*read(SETTINGS, "vars/main.yml")["__key_rotation_application"], "keys", "dialect", "store"}
     for path in sorted((CHECKOUT / "roles" / role / "tasks").glob("*.yml")):
         for block in yaml.safe_load(path.read_text(encoding="utf-8")):
-            opening = [task for task in block.get("block", []) if modules & set(task)]
+            opening = [task for task in block.get("block", []) if opening_modules & set(task)]
             if not opening:
                 continue
             given = block["module_defaults"]
-            assert given["group/tetech.key_rotation.application"] == {
-                name: f"{{{{ {role}_{name} }}}}" for name in APPLICATION
-            }
-            assert given["group/tetech.key_rotation.keys"] == {
-                name: f"{{{{ {role}_{source} }}}}" for name, source in KEYS.items()
-            }
+            assert given["group/tetech.key_rotation.application"] == "{{ __key_rotation_application }}"
+            assert given["group/tetech.key_rotation.keys"] == "{{ __key_rotation_keys }}"
             for task in opening:
-                (asked,) = (task[module] or {} for module in modules & set(task))
-                assert not {*APPLICATION, *KEYS} & set(asked), "a task has no application of its own"
+                (asked,) = (task[module] or {} for module in opening_modules & set(task))
+                assert not own & set(asked), "a task has no application of its own"
 
 
 def test_the_plan_that_is_written_is_the_one_that_a_rotation_is_held_against():
-    (written,) = [
-        task["tetech.key_rotation.django_plan"]
-        for task in tasks_of("plan")
+    plans = {
+        role: task["tetech.key_rotation.django_plan"]
+        for role in ("plan", "checklist")
+        for task in tasks_of(role)
         if "tetech.key_rotation.django_plan" in task
-    ]
-    (matched,) = [
-        task["tetech.key_rotation.django_plan"]
-        for task in tasks_of("checklist")
-        if "tetech.key_rotation.django_plan" in task
-    ]
-    assert (written["state"], matched["state"]) == ("written", "matched")
-    assert read("plan", "defaults/main.yml")["plan_file"] == "{{ key_rotation_plan | default(none) }}"
-    assert read("checklist", "defaults/main.yml")["checklist_plan_file"] == "{{ key_rotation_plan | default(none) }}"
-    approval = ("require_approval", "environment")
-    same = {name for name in written if name not in ("state", *approval)}
-    assert {name: written[name].replace("plan_", "", 1) for name in same if isinstance(written[name], str)} == {
-        name: matched[name].replace("checklist_", "", 1).replace("plan_file", "file")
-        for name in same
-        if isinstance(written[name], str)
     }
+    assert {role: plan["state"] for role, plan in plans.items()} == {"plan": "written", "checklist": "matched"}
+    assert {plan["path"] for plan in plans.values()} == {"{{ key_rotation_plan }}"}
 
 
 @pytest.mark.parametrize("role", ["checklist", "verification"])
 def test_the_processes_are_looked_at_on_every_host_with_all_that_the_operator_says_of_them(role):
     looks = [task for task in tasks_of(role) if "tetech.key_rotation.process_keys" in task]
     assert looks
-    entries = [entry for entry in entry_points(role).values() if f"{role}_processes" in entry["options"]]
-    assert entries
-    for entry in entries:
-        members = set(entry["options"][f"{role}_processes"]["options"])
-        assert members == {"units", "pids", "patterns", "hidden_environment", "orphans", "absent"}
+    members = set(variables()["key_rotation_processes"]["options"])
+    assert members == {"units", "pids", "patterns", "hidden_environment", "orphans", "absent"}
     for task in looks:
         asked = task["tetech.key_rotation.process_keys"]
         assert {name: asked[name] for name in members} == {
-            name: f"{{{{ {role}_processes.{name} | default(omit) }}}}" for name in members
+            name: f"{{{{ key_rotation_processes.{name} | default(omit) }}}}" for name in members
         }
         assert "run_once" not in task
-        assert f"{role}_processes | length > 0" in task["when"]
+        assert "key_rotation_processes | length > 0" in task["when"]
     states = [task["tetech.key_rotation.process_keys"].get("state", "switched") for task in looks]
     assert set(states) == {"ready" if role == "checklist" else "switched"}
 
@@ -236,9 +337,19 @@ def test_the_processes_are_looked_at_when_the_env_file_is_and_the_application_ru
     assert modules("verification", "running")[0] == "process_keys"
 
 
+# ---- The playbooks
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_the_variables_are_checked_once_before_anything_else(playbook):
+    found = [each for task in tasks_in(played(playbook)) if (each := imported(task))]
+    assert found[0] == (SETTINGS, "validate")
+    assert found.count((SETTINGS, "validate")) == (2 if playbook == "restore" else 1)  # it has two ways
+
+
 def test_the_data_is_proved_before_the_application_writes_again():
-    played = yaml.safe_load((CHECKOUT / "playbooks/rotate.yml").read_text(encoding="utf-8"))[0]["tasks"]
-    rotating, picturing = [task["block"] for task in played[0]["block"] if "block" in task]
+    rotate = played("rotate")
+    rotating, picturing = [task["block"] for task in rotate[0]["block"] if "block" in task]
     assert entries(picturing) == [("monitoring", "picture")]
     assert entries(rotating) == [
         ("maintenance", "stop"),
@@ -248,59 +359,28 @@ def test_the_data_is_proved_before_the_application_writes_again():
         ("maintenance", "start"),
         ("verification", "running"),
     ]
-    assert entries(played[0]["block"])[:10] == [
-        ("key_rotation", "validate"),
+    assert entries(rotate[0]["block"])[:7] == [
+        ("key_rotation", "validate"),  # a wrong variable is no reason to stop in the middle
         ("record", "open"),
         ("checklist", "main"),
         ("rotation", "begin"),  # who is refused has stopped nothing, and made neither backup nor keys
-        ("maintenance", "ready"),  # and a wrong option is no reason to stop in the middle
-        ("verification", "ready"),
-        ("rollback", "ready"),
         ("monitoring", "picture"),
         ("backup", "main"),
         ("keys", "main"),
     ]
 
 
-def imports(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What is imported of roles, in order."""
-    for task in tasks:
-        if "ansible.builtin.import_role" in task:
-            yield task["ansible.builtin.import_role"]
-        for part in ("block", "rescue", "always"):
-            yield from imports(task.get(part, []))
+def test_the_operators_commands_are_checked_before_anything_is_stopped():
+    checked = [task["tetech.key_rotation.application_commands"] for task in tasks_of("checklist")
+               if "tetech.key_rotation.application_commands" in task]  # fmt: skip
+    assert [task["commands"] for task in checked] == [
+        "{{ key_rotation_verification_commands }}",
+        [f"{{{{ key_rotation_test_record.{name} }}}}" for name in ("create", "check", "remove")],
+    ]
 
 
-@pytest.mark.parametrize("playbook", sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml")))
-def test_what_is_not_validated_has_been_at_an_entry_point_before(playbook):
-    for play in yaml.safe_load((CHECKOUT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8")):
-        validated: dict[str, list[dict[str, Any]]] = {}
-        for imported in imports(play.get("tasks", [])):
-            role, entry = imported["name"].rsplit(".", 1)[-1], imported.get("tasks_from", "main")
-            if role == SETTINGS:
-                continue
-            options = entry_points(role)[entry]["options"]
-            if imported.get("rolespec_validate", True):
-                validated.setdefault(role, []).append(options)
-            else:
-                assert any(options.items() <= before.items() for before in validated.get(role, [])), (role, entry)
-
-
-def entries(tasks: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The role and its entry point of each task that imports one."""
-    roles = [task["ansible.builtin.import_role"] for task in tasks if "block" not in task]
-    return [(role["name"].rsplit(".", 1)[-1], role.get("tasks_from", "main")) for role in roles]
-
-
-@pytest.mark.parametrize(
-    ("typed", "on"),
-    [({}, "True"), ({"key_rotation_maintenance": None}, "True"), ({"key_rotation_maintenance": "off"}, "off")],
-)
+@pytest.mark.parametrize(("typed", "on"), [(None, "True"), ("", "True"), ("off", "off"), (False, "False")])
 def test_an_emergency_stop_is_none_only_where_somebody_says_so(typed, on):
-    assert Environment().from_string(read("maintenance", "defaults/main.yml")["maintenance_on"]).render(typed) == on
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_services_or_an_address_with_nothing_behind_the_colon_are_none(role):
-    text = (CHECKOUT / "roles" / role / "defaults/main.yml").read_text(encoding="utf-8")
-    assert re.findall(r"key_rotation_(?:services|health_url)\b(?! \| default\((?:\[\]|''), true\)).*", text) == []
+    template = read("maintenance", "vars/main.yml")["__maintenance_on"]
+    assert Environment().from_string(template).render(key_rotation_maintenance=typed) == on
+    assert read(SETTINGS, "defaults/main.yml")["key_rotation_maintenance"] is None

@@ -102,8 +102,14 @@ def test_nothing_behind_the_colon_is_the_default_where_that_is_nothing_too(name:
     assert problems(**PROJECT, **{f"key_rotation_{name}": value}) == []
 
 
-@pytest.mark.parametrize("value", [None, ""])
-@pytest.mark.parametrize("name", ["environment", "workers", "fence", "services_user", "hold_days"])
+def test_an_empty_user_is_the_one_that_ansible_connects_as() -> None:
+    assert problems(**PROJECT, key_rotation_services_user="", key_rotation_backup_user="") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [*((name, None) for name in ("environment", "services_user", "processes")), ("workers", ""), ("env_file", "")],
+)
 def test_nothing_behind_the_colon_is_an_error_where_the_default_is_something(name: str, value: Any) -> None:
     name = f"key_rotation_{name}"
     assert problems(**PROJECT, **{name: value}) == [(name, "is empty", settings.USE_DEFAULT)]
