@@ -13,14 +13,14 @@ from ansible.utils.display import Display
 from ..module_utils._engine.postgres.catalog import Table
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.restore import RepairBackup
-from ..module_utils._errors.run import RotationRolledBack
+from ..module_utils._errors.run import NothingToRollBack, RotationRolledBack
 from ..module_utils._options.rotation_options import ROLLBACK_COURSE
 from ..module_utils._record import reader
 from ..module_utils._record.events import ROLLBACK, ROTATE, CountingEvent, Event, RestoreEvent, RunEvent
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.writer import Record
 from ..plugin_utils._action import RotationAction
-from ..plugin_utils._report import data_state, restore_lines
+from ..plugin_utils._report import data_state, read_rotation, restore_lines
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services import rollback_strategy
@@ -97,10 +97,12 @@ class ActionModule(RotationAction):
         except RotationError as exc:
             if exc.code not in NO_ROTATION:
                 raise
-            refusal, said = exc, {"rotation_id": asked or backup.get("rotation_id") or "", "destination": None}
+            refusal = changed_nothing(exc, self._records(options))
+            said = {"rotation_id": asked or backup.get("rotation_id") or "", "destination": None}
         later = closed_after(self._records(options), said["rotation_id"]) if not (asked or rows or refusal) else None
         if later:
-            raise RotationRolledBack(rotation_id=later, earlier=said["rotation_id"])
+            already = RotationRolledBack(rotation_id=later, earlier=said["rotation_id"])
+            raise changed_nothing(already, self._records(options))
         if said["destination"] is None and "rolled back" in options["files"].values():
             said["rotation_id"] = history.versions[-1].rotation_id
         events = Record(self._records(options), said["rotation_id"]).decoded() if said["rotation_id"] else []
@@ -176,6 +178,21 @@ def closed_after(folder: str, rotation_id: str) -> str | None:
             back = runs[-1].name == ROLLBACK and runs[-1].is_done
             newest = max(newest, (began, name, back))
     return newest[1] if newest[2] and newest[1] != rotation_id else None
+
+
+def changed_nothing(refusal: RotationError, folder: str) -> RotationError:
+    """The refusal; of a rotation that was rolled back before it wrote a value or a file, that there is nothing to roll
+    back."""
+    if not isinstance(refusal, RotationRolledBack):
+        return refusal
+    events = Record(folder, refusal.rotation_id).decoded()
+    if not events or read_rotation.reduce(refusal.rotation_id, events).state.written:
+        return refusal
+    return NothingToRollBack(
+        found=f"the last attempt, {refusal.rotation_id}, wrote no value and no .env file, and is closed",
+        advice=f"To take back {refusal.earlier}, which was completed before, name it: "
+        f"-e key_rotation_id={refusal.earlier}. ",
+    )
 
 
 def _failed(result: dict[str, Any]) -> dict[str, Any]:

@@ -99,11 +99,12 @@ class RotationRolledBack(RotationError):
 
 class NothingToRollBack(RotationError):
     code = "E_NOTHING_TO_ROLL_BACK"
-    path: str
-    problem = "the store {path} has neither a pending nor a previous version"
+    found: str
+    advice: str
+    problem = "{found}"
     remedy = (
-        "There is nothing to roll back. Services that are down still are started by the maintenance playbook and -e "
-        "key_rotation_maintenance=off. See the record folder for what was done."
+        "There is nothing to roll back. {advice}Services that are down still are started by the maintenance playbook "
+        "and -e key_rotation_maintenance=off. See the record folder for what was done."
     )
 
 

@@ -289,7 +289,9 @@ class History:
             return "current" if self.open_rotation and promoted else "pending"
         if promoted and "previous" not in self.stages:
             self._refuse_destroyed()
-            raise NothingToRollBack(path=self.path)
+            raise NothingToRollBack(
+                found=f"the store {self.path} has neither a pending nor a previous version", advice=""
+            )
         return "previous" if promoted else "current"
 
     def _refuse_destroyed(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.action import rollback_course
 from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import (
+    changed_nothing,
     closed_after,
     counted_once,
     refuse_vain_repair,
@@ -14,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.action.rollback_course impo
     with_values,
 )
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.run import RotationRolledBack
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import writer as record_module
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
@@ -45,6 +48,33 @@ def test_the_command_that_closed_a_rotation_without_a_key_does_not_take_back_the
     at(6, "third", "rotate", "intent")
     at(7, "third", "rotate", "done")
     assert closed_after(folder, "third") is None
+
+
+def closed(folder: Any, *events: tuple[str, str, dict[str, Any]]) -> RotationError:
+    for event, phase, about in events:
+        Record(str(folder), "r2").append(event, phase, **about)
+    return changed_nothing(RotationRolledBack(rotation_id="r2", earlier="r1"), str(folder))
+
+
+BEGUN = ("rotate", "intent", {})
+BACK = [("rollback", "intent", {}), ("rollback", "done", {})]
+
+
+def test_of_an_attempt_that_wrote_nothing_there_is_nothing_to_roll_back(tmp_path):
+    told = closed(tmp_path, BEGUN, *BACK)
+    assert told.code == "E_NOTHING_TO_ROLL_BACK"
+    assert told.what == "the last attempt, r2, wrote no value and no .env file, and is closed"
+    assert "There is nothing to roll back. To take back r1, which was completed before" in told.todo
+    assert "-e key_rotation_id=r1" in told.todo
+
+
+def test_of_a_rotation_that_wrote_values_it_is_said_that_it_was_rolled_back(tmp_path):
+    wrote = [("django_reencrypt", phase, {}) for phase in ("intent", "done")]
+    assert closed(tmp_path, BEGUN, *wrote, *BACK).code == "E_ROLLED_BACK"
+
+
+def test_of_a_rotation_without_a_record_it_is_said_that_it_was_rolled_back(tmp_path):
+    assert closed(tmp_path).code == "E_ROLLED_BACK"
 
 
 def test_what_a_rotation_has_counted_is_known_to_have_been_there():
