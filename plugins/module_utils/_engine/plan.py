@@ -28,7 +28,8 @@ from .postgres.connection import Database, quote
 from .proof.census import Tally
 
 FORMAT = 1
-COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements")
+COMPARED = ("targets", "under_other_keys", "empty_fields", "settlements", "left_alone")
+SINCE = ("left_alone",)  # parts that a plan of an earlier version has not
 PARTS = (*COMPARED, "notices")
 COUNTS = ("rows", "classes", "left_alone")
 CLASSES = ("current", "previous", "plaintext", "unreadable", "nested", "empty")  # shown though there are none
@@ -44,6 +45,7 @@ def document(
     settlements: Settlements = NONE,
     keys: Sequence[Mapping[str, Any]] = (),
     proposed: Sequence[Mapping[str, Any]] = (),
+    leave_alone: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The plan as a document of plain values; without ``tallies``, without counts.
 
@@ -67,6 +69,7 @@ def document(
         ],
         "empty_fields": [{"column": column, "field": field} for column, field in empty],
         "settlements": [settlements[name].as_planned() for name in sorted(settlements)],
+        "left_alone": [{"column": name} for name in sorted({*leave_alone})],
         "keys": list(keys),
         "schemes": {name: _shown(schemes[name].described) for name in used},
         "notices": told,
@@ -127,19 +130,19 @@ def _shown(described: Any) -> Any:
 def plan_hash(made: Mapping[str, Any]) -> str:
     """SHA-256 over what was planned, without the counts."""
     targets = [{name: value for name, value in target.items() if name not in COUNTS} for target in made["targets"]]
-    text = json.dumps(
-        [made["format"], targets, *(made[part] for part in COMPARED[1:]), made["schemes"]], sort_keys=True
-    )
+    parts = [made[part] for part in COMPARED[1:] if part not in SINCE]
+    later = [made[part] for part in SINCE if made.get(part)]  # without them, the hash is that of an earlier version
+    text = json.dumps([made["format"], targets, *parts, made["schemes"], *later], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def check(found: Any) -> None:
     """Raise ValueError where a document is no plan."""
-    parts = isinstance(found, Mapping) and all(isinstance(found.get(part), list) for part in PARTS)
+    parts = isinstance(found, Mapping) and all(isinstance(_part(found, part), list) for part in PARTS)
     if not parts or not isinstance(found.get("schemes"), Mapping) or found.get("format") != FORMAT:
         raise ValueError("parts missing")
     for part in PARTS:
-        if not all(isinstance(entry, Mapping) and isinstance(entry.get("column"), str) for entry in found[part]):
+        if not all(isinstance(entry, Mapping) and isinstance(entry.get("column"), str) for entry in _part(found, part)):
             raise ValueError("entries without a column")
     if not all(isinstance(entry.get("notice"), str) for entry in found["notices"]):
         raise ValueError("notices that say nothing")
@@ -151,6 +154,10 @@ def check(found: Any) -> None:
         raise ValueError("values that no plan holds")
 
 
+def _part(found: Mapping[str, Any], name: str) -> Any:
+    return found.get(name, [] if name in SINCE else None)
+
+
 def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
     """What is in one plan and not in the other, in words a person reads.
 
@@ -159,8 +166,8 @@ def difference(approved: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
     """
     lines = []
     for part in COMPARED:
-        before = {entry["column"]: entry for entry in approved[part]}
-        after = {entry["column"]: entry for entry in made[part]}
+        before = {entry["column"]: entry for entry in _part(approved, part)}
+        after = {entry["column"]: entry for entry in _part(made, part)}
         lines += [f"{column} is new" for column in sorted(after.keys() - before.keys())]
         lines += [f"{column} is gone" for column in sorted(before.keys() - after.keys())]
         for column in sorted(after.keys() & before.keys()):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -64,6 +64,7 @@ class Request:
     key_files: Mapping[str, str] = field(default_factory=dict)  # keys that have a file of their own: their paths
     keys: Sequence[Mapping[str, Any]] = ()  # the entries of key_rotation_keys
     file_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what the env file and key files hold now
+    env: Callable[[], Mapping[str, str]] = dict  # reads every name that the env file sets
     traced: bool = False  # whether to note who reads the keys while the application starts
     progress: str | None = None  # the file for the one who watches
 
@@ -98,6 +99,7 @@ class Application:
     keys: Sequence[Mapping[str, Any]] = ()
     project_dir: str = ""
     read_at_start: Mapping[str, Collection[key_uses.Use]] = field(default_factory=dict)
+    env: Callable[[], Mapping[str, str]] = dict  # as of the request
 
     @property
     def targets(self) -> list[target_survey.Target]:
@@ -258,7 +260,9 @@ class Application:
         If there is no target, columns that look like ciphertext are named with it: one of them may be what is missing.
         """
         surveys = [survey for _, survey in self.parts]
-        found = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements)
+        settings = target_survey.settings_of(surveys, self.keyring)
+        line = proposal.line(proposal.propose(settings, self.env()))
+        found = target_survey.findings_of(surveys, self.keyring, self.keys_from, self.settlements, line)
         if any(each.kind.name == "no_targets" for each in found):
             found += self.unaccounted()
         refuse(found)
@@ -332,7 +336,9 @@ class Application:
             plan.left_out(database, survey)
             notices += (each.as_notice() for each in survey.findings.told(stops=False))
         keys = accounting.planned_keys(surveys, self.keyring, self.keys, self.uses())
-        return plan.document(surveys, tallies, self.keyring, notices, self.settlements, keys, proposed)
+        return plan.document(
+            surveys, tallies, self.keyring, notices, self.settlements, keys, proposed, self.leave_alone
+        )
 
 
 @contextlib.contextmanager
@@ -384,4 +390,5 @@ def opened(request: Request) -> Iterator[Application]:
             request.keys,
             request.project_dir,
             trace.uses if trace else {},
+            request.env,
         )

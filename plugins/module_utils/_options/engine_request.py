@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._engine.application.django_project import ApplicationStart
 from .._engine.crypto.key_set import KeySet
 from .._engine.rotation import Request
-from .._env_file import key_files
+from .._env_file import editor, key_files
 from .._env_file.dialects import DIALECTS
 from .._errors.base import RotationError
 
@@ -67,9 +68,17 @@ def request_of(
         key_files=key_files.files(params["keys"]),
         keys=params["keys"],
         file_keys=found,
+        env=functools.partial(_everything, params["env_file"], params["dialect"]),
         traced=traced,
         progress=params["progress"],
     )
+
+
+def _everything(path: str | None, dialect: str) -> Mapping[str, str]:
+    """Every name that the env file sets, with its value; none if it cannot be read."""
+    with contextlib.suppress(RotationError):
+        return editor.everything(path, dialect) if path else {}
+    return {}
 
 
 def refuse_other_source(params: Mapping[str, Any], started: ApplicationStart) -> KeySet:

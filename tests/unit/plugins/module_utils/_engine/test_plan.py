@@ -22,6 +22,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery.target_survey import findings_of
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.catalog import Column, Table
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof.census import Tally
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rotation import Application
+from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 
 from .conftest import nothing_set
 from .discovery.test_target_survey import survey
@@ -87,6 +89,34 @@ def test_values_that_are_left_alone_are_counted_and_another_count_is_the_same_pl
     counts = {target["column"]: target.get("left_alone") for target in other["targets"]}
     assert counts == {target.name: 2 if target is targets[0] else None for target in targets}
     assert (other["hash"], plan.difference(made, other)) == (made["hash"], [])
+
+
+def test_values_that_are_left_alone_by_name_are_in_the_plan_and_its_hash(made, surveys, targets, ring):
+    names = ["profile.phone:7", "profile.name:3"]
+    now = plan.document(surveys, counted(targets), ring, NOTICES, leave_alone=names)
+    assert now["left_alone"] == [{"column": "profile.name:3"}, {"column": "profile.phone:7"}]
+    assert now["hash"] != made["hash"]
+    assert plan.difference(made, now) == ["profile.name:3 is new", "profile.phone:7 is new"]
+    assert plan.difference(now, made) == ["profile.name:3 is gone", "profile.phone:7 is gone"]
+
+
+def test_a_plan_of_an_earlier_version_is_read_and_means_the_same(made):
+    earlier = {name: value for name, value in made.items() if name != "left_alone"}
+    plan.check(earlier)
+    assert plan.difference(earlier, made) == plan.difference(made, earlier) == []
+    assert plan.plan_hash(earlier) == made["hash"]
+
+
+def test_keys_that_nobody_listed_are_named_as_the_env_file_has_them_outside_of_the_plan_too(ring):
+    about = {"leave_alone": (), "keys_from": "/.env", "started": None, "processes": {}}
+    parts = [(None, survey(ring, THEIRS))]
+    env = {"PARTNER_VARIABLE": "CANARY of another key", "DEBUG": "1"}
+    application = Application(parts=parts, keyring=ring, env=lambda: env, **about)
+    with pytest.raises(RotationError) as refused:
+        application.refuse_unproved()
+    assert refused.value.code == "E_OTHER_KEYS"
+    assert "under OTHER_KEY, which" in refused.value.what
+    assert refused.value.todo == "List the keys to rotate: key_rotation_keys: [{name: PARTNER_VARIABLE}]"
 
 
 def test_a_plan_lists_what_a_rotation_would_do_in_the_order_of_names(made):
