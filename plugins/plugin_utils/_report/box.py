@@ -33,9 +33,10 @@ class Row:
     whole: bool = True
 
     def lines(self, width: int) -> Iterator[str]:
-        texts = [self.text]
+        texts = self.text.splitlines() or [""]
         if not self.whole:
-            texts = textwrap.wrap(self.text, width - LABEL, break_long_words=False, break_on_hyphens=False)
+            wrapper = textwrap.TextWrapper(width - LABEL, break_long_words=False, break_on_hyphens=False)
+            texts = [text for line in texts for text in wrapper.wrap(line)] or [""]
         for number, text in enumerate(texts):
             yield f"  {'' if number else self.label:<{LABEL - 2}}{text}".rstrip().replace(NO_BREAK, " ")
 

@@ -213,3 +213,15 @@ def test_what_failed_is_said_with_its_cure_and_the_command_to_type(play, directi
     assert text.count("E_ENV") == 1
     assert f"data No value and no .env file was written. All 7 values open under version {OLD}." in text
     assert rows(play, "next", "roll back") == (labels or ["next ansible-playbook rollback.yml"])
+
+
+def test_an_error_with_several_findings_has_a_line_for_each(play):
+    error = {
+        "code": "E_OPTIONS",
+        "what": "2 variables are wrong",
+        "todo": "Correct them:\n* one is not known\n* two too",
+    }
+    play.begun().step("rotate", "failed", error=error)
+    lines = shown(play)
+    first = lines.index("  what to do Correct them:")
+    assert lines[first + 1 : first + 3] == ["             * one is not known", "             * two too"]
