@@ -29,6 +29,8 @@ def show(lines: Iterable[str], title: str = "") -> None:
     """
     shown = list(lines)
     heading = [] if by_steps or C.DISPLAY_SKIPPED_HOSTS else [f"\n{title}:" if title else ""]
+    if shown[:1] == [""] == heading:  # the box begins with an empty line of its own
+        heading = []
     for line in [*heading, *shown] if shown else ():
         display.display(line)
 
