@@ -44,7 +44,14 @@ DOMAINS = {
     "data": ("database_lease", "django_census", "django_plan", "django_reencrypt", "django_repair"),
     "key": ("env_file", "key_version", "process_keys"),
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),
-    "rotation": ("checklist_facts", "rollback_course", "rotation_checklist", "rotation_record", "rotation_settings"),
+    "rotation": (
+        "checklist_facts",
+        "host_tasks",
+        "rollback_course",
+        "rotation_checklist",
+        "rotation_record",
+        "rotation_settings",
+    ),
 }
 INTERNAL = "Not for playbooks."
 SECRET = "Never logged."

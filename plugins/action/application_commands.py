@@ -7,15 +7,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..module_utils._options.application_options import APPLICATION_COMMANDS
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = APPLICATION_COMMANDS
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
         names = ("commands", "project_dir", "timeout", "purpose", "rotation_id")
-        return self.on_host("application_commands", {name: options[name] for name in names})
+        return {name: options[name] for name in names}
 
     def asked(self, args: dict[str, Any]) -> dict[str, Any]:
         return {"purpose": args.get("purpose", "verification")}

@@ -7,15 +7,16 @@ from __future__ import annotations
 from typing import Any
 
 from ..module_utils._options.application_options import APPLICATION_HEALTH
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = APPLICATION_HEALTH
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        asked = {name: value for name, value in args.items() if name != "record_dir"}
-        result = self.on_host("application_health", asked)
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in options.items() if name != "record_dir"}
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         started = (self.variables.get("__maintenance_started") or {}).get("services")
         if started and "rotation_reencrypted" not in self.variables:  # of a rotation there is more to say
             self.retell(result, f"{', '.join(started)} was started before.")

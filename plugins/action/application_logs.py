@@ -10,18 +10,18 @@ from ansible.utils.display import Display
 
 from ..module_utils._monitoring import log_window
 from ..module_utils._options.application_options import APPLICATION_LOGS
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 
 display = Display()
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = APPLICATION_LOGS
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        result = self.on_host(
-            "application_logs", {name: value for name, value in options.items() if name != "record_dir"}
-        )
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in options.items() if name != "record_dir"}
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         found, host = result.get("logs", {}), self.variables.get("inventory_hostname")
         if found.get("errors"):
             display.warning(f"{host}: {log_window.error(found['errors']).what}.")

@@ -12,19 +12,20 @@ from ansible.utils.display import Display
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.application_options import APPLICATION_READING
 from ..module_utils._record.events import ReadingEvent, ReencryptionEvent
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
 
 display = Display()
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = APPLICATION_READING
+    shows_progress = True
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: dict[str, Any]) -> dict[str, Any] | Answered:
         if options["state"] == "taken" and (earlier := self._earlier(options)) is not None:
-            return {"changed": False, "picture": {**earlier, "earlier": True}}
+            return Answered({"changed": False, "picture": {**earlier, "earlier": True}})
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])
         if version is None:
@@ -35,16 +36,15 @@ class ActionModule(RotationAction):
             )
         current = history.stage("current")
         asked = {name: value for name, value in options.items() if name not in ("store", "record_dir")}
-        result = self.watched(
-            "application_reading",
-            {
-                **asked,
-                "key_sets": {"current": dict(current.values)},
-                "key_set_ids": {"current": current.key_id},
-                "base": "current",
-                "digest_key": version.keys.digest_key.hex(),
-            },
-        )
+        return {
+            **asked,
+            "key_sets": {"current": dict(current.values)},
+            "key_set_ids": {"current": current.key_id},
+            "base": "current",
+            "digest_key": version.keys.digest_key.hex(),
+        }
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         lines.detail(
             step_lines.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading"
         )

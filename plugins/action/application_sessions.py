@@ -8,18 +8,19 @@ from typing import Any
 
 from ..module_utils._engine.postgres.sessions import told
 from ..module_utils._services.maintenance import BY_HAND
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._screen import lines
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     def refuse_other_run(self, args: dict[str, Any]) -> None:
         if args.get("rotation_id") != BY_HAND:  # who stops all in an emergency may see who is left, whatever runs
             super().refuse_other_run(args)
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        asked = {name: value for name, value in args.items() if name != "record_dir"}
-        result = self.on_host("application_sessions", asked)
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in options.items() if name != "record_dir"}
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         what = "would wait for" if self._task.check_mode else "still connected:"
         lines.show([f"  {what} {told(session)}" for session in result.get("sessions", [])], "Sessions")
         return result

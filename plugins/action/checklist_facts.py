@@ -4,27 +4,25 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ..module_utils._options.rotation_options import CHECKLIST_FACTS
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._services import clock
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = CHECKLIST_FACTS
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        history = self.store(options).load()
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in options.items() if name != "store"}
-        sent = time.time()
-        result = self.on_host("checklist_facts", {**asked, **history.for_host()})
-        received = time.time()
-        if facts := result.get("facts"):
-            began, ended = facts["clock"]["began"], facts["clock"]["ended"]
-            facts["skew"] = clock.skew(sent, began, ended, received)
+        return {**asked, **self.store(options).load().for_host()}
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        times, facts = self.times, result.get("facts")
+        if times and facts:
+            facts["skew"] = clock.skew(times.sent, times.began, times.ended, times.received)
             for database in facts["databases"]:
-                ahead = database["ahead"]
-                database["skew"] = clock.skew(sent, began + ahead, ended + ahead, received)
+                began, ended = times.began + database["ahead"], times.ended + database["ahead"]
+                database["skew"] = clock.skew(times.sent, began, ended, times.received)
         return result

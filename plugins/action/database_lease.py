@@ -11,32 +11,36 @@ from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.lease import TABLE, leased
 from ..module_utils._record import run_lease
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import Answered, HostAction
 
 display = Display()
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return "let the application write again" if args["state"] == "opened" else super().would(args, result)
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, args: dict[str, Any]) -> dict[str, Any] | Answered:
         if args["state"] == "unfenced":
-            return self.on_host("database_lease", {name: value for name, value in args.items() if name != "record_dir"})
+            return {name: value for name, value in args.items() if name != "record_dir"}
         self.refuse_other_run(args)
         if args["state"] == "returned" and self._task.check_mode:
-            return {"changed": False}  # a dry run has taken none
+            return Answered({"changed": False})  # a dry run has taken none
         if args["state"] == "opened" and args.get("half") != "accept" and self.half_way(args):
-            return {"changed": False}  # nothing is started then either, see application_services
+            return Answered({"changed": False})  # nothing is started then either, see application_services
+        return self._held_by_us(args)
+
+    def _held_by_us(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
-        asked["holder"] = run_lease.holder(str(args["rotation_id"]), os.getppid())  # the process of ansible-playbook
-        result = self.on_host("database_lease", asked)
+        return {**asked, "holder": run_lease.holder(str(args["rotation_id"]), os.getppid())}  # ansible-playbook itself
+
+    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         if result.get("failed") and args["state"] == "returned":
             return self._kept(result)
         while held := result.pop("held", None):
             if run_lease.alive(held):
                 raise leased(held["alias"], held)
-            result = self.on_host("database_lease", {**asked, "over": held})
+            result = self.on_host("database_lease", {**self._held_by_us(args), "over": held})
         if undropped := result.get("undropped"):
             display.warning(
                 f"Triggers of the write fence are left on {', '.join(undropped)}, which somebody reads in a long "

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils._errors.values import RollbackLoses
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import data_sentences, data_state, sentences
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
@@ -19,15 +19,19 @@ display = Display()
 OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller alone
 
 
-class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+class ActionModule(HostAction):
+    shows_progress = True
+
+    def ask(self, args: dict[str, Any]) -> dict[str, Any]:
         if args.get("report_only"):  # for what is done next: beside another run it would say nothing
             self.lease(args).refuse_other(os.getppid())
             args["run"] = self.run_name()
         known, stages = self.store(args).load().for_host(), args.get("stages")
         chosen = {stage: values for stage, values in known["key_sets"].items() if not stages or stage in stages}
         asked = {name: value for name, value in args.items() if name not in OURS}
-        result = self.watched("django_census", {**asked, **known, "key_sets": chosen})
+        return {**asked, **known, "key_sets": chosen}
+
+    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         lines.census(result.get("targets", []))
         for sentence in (
             *sentences.meanwhile(result.get("meanwhile", {})),

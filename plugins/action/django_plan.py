@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 from ..module_utils._engine import plan
 from ..module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
 from ..module_utils._system import atomic_file
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import plan_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services import other_keys, plan_approval
@@ -28,29 +28,33 @@ WRITTEN = "Nothing was changed but the plan."
 OWN = ("store", "path", "require_approval", "environment")  # what the host has no use for
 
 
-class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        path = beside(args.get("path") or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
-        matching = args.get("state", "written") == "matched"
-        approved = _read(path) if matching else None
-        if approved is not None and not approved.get("ready", True):
-            raise PlanNotReady(path=path, count=len(plan.stops(approved)))
-        if matching and approved is None:
-            return {
-                "changed": False,
-                "path": path,
-                "msg": "No plan was approved: the application is taken as it is found.",
-            }
+class ActionModule(HostAction):
+    shows_progress = True
+
+    def ask(self, args: dict[str, Any]) -> dict[str, Any] | Answered:
+        if _is_matched(args):
+            path = self._path(args)
+            approved = _read(path)
+            if approved is None:
+                message = "No plan was approved: the application is taken as it is found."
+                return Answered({"changed": False, "path": path, "msg": message})
+            if not approved.get("ready", True):
+                raise PlanNotReady(path=path, count=len(plan.stops(approved)))
         asked = {name: value for name, value in args.items() if name not in OWN}
-        history = self.store(args).load()
-        result = self.watched("django_plan", {**asked, **history.for_host()})
+        return {**asked, **self.store(args).load().for_host()}
+
+    def _path(self, args: dict[str, Any]) -> str:
+        return beside(args.get("path") or f"{state_folder(self.variables, self._loader)}/plan.yml", self.variables)
+
+    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         if result.get("failed"):
             return result
         if "other_keys" in result:
+            history = self.store(args).load()
             other_keys.refuse(history, result["other_keys"], str(args.get("env_file") or "the key file"))
-        made = result["plan"]
-        if matching:
-            _refuse_other(path, approved or {}, made)
+        path, made = self._path(args), result["plan"]
+        if _is_matched(args):
+            _refuse_other(path, _read(path) or {}, made)
             return {"changed": False, "path": path, "plan": made}
         written = {**self._write(path, made), "plan": made, "path": path}
         lines.show(plan_lines.plan(made, path, self.variables), "Plan")
@@ -79,6 +83,10 @@ class ActionModule(RotationAction):
         if self._task.diff:
             result["diff"] = {"before": before, "after": text, "before_header": path, "after_header": path}
         return result
+
+
+def _is_matched(args: dict[str, Any]) -> bool:
+    return bool(args.get("state", "written") == "matched")
 
 
 def _text(path: str) -> str:

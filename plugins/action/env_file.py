@@ -9,16 +9,16 @@ from typing import Any
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.key_options import ENV_FILE
 from ..module_utils._stores.history import ROLLED_BACK, History
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = ENV_FILE
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
         history = self.store(options).load()
         stage = options["stage"]
         if self._task.check_mode and _made_before(history, stage, options["rotation_id"]):
@@ -38,7 +38,7 @@ class ActionModule(RotationAction):
         asked = {name: options[name] for name in ("state", "dialect", "path", "stage", "rotation_id")}
         chosen = {name: values[name] for name in names} if values else {}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
-        return self.on_host("env_file", {**asked, "keys": places, "values": chosen})
+        return {**asked, "keys": places, "values": chosen}
 
 
 def _made_before(history: History, stage: str, rotation_id: str) -> bool:

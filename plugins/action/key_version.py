@@ -29,7 +29,7 @@ from ..module_utils._record.writer import Record
 from ..module_utils._stores.history import ROLLED_BACK, History
 from ..module_utils._stores.store import Store
 from ..module_utils._system.timestamps import now
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._report.accounts import said
 from ..plugin_utils._screen import lines
@@ -56,7 +56,7 @@ UNMADE = "(made by a real run)"  # the key id that a dry run has not got
 OF_CENSUS = "Give the result of django_census, taken with every stage."
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = KEY_VERSION
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
@@ -67,12 +67,11 @@ class ActionModule(RotationAction):
         words = {name: args.get(name) for name in ("reason", "authorization", "operator")}
         return {**super().asked(args), **said(words)}
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: dict[str, Any]) -> dict[str, Any] | Answered:
         key_generation.check_keys(options["keys"])
+        if options["state"] in self._of_file:
+            return self._sealed_request(options)
         steps = {
-            "agreed": self._agreed,
-            "seen": self._seen,
-            "adopted": self._adopted,
             "pending": self._pending,
             "current": self._current,
             "rolled_back": self._rolled_back,
@@ -80,7 +79,17 @@ class ActionModule(RotationAction):
             "destroyed": self._destroyed,
             "listed": self._listed,
         }
-        return steps[options["state"]](options)
+        return Answered(steps[options["state"]](options))
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        if result.get("failed"):
+            return result
+        return self._of_file[options["state"]](options, self._opened(options, result))
+
+    @property
+    def _of_file(self) -> Mapping[str, Callable[[dict[str, Any], KeySet], dict[str, Any]]]:
+        """The states that look at the keys in the files of the host."""
+        return {"agreed": self._agreed, "seen": self._seen, "adopted": self._adopted}
 
     def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
         """A destruction is a run of its own, and looks at its record as every run does."""
@@ -91,12 +100,11 @@ class ActionModule(RotationAction):
         refuse_gone(self._records(args), store)
         return refuse_changed(record, store)
 
-    def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
+    def after(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         """What changes the versions is sealed with all that the record holds until then.
 
         From the first version on there is a key to sign with; the destruction of one is the end of a record.
         """
-        result = super()._recorded(args)
         again = args["state"] == "destroyed" and not result.get("failed")  # which ends a record each time
         if args["state"] not in WOULD or not (result.get("changed") or again) or self._task.check_mode:
             return result
@@ -107,11 +115,8 @@ class ActionModule(RotationAction):
         sealing(record, store)
         return result
 
-    def _agreed(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _agreed(self, options: dict[str, Any], keys: KeySet) -> dict[str, Any]:
         """The env file of this host holds the current version, where the store has one."""
-        found, keys = self._of_host(options)
-        if keys is None:
-            return found
         history = self.store(options).load()
         history.refuse_damaged()
         if history.versions and history.stage("current").key_id != keys.key_id:
@@ -128,11 +133,8 @@ class ActionModule(RotationAction):
         chosen = options["key_id"] or history.stages.get("previous", "")
         return self._result(history, changed=False, key_id=chosen, versions=found)
 
-    def _seen(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _seen(self, options: dict[str, Any], keys: KeySet) -> dict[str, Any]:
         """Which stage's version the env file of this host holds."""
-        found, keys = self._of_host(options)
-        if keys is None:
-            return found
         history = self.store(options).load()
         history.refuse_damaged()
         stages = {key_id: stage for stage, key_id in history.stages.items()}
@@ -140,22 +142,19 @@ class ActionModule(RotationAction):
         holds = stages.get(keys.key_id) or taken_back or ("several" if _switching(history, keys, options) else "other")
         return self._result(history, changed=False, key_id=keys.key_id, holds=holds)
 
-    def _of_host(self, options: dict[str, Any]) -> tuple[dict[str, Any], KeySet | None]:
-        """The host's result, and the keys of its env file that came sealed in it; none where the host refused."""
-        envelope = Envelope()
-        found = self.on_host("key_version", {**_plain(options), "seal_to": envelope.address})
-        if found.get("failed"):
-            return found, None
+    def _sealed_request(self, options: dict[str, Any]) -> dict[str, Any]:
+        self._envelope = Envelope()
+        return {**_plain(options), "seal_to": self._envelope.address}
+
+    def _opened(self, options: dict[str, Any], result: dict[str, Any]) -> KeySet:
+        """The keys of the host's files, which came sealed in the result."""
         try:
-            return found, KeySet(envelope.open(found.pop("sealed")))
+            return KeySet(self._envelope.open(result["sealed"]))
         except (InvalidTag, ValueError):
             raise KeysNotProved(env_file=options["env_file"], found="?", proved="?") from None
 
-    def _adopted(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _adopted(self, options: dict[str, Any], keys: KeySet) -> dict[str, Any]:
         """The application's own keys are the current version, or belong to the rotation that is open."""
-        found, keys = self._of_host(options)
-        if keys is None:
-            return found
         proved, env_file = options["key_id"], options["env_file"]
 
         def adopted(history: History) -> str:
@@ -206,9 +205,9 @@ class ActionModule(RotationAction):
     def _adopt_unseen(self, history: History, options: dict[str, Any]) -> None:
         """In a dry run on an empty store, take what a real run would have adopted before."""
         if not history.versions and options["env_file"]:
-            _, keys = self._of_host(options)
-            if keys:
-                history.adopt(keys)
+            found = self.on_host(self.module, self._sealed_request(options))
+            if not found.get("failed"):
+                history.adopt(self._opened(options, found))
 
     def _supplied(self, options: dict[str, Any]) -> dict[str, str]:
         """The values that the operator has from elsewhere. Raises E_KEY_FILE, E_KEY_WEAK."""

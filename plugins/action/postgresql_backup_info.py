@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
 
 
-class ActionModule(RotationAction):
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
-        result = self.on_host("postgresql_backup_info", args)
+class ActionModule(HostAction):
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+        return options
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         lines.detail(step_lines.kept_backups(result.get("backups", [])), "Retained backups")
         return result

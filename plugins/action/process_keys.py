@@ -8,23 +8,28 @@ from typing import Any
 
 from ..module_utils._errors.services import ProcessExported, ProcessStale
 from ..module_utils._options.key_options import PROCESS_KEYS
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import HostAction
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
     spec = PROCESS_KEYS
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
-        expected = None
-        if options["state"] == "switched":
-            expected = self.store(options).load().stage(options["stage"]).key_id
+    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
         names = ("state", "env_file", "dialect", "units", "pids", "patterns", "hidden_environment", "orphans", "absent")
         asked = {name: options[name] for name in names}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
-        result = self.on_host("process_keys", {**asked, "keys": places, "expected": expected})
+        return {**asked, "keys": places, "expected": self._expected(options)}
+
+    def _expected(self, options: dict[str, Any]) -> str | None:
+        if options["state"] != "switched":
+            return None
+        return self.store(options).load().stage(options["stage"]).key_id
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
         stale = [each for each in result.get("processes", []) if each["stale"]]
         if stale:
             told = _told(stale, len(result["processes"]))
+            expected = self._expected(options)
             error = (
                 ProcessStale(expected=expected, **told)
                 if expected

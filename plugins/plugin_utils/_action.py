@@ -11,7 +11,8 @@ import multiprocessing
 import os
 import secrets
 import signal
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from ansible import constants as C
@@ -31,7 +32,9 @@ from ..module_utils._record.writer import Record
 from ..module_utils._stores.history import ROLLED_BACK, History
 from ..module_utils._stores.store import Store
 from ..module_utils._system.timestamps import later
+from ._host_calls import CallTimes, HostCall, HostResults
 from ._progress import ProgressLine
+from ._record_entry import RecordEntry
 from ._run import exit_code, next_command, unreachable_hosts
 from ._run.interrupted_rotation import is_interrupted
 from ._screen import lines
@@ -45,49 +48,6 @@ COLLECTION = "tetech.key_rotation"
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
 SHARED = {**KEYS, **ROTATION}  # what most tasks have
-# Fields of a module's result that go into the record: ids, counts, paths, times.
-RECORDED = (
-    "key_id",
-    "key_ids",
-    "generated",
-    "stages",
-    "targets",
-    "meanwhile",
-    "unopened",
-    "needing",
-    "work",
-    "path",
-    "dumps",
-    "migration",
-    "settings",
-    "processes",
-    "picture",
-    "services",
-    "sessions",
-    "fence",
-    "fenced",
-    "undropped",
-    "answer",
-    "logs",
-    "commands",
-    "items",
-    "plan_hash",
-    "collection",
-    "environment",
-    "backup",
-    "restored",
-    "lost",
-    "dropped",
-    "sought",
-    "repaired",
-    "left",
-    "stale",
-    "settlements",
-    "kept",
-    "kept_aside",
-    "kept_by",
-    "changed",
-)
 
 
 class RotationAction(ActionBase, abc.ABC):
@@ -96,6 +56,13 @@ class RotationAction(ActionBase, abc.ABC):
     _VALID_ARGS: frozenset[str] = frozenset()
     spec: ClassVar[Mapping[str, Any]] = {}  # of the task's arguments, where not the host's side alone has one
     recorded = True  # whether the act goes into the record, where the task names a rotation
+    times: CallTimes | None = None  # of the last call of the host
+    _entry: RecordEntry | None = None
+
+    @property
+    def module(self) -> str:
+        """The name of the module, without the collection."""
+        return str(self._task.action).rsplit(".", 1)[-1]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -140,43 +107,50 @@ class RotationAction(ActionBase, abc.ABC):
         return args
 
     def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
-        """Intent before the act, outcome after it. A dry run writes nothing, and says what it would do."""
+        options = self.begin(args)
+        try:
+            result = self.in_rotation(lambda: self.act(options))
+        except Exception as exc:
+            self.failed(exc)
+            raise
+        return self.end(args, options, result)
+
+    def begin(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Validate and refuse, and record the intent; the options for ``act``. A dry run records nothing."""
         if self.recorded and "rotation_id" in args:
             checked(args["rotation_id"])
         options = self._validated(args)
+        if self.recorded and "rotation_id" in args and not self._task.check_mode:
+            self.refuse_other_run(args)
+            record = self.record(args)
+            about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
+            self._entry = RecordEntry(record, self.module, about)
+            self._entry.intend(self.before(record, args))
+        return options
+
+    def failed(self, exc: Exception) -> None:
+        """Record that the act ended with this."""
+        if self._entry:
+            lost = isinstance(exc, AnsibleConnectionFailure)
+            self._entry.fail(self._lost() if lost else exc)
+
+    def end(self, args: dict[str, Any], options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        """Record the outcome; a dry run says what a real run would do."""
         if self._task.check_mode:
-            return self._told(options)
-        if not self.recorded or "rotation_id" not in args:
-            return self._acted(options)
-        self.refuse_other_run(args)
-        record = self.record(args)
-        event = self._task.action.rsplit(".", 1)[-1]
-        about = {"host": self.variables.get("inventory_hostname"), "asked": self.asked(args)}
-        record.append(event, "intent", **about, **self.before(record, args))
-        try:
-            result = self._acted(options)
-        except RotationError as exc:
-            record.append(event, "failed", error=exc.as_result()["error"], **about)
-            raise
-        except AnsibleConnectionFailure:
-            record.append(event, "failed", error=self._lost().as_result()["error"], **about)
-            raise
-        except Exception as exc:
-            record.append(event, "failed", error={"code": "E_INTERNAL", "what": type(exc).__name__}, **about)
-            raise
-        phase = "failed" if result.get("failed") else "done"
-        found = {name: result[name] for name in RECORDED if name in result}
-        try:
-            record.append(event, phase, error=result.get("error"), **about, **found)
-        except RotationError as exc:
-            raise exc.with_changed(f"The step itself, {event}, was {phase}.") from None
+            self._tell_dry(options, result)
+        if self._entry:
+            self._entry.end(result)
+        return self.after(args, result)
+
+    def after(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        """What is to be done once the outcome is recorded."""
         return result
 
-    def _acted(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The act. What it did not change itself may have been changed by a step of this run before it."""
-        rotated = "rotation_reencrypted" in self.variables
+    def in_rotation(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do the work. What it did not change itself may have been changed by a step of this run before it."""
+        rotated = "rotation_reencrypted" in self.variables and not self._task.check_mode
         try:
-            result = self.act(options)
+            result = work()
         except RotationError as exc:
             raise exc.with_changed(NOT_BY_THIS) if rotated and exc.changed == NOTHING_CHANGED else exc from None
         if rotated:
@@ -229,13 +203,11 @@ class RotationAction(ActionBase, abc.ABC):
         """Raise E_RUNNING where another run works on this application."""
         self.lease(args).refuse_other(os.getppid())
 
-    def _told(self, args: dict[str, Any]) -> dict[str, Any]:
-        result = self.act(args)
+    def _tell_dry(self, args: dict[str, Any], result: dict[str, Any]) -> None:
         probe = self._task.changed_when == [False]  # a task that changes nothing in a real run either
         if result.get("changed") and not probe:
             result["msg"] = f"would {self.would(args, result)}"
             lines.detail([f"  {result['msg']}"], "Dry run")
-        return result
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         """What a real run would do here, for a person who reads a dry run."""
@@ -296,27 +268,47 @@ class RotationAction(ActionBase, abc.ABC):
         return open_store(args.get("store") or {}, self.variables, self._loader)
 
     def on_host(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
-        """Run one of our modules on the host, its arguments by pipe: they hold keys."""
+        """Run one of our modules on the host; its result."""
+        ran = self.run_tasks([HostCall(module, args, bool(self._task.check_mode))])
+        return {**ran.results[module], **ran.said}
+
+    def watched(self, module: str, asked: dict[str, Any], host: str = "") -> dict[str, Any]:
+        """The same, and it is shown how far the module is; with a ``host``, one of several at work at once."""
+        with self.progress_line(host) as path:
+            return self.on_host(module, {**asked, "progress": path})
+
+    def run_tasks(self, calls: Sequence[HostCall], *, all_of_them: bool = False) -> HostResults:
+        """Run modules in one process on the host, until one fails or ``all_of_them``. Their options, which hold keys,
+        go by pipe. It is one module for Ansible, which builds it once for a playbook."""
         with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
             self._connection.set_option("pipelining", True)
         if not self._connection.is_pipelining_enabled():
             raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
-        arguments = {name: value for name, value in args.items() if value is not None}
+        tasks = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
+        sent = time.time()
         result = self._execute_module(
-            module_name=f"{COLLECTION}.{module}", module_args=arguments, task_vars=self.variables
+            module_name=f"{COLLECTION}.host_tasks",
+            module_args={"tasks": tasks, "all": all_of_them},
+            task_vars=self.variables,
         )
+        if "outcomes" in result:
+            ran = HostResults.of(result, sent)
+            self.times = ran.times
+            return ran
         if result.get("failed") and "error" not in result and "rc" in result:
             if result["rc"] in (126, 127):
                 python = self._templar.template(self.variables.get("ansible_python_interpreter"))
                 raise HostPythonMissing(python=python)
-            raise ModuleDied(module=module, rc=result["rc"], changed="See the record for what was done.")
-        return result
+            names = " and ".join(call.module for call in calls)
+            raise ModuleDied(module=names, rc=result["rc"], changed="See the record for what was done.")
+        return HostResults({call.module: result for call in calls}, {})
 
-    def watched(self, module: str, asked: dict[str, Any], host: str = "") -> dict[str, Any]:
-        """The same, and it is shown how far the module is; with a ``host``, one of several at work at once."""
+    @contextlib.contextmanager
+    def progress_line(self, host: str = "") -> Iterator[str]:
+        """The file of numbers that a module writes and that is shown while it works."""
         path = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
         with ProgressLine(self._connection, path, host):
-            return self.on_host(module, {**asked, "progress": path})
+            yield path
 
 
 def _end_with_parent() -> None:

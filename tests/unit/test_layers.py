@@ -47,11 +47,31 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_checklist": {"_report", "_notify", "_services"},
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
-    "_action.py": {"_progress.py", "_run", "_screen", "_services", "_task_options.py"},
+    "_host_calls.py": set(),
+    "_record_entry.py": set(),
+    "_action.py": {
+        "_host_calls.py",
+        "_progress.py",
+        "_record_entry.py",
+        "_run",
+        "_screen",
+        "_services",
+        "_task_options.py",
+    },
+    "_host_action.py": {"_action.py", "_host_calls.py"},
+    "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py"},
 }
 # Packages that are installed where the code runs, and who may import them.
 THIRD_PARTY = {
-    "ansible": ("module_utils/_module/", "modules/", "action/", "callback/", "lookup/", "plugin_utils/"),
+    "ansible": (
+        "module_utils/_module/",
+        "module_utils/_tasks/",
+        "modules/",
+        "action/",
+        "callback/",
+        "lookup/",
+        "plugin_utils/",
+    ),
     "cryptography": ("module_utils/", "plugin_utils/", "action/"),
     "django": ("module_utils/_engine/",),
     "psycopg2": ("module_utils/_engine/postgres/",),

@@ -22,6 +22,13 @@ class ModuleDied(RotationError):
     remedy = "See the host's log for the cause, then run the same command again."
 
 
+class NotRun(RotationError):
+    code = "E_NOT_RUN"
+    because: str
+    problem = "it was not run, since {because} failed before it"
+    remedy = "Do what the error of {because} says, then run the same command again."
+
+
 class HostLost(RotationError):
     code = "E_HOST_LOST"
     host: str | None

@@ -19,31 +19,36 @@ from .._errors.unexpected import internal
 def run(
     module: AnsibleModule, work: Callable[[AnsibleModule], dict[str, Any]], needs: Sequence[str] = ("cryptography",)
 ) -> None:
-    """Do the work and exit with its result, or with an error of the catalogue.
+    """Do the work and exit with its result, or with an error of the catalogue."""
+    result = outcome(module, work, needs)
+    forget(module)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+def outcome(task: Any, work: Callable[[Any], dict[str, Any]], needs: Sequence[str]) -> dict[str, Any]:
+    """The result of the work, or an error of the catalogue as a failed result.
 
     ``needs`` are packages whose imports are guarded further on. The Python of the host itself has none of them.
     """
-    failure: RotationError | None = None
-    result: dict[str, Any] = {}
+    failure: RotationError
     try:
         for package in needs:
             importlib.import_module(package)
-        result = work(module)
+        return work(task)
     except RotationError as exc:
         failure = exc
     except ImportError as exc:
         failure = PythonPackage(package=exc.name, python=sys.executable)
     except Exception as exc:
         failure = internal(exc)
-    forget(module)
     # Outside of any except block: Ansible would add the exception's own text to the result.
-    if failure is not None:
-        module.fail_json(**failure.as_result())
-    module.exit_json(**result)
+    return {"failed": True, **failure.as_result()}
 
 
 def forget(module: AnsibleModule) -> None:
     """Key material leaves the parameters before Ansible copies them into the result."""
-    for name in ("key_sets", "values", "store", "identity", "digest_key", "headers"):
+    for name in ("key_sets", "values", "store", "identity", "digest_key", "headers", "tasks"):
         if name in module.params:
             module.params[name] = None

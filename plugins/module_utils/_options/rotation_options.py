@@ -20,6 +20,20 @@ CHECKLIST_FACTS_MODULE: dict[str, Any] = {
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
 }
+HOST_TASKS: dict[str, Any] = {
+    **PROJECT,
+    **KEYS,
+    **ROTATION,
+    "tasks": {"type": "list", "elements": "dict", "required": True},
+    "all": {"type": "bool", "default": False},
+    "project_dir": {"type": "path", "required": False},
+    "rotation_id": {"type": "str", "required": False},
+}
+HOST_TASKS_MODULE: dict[str, Any] = {
+    **HOST_TASKS,
+    **PROJECT_INTERNAL,
+    **KEYS_INTERNAL,
+}
 ROLLBACK_COURSE: dict[str, Any] = {
     "census": {"type": "dict", "required": True},
     "files": {"type": "dict", "required": True},

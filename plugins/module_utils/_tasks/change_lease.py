@@ -46,7 +46,7 @@ def change_lease(task: HostTask) -> dict[str, Any]:
             if held:
                 for other in databases if not task.check_mode else ():
                     lease.give_back(other, mine)
-                return {"changed": False, "held": {**held, "alias": database.alias}}
+                return {"failed": True, "held": {**held, "alias": database.alias}}
         fenced = any(fence.refusing(database) for database in databases)
     return {"changed": not task.check_mode, "fenced": fenced}
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import Any
 
 from .host_task import HostTask
@@ -25,7 +24,6 @@ def collect_facts(task: HostTask) -> dict[str, Any]:
     # other hosts look at the same time, and no session of this process, Django's either, is to be a stranger to them
     os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}checklist"
     params = task.params
-    began = time.time()
     request = request_of(params, "checklist")
     with rotation.opened(request) as application:
         databases = [database for database, _ in application.parts]
@@ -50,5 +48,4 @@ def collect_facts(task: HostTask) -> dict[str, Any]:
             "versions": django_project.versions(),
             "cores": os.cpu_count() or 1,
         }
-    found["clock"] = {"began": began, "ended": time.time()}
     return {"changed": False, "facts": found}

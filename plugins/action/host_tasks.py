@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""host_tasks on the controller: each module's own action asks and judges, and the host is called once for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible.plugins.loader import action_loader
+
+from ..module_utils._errors.options import InvalidOption
+from ..module_utils._options.rotation_options import HOST_TASKS
+from ..module_utils._tasks.registry import WORK
+from ..plugin_utils._action import COLLECTION, RotationAction
+from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._host_batch import Part, run_parts
+
+NOT_SHARED = ("tasks", "all")
+
+
+class ActionModule(RotationAction):
+    spec = HOST_TASKS
+    recorded = False  # each of the modules is
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        parts = [self._part(name, own or {}) for entry in options["tasks"] for name, own in entry.items()]
+        run_parts(self, parts, all_of_them=options["all"])
+        results = {part.name: part.result for part in parts if part.result is not None}
+        failed: dict[str, Any] = next((result for result in results.values() if result.get("failed")), {})
+        changed = any(result.get("changed") for result in results.values())
+        shown: dict[str, Any] = (
+            {} if options["all"] else {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
+        )
+        return {"changed": changed, "outcomes": results, **shown}
+
+    def _part(self, name: str, own: Mapping[str, Any]) -> Part:
+        if name not in WORK:
+            advice = f"Its names are {_listed(WORK)}."
+            raise InvalidOption(name="tasks", found=f"has no module {name}", advice=advice)
+        spec, shared = WORK[name].spec, self._task.args
+        args = {option: value for option, value in shared.items() if option in spec and option not in NOT_SHARED}
+        args.update(own)
+        task = self._task.copy()
+        task.action = f"{COLLECTION}.{name}"
+        task.check_mode = args.pop("check_mode", self._task.check_mode)
+        task.args = args
+        action = action_loader.get(
+            task.action,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+        if not isinstance(action, HostAction):
+            raise InvalidOption(name="tasks", found=f"cannot run {name}", advice="Give it a task of its own.")
+        action.variables = self.variables
+        return Part(action, args)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Do the work of several modules in one process, one after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from .._errors.options import InvalidOption
+from .._module.runner import outcome
+from .host_task import HostTask
+from .registry import WORK
+
+
+def run_tasks(batch: HostTask) -> dict[str, Any]:
+    """The result of each task by its name, until one fails, and when they began and ended by the host's clock."""
+    began = time.time()
+    results: dict[str, dict[str, Any]] = {}
+    for asked in batch.params["tasks"]:
+        work = WORK[asked["name"]]
+        result = outcome(_Task.of(asked, batch), work.do, work.needs)
+        results[asked["name"]] = result
+        if result.get("failed") and not batch.params["all"]:
+            break
+    changed = any(result.get("changed") for result in results.values())
+    return {"changed": changed, "outcomes": results, "clock": {"began": began, "ended": time.time()}}
+
+
+@dataclass
+class _Task:
+    """One of the tasks, as an AnsibleModule would be to its work."""
+
+    params: dict[str, Any]
+    check_mode: bool
+    _diff: bool
+    no_log_values: set[str]
+    batch: HostTask
+
+    def warn(self, warning: str) -> None:
+        self.batch.warn(warning)
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any], batch: HostTask) -> _Task:
+        """Raises E_OPTION for options that the module has not; what was given is not shown."""
+        validated = ArgumentSpecValidator(WORK[asked["name"]].spec).validate(asked["options"])
+        batch.no_log_values.update(validated._no_log_values)
+        if validated.error_messages:
+            advice = f"See ansible-doc tetech.key_rotation.{asked['name']}."
+            raise InvalidOption(name=asked["name"], found="has options that do not fit", advice=advice)
+        return cls(validated.validated_parameters, asked["check_mode"], asked["diff"], batch.no_log_values, batch)

@@ -1,0 +1,81 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_tasks
+author: Tetech (@tetech)
+version_added: 0.2.0
+short_description: Run several modules of this collection in one process
+description:
+  - Runs modules of this collection on a host one after another, in one process. The application is started at most
+    once, and Ansible connects once.
+  - Every module has its own entry in the record, as if it were a task of its own.
+  - Stops at the first module that fails, and fails with its error.
+  - In check mode each module runs in check mode.
+options:
+  tasks:
+    description:
+      - The modules, in order, each as a dictionary with the name of the module, without the collection, and its
+        options.
+      - A module also gets the options of this task that it knows, which C(module_defaults) can set for a group.
+    type: list
+    elements: dict
+    required: true
+  all:
+    description:
+      - Run the other modules too if one fails, and report each failure in RV(outcomes) instead of failing.
+    type: bool
+    default: false
+  project_dir:
+    description: As for the modules that open the application.
+    type: path
+    required: false
+  rotation_id:
+    description: The rotation that the modules belong to.
+    type: str
+    required: false
+extends_documentation_fragment:
+  - tetech.key_rotation.key_rotation.project
+  - tetech.key_rotation.key_rotation.keys
+  - tetech.key_rotation.key_rotation.rotation
+  - tetech.key_rotation.key_rotation.attributes
+"""
+
+EXAMPLES = r"""
+- name: Acquire the lease and create the backup
+  tetech.key_rotation.host_tasks:
+    project_dir: /srv/food_ordering
+    env_file: /srv/food_ordering/.env
+    rotation_id: "2026-spring"
+    tasks:
+      - database_lease:
+          state: taken
+      - postgresql_backup:
+          backup_dir: /var/backups/key_rotation
+  vars:
+    ansible_python_interpreter: /srv/food_ordering/.venv/bin/python
+"""
+
+RETURN = r"""
+outcomes:
+  description: The result of each module that ran, by its name.
+  type: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._module.runner import run
+from ..module_utils._options.rotation_options import HOST_TASKS
+from ..module_utils._tasks.run_tasks import run_tasks
+
+
+def main() -> None:
+    # The options of the tasks hold keys: nothing of them goes to the system log.
+    run(AnsibleModule(HOST_TASKS, supports_check_mode=True, no_log=True), run_tasks, needs=())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An action that is one call of its module on the host, so that ``host_tasks`` can put several into one process."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ._action import RotationAction
+from ._host_calls import HostCall, HostResults
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The host need not be asked: the result is known."""
+
+    result: dict[str, Any]
+
+
+class HostAction(RotationAction, abc.ABC):
+    """What to ask the host, and what its answer means."""
+
+    shows_progress: ClassVar[bool] = False  # whether the module writes how far it is
+
+    @abc.abstractmethod
+    def ask(self, options: dict[str, Any]) -> dict[str, Any] | Answered:
+        """The options of the module."""
+
+    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        """The result of the task, from that of the module."""
+        return result
+
+    def call(self, asked: dict[str, Any]) -> HostCall:
+        """The module with its options."""
+        return HostCall(self.module, asked, bool(self._task.check_mode))
+
+    def answer(self, options: dict[str, Any], ran: HostResults) -> dict[str, Any]:
+        """The result of the task, from what ran on the host."""
+        self.times = ran.times
+        return self.judge(options, {**ran.results[self.module], **ran.said})
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        asked = self.ask(options)
+        if isinstance(asked, Answered):
+            return asked.result
+        return self.judge(options, self._asked_alone(asked))
+
+    def _asked_alone(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self.watched(self.module, asked) if self.shows_progress else self.on_host(self.module, asked)

@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several actions of which each asks the host once, in one process there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..module_utils._errors.base import RotationError
+from ..module_utils._errors.run import NotRun
+from ._action import RotationAction
+from ._host_action import Answered, HostAction
+from ._host_calls import HostCall, HostResults
+
+
+class Part:
+    """One of them: its record entry is its own. It is over when it has a ``result``."""
+
+    def __init__(self, action: HostAction, args: dict[str, Any]) -> None:
+        self.name = action.module
+        self.action = action
+        self.result: dict[str, Any] | None = None
+        self._args = args
+        self._options: dict[str, Any] = {}
+        self._asked: dict[str, Any] = {}
+
+    def prepare(self) -> None:
+        """Record the intent, and find out what to ask the host."""
+
+        def ask() -> dict[str, Any] | None:
+            self._options = self.action.begin(self._args)
+            asked = self.action.ask(self._options)
+            if isinstance(asked, Answered):
+                return self.action.end(self._args, self._options, asked.result)
+            self._asked = asked
+            return None
+
+        self._guarded(ask)
+
+    def call(self, progress: str) -> HostCall:
+        """For the host; ``progress`` is the file for those who show how far they are."""
+        return self.action.call({**self._asked, "progress": progress} if self.action.shows_progress else self._asked)
+
+    def judge(self, ran: HostResults) -> None:
+        """Take what ran on the host, if this did."""
+        if self.name in ran.results:
+            self._guarded(lambda: self._ended(ran))
+
+    def _ended(self, ran: HostResults) -> dict[str, Any]:
+        result = self.action.in_rotation(lambda: self.action.answer(self._options, ran))
+        return self.action.end(self._args, self._options, result)
+
+    def skip(self, because: str) -> None:
+        """It is not run; the result stays None, and the record has why."""
+        self.action.failed(NotRun(because=because))
+
+    def abandon(self, exc: Exception) -> None:
+        """The call ended without an answer."""
+        self.action.failed(exc)
+        if isinstance(exc, RotationError):
+            self.result = {"failed": True, **exc.as_result()}
+
+    @property
+    def has_failed(self) -> bool:
+        return bool((self.result or {}).get("failed"))
+
+    def _guarded(self, work: Callable[[], dict[str, Any] | None]) -> None:
+        try:
+            self.result = work()
+        except RotationError as exc:
+            self.action.failed(exc)
+            self.result = {"failed": True, **exc.as_result()}
+
+
+def run_parts(batch: RotationAction, parts: Sequence[Part], *, all_of_them: bool) -> None:
+    """Run them in order, until one fails or ``all_of_them``. Raises what a lost connection raises."""
+    for part in parts:
+        part.prepare()
+        if part.has_failed and not all_of_them:
+            break
+    while (waiting := [part for part in parts if part.result is None]) and not _stopped(parts, all_of_them):
+        _run(batch, waiting, all_of_them)
+    for part in waiting:
+        part.skip(next(part.name for part in parts if part.has_failed))
+
+
+def _stopped(parts: Sequence[Part], all_of_them: bool) -> bool:
+    return not all_of_them and any(part.has_failed for part in parts)
+
+
+def _run(batch: RotationAction, waiting: Sequence[Part], all_of_them: bool) -> None:
+    """One call of the host; those after one that failed there and is well here wait for the next."""
+    try:
+        with batch.progress_line() as progress:
+            ran = batch.run_tasks([part.call(progress) for part in waiting], all_of_them=all_of_them)
+    except Exception as exc:
+        for part in waiting:
+            part.abandon(exc)
+        if isinstance(exc, RotationError):
+            return
+        raise
+    for part in waiting:
+        part.judge(ran)
+        if part.has_failed and not all_of_them:
+            return

@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One act in the record of a rotation: the intent before it, the outcome after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..module_utils._errors.base import RotationError
+from ..module_utils._record.writer import Record
+
+# Fields of a module's result that go into the record: ids, counts, paths, times.
+RECORDED = (
+    "key_id",
+    "key_ids",
+    "generated",
+    "stages",
+    "targets",
+    "meanwhile",
+    "unopened",
+    "needing",
+    "work",
+    "path",
+    "dumps",
+    "migration",
+    "settings",
+    "processes",
+    "picture",
+    "services",
+    "sessions",
+    "fence",
+    "fenced",
+    "undropped",
+    "answer",
+    "logs",
+    "commands",
+    "items",
+    "plan_hash",
+    "collection",
+    "environment",
+    "backup",
+    "restored",
+    "lost",
+    "dropped",
+    "sought",
+    "repaired",
+    "left",
+    "stale",
+    "settlements",
+    "kept",
+    "kept_aside",
+    "kept_by",
+    "changed",
+)
+
+
+class RecordEntry:
+    """The lines of one act of a host."""
+
+    def __init__(self, record: Record, event: str, about: Mapping[str, Any]) -> None:
+        self._record = record
+        self._event = event
+        self._about = about
+
+    def intend(self, more: Mapping[str, Any]) -> None:
+        """Before the act."""
+        self._record.append(self._event, "intent", **self._about, **more)
+
+    def fail(self, exc: Exception) -> None:
+        """The act raised this; the text of an error that is not of the catalogue could hold a value."""
+        error: object = {"code": "E_INTERNAL", "what": type(exc).__name__}
+        if isinstance(exc, RotationError):
+            error = exc.as_result()["error"]
+        self._record.append(self._event, "failed", error=error, **self._about)
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """The act has this result. Raises E_RECORD_*, which says what the act was."""
+        phase = "failed" if result.get("failed") else "done"
+        found = {name: result[name] for name in RECORDED if name in result}
+        try:
+            self._record.append(self._event, phase, error=result.get("error"), **self._about, **found)
+        except RotationError as exc:
+            raise exc.with_changed(f"The step itself, {self._event}, was {phase}.") from None
