@@ -16,7 +16,7 @@ from ..plugin_utils._action import COLLECTION, RotationAction
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._host_batch import Part, run_parts
 
-NOT_SHARED = ("tasks", "all")
+NOT_SHARED = ("tasks", "all", "fatal")
 
 
 class ActionModule(RotationAction):
@@ -27,11 +27,9 @@ class ActionModule(RotationAction):
         parts = [self._part(name, own or {}) for entry in options["tasks"] for name, own in entry.items()]
         run_parts(self, parts, all_of_them=options["all"])
         results = {part.name: part.result for part in parts if part.result is not None}
-        failed: dict[str, Any] = next((result for result in results.values() if result.get("failed")), {})
+        failed: dict[str, Any] = next((each for each in results.values() if _is_fatal(each, options)), {})
         changed = any(result.get("changed") for result in results.values())
-        shown: dict[str, Any] = (
-            {} if options["all"] else {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
-        )
+        shown: dict[str, Any] = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
         return {"changed": changed, "outcomes": results, **shown}
 
     def _part(self, name: str, own: Mapping[str, Any]) -> Part:
@@ -58,6 +56,11 @@ class ActionModule(RotationAction):
             raise InvalidOption(name="tasks", found=f"cannot run {name}", advice="Give it a task of its own.")
         action.variables = self.variables
         return Part(action, args)
+
+
+def _is_fatal(result: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    code = (result.get("error") or {}).get("code")
+    return bool(result.get("failed")) and (not options["all"] or code in options["fatal"])
 
 
 def _listed(names: Iterable[str]) -> str:

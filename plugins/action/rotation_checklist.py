@@ -9,6 +9,7 @@ import datetime
 import glob
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.release import __version__ as ansible_version
@@ -34,6 +35,8 @@ from ..plugin_utils._services.key_store import beside
 from ..plugin_utils._services.provenance import provenance
 
 display = Display()
+# The names by which the checklist knows the modules that look at a host.
+ITEMS = {"key_version": "keys", "process_keys": "processes", "checklist_facts": "facts"}
 
 
 class ActionModule(RotationAction):
@@ -58,6 +61,7 @@ class ActionModule(RotationAction):
         result = {
             "changed": False,
             "items": [item.as_result() for item in items],
+            "key_ids": seen.census.get("key_ids", {}),
             "plan_hash": seen.plan.get("plan", {}).get("hash"),
             "collection": seen.collection,
             "environment": options["environment"],
@@ -84,20 +88,19 @@ class ActionModule(RotationAction):
     def _seen(self, options: dict[str, Any]) -> Observations:
         shown = self.variables["hostvars"]
         hosts = list(self.variables["ansible_play_hosts_all"])
-        names = ("keys", "processes", "stops", "services", "health", "facts")
-        results = {host: {name: shown[host].get(f"__checklist_{name}", {}) for name in names} for host in hosts}
-        first = shown[hosts[0]]
+        host_seen = {host: {**_outcomes(shown[host], "host"), **_alone(shown[host])} for host in hosts}
+        first = host_seen[hosts[0]]
+        backup = _outcomes(shown[hosts[0]], "backup_host")
         return Observations(
             hosts={
-                host: {name: found for name, found in each.items() if found and not found.get("skipped")}
-                for host, each in results.items()
+                host: {ITEMS.get(name, name): found for name, found in each.items()} for host, each in host_seen.items()
             },
-            census=first.get("checklist_census", {}),
-            plan=first.get("__checklist_plan", {}),
-            backup=first.get("__checklist_backup", {}),
-            kept=first.get("__checklist_kept", {}).get("backups") or [],
-            lease=first.get("__checklist_lease", {}),
-            df=first.get("__checklist_database", {}).get("stdout_lines") or [],
+            census=first.get("django_census", {}),
+            plan=first.get("django_plan", {}),
+            backup=backup.get("postgresql_backup", {}),
+            kept=backup.get("postgresql_backup_info", {}).get("backups") or [],
+            lease=first.get("database_lease", {}),
+            df=shown[hosts[0]].get("__checklist_database_disk", {}).get("stdout_lines") or [],
             options={
                 **options,
                 "store_unwritable": self._unwritable(options),
@@ -166,6 +169,19 @@ class ActionModule(RotationAction):
         except OSError as exc:
             raise RecordWrite(path=path, reason=exc.strerror) from None
         result["path"] = path
+
+
+def _outcomes(shown: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The results of the modules that ran in one process, by module; the failure of the process itself for each."""
+    found: dict[str, Any] = shown.get(f"__checklist_{name}", {})
+    outcomes: dict[str, Any] = found.get("outcomes", {})
+    return outcomes
+
+
+def _alone(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The results of the tasks that run as another user."""
+    found = {name: shown.get(f"__checklist_{name}", {}) for name in ("stops", "services", "health")}
+    return {name: each for name, each in found.items() if each and not each.get("skipped")}
 
 
 def rehearsals(folder: str) -> list[dict[str, Any]]:

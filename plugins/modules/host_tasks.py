@@ -28,6 +28,12 @@ options:
       - Run the other modules too if one fails, and report each failure in RV(outcomes) instead of failing.
     type: bool
     default: false
+  fatal:
+    description:
+      - With O(all=true), error codes with which a module fails the task all the same.
+    type: list
+    elements: str
+    default: []
   project_dir:
     description: As for the modules that open the application.
     type: path

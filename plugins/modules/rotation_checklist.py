@@ -138,6 +138,10 @@ items:
   type: list
   elements: dict
   returned: success
+key_ids:
+  description: Key IDs of the census by stage.
+  type: dict
+  returned: always
 plan_hash:
   description: Hash of the plan, if there is one.
   type: str

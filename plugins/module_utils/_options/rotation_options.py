@@ -26,6 +26,7 @@ HOST_TASKS: dict[str, Any] = {
     **ROTATION,
     "tasks": {"type": "list", "elements": "dict", "required": True},
     "all": {"type": "bool", "default": False},
+    "fatal": {"type": "list", "elements": "str", "default": []},
     "project_dir": {"type": "path", "required": False},
     "rotation_id": {"type": "str", "required": False},
 }

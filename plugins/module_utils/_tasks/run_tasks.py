@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ def run_tasks(batch: HostTask) -> dict[str, Any]:
     began = time.time()
     results: dict[str, dict[str, Any]] = {}
     for asked in batch.params["tasks"]:
-        work = WORK[asked["name"]]
-        result = outcome(_Task.of(asked, batch), work.do, work.needs)
+        result = outcome(asked, functools.partial(_do, batch=batch), WORK[asked["name"]].needs)
         results[asked["name"]] = result
         if result.get("failed") and not batch.params["all"]:
             break
     changed = any(result.get("changed") for result in results.values())
     return {"changed": changed, "outcomes": results, "clock": {"began": began, "ended": time.time()}}
+
+
+def _do(asked: Mapping[str, Any], batch: HostTask) -> dict[str, Any]:
+    return WORK[asked["name"]].do(_Task.of(asked, batch))
 
 
 @dataclass

@@ -24,17 +24,21 @@ from ..crypto.key_set import listed
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
 
+_started: dict[tuple[str, str | None], ApplicationStart] = {}
+
 
 def start(
     project_dir: str, settings_module: str | None, watching: contextlib.AbstractContextManager[Any] | None = None
 ) -> ApplicationStart:
     """``django.setup()`` for the project in ``project_dir``; its output is swallowed, its working directory taken.
 
-    ``watching`` is entered for as long as the application starts.
+    ``watching`` is entered for as long as the application starts. A process starts it once, for all that it does.
 
     Raises E_PROJECT, E_PROJECT_OWNER, E_SETTINGS_MODULE, E_PYTHON_PACKAGE or E_DJANGO_SETUP.
     """
     check_folder(project_dir)
+    if (project_dir, settings_module) in _started:
+        return _started[project_dir, settings_module]
     sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
     os.chdir(project_dir)
     if project_dir not in sys.path:
@@ -54,6 +58,7 @@ def start(
         missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
         raise DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir)) from None
     started.watching = False
+    _started[project_dir, settings_module] = started
     return started
 
 

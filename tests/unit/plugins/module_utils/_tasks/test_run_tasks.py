@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import registry
+from ansible_collections.tetech.key_rotation.plugins.modules import host_tasks
+
+FOLDER = {"name": "postgresql_backup_info", "check_mode": False, "diff": False}
+
+
+@pytest.fixture
+def run_tasks(run_module):
+    return lambda *tasks, **options: run_module(host_tasks.main, {"tasks": list(tasks), **options})
+
+
+def test_what_a_module_does_is_found_by_its_name_and_named_like_its_file():
+    for work in registry.WORK.values():
+        assert work.do.__name__ == work.name
+
+
+def test_the_work_of_every_module_is_packed():
+    """AnsiballZ packs what is imported anywhere in a file, and a process imports by name what it runs."""
+    tree = ast.parse(Path(registry.__file__).read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert {work.name for work in registry.WORK.values()} <= imported
+
+
+def test_each_runs_with_its_own_options_and_one_that_fails_ends_it(run_tasks, tmp_path):
+    there, gone = {"backup_dir": str(tmp_path)}, {"backup_dir": str(tmp_path / "gone")}
+    ended = run_tasks({**FOLDER, "options": gone}, {"name": "application_commands", **FOLDER, "options": {}})
+    assert list(ended.result["outcomes"]) == ["postgresql_backup_info"]
+    assert ended.result["outcomes"]["postgresql_backup_info"]["error"]["code"] == "E_BACKUP_LIST"
+    assert ended.result["clock"]["began"] <= ended.result["clock"]["ended"]
+    assert run_tasks({**FOLDER, "options": there}).result["outcomes"]["postgresql_backup_info"]["backups"] == []
+
+
+def test_options_that_do_not_fit_are_not_shown(run_tasks):
+    task = {"name": "env_file", "check_mode": False, "diff": False}
+    ended = run_tasks({**task, "options": {"path": "/x", "keys": [], "CANARY": "CANARY", "rotation_id": "r"}})
+    failed = ended.result["outcomes"]["env_file"]
+    assert (failed["failed"], failed["error"]["code"]) == (True, "E_OPTION")
+    assert "CANARY" not in ended.output
