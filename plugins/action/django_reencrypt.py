@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.utils.display import Display
 
-from ..plugin_utils._action import RotationAction
+from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
 
@@ -17,11 +17,13 @@ display = Display()
 HOST_LOST = ("E_MODULE_DIED", "E_WORKER", "E_DB_LOST")
 
 
-class ActionModule(RotationAction):
+class ActionModule(HostAction):
+    shows_progress = True
+
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
         return f"re-encrypt {sum(target['reencrypted'] for target in result['targets']):,} values"
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, args: dict[str, Any]) -> dict[str, Any] | Answered:
         shares = args.pop("shares", None) or {}
         for host, share in shares.items():
             error = share.get("error") or {}
@@ -30,22 +32,28 @@ class ActionModule(RotationAction):
                 args.pop("examined", None)  # it has to be looked at anew
                 args.pop("others", None)
             elif error:
-                return {"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)}
+                return Answered({"failed": True, "msg": f"{host}: {share['msg']}", "error": dict(error)})
             elif "targets" not in share:  # what Ansible itself says of it, such as a password of sudo that is missing
-                return {"failed": True, "msg": f"{host}: {share.get('msg', 'its share was not done')}"}
+                return Answered({"failed": True, "msg": f"{host}: {share.get('msg', 'its share was not done')}"})
         if args.get("others"):
             args["others"] = [*args["others"], *(share["others"] for share in shares.values())]
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in ("store", "record_dir")}
         asked.update(history.for_host())
         if self._task.check_mode:
-            return self.watched("django_reencrypt", asked)
+            return asked
         history.stage(str(args["destination"]))  # E_STORE_STAGE before anything starts
         history.refuse_damaged()
         # One run is one process of ansible-playbook, one step of it one task, on however many hosts.
-        asked.update(run=self.run_name(), step=str(self._task._uuid))
-        host = str(self.variables["inventory_hostname"]) if asked.get("share") else ""
-        result = self.watched("django_reencrypt", asked, host)
+        return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
+
+    def progress_host(self, options: dict[str, Any]) -> str:
+        return str(self.variables["inventory_hostname"]) if options.get("share") else ""
+
+    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+        if self._task.check_mode:
+            return result
+        host = self.progress_host(args)
         lines.detail(step_lines.share(result, host) if host else step_lines.reencrypted(result), "Re-encryption")
         if result.get("lost_workers"):
             lost = f"{result['lost_workers']} worker processes were killed, and others did their work"

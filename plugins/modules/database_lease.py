@@ -30,6 +30,10 @@ options:
     type: str
     choices: [refuse, accept]
     default: refuse
+  row_digests:
+    description:
+      - With V(returned), the file of row digests that M(tetech.key_rotation.django_reencrypt) wrote. It is deleted.
+    type: path
   project_dir:
     description: Folder of the Django project on the host, the one with C(manage.py).
     type: path

@@ -45,7 +45,10 @@ class HostAction(RotationAction, abc.ABC):
         asked = self.ask(options)
         if isinstance(asked, Answered):
             return asked.result
-        return self.judge(options, self._asked_alone(asked))
+        if not self.shows_progress:
+            return self.judge(options, self.on_host(self.module, asked))
+        return self.judge(options, self.watched(self.module, asked, self.progress_host(options)))
 
-    def _asked_alone(self, asked: dict[str, Any]) -> dict[str, Any]:
-        return self.watched(self.module, asked) if self.shows_progress else self.on_host(self.module, asked)
+    def progress_host(self, options: dict[str, Any]) -> str:
+        """The host whose progress is shown, if it is one of several at work at once."""
+        return ""

@@ -13,6 +13,7 @@ DATABASE_LEASE: dict[str, Any] = {
     **ROTATION,
     "state": {"type": "str", "required": True, "choices": ["taken", "returned", "opened", "unfenced"]},
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
+    "row_digests": {"type": "path"},
     "project_dir": {"type": "path", "required": True},
     "settings_module": {"type": "str"},
     "direct": {"type": "dict", "default": {}},

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .._errors.database import DatabaseFenced
@@ -23,6 +24,8 @@ def change_lease(task: HostTask) -> dict[str, Any]:
 
     params = task.params
     mine, over = params["holder"], params["over"]
+    if params["row_digests"] and params["state"] == "returned":
+        Path(params["row_digests"]).unlink(missing_ok=True)
     django_project.start(params["project_dir"], params["settings_module"])
     with contextlib.ExitStack() as stack:
         databases = []
