@@ -110,17 +110,17 @@ THROTTLE, COMMANDS, PATTERNS = (
         pytest.param({THROTTLE: {"batch_seconds": "fast"}}, "batch_seconds", marks=pytest.mark.thorough),
         pytest.param(
             {"key_rotation_test_record": {"create": ["true"]}},
-            "E_OPTION: key_rotation_test_record has no program",
+            "key_rotation_test_record.remove",
             marks=pytest.mark.thorough,
         ),
-        ({"key_rotation_application_rows": -1}, "key_rotation_application_rows is -1"),
+        ({"key_rotation_application_rows": -1}, "is negative. Nothing was changed. Set it to the number of rows"),
         pytest.param(
             {"key_rotation_verification_timeout": 0},
-            "key_rotation_verification_timeout is 0",
+            "is not positive. Nothing was changed. Set it to a number of seconds",
             marks=pytest.mark.thorough,
         ),
-        pytest.param({COMMANDS: [[]]}, f"E_OPTION: {COMMANDS} has no program", marks=pytest.mark.thorough),
-        pytest.param({PATTERNS: ["["]}, f"E_OPTION: {PATTERNS}", marks=pytest.mark.thorough),
+        pytest.param({COMMANDS: [[]]}, "[0] is not a list of words", marks=pytest.mark.thorough),
+        pytest.param({PATTERNS: ["["]}, "[0] is not a regular expression", marks=pytest.mark.thorough),
     ],
 )
 def test_an_option_that_is_wrong_stops_no_service_and_makes_no_key(site: Site, served: Served, wrong, told) -> None:

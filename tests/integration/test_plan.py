@@ -89,7 +89,7 @@ def test_keys_that_are_left_empty_are_an_option_error(site: Site) -> None:
     for playbook in ("plan", "rotate"):
         made = site.play(playbook)
         assert (made.code != 0, made.error()) == (True, "E_OPTION"), made.text
-        assert "key_rotation_keys has no entry" in made.text
+        assert "is empty. Nothing was changed. List the keys" in made.text
 
 
 def test_a_key_of_the_env_file_that_opens_what_the_listed_keys_do_not_is_proposed(site: Site) -> None:
