@@ -276,7 +276,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], Any], str, str]] = [
         "window",
         option(window={"start": "2026-12-01T20:00:00Z", "end": "2026-12-01T22:33:00Z"}),
         "stop",
-        "a sample; all of it takes 60 s at the least, and the backup about 90 s, as the last one did",
+        "a sample; with the steps around them, all of it takes 53 s to 98 s, and the backup about 90 s",
     ),
     ("rollback_plan", option(backup_proof="none"), "warn", "1 earlier backups were restored"),
     ("rollback_plan", option(backup_engine="pgbackrest"), "warn", "this one will not be"),
@@ -498,11 +498,18 @@ def test_the_estimate_has_what_the_application_reads_and_the_backup_where_one_sh
     assert "the backup about 60 s, as the last one did" in item("window", option(backup_proof="sample")).seen
 
 
+def test_the_estimate_of_a_few_values_is_never_nothing():
+    few = fact(speed={"values": {"encryption_manager": 1e-7}, "row": 1e-7, "read": {}})
+    told = item("window", few).seen
+    assert "180,000 values take less than 1 s, as measured on a sample" in told
+    assert "all of it takes 15 s to 60 s" in told
+
+
 def test_the_estimate_has_the_rests_of_the_throttle_and_what_stop_and_start_take():
     assert "about 69 s" in item("window", option(throttle={"ratio": 1.1})).seen
     assert "and as long as it waits for others" in item("window", option(throttle={"pause_file": "/pause"})).seen
     assert "all of it takes 3 minutes as the last rotation did" in item("window", option(down_for=200.0)).seen
-    assert "all of it" not in item("window", option(services=[])).seen
+    assert "all of it takes 53 s to 98 s" in item("window", option(services=[])).seen
     half = option(down_for=4000.0)
     assert item("window", half).status == "stop"
 
