@@ -65,7 +65,7 @@ def one(database: Database, sql_type: str, *values: Any) -> None:
 SHAPES = [
     '{{"api_key": "{0}", "note": "important",}}', "{{'api_key': '{0}'}}", '{{"inner": "{{\\"api_key\\": \\"{0}\\"}}"}}',
     '{0},{1}', "a note of more than forty characters stands before this: {0}",
-    "{0} some note", '"{0}"', "{0}\n", " {0}", "{0}{1}",
+    "{0} some note", '"{0}"', "{0}{1}",
     "alice pw=hunter2 {0}",
 ]  # fmt: skip
 
