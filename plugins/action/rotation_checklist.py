@@ -90,7 +90,7 @@ class ActionModule(RotationAction):
         hosts = list(self.variables["ansible_play_hosts_all"])
         host_seen = {host: {**_outcomes(shown[host], "host"), **_alone(shown[host])} for host in hosts}
         first = host_seen[hosts[0]]
-        backup = _outcomes(shown[hosts[0]], "backup_host")
+        backup = {**first, **_outcomes(shown[hosts[0]], "backup_host")}
         return Observations(
             hosts={
                 host: {ITEMS.get(name, name): found for name, found in each.items()} for host, each in host_seen.items()

@@ -23,6 +23,7 @@ ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_d
 PLAYBOOKS = sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml"))
 TEMPLATE = CHECKOUT / "inventories/production/group_vars/application.yml"
 # Ansible's own names in templates.
+PROCESS_KEYS = "tetech.key_rotation.process_keys"
 MODULES = {path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py")}
 MAGIC = {"dict", "groups", "hostvars", "inventory_hostname", "item", "omit", "query", "lookup", "undef"}
 READING = [
@@ -334,29 +335,25 @@ def test_the_processes_are_looked_at_on_every_host_before_a_rotation():
 
 
 def test_the_processes_are_looked_at_on_every_host_after_it_with_all_that_the_operator_says_of_them():
-    looks = [task for task in tasks_of("verification") if "tetech.key_rotation.process_keys" in task]
-    assert looks
     members = set(variables()["key_rotation_processes"]["options"])
     assert members == {"units", "pids", "patterns", "hidden_environment", "orphans", "absent"}
-    for task in looks:
-        asked = task["tetech.key_rotation.process_keys"]
-        assert {name: asked[name] for name in members} == {
-            name: f"{{{{ key_rotation_processes.{name} | default(omit) }}}}" for name in members
-        }
-        assert "run_once" not in task
-        assert "key_rotation_processes | length > 0" in task["when"]
-        assert asked.get("state", "switched") == "switched"
-
-
-def modules(role: str, entry: str) -> list[str]:
-    """The modules of an entry point, in order."""
-    block = read(role, f"tasks/{entry}.yml")[0]
-    return [name.rsplit(".", 1)[-1] for task in block["block"] for name in task if "key_rotation" in name]
+    (alone,) = [task for task in read("verification", "tasks/running.yml")[0]["block"] if PROCESS_KEYS in task]
+    assert {name: alone[PROCESS_KEYS][name] for name in members} == {
+        name: f"{{{{ key_rotation_processes.{name} | default(omit) }}}}" for name in members
+    }
+    assert "run_once" not in alone
+    assert "key_rotation_processes | length > 0" in alone["when"]
+    assert alone[PROCESS_KEYS]["stage"] == "current"
+    assert read("verification", "vars/main.yml")["__verification_processes"]["process_keys"] == (
+        "{{ {'stage': 'current', 'env_file': key_rotation_env_file} | combine(key_rotation_processes) }}"
+    )
 
 
 def test_the_processes_are_looked_at_when_the_env_file_is_and_the_application_runs_again():
-    assert modules("verification", "census") == ["key_version", "process_keys", "django_census"]
-    assert modules("verification", "running")[0] == "process_keys"
+    (census,) = read("verification", "tasks/census.yml")[0]["block"]
+    asked = census["tetech.key_rotation.host_tasks"]["tasks"]
+    assert re.findall(r"__verification_(keys|processes|census)\b", asked) == ["keys", "processes", "census"]
+    assert PROCESS_KEYS in read("verification", "tasks/running.yml")[0]["block"][0]
 
 
 # ---- The playbooks
