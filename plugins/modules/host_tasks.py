@@ -74,13 +74,13 @@ outcomes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.rotation_options import HOST_TASKS
+from ..module_utils._options.rotation_options import HOST_TASKS_MODULE
 from ..module_utils._tasks.run_tasks import run_tasks
 
 
 def main() -> None:
     # The options of the tasks hold keys: nothing of them goes to the system log.
-    run(AnsibleModule(HOST_TASKS, supports_check_mode=True, no_log=True), run_tasks, needs=())
+    run(AnsibleModule(HOST_TASKS_MODULE, supports_check_mode=True, no_log=True), run_tasks, needs=())
 
 
 if __name__ == "__main__":

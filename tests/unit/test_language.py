@@ -72,7 +72,13 @@ def read(path: Path) -> Any:
 
 
 def task_files() -> list[Path]:
-    folders = ("playbooks/*.yml", "roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "molecule/**/*.yml")
+    folders = (
+        "playbooks/*.yml",
+        "playbooks/steps/*.yml",
+        "roles/*/tasks/*.yml",
+        "roles/*/handlers/*.yml",
+        "molecule/**/*.yml",
+    )
     return sorted(path for folder in folders for path in CHECKOUT.glob(folder))
 
 

@@ -93,7 +93,21 @@ def in_one_process(role: str) -> Iterator[dict[str, Any]]:
 @functools.cache
 def played(playbook: str) -> list[dict[str, Any]]:
     (play,) = yaml.safe_load((CHECKOUT / f"playbooks/{playbook}.yml").read_text(encoding="utf-8"))
-    return play["tasks"]
+    return with_steps(play["tasks"])
+
+
+def with_steps(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks, with those that playbooks/steps and numbered steps have in their places."""
+    found = []
+    for task in tasks:
+        if path := task.get("ansible.builtin.import_tasks"):
+            found += with_steps(yaml.safe_load((CHECKOUT / "playbooks" / path).read_text(encoding="utf-8")))
+        elif task["name"].startswith("Step "):
+            found += with_steps(task["block"])
+        else:
+            parts = {part: with_steps(task[part]) for part in ("block", "rescue", "always") if part in task}
+            found.append({**task, **parts})
+    return found
 
 
 def imported(task: dict[str, Any]) -> tuple[str, str] | None:
@@ -177,7 +191,7 @@ def test_each_role_has_the_variables_and_describes_none_of_them_again(role):
 
 
 def test_no_role_validates_its_arguments_again():
-    for path in [*CHECKOUT.glob("roles/*/tasks/*.yml"), *CHECKOUT.glob("playbooks/*.yml")]:
+    for path in [*CHECKOUT.glob("roles/*/tasks/*.yml"), *CHECKOUT.glob("playbooks/**/*.yml")]:
         assert "rolespec_validate" not in path.read_text(), path
     assert not list(CHECKOUT.glob("roles/*/tasks/ready.yml"))
     assert not list(CHECKOUT.glob("roles/key_rotation/tasks/main.yml")), (
@@ -364,6 +378,12 @@ def test_the_variables_are_checked_once_before_anything_else(playbook):
     found = [each for task in tasks_in(played(playbook)) if (each := imported(task))]
     assert found[0] == (SETTINGS, "validate")
     assert found.count((SETTINGS, "validate")) == (2 if playbook == "restore" else 1)  # it has two ways
+
+
+def test_a_rotation_has_eight_steps_on_the_screen():
+    paths = [CHECKOUT / f"playbooks/steps/{name}.yml" for name in ("prepare", "switch", "finish")]
+    names = [task["name"] for path in paths for task in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    assert [name.split(": ")[0] for name in names] == [f"Step {number}/8" for number in range(1, 9)]
 
 
 def test_the_data_is_proved_before_the_application_writes_again():
