@@ -30,6 +30,8 @@ class ActionModule(RotationAction):
         failed: dict[str, Any] = next((each for each in results.values() if _is_fatal(each, options)), {})
         changed = any(result.get("changed") for result in results.values())
         shown: dict[str, Any] = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
+        if not options["all"]:  # all of them are judged together afterwards
+            shown.setdefault("msg", "; ".join(each["msg"] for each in results.values() if "msg" in each))
         return {"changed": changed, "outcomes": results, **shown}
 
     def _part(self, name: str, own: Mapping[str, Any]) -> Part:

@@ -83,13 +83,15 @@ class RotationAction(ActionBase, abc.ABC):
             failure = internal(exc)
         if failure is not None:
             result.update(failed=True, **failure.as_result())
-        if not result.get("failed") and (said := self._sentence(result)):
-            result.setdefault("msg", said)
+        self.add_sentence(result)
         exit_code.ask_for(result)
         return result
 
-    def _sentence(self, result: dict[str, Any]) -> str:
-        return sentence(self._task.action, str(self._task.args.get("state") or ""), result)
+    def add_sentence(self, result: dict[str, Any]) -> None:
+        """Say in ``msg`` what was seen or done."""
+        said = sentence(self._task.action, str(self._task.args.get("state") or ""), result)
+        if said and not result.get("failed"):
+            result.setdefault("msg", said)
 
     @abc.abstractmethod
     def act(self, args: dict[str, Any]) -> dict[str, Any]:

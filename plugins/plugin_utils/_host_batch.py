@@ -49,7 +49,9 @@ class Part:
 
     def _ended(self, ran: HostResults) -> dict[str, Any]:
         result = self.action.in_rotation(lambda: self.action.answer(self._options, ran))
-        return self.action.end(self._args, self._options, result)
+        result = self.action.end(self._args, self._options, result)
+        self.action.add_sentence(result)
+        return result
 
     def skip(self, because: str) -> None:
         """It is not run; the result stays None, and the record has why."""
