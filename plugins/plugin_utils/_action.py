@@ -7,6 +7,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import ctypes
+import json
 import multiprocessing
 import os
 import secrets
@@ -286,11 +287,11 @@ class RotationAction(ActionBase, abc.ABC):
             self._connection.set_option("pipelining", True)
         if not self._connection.is_pipelining_enabled():
             raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
-        tasks = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
+        calls_made = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
         sent = time.time()
         result = self._execute_module(
             module_name=f"{COLLECTION}.host_tasks",
-            module_args={"tasks": tasks, "all": all_of_them},
+            module_args={"tasks": [], "calls": json.dumps(calls_made), "all": all_of_them},
             task_vars=self.variables,
         )
         if "outcomes" in result:

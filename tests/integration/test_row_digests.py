@@ -134,9 +134,7 @@ SAID = {"plaintext": "not encrypted", "unreadable": "under no known version"}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize(
-    ("value_class", "said"), [("plaintext", "not encrypted"), ("unreadable", "under no known version")]
-)
+@pytest.mark.parametrize("value_class", SAID)
 def test_what_another_process_writes_after_the_census_and_does_not_open_is_told_as_its_doing(
     rotation: Rotation, workers: int, value_class: str
 ) -> None:

@@ -44,6 +44,7 @@ def play(tmp_path: Path) -> Callable[..., Outcome]:
             "ANSIBLE_STDOUT_CALLBACK": STEPS,
             "ANSIBLE_NOCOLOR": "1",
             "HOME": str(tmp_path),
+            "COLUMNS": "120",
             "TERM": "xterm",
             "CI": "",
         }
@@ -226,7 +227,7 @@ def test_an_unreachable_host_is_a_failure(play: Callable[..., Outcome]) -> None:
 
 
 def test_the_playbooks_of_the_collection_have_a_line_for_each_step(site: Site) -> None:
-    rotated = site.play("rotate", ANSIBLE_STDOUT_CALLBACK=STEPS)
+    rotated = site.play("rotate", ANSIBLE_STDOUT_CALLBACK=STEPS, COLUMNS="120")
     assert rotated.code == 0, rotated.text
     assert "TASK [" not in rotated.text
     assert "skipping" not in rotated.text
@@ -239,7 +240,7 @@ def test_the_playbooks_of_the_collection_have_a_line_for_each_step(site: Site) -
         ("plan", r"  plan  .*, hash"),
         ("verify", r"Take the census \(.*\): .*\d+ values in 9 columns: "),
     ):
-        outcome = site.play(playbook, ANSIBLE_STDOUT_CALLBACK=STEPS)
+        outcome = site.play(playbook, ANSIBLE_STDOUT_CALLBACK=STEPS, COLUMNS="120")
         assert outcome.code == 0, outcome.text
         assert re.search(said, outcome.text), outcome.text
         assert "TASK [" not in outcome.text

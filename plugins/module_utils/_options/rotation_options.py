@@ -34,6 +34,7 @@ HOST_TASKS_MODULE: dict[str, Any] = {
     **HOST_TASKS,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
+    "calls": {"type": "str", "no_log": True},
 }
 ROLLBACK_COURSE: dict[str, Any] = {
     "census": {"type": "dict", "required": True},

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ def run_tasks(batch: HostTask) -> dict[str, Any]:
     """The result of each task by its name, until one fails, and when they began and ended by the host's clock."""
     began = time.time()
     results: dict[str, dict[str, Any]] = {}
-    for asked in batch.params["tasks"]:
+    for asked in json.loads(batch.params["calls"]):
         result = outcome(asked, functools.partial(_do, batch=batch), WORK[asked["name"]].needs)
         results[asked["name"]] = result
         if result.get("failed") and not batch.params["all"]:

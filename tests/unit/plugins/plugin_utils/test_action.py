@@ -156,7 +156,7 @@ def test_the_host_is_not_told_of_what_was_left_out(run_action, env_file, monkeyp
     asked = {}
 
     def execute(self, **given):
-        asked.update(given["module_args"]["tasks"][0]["options"])
+        asked.update(json.loads(given["module_args"]["calls"])[0]["options"])
         return {"failed": True, "error": {"code": "E_ENV_MISSING"}, "msg": "E_ENV_MISSING"}
 
     monkeypatch.setattr(ActionModule, "_execute_module", execute)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ FOLDER = {"name": "postgresql_backup_info", "check_mode": False, "diff": False}
 
 @pytest.fixture
 def run_tasks(run_module):
-    return lambda *tasks, **options: run_module(host_tasks.main, {"tasks": list(tasks), **options})
+    return lambda *tasks, **options: run_module(host_tasks.main, {"tasks": [], "calls": json.dumps(tasks), **options})
 
 
 def test_what_a_module_does_is_found_by_its_name_and_named_like_its_file():
