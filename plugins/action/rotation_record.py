@@ -140,12 +140,13 @@ class ActionModule(RotationAction):
                 if history.versions and goes_on_here(record, store):
                     seal(record, store)
                 self._page(record, store)  # one of an earlier run tells how that ended
-            told = f"{box.TITLES[direction]} {rotation_id} ({'goes on' if state == 'resumed' else 'begins'})"
-            lines.detail([told], "Record")
+            told = f"{box.TITLES[direction]} {rotation_id} {'resumes' if state == 'resumed' else 'begins'}"
         else:
-            lines.detail([f"Rotation {rotation_id} is completed already: nothing to do."], "Record")
+            told = f"Rotation {rotation_id} is already complete: nothing to do"
+        lines.detail([f"{told}."], "Record")
         return {
             "changed": False,
+            "msg": told,
             "rotation_id": rotation_id,
             "resumed": state == "resumed",
             "completed": done,

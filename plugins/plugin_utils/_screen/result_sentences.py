@@ -51,12 +51,6 @@ def _processes(result: Result) -> str:
     return f"{len(result['processes'])} processes checked"
 
 
-def _opened(result: Result) -> str:
-    if result["completed"]:
-        return f"rotation {result['rotation_id']} is already complete"
-    return f"rotation {result['rotation_id']} {'resumes' if result['resumed'] else 'begins'}"
-
-
 def _records(result: Result) -> str:
     return f"{len(result['records'])} records verified"
 
@@ -89,7 +83,6 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("postgresql_backup", "present"): _backed_up,
     ("postgresql_backup_info", ""): lambda result: f"{len(result['backups'])} retained backups",
     ("process_keys", ""): _processes,
-    ("rotation_record", "opened"): _opened,
     ("rotation_record", "verified"): _records,
 }
 DEFAULT_STATES = {"postgresql_backup": "present", "env_file": "present"}

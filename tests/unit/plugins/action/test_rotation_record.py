@@ -193,14 +193,14 @@ def test_a_new_rotation_is_named_and_its_record_begun_with_why_and_who(run_actio
     (event,) = events(result["rotation_id"])
     assert (event["event"], event["phase"], event["resumed"]) == ("rotate", "intent", False)
     assert (event["reason"], event["authorization"]) == ("leak", {"ticket": "OPS-7"})
-    assert f"Key rotation {result['rotation_id']} (begins)" in capsys.readouterr().out
+    assert f"Key rotation {result['rotation_id']} begins." in capsys.readouterr().out
 
 
 def test_an_open_rotation_goes_on(run_action, stored, events, capsys):
     result = run_action("rotation_record", state="opened", environment="demo")
     assert (result["rotation_id"], result["resumed"], result["destination"]) == ("r1", True, "pending")
     assert [event["resumed"] for event in events("r1")] == [True]
-    assert "Key rotation r1 (goes on)" in capsys.readouterr().out
+    assert "Key rotation r1 resumes." in capsys.readouterr().out
 
 
 def test_a_completed_rotation_is_not_begun_again(run_action, stored, events, store_path, loader):

@@ -23,12 +23,6 @@ TARGET = {"table": "t", "column": "c", "rows": 5, "classes": {"current": 4, "emp
         ("env_file", "", {"key_id": "0123", "path": "/x/.env"}, "version 0123 is in /x/.env"),
         ("application_services", "stopped", {"services": ["web", "worker"]}, "stopped: web, worker"),
         ("application_services", "stopped", {"services": []}, "stopped: nothing, since no service was up"),
-        (
-            "rotation_record",
-            "opened",
-            {"rotation_id": "r1", "resumed": True, "completed": False},
-            "rotation r1 resumes",
-        ),
         ("rotation_record", "completed", {"record": "/r"}, ""),
         ("database_lease", "taken", {"changed": False}, ""),
         ("django_census", "", {"msg": "no targets"}, ""),
