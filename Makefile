@@ -6,6 +6,7 @@
 # make golden   write the golden files of the reports again
 # make sanity   what ansible-test asks of a collection
 # make bench-fence   what the write fence costs our own UPDATEs
+# make bench-run   whole runs on the demo: processor time in units of an ansible ping, processes, Django starts
 # make bench-plan   plan.yml for 200 tables and a million rows
 # make bench-backup   a gigabyte backed up and proved
 # make staging   several hosts under podman, with the application on them; make test-staging rotates it in every way
@@ -30,7 +31,7 @@ endif
 NEWEST_PYTHON ?= $(firstword $(wildcard /usr/bin/python3.14 /usr/bin/python3.13 /usr/bin/python3.12) $(PYTHON))
 NEWEST = .venv/control-2.21
 
-.PHONY: golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan build clean field
+.PHONY: golden options link demo demo-down staging staging-up staging-down test-staging stories-oldest stories-one stories-two test thorough lint sanity unit integration molecule libraries bench bench-backup bench-fence bench-plan bench-run build clean field
 
 demo: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python examples/demo/setup.py .demo
@@ -154,6 +155,9 @@ bench: $(APPLICATION)/.ready $(TREE)
 
 bench-plan: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
 	$(APPLICATION)/bin/python benchmarks/plan.py $(lastword $(ROWS))
+
+bench-run: $(APPLICATION)/.ready $(CONTROL)/.ready $(TREE)
+	$(APPLICATION)/bin/python benchmarks/run.py
 
 FENCE_ROWS ?= 100000
 bench-fence: $(APPLICATION)/.ready $(TREE)

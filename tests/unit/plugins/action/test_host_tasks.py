@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
+
+
+@pytest.fixture
+def env_file(tmp_path, old_keys):
+    path = tmp_path / ".env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in old_keys.values.items()))
+    path.chmod(0o600)
+    return str(path)
+
+
+@pytest.fixture
+def host_tasks(run_action, env_file):
+    def run(*tasks: dict[str, Any], **options: Any) -> dict[str, Any]:
+        return run_action("host_tasks", rotation_id="r1", env_file=env_file, tasks=list(tasks), **options)
+
+    return run
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """How often a process is started on the host."""
+    started: list[list[str]] = []
+    execute = RotationAction._execute_module
+
+    def counted(self, **asked):
+        started.append([call["name"] for call in json.loads(asked["module_args"]["calls"])])
+        return execute(self, **asked)
+
+    monkeypatch.setattr(RotationAction, "_execute_module", counted)
+    return started
+
+
+def events(tmp_path: Path) -> list[tuple[str, str]]:
+    return [(event["event"], event["phase"]) for event in Record(str(tmp_path / "records"), "r1").events()]
+
+
+ADOPT = {"key_version": {"state": "adopted"}}
+NO_BACKUPS = {"postgresql_backup_info": {"backup_dir": "/nowhere"}}
+
+
+def test_each_has_its_own_entry_and_all_are_in_one_process(host_tasks, processes, tmp_path, old_keys):
+    there = {"postgresql_backup_info": {"backup_dir": str(tmp_path)}}
+    result = host_tasks(ADOPT, there)
+    assert result["outcomes"]["key_version"]["key_id"] == old_keys.key_id
+    assert result["outcomes"]["postgresql_backup_info"]["backups"] == []
+    assert result["changed"] is True
+    assert processes == [["key_version", "postgresql_backup_info"]]
+    assert events(tmp_path) == [("key_version", "intent"), ("key_version", "done")]
+    assert result["msg"] == f"the keys of the .env file are version {old_keys.key_id}; 0 retained backups"
+    assert not any(value in str(result) for value in old_keys.values.values())
+
+
+def test_the_first_that_fails_ends_it_and_the_record_has_what_was_not_run(host_tasks, tmp_path):
+    result = host_tasks(NO_BACKUPS, ADOPT)
+    assert (result["failed"], result["error"]["code"]) == (True, "E_BACKUP_LIST")
+    assert list(result["outcomes"]) == ["postgresql_backup_info"]
+    intent, failed = Record(str(tmp_path / "records"), "r1").events()
+    assert (intent["event"], failed["phase"], failed["error"]["code"]) == ("key_version", "failed", "E_NOT_RUN")
+
+
+def test_with_all_each_failure_is_reported_and_a_fatal_one_fails(host_tasks, old_keys):
+    result = host_tasks(NO_BACKUPS, ADOPT, all=True)
+    assert not result.get("failed")
+    assert result["outcomes"]["postgresql_backup_info"]["error"]["code"] == "E_BACKUP_LIST"
+    assert result["outcomes"]["key_version"]["key_id"] == old_keys.key_id
+    fatal = host_tasks(NO_BACKUPS, all=True, fatal=["E_BACKUP_LIST"])
+    assert (fatal["failed"], fatal["error"]["code"]) == (True, "E_BACKUP_LIST")
+
+
+def test_one_can_be_a_dry_run_among_others(host_tasks, tmp_path, store_path):
+    result = host_tasks({"key_version": {"state": "adopted", "check_mode": True}})
+    assert result["outcomes"]["key_version"]["changed"] is True
+    assert not Path(store_path).exists()
+    assert not (tmp_path / "records").exists()
+
+
+def test_what_one_may_not_do_is_refused_before_any_process_starts(host_tasks, processes):
+    for wrong in ({"rotation_record": {}}, {"application_services": {"state": "stopped"}}):
+        result = host_tasks(wrong)
+        assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
+    assert processes == []
