@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._backup import dump
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
-from ansible_collections.tetech.key_rotation.plugins.modules import postgresql_backup_info
+from ansible_collections.tetech.key_rotation.plugins.module_utils._tasks import list_backups
 
 
 @pytest.fixture
@@ -112,13 +112,13 @@ def test_a_folder_that_cannot_be_looked_into_does_not_count_as_without_backups(t
 def test_before_a_key_is_destroyed_the_folder_has_to_be_there(tmp_path):
     asked = SimpleNamespace(params={"backup_dir": str(tmp_path / "not mounted"), "absent": "refuse"})
     with pytest.raises(RotationError) as refused:
-        postgresql_backup_info.look(asked)
+        list_backups.list_backups(asked)
     assert refused.value.code == "E_BACKUP_LIST"
     asked.params["absent"] = "accept"  # on hosts that back up nothing
-    assert postgresql_backup_info.look(asked)["key_ids"] == []
+    assert list_backups.list_backups(asked)["key_ids"] == []
     asked.params["absent"] = "refuse"
     (tmp_path / "not mounted").mkdir()
-    assert postgresql_backup_info.look(asked)["key_ids"] == []
+    assert list_backups.list_backups(asked)["key_ids"] == []
 
 
 def test_a_whole_dump_without_a_manifest_counts_as_one_of_which_nobody_knows_what_it_needs(one):
