@@ -44,6 +44,11 @@ class PlaybookStep:
         """All of it; each message once."""
         return "; ".join(dict.fromkeys(filter(None, map(_told, self.said.values()))))
 
+    def line(self) -> str:
+        """Its title, how long it took, and what was said."""
+        sentence = self.sentence()
+        return f"{self.title} ({self.took()}){': ' if sentence else ''}{sentence}"
+
     def took(self) -> str:
         return duration(time.monotonic() - self.begun)
 

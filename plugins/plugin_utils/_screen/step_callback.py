@@ -42,6 +42,7 @@ class StepCallback(CallbackBase):
         self._step: PlaybookStep | None = None
         self._below: list[str] = []  # what the tasks of the step showed
         self._note = ""  # how far its task is
+        self._failed: set[str] = set()  # the titles of the play's steps that failed, which are never shown as ok
         self._items: dict[str, list[Mapping[str, Any]]] = {}  # of the loop, those that failed, by host
         self._told: set[str] = set()  # the errors that were shown
         self._process = os.getpid()
@@ -57,6 +58,7 @@ class StepCallback(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._end_step()
+        self._failed.clear()
         dry_run = " (dry run: nothing is changed)" if context.CLIARGS.get("check") else ""
         self._tell([f"\n{play.get_name().strip()}{dry_run}"])
 
@@ -124,10 +126,10 @@ class StepCallback(CallbackBase):
     def _end_step(self) -> None:
         """The line of the step, and below it what its tasks showed. One in which nothing was to do has none."""
         step, self._step, self._note = self._step, None, ""
-        if step and step.ran:
-            sentence = step.sentence()
-            told = f"{step.title} ({step.took()}){': ' if sentence else ''}{sentence}"
-            self._tell(_wrapped("  ok      ", told), C.COLOR_CHANGED if step.changed else C.COLOR_OK)
+        if step and step.title in self._failed:
+            self._tell(_wrapped(BELOW, step.line() if step.sentence() else ""))
+        elif step and step.ran:
+            self._tell(_wrapped("  ok      ", step.line()), C.COLOR_CHANGED if step.changed else C.COLOR_OK)
         elif step and step.numbered:
             self._tell([f"  skip    {step.title}: nothing to do"], C.COLOR_SKIP)
         self._show_below()
@@ -135,6 +137,8 @@ class StepCallback(CallbackBase):
     def _fail(self, result: Any, found: Sequence[Mapping[str, Any]]) -> None:
         """The step ends here: where it failed, what its tasks showed, and each error."""
         host, task = result.host.get_name(), result.task
+        if self._step:
+            self._failed.add(self._step.title)
         if task.action in FAIL:
             self._end_step()
             told = [str(each.get("msg") or NOT_SHOWN) for each in found]

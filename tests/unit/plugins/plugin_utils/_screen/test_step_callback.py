@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the callback shows of a step that failed: never that it is ok."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible import context
+from ansible.utils.context_objects import CLIArgs
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._screen.step_callback import StepCallback
+
+SEVEN, BACK = "Step 7/8: Start the application", "Roll back"
+OURS, FAIL = "tetech.key_rotation.application_services", "ansible.builtin.fail"
+
+
+class Screen:
+    """Steps with tasks and their results by host; ``text`` is what a person reads."""
+
+    def __init__(self) -> None:
+        self.callback = StepCallback()
+        self.lines: list[str] = []
+        self.callback._print = lambda line, *args, **options: self.lines.append(line)
+
+    def task(self, step: str, action: str = OURS) -> None:
+        around = SimpleNamespace(name=step if step.startswith("Step ") else "", _parent=None)
+        self._task = SimpleNamespace(action=action, name="Start | It", _uuid=object(), loop=None, delegate_to=None)
+        self._task.get_name, self._task._parent = lambda: step, around
+        self.callback.v2_playbook_on_task_start(self._task, False)
+
+    def ok(self, host: str, message: str) -> None:
+        self.callback.v2_runner_on_ok(self._result(host, {"msg": message}))
+
+    def failed(self, host: str, message: str, **result: Any) -> None:
+        self.callback.v2_runner_on_failed(self._result(host, {"msg": message, **result}))
+
+    def _result(self, host: str, result: dict[str, Any]) -> Any:
+        named = SimpleNamespace(get_name=lambda: host, name=host)
+        return SimpleNamespace(host=named, task=self._task, result=result, _result=result, _host=named)
+
+    def text(self) -> str:
+        self.callback.v2_playbook_on_stats(SimpleNamespace(failures={}, dark={}))
+        return re.sub(r" \(\d\.\d s\)", "", "\n".join(self.lines))
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(context, "CLIARGS", CLIArgs({}))
+    return Screen()
+
+
+def test_a_step_that_ends_with_the_failure_of_the_playbook_is_not_ok(screen: Screen) -> None:
+    screen.task(BACK)
+    screen.ok("one", "lease acquired")
+    screen.task(BACK, FAIL)
+    screen.failed("one", "The rotation stopped, and the rollback stopped too.")
+    text = screen.text()
+    assert "  ok " not in text, text
+    assert "          Roll back: lease acquired\n  FAILED  The rotation stopped, and the rollback stopped too." in text
+
+
+def test_a_step_is_not_ok_after_its_failure(screen: Screen) -> None:
+    screen.task(SEVEN)
+    screen.failed("one", "web did not start")
+    screen.task(SEVEN)
+    screen.ok("two", "the application answers")
+    screen.task("Step 8/8: Finish")
+    screen.ok("one", "lease released")
+    text = screen.text()
+    assert f"  ok      {SEVEN}" not in text, text
+    assert "the application answers" in text
+    assert "  ok      Step 8/8: Finish: lease released" in text
+
+
+def test_a_later_play_has_its_own_steps(screen: Screen) -> None:
+    screen.task(SEVEN)
+    screen.failed("one", "web did not start")
+    screen.callback.v2_playbook_on_play_start(SimpleNamespace(get_name=lambda: "The next hosts"))
+    screen.task(SEVEN)
+    screen.ok("two", "started: web")
+    assert f"  ok      {SEVEN}: started: web" in screen.text()
