@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import struct
+import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
@@ -20,6 +24,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.keyring import Keyring
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.tokens import Opened
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import (
+    nesting,
     plaintext_rules,
     settlements,
     target_survey,
@@ -370,6 +375,38 @@ def test_a_token_between_other_text_counts_only_if_it_opens_under_a_key_that_is_
     assert take(database, target(database, "plain"), keyring).classes == {"current": 3}
 
 
+def numbers(count: int) -> bytes:
+    """Sparse binary data in base64: it has what a Fernet token begins with at every third number."""
+    return again(struct.pack(f"<{count}q", *([0x80, 1 << 15, 3] * count)[:count]))
+
+
+@pytest.mark.parametrize("count", [0, 6400])
+def test_a_token_in_much_text_that_begins_like_one_is_found_in_little_time_and_memory(
+    database: Database, keyring: Keyring, count: int
+) -> None:
+    texts = [numbers(19_200), numbers(count) + sealed(keyring, "inner", ("older-7",)) + b"_" + numbers(count)]
+    assert texts[0].count(b"gAAAAA") > 3000
+    tokens = [sealed(keyring, "plain", ("current",), text) for text in texts]
+    opened = keyring.stages_of("plain", tokens)
+    tracemalloc.start()
+    began = time.process_time()
+    found = nesting.unwrapped(keyring, "plain", tokens, opened)
+    took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert {place: (inner.problem, inner.held) for place, inner in found.items()} == {1: ("token_inside", ("older-7",))}
+    assert (took < 2, peak < 4 << 20) == (True, True), (took, peak)
+
+
+def test_a_text_with_too_much_that_begins_like_a_token_is_named(database: Database, keyring: Keyring) -> None:
+    text = b"gAAAAA".join(base64.urlsafe_b64encode(os.urandom(90)) for _ in range(2000))
+    fill(database, "text", [sealed(keyring, "plain", ("current",), one) for one in (VALUE, text)])
+    tally = take(database, target(database, "plain"), keyring)
+    assert (tally.classes, tally.layers) == ({"current": 2}, {})
+    (found,) = census.notable([tally])
+    assert (found.kind.name, found.facts) == ("unsearched", {"count": 1, "rows": "secrets.a:1"})
+    assert not found.kind.stops
+
+
 @pytest.mark.parametrize("listed", ["secrets.a", "secrets.a:0"])
 def test_a_token_between_other_text_that_a_person_accepted_stays_as_it_is(
     database: Database, keyring: Keyring, listed: str
@@ -427,7 +464,7 @@ def test_a_stored_token_with_blanks_is_what_it_is_under_and_the_plan_says_so(
     held = target(database, scheme, sql_type)
     before = take(database, held, keyring)
     assert before.classes == {"current": 1}
-    (found,) = census.with_blanks([before])
+    (found,) = census.notable([before])
     assert (found.column, found.facts) == ("secrets.a", {"count": 1, "rows": "secrets.a:0"})
     assert not found.kind.stops
     rewrite(database, [held], keyring, "pending")

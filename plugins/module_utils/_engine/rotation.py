@@ -329,7 +329,7 @@ class Application:
         found += self.unaccounted()
         found += census.findings(tallies, (*census.UNOPENED, census.NESTED))
         found += census.left_alone(tallies, self.settlements)
-        found += census.with_blanks(tallies)
+        found += census.notable(tallies)
         notices = [*plan.other_databases(), *(each.as_notice() for each in found)]
         for database, survey in self.parts:
             notices += plan.notices(database, survey.found, self.keyring)

@@ -80,6 +80,12 @@ _ROWS = (
         "Check that the application reads them: some libraries refuse them. They are re-encrypted, and the blanks "
         "around them stay.",
     ),
+    warn(
+        "unsearched",
+        "{count} values hold too much text that begins like a token, and were not searched for tokens to their end: "
+        "{rows}",
+        "Check that they hold no token under these keys: a token inside stays under the old keys.",
+    ),
     stop("no_targets", "E_NO_TARGETS"),
     stop("key_without_value", "E_KEY_WITHOUT_VALUE"),
     warn(

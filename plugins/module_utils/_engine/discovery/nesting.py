@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from ..crypto.fernet import is_fernet_frame
@@ -25,13 +26,15 @@ from ..crypto.schemes import Scheme
 from ..crypto.tokens import Opened
 from ..crypto.wrappers import unbase64
 from .column_types import FERNETS, SHORTEST
-from .token_texts import has, long_words, may_be_written, signs, tokens_in, writings
+from .token_texts import FERNET, has, long_words, may_be_written, signs, tokens_in, writings
 
 # Classes of the census.
 NESTED, NESTED_UNREADABLE, TOKEN_INSIDE = "nested", "nested_unreadable", "token_inside"
 SHORTEST_MARKED = 60  # bytes of any token that begins with a marker: AES.2: has 63, Fernet's frame 73
+MOST_TRIED = 1 << 25  # bytes of possible tokens in one text: each is authenticated under every key
+BATCH = 1 << 20  # bytes of them that are tried at once
 LEAST = 5  # bytes of a marker that no text begins with by chance
-FERNET, DOUBLED = KNOWN = tuple(begin.encode() for begin in FERNETS)
+KNOWN = tuple(begin.encode() for begin in FERNETS)
 QUOTE = b'"'  # around a text that was encrypted as JSON
 # What a function may put before its tokens, such as AES.2: or $encrypted$. A key ID may follow it.
 _LABEL = re.compile(rb"[\w.$:|{}<>\[\]-]{3,22}?[$:|}>]", re.ASCII)
@@ -49,6 +52,7 @@ class Inner(NamedTuple):
     inside: Opened
     problem: str = ""
     held: tuple[str, ...] = ()
+    unsearched: bool = False  # it has too much that begins like a token to try all of it
 
 
 @dataclass
@@ -60,6 +64,7 @@ class _Peeled:
     stages: tuple[str, ...]
     kept: bool = False
     held: set[str] = field(default_factory=set)
+    unsearched: bool = False
 
 
 def unwrapped(
@@ -91,11 +96,9 @@ def unwrapped(
         problem = TOKEN_INSIDE if value.held else ""
         if not problem and unread and not value.kept and _is_shaped(value.text, label):
             problem = NESTED_UNREADABLE
-        if len(value.stages) > 1:
-            inside = scheme.with_text(value.outer, value.text)
-            found[place] = Inner(value.stages, inside, problem, tuple(sorted(value.held)))
-        elif problem:
-            found[place] = Inner(value.stages, value.outer, problem, tuple(sorted(value.held)))
+        if len(value.stages) > 1 or problem or value.unsearched:
+            inside = scheme.with_text(value.outer, value.text) if len(value.stages) > 1 else value.outer
+            found[place] = Inner(value.stages, inside, problem, tuple(sorted(value.held)), value.unsearched)
     return found
 
 
@@ -206,13 +209,36 @@ def _peel(keyring: Keyring, own: Scheme, peeled: Mapping[int, _Peeled], label: b
 def _hold(keyring: Keyring, own: Scheme, left: Sequence[_Peeled], label: bytes) -> None:
     """Find the tokens of keys that are rotated in the texts that are left, between other text."""
     markers = [*_markers(inner_schemes(keyring)), *([label] if label else [])]
-    words = [(place, word) for place, one in enumerate(left) for word in tokens_in(one.text, markers)]
-    if _is_unmarked(own):
-        words += [(place, word) for place, one in enumerate(left) for word in long_words(one.text)]
-    for scheme in _candidates(keyring, own):
-        if scheme.name in keyring.schemes:
-            for place, (stage, _) in _fitting(keyring, scheme, own, words, label):
-                left[place].held.add(stage)
+    for words in _batches(_words(left, markers, unmarked=_is_unmarked(own))):
+        for scheme in _candidates(keyring, own):
+            if scheme.name in keyring.schemes:
+                for place, (stage, _) in _fitting(keyring, scheme, own, words, label):
+                    left[place].held.add(stage)
+
+
+def _words(left: Sequence[_Peeled], markers: Sequence[bytes], *, unmarked: bool) -> Iterator[tuple[int, bytes]]:
+    """What may be a token in the texts, each with the place of its text, up to a bound of work for each text."""
+    for place, one in enumerate(left):
+        size = 0
+        for word in chain(long_words(one.text) if unmarked else (), tokens_in(one.text, markers)):
+            size += len(word)
+            if size > MOST_TRIED:
+                one.unsearched = True
+                break
+            yield place, word
+
+
+def _batches(words: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    """The same in lists of about BATCH bytes."""
+    batch, size = list[tuple[int, bytes]](), 0
+    for place, word in words:
+        batch.append((place, word))
+        size += len(word)
+        if size >= BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _fitting(

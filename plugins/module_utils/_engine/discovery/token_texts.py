@@ -12,11 +12,21 @@ import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
+from ..crypto.fernet import HEADER
 from ..crypto.fernet import SHORTEST as FRAME
+from ..crypto.formats import FORMATS
 from ..crypto.wrappers import Armor, unbase64
+from .column_types import FERNETS
 
 DEPTH = 4  # writings of writings
 LONGEST_RUN = 4096  # characters of one word whose beginnings are tried too
+FERNET = FERNETS[0].encode()  # what each Fernet token begins with
+# By what a token in Fernet's frame begins with: the places of the random bytes that each has after its time, and how
+# many of those may be alike. In random bytes more are alike once in 10^17 times.
+_RANDOM = {
+    FERNET: (HEADER * 4 // 3, FRAME * 4 // 3, 24),
+    FORMATS["aes_cbc_hmac"].marker: (HEADER, FRAME, 14),
+}
 SHORTEST = 24  # characters of any token: 16 bytes in base64
 _SURE = 6  # bytes of base64 in the middle of a word that no text has by chance
 _QUOTED = re.compile(rb"b?(?P<quote>['\"])(?P<text>.*)(?P=quote)", re.DOTALL)  # of Python and JSON
@@ -87,41 +97,63 @@ def _padded(word: bytes) -> bytes:
     return word + b"=" * (-len(word) % 4)
 
 
-def tokens_in(text: bytes, markers: Collection[bytes]) -> set[bytes]:
-    """What may be a token with one of ``markers`` anywhere in a text, or in what a word of it stands for."""
+def tokens_in(text: bytes, markers: Collection[bytes]) -> Iterator[bytes]:
+    """What may be a token with one of ``markers`` anywhere in a text, or in what a word of it stands for. One may come
+    more than once: no copies are kept."""
     asked = signs(frozenset(markers))
-    found: set[bytes] = set()
     level = writings(text)
     seen = {*level}
     for _level in range(DEPTH):
-        found.update(token for each in level for marker in markers for token in _beginning(each, marker))
+        for each in level:
+            for marker in markers:
+                yield from _beginning(each, marker)
         level = [read for each in level for read in _decoded(each, asked) if read not in seen and has(read, asked)]
         seen.update(level)
-    return found
 
 
 def _beginning(text: bytes, marker: bytes) -> Iterator[bytes]:
     """What may be a token at each place where the marker is. Where a token ends the text may not tell."""
+    word, bare = _Run(_WORD, text), _Run(_FERNET_WORD, text)
     place = text.find(marker)
     while place >= 0:
-        if marker.endswith(Armor.HEAD):
+        if not _may_begin(text, place, marker):
+            pass
+        elif marker.endswith(Armor.HEAD):
             yield text[place : text.find(Armor.TAIL, place) + len(Armor.TAIL)]
         elif not marker.isascii():
             yield text[place:]
         else:
-            yield from _words(text, place, len(marker))
+            after = place + len(marker)
+            yield from _words(text, place, word.end(after), bare.end(after))
         place = text.find(marker, place + 1)
 
 
-def _words(text: bytes, begin: int, marker: int) -> Iterator[bytes]:
-    word = _match(_WORD, text, begin + marker)
-    yield text[begin:word]
-    yield text[begin:word].rstrip(b".:$")
-    bare = _match(_FERNET_WORD, text, begin + marker)
-    yield text[begin : _match(_PADDING, text, bare)]
+def _may_begin(text: bytes, place: int, marker: bytes) -> bool:
+    """Whether a token may begin here: what follows a marker of Fernet's frame is long enough, and as mixed as random
+    bytes. A set bit before zero bytes looks like this marker too, and base64 has one for every number of a list."""
+    begin, end, alike = _RANDOM.get(marker, (0, 0, 0))
+    mixed = text[place + begin : place + end]
+    return len(mixed) == end - begin and max(map(mixed.count, {*mixed}), default=0) <= alike
+
+
+def _words(text: bytes, begin: int, word: int, bare: int) -> Iterator[bytes]:
+    whole = text[begin:word]
+    yield from {whole, whole.rstrip(b".:$"), text[begin : _match(_PADDING, text, bare)]}
     # A word that goes on after its token, or has lost its padding: a Fernet token has one of some lengths.
     for size in range(FRAME, min(bare - begin, LONGEST_RUN) * 3 // 4 + 1, 16):
         yield _padded(text[begin : begin - (-size * 4 // 3)])
+
+
+class _Run:
+    """Where a run of a pattern ends, asked of places in their order: each run is read once."""
+
+    def __init__(self, pattern: re.Pattern[bytes], text: bytes) -> None:
+        self._pattern, self._text, self._end = pattern, text, -1
+
+    def end(self, place: int) -> int:
+        if place > self._end:
+            self._end = _match(self._pattern, self._text, place)
+        return self._end
 
 
 def _match(pattern: re.Pattern[bytes], text: bytes, place: int) -> int:

@@ -63,6 +63,19 @@ Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
 
 
 @dataclass
+class Rows:
+    """How many rows, and the first ones."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, row: str) -> None:
+        self.count += 1
+        if self.count <= EXAMPLES:
+            self.first.append(row)
+
+
+@dataclass
 class Tally:
     """What the census found in one target: tokens and empty values by class, and the keys of the first rows of each."""
 
@@ -73,7 +86,8 @@ class Tally:
     layers: Counter[str] = field(default_factory=Counter)  # of nested values, how many have one under each stage
     left_alone: int = 0
     unsettled: list[str] = field(default_factory=list)  # rows that are listed, and encrypted by their look
-    blanks: list[str] = field(default_factory=list)  # rows of tokens with blanks in them
+    blanks: Rows = field(default_factory=Rows)  # of tokens with blanks in them
+    unsearched: Rows = field(default_factory=Rows)  # of plaintexts that were not searched to their end
     formats: dict[Signature, list[str]] = field(default_factory=dict)  # rows of values in another format than its own
     _digest: int = 0
 
@@ -327,6 +341,7 @@ class PageToken(NamedTuple):
     layers: tuple[str, ...] = ()  # of a nested one, their stages
     problem: str = ""  # the class of one that is not read to its end
     held: tuple[str, ...] = ()  # the stages of tokens that its plaintext holds between other text
+    unsearched: bool = False  # its plaintext was not searched for tokens to its end
     around: tuple[bytes, bytes] | None = None  # the blanks before and after one that opens without blanks alone
 
     def replaced(self, fresh: bytes) -> bytes:
@@ -356,7 +371,11 @@ def look(
         # What cannot be read to its end keeps its inside, and is under the stage of its outer layer.
         stage = NESTED if len(inner.stages) > 1 else inner.stages[0]
         row, number, token, *_ = found[place]
-        found[place] = PageToken(row, number, token, (stage, inner.inside), inner.stages, inner.problem, inner.held)
+        layers = inner.stages if inner.problem or stage == NESTED else ()
+        opened_as = (stage, inner.inside)
+        found[place] = PageToken(
+            row, number, token, opened_as, layers, inner.problem, inner.held, unsearched=inner.unsearched
+        )
     for place, blanks in around.items():
         found[place] = found[place]._replace(around=blanks)
     return found
@@ -428,7 +447,9 @@ def _class(
                 if accepted and token.held and target.name not in leave_alone:
                     tally.unsettled.append(name)
             if token.around:
-                tally.blanks.append(name)
+                tally.blanks.add(name)
+            if token.unsearched:
+                tally.unsearched.add(name)
             tally.add(value_class, name)
             added = tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
             if sums is not None:
@@ -492,25 +513,29 @@ def _of_formats(tally: Tally) -> Iterator[Finding]:
 
 def left_alone(tallies: Sequence[Tally], settled: Settlements) -> list[Finding]:
     """Values that are left alone, look encrypted, and were not settled by a person."""
+    found = []
+    for tally in tallies:
+        rows = [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]
+        found += _of_rows("left_alone", tally, len(rows), rows)
+    return found
+
+
+def notable(tallies: Sequence[Tally]) -> list[Finding]:
+    """Values that open, and of which a person should know: with blanks in their token, which not every library reads;
+    and with more that looks like a token than was searched."""
     return [
-        Finding(KINDS["left_alone"], tally.target.name, facts)
+        finding
         for tally in tallies
-        if (facts := _some(tally, [row for row in tally.unsettled if f"{tally.target.name}:{row}" not in settled]))
+        for kind, rows in (("blanks", tally.blanks), ("unsearched", tally.unsearched))
+        for finding in _of_rows(kind, tally, rows.count, rows.first)
     ]
 
 
-def with_blanks(tallies: Sequence[Tally]) -> list[Finding]:
-    """Tokens with blanks in them, which open; whether the application reads them is up to its library."""
-    return [
-        Finding(KINDS["blanks"], tally.target.name, facts) for tally in tallies if (facts := _some(tally, tally.blanks))
-    ]
-
-
-def _some(tally: Tally, rows: Sequence[str]) -> dict[str, Any]:
-    """How many these rows are, and the first ones; nothing if there are none."""
-    more = f" and {len(rows) - EXAMPLES} more" if len(rows) > EXAMPLES else ""
+def _of_rows(kind: str, tally: Tally, count: int, rows: Sequence[str]) -> list[Finding]:
+    """One finding with the count of rows and the first ones; none if there are no rows."""
+    more = f" and {count - EXAMPLES} more" if count > EXAMPLES else ""
     names = ", ".join(f"{tally.target.name}:{row}" for row in rows[:EXAMPLES])
-    return {"count": len(rows), "rows": names + more} if rows else {}
+    return [Finding(KINDS[kind], tally.target.name, {"count": count, "rows": names + more})] if count else []
 
 
 def refuse_nested(tallies: Sequence[Tally]) -> None:
