@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...module_utils._errors.base import NOTHING_CHANGED
 from ...module_utils._record.events import (
     Event,
     HealthEvent,
@@ -29,19 +30,33 @@ class Outage:
     first: Event
     last: Event | None = None
     hosts: set[str] = field(default_factory=set)
+    down: set[str] = field(default_factory=set)  # hosts that were stopped and not started since, or do not answer
     starting: set[str] = field(default_factory=set)  # hosts that were started and have not answered yet
 
+    def stop(self, host: str) -> None:
+        self.hosts.add(host)
+        self.down.add(host)
+        self.starting.discard(host)
+
     def apply(self, event: Event) -> None:
-        if not event.is_done:
+        if isinstance(event, HealthEvent) and event.is_failed and event.host in self.starting:
+            self.last = None
+            self.down.add(event.host)
+        elif not event.is_done:
             return
-        if isinstance(event, ServicesEvent) and event.state == STARTED:
-            self.last = event
+        elif isinstance(event, ServicesEvent) and event.state == STARTED:
             self.starting.add(event.host)
+            self._up(event)
         elif isinstance(event, HealthEvent) and event.host in self.starting:
-            self.last = event
             self.starting.remove(event.host)
+            self._up(event)
         elif not self.hosts and self.last is None and _unfences(event):
             self.last = event
+
+    def _up(self, event: Event) -> None:
+        """The outage is over with the last host."""
+        self.down.discard(event.host)
+        self.last = None if self.down else event
 
 
 @dataclass
@@ -61,6 +76,11 @@ class Downtime:
         elif self.outages:
             self.outages[-1].apply(event)
 
+    def apply_by_hand(self, event: Event) -> None:
+        """An event of the maintenance playbook, which has a record of its own: it may end what this run left down."""
+        if self.lasts and self.outages[-1].first.time <= event.time:
+            self.outages[-1].apply(event)
+
     def _begin(self, event: RunEvent) -> None:
         """What an earlier run stopped and started again is not of this one, unless this is its own rollback."""
         if not event.takes_itself_back:
@@ -70,7 +90,7 @@ class Downtime:
         if not self.outages or self.outages[-1].last:
             self.outages.append(Outage(self.intents.get(event.host, event)))
         if isinstance(event, ServicesEvent):
-            self.outages[-1].hosts.add(event.host)
+            self.outages[-1].stop(event.host)
 
     @property
     def of_services(self) -> bool:
@@ -93,8 +113,10 @@ class Downtime:
 
 
 def _stops(event: Event) -> bool:
+    """Also a stop that failed halfway: which services it has stopped is not known."""
     if isinstance(event, ServicesEvent):
-        return event.is_done and event.state == STOPPED and bool(event.services)
+        halfway = event.is_failed and event.error.get("changed", NOTHING_CHANGED) != NOTHING_CHANGED
+        return event.state == STOPPED and (halfway or (event.is_done and bool(event.services)))
     return isinstance(event, ReencryptionEvent) and bool(event.fence.get("closed"))
 
 

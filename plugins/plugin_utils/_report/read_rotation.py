@@ -24,6 +24,7 @@ def read(record: Record) -> RotationState:
     state = reduce(record.rotation_id, record.decoded(), record.path)
     for event in _beside(record, BY_HAND):
         state.services.apply_by_hand(event)
+        state.downtime.apply_by_hand(event)
     state.retirements = [run for other in _retired(record, state) for run in retirements(_decoded(other))]
     state.elsewhere = [_restores(record, name) for name in _backups(state)]
     state.unsigned = [*unsigned(record), *_unsigned_retirements(record, state)]

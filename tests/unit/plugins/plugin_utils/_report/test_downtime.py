@@ -28,11 +28,18 @@ def stopped(begin: int, end: int, host: str = "app1") -> list[dict[str, Any]]:
     return [services(begin, "stopped", host, "intent"), services(end, "stopped", host)]
 
 
-def health(second: int, host: str = "app1") -> dict[str, Any]:
-    return line(second, "application_health", host=host)
+def health(second: int, host: str = "app1", phase: str = "done") -> dict[str, Any]:
+    return line(second, "application_health", phase, host=host)
+
+
+def stop_failed(begin: int, end: int, changed: str) -> list[dict[str, Any]]:
+    asked, error = {"state": "stopped"}, {"code": "E_STOP_INCOMPLETE", "changed": changed}
+    failed = line(end, "application_services", "failed", asked=asked, error=error)
+    return [services(begin, "stopped", phase="intent"), failed]
 
 
 BEGUN, OWN = line(0, "rotate", "intent"), {"takes_itself_back": True}
+BOTH = [*stopped(5, 8), *stopped(6, 9, "app2")]
 FENCED = [line(10, "django_reencrypt", "intent"), line(15, "django_reencrypt", **FENCE)]
 
 
@@ -48,6 +55,10 @@ FENCED = [line(10, "django_reencrypt", "intent"), line(15, "django_reencrypt", *
         ([BEGUN, *FENCED, line(30, "database_lease", asked={"state": "returned"}), line(40, "rotate")], 20),
         ([BEGUN, *FENCED, line(40, "rotate")], 30),
         ([BEGUN, services(5, "stopped", found=())], 0),
+        ([BEGUN, *BOTH, services(20, "started"), health(22), services(30, "started", "app2"), health(35, "app2")], 30),
+        ([BEGUN, *stopped(5, 8), services(20, "started"), health(22, phase="failed"), health(45)], 40),
+        ([BEGUN, *stop_failed(5, 8, "web was stopped."), services(20, "started"), line(30, "rotate", "failed")], 15),
+        ([BEGUN, *stop_failed(5, 8, "Nothing was changed."), line(30, "rotate", "failed")], 0),
     ],
 )
 def test_how_long_the_application_did_not_answer(lines, seconds):
@@ -62,6 +73,25 @@ def test_what_is_down_yet_says_since_when():
     for each in (BEGUN, *stopped(5, 8), *FENCED, line(40, "rotate", "failed")):
         downtime.apply(decode(each))
     assert (downtime.lasts, downtime.began, downtime.of_services) == (True, "2026-01-02T03:04:05Z", True)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [*BOTH, services(20, "started"), health(22)],
+        [*stopped(5, 8), services(20, "started"), health(22, phase="failed")],
+        stop_failed(5, 8, "web was stopped."),
+    ],
+    ids=["one of two hosts was started", "the application does not answer", "the stop failed halfway"],
+)
+def test_the_downtime_lasts_until_every_host_answers_and_a_start_by_hand_ends_it(lines):
+    downtime = Downtime()
+    for each in (BEGUN, *lines, line(40, "rotate", "failed")):
+        downtime.apply(decode(each))
+    assert (downtime.lasts, downtime.began) == (True, "2026-01-02T03:04:05Z")
+    for host in ("app1", "app2"):
+        downtime.apply_by_hand(decode(services(50, "started", host)))
+    assert (downtime.lasts, downtime.seconds) == (False, 45)
 
 
 @pytest.mark.parametrize(("own", "seconds"), [(OWN, 25), ({}, 10)])
