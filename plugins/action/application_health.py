@@ -11,6 +11,7 @@ from ..plugin_utils._host_action import HostAction
 
 
 class ActionModule(HostAction):
+    changes = False
     spec = APPLICATION_HEALTH
 
     def ask(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ display = Display()
 
 
 class ActionModule(HostAction):
+    changes = False
     spec = APPLICATION_LOGS
 
     def ask(self, options: dict[str, Any]) -> dict[str, Any]:

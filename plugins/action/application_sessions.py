@@ -13,6 +13,8 @@ from ..plugin_utils._screen import lines
 
 
 class ActionModule(HostAction):
+    changes = False
+
     def refuse_other_run(self, args: dict[str, Any]) -> None:
         if args.get("rotation_id") != BY_HAND:  # who stops all in an emergency may see who is left, whatever runs
             super().refuse_other_run(args)

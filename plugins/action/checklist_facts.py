@@ -12,6 +12,7 @@ from ..plugin_utils._services import clock
 
 
 class ActionModule(HostAction):
+    changes = False
     spec = CHECKLIST_FACTS
 
     def ask(self, options: dict[str, Any]) -> dict[str, Any]:

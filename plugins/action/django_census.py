@@ -20,6 +20,8 @@ OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller
 
 
 class ActionModule(HostAction):
+    changes = False
+    judged_here = True
     shows_progress = True
 
     def ask(self, args: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ OWN = ("store", "path", "require_approval", "environment")  # what the host has 
 
 
 class ActionModule(HostAction):
+    changes = False
+    judged_here = True
     shows_progress = True
 
     def ask(self, args: dict[str, Any]) -> dict[str, Any] | Answered:

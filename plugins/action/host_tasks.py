@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,11 +26,14 @@ class ActionModule(RotationAction):
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         parts = [self._part(name, own or {}) for entry in options["tasks"] for name, own in entry.items()]
+        _refuse_twice(part.name for part in parts)
         run_parts(self, parts, all_of_them=options["all"])
         results = {part.name: part.result for part in parts if part.result is not None}
         failed: dict[str, Any] = next((each for each in results.values() if _is_fatal(each, options)), {})
         changed = any(result.get("changed") for result in results.values())
         shown: dict[str, Any] = {name: failed[name] for name in ("failed", "msg", "error") if name in failed}
+        if warnings := list(dict.fromkeys(each for part in results.values() for each in part.pop("warnings", ()))):
+            shown["warnings"] = warnings
         if not options["all"]:  # all of them are judged together afterwards
             shown.setdefault("msg", "; ".join(each["msg"] for each in results.values() if "msg" in each))
         return {"changed": changed, "outcomes": results, **shown}
@@ -58,6 +62,12 @@ class ActionModule(RotationAction):
             raise InvalidOption(name="tasks", found=f"cannot run {name}", advice="Give it a task of its own.")
         action.variables = self.variables
         return Part(action, args)
+
+
+def _refuse_twice(names: Iterable[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InvalidOption(name="tasks", found=f"has {name} more than once", advice="Give it a task of its own.")
 
 
 def _is_fatal(result: Mapping[str, Any], options: Mapping[str, Any]) -> bool:

@@ -57,6 +57,8 @@ OF_CENSUS = "Give the result of django_census, taken with every stage."
 
 
 class ActionModule(HostAction):
+    changes = False
+    judged_here = True
     spec = KEY_VERSION
 
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from ..plugin_utils._screen import lines
 
 
 class ActionModule(HostAction):
+    changes = False
+
     def ask(self, options: dict[str, Any]) -> dict[str, Any]:
         return options
 

@@ -12,6 +12,8 @@ from ..plugin_utils._host_action import HostAction
 
 
 class ActionModule(HostAction):
+    changes = False
+    judged_here = True
     spec = PROCESS_KEYS
 
     def ask(self, options: dict[str, Any]) -> dict[str, Any]:

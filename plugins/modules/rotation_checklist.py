@@ -76,6 +76,7 @@ options:
   fence:
     description: V(auto) or V(off), as for M(tetech.key_rotation.django_reencrypt).
     type: str
+    choices: [auto, "off"]
     default: auto
   application_rows:
     description: How many rows of each model the application will read before and after. 0 means all rows.

@@ -23,6 +23,8 @@ class HostAction(RotationAction, abc.ABC):
     """What to ask the host, and what its answer means."""
 
     shows_progress: ClassVar[bool] = False  # whether the module writes how far it is
+    changes: ClassVar[bool] = True  # whether it may change something on the host
+    judged_here: ClassVar[bool] = False  # whether ``judge`` may fail where the module did not
 
     @abc.abstractmethod
     def ask(self, options: dict[str, Any]) -> dict[str, Any] | Answered:

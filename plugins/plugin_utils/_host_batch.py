@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils._errors.base import RotationError
@@ -57,11 +57,17 @@ class Part:
         """It is not run; the result stays None, and the record has why."""
         self.action.failed(NotRun(because=because))
 
-    def abandon(self, exc: Exception) -> None:
+    def abandon(self, exc: RotationError) -> None:
         """The call ended without an answer."""
         self.action.failed(exc)
-        if isinstance(exc, RotationError):
-            self.result = {"failed": True, **exc.as_result()}
+        self.result = {"failed": True, **exc.as_result()}
+
+    @property
+    def calls_functions(self) -> bool:
+        """Whether a scheme is functions of the application."""
+        schemes = self._args.get("schemes")
+        described = schemes.values() if isinstance(schemes, Mapping) else ()
+        return any("application" in each for each in described if isinstance(each, Mapping))
 
     @property
     def has_failed(self) -> bool:
@@ -77,12 +83,18 @@ class Part:
 
 def run_parts(batch: RotationAction, parts: Sequence[Part], *, all_of_them: bool) -> None:
     """Run them in order, until one fails or ``all_of_them``. Raises what a lost connection raises."""
-    for part in parts:
-        part.prepare()
-        if part.has_failed and not all_of_them:
-            break
-    while (waiting := [part for part in parts if part.result is None]) and not _stopped(parts, all_of_them):
-        _run(batch, waiting, all_of_them)
+    try:
+        for part in parts:
+            part.prepare()
+            if part.has_failed and not all_of_them:
+                break
+        while (waiting := [part for part in parts if part.result is None]) and not _stopped(parts, all_of_them):
+            _call(batch, _next_call(waiting, all_of_them=all_of_them), all_of_them)
+    except Exception as exc:
+        for part in parts:
+            if part.result is None:
+                part.action.failed(exc)
+        raise
     for part in waiting:
         part.skip(next(part.name for part in parts if part.has_failed))
 
@@ -91,18 +103,28 @@ def _stopped(parts: Sequence[Part], all_of_them: bool) -> bool:
     return not all_of_them and any(part.has_failed for part in parts)
 
 
-def _run(batch: RotationAction, waiting: Sequence[Part], all_of_them: bool) -> None:
-    """One call of the host; those after one that failed there and is well here wait for the next."""
+def _next_call(waiting: Sequence[Part], *, all_of_them: bool) -> Sequence[Part]:
+    """Those that can share the next process.
+
+    The processes of an application's own functions are forked before Django starts, so that each starts it under its
+    own keys. What changes something waits for the judgment of what was looked at before it.
+    """
+    call = [waiting[0]]
+    for part in waiting[1:]:
+        guarded = part.action.changes and any(each.action.judged_here for each in call) and not all_of_them
+        if guarded or part.calls_functions or call[-1].calls_functions:
+            break
+        call.append(part)
+    return call
+
+
+def _call(batch: RotationAction, call: Sequence[Part], all_of_them: bool) -> None:
     try:
         with batch.progress_line() as progress:
-            ran = batch.run_tasks([part.call(progress) for part in waiting], all_of_them=all_of_them)
-    except Exception as exc:
-        for part in waiting:
+            ran = batch.run_tasks([part.call(progress) for part in call], all_of_them=all_of_them)
+    except RotationError as exc:
+        for part in call:
             part.abandon(exc)
-        if isinstance(exc, RotationError):
-            return
-        raise
-    for part in waiting:
+        return
+    for part in call:
         part.judge(ran)
-        if part.has_failed and not all_of_them:
-            return

@@ -62,7 +62,7 @@ ROTATION_CHECKLIST: dict[str, Any] = {
     "method": {"type": "str", "default": "direct"},
     "throttle": {"type": "dict", "default": {}},
     "workers": {"type": "int", "default": 0},
-    "fence": {"type": "str", "default": "auto"},
+    "fence": {"type": "str", "choices": ["auto", "off"], "default": "auto"},
     "application_rows": {"type": "int", "default": 0},
     "backup_proof": {"type": "str", "default": "full"},
     "backup_engine": {"type": "str", "default": "pg_dump"},

@@ -24,8 +24,6 @@ def change_lease(task: HostTask) -> dict[str, Any]:
 
     params = task.params
     mine, over = params["holder"], params["over"]
-    if params["row_digests"] and params["state"] == "returned":
-        Path(params["row_digests"]).unlink(missing_ok=True)
     django_project.start(params["project_dir"], params["settings_module"])
     with contextlib.ExitStack() as stack:
         databases = []
@@ -38,6 +36,8 @@ def change_lease(task: HostTask) -> dict[str, Any]:
             undropped = [table for database in ended for table in fence.take_down(database, FENCE_TRIES)]
             for database in ended:
                 lease.give_back(database, mine)
+            if params["row_digests"]:
+                _delete(params["row_digests"], task)
             return {"changed": bool(ended), "undropped": undropped}
         if params["state"] == "unfenced":
             return _unfenced(databases)
@@ -52,6 +52,14 @@ def change_lease(task: HostTask) -> dict[str, Any]:
                 return {"failed": True, "held": {**held, "alias": database.alias}}
         fenced = any(fence.refusing(database) for database in databases)
     return {"changed": not task.check_mode, "fenced": fenced}
+
+
+def _delete(path: str, task: HostTask) -> None:
+    """A file that stays has no value in it, and is no reason to keep the lease."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as exc:
+        task.warn(f"{path} could not be deleted: {exc.strerror}. It has digests of rows, and no value.")
 
 
 def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:

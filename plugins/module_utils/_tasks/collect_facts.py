@@ -15,14 +15,11 @@ def collect_facts(task: HostTask) -> dict[str, Any]:
     from .._engine import host_facts, rotation
     from .._engine.application import django_project
     from .._engine.postgres import sessions
-    from .._engine.postgres.connection import APPLICATION_NAME
     from .._engine.proof import model_reading
     from .._engine.rewrite import fence
     from .._options.engine_request import request_of
     from .._services import processes
 
-    # other hosts look at the same time, and no session of this process, Django's either, is to be a stranger to them
-    os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}checklist"
     params = task.params
     request = request_of(params, "checklist")
     with rotation.opened(request) as application:

@@ -28,7 +28,7 @@ STEPS = {
     "key_version current": "switch",
     "key_version rolled_back": "switch",
     "key_version discarded": "switch",
-    "key_version agreed": "switch",
+    "key_version agreed": "verify",
     "key_version seen": "finish",
     "application_services stopped": "stop",
     "application_sessions": "stop",
@@ -43,6 +43,7 @@ STEPS = {
     "application_commands": "verify",
     "application_logs": "verify",
     "process_keys": "verify",
+    "process_keys ready": "checklist",
     "monitoring_probe": "finish",
 }
 

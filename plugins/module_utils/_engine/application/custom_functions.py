@@ -22,7 +22,7 @@ from ..._errors.catalogue import build_error
 from ..crypto.function_names import Functions
 from ..crypto.key_set import KeySet
 from ..crypto.tokens import Opened, SingleTokenCipher
-from . import function_verdicts, key_worker
+from . import django_project, function_verdicts, key_worker
 
 ANSWER_SECONDS = 120  # for one call; the first one waits for the application to start
 
@@ -44,11 +44,14 @@ class ApplicationProcess:
         self._process = context.Process(
             target=key_worker.serve, args=(place, keys.values, theirs, [ours, *inherited]), daemon=True
         )
+        self._has_other_keys = django_project.is_started()  # those that this process has started with
         self._process.start()
         theirs.close()
 
     def call(self, verb: str, function: str, argument: Any, context: function_verdicts.Context = ()) -> Any:
         """What ``function`` makes of ``argument``. Raises E_FUNCTION, and what starting the application raises."""
+        if self._has_other_keys:
+            raise RuntimeError("a process of the application was forked after Django had started")
         try:
             self._connection.send((verb, function, argument, context))
             if not self._connection.poll(ANSWER_SECONDS):

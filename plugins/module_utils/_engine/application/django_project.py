@@ -21,10 +21,11 @@ from ..._errors.env_file import EnvExported, EnvNotLive, EnvNotRead
 from ..._system import users
 from ..crypto.derivation import members
 from ..crypto.key_set import listed
+from ..postgres.connection import APPLICATION_NAME
 
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*(?:,|\]\s*=)\s*['"](?P<module>[\w.]+)['"]""")
 
-_started: dict[tuple[str, str | None], ApplicationStart] = {}
+_started: dict[tuple[str, str | None], ApplicationStart | DjangoSetup] = {}  # or why it does not
 
 
 def start(
@@ -38,13 +39,18 @@ def start(
     """
     check_folder(project_dir)
     if (project_dir, settings_module) in _started:
-        return _started[project_dir, settings_module]
+        known = _started[project_dir, settings_module]
+        if isinstance(known, DjangoSetup):
+            raise known
+        return known
     sys.dont_write_bytecode = True  # a dry run writes nothing, not even a cache
     os.chdir(project_dir)
     if project_dir not in sys.path:
         sys.path.insert(0, project_dir)
     os.environ["DJANGO_SETTINGS_MODULE"] = settings_module or settings_of(project_dir)
     started = ApplicationStart(frozenset(os.environ))
+    # Django's own sessions are ours too, and no strangers to other hosts that look at the same time.
+    os.environ["PGAPPNAME"] = f"{APPLICATION_NAME}application"
     sys.addaudithook(started.see)
     try:
         import django
@@ -56,10 +62,17 @@ def start(
             django.setup()
     except (Exception, SystemExit) as exc:
         missing = f" {exc.name}" if isinstance(exc, ImportError) and exc.name else ""
-        raise DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir)) from None
+        failure = DjangoSetup(error=type(exc).__name__ + missing, place=_place(exc, project_dir))
+        _started[project_dir, settings_module] = failure
+        raise failure from None
     started.watching = False
     _started[project_dir, settings_module] = started
     return started
+
+
+def is_started() -> bool:
+    """Whether this process has started an application, so that its children have the same keys."""
+    return bool(_started)
 
 
 def _keep_out_of_logs() -> None:

@@ -90,3 +90,28 @@ def test_what_one_may_not_do_is_refused_before_any_process_starts(host_tasks, pr
         result = host_tasks(wrong)
         assert (result["failed"], result["error"]["code"]) == (True, "E_OPTION")
     assert processes == []
+
+
+def test_what_changes_something_waits_for_the_judgment_of_what_was_looked_at(
+    host_tasks, processes, tmp_path, store_path
+):
+    """The keys of the file are read on the host, and refused here: nothing may be done behind them."""
+    proved = {"key_version": {"state": "adopted", "key_id": "0123456789abcdef"}}
+    command = {"application_commands": {"commands": [["touch", str(tmp_path / "done")]]}}
+    result = host_tasks(proved, command, project_dir=str(tmp_path))
+    assert result["error"]["code"] == "E_KEYS_NOT_PROVED"
+    assert processes == [["key_version"]]
+    assert not (tmp_path / "done").exists()
+
+
+def test_functions_of_the_application_have_a_process_of_their_own(host_tasks, processes, tmp_path):
+    schemes = {"own": {"application": {"decrypt": "a.b", "encrypt": "a.c"}}}
+    census = {"django_census": {"project_dir": str(tmp_path), "schemes": schemes}}
+    facts = {"checklist_facts": {"project_dir": str(tmp_path), "schemes": schemes}}
+    host_tasks(NO_BACKUPS, census, facts, all=True)
+    assert processes == [["postgresql_backup_info"], ["django_census"], ["checklist_facts"]]
+
+
+def test_one_is_not_asked_for_twice(host_tasks, processes):
+    result = host_tasks(ADOPT, ADOPT)
+    assert (result["error"]["code"], processes) == ("E_OPTION", [])
