@@ -15,6 +15,7 @@ description:
     What hosts report differently is shown with their names.
   - On a terminal, the last line moves while a step works. Otherwise, long tasks report their progress now and then.
   - An error is shown once, with the step, the task and the host, what was changed so far, and what to do.
+    Below it is what the step did before, and what it did on other hosts.
   - Warnings and deprecations are shown as usual.
   - With C(-v) or more, the output is that of the callback P(ansible.builtin.default#callback), and so are the options.
   - >-

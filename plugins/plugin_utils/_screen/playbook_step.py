@@ -17,11 +17,12 @@ SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All 
 
 @dataclass
 class PlaybookStep:
-    """``said`` has what each host said, by task."""
+    """``said`` has what each host said, by task; ``failed`` are the hosts on which a task failed."""
 
     title: str
     begun: float = field(default_factory=time.monotonic)
     said: dict[str, dict[str, str]] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
     ran: bool = False
     changed: bool = False
 
@@ -42,7 +43,8 @@ class PlaybookStep:
 
     def sentence(self) -> str:
         """All of it; each message once."""
-        return "; ".join(dict.fromkeys(filter(None, map(_told, self.said.values()))))
+        told = (_told(by_host, bool(self.failed - by_host.keys())) for by_host in self.said.values())
+        return "; ".join(dict.fromkeys(told))
 
     def line(self) -> str:
         """Its title, how long it took, and what was said."""
@@ -53,10 +55,10 @@ class PlaybookStep:
         return duration(time.monotonic() - self.begun)
 
 
-def _told(by_host: Mapping[str, str]) -> str:
-    """What the hosts said of one task: once if they agree, with names if they differ."""
+def _told(by_host: Mapping[str, str], named: bool) -> str:
+    """What the hosts said of one task: once if they agree, with names if they differ or if a host failed before."""
     messages = dict.fromkeys(by_host[host] for host in sorted(by_host))
-    if len(messages) == 1:
+    if len(messages) == 1 and not named:
         return next(iter(messages))
     return "; ".join(f"{_names(by_host, message)}: {message}" for message in messages)
 

@@ -64,7 +64,7 @@ class StepCallback(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         title = step_of(task)
-        if self._step is None or self._step.title != title:
+        if self._step is None or self._step.title != title or self._step.failed:
             self._end_step()
             self._step = PlaybookStep(title)
         self._note = str(task.name or task.get_name()).rpartition(" | ")[2]
@@ -124,9 +124,14 @@ class StepCallback(CallbackBase):
         self._close()
 
     def _end_step(self) -> None:
-        """The line of the step, and below it what its tasks showed. One in which nothing was to do has none."""
+        """The line of the step, and below it what its tasks showed. One in which nothing was to do has none.
+
+        A step that failed has its line already: what other tasks and hosts did is below it.
+        """
         step, self._step, self._note = self._step, None, ""
-        if step and step.title in self._failed:
+        if step and step.failed:
+            self._tell(_wrapped(f"{BELOW}done    ", step.sentence()))
+        elif step and step.title in self._failed:
             self._tell(_wrapped(BELOW, step.line() if step.sentence() else ""))
         elif step and step.ran:
             self._tell(_wrapped("  ok      ", step.line()), C.COLOR_CHANGED if step.changed else C.COLOR_OK)
@@ -135,7 +140,7 @@ class StepCallback(CallbackBase):
         self._show_below()
 
     def _fail(self, result: Any, found: Sequence[Mapping[str, Any]]) -> None:
-        """The step ends here: where it failed, what its tasks showed, and each error."""
+        """Where it failed, what its tasks showed, and each error."""
         host, task = result.host.get_name(), result.task
         if self._step:
             self._failed.add(self._step.title)
@@ -144,10 +149,12 @@ class StepCallback(CallbackBase):
             told = [str(each.get("msg") or NOT_SHOWN) for each in found]
             self._tell(_wrapped("  FAILED  ", " ".join(each for each in told if self._is_new(each))), C.COLOR_ERROR)
             return
-        step, self._step, self._note = self._step, None, ""
+        step = self._step
         where = f'task "{task.name or task.get_name()}" on {self.host_label(result)}'
         took = f"{step.title} ({step.took()}), " if step else ""
         self._tell(_wrapped("  FAILED  ", f"{took}{where}"), C.COLOR_ERROR)
+        if step:
+            step.failed.add(host)
         self._show_below()
         for each in found:
             told = list(_error(each))

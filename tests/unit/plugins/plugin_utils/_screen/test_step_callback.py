@@ -83,3 +83,22 @@ def test_a_later_play_has_its_own_steps(screen: Screen) -> None:
     screen.task(SEVEN)
     screen.ok("two", "started: web")
     assert f"  ok      {SEVEN}: started: web" in screen.text()
+
+
+def test_what_a_step_did_before_it_failed_and_what_other_hosts_did_is_below_it(screen: Screen) -> None:
+    screen.task(SEVEN)
+    screen.ok("one", "lease acquired")
+    screen.ok("two", "lease acquired")
+    screen.task(SEVEN)
+    screen.ok("one", "stopped: web")
+    screen.failed("two", "web did not start")
+    screen.ok("three", "stopped: worker")
+    screen.task(SEVEN)
+    screen.ok("one", "the application answers")
+    lines = screen.text().splitlines()
+    assert lines[0].startswith(f'  FAILED  {SEVEN}, task "Start | It" on two'), lines
+    assert lines[1:4] == [
+        "          web did not start",
+        "          done    lease acquired; one: stopped: web; three: stopped: worker",
+        f"          {SEVEN}: the application answers",
+    ]
