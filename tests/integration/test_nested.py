@@ -443,9 +443,26 @@ def test_two_layers_by_design_of_which_the_inner_one_is_in_base64_are_one_scheme
     assert judged(keyring, "plain", tokens).scheme == "plain over doubled"
 
 
-def test_tokens_in_another_writing_under_two_versions_are_never_by_design(keyring: Keyring) -> None:
-    tokens = [sealed(keyring, "plain", ("current",), again(sealed(keyring, "plain", ("pending",)))) for _ in range(3)]
-    assert judged(keyring, "plain", tokens) == ("plain", False, False)
+def test_tokens_in_another_writing_under_two_versions_are_a_rule_too(keyring: Keyring) -> None:
+    text = sealed(keyring, "plain", ("pending",)).hex().encode()
+    tokens = [sealed(keyring, "plain", ("current",), text) for _ in range(3)]
+    assert judged(keyring, "plain", tokens) == ("plain", False, True), "a person decides: it is never unwrapped"
+
+
+SETTLED = settlements.parse({"secrets.a": {"unreadable": "the application reads both layers by itself"}})
+
+
+@pytest.mark.parametrize(("doubled", "settled"), [(2, {}), (2, SETTLED), (1, SETTLED)])
+def test_tokens_in_another_writing_that_stay_stay_in_each_pass_and_in_a_rollback(
+    database: Database, keyring: Keyring, doubled: int, settled: settlements.Settlements
+) -> None:
+    texts = [*(sealed(keyring, "plain", ("current",)).hex().encode() for _ in range(doubled)), VALUE]
+    others = [f"value {number}".encode() for number in range(4 * (2 - doubled))]
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text) for text in (*texts, *others)])
+    for destination in ("pending", "pending", "current", "older-7"):
+        (held,) = target_survey.find(database, "auto", (), keyring, settled).found  # by each process anew
+        rewrite(database, [held], keyring, destination, leave_alone=[held.name])
+        assert inside(database, held, keyring, destination) == {*texts, *others}
 
 
 BLANKS: dict[str, Callable[[bytes], bytes]] = {

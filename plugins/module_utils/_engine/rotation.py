@@ -375,7 +375,8 @@ def opened(request: Request) -> Iterator[Application]:
             if request.leased:
                 lease.refuse_other(database, request.run)
         parts = [
-            (database, target_survey.find(database, request.targets, request.ignore, keyring)) for database in databases
+            (database, target_survey.find(database, request.targets, request.ignore, keyring, settled))
+            for database in databases
         ]
         progress = stack.enter_context(ProgressFile(request.progress))
         yield Application(

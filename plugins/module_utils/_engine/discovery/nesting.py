@@ -119,8 +119,8 @@ def _suspects(keyring: Keyring, scheme: Scheme, opened: Sequence[tuple[str, Open
 
 
 def written(keyring: Keyring, name: str, pieces: Sequence[bytes]) -> tuple[int, int]:
-    """How many of the ``pieces`` open under the scheme ``name``, and how many of those hold nothing but a token of the
-    same version, in another writing."""
+    """How many of the ``pieces`` open under the scheme ``name``, and how many of those hold nothing but a token of
+    any version, in another writing: a rotation leaves that one under the keys that it had."""
     scheme = {each.name: each for each in keyring.tried}[name]
     opened = [one for one in keyring.stages_of(name, pieces) if one is not None]
     label = _label(scheme, pieces)
@@ -131,8 +131,7 @@ def written(keyring: Keyring, name: str, pieces: Sequence[bytes]) -> tuple[int, 
     for inner in _candidates(keyring, scheme):
         plain |= {place for place, _ in _fitting(keyring, inner, scheme, as_they_are, label)}
         if inner.name in keyring.schemes:
-            inside = _fitting(keyring, inner, scheme, forms, label)
-            found |= {place for place, (stage, _) in inside if stage == opened[place][0]}
+            found |= {place for place, _ in _fitting(keyring, inner, scheme, forms, label)}
     return len(opened), len(found - plain)
 
 

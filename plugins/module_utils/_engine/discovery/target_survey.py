@@ -27,7 +27,7 @@ from .column_types import FERNETS, IN_TEXT, KINDS, SHORTEST, WRITTEN, ColumnCode
 from .findings import Finding, Findings, refuse, unsettled
 from .nesting import bare
 from .plaintext_rules import PlaintextRule, rule
-from .settlements import NONE, Settlements
+from .settlements import NONE, UNREADABLE, Settlements
 from .signatures import Signature, of_another_format
 
 IGNORED = ("ignored", "ignored_open", "ignored_tokens")  # kinds of findings about columns in key_rotation_ignore
@@ -88,11 +88,14 @@ class Target:
         return replace(kind, names=self.members) if isinstance(kind, JsonCodec) and self.members else kind
 
 
-def find(database: Database, described: Any, ignore: Collection[str], keyring: Keyring) -> Survey:
+def find(
+    database: Database, described: Any, ignore: Collection[str], keyring: Keyring, settled: Settlements = NONE
+) -> Survey:
     """A survey of ``key_rotation_targets``: ``auto``, or a list of {table, column, scheme}.
 
-    ``ignore`` are columns, as table.column, that a person found to be somebody else's. Raises E_TABLE_KEY or
-    E_TARGET; ``refuse_unproved`` says whether the survey is good enough to act on.
+    ``ignore`` are columns, as table.column, that a person found to be somebody else's. In columns that are ``settled``
+    as unreadable a token in another writing stays, whatever their values are as a rule. Raises E_TABLE_KEY or E_TARGET;
+    ``refuse_unproved`` says whether the survey is good enough to act on.
     """
     survey = Survey(database, keyring)
     if described == "auto" and any(scheme.functions for scheme in keyring.tried):
@@ -115,6 +118,8 @@ def find(database: Database, described: Any, ignore: Collection[str], keyring: K
             if target.name not in listed:
                 survey.findings.put("missed", target.name)
     survey.look_around()
+    kept = {name for name, one in settled.items() if one.decision == UNREADABLE}
+    survey.found = [replace(target, wrapped=target.wrapped or target.name in kept) for target in survey.found]
     return survey
 
 
