@@ -408,6 +408,20 @@ def test_a_text_with_too_much_that_begins_like_a_token_is_named(database: Databa
 
 
 @pytest.mark.parametrize("listed", ["secrets.a", "secrets.a:0"])
+@pytest.mark.parametrize("text", [b"Bearer %s", b"https://a.example/?t=%s"], ids=["a prefix", "an address"])
+def test_a_token_inside_that_a_person_accepted_is_accepted_by_a_process_with_the_new_keys_alone(
+    database: Database, keyring: Keyring, listed: str, text: bytes
+) -> None:
+    text %= sealed(keyring, "plain", ("current",))
+    fill(database, "text", [sealed(keyring, "plain", ("current",), text)])
+    held = target(database, "plain")
+    rewrite(database, [held], keyring, "pending", leave_alone=[listed])
+    alone = keyring_of("pending", base="pending")
+    assert take(database, held, alone).classes == {"nested_unreadable": 1}
+    assert take(database, held, alone, leave_alone=[listed]).classes == {"pending": 1}
+
+
+@pytest.mark.parametrize("listed", ["secrets.a", "secrets.a:0"])
 def test_a_token_between_other_text_that_a_person_accepted_stays_as_it_is(
     database: Database, keyring: Keyring, listed: str
 ) -> None:

@@ -350,8 +350,7 @@ class PageToken(NamedTuple):
 
     def is_accepted(self, target: Target, row: str, leave_alone: Collection[str]) -> bool:
         """Whether a person has accepted what is inside: of this value, or of its column."""
-        known = f"{target.name}:{row}" in leave_alone
-        return known or (self.problem == TOKEN_INSIDE and target.name in leave_alone)
+        return f"{target.name}:{row}" in leave_alone or (self.problem in INSIDES and target.name in leave_alone)
 
 
 def look(
