@@ -6,19 +6,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.utils.display import Display
+
+from ..module_utils._options.rotation_options import ROTATION_SETTINGS
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._services import key_store, settings
 
+display = Display()
+
 
 class ActionModule(RotationAction):
+    spec = ROTATION_SETTINGS
     recorded = False  # no record is open yet; the playbook records the refusal
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         spec = self._loader.load_from_file(settings.SPEC_FILE)["argument_specs"]["settings"]["options"]
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
-        settings.refuse(
-            problem for host in hosts for problem in settings.find_problems(spec, key_store.VARIABLES, host)
-        )
+        problems = [each for host in hosts for each in settings.find_problems(spec, key_store.VARIABLES, host)]
+        if options["refuse"]:
+            settings.refuse(problems)
+        for each in dict.fromkeys(problems):
+            display.warning(f"{each.name} {each.found}. {each.advice}")
         return {"changed": False}
 
     def _settings(self, host: str) -> settings.HostSettings:

@@ -14,6 +14,11 @@ description:
   - Fails with all problems at once. Each names the variable and, if it is known, the file and the line. Values are
     never shown.
   - Runs only on the control node, as an action plugin, once for all hosts.
+options:
+  refuse:
+    description: V(false) warns of each problem instead of failing, for an emergency stop.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes
 """

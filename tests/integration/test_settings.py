@@ -84,7 +84,21 @@ def test_a_wrong_project_directory_is_one_error(site: Site) -> None:
     assert "or correct key_rotation_project_dir" in outcome.text
 
 
-@pytest.mark.parametrize("playbook", sorted(path.stem for path in PLAYBOOKS.glob("*.yml")))
+def test_an_emergency_stop_warns_of_a_wrong_variable_and_goes_on(site: Site) -> None:
+    variables = {"ansible_connection": "local", "key_rotation_project_dir": str(site.project)}
+    services = [{"name": "web", "stop": ["touch", str(site.project / "stopped")], "start": ["true"]}]
+    of_host = {**variables, "key_rotation_services": services, "key_rotation_servces": CANARY}
+    site.inventory.write_text(yaml.safe_dump({"application": {"hosts": {"a": of_host}}}))
+    outcome = site.play("maintenance")
+    told = " ".join(outcome.text.split())
+    assert "is not a variable of this collection. Did you mean key_rotation_services?" in told
+    assert (site.project / "stopped").exists(), outcome.text
+    assert CANARY not in outcome.text
+
+
+@pytest.mark.parametrize(
+    "playbook", sorted(path.stem for path in PLAYBOOKS.glob("*.yml") if path.stem != "maintenance")
+)
 def test_every_playbook_checks_the_variables_of_every_host_first(site: Site, playbook: str) -> None:
     variables = {"ansible_connection": "local", "key_rotation_project_dir": str(site.project)}
     hosts = {"a": dict(variables), "b": {**variables, "key_rotation_servces": CANARY}}

@@ -101,4 +101,6 @@ ROTATION_RECORD: dict[str, Any] = {
     "error": {"type": "dict", "default": {}},
     "course": {"type": "dict"},
 }
-ROTATION_SETTINGS: dict[str, Any] = {}
+ROTATION_SETTINGS: dict[str, Any] = {
+    "refuse": {"type": "bool", "default": True},
+}
