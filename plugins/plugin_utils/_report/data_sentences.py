@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .data_state import DataState, Host
+from .data_state import DataState, Host, Values
 
 # What is said of values of a class that is no version; the census of a later release may have others.
 CLASSES = {
@@ -53,11 +53,18 @@ def values(state: DataState) -> str:
         return "There are no encrypted values."
     proof = ", proved by a process that has only this version" if found.proved else ""
     if len(found.under) == 1 and not found.odd:
-        (key_id,) = found.under
-        return f"All {found.total:,} values open under version {key_id}{proof}."
+        ((key_id, count),) = found.under.items()
+        if not found.left_alone:
+            return f"All {count:,} values open under version {key_id}{proof}."
+        return f"{count:,} of {found.total:,} values open under version {key_id}{proof}; {_left_alone(found)}."
     parts = [f"{count:,} open under version {key_id}" for key_id, count in sorted(found.under.items())]
     parts += [f"{count:,} {CLASSES.get(name, f'are {name}')}" for name, count in sorted(found.odd.items())]
+    parts += [_left_alone(found)] * bool(found.left_alone)
     return f"Of {found.total:,} values, {_listed(parts)}."
+
+
+def _left_alone(found: Values) -> str:
+    return f"{found.left_alone:,} {'was' if found.left_alone == 1 else 'were'} left alone as asked"
 
 
 def env_files(state: DataState) -> Iterator[str]:

@@ -99,6 +99,15 @@ def test_as_before_is_said_only_if_values_hosts_and_store_are(changes: dict[str,
             Values({NEW: 9}, proved=True),
             f"All 9 values open under version {NEW}, proved by a process that has only this version.",
         ),
+        (
+            Values({NEW: 1497}, left_alone=3, proved=True),
+            f"1,497 of 1,500 values open under version {NEW}, proved by a process that has only this version; 3 were "
+            "left alone as asked.",
+        ),
+        (
+            Values({OLD: 7, NEW: 2}, left_alone=1),
+            f"Of 10 values, 7 open under version {OLD}, 2 open under version {NEW} and 1 was left alone as asked.",
+        ),
         (Values({OLD: 7, NEW: 2}), f"Of 9 values, 7 open under version {OLD} and 2 open under version {NEW}."),
         (
             Values({OLD: 7, NEW: 2}, {"nested": 3, "unreadable": 1, "plaintext": 4}),
@@ -152,6 +161,14 @@ def test_a_proof_is_called_one_only_if_every_value_opened() -> None:
         assert (found is not None, found and found.proved) == (True, False)
     passed = census("pending", unopened={"count": 2, "rows": "t.c:1"}, **asked)
     assert "2 open under no known version" in said(*FORTH, passed)
+
+
+def test_values_that_were_left_alone_are_not_among_those_that_open() -> None:
+    targets = [{"table": "t", "column": "c", "classes": {"pending": 9, "empty": 3}, "left_alone": 2}]
+    proof = event("django_census", targets=targets, key_ids={"pending": NEW}, asked={"expect_stage": "pending"})
+    text = said(*FORTH, proof)
+    assert f"9 of 11 values open under version {NEW}, proved by a process" in text
+    assert "; 2 were left alone as asked." in text
 
 
 def test_a_rotation_that_was_rolled_back_is_as_before() -> None:
