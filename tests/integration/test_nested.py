@@ -486,8 +486,15 @@ BLANKS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize(("scheme", "sql_type"), [("plain", "text"), ("plain", "jsonb"), ("prefixed", "text")])
-@pytest.mark.parametrize("blanks", BLANKS)
+@pytest.mark.parametrize(
+    ("scheme", "sql_type", "blanks"),
+    [
+        *product(("plain",), ("text", "jsonb"), BLANKS),
+        ("prefixed", "text", "a line break"),
+        ("prefixed", "text", "lines"),
+        ("doubled", "text", "lines"),
+    ],
+)
 def test_a_stored_token_with_blanks_is_what_it_is_under_and_the_plan_says_so(
     database: Database, keyring: Keyring, scheme: str, sql_type: str, blanks: str
 ) -> None:
@@ -508,6 +515,26 @@ def test_a_stored_token_with_blanks_is_what_it_is_under_and_the_plan_says_so(
     assert keyring.cipher(scheme, "pending").open(bare) == Opened(VALUE, 1_700_000_000)
     if blanks != "lines":
         assert len(token) > len(bare), "the application may count on what is around it"
+
+
+@pytest.mark.parametrize(("scheme", "blanks"), [*product(("defectdojo", "gcm_text"), BLANKS), ("prefixed", "blanks")])
+def test_blanks_in_a_token_are_left_out_only_where_its_library_does_so(
+    database: Database, scheme: str, blanks: str
+) -> None:
+    described = {**SCHEMES, "defectdojo": {"format": "aes_gcm_hex", "key": RAW, "prefix": "AES.2:"}}
+    keyring = Keyring(schemes.parse(described), STAGES, lambda name: None)
+    token = sealed(keyring, scheme, ("current",))
+    fill(database, "text", [token, BLANKS[blanks](token)])
+    tally = take(database, target(database, scheme), keyring)
+    assert tally.classes == {"current": 1, "unreadable": 1}
+    assert census.notable([tally]) == []
+
+
+def test_no_more_rows_of_tokens_with_blanks_are_kept_than_are_shown(database: Database, keyring: Keyring) -> None:
+    fill(database, "text", [sealed(keyring, "plain", ("current",)) + b"\n"] * 20)
+    tally = take(database, target(database, "plain"), keyring)
+    assert (tally.blanks.count, tally.blanks.first) == (20, ["0", "1", "2", "3", "4"])
+    assert census.notable([tally])[0].facts["rows"].endswith("secrets.a:4 and 15 more")
 
 
 def test_a_column_in_which_each_token_has_a_line_break_is_found(database: Database, keyring: Keyring) -> None:

@@ -383,12 +383,18 @@ def look(
 def _without_blanks(
     target: Target, keyring: Keyring, tokens: Sequence[bytes], opened: list[tuple[str, Opened] | None]
 ) -> dict[int, tuple[bytes, bytes]]:
-    """Put into ``opened`` the tokens that open once the blanks in them are left out; what is around each, by place."""
+    """Put into ``opened`` the tokens that open once the blanks in them are left out, as their libraries leave them out;
+    what is around each, by place. Before a prefix no library does, for it looks for that first."""
     scheme = keyring.schemes[target.scheme]
-    if scheme.functions or not (scheme.text and scheme.format.authenticated):
+    if scheme.functions or not scheme.format.blanks:
         return {}
     blanks = _BLANKS_IN_JSON if isinstance(target.kind, JsonCodec) else _BLANKS
-    places = [place for place, one in enumerate(opened) if one is None and blanks.search(tokens[place])]
+    prefix = scheme.described.get("prefix", "").encode()
+    places = [
+        place
+        for place, one in enumerate(opened)
+        if one is None and tokens[place].startswith(prefix) and blanks.search(tokens[place])
+    ]
     around = {}
     bare = [blanks.sub(b"", tokens[place]) for place in places]
     for place, token, inside in zip(places, bare, keyring.stages_of(scheme.name, bare) if places else ()):
@@ -459,8 +465,8 @@ def _class(
                 tally.unsettled.append(name)
         else:
             value_class = _why_unopened(token.token, target, keyring)
-            own = token.token.startswith(keyring.schemes[target.scheme].marker)
-            other = None if own else signatures.of_another_format(token.token)
+            is_own = _begins(token.token, target, keyring)
+            other = None if is_own else signatures.of_another_format(token.token)
             if value_class == "unreadable" and other is not None:
                 tally.formats.setdefault(other, []).append(name)
             tally.add(value_class, name)
@@ -471,8 +477,13 @@ def _why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:
     others = [name for name, scheme in keyring.schemes.items() if name != target.scheme and not scheme.functions]
     if any(keyring.schemes[name].format.authenticated and keyring.stage_of(name, token) for name in others):
         return OTHER_SCHEME
-    marker = keyring.schemes[target.scheme].marker
-    return "unreadable" if token.startswith(marker) or signatures.looks_encrypted(token) else "plaintext"
+    is_own = _begins(token, target, keyring)
+    return "unreadable" if is_own or signatures.looks_encrypted(token) else "plaintext"
+
+
+def _begins(token: bytes, target: Target, keyring: Keyring) -> bool:
+    """Whether a value begins as the tokens of its column do, be it after blanks."""
+    return token.lstrip().startswith(keyring.schemes[target.scheme].marker)
 
 
 def refuse_unreadable(tallies: Sequence[Tally], classes: Collection[str] = tuple(UNOPENED)) -> None:
