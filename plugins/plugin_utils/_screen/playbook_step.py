@@ -17,12 +17,14 @@ SPEAKING = ("debug", "ansible.builtin.debug")  # of Ansible's own actions; "All 
 
 @dataclass
 class PlaybookStep:
-    """``said`` has what each host said, by task; ``failed`` are the hosts on which a task failed."""
+    """``said`` has what each host said, by task; ``failed`` are the hosts on which a task failed, ``ended``
+    has by host the message with which the playbook itself failed."""
 
     title: str
     begun: float = field(default_factory=time.monotonic)
     said: dict[str, dict[str, str]] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
+    ended: dict[str, str] = field(default_factory=dict)
     ran: bool = False
     changed: bool = False
 
@@ -44,7 +46,11 @@ class PlaybookStep:
     def sentence(self) -> str:
         """All of it; each message once."""
         told = (_told(by_host, bool(self.failed - by_host.keys())) for by_host in self.said.values())
-        return "; ".join(dict.fromkeys(told))
+        return "; ".join(dict.fromkeys("; ".join(each) for each in told))
+
+    def endings(self) -> list[str]:
+        """The messages with which the playbook itself failed."""
+        return _told(self.ended, False)
 
     def line(self) -> str:
         """Its title, how long it took, and what was said."""
@@ -55,12 +61,12 @@ class PlaybookStep:
         return duration(time.monotonic() - self.begun)
 
 
-def _told(by_host: Mapping[str, str], named: bool) -> str:
+def _told(by_host: Mapping[str, str], named: bool) -> list[str]:
     """What the hosts said of one task: once if they agree, with names if they differ or if a host failed before."""
     messages = dict.fromkeys(by_host[host] for host in sorted(by_host))
     if len(messages) == 1 and not named:
-        return next(iter(messages))
-    return "; ".join(f"{_names(by_host, message)}: {message}" for message in messages)
+        return list(messages)
+    return [f"{_names(by_host, message)}: {message}" for message in messages]
 
 
 def _names(by_host: Mapping[str, str], message: str) -> str:

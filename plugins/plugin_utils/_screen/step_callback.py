@@ -64,7 +64,7 @@ class StepCallback(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         title = step_of(task)
-        if self._step is None or self._step.title != title or self._step.failed:
+        if self._step is None or self._step.title != title or self._step.failed or self._step.ended:
             self._end_step()
             self._step = PlaybookStep(title)
         self._note = str(task.name or task.get_name()).rpartition(" | ")[2]
@@ -138,18 +138,19 @@ class StepCallback(CallbackBase):
         elif step and step.numbered:
             self._tell([f"  skip    {step.title}: nothing to do"], C.COLOR_SKIP)
         self._show_below()
+        for ending in step.endings() if step else ():
+            if self._is_new(ending):
+                self._tell(_wrapped("  FAILED  ", ending), C.COLOR_ERROR)
 
     def _fail(self, result: Any, found: Sequence[Mapping[str, Any]]) -> None:
         """Where it failed, what its tasks showed, and each error."""
         host, task = result.host.get_name(), result.task
-        if self._step:
-            self._failed.add(self._step.title)
-        if task.action in FAIL:
-            self._end_step()
-            told = [str(each.get("msg") or NOT_SHOWN) for each in found]
-            self._tell(_wrapped("  FAILED  ", " ".join(each for each in told if self._is_new(each))), C.COLOR_ERROR)
-            return
         step = self._step
+        if step:
+            self._failed.add(step.title)
+        if step and task.action in FAIL:
+            step.ended[host] = " ".join(str(each.get("msg") or NOT_SHOWN) for each in found)
+            return
         where = f'task "{task.name or task.get_name()}" on {self.host_label(result)}'
         took = f"{step.title} ({step.took()}), " if step else ""
         self._tell(_wrapped("  FAILED  ", f"{took}{where}"), C.COLOR_ERROR)
@@ -229,16 +230,21 @@ def _error(result: Mapping[str, Any]) -> Iterator[str]:
     parts = (result.get(name) for name in ("msg", "reason", "censored", "module_stderr", "stderr", "stdout"))
     told = [str(part).strip() for part in parts if part]
     for part in told or [NOT_SHOWN]:
-        for line in part.splitlines():
-            yield from _wrapped(BELOW, line)
+        yield from _wrapped(BELOW, part)
 
 
 def _wrapped(begin: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns),
-        initial_indent=begin,
-        subsequent_indent=BELOW,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    """Each line of the text by itself: an error with several findings is a list."""
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    wrapped: list[str] = []
+    for line in text.splitlines():
+        indent = BELOW if wrapped else begin
+        wrapped += textwrap.wrap(
+            line,
+            width,
+            initial_indent=indent,
+            subsequent_indent=BELOW,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return wrapped

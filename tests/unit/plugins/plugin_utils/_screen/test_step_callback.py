@@ -102,3 +102,31 @@ def test_what_a_step_did_before_it_failed_and_what_other_hosts_did_is_below_it(s
         "          done    lease acquired; one: stopped: web; three: stopped: worker",
         f"          {SEVEN}: the application answers",
     ]
+
+
+def test_each_finding_of_an_error_has_its_own_line(screen: Screen) -> None:
+    error = {"code": "E_OPTIONS", "what": "2 variables are wrong", "changed": "Nothing was changed."}
+    todo = "Correct them:\n* key_rotation_workers is -1. Give 0 or more.\n* key_rotation_keys is not set. Name them."
+    screen.task(SEVEN)
+    screen.failed("one", "E_OPTIONS", error={**error, "todo": todo})
+    assert screen.text().splitlines()[1:6] == [
+        "          E_OPTIONS  2 variables are wrong",
+        "          so far  Nothing was changed.",
+        "          next    Correct them:",
+        "          * key_rotation_workers is -1. Give 0 or more.",
+        "          * key_rotation_keys is not set. Name them.",
+    ]
+
+
+def test_the_playbook_says_on_which_host_it_failed_if_the_messages_differ(screen: Screen) -> None:
+    screen.task(BACK, FAIL)
+    for host, message in (("two", "Fix it."), ("one", "It was rolled back."), ("three", "Fix it.")):
+        screen.failed(host, message)
+    screen.task("Close the record", FAIL)
+    for host in ("one", "two", "three"):
+        screen.failed(host, "The run failed: see the error above.")
+    assert [line for line in screen.text().splitlines() if "FAILED" in line] == [
+        "  FAILED  one: It was rolled back.",
+        "  FAILED  three, two: Fix it.",
+        "  FAILED  The run failed: see the error above.",
+    ]
