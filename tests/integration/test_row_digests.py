@@ -148,7 +148,11 @@ def test_what_another_process_writes_after_the_census_and_does_not_open_is_told_
         f"2 are {SAID[value_class]}: secrets.a:3, secrets.a:4"
     )
     repair = '{"key_rotation_prefer": "repair", "key_rotation_repair": ["secrets.a:3", "secrets.a:4"]}'
-    assert f"run the rollback playbook with -e '{repair}'" in stopped.value.todo
+    todo = stopped.value.todo
+    assert (f"run the rollback playbook with -e '{repair}'" in todo) == (value_class == "unreadable")
+    assert ("save these again under the current keys: secrets.a:3, secrets.a:4." in todo) == (
+        value_class == "plaintext"
+    ), "what it wrote is newer than the backup"
     assert "CANARY" not in str(stopped.value)
 
 
@@ -181,6 +185,9 @@ def test_the_proof_tells_what_another_process_wrote_and_does_not_open_as_its_doi
     assert stopped.value.code == "E_VALUES_OVERWRITTEN"
     assert stopped.value.where["rows"] == "secrets.a:3, secrets.a:100"
     assert stopped.value.where["found"] == "1 are not encrypted, 1 are under no known version"
+    assert "under the current keys: secrets.a:3." in stopped.value.todo
+    assert '"key_rotation_repair": ["secrets.a:100"]' in stopped.value.todo
+    assert "A row that is new since the backup is not in it." in stopped.value.todo
 
 
 def test_the_proof_blames_nobody_for_a_row_that_nobody_else_wrote(rotation: Rotation) -> None:

@@ -23,14 +23,25 @@ class ValuesDamaged(RotationError):
     )
 
 
+# What to do about values that another process wrote, by whether they can still be read.
+SAVE_AGAIN = (
+    "It saved values that are not encrypted, which are newer than those in the backup: have the application save "
+    "these again under the current keys: {rows}."
+)
+TAKE_FROM_BACKUP = (
+    "A rollback does not undo what it wrote. To take the values from the backup after it, run the rollback playbook "
+    "with {repair}. A row that is new since the backup is not in it."
+)
+
+
 class ValuesOverwritten(RotationError):
     code = "E_VALUES_OVERWRITTEN"
     count: int
     found: str
     rows: str
-    repair: str
+    advice: str
     problem = "another process changed {count} values since the rotation began, and {found}: {rows}"
-    remedy = ValuesDamaged.remedy
+    remedy = "Stop that process: it may hold other keys. {advice}"
 
 
 class ValuesEmptied(RotationError):

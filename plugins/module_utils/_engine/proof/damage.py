@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..._errors.base import RotationError
-from ..._errors.values import ValuesOverwritten
+from ..._errors.values import SAVE_AGAIN, TAKE_FROM_BACKUP, ValuesOverwritten
 from ..crypto.keyring import Keyring
 from ..discovery.target_survey import Target
 from . import census
@@ -82,11 +82,22 @@ def repair_of(values: Sequence[str]) -> str:
 def overwritten(values: Iterable[tuple[str, str]]) -> RotationError:
     """The error of values that another process wrote, and that the rotation cannot go on with: the class of the census,
     and the value as table.column:key."""
-    found = [(WRITTEN.get(value_class, value_class), value) for value_class, value in values]
-    names = [value for _, value in found]
-    kinds = Counter(kind for kind, _ in found)
+    found = list(values)
+    kinds = Counter(WRITTEN.get(value_class, value_class) for value_class, _ in found)
     told = ", ".join(f"{count} are {kind}" for kind, count in kinds.items())
-    return ValuesOverwritten(count=len(names), found=told, rows=shown(names), repair=repair_of(names))
+    return ValuesOverwritten(
+        count=len(found), found=told, rows=shown([value for _, value in found]), advice=" ".join(_advice(found))
+    )
+
+
+def _advice(found: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What to do: a value that is not encrypted is lost if an older one takes its place."""
+    readable = [value for value_class, value in found if value_class == "plaintext"]
+    lost = [value for value_class, value in found if value_class != "plaintext"]
+    if readable:
+        yield SAVE_AGAIN.format(rows=shown(readable))
+    if lost:
+        yield TAKE_FROM_BACKUP.format(repair=repair_of(lost))
 
 
 def refuse_overwritten(
