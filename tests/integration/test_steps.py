@@ -107,7 +107,7 @@ def test_a_step_is_a_line_with_what_was_said_and_names_where_hosts_differ(play: 
     assert lines[0] == "Rotate the keys"
     said = "three were seen; one: two files; three, two: a file"
     assert re.fullmatch(rf"  ok      Step 1/3: Check the hosts {TOOK}: {said}", lines[1]), outcome.text
-    assert lines[2] == "  skip    Step 2/3: Stop the services: nothing to do"
+    assert lines[2] == "  skip    Step 2/3: Stop the services: nothing was done"
     assert re.fullmatch(rf"  ok      Step 3/3: Wait {TOOK}", lines[3]), outcome.text
     assert re.fullmatch(r"Done in [\d.]+ s", lines[-1])
     assert [line for line in lines[4:-1] if line] == [], "an assertion that holds is no step"

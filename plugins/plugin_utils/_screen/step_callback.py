@@ -136,7 +136,7 @@ class StepCallback(CallbackBase):
         elif step and step.ran:
             self._tell(_wrapped("  ok      ", step.line()), C.COLOR_CHANGED if step.changed else C.COLOR_OK)
         elif step and step.numbered:
-            self._tell([f"  skip    {step.title}: nothing to do"], C.COLOR_SKIP)
+            self._tell([f"  skip    {step.title}: nothing was done"], C.COLOR_SKIP)
         self._show_below()
         for ending in step.endings() if step else ():
             if self._is_new(ending):

@@ -130,3 +130,8 @@ def test_the_playbook_says_on_which_host_it_failed_if_the_messages_differ(screen
         "  FAILED  three, two: Fix it.",
         "  FAILED  The run failed: see the error above.",
     ]
+
+
+def test_a_step_in_which_nothing_ran_says_no_more_than_that(screen: Screen) -> None:
+    screen.task(SEVEN)
+    assert f"  skip    {SEVEN}: nothing was done" in screen.text().splitlines()
