@@ -25,8 +25,9 @@ UNREACHABLE = 4  # a bit of ansible-playbook's exit code; a failed host is 2
 
 
 def environment() -> dict[str, str]:
-    """The environment of an operator's shell: without the variables that Molecule sets."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
+    """The environment of an operator's shell: without the variables that Molecule sets. A task shows when it begins."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
+    return {**own, "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
 
 
 def main() -> None:
