@@ -50,7 +50,10 @@ class Screen:
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(context, "CLIARGS", CLIArgs({}))
-    return Screen()
+    made = Screen()
+    display = made.callback._display  # one for all tests, to which the callback gives its own method
+    monkeypatch.setattr(display, "display", display.display)
+    return made
 
 
 def test_a_step_that_ends_with_the_failure_of_the_playbook_is_not_ok(screen: Screen) -> None:
