@@ -60,7 +60,6 @@ profile.save()
 
 
 def test_a_token_between_other_text_stops_until_a_person_accepts_it(site: Site) -> None:
-    names = [row[1] for row in site.read_all()["profiles"]]
     assert site.manage("shell", "--command", PUT_TOKENS).code == 0
     before = site.read_all()["profiles"]
     column = "customer_userprofile._address_encrypted"
@@ -78,9 +77,7 @@ def test_a_token_between_other_text_stops_until_a_person_accepts_it(site: Site) 
     done = site.play("rotate")
     assert done.code == 0, done.text
     after = site.read_all()["profiles"]
-    assert after[2] == before[2], "what is inside stays as it is"
-    assert after[3] == [*before[3][:3], names[3]], "a token in hex is unwrapped"
-    assert [row for row in after if row[0] not in (3, 4)] == [row for row in before if row[0] not in (3, 4)]
+    assert after == before, "in a settled column the tokens inside stay as they are, also one in hex"
     assert site.play("verify").code == 0
 
 
