@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.plugins.loader import action_loader
-
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.rotation_options import HOST_TASKS
 from ..module_utils._tasks.registry import WORK
@@ -49,15 +47,7 @@ class ActionModule(RotationAction):
         task.action = f"{COLLECTION}.{name}"
         task.check_mode = args.pop("check_mode", self._task.check_mode)
         task.args = args
-        action = action_loader.get(
-            task.action,
-            task=task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
+        action = self.action_of(task)
         if not isinstance(action, HostAction):
             raise InvalidOption(name="tasks", found=f"cannot run {name}", advice="Give it a task of its own.")
         action.variables = self.variables

@@ -191,16 +191,19 @@ class RotationAction(ActionBase, abc.ABC):
             task.action, task.check_mode = f"{COLLECTION}.rotation_record", False
             task.args = {**args, "state": "failed", "rotation_id": rotation_id, "notify": notify}
             task.args.update(failed_task=self._task.name, error=self._lost().as_result()["error"])
-            ends = action_loader.get(
-                task.action,
-                task=task,
-                connection=self._connection,
-                play_context=self._play_context,
-                loader=self._loader,
-                templar=self._templar,
-                shared_loader_obj=self._shared_loader_obj,
-            )
-            ends.run(task_vars=self.variables)
+            self.action_of(task).run(task_vars=self.variables)
+
+    def action_of(self, task: Any) -> Any:
+        """The action plugin of another task, with the connection of this one."""
+        return action_loader.get(
+            task.action,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
 
     def refuse_other_run(self, args: dict[str, Any]) -> None:
         """Raise E_RUNNING where another run works on this application."""
