@@ -58,7 +58,7 @@ class Part:
         self.action.failed(NotRun(because=because))
 
     def abandon(self, exc: RotationError) -> None:
-        """The call ended without an answer."""
+        """It ended with this error."""
         self.action.failed(exc)
         self.result = {"failed": True, **exc.as_result()}
 
@@ -77,8 +77,7 @@ class Part:
         try:
             self.result = work()
         except RotationError as exc:
-            self.action.failed(exc)
-            self.result = {"failed": True, **exc.as_result()}
+            self.abandon(exc)
 
 
 def run_parts(batch: RotationAction, parts: Sequence[Part], *, all_of_them: bool) -> None:

@@ -11,9 +11,11 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -43,6 +45,20 @@ def new_value(kind: str) -> str:
         key = rsa.generate_private_key(65537, 2048)
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return secrets.token_hex(32) if kind == "hex" else secrets.token_urlsafe(40)
+
+
+def alone_and_beside(names: Iterable[str], short: Collection[str]) -> list[Any]:
+    """Each name alone and next to an ordinary column; those that are ``short``, next to one, are in every run."""
+    return [
+        pytest.param(
+            name,
+            ordinary,
+            marks=[] if name in short and ordinary else [pytest.mark.thorough],
+            id=f"{name}-{'beside' if ordinary else 'alone'}",
+        )
+        for name in names
+        for ordinary in (False, True)
+    ]
 
 
 class Application:

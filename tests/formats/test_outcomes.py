@@ -8,13 +8,12 @@ none is damaged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from .application import ORDINARY, ROWS, Application, described
+from .application import ORDINARY, ROWS, Application, alone_and_beside, described
 
 COLUMN = "notes_note.payload"
 MESSAGE = 300  # characters of it in the table
@@ -25,14 +24,7 @@ SHORT = ("gcm_base64", "gcm_three_parts", "fernet_sha256", "fernet_pbkdf2_fixed_
 FORMATS = described("formats", "FORMATS")
 
 
-def all_of_them() -> Iterator[Any]:
-    for name in FORMATS:
-        for ordinary in (False, True):
-            marks = [] if name in SHORT and ordinary else [pytest.mark.thorough]
-            yield pytest.param(name, ordinary, marks=marks, id=f"{name}-{'beside' if ordinary else 'alone'}")
-
-
-@pytest.mark.parametrize(("name", "ordinary"), list(all_of_them()))
+@pytest.mark.parametrize(("name", "ordinary"), alone_and_beside(FORMATS, SHORT))
 def test_it_is_rotated_right_or_refused_by_name_with_a_true_reason(
     name: str,
     ordinary: bool,

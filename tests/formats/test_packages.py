@@ -10,14 +10,13 @@ nothing is changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from .application import ORDINARY, ROWS, Application, described
+from .application import ORDINARY, ROWS, Application, alone_and_beside, described
 
 LIBRARIES = described("libraries", "LIBRARIES")
 ROTATED = {
@@ -43,14 +42,7 @@ TWO_KEYS = {"compliance_shield"}  # the only one with values under each of them
 INDEX_KEY = "DJANGO_FERNETIX_INDEX_KEY"  # the only key with no value under it that the engine opens or computes
 
 
-def all_of_them() -> Iterator[Any]:
-    for name in LIBRARIES:
-        for ordinary in (False, True):
-            marks = [] if name in SHORT and ordinary else [pytest.mark.thorough]
-            yield pytest.param(name, ordinary, marks=marks, id=f"{name}-{'beside' if ordinary else 'alone'}")
-
-
-@pytest.mark.parametrize(("name", "ordinary"), list(all_of_them()))
+@pytest.mark.parametrize(("name", "ordinary"), alone_and_beside(LIBRARIES, SHORT))
 def test_what_the_plan_says_of_it_is_true(
     name: str,
     ordinary: bool,

@@ -17,6 +17,7 @@ from ...module_utils._record.events import (
     RestoreEvent,
     RunEvent,
 )
+from .._report.data_tracker import NOT_WRITING
 
 WRITES = (ReencryptionEvent, RepairEvent, RestoreEvent, EnvFileEvent)
 TOGETHER = ("current", "rolled_back")  # states of key_version that come when values, hosts and store are proved as one
@@ -26,7 +27,7 @@ def is_interrupted(events: Iterable[Event]) -> bool:
     """Whether something was written since values, .env files and store last belonged together."""
     open_acts = 0
     for event in events:
-        writes = isinstance(event, WRITES) and event.state not in ("prepared", "examined", "dropped")
+        writes = isinstance(event, WRITES) and event.state not in NOT_WRITING
         if writes and event.is_intent:
             open_acts += 1
         elif writes and event.is_failed and _changed_nothing(event.error):
