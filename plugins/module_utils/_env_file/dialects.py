@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from re import Pattern
-from typing import cast
+from typing import Any, cast
 
 BOM = "\ufeff"
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
@@ -222,9 +222,7 @@ def _python_dotenv(text: str, names: Sequence[str]) -> Mapping[str, str | None]:
 def _django_environ(text: str, names: Sequence[str]) -> Mapping[str, str | None]:
     from environ import Env, ImproperlyConfigured
 
-    class Reader(Env):
-        ENVIRON: dict[str, str] = {}  # noqa: RUF012 - in place of os.environ
-
+    Reader: Any = type("Reader", (Env,), {"ENVIRON": {}})  # in place of os.environ
     log = logging.getLogger("environ.environ")
     before, log.disabled = log.disabled, True  # it prints the lines that it does not take, values and all
     seen: dict[str, str | None] = {}

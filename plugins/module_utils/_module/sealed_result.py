@@ -35,7 +35,8 @@ class Envelope:
         """The secrets in ``box``. Raises ValueError or cryptography's InvalidTag on anything else."""
         raw = base64.b64decode(box)
         shared = self._private.exchange(X25519PublicKey.from_public_bytes(raw[:32]))
-        return json.loads(_cipher(shared).decrypt(ZERO_NONCE, raw[32:], raw[:32]))
+        secrets: dict[str, str] = json.loads(_cipher(shared).decrypt(ZERO_NONCE, raw[32:], raw[:32]))
+        return secrets
 
 
 def seal(address: str, secrets: dict[str, str]) -> str:

@@ -121,12 +121,13 @@ def of_opening(application: Any) -> dict[str, Any]:
 
 def _opened(samples: Sequence[tuple[Any, list[Any], list[Any]]], keyring: Any) -> Iterator[tuple[float, int]]:
     """Again and again, seconds and values."""
+    from .._engine.postgres.catalog import row_name
     from .._engine.proof import census
 
     while True:
         began, count = time.process_time(), 0
         for target, rows, values in samples:
-            count += len(census.look(target, [census.row_name(row) for row in rows], values, keyring, {}))
+            count += len(census.look(target, [row_name(row) for row in rows], values, keyring, {}))
         yield time.process_time() - began, count
 
 

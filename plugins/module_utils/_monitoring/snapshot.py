@@ -14,6 +14,7 @@ from typing import Any
 from .._backup.database_swap import kept_aside
 from .._engine import rotation
 from .._engine.crypto.key_set import KeySet
+from .._engine.discovery.nesting import NESTED
 from .._engine.proof import census
 from .._engine.rewrite.throttle import Throttle
 from .._errors.base import RotationError
@@ -182,7 +183,7 @@ def _census(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[RotationErr
     throttle = Throttle(**{name: value for name, value in (params["throttle"] or {}).items() if value})
     # Who has the current keys alone cannot tell a ruined value from one that was written under other keys.
     known = census.UNOPENED if params["rotation"] else census.UNOPENED_ALONE
-    unopened = {**{name: census.UNOPENED[name] for name in known}, census.NESTED: "E_ENCRYPTED_TWICE"}
+    unopened = {**{name: census.UNOPENED[name] for name in known}, NESTED: "E_ENCRYPTED_TWICE"}
     with rotation.opened(request_of(params, "monitoring")) as application:
         unproved = _unproved(application)
         opening = response_times.of_opening(application)

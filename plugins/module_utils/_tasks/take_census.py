@@ -108,11 +108,11 @@ def _connected_since_before(params: dict[str, Any], application: Any) -> list[di
 def _unwrapped(baseline: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     """By table, the values that were encrypted twice and are one token now: the application reads them in another way
     than before."""
-    from .._engine.proof import census
+    from .._engine.discovery.nesting import NESTED
 
     found: dict[str, dict[str, int]] = {}
     for target in baseline:
-        if count := target["classes"].get(census.NESTED, 0):
+        if count := target["classes"].get(NESTED, 0):
             counts = found.setdefault(target["table"], {"unwrapped": 0})
             counts["unwrapped"] += count
     return found

@@ -123,5 +123,5 @@ def databases(seen: Observations) -> Iterator[dict[str, Any]]:
 
 def _wal_bytes(seen: Observations, database: dict[str, Any]) -> int:
     """At most what all tables have, times what a new version of a row takes; less where the census is small."""
-    tables = {target["table"]: target["rows"] for target in seen.census.get("targets", [])}
+    tables: dict[str, int] = {target["table"]: target["rows"] for target in seen.census.get("targets", [])}
     return min(int(database["bytes"]) * WAL_PER_BYTE, sum(tables.values()) * 8192 * WAL_PER_BYTE)

@@ -56,7 +56,7 @@ class Observations:
 
     @property
     def production(self) -> bool:
-        return self.options["environment"] == "production"
+        return str(self.options["environment"]) == "production"
 
     @property
     def facts(self) -> dict[str, Mapping[str, Any]]:

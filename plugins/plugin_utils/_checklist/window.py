@@ -121,7 +121,7 @@ def _values(seen: Observations) -> float | None:
     reading = sum(min(target["rows"], most) * read.get(target["table"], 0.0) for target in tables)
     reading += read.get(OTHER_MODELS, 0.0)
     rests = 1 + seen.options["throttle"].get("ratio", 0)
-    return (work * (1 + PASSES) + writing) * rests + reading * READINGS
+    return float((work * (1 + PASSES) + writing) * rests + reading * READINGS)
 
 
 def _backup(seen: Observations) -> float | None:

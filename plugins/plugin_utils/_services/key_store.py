@@ -245,7 +245,7 @@ class AnsibleVault:
         """Plaintext in Vault's format: under the vault id asked for, else as ``before``, else under the first one."""
         if before is not None and not self._vault_id:
             _, _, secret = VaultLib(self._secrets()).decrypt_and_get_vault_id(before)
-            return VaultLib([]).encrypt(plaintext, secret, parse_vaulttext_envelope(before)[3])
+            return bytes(VaultLib([]).encrypt(plaintext, secret, parse_vaulttext_envelope(before)[3]))
         if self._ours and not os.path.lexists(self._password_file):
             _make_password_file(self._password_file)
         known = self._secrets()
@@ -254,7 +254,7 @@ class AnsibleVault:
         except AnsibleError:
             ids = ", ".join(vault_id for vault_id, _ in known)
             raise StoreVaultId(vault_id=self._vault_id or C.DEFAULT_VAULT_ENCRYPT_IDENTITY, known=ids) from None
-        return VaultLib(known).encrypt(plaintext, chosen[1], chosen[0])
+        return bytes(VaultLib(known).encrypt(plaintext, chosen[1], chosen[0]))
 
     def decrypt(self, text: bytes) -> bytes | None:
         """The plaintext, or None where no secret opens it."""

@@ -160,10 +160,11 @@ def find(path: str) -> Callable[[Any], Any]:
     words = path.split(".")
     for count in range(len(words) - 1, 0, -1):
         try:
-            found: Any = importlib.import_module(".".join(words[:count]))
+            module: Any = importlib.import_module(".".join(words[:count]))
         except ModuleNotFoundError:
             continue
-        return functools.reduce(getattr, words[count:], found)
+        function: Callable[[Any], Any] = functools.reduce(getattr, words[count:], module)
+        return function
     raise ImportError
 
 

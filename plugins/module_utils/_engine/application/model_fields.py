@@ -27,7 +27,7 @@ def of_models(aliases: Collection[str]) -> Iterator[tuple[str, Any]]:
 
 def table_of(model: Any) -> str:
     """A model's table; some applications name a schema by a quoted dot in it."""
-    return model._meta.db_table.replace('"."', ".").strip('"')
+    return str(model._meta.db_table).replace('"."', ".").strip('"')
 
 
 def column_of(field: Any) -> str:

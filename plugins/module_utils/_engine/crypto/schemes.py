@@ -75,7 +75,7 @@ class Scheme:
             bare = base64.urlsafe_b64encode(bare[: len(bare) // 3 * 3])
         if self.described.get("armor"):
             bare = Armor.HEAD
-        return self.described.get("prefix", "").encode() + bare
+        return str(self.described.get("prefix", "")).encode() + bare
 
     @property
     def json_members(self) -> tuple[str, ...]:

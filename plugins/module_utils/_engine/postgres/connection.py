@@ -291,13 +291,14 @@ class Database:
         """All rows of a query. Raises E_DB or E_DB_LOST."""
         with self._cursor(table) as cursor:
             cursor.execute(*_statement(sql, params))
-            return cursor.fetchall()
+            fetched: list[tuple[Any, ...]] = cursor.fetchall()
+            return fetched
 
     def execute(self, sql: str, params: Sequence[Any] = (), *, table: str = "the database") -> int:
         """Run one statement; the number of rows it touched. Raises E_DB, E_DB_LOST or Yielded."""
         with self._cursor(table) as cursor:
             cursor.execute(*_statement(sql, params))
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
     @contextlib.contextmanager
     def _cursor(self, table: str) -> Iterator[Any]:

@@ -60,7 +60,8 @@ def _object(value: Any, stored: Collection[Any], inner: Callable[[Any], str]) ->
     state = _state(value)
     if state and not any(each in stored for each in state.values() if isinstance(each, (str, bytes))):
         return str(sorted((key, inner(each)) for key, each in state.items()))
-    own = type(value).__str__ is not object.__str__ or type(value).__repr__ is not object.__repr__
+    kind: Any = type(value)
+    own = kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
     text = str(value) if own else ""
     return "" if _ADDRESS.search(text) else repr(text)
 
