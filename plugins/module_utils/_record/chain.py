@@ -11,6 +11,7 @@ next one (``line_signing``). The format is described in docs/design/record-forma
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -18,6 +19,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from .events import Event, decode
 
 NEXT_KEY, SIGNATURE = "next_key", "signature"  # of the line, by the key that the line before it names
 _HEAD = re.compile(r"(\S+) ([1-9][0-9]{0,9}) (\S+)(?: (\S+)(?: (\S+))?)?", re.ASCII)
@@ -59,7 +62,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class RecordLine:
-    """One line of a record. ``raw`` is how it lies there, ``content`` the event, None where it is none. ``before`` is
+    """One line of a record. ``raw`` is how it is stored, ``content`` its members, None if it has none. ``before`` is
     the hash that it is to follow, ``end`` the one that the next line is to follow."""
 
     number: int
@@ -69,8 +72,12 @@ class RecordLine:
     end: str
 
     @property
-    def event(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
         return self.content or {}
+
+    @functools.cached_property
+    def event(self) -> Event:
+        return decode(self.members)
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -128,14 +135,14 @@ def problems(record: Iterable[RecordLine]) -> Iterator[Problem]:
 def foreign(record: Iterable[RecordLine], rotation_id: str) -> Iterator[Problem]:
     """Lines of another rotation's record: a signature of the whole stays right, wherever the whole was carried."""
     for line in record:
-        if line.event.get("rotation_id", rotation_id) != rotation_id:
+        if line.members.get("rotation_id", rotation_id) != rotation_id:
             yield Problem("rewritten", f"line {line.number} is of another rotation")
             return
 
 
 def chained(record: Iterable[RecordLine]) -> bool:
     """Whether any line has a hash: records of earlier versions have none."""
-    return any("hash" in line.event for line in record)
+    return any("hash" in line.members for line in record)
 
 
 def missing(record: Sequence[RecordLine], kept: Head, where: str) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The events of a record, typed: every reader but the verifier takes them from here.
+"""The events of a record, typed: every reader takes them from here.
 
 A record may be of another version of the collection. A member that is missing or has another type has its default, an
 event of an unknown name is a plain ``Event``, and an event that was renamed has its present name.
@@ -18,7 +18,9 @@ INTENT, DONE, FAILED = "intent", "done", "failed"
 @dataclass(frozen=True)
 class Event:
     """What every event has. ``raw`` is the line as it is stored, ``asked`` are the arguments of the step, ``error`` is
-    the error of a failed one, ``changed`` and ``syslog`` (whether there was one) are None if the event does not say."""
+    the error of a failed one, ``changed`` and ``syslog`` (whether there was one) are None if the event does not say.
+    ``follows`` and ``follows_refused`` are heads of other records, ``unsigned_before`` counts the lines before it that
+    nobody had signed."""
 
     name: str = ""
     phase: str = ""
@@ -33,6 +35,9 @@ class Event:
     error: Mapping[str, Any] = field(default_factory=dict)
     changed: bool | None = None
     syslog: bool | None = None
+    follows: str = ""
+    follows_refused: str = ""
+    unsigned_before: int = 0
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -55,7 +60,8 @@ class Event:
 
 @dataclass(frozen=True)
 class RunEvent(Event):
-    """The beginning or the end of a run that rotates or rolls back. ``seen`` is what a rollback found."""
+    """The beginning or the end of a run that rotates or rolls back. ``seen`` is what a rollback found, ``pages`` the
+    file with the checksums of the reports."""
 
     operator: str = ""
     reason: str = ""
@@ -78,6 +84,7 @@ class RunEvent(Event):
     clock: Mapping[str, Any] = field(default_factory=dict)
     policy_ref: Any = None
     retain_until: Any = None
+    pages: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,9 @@ def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, neede
     record ends with the end of a run, and that was signed.
     """
     for number in range(max(signed, 1), len(lines)):
-        before = lines[number - 1].event.get(NEXT_KEY)
+        before = lines[number - 1].members.get(NEXT_KEY)
         # A run that was killed between a line and its key has signed two with the same one.
-        named = [line.event.get(NEXT_KEY) for line in lines[max(number - 2, 0) : number]]
+        named = [line.members.get(NEXT_KEY) for line in lines[max(number - 2, 0) : number]]
         if before and not _signed_by(lines[number], filter(None, named)):
             gone = "what stood there was cut off, or another wrote it"
             yield Problem("cut", f"line {number + 1} is not signed with the key that the line before it names: {gone}")
@@ -45,7 +45,7 @@ def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, neede
     if kept and not lines:
         yield Problem("cut", "all its lines were cut off: the key of the next one lies beside it")
         return
-    names = {line.event.get(NEXT_KEY) for line in lines} - {None}
+    names = {line.members.get(NEXT_KEY) for line in lines} - {None}
     if not names or kept in names:  # a line that was written since it was looked at has another
         return
     if kept:
@@ -57,8 +57,8 @@ def cut_off(lines: Sequence[RecordLine], signed: int, kept: str | None, *, neede
 def _signed_by(line: RecordLine, keys: Iterable[object]) -> bool:
     for key in keys:
         with contextlib.suppress(ValueError, TypeError, AttributeError, InvalidSignature):
-            signature = base64.b64decode(line.event.get(SIGNATURE, ""), validate=True)
-            Ed25519PublicKey.from_public_bytes(_raw(key)).verify(signature, signed_part(line.event))
+            signature = base64.b64decode(line.members.get(SIGNATURE, ""), validate=True)
+            Ed25519PublicKey.from_public_bytes(_raw(key)).verify(signature, signed_part(line.members))
             return True
     return False
 

@@ -43,7 +43,7 @@ class StoredRecord:
     @property
     def nodes(self) -> set[str]:
         """The control nodes that wrote it."""
-        return {str(line.event["control_node"]) for line in self.lines if line.event.get("control_node")}
+        return {line.event.control_node for line in self.lines if line.event.control_node}
 
     def is_of(self, head: Head) -> bool:
         """Whether the head is one of this record: a rotation that went on on another control node has one there too."""

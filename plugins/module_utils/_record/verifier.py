@@ -26,13 +26,13 @@ from .._errors.record import RecordWrite
 from . import chain, line_signing, page_checksums, sshsig
 from .approval import MADE_OF, ApprovalEvidence
 from .chain import Head, Problem, RecordLine
+from .events import ROLLBACK, ROTATE, Event, NotificationEvent, RestoreEvent, RunEvent
 from .reader import StoredRecord, folders, look, names
 from .run_lease import Lease
 from .writer import FILE_NAME, REFUSED, SIGNERS, node
 
-ENDS = ("rotate", "rollback", "retire")
-RUNS = ("rotate", "rollback")
-AFTER_END = ("notification",)  # all that is written between the end of a run and the beginning of another
+ENDS = (ROTATE, ROLLBACK, "retire")
+AFTER_END = (RunEvent, NotificationEvent)  # all that may follow the end of a run
 # What each kind of problem ends `python -m` with, and what it means; 2 is argparse's own.
 EXIT_CODES = {
     "edited": (1, "a line was edited"),
@@ -102,7 +102,7 @@ def check(
     kept = [AnchoredHead(last, "the anchor")] if last else []
     kept += [each for record in records for each in _follows(record, record.lines)]
     trusted = _trusted(records, key, former)
-    first = min((str(record.lines[0].event.get("time")) for record in records if record.signed), default="")
+    first = min((_began(record) for record in records if record.signed), default="")
     sums = {place: _sums(place) for place in places}
     checked = [_checked(record, kept, last, trusted, first, sums[record.folder]) for record in records]
     checked += _absent(places, records, kept)
@@ -155,10 +155,9 @@ def known_keys(place: str, key: str, former: Sequence[str] = ()) -> list[str]:
 def _follows(record: StoredRecord, lines: Iterable[RecordLine]) -> Iterator[AnchoredHead]:
     """The heads that lines of a record have seen."""
     for line in lines:
-        for name in ("follows", "follows_refused"):
-            with contextlib.suppress(ValueError):  # what is none was not written by us, as its signature says
-                head = Head.read(line.event.get(name))
-                yield AnchoredHead(head, f"line {line.number} of {record.rotation_id}", line.number)
+        for text in (line.event.follows, line.event.follows_refused):
+            with contextlib.suppress(ValueError):  # what is not a head was not written by us, as its signature says
+                yield AnchoredHead(Head.read(text), f"line {line.number} of {record.rotation_id}", line.number)
 
 
 def _trusted(records: Sequence[StoredRecord], key: str | None, former: Iterable[str]) -> dict[str, str]:
@@ -173,8 +172,8 @@ def _trusted(records: Sequence[StoredRecord], key: str | None, former: Iterable[
             for record in records
             if record.key in known
             for line in record.lines[: record.signed]
-            if _begins(line.event) and line.event.get("event") in RUNS
-            for each in _listed(line.event.get("former_signers"))
+            if isinstance(line.event, RunEvent) and line.event.is_intent
+            for each in line.event.former_signers
             if str(each) not in known
         }
         if not more:
@@ -182,8 +181,14 @@ def _trusted(records: Sequence[StoredRecord], key: str | None, former: Iterable[
         known.update(more)
 
 
-def _listed(found: object) -> Sequence[object]:
-    return found if isinstance(found, list) else []
+def _runs(lines: Iterable[RecordLine]) -> list[RunEvent]:
+    """The beginnings and ends of the runs of a rotation."""
+    return [line.event for line in lines if isinstance(line.event, RunEvent)]
+
+
+def _began(record: StoredRecord) -> str:
+    """When its first line was written. A line that does not say counts as later than any other."""
+    return record.lines[0].event.time or "~"
 
 
 def _checked(
@@ -222,8 +227,7 @@ def _tampering(record: StoredRecord, ours: Sequence[AnchoredHead], trusted: Mapp
 
 def _cut_off(record: StoredRecord) -> Iterator[Problem]:
     """Whether what no head and no signature has seen yet was cut: their keys were used for one line each."""
-    runs = [line.event for line in record.lines if line.event.get("event") in RUNS]
-    open_end = record.signed < len(record.lines) or any(_begins(event) for event in runs[-1:])
+    open_end = record.signed < len(record.lines) or any(event.is_intent for event in _runs(record.lines)[-1:])
     yield from line_signing.cut_off(record.lines, record.signed, record.next_key, needed=open_end)
 
 
@@ -280,20 +284,19 @@ def _unsigned_ends(record: StoredRecord) -> Iterator[Problem]:
     a restore has kept, which is a run of its own, and may have been killed."""
     ended = False
     for line in record.lines:
-        name, phase = line.event.get("event"), line.event.get("phase")
-        if name in RUNS:
-            ended = phase != "intent"
+        event = line.event
+        if isinstance(event, RunEvent):
+            ended = not event.is_intent
         if line.number <= record.signed:
             continue
-        if name in ENDS and phase == "done":
-            yield Problem("signature", f"line {line.number} says that the {name} is done, and nobody signed it")
-        elif ended and name and name not in (*RUNS, *AFTER_END) and not _drops(line.event):
-            yield Problem("signature", f"line {line.number}, {name}, was added after the end of the run")
+        if event.name in ENDS and event.is_done:
+            yield Problem("signature", f"line {line.number} says that the {event.name} is done, and nobody signed it")
+        elif ended and event.name and not isinstance(event, AFTER_END) and not _drops(event):
+            yield Problem("signature", f"line {line.number}, {event.name}, was added after the end of the run")
 
 
-def _drops(event: Mapping[str, Any]) -> bool:
-    asked = event.get("asked")
-    return event.get("event") == "postgresql_restore" and isinstance(asked, Mapping) and asked.get("state") == "dropped"
+def _drops(event: Event) -> bool:
+    return isinstance(event, RestoreEvent) and event.state == "dropped"
 
 
 def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
@@ -302,21 +305,21 @@ def _planted(record: StoredRecord, first: str) -> Iterator[Problem]:
     Of a rotation that began on another control node, one that is refused here leaves the store as it is. So does one
     that is refused before the ``first`` that was signed: the store has no version and no key yet.
     """
-    runs = [line.event for line in record.lines if line.event.get("event") in RUNS]
-    began = any(event.get("event") == "rotate" and _begins(event) and not event.get("resumed") for event in runs)
-    keyless = began and not runs[-1].get("versions") and str(record.lines[0].event.get("time")) < first
-    if began and not keyless and not record.armoured and runs[-1].get("phase") == "failed":
+    runs = _runs(record.lines)
+    began = any(event.name == ROTATE and event.is_intent and not event.resumed for event in runs)
+    keyless = began and not runs[-1].versions and _began(record) < first
+    if began and not keyless and not record.armoured and runs[-1].is_failed:
         yield Problem("signature", "it says that it has ended, and nobody has signed it")
 
 
 def _approvals(record: StoredRecord) -> Iterator[Problem]:
     """The evidence of each approval, against what the record says of it. Only how a rotation begins has any."""
     for line in record.lines:
-        found, required = line.event.get("approval"), line.event.get("require_approval") is True
+        found, required = line.members.get("approval"), line.members.get("require_approval") is True
         if not found and not required:
             continue
         who = f"the approval by {found.get('principal') if isinstance(found, dict) else 'nobody'} in line {line.number}"
-        begins = (line.event.get("event"), line.event.get("phase")) == ("rotate", "intent")
+        begins = line.event.name == ROTATE and line.event.is_intent
         bare = not isinstance(found, dict) or not MADE_OF & set(found)
         if not begins:
             yield Problem("approval", f"{who} is none: no rotation begins with that line")
@@ -355,8 +358,7 @@ def _sums_themselves(sums: page_checksums.PageChecksums, trusted: Mapping[str, s
 
 def _pages(record: StoredRecord, sums: page_checksums.PageChecksums | None) -> Iterator[Problem]:
     """Runs that have signed the record since pages have sums say so in their first line."""
-    signed = [line.event for line in record.lines[: record.signed] if line.event.get("event") in RUNS]
-    promised = any(event.get("pages") == page_checksums.SUMS for event in signed)
+    promised = any(event.pages == page_checksums.SUMS for event in _runs(record.lines[: record.signed]))
     ends = (number for number, line in enumerate(record.lines, 1) if _ends(line.event))
     lines, ended = record.record.raw().splitlines(keepends=True), max(ends, default=0)
     known = sums or page_checksums.PageChecksums(record.folder, {}, None)
@@ -380,21 +382,21 @@ def _not_ended(record: StoredRecord) -> Iterator[Problem]:
     """What a run that goes on, or was killed, leaves: lines that nobody has signed yet, and half of one. Behind those
     that are signed, anybody could have written them, unless the lease says that a run of this machine goes on."""
     lines, rest = record.lines, len(record.lines) - record.signed
-    runs = [line.event for line in lines if line.event.get("event") in RUNS]
-    began = next((event for event in [*runs[-1:], *(line.event for line in lines[-1:])] if _begins(event)), None)
-    last = lines[-1].event.get("time") if lines else None
+    last = lines[-1].event if lines else Event()
+    began = next((event for event in (*_runs(lines)[-1:], last) if event.is_intent), None)
     goes_on = _goes_on(record)
     kind = "unsigned" if rest and record.signed and not goes_on else "open"
     if began:
-        who = f"{began.get('event')} by {began.get('actor')} on {began.get('control_node')}"
+        who = f"{began.name} by {began.actor} on {began.control_node}"
         unsigned = f", from line {record.signed + 1} on not signed yet" if rest else ""
         what = "it goes on" if goes_on else "it was killed, goes on elsewhere, or another wrote that"
-        yield Problem(kind, f"a run that has not ended, since {began.get('time')} ({who}){unsigned}: {what}")
+        yield Problem(kind, f"a run that has not ended, since {began.time} ({who}){unsigned}: {what}")
     elif rest and record.signed:
         came = "they came after the end of a run, or that end could not be signed, or another wrote them"
         yield Problem(kind, f"its lines from {record.signed + 1} on are not signed: {came}")
     if record.half:
-        yield Problem("open", f"half a line at its end, of a run that was killed while it wrote, after {last}")
+        after = f", after {last.time}" if last.time else ""
+        yield Problem("open", f"half a line at its end, of a run that was killed while it wrote{after}")
 
 
 def _goes_on(record: StoredRecord) -> bool:
@@ -406,12 +408,8 @@ def _goes_on(record: StoredRecord) -> bool:
     return False
 
 
-def _ends(event: Mapping[str, object]) -> bool:
-    return event.get("event") in RUNS and event.get("phase") in ("done", "failed")
-
-
-def _begins(event: Mapping[str, object]) -> bool:
-    return event.get("phase") == "intent"
+def _ends(event: Event) -> bool:
+    return isinstance(event, RunEvent) and (event.is_done or event.is_failed)
 
 
 def _absent(

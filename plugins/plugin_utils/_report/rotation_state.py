@@ -228,8 +228,8 @@ class RotationState:
         return self.said.versions
 
     @property
-    def notifications(self) -> list[Mapping[str, Any]]:
-        return [event.raw for event in self.events if isinstance(event, NotificationEvent)]
+    def notifications(self) -> list[NotificationEvent]:
+        return [event for event in self.events if isinstance(event, NotificationEvent)]
 
     # When.
 

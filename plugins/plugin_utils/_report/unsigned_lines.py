@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ...module_utils._record import reader
 from ...module_utils._record.chain import RecordLine
-from ...module_utils._record.events import NotificationEvent, RunEvent, decode
+from ...module_utils._record.events import NotificationEvent, RunEvent
 from ...module_utils._record.writer import Record
 
 OWN = "the record"
@@ -52,15 +52,15 @@ def unsigned(record: Record, of: str = OWN) -> Iterator[Unsigned]:
     """Raises E_RECORD_WRITE if the record cannot be read."""
     seen = reader.look(os.path.dirname(os.path.dirname(record.path)), record.rotation_id)
     for line in seen.lines:
-        count = line.event.get("unsigned_before")
-        if isinstance(count, int) and 0 < count < line.number:
-            yield _part(seen.lines, line.number - count, line.number - 1, of, str(line.event.get("time")))
+        event = line.event
+        if 0 < event.unsigned_before < line.number:
+            yield _part(seen.lines, line.number - event.unsigned_before, line.number - 1, of, event.time)
     if seen.signed < len(seen.lines):
         yield _part(seen.lines, seen.signed + 1, len(seen.lines), of)
 
 
 def _part(lines: Sequence[RecordLine], first: int, last: int, of: str, found: str | None = None) -> Unsigned:
-    part = [decode(line.event) for line in lines[first - 1 : last]]
+    part = [line.event for line in lines[first - 1 : last]]
     ends = [event for event in part if isinstance(event, RunEvent) and not event.is_intent]
     # Only a run that ends before the store has a version writes this; that such a line is genuine, verification says.
     expected = first == 1 and bool(ends) and all(event.raw.get("versions") == [] for event in ends)
