@@ -16,6 +16,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events
     decode,
 )
 
+
 def test_an_event_has_the_members_of_its_kind():
     targets = [{"table": "t", "column": "c", "classes": {"current": 3}}]
     line = {"event": "django_census", "phase": "done", "host": "app1", "targets": targets}
