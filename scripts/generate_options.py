@@ -50,7 +50,9 @@ DOMAINS = {
         "rollback_course",
         "rotation_checklist",
         "rotation_record",
+        "rotation_record_info",
         "rotation_settings",
+        "rotation_state_info",
     ),
 }
 INTERNAL = "Not for playbooks."

@@ -163,18 +163,13 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.options import InvalidOption
+from ..module_utils._module.controller_only import refuse_without_action
 from ..module_utils._module.runner import run
 from ..module_utils._options.rotation_options import ROTATION_CHECKLIST
 
 
-def refuse(module: AnsibleModule) -> dict[str, object]:
-    """The work is done by the action plugin of the same name."""
-    raise InvalidOption(name=module._name, found="ran without its action plugin", advice="Call it by its full name.")
-
-
 def main() -> None:
-    run(AnsibleModule(ROTATION_CHECKLIST, supports_check_mode=True), refuse)
+    run(AnsibleModule(ROTATION_CHECKLIST, supports_check_mode=True), refuse_without_action)
 
 
 if __name__ == "__main__":

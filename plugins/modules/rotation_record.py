@@ -7,13 +7,13 @@ DOCUMENTATION = r"""
 module: rotation_record
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Open, close and verify the record of a rotation
+short_description: Open and close the record of a rotation
 description:
   - Determines which rotation this run belongs to, the one that is open in the store, or a new one.
   - Writes the first line of the record. Closes the record with its last line, and shows the outcome.
   - The record is a chain. Each line has the hash of the previous line. At the start and end of a run, the whole record
     is signed with a key from the store, for C(ssh-keygen -Y verify), and the hash of its last line is kept in the
-    store.
+    store. M(tetech.key_rotation.rotation_record_info) verifies it.
   - Runs only on the control node, as an action plugin.
 options:
   state:
@@ -21,13 +21,11 @@ options:
       - V(opened) at the start of a run, V(completed), V(rolled_back) or V(failed) at its end.
       - V(added) after work for a rotation whose run has ended, such as dropping what a restore kept. The addition is
         signed too, and the report is written again.
-      - V(verified) checks all records, or the one of O(rotation_id), against what the store keeps about them.
       - V(reported) writes the reports of all records, or of O(rotation_id), again. Reports are also written at the end
         of each run.
-      - V(stated) returns the current state of data and keys, as the record shows it, for the last message of a run.
     type: str
     required: true
-    choices: [opened, completed, rolled_back, failed, added, verified, reported, stated]
+    choices: [opened, completed, rolled_back, failed, added, reported]
   direction:
     description: With O(state=opened), the purpose of the run.
     type: str
@@ -43,22 +41,9 @@ options:
       - Folder of the records on the control node.
       - The default is C(.key_rotation/PROJECT/records) next to the inventory.
     type: path
-  other_record_dirs:
-    description:
-      - With O(state=verified), local folders with records of other control nodes, mounted or copied.
-      - If the store knows a record of another control node that is in none of these folders, that is a separate error.
-    type: list
-    elements: path
-    default: []
-  control_nodes:
-    description:
-      - With O(state=verified), other control nodes that verify their own records. Their records are a warning here.
-    type: list
-    elements: str
-    default: []
   former_signers:
     description:
-      - With O(state=verified), earlier public keys with which records may be signed, as C(ssh-ed25519 AAAA...).
+      - With O(state=opened), earlier public keys with which records may be signed, as C(ssh-ed25519 AAAA...).
       - A key that the store had before a change need not be listed once a rotation has recorded it.
     type: list
     elements: str
@@ -164,34 +149,17 @@ report:
   description: The report of the record. With O(state=reported) and without O(rotation_id), the report of all records.
   type: str
   returned: when it is closed, and with O(state=reported)
-statement:
-  description: The current state of data and keys, in sentences.
-  type: str
-  returned: with O(state=stated)
-records:
-  description:
-    - For each record its rotation, its lines, how many of them are signed and with which key, and its problems.
-    - Its notes are not problems. Their kinds are V(elsewhere), V(unchecked), V(former) for a known earlier key, V(open)
-      for a run that has not ended, and V(approved).
-  type: list
-  elements: dict
-  returned: with O(state=verified)
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._errors.options import InvalidOption
+from ..module_utils._module.controller_only import refuse_without_action
 from ..module_utils._module.runner import run
 from ..module_utils._options.rotation_options import ROTATION_RECORD
 
 
-def refuse(module: AnsibleModule) -> dict[str, object]:
-    """The work is done by the action plugin of the same name."""
-    raise InvalidOption(name=module._name, found="ran without its action plugin", advice="Call it by its full name.")
-
-
 def main() -> None:
-    run(AnsibleModule(ROTATION_RECORD, supports_check_mode=True), refuse)
+    run(AnsibleModule(ROTATION_RECORD, supports_check_mode=True), refuse_without_action)
 
 
 if __name__ == "__main__":

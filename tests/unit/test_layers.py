@@ -45,6 +45,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_screen": {"_report"},
     "_notify": {"_report"},
     "_checklist": {"_report", "_notify", "_services"},
+    "_rotation": {"_notify", "_report", "_run", "_screen", "_services"},
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
     "_host_calls.py": set(),
@@ -59,6 +60,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_task_options.py",
     },
     "_host_action.py": {"_action.py", "_host_calls.py"},
+    "_record_action.py": {"_action.py", "_rotation"},
     "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py"},
 }
 # Packages that are installed where the code runs, and who may import them.

@@ -76,13 +76,11 @@ ROTATION_RECORD: dict[str, Any] = {
     "state": {
         "type": "str",
         "required": True,
-        "choices": ["opened", "completed", "rolled_back", "failed", "added", "verified", "reported", "stated"],
+        "choices": ["opened", "completed", "rolled_back", "failed", "added", "reported"],
     },
     "direction": {"type": "str", "choices": ["rotate", "rollback"], "default": "rotate"},
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
-    "other_record_dirs": {"type": "list", "elements": "path", "default": []},
-    "control_nodes": {"type": "list", "elements": "str", "default": []},
     "former_signers": {"type": "list", "elements": "str", "default": []},
     "store": {"type": "dict", "default": {}, "no_log": True},
     "reason": {"type": "str"},
@@ -101,6 +99,18 @@ ROTATION_RECORD: dict[str, Any] = {
     "error": {"type": "dict", "default": {}},
     "course": {"type": "dict"},
 }
+ROTATION_RECORD_INFO: dict[str, Any] = {
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+    "other_record_dirs": {"type": "list", "elements": "path", "default": []},
+    "control_nodes": {"type": "list", "elements": "str", "default": []},
+    "former_signers": {"type": "list", "elements": "str", "default": []},
+    "store": {"type": "dict", "default": {}, "no_log": True},
+}
 ROTATION_SETTINGS: dict[str, Any] = {
     "refuse": {"type": "bool", "default": True},
+}
+ROTATION_STATE_INFO: dict[str, Any] = {
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
 }

@@ -83,7 +83,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("postgresql_backup", "present"): _backed_up,
     ("postgresql_backup_info", ""): lambda result: f"{len(result['backups'])} retained backups",
     ("process_keys", ""): _processes,
-    ("rotation_record", "verified"): _records,
+    ("rotation_record_info", ""): _records,
 }
 DEFAULT_STATES = {"postgresql_backup": "present", "env_file": "present"}
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from ansible import context
 from ansible.utils.context_objects import CLIArgs
-from ansible_collections.tetech.key_rotation.plugins.action import rotation_record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.record import RecordWrite
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import chain, sshsig
@@ -23,6 +22,11 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.run_le
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._report import report_files
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation import (
+    record_fields,
+    rotation_choice,
+    run_notice,
+)
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import clock, plan_approval
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store
 
@@ -75,7 +79,7 @@ def at(history, old_keys):
     ],
 )
 def test_which_rotation_a_run_is(at, state, direction, asked, rotation, how):
-    found, said = rotation_record._rotation(at(state), direction, asked)
+    found, said = rotation_choice.choose_rotation(at(state), direction, asked)
     assert re.fullmatch(rotation, found)
     assert said == how
 
@@ -103,7 +107,7 @@ def test_which_rotation_a_run_is(at, state, direction, asked, rotation, how):
 )
 def test_which_runs_are_refused(at, state, direction, asked, code):
     with pytest.raises(RotationError) as refused:
-        rotation_record._rotation(at(state), direction, asked)
+        rotation_choice.choose_rotation(at(state), direction, asked)
     assert refused.value.code == code
 
 
@@ -128,27 +132,27 @@ def two(at, third_keys):
 def test_a_rollback_that_is_typed_twice_takes_no_second_rotation_back(two, asked):
     history = two(promoted=False, rolled_back=True)
     with pytest.raises(RotationError) as refused:
-        rotation_record._rotation(history, "rollback", asked)
+        rotation_choice.choose_rotation(history, "rollback", asked)
     assert (refused.value.code, refused.value.where) == ("E_ROLLED_BACK", {"rotation_id": "r2", "earlier": "r1"})
     assert "-e key_rotation_id=r1" in refused.value.todo
 
 
 def test_one_more_rotation_is_taken_back_where_it_is_named(two):
-    assert rotation_record._rotation(two(promoted=False, rolled_back=True), "rollback", "r1") == ("r1", "new")
+    assert rotation_choice.choose_rotation(two(promoted=False, rolled_back=True), "rollback", "r1") == ("r1", "new")
 
 
 @pytest.mark.parametrize("promoted", [True, False])
 def test_the_last_rotation_is_the_one_that_is_taken_back(two, promoted):
     history = two(promoted=promoted, rolled_back=False)
-    assert rotation_record._rotation(history, "rollback", None) == ("r2", "new")
+    assert rotation_choice.choose_rotation(history, "rollback", None) == ("r2", "new")
     with pytest.raises(RotationError, match="Only the last rotation"):
-        rotation_record._rotation(history, "rollback", "r1")
+        rotation_choice.choose_rotation(history, "rollback", "r1")
 
 
 def test_the_first_rollback_s_version_is_kept_and_the_second_has_none_before(two):
     history = two(promoted=True, rolled_back=True)
     with pytest.raises(RotationError) as refused:
-        rotation_record._rotation(history, "rollback", "r1")
+        rotation_choice.choose_rotation(history, "rollback", "r1")
     assert refused.value.code == "E_NOTHING_TO_ROLL_BACK"
 
 
@@ -170,7 +174,7 @@ def test_after_a_restore_or_repair_for_a_rotation_without_a_key_the_one_before_i
 
 
 def test_two_new_rotations_have_two_names():
-    assert len({rotation_record._new_id() for _ in range(20)}) > 1
+    assert len({rotation_choice.new_id() for _ in range(20)}) > 1
 
 
 @pytest.fixture
@@ -272,9 +276,9 @@ def test_a_rotation_that_is_asked_for_goes_before_one_that_died(run_action, leas
 
 
 def test_a_rotation_that_was_ended_is_not_gone_on_with(at, history):
-    assert rotation_record._unmade(history, "r7") == "r7"
-    assert rotation_record._unmade(history, None) is None
-    assert rotation_record._unmade(at("completed"), "r1") is None
+    assert rotation_choice.without_outcome(history, "r7") == "r7"
+    assert rotation_choice.without_outcome(history, None) is None
+    assert rotation_choice.without_outcome(at("completed"), "r1") is None
 
 
 def test_a_run_holds_the_lease_from_its_opening_to_its_end(run_action, stored, tmp_path, lease, monkeypatch):
@@ -415,10 +419,10 @@ def test_what_was_closed_already_is_not_closed_as_failed(run_action, stored, eve
 
 
 def test_records_are_verified_against_the_store(run_action, begun, tmp_path):
-    (whole,) = run_action("rotation_record", state="verified")["records"]
+    (whole,) = run_action("rotation_record_info")["records"]
     assert (whole["rotation_id"], whole["signed"], whole["problems"]) == ("r1", 1, [])
     (tmp_path / "records/r1/record.jsonl").write_text("")
-    result = run_action("rotation_record", state="verified")
+    result = run_action("rotation_record_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
     assert "it ends at line 0, and the anchor has seen line 1" in result["msg"]
 
@@ -429,32 +433,32 @@ def test_a_page_that_was_changed_is_named_and_is_made_anew(run_action, begun, tm
     assert "  r1/rotation.log\n" in sums.read_text()
     before = page.read_bytes()
     page.write_text("all is well")
-    result = run_action("rotation_record", state="verified")
+    result = run_action("rotation_record_info")
     assert (result["error"]["code"], "r1: its page r1/report.html was changed" in result["msg"]) == (
         "E_RECORD_PAGES",
         True,
     )
     run_action("rotation_record", state="reported")
     assert page.read_bytes() == before
-    assert not any(each["problems"] for each in run_action("rotation_record", state="verified")["records"])
+    assert not any(each["problems"] for each in run_action("rotation_record_info")["records"])
 
 
 def test_what_nobody_has_signed_has_an_error_of_its_own(run_action, begun, lease, tmp_path):
     """Until the run that goes on then has signed it."""
     Record(str(tmp_path / "records"), "r1").append("django_census", "intent")
-    assert not run_action("rotation_record", state="verified").get("failed"), "that run goes on"
+    assert not run_action("rotation_record_info").get("failed"), "that run goes on"
     lease.give_back()
-    result = run_action("rotation_record", state="verified")
+    result = run_action("rotation_record_info")
     assert result["error"]["code"] == "E_RECORD_UNSIGNED"
     assert "1 of 1 records are not signed: r1: a run that has not ended" in result["msg"]
     run_action("rotation_record", state="opened", environment="demo", rotation_id="r1")
     lease.give_back()
-    assert not run_action("rotation_record", state="verified").get("failed")
+    assert not run_action("rotation_record_info").get("failed")
 
 
 def test_verifying_makes_no_store_and_no_key(run_action, store_path, stored):
     before = Path(stored).read_bytes()
-    assert run_action("rotation_record", state="verified")["records"] == []
+    assert run_action("rotation_record_info")["records"] == []
     assert Path(stored).read_bytes() == before
 
 
@@ -465,11 +469,11 @@ def changed_store(begun, tmp_path):
 
 
 def test_where_the_store_has_no_key_verifying_says_so_and_makes_none(run_action, changed_store, tmp_path):
-    result = run_action("rotation_record", state="verified", store=changed_store)
+    result = run_action("rotation_record_info", store=changed_store)
     assert result["error"]["code"] == "E_RECORD_NO_KEY"
     assert sshsig.fingerprint(signer_of(tmp_path)) in result["msg"]
     assert not os.path.exists(changed_store["path"])
-    named = run_action("rotation_record", state="verified", store=changed_store, former_signers=[signer_of(tmp_path)])
+    named = run_action("rotation_record_info", store=changed_store, former_signers=[signer_of(tmp_path)])
     assert [note["kind"] for note in named["records"][0]["notes"]] == ["former", "unchecked", "open"]
     assert not os.path.exists(changed_store["path"])
 
@@ -478,7 +482,7 @@ def test_where_the_key_was_lost_verifying_makes_no_other(run_action, begun, stor
     with store_now.change() as history:
         del history.record["signing_key"]
     before = Path(store_path).read_bytes()
-    assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_NO_KEY"
+    assert run_action("rotation_record_info")["error"]["code"] == "E_RECORD_NO_KEY"
     assert Path(store_path).read_bytes() == before
 
 
@@ -499,7 +503,7 @@ def test_a_change_of_the_store_is_told_and_written_down_and_old_records_stay_kno
     )
     (event,) = events("r2")
     assert event["former_signers"] == [signer_of(tmp_path)]
-    first, second = run_action("rotation_record", state="verified", store=changed_store)["records"]
+    first, second = run_action("rotation_record_info", store=changed_store)["records"]
     assert (first["problems"], second["problems"]) == ([], [])
     assert "which line 1 of r2 names as a former one" in first["notes"][0]["found"]
     run_action("rotation_record", state="opened", rotation_id="r2", **given)
@@ -510,7 +514,7 @@ def test_a_change_of_the_store_is_told_and_written_down_and_old_records_stay_kno
 
 
 def test_what_is_no_public_key_is_refused(run_action, begun):
-    result = run_action("rotation_record", state="verified", former_signers=["SHA256:CANARY"])
+    result = run_action("rotation_record_info", former_signers=["SHA256:CANARY"])
     assert (result["error"]["code"], "CANARY" in result["msg"]) == ("E_OPTION", False)
 
 
@@ -522,17 +526,17 @@ def test_a_record_of_another_control_node_is_called_one_until_its_folder_or_node
         there.setattr(socket, "gethostname", lambda: "b.example.org")
         os.mkdir(other)
         run_action("rotation_record", state="opened", environment="demo", rotation_id="r2", record_dir=other)
-    result = run_action("rotation_record", state="verified")
+    result = run_action("rotation_record_info")
     assert result["error"]["code"] == "E_RECORD_ELSEWHERE"
     assert "r2: its record is on the control node b.example.org" in result["msg"]
-    known = run_action("rotation_record", state="verified", control_nodes=["b.example.org"])
+    known = run_action("rotation_record_info", control_nodes=["b.example.org"])
     assert [each["elsewhere"] for each in known["records"]] == [None, "b.example.org"]
     assert "r2: its record is on the control node b.example.org" in " ".join(capfd.readouterr().err.split())
-    both = run_action("rotation_record", state="verified", other_record_dirs=[other])["records"]
+    both = run_action("rotation_record_info", other_record_dirs=[other])["records"]
     assert [(each["rotation_id"], each["problems"]) for each in both] == [("r1", []), ("r2", [])]
     shutil.rmtree(other)
     shutil.copytree(tmp_path / "records", other)
-    still = run_action("rotation_record", state="verified", other_record_dirs=[other])
+    still = run_action("rotation_record_info", other_record_dirs=[other])
     assert still["error"]["code"] == "E_RECORD_ELSEWHERE", "nothing of b.example.org is there"
 
 
@@ -542,12 +546,12 @@ def test_an_older_copy_and_a_head_that_was_set_back_have_names_of_their_own(run_
     run_action("rotation_record", state="failed", rotation_id="r1")
     later = store_now.anchor()
     store_now.set_anchor(head)
-    result = run_action("rotation_record", state="verified")
+    result = run_action("rotation_record_info")
     assert (result["error"]["code"], "is older than the records" in result["msg"]) == ("E_RECORD_ANCHOR", True)
     store_now.set_anchor(later)
     shutil.rmtree(tmp_path / "records/r1")
     shutil.copytree(tmp_path / "copy", tmp_path / "records/r1")
-    assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_OLDER"
+    assert run_action("rotation_record_info")["error"]["code"] == "E_RECORD_OLDER"
 
 
 def test_a_record_that_was_damaged_is_found_before_a_run_goes_on_with_it(run_action, begun, tmp_path, lease):
@@ -561,7 +565,7 @@ def test_a_record_that_was_damaged_is_found_before_a_run_goes_on_with_it(run_act
 
 
 def test_a_record_is_kept_for_a_year_from_its_end(run_action, begun, tmp_path, monkeypatch):
-    monkeypatch.setattr(rotation_record, "_retained", lambda: "2031-02-03")
+    monkeypatch.setattr(record_fields, "retain_until", lambda: "2031-02-03")
     run_action("rotation_record", state="failed", rotation_id="r1")
     assert "until 2031-02-03 at least" in (tmp_path / "records/r1/report.html").read_text()
 
@@ -746,7 +750,7 @@ def test_a_drop_that_a_changed_record_refuses_does_not_sign_it(run_action, begun
     assert signature.read_bytes() == before
     assert (tmp_path / "records/r1/report.html").read_bytes() == page, "none of what another has made of it"
     assert "was not signed. E_RECORD_CHANGED" in " ".join(capsys.readouterr().err.split())
-    assert run_action("rotation_record", state="verified")["error"]["code"] == "E_RECORD_BROKEN"
+    assert run_action("rotation_record_info")["error"]["code"] == "E_RECORD_BROKEN"
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -786,7 +790,7 @@ def test_what_is_dropped_in_an_earlier_record_loses_no_later_one_s_end(run_actio
     assert run_action("postgresql_restore", **drop).get("failed"), "there is no project"
     assert not run_action("rotation_record", state="added", rotation_id="r1").get("failed")
     assert events("r1")[-2]["follows"].startswith("r2 "), events("r1")
-    checked = run_action("rotation_record", state="verified")["records"]
+    checked = run_action("rotation_record_info")["records"]
     assert not [note for one in checked for note in one["notes"] if note["kind"] == "unchecked"]
 
 
@@ -862,7 +866,7 @@ def test_a_story_that_cannot_be_told_breaks_nothing(run_action, stored, events, 
     def untold(record: Record) -> dict:
         raise KeyError("CANARY")
 
-    monkeypatch.setattr(rotation_record, "read", untold)
+    monkeypatch.setattr(run_notice, "read", untold)
     notify = [{"type": "slack", "url": "http://127.0.0.1:1/CANARY"}]
     assert not run_action("rotation_record", state="opened", notify=notify).get("failed")
     assert [event["event"] for event in events("r1")] == ["rotate"]
@@ -881,7 +885,7 @@ def test_a_record_that_was_changed_while_a_run_went_on_is_found_after_it(
     first, second = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + chain.link(first, {**json.loads(second), "actor": "nobody"}))
     run_action("rotation_record", state=state, rotation_id="r1")
-    result = run_action("rotation_record", state="verified")
+    result = run_action("rotation_record_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_BROKEN")
     assert "line 2 is not the one that line 3 of r1 has seen" in result["msg"]
 
@@ -891,7 +895,7 @@ def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp
     run_action("rotation_record", state="rolled_back", rotation_id="r1")
     Record(str(tmp_path / "records"), "r1").append("database_lease", "done")
     run_action("rotation_record", state="failed", rotation_id="r1")
-    (whole,) = run_action("rotation_record", state="verified")["records"]
+    (whole,) = run_action("rotation_record_info")["records"]
     assert (whole["lines"], whole["signed"]) == (3, 3)
 
 
@@ -899,14 +903,14 @@ def test_what_comes_after_the_end_of_a_run_is_signed_too(run_action, stored, tmp
 def test_a_head_that_was_taken_out_of_the_store_is_missed(run_action, begun, store_now, head, found):
     with store_now.change() as history:
         history.record["head"] = head
-    result = run_action("rotation_record", state="verified")
+    result = run_action("rotation_record_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_RECORD_ANCHOR")
     assert found in result["msg"]
 
 
 def test_a_record_that_is_not_there_is_not_called_whole(run_action, stored):
     run_action("rotation_record", state="opened", environment="demo")
-    result = run_action("rotation_record", state="verified", rotation_id="r9")
+    result = run_action("rotation_record_info", rotation_id="r9")
     assert (result["failed"], result["error"]["code"]) == (True, "E_NO_RECORD")
 
 
@@ -938,7 +942,7 @@ def test_a_run_that_was_refused_leaves_a_trace_and_stands_in_no_way(run_action, 
     assert "E_RUNNING" in (tmp_path / "records/index.html").read_text()
     assert run_action("rotation_record", state="opened", environment="demo")["rotation_id"] == "r1"
     assert events("r1")[-1]["follows_refused"] == f"refused 1 {event['hash']} {event['control_node']}"
-    assert not any(each["problems"] for each in run_action("rotation_record", state="verified")["records"])
+    assert not any(each["problems"] for each in run_action("rotation_record_info")["records"])
     assert run_action("rotation_record", state="reported")["report"] == str(tmp_path / "records/index.html")
     assert not (tmp_path / "records/refused/report.html").exists()
 

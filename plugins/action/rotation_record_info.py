@@ -1,0 +1,20 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rotation_record_info: whether the records of an application are as they were written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from ..module_utils._options.rotation_options import ROTATION_RECORD_INFO
+from ..plugin_utils._record_action import RecordAction
+from ..plugin_utils._rotation.verify_records import VerifyTask, verify_records
+
+
+class ActionModule(RecordAction):
+    spec = ROTATION_RECORD_INFO
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        records = verify_records(self.log(options), VerifyTask.of(options))
+        return {"changed": False, "records": [asdict(record) for record in records]}

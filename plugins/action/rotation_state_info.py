@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rotation_state_info: the current state of data and keys, in sentences for the last message of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..module_utils._options.rotation_options import ROTATION_STATE_INFO
+from ..plugin_utils._record_action import RecordAction
+from ..plugin_utils._report import data_sentences
+from ..plugin_utils._report.data_state import DataState
+from ..plugin_utils._report.read_rotation import read
+from ..plugin_utils._report.typed_commands import command
+
+
+class ActionModule(RecordAction):
+    spec = ROTATION_STATE_INFO
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        state = read(self.record(options)).state if options["rotation_id"] else DataState()
+        sentences = data_sentences.sentences(state, command(self.variables, "verify"))
+        return {"changed": False, "statement": " ".join(sentences)}

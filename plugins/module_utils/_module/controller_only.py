@@ -1,0 +1,16 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules that run on the control node alone: the action plugin of the same name does their work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._errors.options import InvalidOption
+
+
+def refuse_without_action(module: AnsibleModule) -> dict[str, Any]:
+    """Raise E_OPTION: Ansible has not found the action plugin."""
+    raise InvalidOption(name=module._name, found="ran without its action plugin", advice="Call it by its full name.")

@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run ends with success: the last line of its record, its report, and the summary."""
+
+from __future__ import annotations
+
+from ...module_utils._engine.proof.damage import NOTHING, repair_of, shown
+from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.values import UnreadableValues, ValuesEmptied
+from ...module_utils._record.events import ROLLBACK, ROTATE
+from ...module_utils._record.writer import Record
+from .._notify import notification
+from .._report import box, data_sentences
+from .._report.read_rotation import read
+from .._report.rotation_state import RotationState
+from .._run import exit_code
+from .._screen import lines
+from .._services.record_signing import try_to_seal
+from . import record_fields
+from .record_pages import write_page
+from .record_task import RecordResult, RecordTask
+from .rotation_log import RotationLog
+from .run_notice import notify_people
+
+NAMES = {ROTATE: "rotation", ROLLBACK: "rollback"}
+
+
+def complete(log: RotationLog, task: RecordTask) -> RecordResult:
+    """The rotation is done: the store closes it. Raises E_VALUES_EMPTIED if another process emptied values."""
+    if log.controller.check_mode:
+        return _dry(log)
+    record = log.record(task.rotation_id)
+    record.begun(ROTATE)  # before anything is closed
+    with log.store.change() as history:
+        history.close(record.rotation_id)
+    _append_end(log, record, task, ROTATE)
+    seal_and_notify(log, record, notification.COMPLETED, task)
+    result, state = _finish(log, record)
+    _refuse_emptied(state)
+    return result
+
+
+def roll_back(log: RotationLog, task: RecordTask) -> RecordResult:
+    """The rollback is done. Raises E_UNREADABLE if no key decrypts some values, unless a failed task led to it."""
+    if log.controller.check_mode:
+        return _dry(log)
+    record = log.record(task.rotation_id)
+    record.begun(ROLLBACK)
+    _append_end(log, record, task, ROLLBACK)
+    stays = read(record).act.stays
+    seal_and_notify(log, record, notification.COMPLETED if stays else notification.ROLLED_BACK, task)
+    result, state = _finish(log, record)
+    if state.state.odd:
+        exit_code.ask(exit_code.LEFT)
+    if not task.failed_task:
+        _refuse_unreadable(state)
+    return result
+
+
+def seal_and_notify(log: RotationLog, record: Record, moment: str, task: RecordTask) -> None:
+    """Sign the record before anything that may take long or be interrupted, and again with who was notified."""
+    try_to_seal(record, log.store)
+    notify_people(log, record, moment, task.notify)
+    try_to_seal(record, log.store)
+
+
+def show_summary(log: RotationLog, record: Record, page: str | None) -> RotationState:
+    """The state of a rotation, which a person sees as a box."""
+    state, controller = read(record), log.controller
+    lines.show(box.lines(box.Ending(state, controller.variables, page), controller.display.columns))
+    return state
+
+
+def _dry(log: RotationLog) -> RecordResult:
+    log.controller.display.display("Nothing was written: this was a dry run.")
+    return {}
+
+
+def _append_end(log: RotationLog, record: Record, task: RecordTask, direction: str) -> None:
+    failed = {"failed_task": task.failed_task} if task.failed_task else {}
+    try:
+        record.append(direction, "done", **record_fields.end_fields(log.store, log.store.load()), **failed)
+    except RotationError as exc:
+        raise exc.with_changed(f"The {NAMES[direction]} itself is done; its record has no end yet.") from None
+
+
+def _finish(log: RotationLog, record: Record) -> tuple[RecordResult, RotationState]:
+    page = write_page(log, record)
+    state = show_summary(log, record, page)
+    log.lease.give_back()
+    return {"record": record.path, "report": page}, state
+
+
+def _refuse_unreadable(state: RotationState) -> None:
+    """Raise E_UNREADABLE if the last proof has accepted values that no key decrypts: its end is not a success."""
+    if left := state.census.last.unopened:
+        raise UnreadableValues(changed=data_sentences.values(state.state), **left)
+
+
+def _refuse_emptied(state: RotationState) -> None:
+    """Raise E_VALUES_EMPTIED if another process emptied values before the proof: the rotation stays, and a person has
+    to look at them."""
+    written = state.watched.reading.get("written") or []
+    emptied = [value for value, reads in written if reads == NOTHING]
+    if emptied:
+        raise ValuesEmptied(
+            changed="The rotation is completed, and all other values are proved.",
+            count=len(emptied),
+            rows=shown(emptied),
+            repair=repair_of(emptied),
+        )

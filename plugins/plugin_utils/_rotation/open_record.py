@@ -1,0 +1,164 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run begins: which rotation it is, and the first line of its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils._record import page_checksums, sshsig, verifier
+from ...module_utils._record.events import ROTATE
+from ...module_utils._record.writer import Record
+from ...module_utils._stores.history import COMPLETED, History
+from .._notify import notification
+from .._report import box, refused_runs
+from .._screen import lines
+from .._services import clock
+from .._services.provenance import provenance
+from .._services.record_signing import follows, goes_on_here, refuse_changed, refuse_gone, seal
+from . import record_fields
+from .plan_permission import PlanPermission, find_permission
+from .public_keys import public_keys
+from .record_pages import write_page
+from .record_task import RecordResult, RecordTask
+from .rotation_choice import NEW, RESUMED, choose_rotation, without_outcome
+from .rotation_log import RotationLog
+from .run_notice import channels, notify_people
+
+COMMANDS = ("rotate", "rollback", "restore", "retire", "verify", "maintenance")  # what the report says to type next
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A run that begins. ``destination`` is the stage under which every value is to be at its end."""
+
+    direction: str
+    rotation_id: str
+    how: str
+    destination: str | None
+
+    @property
+    def rotates(self) -> bool:
+        return self.direction == ROTATE
+
+    @property
+    def resumed(self) -> bool:
+        return self.how == RESUMED
+
+    @property
+    def completed(self) -> bool:
+        return self.how == COMPLETED
+
+    def __str__(self) -> str:
+        if self.completed:
+            return f"Rotation {self.rotation_id} is already complete: nothing to do"
+        return f"{box.TITLES[self.direction]} {self.rotation_id} {'resumes' if self.resumed else 'begins'}"
+
+
+def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
+    """Find the rotation of this run, which is the open one or a new one, and begin its record."""
+    notification.rehearse(channels(log, task.notify))
+    history = log.store.load()
+    run = _identify(log, task, history)
+    if not run.completed:
+        refuse_gone(log.folder, log.store)
+        if log.controller.check_mode:
+            log.lease.refuse_other(log.controller.pid)
+        else:
+            _begin(log, task, run, history)
+    lines.detail([f"{run}."], "Record")
+    return {
+        "msg": str(run),
+        "rotation_id": run.rotation_id,
+        "resumed": run.resumed,
+        "completed": run.completed,
+        "destination": run.destination,
+    }
+
+
+def _identify(log: RotationLog, task: RecordTask, history: History) -> Opening:
+    if task.course:
+        return Opening(task.direction, task.course["rotation_id"], NEW, task.course["destination"])
+    asked = task.rotation_id
+    if task.direction == ROTATE and not asked and not history.open_rotation:
+        asked = without_outcome(history, log.lease.left_over())
+    rotation_id, how = choose_rotation(history, task.direction, asked)
+    destination = "current" if how == COMPLETED else history.destination(task.direction)
+    return Opening(task.direction, rotation_id, how, destination)
+
+
+def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -> None:
+    """Take the lease and write the first line, after everything that may refuse the run."""
+    record = log.record(run.rotation_id)
+    permission = find_permission(log, task, record, resumed=run.resumed) if run.rotates else None
+    unsigned = _refuse_damaged(log, task, record)
+    log.lease.take(run.rotation_id, log.controller.pid)
+    record.append(
+        run.direction,
+        "intent",
+        resumed=run.resumed,
+        **_of_control_node(log),
+        **task.as_recorded(),
+        **(_of_rotation(task, permission) if permission else {}),
+        **_of_strategy(task),
+        **unsigned,
+        **_of_other_records(log),
+    )
+    notify_people(log, record, notification.STARTED, task.notify)
+    if history.versions and goes_on_here(record, log.store):
+        seal(record, log.store)
+    write_page(log, record)  # the report of an earlier run says how that ended
+
+
+def _refuse_damaged(log: RotationLog, task: RecordTask, record: Record) -> Mapping[str, Any]:
+    """Raise E_RECORD_* if the record cannot be written on. For the first line, what of it nobody has signed: the lines
+    of a run that rolls itself back are its own."""
+    record.refuse_full()
+    record.events()  # the whole of it: later steps read the last line alone
+    unsigned = refuse_changed(record, log.store, public_keys(task.former_signers))
+    rolls_itself_back = log.lease.of_run(log.controller.pid) == record.rotation_id
+    return {"takes_itself_back": True} if rolls_itself_back else unsigned
+
+
+def _of_control_node(log: RotationLog) -> Mapping[str, Any]:
+    return {
+        "tool": provenance(),
+        "clock": clock.seen(),
+        "commands": {name: log.controller.command(name) for name in COMMANDS},
+        "retain_until": record_fields.retain_until(),
+        "pages": page_checksums.SUMS,
+    }
+
+
+def _of_rotation(task: RecordTask, permission: PlanPermission) -> Mapping[str, Any]:
+    periods = {"hold_days": task.hold_days, "cryptoperiod_days": task.cryptoperiod_days}
+    return {**periods, **permission.as_recorded()}
+
+
+def _of_strategy(task: RecordTask) -> Mapping[str, Any]:
+    """Why a rollback takes its course."""
+    if not task.course:
+        return {}
+    seen = {"seen": task.course["seen"]} if task.course.get("seen") else {}
+    chosen = {"course": task.course["course"], "found": task.course["reason"]}
+    return {**chosen, "destination": task.course["destination"], **seen}
+
+
+def _of_other_records(log: RotationLog) -> Mapping[str, Any]:
+    return {**follows(log.store), **refused_runs.followed(log.folder), **_former_signers(log)}
+
+
+def _former_signers(log: RotationLog) -> Mapping[str, Any]:
+    """Who signed the records, if the store has no key that signs them: it is another store, or has lost its key. It is
+    recorded, so that these keys are known later."""
+    if log.store.kept_signing_key() is not None:
+        return {}
+    signers = verifier.signers(log.folder)
+    for key in signers:
+        log.controller.warn(
+            f"Records are signed by {sshsig.fingerprint(key)}, and {log.store.path} has no key that signs records: it "
+            "gets a new one. If the store was not changed, find out who took the key away."
+        )
+    return {"former_signers": signers} if signers else {}

@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a rotation may begin: who authorized it, and who approved its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils._record.approval import Approval, ApprovalEvidence
+from ...module_utils._record.events import ROTATE
+from ...module_utils._record.writer import Record
+from ...module_utils._stores.store import Store
+from .._services import plan_approval
+from .._services.key_store import state_folder
+from .record_task import RecordTask
+from .rotation_log import RotationLog
+
+
+@dataclass(frozen=True)
+class PlanPermission:
+    """The approval of the plan; None if an approval is not required."""
+
+    evidence: ApprovalEvidence | None = None
+
+    def as_recorded(self) -> Mapping[str, Any]:
+        if self.evidence is None:
+            return {"require_approval": False}
+        return {"require_approval": True, "approval": self.evidence.as_recorded()}
+
+
+def find_permission(log: RotationLog, task: RecordTask, record: Record, *, resumed: bool) -> PlanPermission:
+    """The permission to rotate. Raises E_AUTHORIZATION or E_APPROVAL_* before anything is written.
+
+    A rotation that resumes keeps the approval of its record. If that does not hold, it needs another one.
+    """
+    if not resumed:
+        plan_approval.refuse_unauthorized(vars(task))
+    begun = record.beginnings(ROTATE) if resumed else []
+    if not task.require_approval and not any(event.require_approval for event in begun):
+        return PlanPermission()
+    signers = log.controller.path(task.allowed_signers) if task.allowed_signers else None
+    recorded = [event.approval for event in begun if event.approval]
+    evidence = plan_approval.recorded(recorded[-1], task.environment, signers) if recorded else None
+    evidence = evidence or _verify(log, task, signers)
+    _use(evidence.approval, log.store, record.rotation_id)
+    return PlanPermission(evidence)
+
+
+def _verify(log: RotationLog, task: RecordTask, signers: str | None) -> ApprovalEvidence:
+    plan = task.plan or f"{state_folder(log.controller.variables, log.controller.loader)}/plan.yml"
+    return plan_approval.verified(
+        log.controller.path(plan), task.environment, signers, task.operator, task.approval_max_hours
+    )
+
+
+def _use(approval: Approval, store: Store, rotation_id: str) -> None:
+    """Raise E_APPROVAL_USED if another rotation has used it, here or on another control node.
+
+    The store remembers an approval with the version that its rotation creates, or now if there is that version.
+    """
+    history = store.load()
+    history.refuse_used(approval, rotation_id)
+    if history.made_by(rotation_id):
+        with store.change() as changed:
+            changed.use_approval(approval, rotation_id)

@@ -1,0 +1,21 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The public keys that an operator names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...module_utils._errors.options import InvalidOption
+from ...module_utils._record import sshsig
+
+
+def public_keys(named: Sequence[str]) -> Sequence[str]:
+    """Public keys as a signature has them, without a comment. Raises E_OPTION."""
+    for key in named:
+        try:
+            sshsig.fingerprint(key)
+        except ValueError:
+            advice = "Each is a public key as a record_signers has it: ssh-ed25519 AAAA..."
+            raise InvalidOption(name="former_signers", found="has what is none", advice=advice) from None
+    return [" ".join(key.split()[:2]) for key in named]

@@ -1,0 +1,63 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task of rotation_record asks for, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypedDict
+
+from .._report.accounts import said
+
+
+class RecordResult(TypedDict, total=False):
+    """What a state of rotation_record returns."""
+
+    msg: str
+    rotation_id: str
+    resumed: bool
+    completed: bool
+    destination: str | None
+    record: str
+    report: str | None
+
+
+@dataclass(frozen=True)
+class RecordTask:
+    """The options of rotation_record. ``course`` is the result of rollback_course."""
+
+    direction: str
+    rotation_id: str | None
+    former_signers: Sequence[str]
+    reason: str | None
+    authorization: Any
+    policy: str | None
+    environment: str
+    require_approval: bool
+    plan: str | None
+    allowed_signers: str | None
+    approval_max_hours: float
+    operator: str | None
+    notify: Any = field(repr=False)
+    hold_days: int
+    cryptoperiod_days: int
+    failed_task: str | None
+    error: Mapping[str, Any]
+    course: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> RecordTask:
+        return cls(**{member.name: options[member.name] for member in fields(cls)})
+
+    def as_recorded(self) -> Mapping[str, Any]:
+        """What the operator says about this run."""
+        return said(
+            {
+                "environment": self.environment,
+                "reason": self.reason,
+                "authorization": self.authorization,
+                "operator": self.operator,
+                "policy_ref": self.policy,
+            }
+        )

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The records of an application, with the store that signs them and the lease of the run that writes them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.utils.display import Display
+
+from ...module_utils._record.run_lease import Lease
+from ...module_utils._record.writer import Record
+from ...module_utils._stores.store import Store
+from .._report.typed_commands import command
+from .._services.key_store import beside
+
+
+@dataclass(frozen=True)
+class Controller:
+    """What the services need of Ansible. ``pid`` is the process of ansible-playbook, which is the run itself."""
+
+    variables: Mapping[str, Any] = field(repr=False)
+    loader: DataLoader = field(repr=False)
+    display: Display = field(repr=False)
+    check_mode: bool
+    pid: int
+
+    def path(self, path: str) -> str:
+        """An absolute path; a relative one starts at the inventory."""
+        return beside(path, self.variables)
+
+    def command(self, playbook: str) -> str:
+        """The command that runs another playbook the way this one was started."""
+        return command(self.variables, playbook)
+
+    def warn(self, text: str) -> None:
+        self.display.warning(text)
+
+
+@dataclass(frozen=True)
+class RotationLog:
+    """``folder`` has the records. The store is opened when it is first needed: that may fail."""
+
+    folder: str
+    open_store: Callable[[], Store] = field(repr=False)
+    controller: Controller
+
+    @functools.cached_property
+    def store(self) -> Store:
+        return self.open_store()
+
+    @property
+    def lease(self) -> Lease:
+        return Lease(self.folder)
+
+    def record(self, rotation_id: str | None) -> Record:
+        """The record of a rotation. Raises E_OPTION if that is not a plain name."""
+        return Record(self.folder, str(rotation_id))
