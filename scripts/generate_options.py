@@ -47,7 +47,7 @@ DOMAINS = {
     "rotation": (
         "checklist_facts",
         "host_tasks",
-        "rollback_course",
+        "rollback_strategy_info",
         "rotation_checklist",
         "rotation_record",
         "rotation_record_info",

@@ -111,7 +111,7 @@ options:
     type: dict
     default: {}
   course:
-    description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_course), for the record.
+    description: With O(direction=rollback), the result of M(tetech.key_rotation.rollback_strategy_info).
     type: dict
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.attributes

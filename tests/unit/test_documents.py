@@ -33,7 +33,7 @@ DOCUMENTS = sorted(
     ]
 )
 # One writes the events of a run, one only looks, and one runs others that are recorded.
-NOT_RECORDED = {"rotation_record", "rollback_course", "host_tasks"}
+NOT_RECORDED = {"rotation_record", "rollback_strategy_info", "host_tasks"}
 WITH_PATHS = [CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs/design").glob("*.md"))]
 
 

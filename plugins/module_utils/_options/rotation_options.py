@@ -36,7 +36,7 @@ HOST_TASKS_MODULE: dict[str, Any] = {
     **KEYS_INTERNAL,
     "calls": {"type": "str", "no_log": True},
 }
-ROLLBACK_COURSE: dict[str, Any] = {
+ROLLBACK_STRATEGY_INFO: dict[str, Any] = {
     "census": {"type": "dict", "required": True},
     "files": {"type": "dict", "required": True},
     "backup": {"type": "dict", "default": {}},

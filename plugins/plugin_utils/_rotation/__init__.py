@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run does as a whole: it opens, closes and verifies records, and chooses how a rotation is rolled back.
 
-The action plugins rotation_record, rollback_course and their like import it. It imports module_utils, the reports, the
-notifications and the services.
+The action plugins of the record and of the rollback strategy import it. It imports module_utils, the services, the
+reports, the notifications and the screen.
 """

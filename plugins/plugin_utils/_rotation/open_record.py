@@ -80,7 +80,7 @@ def open_record(log: RotationLog, task: RecordTask) -> RecordResult:
 
 def _identify(log: RotationLog, task: RecordTask, history: History) -> Opening:
     if task.course:
-        return Opening(task.direction, task.course["rotation_id"], NEW, task.course["destination"])
+        return Opening(task.direction, task.course.rotation_id, NEW, task.course.destination)
     asked = task.rotation_id
     if task.direction == ROTATE and not asked and not history.open_rotation:
         asked = without_outcome(history, log.lease.left_over())
@@ -102,7 +102,7 @@ def _begin(log: RotationLog, task: RecordTask, run: Opening, history: History) -
         **_of_control_node(log),
         **task.as_recorded(),
         **(_of_rotation(task, permission) if permission else {}),
-        **_of_strategy(task),
+        **(task.course.as_recorded() if task.course else {}),
         **unsigned,
         **_of_other_records(log),
     )
@@ -135,15 +135,6 @@ def _of_control_node(log: RotationLog) -> Mapping[str, Any]:
 def _of_rotation(task: RecordTask, permission: PlanPermission) -> Mapping[str, Any]:
     periods = {"hold_days": task.hold_days, "cryptoperiod_days": task.cryptoperiod_days}
     return {**periods, **permission.as_recorded()}
-
-
-def _of_strategy(task: RecordTask) -> Mapping[str, Any]:
-    """Why a rollback takes its course."""
-    if not task.course:
-        return {}
-    seen = {"seen": task.course["seen"]} if task.course.get("seen") else {}
-    chosen = {"course": task.course["course"], "found": task.course["reason"]}
-    return {**chosen, "destination": task.course["destination"], **seen}
 
 
 def _of_other_records(log: RotationLog) -> Mapping[str, Any]:

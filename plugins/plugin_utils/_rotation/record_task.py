@@ -24,8 +24,28 @@ class RecordResult(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
+class RollbackCourse:
+    """The course of a rollback and why it is taken, as rollback_strategy_info returned it."""
+
+    rotation_id: str
+    name: str
+    reason: str
+    destination: str | None
+    seen: Mapping[str, Any] | None
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> RollbackCourse:
+        course, reason, destination = (result[name] for name in ("course", "reason", "destination"))
+        return cls(result["rotation_id"], course, reason, destination, result.get("seen"))
+
+    def as_recorded(self) -> Mapping[str, Any]:
+        seen = {"seen": self.seen} if self.seen else {}
+        return {"course": self.name, "found": self.reason, "destination": self.destination, **seen}
+
+
+@dataclass(frozen=True)
 class RecordTask:
-    """The options of rotation_record. ``course`` is the result of rollback_course."""
+    """The options of rotation_record."""
 
     direction: str
     rotation_id: str | None
@@ -44,11 +64,13 @@ class RecordTask:
     cryptoperiod_days: int
     failed_task: str | None
     error: Mapping[str, Any]
-    course: Mapping[str, Any] | None
+    course: RollbackCourse | None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> RecordTask:
-        return cls(**{member.name: options[member.name] for member in fields(cls)})
+        course = RollbackCourse.of(options["course"]) if options["course"] else None
+        given = {member.name: options[member.name] for member in fields(cls)}
+        return cls(**{**given, "course": course})
 
     def as_recorded(self) -> Mapping[str, Any]:
         """What the operator says about this run."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Required, TypedDict
 
 from ...module_utils._stores.history import ROLLED_BACK, History
 
@@ -82,6 +82,26 @@ class Situation:
         known = (self.destination, self.taken_back)
         stages = [stage for stage in self.values if stage == "previous" or stage.startswith("older-")]
         return sum(self.values[stage] for stage in stages if stage not in known)
+
+
+class OfStore(TypedDict, total=False):
+    """The members of ``Situation`` that the store knows."""
+
+    rotation_id: Required[str]
+    destination: Required[str | None]
+    taken_back: str
+    open: bool
+    rolled_back: bool
+    begun: bool
+
+
+class OfCensus(TypedDict, total=False):
+    """The members of ``Situation`` that a census knows."""
+
+    values: Mapping[str, int]
+    migration: str
+    damage: str
+    damaged: str
 
 
 class StrategyRule(NamedTuple):
@@ -192,11 +212,11 @@ def choose(found: Situation) -> RollbackStrategy:
     return next(RollbackStrategy(rule.course, rule.reason(found)) for rule in RULES if rule.fits(found))
 
 
-def of_store(history: History, asked: str | None, left_over: str | None) -> dict[str, Any]:
-    """What the store says of the rotation to take back, as members of ``Situation``.
+def of_store(history: History, asked: str | None, left_over: str | None) -> OfStore:
+    """What the store says of the rotation to roll back.
 
-    ``left_over`` is the rotation of a run that died. Where it made no version, the rotation before it is nobody's
-    business, unless it is ``asked`` for. Raises what History.to_roll_back raises.
+    ``left_over`` is the rotation of a run that died. If that created no version, the rotation before it stays, unless
+    it is ``asked`` for. Raises what History.to_roll_back raises.
     """
     if left_over and asked in (None, left_over):
         made = history.made_by(left_over)
@@ -211,8 +231,8 @@ def of_store(history: History, asked: str | None, left_over: str | None) -> dict
     }
 
 
-def of_census(census: Mapping[str, Any], rotation_id: str) -> dict[str, Any]:
-    """What a census says, as members of ``Situation``; nothing where it failed for another reason than ruin."""
+def of_census(census: Mapping[str, Any], rotation_id: str) -> OfCensus:
+    """What a census says; nothing if it failed for another reason than damage of the database."""
     if "targets" not in census:
         error = census.get("error") or {}
         ruined = error.get("code") == "E_SCAN" or any(f"SQLSTATE {state}" in error.get("what", "") for state in RUINED)

@@ -166,10 +166,10 @@ def test_after_a_restore_or_repair_for_a_rotation_without_a_key_the_one_before_i
         history.close("r1")
     Lease(str(tmp_path / "records")).take("r2", os.getppid())
     census = {"targets": [{"table": "t", "column": "c", "classes": {"previous": 9}}]}
-    chosen = run_action("rollback_course", census=census, files={"web": "current"}, backup={}, done=[done])
+    chosen = run_action("rollback_strategy_info", census=census, files={"web": "current"}, backup={}, done=[done])
     assert (chosen.get("course"), chosen.get("rotation_id")) == ("settle", "r2"), chosen
     Lease(str(tmp_path / "records")).take("r1", os.getppid())
-    chosen = run_action("rollback_course", census=census, files={"web": "current"}, backup={}, done=[done])
+    chosen = run_action("rollback_strategy_info", census=census, files={"web": "current"}, backup={}, done=[done])
     assert (chosen.get("course"), chosen.get("rotation_id")) == ("backwards", "r1"), chosen
 
 

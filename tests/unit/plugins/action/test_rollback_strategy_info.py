@@ -6,20 +6,20 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.tetech.key_rotation.plugins.action import rollback_course
-from ansible_collections.tetech.key_rotation.plugins.action.rollback_course import (
-    changed_nothing,
-    closed_after,
-    counted_once,
-    refuse_vain_repair,
-    was_restored,
-    with_values,
-)
+from ansible.utils.display import Display
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.run import RotationRolledBack
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record import writer as record_module
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import decode_all
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer import Record
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation.rollback_choice import refuse_vain_repair
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._rotation.rollback_records import (
+    changed_nothing,
+    closed_after,
+    counted_once,
+    was_restored,
+    with_values,
+)
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import rollback_strategy
 
 
@@ -142,19 +142,19 @@ def test_refused_runs_and_retirements_are_no_rotations(at):
 @pytest.fixture
 def warned(monkeypatch) -> list[str]:
     said: list[str] = []
-    monkeypatch.setattr(rollback_course.display, "warning", said.append)
+    monkeypatch.setattr(Display(), "warning", said.append)
     return said
 
 
 @pytest.mark.parametrize(("holds", "told"), [("other", True), ("current", False), ("several", False)])
 def test_keys_of_no_stage_are_told_before_what_fails_because_of_them(run_action, stored, warned, holds, told):
     failed = {"failed": True, "msg": "nothing opens", "error": {"code": "E_FIELD_UNPROVED", "what": "nothing opens"}}
-    result = run_action("rollback_course", census=failed, files={"web": holds, "second": "current"}, backup={})
+    result = run_action("rollback_strategy_info", census=failed, files={"web": holds, "second": "current"}, backup={})
     assert (result["failed"], result["error"]["code"]) == (True, "E_FIELD_UNPROVED")
     sentence = f"The .env file of web has neither the current nor the previous keys of the store {stored}: "
     assert any(each.startswith(sentence) for each in warned) is told
 
 
 def test_without_a_version_in_the_store_no_keys_are_strange(run_action, warned):
-    run_action("rollback_course", census={"targets": []}, files={"web": "other"}, backup={})
+    run_action("rollback_strategy_info", census={"targets": []}, files={"web": "other"}, backup={})
     assert not any("has neither the current" in each for each in warned)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: rollback_course
+module: rollback_strategy_info
 author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Choose how to roll back a rotation from its current state
@@ -70,7 +70,7 @@ extends_documentation_fragment:
 
 EXAMPLES = r"""
 - name: Choose how to roll back
-  tetech.key_rotation.rollback_course:
+  tetech.key_rotation.rollback_strategy_info:
     census: "{{ census }}"
     files: {app1: current, app2: pending}
   register: chosen
@@ -123,11 +123,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.controller_only import refuse_without_action
 from ..module_utils._module.runner import run
-from ..module_utils._options.rotation_options import ROLLBACK_COURSE
+from ..module_utils._options.rotation_options import ROLLBACK_STRATEGY_INFO
 
 
 def main() -> None:
-    run(AnsibleModule(ROLLBACK_COURSE, supports_check_mode=True), refuse_without_action)
+    run(AnsibleModule(ROLLBACK_STRATEGY_INFO, supports_check_mode=True), refuse_without_action)
 
 
 if __name__ == "__main__":

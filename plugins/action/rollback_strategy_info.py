@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rollback_strategy_info: how a rotation is rolled back from where it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..module_utils._options.rotation_options import ROLLBACK_STRATEGY_INFO
+from ..plugin_utils._record_action import RecordAction
+from ..plugin_utils._rotation.rollback_choice import choose_rollback
+from ..plugin_utils._rotation.rollback_look import LookFailed, RollbackLook
+
+
+class ActionModule(RecordAction):
+    spec = ROLLBACK_STRATEGY_INFO
+
+    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            choice = choose_rollback(self.log(options), RollbackLook.of(options))
+        except LookFailed as exc:
+            return exc.result
+        return {"changed": False, **vars(choice)}

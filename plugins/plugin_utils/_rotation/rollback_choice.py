@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a rotation is rolled back: the strategy for what is known, and what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils._errors.restore import RepairBackup
+from ...module_utils._stores.history import History
+from .._report import data_state, restore_lines
+from .._screen import lines
+from .._services import rollback_strategy
+from .._services.rollback_strategy import RollbackStrategy, Situation
+from .rollback_look import LookFailed, RollbackLook
+from .rollback_situation import find_situation
+from .rotation_log import RotationLog
+
+WITHOUT_ROTATION = ("restore", "repair", "settle")
+
+
+@dataclass(frozen=True)
+class RollbackChoice:
+    """The course, why it is taken, and what the tasks of the role need of it."""
+
+    course: str
+    reason: str
+    does: str
+    rotation_id: str
+    destination: str | None
+    leaving: str | None
+    unopened: bool
+    seen: Mapping[str, Any]
+    databases: Sequence[str]
+
+
+def choose_rollback(log: RotationLog, look: RollbackLook) -> RollbackChoice:
+    """The strategy, which a person is shown. Raises LookFailed if it needs a look that failed, and the refusal if there
+    is no rotation to roll back."""
+    situation, refusal = find_situation(log, look)
+    chosen = rollback_strategy.choose(situation)
+    _refuse_blind(look, chosen)
+    if refusal and chosen.name not in WITHOUT_ROTATION:
+        raise refusal
+    refuse_vain_repair(situation, look.backup, look.rotation_id)
+    _refuse_without_backup(log, look, situation, chosen)
+    if chosen.name != "restore":
+        _warn_of_copies(log, look)
+    does = rollback_strategy.DOES[chosen.name].format(
+        rotation_id=situation.rotation_id, rotate=log.controller.command("rotate")
+    )
+    will = "Would" if log.controller.check_mode else "Will"
+    lines.show([f"Course {chosen.name}: {chosen.reason}. {will} {does}."], "Course")
+    return RollbackChoice(
+        course=chosen.name,
+        reason=chosen.reason,
+        does=does,
+        rotation_id=situation.rotation_id,
+        destination=situation.destination,
+        leaving=situation.taken_back if situation.elsewhere and chosen.name == "backwards" else "",
+        unopened=bool(data_state.odd(situation.values)),
+        seen=_seen(look, log.store.load()),
+        databases=situation.ruined if chosen.name == "restore" else [],
+    )
+
+
+def refuse_vain_repair(situation: Situation, backup: Mapping[str, Any], asked: str | None) -> None:
+    """Raise E_REPAIR_BACKUP if a repair was asked for by name, and no backup was found for it, or none of the rotation
+    that was ``asked`` for."""
+    wanted = situation.unreadable or situation.named
+    if situation.prefer != "repair" or not wanted or situation.done or situation.backup or "msg" in backup:
+        return
+    other = "Leave key_rotation_id out: the backup of another rotation may have them."
+    elsewhere = "If there is one elsewhere, set key_rotation_backup_dir."
+    of = f" of rotation {asked}" if asked else ""
+    goes_back = " A rotation that stands half way goes back by the same command without key_rotation_prefer."
+    advice = (other if asked else elsewhere) + goes_back * situation.open
+    raise RepairBackup(of=of, advice=advice)
+
+
+def _refuse_blind(look: RollbackLook, chosen: RollbackStrategy) -> None:
+    """Raise LookFailed if nobody can reach the database, or if the values that the strategy writes are not known."""
+    if look.is_shut:
+        raise LookFailed(look.backup)
+    if not look.counted and chosen.name != "restore":
+        raise LookFailed(look.census)
+
+
+def _refuse_without_backup(
+    log: RotationLog, look: RollbackLook, situation: Situation, chosen: RollbackStrategy
+) -> None:
+    """Raise LookFailed if the strategy needs a backup and none could be looked for; otherwise that is a warning."""
+    if situation.backup or "msg" not in look.backup:
+        return
+    if chosen.name == "restore" or (situation.prefer == "repair" and not situation.done):
+        raise LookFailed(look.backup)
+    log.controller.warn(f"Nobody knows what a backup has of these values: {look.backup['msg']}")
+
+
+def _warn_of_copies(log: RotationLog, look: RollbackLook) -> None:
+    for line in restore_lines.left_copies(look.backup.get("copies") or {}, log.controller.variables):
+        log.controller.warn(line)
+
+
+def _seen(look: RollbackLook, history: History) -> Mapping[str, Any]:
+    """What the hosts showed, for the record: the census, and the key ID of each host's files."""
+    newest = history.versions[-1].key_id if history.versions else ""
+    key_ids = {**history.stages, "rolled back": newest}
+    census = {name: look.census[name] for name in ("targets", "key_ids") if name in look.census}
+    return {**census, "files": {host: key_ids.get(stage, "") for host, stage in look.files.items()}}

@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the hosts showed before a rollback, and what the operator wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ...module_utils._record.rotation_id import checked
+
+
+class LookFailed(Exception):
+    """A look at the hosts failed, and the choice needs what it would have shown."""
+
+    def __init__(self, look: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.result = {"failed": True, "msg": look.get("msg"), "error": look.get("error")}
+
+
+@dataclass(frozen=True)
+class RollbackLook:
+    """The options of rollback_strategy_info. ``census`` and ``backup`` are results of other modules, which may have
+    failed; ``files`` has the stage of each host's environment file."""
+
+    census: Mapping[str, Any]
+    files: Mapping[str, str]
+    backup: Mapping[str, Any]
+    done: Sequence[str]
+    prefer: str
+    repair: Sequence[str]
+    rotation_id: str | None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> RollbackLook:
+        return cls(**{member.name: options[member.name] for member in fields(cls)})
+
+    @property
+    def asked(self) -> str | None:
+        """The rotation that is named. Raises E_OPTION."""
+        return checked(self.rotation_id) if self.rotation_id else None
+
+    @property
+    def names_backup(self) -> bool:
+        """Whether the name is that of a backup: rows are restored or repaired, or were by this run."""
+        return self.prefer in ("restore", "repair") or bool(self.done)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The backup that was found; empty if there is none."""
+        return self.backup.get("backup") or {}
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether the failure of an earlier restore keeps everybody out of the database."""
+        return (self.backup.get("error") or {}).get("code") == "E_RESTORE_SHUT"
+
+    @property
+    def counted(self) -> bool:
+        """Whether the census could be taken."""
+        return "targets" in self.census
