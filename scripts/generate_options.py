@@ -42,7 +42,7 @@ DOMAINS = {
     ),
     "backup": ("postgresql_backup", "postgresql_backup_info", "postgresql_restore"),
     "data": ("database_lease", "django_census", "django_plan", "django_reencrypt", "django_repair"),
-    "key": ("env_file", "key_version", "process_keys"),
+    "key": ("env_file", "key_version", "key_version_info", "process_keys"),
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),
     "rotation": (
         "checklist_facts",

@@ -32,13 +32,9 @@ options:
         version of which a version with a stage keeps a value in its list (C(keep) of O(keys)). RV(kept_by) lists older
         versions that keep such a value and should be destroyed too.
       - In AWS Secrets Manager V(destroyed) removes the labels of the version. AWS deletes it at a later time.
-      - V(agreed) fails unless the environment file has the current version.
-      - V(listed) returns all versions. Its RV(key_id) is O(key_id) if that is set, otherwise the previous version, or
-        empty.
-      - V(seen) returns the stage whose version the environment file has. It does not fail if there is no such stage.
     type: str
     required: true
-    choices: [adopted, pending, current, rolled_back, discarded, destroyed, agreed, listed, seen]
+    choices: [adopted, pending, current, rolled_back, discarded, destroyed]
   key_id:
     description:
       - With O(state=adopted), the key ID of the keys that were verified to decrypt the data.
@@ -143,11 +139,6 @@ stages:
   description: Key ID of each stage.
   type: dict
   returned: success
-versions:
-  description: With O(state=listed), each version without its values, oldest first.
-  type: list
-  elements: dict
-  returned: with O(state=listed)
 generated:
   description:
     - For each key its name, type, bits and source of randomness. The source is V(supplied) for a value of the operator.
@@ -159,12 +150,6 @@ kept_by:
   type: list
   elements: str
   returned: with O(state=destroyed)
-holds:
-  description:
-    - The stage whose keys the environment file has. V(several) during a switch of several files, V(rolled back) for the
-      keys of a rotation that was rolled back, V(other) for unknown keys.
-  type: str
-  returned: with O(state=seen)
 store:
   description: The key store.
   type: str

@@ -25,7 +25,7 @@ options:
     required: true
   files:
     description:
-      - For each host the stage that its environment file has, as M(tetech.key_rotation.key_version) returns it.
+      - For each host the stage that its environment file has, as M(tetech.key_rotation.key_version_info) returns it.
     type: dict
     required: true
   backup:

@@ -48,6 +48,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_rotation": {"_notify", "_report", "_run", "_screen", "_services"},
     "_progress.py": {"_report", "_screen"},
     "_task_options.py": set(),
+    "_task_types.py": set(),
     "_host_calls.py": set(),
     "_record_entry.py": set(),
     "_action.py": {
@@ -58,10 +59,11 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_screen",
         "_services",
         "_task_options.py",
+        "_task_types.py",
     },
-    "_host_action.py": {"_action.py", "_host_calls.py"},
+    "_host_action.py": {"_action.py", "_host_calls.py", "_task_types.py"},
     "_record_action.py": {"_action.py", "_rotation"},
-    "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py"},
+    "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py", "_task_types.py"},
 }
 # Packages that are installed where the code runs, and who may import them.
 THIRD_PARTY = {

@@ -31,17 +31,7 @@ KEY_VERSION: dict[str, Any] = {
     "state": {
         "type": "str",
         "required": True,
-        "choices": [
-            "adopted",
-            "pending",
-            "current",
-            "rolled_back",
-            "discarded",
-            "destroyed",
-            "agreed",
-            "listed",
-            "seen",
-        ],
+        "choices": ["adopted", "pending", "current", "rolled_back", "discarded", "destroyed"],
     },
     "key_id": {"type": "str", "no_log": False},
     "values_file": {"type": "path"},
@@ -56,6 +46,18 @@ KEY_VERSION: dict[str, Any] = {
 }
 KEY_VERSION_MODULE: dict[str, Any] = {
     **KEY_VERSION,
+    **KEYS_INTERNAL,
+    "seal_to": {"type": "str"},
+}
+KEY_VERSION_INFO: dict[str, Any] = {
+    **KEYS,
+    "expect_stage": {"type": "str", "choices": ["current", "pending", "previous"]},
+    "key_id": {"type": "str", "no_log": False},
+    "rotation_id": {"type": "str"},
+    "record_dir": {"type": "path"},
+}
+KEY_VERSION_INFO_MODULE: dict[str, Any] = {
+    **KEY_VERSION_INFO,
     **KEYS_INTERNAL,
     "seal_to": {"type": "str"},
 }

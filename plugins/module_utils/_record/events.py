@@ -3,7 +3,7 @@
 """The events of a record, typed: every reader takes them from here.
 
 A record may be of another version of the collection. A member that is missing or has another type has its default, an
-event of an unknown name is a plain ``Event``, and an event that was renamed has its present name.
+event of an unknown name is a plain ``Event``, and an event of a former name or state has the present ones.
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ class Event:
     def state(self) -> str:
         """The state that the step was asked for; empty if none."""
         return str(self.asked.get("state") or "")
+
+    @property
+    def stored_as(self) -> str:
+        """The name and the state as they are stored, which may be former ones."""
+        asked = self.raw.get("asked")
+        state = asked.get("state") if isinstance(asked, Mapping) else None
+        return f"{self.raw.get('event') or ''} {state or ''}".strip()
 
     @property
     def is_intent(self) -> bool:
@@ -88,11 +95,22 @@ class RunEvent(Event):
 
 
 @dataclass(frozen=True)
-class KeyEvent(Event):
-    """A step of the key store. ``stages`` has the key ID of each stage after it."""
+class StagesEvent(Event):
+    """A step that reads the key store. ``stages`` has the key ID of each stage after it."""
 
     stages: Mapping[str, str] = field(default_factory=dict)
     key_id: str = ""
+
+
+@dataclass(frozen=True)
+class KeyInfoEvent(StagesEvent):
+    """A look at the keys of one host: ``key_id`` is what it has."""
+
+
+@dataclass(frozen=True)
+class KeyEvent(StagesEvent):
+    """A step that changes the key store."""
+
     generated: Sequence[Mapping[str, Any]] = ()
 
 
@@ -247,6 +265,7 @@ KINDS: dict[str, type[Event]] = {
     ROTATE: RunEvent,
     ROLLBACK: RunEvent,
     "key_version": KeyEvent,
+    "key_version_info": KeyInfoEvent,
     "django_census": CensusEvent,
     "django_reencrypt": ReencryptionEvent,
     "django_repair": RepairEvent,
@@ -273,17 +292,33 @@ OPTIONAL: dict[str, type] = {
     "plan_hash": str,
     "collection": str,
 }
-RENAMED: dict[str, str] = {}  # a former name of an event, and its present one; none was renamed yet
+RENAMED: dict[str, str] = {}  # a former name of an event, and its present one
+# A former event with its state, and the present one with what it is asked for instead.
+FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
+    ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),
+    ("key_version", "seen"): ("key_version_info", {}),
+}
 
 
 def decode(line: Mapping[str, Any]) -> Event:
     """The event that a line of a record holds."""
-    stored = str(line.get("event") or "")
-    name = RENAMED.get(stored, stored)
+    name, asked = _present(line)
     kind = KINDS.get(name, Event)
     known = _TYPES[kind].items()
     members = {member: line[member] for member, of in known if member in line and isinstance(line[member], of)}
-    return kind(**{**members, "name": name, "raw": line})
+    return kind(**{**members, "name": name, "asked": asked, "raw": line})
+
+
+def _present(line: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The present name of the event, and what was asked, in present words."""
+    stored, asked = str(line.get("event") or ""), line.get("asked")
+    if not isinstance(asked, Mapping):
+        asked = {}
+    former = FORMER.get((stored, str(asked.get("state") or "")))
+    if former is None:
+        return RENAMED.get(stored, stored), asked
+    name, words = former
+    return name, {**{word: asked[word] for word in asked if word != "state"}, **words}
 
 
 def decode_all(lines: Iterable[Mapping[str, Any]]) -> list[Event]:

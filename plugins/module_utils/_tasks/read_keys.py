@@ -18,7 +18,7 @@ def read_keys(task: HostTask) -> dict[str, Any]:
 
     params = task.params
     if not params["seal_to"]:
-        raise InvalidOption(name="seal_to", found="is not set", advice="Call key_version by its full name.")
+        raise InvalidOption(name="seal_to", found="is not set", advice="Call the module by its full name.")
     values = key_files.read(params["env_file"], params["keys"], dialect=params["dialect"])
     key_files.refuse_unwritable(params["env_file"], params["keys"])
     return {"changed": False, "sealed": sealed_result.seal(params["seal_to"], values), "key_id": KeySet(values).key_id}

@@ -29,7 +29,7 @@ from .._options.data_options import (
     DJANGO_REENCRYPT_MODULE,
     DJANGO_REPAIR_MODULE,
 )
-from .._options.key_options import ENV_FILE_MODULE, KEY_VERSION_MODULE, PROCESS_KEYS_MODULE
+from .._options.key_options import ENV_FILE_MODULE, KEY_VERSION_INFO_MODULE, KEY_VERSION_MODULE, PROCESS_KEYS_MODULE
 from .._options.monitoring_options import MONITORING_PROBE_MODULE
 from .._options.rotation_options import CHECKLIST_FACTS_MODULE
 
@@ -90,6 +90,7 @@ WORK: Mapping[str, ModuleWork] = {
     "django_repair": ModuleWork(DJANGO_REPAIR_MODULE, "repair_values"),
     "env_file": ModuleWork(ENV_FILE_MODULE, "set_env_file"),
     "key_version": ModuleWork(KEY_VERSION_MODULE, "read_keys"),
+    "key_version_info": ModuleWork(KEY_VERSION_INFO_MODULE, "read_keys"),
     "monitoring_probe": ModuleWork(MONITORING_PROBE_MODULE, "take_snapshot"),
     "postgresql_backup": ModuleWork(POSTGRESQL_BACKUP_MODULE, "back_up"),
     "postgresql_backup_info": ModuleWork(POSTGRESQL_BACKUP_INFO, "list_backups"),

@@ -13,16 +13,17 @@ from ...module_utils._record.events import (
     CensusEvent,
     EnvFileEvent,
     Event,
-    KeyEvent,
+    KeyInfoEvent,
     ReencryptionEvent,
     RepairEvent,
     RestoreEvent,
     RunEvent,
+    StagesEvent,
 )
 from .data_state import NEVER, SINCE, DataState, Host, Values, counted
 
 WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
-LOOKING = ("adopted", "agreed", "seen")  # states of key_version that say which version a host's .env file holds
+ADOPTED = "adopted"  # the state of key_version that says, as each look does, which version a host's .env file has
 NOT_WRITING = ("prepared", "examined", "dropped")
 LOST = "E_HOST_LOST"
 
@@ -45,7 +46,7 @@ class DataTracker:
     def apply(self, event: Event) -> None:
         if isinstance(event, RunEvent) and event.is_intent:
             self._begin(event)
-        elif isinstance(event, KeyEvent) and event.is_done:
+        elif isinstance(event, StagesEvent) and event.is_done:
             self._store(event)
         elif isinstance(event, CensusEvent) and event.targets:  # a refusal has counted too
             self._census(event, proved=event.is_proof)
@@ -74,13 +75,13 @@ class DataTracker:
         if seen.get("targets"):
             self._census(CensusEvent(targets=seen["targets"], key_ids=seen.get("key_ids") or {}), proved=False)
 
-    def _store(self, event: KeyEvent) -> None:
+    def _store(self, event: StagesEvent) -> None:
         self.stages = event.stages or self.stages
         self.made |= {self.stages["pending"]} if "pending" in self.stages else set()
         current = self.stages.get("current", "")
         if not self.base and current not in self.made:
             self.base = current
-        if event.state in LOOKING and event.host:
+        if event.host and (isinstance(event, KeyInfoEvent) or event.state == ADOPTED):
             self.hosts[event.host] = Host(event.key_id)
 
     def _census(self, event: CensusEvent, *, proved: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ...module_utils._record.events import Event, KeyEvent
+from ...module_utils._record.events import Event, StagesEvent
 
 
 @dataclass
@@ -20,7 +20,7 @@ class KeyStages:
     were_current: list[str] = field(default_factory=list)
 
     def apply(self, event: Event) -> None:
-        if isinstance(event, KeyEvent) and event.is_done and event.stages:
+        if isinstance(event, StagesEvent) and event.is_done and event.stages:
             self.stages = event.stages
             self.new = self.new or event.stages.get("pending") or None
             self.were_current += filter(None, [event.stages.get("current")])

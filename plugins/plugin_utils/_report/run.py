@@ -38,7 +38,7 @@ STAYING = {"repair": "repaired", "restore": "restored", "settle": "settled"}
 NOTHING_BACK = "nothing had to be rolled back"
 INHERITED = ("reason", "authorization", "approval")  # by a run that resumes and was given nothing else
 CHANGING = (ServicesEvent, ReencryptionEvent, RepairEvent, EnvFileEvent, KeyEvent, RestoreEvent)
-LOOKING = ("adopted", "agreed", "seen", "prepared", "dropped")  # states of these that change nothing in place
+LOOKING = ("adopted", "prepared", "dropped")  # states of these that change nothing in place
 ROLLED_BACK = ("rolled_back", "discarded")  # states of key_version
 
 

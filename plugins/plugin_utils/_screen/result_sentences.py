@@ -59,6 +59,10 @@ def _sessions(result: Result) -> str:
     return "no session of the application is open" if not result["sessions"] else ""
 
 
+def _held(result: Result) -> str:
+    return f"the .env file has version {result['key_id']}" if "holds" in result else ""
+
+
 # By action, and by its state where that makes a difference. What has a table of its own has no sentence.
 SENTENCES: dict[tuple[str, str], Sentence] = {
     ("application_health", ""): lambda result: "the application answers" if "answer" in result else "",
@@ -74,12 +78,12 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("django_reencrypt", ""): _reencrypted,
     ("env_file", "present"): lambda result: f"version {result['key_id']} is in {result['path']}",
     ("key_version", "adopted"): lambda result: f"the keys of the .env file are version {result['key_id']}",
-    ("key_version", "agreed"): lambda result: f"the .env file has version {result['key_id']}",
     ("key_version", "current"): lambda result: f"version {result['key_id']} is current in the store",
     ("key_version", "destroyed"): lambda result: f"the values of version {result['key_id']} are destroyed",
     ("key_version", "discarded"): lambda result: f"version {result['key_id']} is discarded",
     ("key_version", "pending"): lambda result: f"version {result['key_id']} is in the store",
     ("key_version", "rolled_back"): lambda result: f"version {result['key_id']} is current again in the store",
+    ("key_version_info", ""): _held,
     ("postgresql_backup", "present"): _backed_up,
     ("postgresql_backup_info", ""): lambda result: f"{len(result['backups'])} retained backups",
     ("process_keys", ""): _processes,

@@ -18,6 +18,8 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record.writer
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.history import History
 from ansible_collections.tetech.key_rotation.plugins.module_utils._stores.vault_file import VaultFile
 from ansible_collections.tetech.key_rotation.plugins.module_utils._system.timestamps import later
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services import key_generation, retention
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.host_keys import KeyFiles, refuse_other_keys
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import AnsibleVault, open_store
 from ansible_collections.tetech.key_rotation.tests.key_pairs import KeyPair, key_pair
 
@@ -231,9 +233,7 @@ def test_the_env_file_and_the_store_must_agree(path, held, refused, old_keys, ne
     keys = {"old": old_keys, "new": new_keys, "third": third_keys}[held]
     found = None
     try:
-        key_version._refuse_other_keys(
-            history, keys, {"env_file": "/.env", "keys": [{"name": name} for name in keys.values]}
-        )
+        refuse_other_keys(history, keys, KeyFiles("/.env", [{"name": name} for name in keys.values], "dotenv"))
     except RotationError as exc:
         found = exc.code
     assert found == refused
@@ -258,7 +258,7 @@ def test_files_of_which_only_some_were_switched_are_a_switch_that_was_interrupte
     for keys, expected in ((apart, refused), ([{"name": name} for name in mixed.values], "E_KEYS_DIFFER")):
         found = None
         try:
-            key_version._refuse_other_keys(begun, mixed, {"env_file": "/.env", "keys": keys})
+            refuse_other_keys(begun, mixed, KeyFiles("/.env", keys, "dotenv"))
         except RotationError as exc:
             found = exc.code
         assert found == expected, "an env file is switched at once: in one file a mix is somebody else's"
@@ -267,7 +267,7 @@ def test_files_of_which_only_some_were_switched_are_a_switch_that_was_interrupte
 def test_a_key_that_is_no_longer_listed_is_no_switch_that_was_interrupted(begun, old_keys):
     fewer = KeySet({"SECRET_KEY": old_keys.values["SECRET_KEY"]})
     with pytest.raises(RotationError, match="E_KEYS_DIFFER"):
-        key_version._refuse_other_keys(begun, fewer, {"env_file": "/.env", "keys": [{"name": "SECRET_KEY"}]})
+        refuse_other_keys(begun, fewer, KeyFiles("/.env", [{"name": "SECRET_KEY"}], "dotenv"))
 
 
 @pytest.fixture
@@ -527,7 +527,7 @@ def test_values_from_elsewhere_that_the_env_file_could_not_hold_are_refused(vers
 
 
 def test_a_dry_run_before_anything_was_adopted_makes_no_keys(version, history, vaulted, monkeypatch):
-    monkeypatch.setattr(key_version.key_generation, "TYPES", dict.fromkeys(key_version.key_generation.TYPES))
+    monkeypatch.setattr(key_generation, "TYPES", dict.fromkeys(key_generation.TYPES))
     would = version("pending", values_file=vaulted(f"SECRET_KEY: {STRONG}"), check=True)
     assert (would["changed"], would["key_id"]) == (True, "(made by a real run)")
     assert history().versions == []
@@ -669,19 +669,19 @@ def test_a_version_is_held_so_many_days_after_the_rotation_that_replaced_it(
     held = version("destroyed", "r2", **asked)
     assert (code(held), "-e key_rotation_hold_days=0" in held["msg"]) == ("E_VERSION_HELD", True)
     assert history().stage("previous").values == old_keys.values
-    monkeypatch.setattr(key_version, "now", lambda: later(history().stage("current").created, 31))
+    monkeypatch.setattr(retention, "now", lambda: later(history().stage("current").created, 31))
     assert version("destroyed", "r2", check=True, **asked)["changed"] is True
 
 
-def test_the_versions_are_listed_without_their_values(version, completed, old_keys, new_keys):
-    listed = version("listed", "r2", check=True)
+def test_the_versions_are_listed_without_their_values(run_action, completed, old_keys, new_keys):
+    listed = run_action("key_version_info")
     assert (listed["key_id"], listed["changed"]) == (old_keys.key_id, False)
     assert [(each["key_id"], each["stage"]) for each in listed["versions"]] == [
         (old_keys.key_id, "previous"),
         (new_keys.key_id, "current"),
     ]
     assert old_keys.values["SECRET_KEY"] not in json.dumps(listed)
-    assert version("listed", "r2", check=True, key_id=new_keys.key_id)["key_id"] == new_keys.key_id
+    assert run_action("key_version_info", key_id=new_keys.key_id)["key_id"] == new_keys.key_id
 
 
 def test_nothing_is_destroyed_while_a_rotation_is_open(version, completed, history, census, old_keys):

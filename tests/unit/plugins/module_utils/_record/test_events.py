@@ -11,6 +11,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._record import
 from ansible_collections.tetech.key_rotation.plugins.module_utils._record.events import (
     CensusEvent,
     Event,
+    KeyInfoEvent,
     ReencryptionEvent,
     RunEvent,
     decode,
@@ -59,6 +60,20 @@ def test_an_event_that_was_renamed_is_read_under_both_names(monkeypatch):
         event = decode({"event": name, "phase": "intent", "resumed": True})
         assert isinstance(event, RunEvent)
         assert (event.name, event.resumed, event.raw["event"]) == ("rotate", True, name)
+
+
+@pytest.mark.parametrize(
+    ("former", "asked", "present"),
+    [
+        ("key_version", {"state": "agreed", "env_file": "/.env"}, {"expect_stage": "current", "env_file": "/.env"}),
+        ("key_version", {"state": "seen", "env_file": "/.env"}, {"env_file": "/.env"}),
+    ],
+)
+def test_an_event_of_a_former_state_is_read_as_the_present_one(former, asked, present):
+    event = decode({"event": former, "phase": "done", "asked": asked, "key_id": "a"})
+    assert isinstance(event, KeyInfoEvent)
+    assert (event.asked, event.state, event.key_id) == (present, "", "a")
+    assert event.stored_as == f"{former} {asked['state']}"
 
 
 def reads_event(path: Path) -> Iterator[int]:

@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""key_version_info on the controller: the versions of the store, or the one that a host has."""
+
+from __future__ import annotations
+
+from ..module_utils._options.key_options import KEY_VERSION_INFO
+from ..module_utils._stores.history import History
+from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._report import step_lines
+from ..plugin_utils._screen import lines
+from ..plugin_utils._services import key_generation
+from ..plugin_utils._services.host_keys import KeyFiles, SealedKeys, refuse_other_stage, stage_of
+from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+
+class ActionModule(HostAction):
+    changes = False
+    judged_here = True
+    spec = KEY_VERSION_INFO
+
+    @property
+    def recorded(self) -> bool:  # type: ignore[override]
+        """Only what a host has belongs to a rotation."""
+        return bool(self._task.args.get("env_file"))
+
+    def ask(self, options: TaskArguments) -> TaskArguments | Answered:
+        key_generation.check_keys(options["keys"])
+        if not options["env_file"]:
+            return Answered(self._versions(options))
+        self._sealed = SealedKeys(_files(options))
+        return self._sealed.request()
+
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
+        if result.get("failed"):
+            return result
+        keys, history = self._sealed.open(result), self.store(options).load()
+        history.refuse_damaged()
+        if options["expect_stage"]:
+            refuse_other_stage(history, keys, options["env_file"], options["expect_stage"])
+        return _result(history, key_id=keys.key_id, holds=stage_of(history, keys, _files(options)))
+
+    def _versions(self, options: TaskArguments) -> TaskResult:
+        """Every version without its values, and which one may be destroyed: the one that is named, or the previous."""
+        history = self.store(options).load()
+        stages = {key_id: stage for stage, key_id in history.stages.items()}
+        versions = [{**version.described(), "stage": stages.get(version.key_id)} for version in history.versions]
+        lines.show(step_lines.versions(versions), "Key versions")
+        chosen = options["key_id"] or history.stages.get("previous", "")
+        return _result(history, key_id=chosen, versions=versions)
+
+
+def _files(options: TaskArguments) -> KeyFiles:
+    return KeyFiles(options["env_file"], options["keys"], options["dialect"])
+
+
+def _result(history: History, **fields: object) -> TaskResult:
+    return {"changed": False, **fields, "stages": dict(history.stages), "store": history.path}

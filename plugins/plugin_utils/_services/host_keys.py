@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys in the files of a host: how they get here, and which version of the store they are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils._engine.crypto.key_set import KeySet
+from ...module_utils._env_file import agreement
+from ...module_utils._errors.env_file import EnvNotSwitched
+from ...module_utils._errors.keys import KeysNotProved
+from ...module_utils._module.sealed_result import Envelope
+from ...module_utils._stores.history import History
+from . import other_keys
+
+with contextlib.suppress(ImportError):  # ansible-core itself needs it
+    from cryptography.exceptions import InvalidTag
+
+
+@dataclass(frozen=True)
+class KeyFiles:
+    """The environment file of a host, and which keys are in it or have a file of their own."""
+
+    env_file: str
+    keys: Sequence[Mapping[str, Any]]
+    dialect: str
+
+
+class SealedKeys:
+    """The keys of one host, which come sealed in the result of a module."""
+
+    def __init__(self, files: KeyFiles) -> None:
+        self._files = files
+        self._envelope = Envelope()
+
+    def request(self) -> dict[str, Any]:
+        """The options of the module, which never gets the store."""
+        files = self._files
+        asked = {"env_file": files.env_file or None, "keys": files.keys, "dialect": files.dialect}
+        return {**asked, "seal_to": self._envelope.address}
+
+    def open(self, result: Mapping[str, Any]) -> KeySet:
+        """The keys. Raises E_KEYS_NOT_PROVED if they are not for us."""
+        try:
+            return KeySet(self._envelope.open(result["sealed"]))
+        except (InvalidTag, ValueError):
+            raise KeysNotProved(env_file=self._files.env_file, found="?", proved="?") from None
+
+
+def stage_of(history: History, keys: KeySet, files: KeyFiles) -> str:
+    """The stage whose version the host has, or ``rolled back``, ``several`` or ``other``."""
+    for stage, key_id in history.stages.items():
+        if key_id == keys.key_id:
+            return stage
+    if history.taken_back(keys.key_id):
+        return "rolled back"
+    return "several" if _is_switching(history, keys, files) else "other"
+
+
+def refuse_other_stage(history: History, keys: KeySet, env_file: str, stage: str) -> None:
+    """Raise E_ENV_NOT_SWITCHED unless the host has the version of that stage, if the store has any."""
+    if history.versions and history.stage(stage).key_id != keys.key_id:
+        raise EnvNotSwitched(path=env_file, found=keys.key_id, expected=history.stage(stage).key_id)
+
+
+def refuse_other_keys(history: History, keys: KeySet, files: KeyFiles) -> None:
+    """Raise E_KEYS_* unless the files have the current version, or each one a version of an interrupted switch."""
+    if keys.key_id == history.stage("current").key_id:
+        return
+    is_switching = _is_switching(history, keys, files)
+    if not (is_switching and history.open_rotation):
+        other_keys.refuse(history, keys.key_id, files.env_file, switching=is_switching)
+
+
+def _is_switching(history: History, keys: KeySet, files: KeyFiles) -> bool:
+    """Whether each file has a version of a switch, so that some may have the current and some the pending one."""
+    staged = [history.stage(stage).values for stage in history.stages]
+    staged = [values for values in staged if set(values) == set(keys.values)]
+    return agreement.each_file_is_staged(keys.values, staged, files.keys)

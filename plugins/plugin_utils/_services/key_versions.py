@@ -1,0 +1,150 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The moves of a store's history. Each looks and acts in one hold of the store, and changes nothing the second time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from ...module_utils._engine.crypto.key_set import KeySet
+from ...module_utils._errors.base import RotationError
+from ...module_utils._errors.keys import KeysNotProved, VersionNeeded
+from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.run import RotationOpen
+from ...module_utils._stores.history import ROLLED_BACK, History
+from ...module_utils._stores.store import Store
+from .host_keys import KeyFiles, refuse_other_keys
+from .retention import refuse_held
+from .version_use import refuse_kept_aside, refuse_used
+
+UNMADE = "(made by a real run)"  # the key id that a dry run has not got
+
+
+@dataclass(frozen=True)
+class VersionRequest:
+    """What is asked of the store: the options of ``key_version``, and whether the run is dry."""
+
+    keys: Sequence[Mapping[str, Any]]
+    rotation_id: str
+    dialect: str
+    dry: bool
+    env_file: str = ""
+    key_id: str | None = None
+    census: Mapping[str, Any] = field(default_factory=dict)
+    needed_by_backups: Sequence[str] = ()
+    hold_days: int = 0
+    compromised: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], *, dry: bool) -> VersionRequest:
+        names = {member.name for member in fields(cls)}
+        given = {name: value for name, value in options.items() if name in names and value is not None}
+        return cls(**given, dry=dry)
+
+    @property
+    def files(self) -> KeyFiles:
+        return KeyFiles(self.env_file, self.keys, self.dialect)
+
+
+@dataclass(frozen=True)
+class Move:
+    """The history after a move, the version that it was about, and the versions that keep a value of it."""
+
+    history: History
+    key_id: str
+    changed: bool
+    kept_by: Sequence[str] = ()
+
+
+def move(store: Store, step: Callable[[History], str], *, dry: bool) -> Move:
+    """Take ``step``, which returns a key ID, so that no other host comes between. A dry run keeps nothing of it."""
+    with contextlib.nullcontext(store.load()) if dry else store.change() as history:
+        history.refuse_damaged()
+        before = history.as_document()
+        key_id = step(history)
+        return Move(history, key_id, key_id == UNMADE or history.as_document() != before)
+
+
+def adopt(history: History, request: VersionRequest, keys: KeySet) -> str:
+    """The application's own keys are the current version, or belong to the rotation that is open."""
+    proved = request.key_id
+    is_other_list = bool(history.versions) and history.other_list(keys)
+    if not history.versions or is_other_list:
+        if proved not in (None, keys.key_id, is_other_list and history.stages["current"]):
+            raise KeysNotProved(env_file=request.env_file, found=keys.key_id, proved=proved)
+        history.adopt(keys)
+    refuse_other_keys(history, keys, request.files)
+    return keys.key_id
+
+
+def promote(history: History, request: VersionRequest) -> str:
+    """The pending version of this rotation is current."""
+    rotation_id = request.rotation_id
+    if request.dry and not history.open_rotation and not history.made_by(rotation_id):
+        return UNMADE
+    if "current" not in history.stages or history.stage("current").rotation_id != rotation_id:
+        _refuse_other_rotation(history.stage("pending").rotation_id, rotation_id)
+        history.promote()
+    return history.stage("current").key_id
+
+
+def roll_back(history: History, request: VersionRequest) -> str:
+    """The version before that of this rotation is current again."""
+    if history.outcome(request.rotation_id) != ROLLED_BACK:
+        _refuse_other_rotation(history.last.rotation_id, request.rotation_id)
+        history.roll_back()
+    return history.stage("current").key_id
+
+
+def discard(history: History, request: VersionRequest) -> str:
+    """The pending version of this rotation, which no value is under, has no stage any more."""
+    version = history.made_by(request.rotation_id)
+    if version and version.outcome == ROLLED_BACK:
+        return version.key_id
+    pending = history.stage("pending")
+    _refuse_other_rotation(pending.rotation_id, request.rotation_id)
+    refuse_used(request.census, pending.key_id)
+    history.roll_back()
+    return pending.key_id
+
+
+def destroy(store: Store, request: VersionRequest, records: str) -> Move:
+    """The values of a version that nothing needs are gone; that it existed is remembered. ``records`` is the folder
+    that says since when it is not in use."""
+    key_id = request.key_id
+    if not key_id:
+        raise InvalidOption(name="key_id", found="is not set", advice="Name the version to destroy.")
+
+    def step(history: History) -> str:
+        if not history.version(key_id).destroyed:
+            _refuse_needed(history, request, key_id, records)
+        kept_by.update(holder.key_id for _, holder in history.listed_by(key_id))
+        destroyed.append(history.destroy(key_id, compromised=request.compromised).rotation_id)
+        return key_id
+
+    destroyed: list[str] = []
+    kept_by: set[str] = set()
+    done = move(store, step, dry=request.dry)
+    if not request.dry:
+        try:
+            store.destroy_values(destroyed[-1])  # again, where a run died before it
+        except RotationError as exc:
+            raise exc.with_changed(f"The history calls {key_id} destroyed; its values are still there.") from None
+    return Move(done.history, done.key_id, done.changed, sorted(kept_by))
+
+
+def _refuse_needed(history: History, request: VersionRequest, key_id: str, records: str) -> None:
+    """Raise E_VERSION_* if a value, a backup, a database that a restore kept, or the policy needs the version."""
+    refuse_used(request.census, key_id)
+    if key_id in request.needed_by_backups:
+        raise VersionNeeded(key_id=key_id, reason="a backup needs it")
+    refuse_kept_aside(request.census, key_id)
+    refuse_held(history, key_id, request.hold_days, records)
+
+
+def _refuse_other_rotation(open_id: str, asked: str) -> None:
+    if open_id != asked:
+        raise RotationOpen(open_id=open_id, asked=asked)

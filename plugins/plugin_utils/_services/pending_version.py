@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one new version of a rotation: created once, and the same at every later call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ansible.parsing.dataloader import DataLoader
+
+from ...module_utils._engine.crypto.key_set import KeySet
+from ...module_utils._env_file import key_files
+from ...module_utils._errors.options import InvalidOption
+from ...module_utils._errors.run import RotationIdUsed, RotationOpen
+from ...module_utils._record.writer import Record
+from ...module_utils._stores.history import ROLLED_BACK, History
+from ...module_utils._stores.store import Store
+from . import key_generation
+from .key_store import expand, read_vaulted
+from .key_versions import UNMADE, Move, VersionRequest, move
+from .plan_approval import used_in
+
+SAME_AGAIN = "Ask for the same again, or choose another key_rotation_id."
+
+
+def supplied_values(request: VersionRequest, path: str | None, loader: DataLoader) -> dict[str, str]:
+    """The values of the operator's file, if there is one. Raises E_KEY_FILE, E_KEY_WEAK."""
+    if not path:
+        return {}
+    names = [key["name"] for key in request.keys]
+    supplied = {name: key_files.bare(value) for name, value in read_vaulted(expand(path), names, loader).items()}
+    key_generation.check_supplied(request.keys, supplied, path, request.dialect)
+    return supplied
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """What a rotation wants. ``supplied`` are the operator's own values, ``record`` has the approvals that it used.
+    ``host_keys`` reads the keys in use: on an empty store, a real run would have adopted them by now."""
+
+    request: VersionRequest
+    supplied: Mapping[str, str] = field(repr=False)
+    record: Record
+    host_keys: Callable[[], KeySet | None]
+
+    def create(self, store: Store) -> Move:
+        return move(store, lambda history: self._step(history, store), dry=self.request.dry)
+
+    def _step(self, history: History, store: Store) -> str:
+        rotation_id = self.request.rotation_id
+        if version := history.made_by(rotation_id):
+            if version.outcome == ROLLED_BACK:
+                raise RotationIdUsed(rotation_id=rotation_id)
+            if not version.destroyed:
+                self._refuse_another_request(version.values)
+            return version.key_id
+        if history.open_rotation:
+            raise RotationOpen(open_id=history.open_rotation, asked=rotation_id)
+        left = store.read_values(rotation_id)  # what an interrupted run of this rotation put aside
+        if left is not None:
+            self._refuse_another_request(left)
+        return self._rehearse(history, left) if self.request.dry else self._add(history, left)
+
+    def _add(self, history: History, left: Mapping[str, str] | None) -> str:
+        keys, rotation_id = self.request.keys, self.request.rotation_id
+        current = history.stage("current").values
+        values = left or key_generation.generate(keys, current, self.supplied, self.request.dialect)
+        for approval in used_in(self.record.events()):
+            history.use_approval(approval, rotation_id)
+        return history.add_pending(KeySet(values), rotation_id).key_id
+
+    def _rehearse(self, history: History, left: Mapping[str, str] | None) -> str:
+        """Raise as ``_add`` would, without making a key."""
+        if not history.versions and (keys := self.host_keys()):
+            history.adopt(keys)
+        current = history.stage("current").values if history.versions else key_generation.NONE
+        values = left or key_generation.rehearsed(self.request.keys, current, self.supplied, self.request.dialect)
+        history.refuse_reused(KeySet(values))
+        return UNMADE
+
+    def _refuse_another_request(self, values: Mapping[str, str]) -> None:
+        """Raise E_OPTION if the rotation has its version, and the request has other keys or other supplied values."""
+        keys, rotation_id = self.request.keys, self.request.rotation_id
+        if set(values) != {key["name"] for key in keys}:
+            found = f"lists other keys than those that rotation {rotation_id} made"
+            raise InvalidOption(name="key_rotation_keys", found=found, advice=SAME_AGAIN)
+        newest = {name: value.split(",")[0] for name, value in values.items()}
+        for key in keys:
+            name = key["name"]
+            if name not in self.supplied and not key_generation.fits(key, newest[name]):
+                found = f"asks for another {name} than rotation {rotation_id} made: its type differs"
+                raise InvalidOption(name="key_rotation_keys", found=found, advice=SAME_AGAIN)
+        if any(newest[name] != value for name, value in self.supplied.items()):
+            found = f"has other values than the version of rotation {rotation_id}"
+            raise InvalidOption(name="values_file", found=found, advice=SAME_AGAIN)

@@ -1,0 +1,40 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a census shows that something still needs a version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils._engine.proof.census import under
+from ...module_utils._errors.keys import VersionNeeded, VersionUsed
+from ...module_utils._errors.options import InvalidOption
+
+ADVICE = "Give the result of django_census, taken with every stage."
+Census = Mapping[str, Any]
+
+
+def refuse_used(census: Census, key_id: str) -> None:
+    """Raise E_VERSION_USED if a value is under that version, E_OPTION if the census did not look."""
+    stages = {found: stage for stage, found in (census.get("key_ids") or {}).items()}
+    if key_id not in stages or "targets" not in census:
+        found = f"does not say how many values are under the version {key_id}"
+        raise InvalidOption(name="census", found=found, advice=ADVICE)
+    for target in census["targets"]:
+        if count := under(stages[key_id], target):
+            raise VersionUsed(column=f"{target['table']}.{target['column']}", count=count, key_id=key_id)
+
+
+def refuse_kept_aside(census: Census, key_id: str) -> None:
+    """Raise E_VERSION_NEEDED if a database that a restore has kept aside may need that version, E_OPTION if the census
+    did not look."""
+    if "kept_aside" not in census:
+        found = "does not say which databases a restore has kept aside"
+        raise InvalidOption(name="census", found=found, advice=ADVICE)
+    for name, key_ids in census["kept_aside"].items():
+        if key_id in key_ids:
+            alias = "and -e key_rotation_restore_alias=... where it is of another database than the default one"
+            drop = f"restore.yml with -e key_rotation_id=... (see its name) -e key_rotation_restore_drop=true, {alias}"
+            reason = f"the database {name}, which a restore kept aside, may need it; {drop}, drops it"
+            raise VersionNeeded(key_id=key_id, reason=reason)
