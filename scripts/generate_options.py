@@ -35,13 +35,20 @@ DOMAINS = {
     "application": (
         "application_commands",
         "application_health",
-        "application_logs",
+        "application_log_info",
         "application_reading",
         "application_services",
         "application_sessions",
     ),
-    "backup": ("postgresql_backup", "postgresql_backup_info", "postgresql_restore"),
-    "data": ("database_lease", "django_census", "django_plan", "django_reencrypt", "django_repair"),
+    "backup": ("postgresql_backup", "postgresql_backup_info", "postgresql_restore", "postgresql_restore_info"),
+    "data": (
+        "database_lease",
+        "database_lease_info",
+        "django_census",
+        "django_plan",
+        "django_reencrypt",
+        "django_repair",
+    ),
     "key": ("env_file", "key_version", "key_version_info", "process_keys"),
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),
     "rotation": (

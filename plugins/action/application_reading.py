@@ -24,7 +24,7 @@ class ActionModule(HostAction):
     shows_progress = True
 
     def ask(self, options: dict[str, Any]) -> dict[str, Any] | Answered:
-        if options["state"] == "taken" and (earlier := self._earlier(options)) is not None:
+        if options["state"] == "recorded" and (earlier := self._earlier(options)) is not None:
             return Answered({"changed": False, "picture": {**earlier, "earlier": True}})
         history = self.store(options).load()
         version = history.made_by(options["rotation_id"])
@@ -59,7 +59,7 @@ class ActionModule(HostAction):
         written = False
         for event in self.record(args).decoded():
             if isinstance(event, ReadingEvent) and event.is_done:
-                proved = event.state == "compared"
+                proved = event.state == "verified"
                 picture = {} if proved else picture or event.picture
                 written = written and not proved
             written = written or isinstance(event, ReencryptionEvent)

@@ -18,15 +18,13 @@ display = Display()
 
 class ActionModule(HostAction):
     def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
-        return "let the application write again" if args["state"] == "opened" else super().would(args, result)
+        return "let the application write again" if args["state"] == "fence_removed" else super().would(args, result)
 
     def ask(self, args: dict[str, Any]) -> dict[str, Any] | Answered:
-        if args["state"] == "unfenced":
-            return {name: value for name, value in args.items() if name != "record_dir"}
         self.refuse_other_run(args)
-        if args["state"] == "returned" and self._task.check_mode:
+        if args["state"] == "released" and self._task.check_mode:
             return Answered({"changed": False})  # a dry run has taken none
-        if args["state"] == "opened" and args.get("half") != "accept" and self.half_way(args):
+        if args["state"] == "fence_removed" and args.get("half") != "accept" and self.half_way(args):
             return Answered({"changed": False})  # nothing is started then either, see application_services
         return self._held_by_us(args)
 
@@ -35,7 +33,7 @@ class ActionModule(HostAction):
         return {**asked, "holder": run_lease.holder(str(args["rotation_id"]), os.getppid())}  # ansible-playbook itself
 
     def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-        if result.get("failed") and args["state"] == "returned":
+        if result.get("failed") and args["state"] == "released":
             return self._kept(result)
         while held := result.pop("held", None):
             if run_lease.alive(held):

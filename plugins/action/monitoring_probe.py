@@ -29,7 +29,7 @@ from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import expand, state_folder
 
-NOT_FOR_THE_HOST = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "state")
+NOT_FOR_THE_HOST = ("store", "record_dir", "rotation_id", "hold_days", "cryptoperiod_days", "findings")
 COMMANDS = ("verify", "rotate", "monitor", "retire")
 REPAIR = ("-e", "key_rotation_prefer=repair")
 LAST = "9999-12-31T23:59:59Z"  # later than any date
@@ -58,7 +58,7 @@ class ActionModule(RotationAction):
             except RotationError as exc:  # it hides nothing that was found
                 picture["findings"].append(snapshot_table.as_finding(exc, known))
         lines.show(snapshot_table.lines(picture, str(self.variables.get("inventory_hostname"))), "Monitoring")
-        if picture["findings"] and options["state"] == "watched":
+        if picture["findings"] and options["findings"] == "refuse":
             result.update(failed=True, **snapshot_table.wrong(picture["findings"]).as_result())
         return result
 

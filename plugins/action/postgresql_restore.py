@@ -19,11 +19,6 @@ OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on 
 
 
 class ActionModule(RotationAction):
-    @property
-    def recorded(self) -> bool:  # type: ignore[override]
-        """A look belongs to no rotation yet."""
-        return bool(self._task.args.get("state") != "examined")
-
     def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
         options = super()._validated(args)
         if options.get("state") == "dropped":

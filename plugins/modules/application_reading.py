@@ -16,20 +16,20 @@ description:
   - Encrypts a text with the application's own encryption, decrypts it again, and determines the keys of the token.
   - Runs C(manage.py check --deploy), and C(manage.py verify_encryption) if the application has it, and counts the
     problems that they report. Their output is not shown.
-  - With O(state=compared), fails if a value is read differently than before, if a text cannot be decrypted again or is
+  - With O(state=verified), fails if a value is read differently than before, if a text cannot be decrypted again or is
     encrypted under other keys, or if one of the two commands reports more problems than before.
 options:
   state:
     description:
-      - V(taken) before a rotation, V(compared) after it.
+      - V(recorded) before a rotation, V(verified) after it.
       - If a rotation is resumed, its picture is in the record, from before its first write.
     type: str
     required: true
-    choices: [taken, compared]
+    choices: [recorded, verified]
   fence:
     description:
-      - With O(state=taken) and V(auto), no other session can write to a target column from before this reading. Nothing
-        is then written between it and the census of M(tetech.key_rotation.django_reencrypt).
+      - With O(state=recorded) and V(auto), no other session can write to a target column from before this reading.
+        Nothing is then written between it and the census of M(tetech.key_rotation.django_reencrypt).
     type: str
     choices: [auto, "off"]
     default: "off"
@@ -48,7 +48,7 @@ options:
     description:
       - The C(written) that M(tetech.key_rotation.django_census) returned.
       - RV(picture) reports as C(written) what the application reads of these values, if it is nothing, a token, an
-        error, or the text of a failed decryption. With O(state=compared), all of these but nothing fail.
+        error, or the text of a failed decryption. With O(state=verified), all of these but nothing fail.
     type: dict
     default: {}
   rows:
@@ -79,7 +79,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Record how the application reads its values
   tetech.key_rotation.application_reading:
-    state: taken
+    state: recorded
     project_dir: /srv/food_ordering
     env_file: /srv/food_ordering/.env
     rotation_id: "{{ record_opened.rotation_id }}"
@@ -97,7 +97,7 @@ picture:
       rows.
     - With O(written), the values that the application reads as something other than a value (C(written)).
     - The C(round_trips), each C(well), C(not tried), or what is wrong, and the columns that no model reads (C(unread)).
-    - With O(state=compared), the readings that are C(unsteady), because a second reading under the same keys gave
+    - With O(state=verified), the readings that are C(unsteady), because a second reading under the same keys gave
       another result.
     - The C(opening), how many C(seconds) per value the engine needed to decrypt the first values of each table, and the
       number of those values (C(tries)).

@@ -19,20 +19,19 @@ description:
 options:
   state:
     description:
-      - V(taken) acquires the lease, V(returned) releases it.
-      - V(opened) removes the write fence that a killed run left behind, and leaves the lease unchanged.
-      - V(unfenced) changes nothing. It fails if there is a write fence (E_FENCED).
+      - V(acquired) acquires the lease, V(released) releases it.
+      - V(fence_removed) removes the write fence that a killed run left behind, and leaves the lease unchanged.
     type: str
     required: true
-    choices: [taken, returned, opened, unfenced]
+    choices: [acquired, released, fence_removed]
   half:
-    description: Whether V(opened) may let the application write while its values are under several versions.
+    description: Whether V(fence_removed) may let the application write while its values are under several versions.
     type: str
     choices: [refuse, accept]
     default: refuse
   row_digests:
     description:
-      - With V(returned), the file of row digests that M(tetech.key_rotation.django_reencrypt) wrote. It is deleted.
+      - With V(released), the file of row digests that M(tetech.key_rotation.django_reencrypt) wrote. It is deleted.
     type: path
   project_dir:
     description: Folder of the Django project on the host, the one with C(manage.py).
@@ -60,7 +59,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Acquire the database lease
   tetech.key_rotation.database_lease:
-    state: taken
+    state: acquired
     project_dir: /srv/food_ordering
     rotation_id: "2026-spring"
   vars:
@@ -74,7 +73,7 @@ held:
   type: dict
   returned: when there is one
 fenced:
-  description: With O(state=taken), whether the write fence of a killed run still exists.
+  description: With O(state=acquired), whether the write fence of a killed run still exists.
   type: bool
   returned: success
 undropped:
@@ -82,7 +81,7 @@ undropped:
     - Tables whose triggers could not be dropped, because a long transaction reads them. These triggers refuse nothing.
   type: list
   elements: str
-  returned: with O(state=returned) or O(state=opened)
+  returned: with O(state=released) or O(state=fence_removed)
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -62,7 +62,7 @@ EXAMPLES = r"""
     rotation_id: "2026-spring"
     tasks:
       - database_lease:
-          state: taken
+          state: acquired
       - postgresql_backup:
           backup_dir: /var/backups/key_rotation
   vars:

@@ -14,19 +14,19 @@ description:
   - Counts the log lines since the last probe that report a failed decryption. The text of the lines never leaves the
     host.
   - Reports when the next rotation is due, and whether the previous version can be destroyed.
-  - Fails if it has findings. They name tables and primary keys, never values, and what to type next.
+  - Findings name tables and primary keys, never values, and what to type next.
   - Keeps the last picture as C(.key_rotation/PROJECT/monitoring/HOST.json) next to the inventory.
   - While a run is working on a database of the application, nothing is checked, and the result says so. A run of
     another machine that has had no session for a day counts as ended.
   - In check mode the module also checks everything, but writes and remembers nothing.
 options:
-  state:
+  findings:
     description:
-      - V(watched) fails if there are findings.
-      - V(pictured) reports them and does not fail. It is used before and after a rotation, for its record.
+      - V(refuse) fails if there are findings.
+      - V(accept) reports them and does not fail. It is used before and after a rotation, for its record.
     type: str
-    choices: [watched, pictured]
-    default: watched
+    choices: [refuse, accept]
+    default: refuse
   census:
     description: Whether to try every value. One host of an application is enough.
     type: bool

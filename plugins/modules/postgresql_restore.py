@@ -21,21 +21,19 @@ description:
 options:
   state:
     description:
-      - V(examined) reports which backup there is, and which of the application's tables are missing from the databases
-        in use.
       - V(prepared) makes and proves the copy, and fails until the loss of data is acknowledged. It does not affect the
         database in use.
       - V(present) restores the backup.
       - V(dropped) drops the replaced database, or abandons a restore that was not finished.
     type: str
-    choices: [examined, prepared, present, dropped]
+    choices: [prepared, present, dropped]
     default: present
   backup_dir:
     description: Folder of the backups on the host.
     type: path
     required: true
   rotation_id:
-    description: The rotation to which the backup belongs. With O(state=examined) the default is the newest backup.
+    description: The rotation to which the backup belongs.
     type: str
   alias:
     description: The alias in Django's C(DATABASES).
@@ -75,22 +73,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The rotation, database, snapshot and path of the backup. Empty if there is none.
+  description: The rotation, database, snapshot and path of the backup.
   type: dict
   returned: success
-gone:
-  description: With O(state=examined), by alias, tables of the models that the database in use does not have.
-  type: dict
-  returned: success
-missing:
-  description: By alias, tables of the application's models that the backup has and the database in use does not.
-  type: dict
-  returned: with O(state=examined)
-copies:
-  description:
-    - With O(state=examined), by alias, the copies of unfinished restores, and the rotation of each copy's backup.
-  type: dict
-  returned: with O(state=examined)
 restored:
   description: Names of the database and of the replaced one that is kept, and the number of values by stage.
   type: dict

@@ -29,7 +29,7 @@ options:
     type: dict
     required: true
   backup:
-    description: The result of M(tetech.key_rotation.postgresql_restore) with C(state=examined).
+    description: The result of M(tetech.key_rotation.postgresql_restore_info).
     type: dict
     default: {}
   done:

@@ -36,7 +36,7 @@ NO_VALUES = ("E_NO_TARGETS", "E_OTHER_KEYS")  # by which a look ends that has fo
 
 
 class Restoration:
-    """What the options of postgresql_restore ask for; the application is started."""
+    """What the options of postgresql_restore, or postgresql_restore_info, ask for; the application is started."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         from django.db import connections
@@ -324,7 +324,7 @@ class Restoration:
         return {"dbname": "postgres", **self._direct, **given}
 
 
-def examined(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
+def find_backup(params: Mapping[str, Any], *, dry: bool) -> dict[str, Any]:
     """Which backup there is, and what of it the databases in use have not. All are of one rotation: the newest one's
     where none is asked for.
 

@@ -25,11 +25,10 @@ APPLICATION_HEALTH: dict[str, Any] = {
     "timeout": {"type": "int", "default": 60},
     "answer_timeout": {"type": "int", "default": 10},
 }
-APPLICATION_LOGS: dict[str, Any] = {
+APPLICATION_LOG_INFO: dict[str, Any] = {
     **LOGS,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["begun", "counted"]},
-    "begun": {"type": "dict", "default": {}},
+    "since": {"type": "dict"},
     "log_files": {"type": "list", "elements": "str"},
     "errors": {"type": "str", "choices": ["refuse", "warn"], "default": "warn"},
 }
@@ -37,7 +36,7 @@ APPLICATION_READING: dict[str, Any] = {
     **PROJECT,
     **KEYS,
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["taken", "compared"]},
+    "state": {"type": "str", "required": True, "choices": ["recorded", "verified"]},
     "fence": {"type": "str", "choices": ["auto", "off"], "default": "off"},
     "baseline": {"type": "dict", "default": {}},
     "meanwhile": {"type": "dict", "default": {}},

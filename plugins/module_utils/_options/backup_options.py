@@ -43,7 +43,7 @@ POSTGRESQL_RESTORE: dict[str, Any] = {
     **PROJECT,
     **KEYS,
     **RESTORING,
-    "state": {"type": "str", "choices": ["examined", "prepared", "present", "dropped"], "default": "present"},
+    "state": {"type": "str", "choices": ["prepared", "present", "dropped"], "default": "present"},
     "backup_dir": {"type": "path", "required": True},
     "rotation_id": {"type": "str"},
     "alias": {"type": "str", "default": "default"},
@@ -53,6 +53,19 @@ POSTGRESQL_RESTORE: dict[str, Any] = {
 }
 POSTGRESQL_RESTORE_MODULE: dict[str, Any] = {
     **POSTGRESQL_RESTORE,
+    **PROJECT_INTERNAL,
+    **KEYS_INTERNAL,
+    **RESTORING_INTERNAL,
+}
+POSTGRESQL_RESTORE_INFO: dict[str, Any] = {
+    **PROJECT,
+    **KEYS,
+    **RESTORING,
+    "backup_dir": {"type": "path", "required": True},
+    "rotation_id": {"type": "str"},
+}
+POSTGRESQL_RESTORE_INFO_MODULE: dict[str, Any] = {
+    **POSTGRESQL_RESTORE_INFO,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
     **RESTORING_INTERNAL,

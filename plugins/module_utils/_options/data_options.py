@@ -11,7 +11,7 @@ from .shared_options import KEYS, KEYS_INTERNAL, PROJECT, PROJECT_INTERNAL, REST
 
 DATABASE_LEASE: dict[str, Any] = {
     **ROTATION,
-    "state": {"type": "str", "required": True, "choices": ["taken", "returned", "opened", "unfenced"]},
+    "state": {"type": "str", "required": True, "choices": ["acquired", "released", "fence_removed"]},
     "half": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "row_digests": {"type": "path"},
     "project_dir": {"type": "path", "required": True},
@@ -22,6 +22,12 @@ DATABASE_LEASE_MODULE: dict[str, Any] = {
     **DATABASE_LEASE,
     "holder": {"type": "dict"},
     "over": {"type": "dict"},
+}
+DATABASE_LEASE_INFO: dict[str, Any] = {
+    "fence": {"type": "str", "choices": ["refuse", "accept"], "default": "accept"},
+    "project_dir": {"type": "path", "required": True},
+    "settings_module": {"type": "str"},
+    "direct": {"type": "dict", "default": {}},
 }
 DJANGO_CENSUS: dict[str, Any] = {
     **PROJECT,

@@ -13,7 +13,7 @@ MONITORING_PROBE: dict[str, Any] = {
     **LOGS,
     **PROJECT,
     **KEYS,
-    "state": {"type": "str", "choices": ["watched", "pictured"], "default": "watched"},
+    "findings": {"type": "str", "choices": ["refuse", "accept"], "default": "refuse"},
     "census": {"type": "bool", "default": True},
     "throttle": {
         "type": "dict",

@@ -292,11 +292,16 @@ OPTIONAL: dict[str, type] = {
     "plan_hash": str,
     "collection": str,
 }
-RENAMED: dict[str, str] = {}  # a former name of an event, and its present one
+RENAMED = {"application_logs": "application_log_info"}  # a former name of an event, and its present one
 # A former event with its state, and the present one with what it is asked for instead.
 FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),
     ("key_version", "seen"): ("key_version_info", {}),
+    ("application_reading", "taken"): ("application_reading", {"state": "recorded"}),
+    ("application_reading", "compared"): ("application_reading", {"state": "verified"}),
+    ("database_lease", "taken"): ("database_lease", {"state": "acquired"}),
+    ("database_lease", "returned"): ("database_lease", {"state": "released"}),
+    ("database_lease", "opened"): ("database_lease", {"state": "fence_removed"}),
 }
 
 

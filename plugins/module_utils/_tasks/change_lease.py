@@ -5,33 +5,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .._errors.database import DatabaseFenced
 from .host_task import HostTask
 
 FENCE_TRIES = 5  # to drop its triggers, once they refuse nothing any more
 
 
 def change_lease(task: HostTask) -> dict[str, Any]:
-    """Take the lease of every database, or of none; or give back what is held; or only see to the fence."""
-    from .._engine.application import django_project
+    """Take the lease of every database, or of none; or give back what is held; or only remove the fence."""
     from .._engine.postgres import lease
-    from .._engine.postgres.connection import Database
     from .._engine.rewrite import fence
 
     params = task.params
     mine, over = params["holder"], params["over"]
-    django_project.start(params["project_dir"], params["settings_module"])
-    with contextlib.ExitStack() as stack:
-        databases = []
-        for alias in django_project.aliases():
-            database = Database(alias, params["rotation_id"], params["direct"].get(alias, {}))
-            databases.append(stack.enter_context(contextlib.closing(database)))
-        databases = [database for database in databases if not database.is_replica()]
-        if params["state"] == "returned":
+    with databases_of(params, params["rotation_id"]) as databases:
+        if params["state"] == "released":
             ended = [database for database in databases if lease.is_held_by(database, mine)]
             undropped = [table for database in ended for table in fence.take_down(database, FENCE_TRIES)]
             for database in ended:
@@ -39,10 +30,8 @@ def change_lease(task: HostTask) -> dict[str, Any]:
             if params["row_digests"]:
                 _delete(params["row_digests"], task)
             return {"changed": bool(ended), "undropped": undropped}
-        if params["state"] == "unfenced":
-            return _unfenced(databases)
-        if params["state"] == "opened":
-            return _opened(databases, mine, over, dry=task.check_mode)
+        if params["state"] == "fence_removed":
+            return _remove_fence(databases, mine, over, dry=task.check_mode)
         for database in databases:
             take = lease.look if task.check_mode else lease.take
             held = take(database, mine, over)
@@ -54,6 +43,21 @@ def change_lease(task: HostTask) -> dict[str, Any]:
     return {"changed": not task.check_mode, "fenced": fenced}
 
 
+@contextlib.contextmanager
+def databases_of(params: Mapping[str, Any], label: str) -> Iterator[Sequence[Any]]:
+    """The databases of the application, connected, without the replicas."""
+    from .._engine.application import django_project
+    from .._engine.postgres.connection import Database
+
+    django_project.start(params["project_dir"], params["settings_module"])
+    with contextlib.ExitStack() as stack:
+        databases = [
+            stack.enter_context(contextlib.closing(Database(alias, label, params["direct"].get(alias, {}))))
+            for alias in django_project.aliases()
+        ]
+        yield [database for database in databases if not database.is_replica()]
+
+
 def _delete(path: str, task: HostTask) -> None:
     """A file that stays has no value in it, and is no reason to keep the lease."""
     try:
@@ -62,17 +66,7 @@ def _delete(path: str, task: HostTask) -> None:
         task.warn(f"{path} could not be deleted: {exc.strerror}. It has digests of rows, and no value.")
 
 
-def _unfenced(databases: Sequence[Any]) -> dict[str, Any]:
-    """Raise E_FENCED if a database refuses what others write."""
-    from .._engine.rewrite import fence
-
-    for database in databases:
-        if there := fence.refusing(database):
-            raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
-    return {"changed": False}
-
-
-def _opened(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:
+def _remove_fence(databases: Sequence[Any], mine: Any, over: Any, *, dry: bool) -> dict[str, Any]:
     """Let everybody write again, unless a run that may be alive holds the lease."""
     from .._engine.postgres import lease
     from .._engine.rewrite import fence

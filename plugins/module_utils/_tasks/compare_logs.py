@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Count decryption errors in the logs since a moment."""
+"""Count decryption errors in the logs since a point in time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from .host_task import HostTask
 
 
 def compare_logs(task: HostTask) -> dict[str, Any]:
-    """One of the two looks. Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN."""
+    """The position in each log, or the counts since an earlier one.
+
+    Raises E_OPTION for a pattern, E_LOG_ERRORS and E_LOG_UNSEEN.
+    """
     from .._monitoring import log_window
 
     params = task.params
     asked = log_window.LogWindow(
         *(params[name] for name in ("log_files", "log_units", "log_patterns", "usual_log_files"))
     )
-    if params["state"] == "begun":
+    if params["since"] is None:
         return {"changed": False, "begun": log_window.begun(asked)}
-    found = log_window.counted(params["begun"], asked)
+    found = log_window.counted(params["since"], asked)
     if params["errors"] == "refuse":
         log_window.refuse(found)
     return {"changed": False, "logs": found}

@@ -25,7 +25,7 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
     with rotation.opened(request_of(params, "reading")) as application:
         from django.core.management import get_commands
 
-        if params["state"] == "taken" and params["fence"] == "auto":
+        if params["state"] == "recorded" and params["fence"] == "auto":
             application.close(params["rotation_id"])
 
         def read(wanted: Callable[[str], bool]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def compare_readings(task: HostTask) -> dict[str, Any]:
     picture["check"] = commands.check(params["timeout"])
     if "verify_encryption" in known:
         picture["verify_encryption"] = commands.verify_encryption(params["timeout"])
-    if params["state"] == "compared":
+    if params["state"] == "verified":
         try:
             model_reading.refuse_damaged(picture.get("written", ()))
         except RotationError as exc:  # with all values by name, for the record

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .._options.application_options import (
     APPLICATION_COMMANDS,
     APPLICATION_HEALTH,
-    APPLICATION_LOGS,
+    APPLICATION_LOG_INFO,
     APPLICATION_READING_MODULE,
     APPLICATION_SERVICES,
     APPLICATION_SESSIONS,
@@ -20,9 +20,11 @@ from .._options.application_options import (
 from .._options.backup_options import (
     POSTGRESQL_BACKUP_INFO,
     POSTGRESQL_BACKUP_MODULE,
+    POSTGRESQL_RESTORE_INFO_MODULE,
     POSTGRESQL_RESTORE_MODULE,
 )
 from .._options.data_options import (
+    DATABASE_LEASE_INFO,
     DATABASE_LEASE_MODULE,
     DJANGO_CENSUS_MODULE,
     DJANGO_PLAN_MODULE,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:  # a process imports what it runs; AnsiballZ packs every modul
         collect_facts,
         compare_logs,
         compare_readings,
+        find_backup,
+        find_fence,
         judge_processes,
         list_backups,
         make_plan,
@@ -78,12 +82,13 @@ class ModuleWork:
 WORK: Mapping[str, ModuleWork] = {
     "application_commands": ModuleWork(APPLICATION_COMMANDS, "run_commands"),
     "application_health": ModuleWork(APPLICATION_HEALTH, "wait_for_health", needs=()),
-    "application_logs": ModuleWork(APPLICATION_LOGS, "compare_logs", needs=()),
+    "application_log_info": ModuleWork(APPLICATION_LOG_INFO, "compare_logs", needs=()),
     "application_reading": ModuleWork(APPLICATION_READING_MODULE, "compare_readings"),
     "application_services": ModuleWork(APPLICATION_SERVICES, "switch_services", needs=()),
     "application_sessions": ModuleWork(APPLICATION_SESSIONS, "wait_for_sessions"),
     "checklist_facts": ModuleWork(CHECKLIST_FACTS_MODULE, "collect_facts"),
     "database_lease": ModuleWork(DATABASE_LEASE_MODULE, "change_lease"),
+    "database_lease_info": ModuleWork(DATABASE_LEASE_INFO, "find_fence"),
     "django_census": ModuleWork(DJANGO_CENSUS_MODULE, "take_census"),
     "django_plan": ModuleWork(DJANGO_PLAN_MODULE, "make_plan"),
     "django_reencrypt": ModuleWork(DJANGO_REENCRYPT_MODULE, "reencrypt_values"),
@@ -95,5 +100,6 @@ WORK: Mapping[str, ModuleWork] = {
     "postgresql_backup": ModuleWork(POSTGRESQL_BACKUP_MODULE, "back_up"),
     "postgresql_backup_info": ModuleWork(POSTGRESQL_BACKUP_INFO, "list_backups"),
     "postgresql_restore": ModuleWork(POSTGRESQL_RESTORE_MODULE, "restore_database"),
+    "postgresql_restore_info": ModuleWork(POSTGRESQL_RESTORE_INFO_MODULE, "find_backup"),
     "process_keys": ModuleWork(PROCESS_KEYS_MODULE, "judge_processes"),
 }

@@ -10,14 +10,12 @@ from .host_task import HostTask
 
 
 def restore_database(task: HostTask) -> dict[str, Any]:
-    """Start the application, then look, restore, or drop."""
+    """Start the application, then restore or drop."""
     from .._backup import restore as backup_restore
     from .._engine.application import django_project
 
     params = task.params
     django_project.start(params["project_dir"], params["settings_module"])
-    if params["state"] == "examined":
-        return backup_restore.examined(params, dry=task.check_mode)
     work = backup_restore.Restoration(params)
     states = {"prepared": work.prepared, "present": work.present, "dropped": work.dropped}
     return states[params["state"]](dry=task.check_mode)

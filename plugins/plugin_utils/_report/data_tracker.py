@@ -24,7 +24,7 @@ from .data_state import NEVER, SINCE, DataState, Host, Values, counted
 
 WRITERS = (ReencryptionEvent, RepairEvent, RestoreEvent)
 ADOPTED = "adopted"  # the state of key_version that says, as each look does, which version a host's .env file has
-NOT_WRITING = ("prepared", "examined", "dropped")
+NOT_WRITING = ("prepared", "dropped")
 LOST = "E_HOST_LOST"
 
 

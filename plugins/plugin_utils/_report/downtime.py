@@ -20,7 +20,7 @@ from ...module_utils._record.events import (
 from .event_time import seconds
 
 STOPPED, STARTED = "stopped", "started"
-UNFENCED = ("compared", "returned", "opened")  # states of the reading and of the lease that remove the write fence
+UNFENCED = ("verified", "released", "fence_removed")  # states of steps that remove the write fence
 
 
 @dataclass

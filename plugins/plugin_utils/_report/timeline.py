@@ -32,7 +32,7 @@ STEPS = {
     "application_services started": "Maintenance: start",
     "application_sessions": "Maintenance: writers gone",
     "application_health": "Maintenance: healthy",
-    "application_logs": "Logs: errors since the start",
+    "application_log_info": "Logs: errors since the start",
     "env_file prepared": "Switch: rehearsed",
     "env_file": "Switch: .env",
     "database_lease": "Lease of the databases",

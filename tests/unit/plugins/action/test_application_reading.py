@@ -16,6 +16,7 @@ def read(state, picture, phase="done"):
     return ("application_reading", phase, {"asked": {"state": state}, "picture": picture})
 
 
+@pytest.mark.parametrize("words", [{}, {"taken": "recorded", "compared": "verified"}], ids=["former", "present"])
 @pytest.mark.parametrize(
     ("events", "found"),
     [
@@ -30,10 +31,11 @@ def read(state, picture, phase="done"):
     ],
 )
 def test_a_rotation_that_is_gone_on_with_is_held_against_the_picture_from_before_until_that_is_proved(
-    tmp_path, events, found
+    tmp_path, events, found, words
 ):
     """Behind the proof the application is started: what it has written since is in no picture from before."""
     record = Record(str(tmp_path), "spring")
     for event, phase, about in events:
-        record.append(event, phase, **about)
+        asked = {"asked": {"state": words.get(about["asked"]["state"], about["asked"]["state"])}} if about else {}
+        record.append(event, phase, **{**about, **asked})
     assert ActionModule._earlier(SimpleNamespace(record=lambda args: record), {}) == found

@@ -27,7 +27,7 @@ def hosts(monkeypatch):
 def test_the_lease_of_a_run_that_died_here_is_taken_over(run_action, hosts):
     answers, asked = hosts
     answers += [{"changed": False, "held": DEAD}, {"changed": True}]
-    assert run_action("database_lease", state="taken", rotation_id="r1")["changed"] is True
+    assert run_action("database_lease", state="acquired", rotation_id="r1")["changed"] is True
     assert "over" not in asked[0]
     assert asked[1]["over"] == DEAD
     assert asked[1]["holder"]["pid"] == os.getppid()
@@ -37,7 +37,7 @@ def test_the_lease_of_a_run_that_died_here_is_taken_over(run_action, hosts):
 def test_of_another_control_node_nobody_knows_that_it_is_dead(run_action, hosts, change):
     answers, asked = hosts
     answers.append({"changed": False, "held": {**DEAD, **change}})
-    refused = run_action("database_lease", state="taken", rotation_id="r1")
+    refused = run_action("database_lease", state="acquired", rotation_id="r1")
     assert refused["error"]["code"] == "E_LEASED"
     assert DEAD["since"] in refused["error"]["what"]
     assert len(asked) == 1
@@ -46,5 +46,5 @@ def test_of_another_control_node_nobody_knows_that_it_is_dead(run_action, hosts,
 def test_a_dry_run_gives_nothing_back_that_it_has_not_taken(run_action, hosts):
     """A database that is gone would warn of a lease in it."""
     _, asked = hosts
-    assert run_action("database_lease", check=True, state="returned", rotation_id="r1")["changed"] is False
+    assert run_action("database_lease", check=True, state="released", rotation_id="r1")["changed"] is False
     assert asked == []

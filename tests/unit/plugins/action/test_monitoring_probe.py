@@ -39,12 +39,12 @@ BAD = [
 def look(run_action, monkeypatch):
     """What the host is asked, and how the task ends, for what the host found."""
 
-    def run(findings=(), **args):
+    def run(found=(), /, **args):
         asked = {}
 
         def on_host(self, module, given):
             asked.update(given)
-            return {"changed": False, "picture": {**EMPTY, "findings": list(findings)}}
+            return {"changed": False, "picture": {**EMPTY, "findings": list(found)}}
 
         monkeypatch.setattr(ActionModule, "on_host", on_host)
         return asked, run_action("monitoring_probe", project_dir="/srv/app", **args)
@@ -139,7 +139,7 @@ def test_no_cryptoperiod_is_never_due(look, rotated):
 
 def test_a_rotation_that_is_open_is_told_unless_it_is_the_one_that_asks(look, stored):
     assert look()[0]["rotation"]["open"] == "r1"
-    assert look(rotation_id="r1", state="pictured")[0]["rotation"]["open"] is None
+    assert look(rotation_id="r1", findings="accept")[0]["rotation"]["open"] is None
 
 
 def test_an_application_that_was_never_rotated_has_no_dates(look):
@@ -178,7 +178,7 @@ def test_what_is_wrong_fails_the_task_with_all_of_it_and_each_command_once(look,
 
 
 def test_a_picture_never_fails_and_goes_into_the_record(look, rotated, tmp_path):
-    _, result = look(BAD, rotation_id="r1", state="pictured")
+    _, result = look(BAD, rotation_id="r1", findings="accept")
     assert not result.get("failed")
     last = Record(str(tmp_path / "records"), "r1").events()[-1]
     assert (last["event"], last["phase"], last["picture"]["findings"]) == ("monitoring_probe", "done", BAD)

@@ -76,6 +76,22 @@ def test_an_event_of_a_former_state_is_read_as_the_present_one(former, asked, pr
     assert event.stored_as == f"{former} {asked['state']}"
 
 
+@pytest.mark.parametrize(
+    ("name", "former", "present"),
+    [
+        ("application_reading", "taken", "recorded"),
+        ("application_reading", "compared", "verified"),
+        ("database_lease", "taken", "acquired"),
+        ("database_lease", "returned", "released"),
+        ("database_lease", "opened", "fence_removed"),
+    ],
+)
+def test_a_former_state_is_read_as_the_present_one(name, former, present):
+    for state in (former, present):
+        event = decode({"event": name, "phase": "done", "asked": {"state": state}})
+        assert (event.name, event.state, event.stored_as) == (name, present, f"{name} {state}")
+
+
 def reads_event(path: Path) -> Iterator[int]:
     """The lines that take the name of an event from a mapping: ``line["event"]`` or ``line.get("event")``."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -24,7 +24,7 @@ TARGET = {"table": "t", "column": "c", "rows": 5, "classes": {"current": 4, "emp
         ("application_services", "stopped", {"services": ["web", "worker"]}, "stopped: web, worker"),
         ("application_services", "stopped", {"services": []}, "stopped: nothing, since no service was up"),
         ("rotation_record", "completed", {"record": "/r"}, ""),
-        ("database_lease", "taken", {"changed": False}, ""),
+        ("database_lease", "acquired", {"changed": False}, ""),
         ("django_census", "", {"msg": "no targets"}, ""),
         ("some.other.action", "", {}, ""),
     ],

@@ -4,28 +4,23 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: application_logs
+module: application_log_info
 author: Tetech (@tetech)
 version_added: 0.1.0
-short_description: Count failed decryptions in the logs between two points in time
+short_description: Count failed decryptions in the logs since a point in time
 description:
   - Reads the same logs, with the same patterns, as M(tetech.key_rotation.monitoring_probe). It does not change the
     positions that M(tetech.key_rotation.monitoring_probe) remembers.
   - Returns counts, never the text of a line. Writes nothing.
 options:
-  state:
-    description: V(begun) at the first point in time, V(counted) at the second.
-    type: str
-    required: true
-    choices: [begun, counted]
-  begun:
-    description: The RV(begun) that was returned at the first point in time.
+  since:
+    description:
+      - The RV(begun) that an earlier call returned. What was logged after it is counted.
+      - Without it, the module returns the present position in each log.
     type: dict
-    default: {}
   log_files:
     description:
-      - Log files of the application, or globs. A file that does not exist at the first point in time is counted from
-        its start.
+      - Log files of the application, or globs. A file that did not exist at the earlier call is counted from its start.
       - Without it, O(usual_log_files) is read.
     type: list
     elements: str
@@ -34,24 +29,31 @@ options:
     type: str
     choices: [refuse, warn]
     default: warn
+attributes:
+  check_mode:
+    description: Changes nothing.
+    support: full
+  diff_mode:
+    description: There is no difference to show.
+    support: none
+  idempotent:
+    description: Changes nothing.
+    support: full
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.logs
   - tetech.key_rotation.key_rotation.rotation
-  - tetech.key_rotation.key_rotation.attributes
 """
 
 EXAMPLES = r"""
 - name: Remember the position in the logs
-  tetech.key_rotation.application_logs:
-    state: begun
+  tetech.key_rotation.application_log_info:
     log_files: [/srv/food_ordering/logs/*.log]
     rotation_id: "{{ record_opened.rotation_id }}"
   register: first
 
 - name: Check that no failed decryption was logged
-  tetech.key_rotation.application_logs:
-    state: counted
-    begun: "{{ first.begun }}"
+  tetech.key_rotation.application_log_info:
+    since: "{{ first.begun }}"
     errors: refuse
     log_files: [/srv/food_ordering/logs/*.log]
     rotation_id: "{{ record_opened.rotation_id }}"
@@ -61,24 +63,23 @@ RETURN = r"""
 begun:
   description: The position in each log.
   type: dict
-  returned: with O(state=begun)
+  returned: without O(since)
 logs:
   description:
-    - With O(state=counted), the counts of C(errors) by source if there are any, the C(problems) in reading logs, and
-      C(notes).
+    - The counts of C(errors) by source if there are any, the C(problems) in reading logs, and C(notes).
   type: dict
-  returned: with O(state=counted)
+  returned: with O(since)
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.application_options import APPLICATION_LOGS
+from ..module_utils._options.application_options import APPLICATION_LOG_INFO
 from ..module_utils._tasks.compare_logs import compare_logs
 
 
 def main() -> None:
-    run(AnsibleModule(APPLICATION_LOGS, supports_check_mode=True), compare_logs, needs=())
+    run(AnsibleModule(APPLICATION_LOG_INFO, supports_check_mode=True), compare_logs, needs=())
 
 
 if __name__ == "__main__":

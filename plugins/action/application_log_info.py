@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""application_logs on the controller: keep the record of it, and warn of what is no error."""
+"""application_log_info on the controller: keep the record of it, and warn of what is no error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ansible.utils.display import Display
 
 from ..module_utils._monitoring import log_window
-from ..module_utils._options.application_options import APPLICATION_LOGS
+from ..module_utils._options.application_options import APPLICATION_LOG_INFO
 from ..plugin_utils._host_action import HostAction
 
 display = Display()
@@ -17,7 +17,7 @@ display = Display()
 
 class ActionModule(HostAction):
     changes = False
-    spec = APPLICATION_LOGS
+    spec = APPLICATION_LOG_INFO
 
     def ask(self, options: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in options.items() if name != "record_dir"}

@@ -1,0 +1,21 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""postgresql_restore_info on the controller: give the host the versions of the store."""
+
+from __future__ import annotations
+
+from ..plugin_utils._action import RotationAction
+from ..plugin_utils._services.key_store import read_identity
+from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+OURS = ("store", "identity_file")  # what stays on the control node
+
+
+class ActionModule(RotationAction):
+    recorded = False  # a look belongs to no rotation yet
+
+    def act(self, args: TaskArguments) -> TaskResult:
+        asked = {name: value for name, value in args.items() if name not in OURS}
+        asked.update(self.store(args).load().for_host())
+        asked["identity"] = read_identity(args.get("identity_file"), self._loader)
+        return self.watched(self.module, asked)

@@ -1,0 +1,19 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find the backup that a restore would take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .host_task import HostTask
+
+
+def find_backup(task: HostTask) -> dict[str, Any]:
+    """Start the application, then look."""
+    from .._backup import restore
+    from .._engine.application import django_project
+
+    params = task.params
+    django_project.start(params["project_dir"], params["settings_module"])
+    return restore.find_backup(params, dry=task.check_mode)

@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find a write fence that a killed run left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._errors.database import DatabaseFenced
+from .change_lease import databases_of
+from .host_task import HostTask
+
+
+def find_fence(task: HostTask) -> dict[str, Any]:
+    """Whether a database refuses what others write. Raises E_FENCED unless that is accepted."""
+    from .._engine.rewrite import fence
+
+    fenced = False
+    with databases_of(task.params, "look") as databases:
+        for database in databases:
+            if there := fence.refusing(database):
+                fenced = True
+                if task.params["fence"] == "refuse":
+                    raise DatabaseFenced(alias=database.alias, rotation_id=there.rotation_id, since=there.since)
+    return {"changed": False, "fenced": fenced}
