@@ -46,6 +46,7 @@ DOMAINS = {
         "database_lease_info",
         "django_census",
         "django_plan",
+        "django_plan_info",
         "django_reencrypt",
         "django_repair",
     ),

@@ -96,7 +96,7 @@ class ActionModule(RotationAction):
                 host: {ITEMS.get(name, name): found for name, found in each.items()} for host, each in host_seen.items()
             },
             census=first.get("django_census", {}),
-            plan=first.get("django_plan", {}),
+            plan=first.get("django_plan_info", {}),
             backup=backup.get("postgresql_backup", {}),
             kept=backup.get("postgresql_backup_info", {}).get("backups") or [],
             lease=first.get("database_lease", {}),

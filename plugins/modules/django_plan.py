@@ -14,6 +14,7 @@ description:
   - Then decrypts every value of every target, and writes the plan, a YAML file on the control node for people to
     review.
   - The plan contains no row values and no keys.
+  - Fails if a finding stops a rotation. The plan is written even then.
   - Fails before it looks at the data if the environment file has other keys than the current version in the key store.
     A key that was added to O(keys) since the last rotation is taken from the environment file.
 options:
@@ -21,14 +22,6 @@ options:
     description:
       - The plan file on the control node. The default is C(.key_rotation/PROJECT/plan.yml) next to the inventory.
     type: path
-  state:
-    description:
-      - V(written) writes the plan. It fails if a finding stops a rotation.
-      - V(matched) fails unless the plan file, if it exists, still matches. The counts are not compared, because they
-        are not taken again.
-    type: str
-    choices: [written, matched]
-    default: written
   require_approval:
     description: Whether to show the commands with which another person approves the plan.
     type: bool
@@ -38,6 +31,10 @@ options:
     type: str
     choices: [demo, staging, production]
     default: production
+  counted:
+    description: Whether to decrypt and count every value. Set by the action plugin. Not for playbooks.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - tetech.key_rotation.key_rotation.project
   - tetech.key_rotation.key_rotation.keys

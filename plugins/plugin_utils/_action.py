@@ -30,9 +30,7 @@ from ..module_utils._options.shared_options import KEYS, ROTATION
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.run_lease import Lease, holder
 from ..module_utils._record.writer import Record
-from ..module_utils._stores.history import ROLLED_BACK, History
 from ..module_utils._stores.store import Store
-from ..module_utils._system.timestamps import later
 from ._host_calls import CallTimes, HostCall, HostResults
 from ._progress import ProgressLine
 from ._record_entry import RecordEntry
@@ -232,23 +230,6 @@ class RotationAction(ActionBase, abc.ABC):
     def record(self, args: dict[str, Any]) -> Record:
         """The record of the rotation that ``args`` name."""
         return Record(self._records(args), str(args["rotation_id"]))
-
-    def held_until(self, history: History, key_id: str, options: dict[str, Any]) -> str:
-        """Until when a version is kept in any case: ``hold_days`` after the rotation that put another in its place was
-        completed, and after the rotation that made it was rolled back."""
-        place, version = history.replacement(key_id), history.version(key_id)
-        since = [self._ended(place.rotation_id, "rotate", options) or place.created]
-        if version.outcome == ROLLED_BACK:
-            since.append(self._ended(version.rotation_id, "rollback", options) or version.created)
-        return later(max(since), options["hold_days"])
-
-    def _ended(self, rotation_id: str, direction: str, options: dict[str, Any]) -> str | None:
-        """When that rotation was completed or rolled back, as its record says; None where there is none."""
-        try:
-            events = Record(self._records(options), rotation_id).decoded()
-        except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
-            return None
-        return next((event.time for event in events if event.name == direction and event.is_done), None)
 
     def lease(self, args: dict[str, Any]) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""

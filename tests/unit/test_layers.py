@@ -62,6 +62,7 @@ PLUGIN_UTILS: dict[str, set[str]] = {
         "_task_types.py",
     },
     "_host_action.py": {"_action.py", "_host_calls.py", "_task_types.py"},
+    "_plan_action.py": {"_host_action.py", "_services", "_task_types.py"},
     "_record_action.py": {"_action.py", "_rotation"},
     "_host_batch.py": {"_action.py", "_host_action.py", "_host_calls.py", "_task_types.py"},
 }

@@ -57,7 +57,6 @@ DJANGO_PLAN: dict[str, Any] = {
     **PROJECT,
     **KEYS,
     "path": {"type": "path"},
-    "state": {"type": "str", "choices": ["written", "matched"], "default": "written"},
     "require_approval": {"type": "bool", "default": False},
     "environment": {"type": "str", "choices": ["demo", "staging", "production"], "default": "production"},
 }
@@ -65,6 +64,18 @@ DJANGO_PLAN_MODULE: dict[str, Any] = {
     **DJANGO_PLAN,
     **PROJECT_INTERNAL,
     **KEYS_INTERNAL,
+    "counted": {"type": "bool", "default": True},
+}
+DJANGO_PLAN_INFO: dict[str, Any] = {
+    **PROJECT,
+    **KEYS,
+    "path": {"type": "path"},
+}
+DJANGO_PLAN_INFO_MODULE: dict[str, Any] = {
+    **DJANGO_PLAN_INFO,
+    **PROJECT_INTERNAL,
+    **KEYS_INTERNAL,
+    "counted": {"type": "bool", "default": False},
 }
 DJANGO_REENCRYPT: dict[str, Any] = {
     **PROJECT,

@@ -75,6 +75,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("database_lease_info", ""): lambda result: "" if result["fenced"] else "no write fence is left",
     ("django_census", ""): _counted,
     ("django_plan", ""): _planned,
+    ("django_plan_info", ""): _planned,
     ("django_reencrypt", ""): _reencrypted,
     ("env_file", "present"): lambda result: f"version {result['key_id']} is in {result['path']}",
     ("key_version", "adopted"): lambda result: f"the keys of the .env file are version {result['key_id']}",

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.tetech.key_rotation.plugins.action.django_plan import HEAD, ActionModule
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine import plan
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._action import RotationAction
 from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.key_store import open_store
+from ansible_collections.tetech.key_rotation.plugins.plugin_utils._services.plan_file import HEAD
 
 
 def document(**changed: Any) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def host(monkeypatch) -> Host:
         made.asked.append(args)
         return copy.deepcopy(made.answer)
 
-    monkeypatch.setattr(ActionModule, "on_host", on_host)
+    monkeypatch.setattr(RotationAction, "on_host", on_host)
     return made
 
 
@@ -71,8 +72,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(run_action, host, path):
-    def run(state: str = "written", **args: Any) -> dict[str, Any]:
-        return run_action("django_plan", **{"state": state, "path": str(path), "project_dir": "/srv/app", **args})
+    def run(module: str = "django_plan", **args: Any) -> dict[str, Any]:
+        return run_action(module, **{"path": str(path), "project_dir": "/srv/app", **args})
 
     return run
 
@@ -148,15 +149,15 @@ def completed(stored, loader):
 @pytest.mark.parametrize(
     ("held", "refused"), [("third", "E_KEYS_DIFFER"), ("old", "E_KEYS_BACK")], ids=["changed by hand", "left out"]
 )
-@pytest.mark.parametrize("state", ["written", "matched"])
+@pytest.mark.parametrize("module", ["django_plan", "django_plan_info"])
 def test_no_plan_is_made_of_other_keys_than_the_current_ones(
-    make, host, path, completed, held, refused, state, old_keys, new_keys, third_keys
+    make, host, path, completed, held, refused, module, old_keys, new_keys, third_keys
 ):
     make()
     before = path.read_bytes()
     found = {"third": third_keys, "old": old_keys}[held].key_id
     host.answer = {"changed": False, "other_keys": found}
-    result = make(state, env_file="/srv/app/.env")
+    result = make(module, env_file="/srv/app/.env")
     assert (result["failed"], result["error"]["code"]) == (True, refused)
     assert f"/srv/app/.env holds the {'previous ' * (held == 'old')}keys {found}" in result["msg"]
     assert f"says {new_keys.key_id} are current" in result["msg"]
@@ -170,11 +171,11 @@ def test_no_key_is_in_the_result_or_the_file(make, stored, path, old_keys, new_k
 
 def test_a_refusal_on_the_host_is_the_result_and_writes_nothing(make, host, path):
     host.answer = {"failed": True, "msg": "E_NO_TARGETS: ...", "error": {"code": "E_NO_TARGETS"}}
-    for state in ("written", "matched"):
-        if state == "matched":
+    for module in ("django_plan", "django_plan_info"):
+        if module == "django_plan_info":
             path.parent.mkdir()
             path.write_text(yaml.safe_dump(document()))
-        result = make(state)
+        result = make(module)
         assert (result["failed"], result["error"]["code"]) == (True, "E_NO_TARGETS")
     assert yaml.safe_load(path.read_text()) == document()
 
@@ -195,9 +196,9 @@ def test_a_rotation_refuses_a_plan_that_is_not_ready_until_it_is_made_again(make
     host.finds(document(ready=False, notices=[STOPPING]))
     make()
     host.finds(document(ready=True))
-    assert make("matched")["error"]["code"] == "E_PLAN_NOT_READY"
+    assert make("django_plan_info")["error"]["code"] == "E_PLAN_NOT_READY"
     make()
-    assert make("matched")["changed"] is False
+    assert make("django_plan_info")["changed"] is False
 
 
 def test_without_a_path_the_plan_is_with_what_outlives_a_run(run_action, host, home):
@@ -213,7 +214,7 @@ def test_a_place_that_cannot_be_written_is_told(make, path):
 
 
 def test_without_a_plan_the_application_is_taken_as_it_is_found(make, host, path):
-    result = make("matched")
+    result = make("django_plan_info")
     assert (result["changed"], result.get("failed", False)) == (False, False)
     assert "No plan was approved" in result["msg"]
     assert host.asked == []
@@ -223,7 +224,7 @@ def test_without_a_plan_the_application_is_taken_as_it_is_found(make, host, path
 def test_an_application_that_is_as_the_plan_says_matches(make, host, path):
     make()
     before = path.stat()
-    result = make("matched")
+    result = make("django_plan_info")
     assert (result["changed"], result["plan"]["hash"]) == (False, document()["hash"])
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -233,14 +234,14 @@ def test_other_counts_and_notices_match_too(make, host, path):
     other = document(notices=[])
     other["targets"][0].update(rows=99, classes={"current": 98, "empty": 1})
     host.finds(other)
-    assert make("matched")["changed"] is False
+    assert make("django_plan_info")["changed"] is False
 
 
 def test_a_plan_is_matched_in_a_dry_run_too(make, host):
     make()
-    assert make("matched", check=True)["changed"] is False
+    assert make("django_plan_info", check=True)["changed"] is False
     host.finds(document(targets=[]))
-    assert make("matched", check=True)["error"]["code"] == "E_PLAN_CHANGED"
+    assert make("django_plan_info", check=True)["error"]["code"] == "E_PLAN_CHANGED"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def test_an_application_that_is_otherwise_is_refused_with_the_difference(make, h
     make()
     before = path.read_bytes()
     host.finds(document(**changed))
-    result = make("matched")
+    result = make("django_plan_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_CHANGED")
     assert told in result["msg"]
     assert str(path) in result["msg"]
@@ -290,7 +291,7 @@ def tampered(path: Path, change) -> None:
 def test_a_plan_that_was_changed_by_hand_is_refused(make, path, change, told):
     make()
     tampered(path, change)
-    result = make("matched")
+    result = make("django_plan_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_CHANGED")
     assert told in result["msg"]
 
@@ -299,7 +300,7 @@ def test_what_a_person_notes_in_a_plan_does_no_harm(make, path):
     make()
     path.write_text("# approved by Ada, OPS-7\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
     tampered(path, lambda found: found["targets"][0].update(rows=7))
-    assert make("matched")["changed"] is False
+    assert make("django_plan_info")["changed"] is False
 
 
 @pytest.mark.parametrize(
@@ -319,7 +320,7 @@ def test_what_a_person_notes_in_a_plan_does_no_harm(make, path):
 def test_a_file_that_is_no_plan_is_refused_before_the_host_is_asked(make, host, path, content, found):
     path.parent.mkdir()
     path.mkdir() if content is None else path.write_bytes(content)
-    result = make("matched")
+    result = make("django_plan_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
     assert found in result["msg"]
     assert host.asked == []
@@ -338,14 +339,14 @@ def test_a_file_that_is_no_plan_is_refused_before_the_host_is_asked(make, host, 
 def test_a_file_that_is_no_plan_is_never_taken_for_no_plan(make, host, path, text):
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    result = make("matched")
+    result = make("django_plan_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
 
 
 def test_a_plan_of_another_format_is_no_plan(make, host, path):
     make()
     tampered(path, lambda found: found.update(format=2))
-    result = make("matched")
+    result = make("django_plan_info")
     assert (result["failed"], result["error"]["code"]) == (True, "E_PLAN_FILE")
 
 
@@ -353,4 +354,4 @@ def test_a_damaged_plan_is_made_again(make, host, path):
     path.parent.mkdir(exist_ok=True)
     path.write_text("[unclosed", encoding="utf-8")
     assert make()["changed"]
-    assert not make("matched").get("failed")
+    assert not make("django_plan_info").get("failed")

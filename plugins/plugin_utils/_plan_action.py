@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What django_plan and django_plan_info share: the host says what a rotation would re-encrypt."""
+
+from __future__ import annotations
+
+import abc
+
+from ._host_action import Answered, HostAction
+from ._services import other_keys, plan_file
+from ._services.plan_file import Plan
+from ._task_types import TaskArguments, TaskResult
+
+OURS = ("store", "path", "require_approval", "environment")  # what the host has no use for
+
+
+class PlanAction(HostAction, abc.ABC):
+    changes = False
+    judged_here = True
+    shows_progress = True
+
+    def ask(self, args: TaskArguments) -> TaskArguments | Answered:
+        asked = {name: value for name, value in args.items() if name not in OURS}
+        return {**asked, **self.store(args).load().for_host()}
+
+    def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
+        if result.get("failed"):
+            return result
+        if "other_keys" in result:
+            history, files = self.store(args).load(), str(args.get("env_file") or "the key file")
+            other_keys.refuse(history, result["other_keys"], files)
+        return self.judge_plan(args, result["plan"])
+
+    @abc.abstractmethod
+    def judge_plan(self, args: TaskArguments, plan: Plan) -> TaskResult:
+        """The result of the task, from the plan of the application as it is now."""
+
+    def path(self, args: TaskArguments) -> str:
+        return plan_file.place(args.get("path"), self.variables, self._loader)

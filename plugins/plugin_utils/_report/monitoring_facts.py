@@ -1,0 +1,128 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What store and records say to monitoring: versions, dates, and the commands that a person may have to type."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils._errors.base import RotationError
+from ...module_utils._record import reader
+from ...module_utils._record.events import ReadingEvent
+from ...module_utils._record.run_lease import Lease
+from ...module_utils._record.writer import Record
+from ...module_utils._stores.history import STAGES, History
+from ...module_utils._system.timestamps import later, now
+from .._services.retention import held_until
+from . import superseded_runs
+from .read_rotation import read
+from .rotation_state import RotationState
+from .typed_commands import command
+
+COMMANDS = ("verify", "rotate", "monitor", "retire")
+REPAIR = ("-e", "key_rotation_prefer=repair")
+LAST = "9999-12-31T23:59:59Z"  # later than any date
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One look at a host, for a rotation or for none. ``records`` is the folder of all records."""
+
+    host: str
+    rotation_id: str | None
+    records: str
+    hold_days: int
+    cryptoperiod_days: int
+    due_warning_days: int
+
+
+def facts(history: History, probe: Probe, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The option ``rotation`` of the module."""
+    plain: dict[str, Any] = {
+        "commands": {
+            **{playbook: command(variables, playbook) for playbook in COMMANDS},
+            "repair": command(variables, "rollback", REPAIR),
+        },
+        "open": _open_rotation(history, probe),
+        "asked": now(),
+        "retirable": [],
+        "retire": None,
+    }
+    if "current" not in history.stages:
+        return plain
+    current = history.stage("current")
+    retirable = _retirable(history, probe)
+    return {
+        **plain,
+        "key_id": current.key_id,
+        "created": current.created,
+        "origin": current.origin,
+        **_due(history, probe),
+        "opening": _opening(current.rotation_id, probe),
+        "retirable": retirable,
+        "retire": max((version["held_until"] for version in retirable), default=None),
+    }
+
+
+def _due(history: History, probe: Probe) -> dict[str, Any]:
+    """When the current keys are to be replaced, and when to warn of it."""
+    current, due = history.stage("current"), {}
+    if probe.cryptoperiod_days:
+        adopted = current.origin == "adopted"  # made by hand, nobody knows when: due since then
+        due["due"] = later(current.created, 0 if adopted else probe.cryptoperiod_days)
+    if compromise := _compromise(current.key_id, probe):
+        next_one = compromise.schedule.next
+        due["due"] = min(f"{next_one.due:%Y-%m-%dT%H:%M:%SZ}", due.get("due", LAST))
+        due["why"] = next_one.due_why
+    if due.get("due"):
+        due["due_soon"] = later(due["due"], -probe.due_warning_days)
+    return due
+
+
+def _compromise(key_id: str, probe: Probe) -> RotationState | None:
+    """The newest rotation for a compromise that left these keys in use: the store knows of none."""
+    rotations = []
+    for name in reader.names(probe.records):
+        with contextlib.suppress(Exception):  # whatever somebody wrote into one
+            rotations.append(read(Record(probe.records, name)))
+    return superseded_runs.compromised(key_id, [one for one in rotations if one.rotation_id != probe.rotation_id])
+
+
+def _open_rotation(history: History, probe: Probe) -> str | None:
+    """The rotation that is open, unless it is the one that looks, or a run is at work just now."""
+    try:
+        Lease(probe.records).refuse_other(os.getppid())
+    except RotationError:
+        return None
+    return None if history.open_rotation == probe.rotation_id else history.open_rotation
+
+
+def _opening(rotation_id: str, probe: Probe) -> list[Any] | None:
+    """What decryption took on this host before that rotation changed anything, when, and where that is from."""
+    try:
+        events = Record(probe.records, rotation_id).decoded()
+    except RotationError:  # an adopted version has no rotation, and a record may be elsewhere
+        return None
+    first = next((event for event in events if isinstance(event, ReadingEvent) and event.is_done), None)
+    if first is None or first.host != probe.host:
+        return None
+    seconds = (first.picture.get("opening") or {}).get("seconds")
+    return [seconds, first.time, f"before rotation {rotation_id}"] if seconds else None
+
+
+def _retirable(history: History, probe: Probe) -> list[dict[str, str]]:
+    """The versions whose values are kept and that are neither current nor pending."""
+    names = {key_id: stage for stage, key_id in history.stages.items()}
+    return [
+        {
+            "key_id": version.key_id,
+            "stage": names.get(version.key_id, f"older-{version.key_id}"),
+            "held_until": held_until(history, version.key_id, probe.hold_days, probe.records),
+        }
+        for version in history.versions
+        if not version.destroyed and names.get(version.key_id) not in STAGES[:2]
+    ]

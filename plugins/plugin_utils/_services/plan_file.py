@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan file on the control node: written, read, and compared with what a rotation would re-encrypt now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from ansible.parsing.dataloader import DataLoader
+
+from ...module_utils._engine import plan
+from ...module_utils._errors.discovery import PlanChanged, PlanFile, PlanNotReady
+from ...module_utils._system import atomic_file
+from .key_store import beside, state_folder
+
+HEAD = "# What a key rotation would re-encrypt. Made by tetech.key_rotation; rotate.yml keeps to it.\n"
+Plan = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class PlanWrite:
+    """The text of the file before and after."""
+
+    before: str
+    after: str
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+def place(asked: str | None, variables: Mapping[str, Any], loader: DataLoader) -> str:
+    """The file that is asked for, or the one that is kept with what outlives a run."""
+    return beside(asked or f"{state_folder(variables, loader)}/plan.yml", variables)
+
+
+def write(path: str, content: Plan, *, dry: bool) -> PlanWrite:
+    """Write the plan, unless the file has it already. Raises E_PLAN_FILE."""
+    text = HEAD + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    done = PlanWrite(_text(path), text)
+    if done.changed and not dry:
+        try:
+            atomic_file.private_folder(os.path.dirname(path))
+            atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
+        except OSError as exc:
+            raise PlanFile(path=path, found=f"cannot be written: {exc.strerror}") from None
+    return done
+
+
+def read(path: str) -> Plan | None:
+    """The plan; None if there is no file. Raises E_PLAN_FILE."""
+    if not os.path.exists(path):
+        return None
+    try:
+        content = yaml.safe_load(_text(path))
+        plan.check(content)
+    except (yaml.YAMLError, ValueError):
+        raise PlanFile(path=path, found="is no plan of this collection") from None
+    return dict(content)
+
+
+def refuse_unready(path: str, approved: Plan) -> None:
+    """Raise E_PLAN_NOT_READY if a finding of the plan stops a rotation."""
+    if not approved.get("ready", True):
+        raise PlanNotReady(path=path, count=len(plan.stops(approved)))
+
+
+def refuse_other(path: str, approved: Plan, present: Plan) -> None:
+    """Raise E_PLAN_CHANGED unless the application is still as in the plan. Counts are not compared."""
+    differences = plan.difference(approved, present)
+    if not approved.get("hash") == plan.plan_hash(approved) == present["hash"]:
+        differences = differences or ["its hash is not that of its text"]
+    if differences:
+        raise PlanChanged(path=path, difference="; ".join(differences))
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError):
+        raise PlanFile(path=path, found="cannot be read") from None

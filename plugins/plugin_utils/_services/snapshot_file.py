@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The last snapshot of each host, as a file on the control node."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ...module_utils._errors.monitoring import MonitorReport
+from ...module_utils._system import atomic_file
+
+
+def write(folder: str, host: str, snapshot: Mapping[str, Any]) -> str:
+    """Replace the snapshot of the host; its path. Raises E_MONITOR_REPORT."""
+    path = os.path.join(folder, f"{host}.json")
+    try:
+        atomic_file.private_folder(folder)
+        text = json.dumps(snapshot, indent=2, sort_keys=True) + "\n"
+        atomic_file.replace(path, text.encode("utf-8"), mode=0o644)
+    except OSError as exc:
+        raise MonitorReport(path=path, reason=exc.strerror) from None
+    return path
