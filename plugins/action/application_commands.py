@@ -4,18 +4,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._options.application_options import APPLICATION_COMMANDS
 from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._task_types import TaskArguments
 
 
 class ActionModule(HostAction):
     spec = APPLICATION_COMMANDS
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         names = ("commands", "project_dir", "timeout", "purpose", "rotation_id")
         return {name: options[name] for name in names}
 
-    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+    def asked(self, args: TaskArguments) -> TaskArguments:
         return {"purpose": args.get("purpose", "verification")}

@@ -4,20 +4,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._options.application_options import APPLICATION_HEALTH
 from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(HostAction):
     changes = False
     spec = APPLICATION_HEALTH
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         return {name: value for name, value in options.items() if name != "record_dir"}
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         started = (self.variables.get("__maintenance_started") or {}).get("services")
         if started and "rotation_reencrypted" not in self.variables:  # of a rotation there is more to say
             self.retell(result, f"{', '.join(started)} was started before.")

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.utils.display import Display
 
 from ..module_utils._monitoring import log_window
 from ..module_utils._options.application_options import APPLICATION_LOG_INFO
 from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
 
@@ -19,10 +18,10 @@ class ActionModule(HostAction):
     changes = False
     spec = APPLICATION_LOG_INFO
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         return {name: value for name, value in options.items() if name != "record_dir"}
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         found, host = result.get("logs", {}), self.variables.get("inventory_hostname")
         if found.get("errors"):
             display.warning(f"{host}: {log_window.error(found['errors']).what}.")

@@ -15,6 +15,7 @@ from ..module_utils._record.events import ReadingEvent, ReencryptionEvent
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
 
@@ -23,7 +24,7 @@ class ActionModule(HostAction):
     spec = APPLICATION_READING
     shows_progress = True
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any] | Answered:
+    def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         if options["state"] == "recorded" and (earlier := self._earlier(options)) is not None:
             return Answered({"changed": False, "picture": {**earlier, "earlier": True}})
         history = self.store(options).load()
@@ -44,7 +45,7 @@ class ActionModule(HostAction):
             "digest_key": version.keys.digest_key.hex(),
         }
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         lines.detail(
             step_lines.reading(result.get("picture"), options["baseline"] or {}), "The application's own reading"
         )
@@ -52,7 +53,7 @@ class ActionModule(HostAction):
             display.warning(sentence)
         return result
 
-    def _earlier(self, args: dict[str, Any]) -> dict[str, Any] | None:
+    def _earlier(self, args: TaskArguments) -> dict[str, Any] | None:
         """The picture from before the first write of a rotation that is gone on with; empty where none was taken. None
         where nothing was written, or that picture is proved: the application may have run since, and written."""
         picture: Mapping[str, Any] = {}

@@ -4,26 +4,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError
 from ..module_utils._errors.run import RotationHalfWay
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(RotationAction):
-    def refuse_other_run(self, args: dict[str, Any]) -> None:
+    def refuse_other_run(self, args: TaskArguments) -> None:
         if args.get("state") != "stopped":
             super().refuse_other_run(args)
 
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         verb = "stop" if args["state"] == "stopped" else "start"
         return f"{verb} {', '.join(result['services']) or 'no service'}"
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+    def act(self, args: TaskArguments) -> TaskResult:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         half_way = self._half_way(args)
         if half_way:
@@ -37,7 +36,7 @@ class ActionModule(RotationAction):
             self._tell_stopped(args, result["services"])
         return result
 
-    def _tell_stopped(self, args: dict[str, Any], stopped: list[str]) -> None:
+    def _tell_stopped(self, args: TaskArguments, stopped: list[str]) -> None:
         by_hand = args.get("rotation_id") == BY_HAND
         told = []
         if stopped or (by_hand and args["services"]):
@@ -47,7 +46,7 @@ class ActionModule(RotationAction):
             told.append(f"  held: no rotation starts anything until you type {off}")
         lines.show(told, "Services")
 
-    def _half_way(self, args: dict[str, Any]) -> str | None:
+    def _half_way(self, args: TaskArguments) -> str | None:
         """The rotation for which nothing is to be started by hand; None for none, or where that is accepted."""
         if (args.get("state"), args.get("rotation_id")) != ("started", BY_HAND) or args.get("half") == "accept":
             return None

@@ -4,25 +4,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._engine.postgres.sessions import told
 from ..module_utils._services.maintenance import BY_HAND
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(HostAction):
     changes = False
 
-    def refuse_other_run(self, args: dict[str, Any]) -> None:
+    def refuse_other_run(self, args: TaskArguments) -> None:
         if args.get("rotation_id") != BY_HAND:  # who stops all in an emergency may see who is left, whatever runs
             super().refuse_other_run(args)
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         return {name: value for name, value in options.items() if name != "record_dir"}
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         what = "would wait for" if self._task.check_mode else "still connected:"
         lines.show([f"  {what} {told(session)}" for session in result.get("sessions", [])], "Sessions")
         return result

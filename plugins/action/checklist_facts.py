@@ -4,22 +4,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._options.rotation_options import CHECKLIST_FACTS
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._services import clock
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(HostAction):
     changes = False
     spec = CHECKLIST_FACTS
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         asked = {name: value for name, value in options.items() if name != "store"}
         return {**asked, **self.store(options).load().for_host()}
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         times, facts = self.times, result.get("facts")
         if times and facts:
             facts["skew"] = clock.skew(times.sent, times.began, times.ended, times.received)

@@ -5,22 +5,22 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ansible.utils.display import Display
 
 from ..module_utils._engine.postgres.lease import TABLE, leased
 from ..module_utils._record import run_lease
 from ..plugin_utils._host_action import Answered, HostAction
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
 
 
 class ActionModule(HostAction):
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         return "let the application write again" if args["state"] == "fence_removed" else super().would(args, result)
 
-    def ask(self, args: dict[str, Any]) -> dict[str, Any] | Answered:
+    def ask(self, args: TaskArguments) -> TaskArguments | Answered:
         self.refuse_other_run(args)
         if args["state"] == "released" and self._task.check_mode:
             return Answered({"changed": False})  # a dry run has taken none
@@ -28,11 +28,11 @@ class ActionModule(HostAction):
             return Answered({"changed": False})  # nothing is started then either, see application_services
         return self._held_by_us(args)
 
-    def _held_by_us(self, args: dict[str, Any]) -> dict[str, Any]:
+    def _held_by_us(self, args: TaskArguments) -> TaskArguments:
         asked = {name: value for name, value in args.items() if name != "record_dir"}
         return {**asked, "holder": run_lease.holder(str(args["rotation_id"]), os.getppid())}  # ansible-playbook itself
 
-    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if result.get("failed") and args["state"] == "released":
             return self._kept(result)
         while held := result.pop("held", None):
@@ -47,7 +47,7 @@ class ActionModule(HostAction):
             )
         return result
 
-    def _kept(self, result: dict[str, Any]) -> dict[str, Any]:
+    def _kept(self, result: TaskResult) -> TaskResult:
         """A run that could not give it back is over all the same."""
         error = result.get("error", {"code": "", "what": str(result.get("msg"))})
         display.warning(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from ansible.utils.display import Display
 
@@ -14,6 +13,7 @@ from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import data_sentences, data_state, sentences
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
 OURS = ("store", "record_dir", "rotation_id")  # of the task, for the controller alone
@@ -24,7 +24,7 @@ class ActionModule(HostAction):
     judged_here = True
     shows_progress = True
 
-    def ask(self, args: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, args: TaskArguments) -> TaskArguments:
         if args.get("report_only"):  # for what is done next: beside another run it would say nothing
             self.lease(args).refuse_other(os.getppid())
             args["run"] = self.run_name()
@@ -33,7 +33,7 @@ class ActionModule(HostAction):
         asked = {name: value for name, value in args.items() if name not in OURS}
         return {**asked, **known, "key_sets": chosen}
 
-    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         lines.census(result.get("targets", []))
         for sentence in (
             *sentences.meanwhile(result.get("meanwhile", {})),
@@ -43,7 +43,7 @@ class ActionModule(HostAction):
         return refused(result, str(args.get("acknowledge") or ""), command(self.variables, "rollback"))
 
 
-def refused(result: dict[str, Any], acknowledged: str, rollback: str) -> dict[str, Any]:
+def refused(result: TaskResult, acknowledged: str, rollback: str) -> TaskResult:
     """The result, as a failure if values would be lost by a rollback and are not acknowledged by name and number.
 
     A value that opens under a version needs no acknowledgment: the same command once more brings it back.

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.utils.display import Display
 
 from ..plugin_utils._host_action import Answered, HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
 # Errors by which a host is lost to the work, and the work is not lost.
@@ -20,10 +19,10 @@ HOST_LOST = ("E_MODULE_DIED", "E_WORKER", "E_DB_LOST")
 class ActionModule(HostAction):
     shows_progress = True
 
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         return f"re-encrypt {sum(target['reencrypted'] for target in result['targets']):,} values"
 
-    def ask(self, args: dict[str, Any]) -> dict[str, Any] | Answered:
+    def ask(self, args: TaskArguments) -> TaskArguments | Answered:
         shares = args.pop("shares", None) or {}
         for host, share in shares.items():
             error = share.get("error") or {}
@@ -47,10 +46,10 @@ class ActionModule(HostAction):
         # One run is one process of ansible-playbook, one step of it one task, on however many hosts.
         return {**asked, "run": self.run_name(), "step": str(self._task._uuid)}
 
-    def progress_host(self, options: dict[str, Any]) -> str:
+    def progress_host(self, options: TaskArguments) -> str:
         return str(self.variables["inventory_hostname"]) if options.get("share") else ""
 
-    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if self._task.check_mode:
             return result
         host = self.progress_host(args)

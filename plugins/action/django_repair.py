@@ -4,21 +4,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report import restore_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 OURS = ("store", "record_dir", "identity_file")  # what stays on the control node
 
 
 class ActionModule(RotationAction):
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         return f"restore a copy of the backup {args['backup']}, and repair from it what can be"
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+    def act(self, args: TaskArguments) -> TaskResult:
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in OURS}
         asked.update(history.for_host())

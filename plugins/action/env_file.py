@@ -4,21 +4,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.key_options import ENV_FILE
 from ..module_utils._stores.history import ROLLED_BACK, History
 from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(HostAction):
     spec = ENV_FILE
 
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         return f"set {', '.join(result['settings'])} in {result['path']}, and nothing else in it"
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         history = self.store(options).load()
         stage = options["stage"]
         if self._task.check_mode and _made_before(history, stage, options["rotation_id"]):

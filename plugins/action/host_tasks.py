@@ -11,9 +11,11 @@ from typing import Any
 from ..module_utils._errors.options import InvalidOption
 from ..module_utils._options.rotation_options import HOST_TASKS
 from ..module_utils._tasks.registry import WORK
-from ..plugin_utils._action import COLLECTION, RotationAction
+from ..plugin_utils._action import RotationAction
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._host_batch import Part, run_parts
+from ..plugin_utils._host_caller import COLLECTION
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 NOT_SHARED = ("tasks", "calls", "all", "fatal")
 
@@ -22,7 +24,7 @@ class ActionModule(RotationAction):
     spec = HOST_TASKS
     recorded = False  # each of the modules is
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         parts = [self._part(name, own or {}) for entry in options["tasks"] for name, own in entry.items()]
         _refuse_twice(part.name for part in parts)
         run_parts(self, parts, all_of_them=options["all"])

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._options.monitoring_options import MONITORING_PROGRAM
 from ..plugin_utils._services.monitor_zipapp import program
 from ..plugin_utils._task_options import on_controller
+from ..plugin_utils._task_types import TaskResult
 
 
 class ActionModule(ActionBase):
@@ -34,5 +35,5 @@ class ActionModule(ActionBase):
                 templar=self._templar,
                 shared_loader_obj=self._shared_loader_obj,
             )
-            result: dict[str, Any] = copy.run(task_vars=task_vars)
+            result: TaskResult = copy.run(task_vars=task_vars)
         return result

@@ -11,10 +11,11 @@ from ..module_utils._monitoring import snapshot_table
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._report.typed_commands import command
 from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(RotationAction):
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         hosts, shown = list(self.variables["ansible_play_hosts_all"]), self.variables["hostvars"]
         host = self.variables["inventory_hostname"]
         if host == next(each for each in hosts if "__monitoring_reached" in shown[each]):

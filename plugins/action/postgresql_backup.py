@@ -11,6 +11,7 @@ from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import restore_lines, step_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 ANOTHER = (
     "project_dir",
@@ -28,7 +29,7 @@ OURS = ("store", "record_dir", "identity_file")  # what stays on the control nod
 
 
 class ActionModule(HostAction):
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         if args.get("state") == "cleared":
             return f"drop {', '.join(result['dropped'])}"
         paths = ", ".join(dump["path"] for dump in result["dumps"] if dump["changed"])
@@ -36,7 +37,7 @@ class ActionModule(HostAction):
 
     shows_progress = True
 
-    def ask(self, args: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, args: TaskArguments) -> TaskArguments:
         asked = {name: value for name, value in args.items() if name not in OURS}
         if args.get("state") == "cleared":  # this needs no key
             return asked
@@ -47,13 +48,13 @@ class ActionModule(HostAction):
         asked["identity"] = read_identity(args.get("identity_file"), self._loader)
         return asked if self._task.check_mode else {**asked, "run": self.run_name()}
 
-    def _by_another(self, args: dict[str, Any], history: History) -> dict[str, Any]:
+    def _by_another(self, args: TaskArguments, history: History) -> dict[str, Any]:
         """pgBackRest or a snapshot need no key, and get none: key ids only."""
         asked = {name: args[name] for name in ANOTHER if name in args}
         kept = [version.key_id for version in history.versions if not version.destroyed]
         return {**asked, "key_ids": sorted({*(args.get("key_ids") or ()), *kept})}
 
-    def judge(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         if self._task.check_mode:
             return result
         if args.get("state") == "cleared":

@@ -4,19 +4,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._report import step_lines
 from ..plugin_utils._screen import lines
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(HostAction):
     changes = False
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         return options
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         lines.detail(step_lines.kept_backups(result.get("backups", [])), "Retained backups")
         return result

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._errors.restore import RestoreNotFound
 from ..module_utils._record import reader
 from ..module_utils._record.writer import Record
@@ -14,18 +12,19 @@ from ..plugin_utils._report import restore_lines
 from ..plugin_utils._screen import lines
 from ..plugin_utils._services.key_store import read_identity
 from ..plugin_utils._services.record_signing import follows, goes_on_here, refuse_changed
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 OURS = ("store", "record_dir", "identity_file", "recorded_in")  # what stays on the control node
 
 
 class ActionModule(RotationAction):
-    def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
+    def _validated(self, args: TaskArguments) -> TaskArguments:
         options = super()._validated(args)
         if options.get("state") == "dropped":
             self._refuse_unknown(options)
         return options
 
-    def _refuse_unknown(self, options: dict[str, Any]) -> None:
+    def _refuse_unknown(self, options: TaskArguments) -> None:
         """Raise E_RESTORE_NONE for an id that no record has, of its own or of a restore: a drop would begin one."""
         folder, rotation_id = self._records(options), str(options["rotation_id"])
         names = reader.names(folder)
@@ -37,14 +36,14 @@ class ActionModule(RotationAction):
             known = ", ".join(sorted(restored)) or "none"
             raise RestoreNotFound(folder=folder, rotation_id=rotation_id, known=known)
 
-    def record(self, args: dict[str, Any]) -> Record:
+    def record(self, args: TaskArguments) -> Record:
         """That of the run which restores: its own rotation may be another than the one whose backup it takes."""
         return super().record({**args, "rotation_id": args.get("recorded_in") or args["rotation_id"]})
 
-    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+    def asked(self, args: TaskArguments) -> TaskArguments:
         return {**super().asked(args), "backup_of": args["rotation_id"]}
 
-    def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
+    def before(self, record: Record, args: TaskArguments) -> TaskArguments:
         """A drop is a run of its own: it looks at its record as every run does, and holds the head that its own
         replaces in the store, which may be of a later rotation."""
         if args.get("state") == "dropped" and record.events():
@@ -52,12 +51,12 @@ class ActionModule(RotationAction):
             return {**refuse_changed(record, store), **follows(store)} if goes_on_here(record, store) else {}
         return {}
 
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         if args.get("state") == "dropped":
             return f"drop {', '.join(result['dropped'])}"
         return f"put the backup of {result['backup']['snapshot']['time']} in the place of the database in use"
 
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+    def act(self, args: TaskArguments) -> TaskResult:
         history = self.store(args).load()
         asked = {name: value for name, value in args.items() if name not in OURS}
         asked.update(history.for_host())

@@ -9,6 +9,7 @@ from typing import Any
 from ..module_utils._errors.services import ProcessExported, ProcessStale
 from ..module_utils._options.key_options import PROCESS_KEYS
 from ..plugin_utils._host_action import HostAction
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(HostAction):
@@ -16,18 +17,18 @@ class ActionModule(HostAction):
     judged_here = True
     spec = PROCESS_KEYS
 
-    def ask(self, options: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, options: TaskArguments) -> TaskArguments:
         names = ("state", "env_file", "dialect", "units", "pids", "patterns", "hidden_environment", "orphans", "absent")
         asked = {name: options[name] for name in names}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
         return {**asked, "keys": places, "expected": self._expected(options)}
 
-    def _expected(self, options: dict[str, Any]) -> str | None:
+    def _expected(self, options: TaskArguments) -> str | None:
         if options["state"] != "switched":
             return None
         return self.store(options).load().stage(options["stage"]).key_id
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         stale = [each for each in result.get("processes", []) if each["stale"]]
         if stale:
             told = _told(stale, len(result["processes"]))

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ansible.utils.display import Display
 
 from ..module_utils._options.rotation_options import ROTATION_SETTINGS
 from ..plugin_utils._action import RotationAction
 from ..plugin_utils._services import key_store, settings
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 display = Display()
 
@@ -19,7 +18,7 @@ class ActionModule(RotationAction):
     spec = ROTATION_SETTINGS
     recorded = False  # no record is open yet; the playbook records the refusal
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         spec = self._loader.load_from_file(settings.SPEC_FILE)["argument_specs"]["settings"]["options"]
         hosts = map(self._settings, self.variables["ansible_play_hosts_all"])
         problems = [each for host in hosts for each in settings.find_problems(spec, key_store.VARIABLES, host)]

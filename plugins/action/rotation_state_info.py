@@ -4,20 +4,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..module_utils._options.rotation_options import ROTATION_STATE_INFO
 from ..plugin_utils._record_action import RecordAction
 from ..plugin_utils._report import data_sentences
 from ..plugin_utils._report.data_state import DataState
 from ..plugin_utils._report.read_rotation import read
 from ..plugin_utils._report.typed_commands import command
+from ..plugin_utils._task_types import TaskArguments, TaskResult
 
 
 class ActionModule(RecordAction):
     spec = ROTATION_STATE_INFO
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         state = read(self.record(options)).state if options["rotation_id"] else DataState()
         sentences = data_sentences.sentences(state, command(self.variables, "verify"))
         return {"changed": False, "statement": " ".join(sentences)}

@@ -6,70 +6,54 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import ctypes
-import json
-import multiprocessing
 import os
-import secrets
-import signal
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import ClassVar
 
-from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import action_loader
 
 from ..module_utils._engine.postgres.lease import run_name
 from ..module_utils._errors.base import NOTHING_CHANGED, RotationError, word
 from ..module_utils._errors.options import InvalidOption
-from ..module_utils._errors.run import DebugSettingOn, HostLost, HostPythonMissing, ModuleDied, PipeliningRequired
+from ..module_utils._errors.run import HostLost
 from ..module_utils._errors.unexpected import internal
 from ..module_utils._options.shared_options import KEYS, ROTATION
 from ..module_utils._record.rotation_id import checked
 from ..module_utils._record.run_lease import Lease, holder
 from ..module_utils._record.writer import Record
 from ..module_utils._stores.store import Store
-from ._host_calls import CallTimes, HostCall, HostResults
-from ._progress import ProgressLine
+from ._host_caller import COLLECTION, HostCaller
 from ._record_entry import RecordEntry
 from ._run import exit_code, next_command, unreachable_hosts
 from ._run.interrupted_rotation import is_interrupted
+from ._run.task_process import end_with_parent, refuse_debug_settings
 from ._screen import lines
 from ._screen.result_sentences import sentence
 from ._services.key_store import beside, open_store, state_folder
-from ._task_options import refuse_wrong, validated
+from ._task_options import Spec, refuse_wrong, validated
+from ._task_types import TaskArguments, TaskResult, Variables
 
 next_command.tell_what_is_next()  # Ansible loads the plugin of an action in its own process before any worker's
-PR_SET_PDEATHSIG = 1  # linux/prctl.h; Ansible passes SIGTERM on to all that the process of a task has started
-COLLECTION = "tetech.key_rotation"
 NOT_BY_THIS = "This step changed nothing. What earlier steps of this run changed is shown above."
 KEYS_ADVICE = "List the keys there, or take the line out and run the plan playbook: it proposes the keys that it found."
 SHARED = {**KEYS, **ROTATION}  # what most tasks have
 
 
-class RotationAction(ActionBase, abc.ABC):
+class RotationAction(HostCaller, abc.ABC):
     """Refuses settings that print arguments, keeps keys off the disk, opens the store, and keeps the record."""
 
     _VALID_ARGS: frozenset[str] = frozenset()
-    spec: ClassVar[Mapping[str, Any]] = {}  # of the task's arguments, where not the host's side alone has one
+    spec: ClassVar[Spec] = {}  # of the task's arguments, where not the host's side alone has one
     recorded = True  # whether the act goes into the record, where the task names a rotation
-    times: CallTimes | None = None  # of the last call of the host
     _entry: RecordEntry | None = None
 
-    @property
-    def module(self) -> str:
-        """The name of the module, without the collection."""
-        return str(self._task.action).rsplit(".", 1)[-1]
-
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        self.variables: dict[str, Any] = task_vars or {}
-        _end_with_parent()
+    def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> TaskResult:
+        result: TaskResult = super().run(tmp, task_vars)
+        self.variables = task_vars or {}
+        end_with_parent()
         failure: RotationError | None = None
         try:
-            _refuse_debug_settings()
+            refuse_debug_settings()
             result.update(self._recorded(dict(self._task.args)))
         except RotationError as exc:
             failure = exc
@@ -86,17 +70,17 @@ class RotationAction(ActionBase, abc.ABC):
         exit_code.ask_for(result)
         return result
 
-    def add_sentence(self, result: dict[str, Any]) -> None:
+    def add_sentence(self, result: TaskResult) -> None:
         """Say in ``msg`` what was seen or done."""
         said = sentence(self._task.action, str(self._task.args.get("state") or ""), result)
         if said and not result.get("failed"):
             result.setdefault("msg", said)
 
     @abc.abstractmethod
-    def act(self, args: dict[str, Any]) -> dict[str, Any]:
+    def act(self, args: TaskArguments) -> TaskResult:
         """The work; the result. ``args`` are the task's, as the ``spec`` has them."""
 
-    def _validated(self, args: dict[str, Any]) -> dict[str, Any]:
+    def _validated(self, args: TaskArguments) -> TaskArguments:
         """The task's arguments for ``act``. Raises E_OPTION; for what only the host's side knows, that does."""
         if "keys" in args and args["keys"] is None:
             raise InvalidOption(name="key_rotation_keys", found="has no entry", advice=KEYS_ADVICE)
@@ -107,7 +91,7 @@ class RotationAction(ActionBase, abc.ABC):
         refuse_wrong(shared, args, self._task.action)
         return args
 
-    def _recorded(self, args: dict[str, Any]) -> dict[str, Any]:
+    def _recorded(self, args: TaskArguments) -> TaskResult:
         options = self.begin(args)
         try:
             result = self.in_rotation(lambda: self.act(options))
@@ -116,7 +100,7 @@ class RotationAction(ActionBase, abc.ABC):
             raise
         return self.end(args, options, result)
 
-    def begin(self, args: dict[str, Any]) -> dict[str, Any]:
+    def begin(self, args: TaskArguments) -> TaskArguments:
         """Validate and refuse, and record the intent; the options for ``act``. A dry run records nothing."""
         if self.recorded and "rotation_id" in args:
             checked(args["rotation_id"])
@@ -135,7 +119,7 @@ class RotationAction(ActionBase, abc.ABC):
             lost = isinstance(exc, AnsibleConnectionFailure)
             self._entry.fail(self._lost() if lost else exc)
 
-    def end(self, args: dict[str, Any], options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def end(self, args: TaskArguments, options: TaskArguments, result: TaskResult) -> TaskResult:
         """Record the outcome; a dry run says what a real run would do."""
         if self._task.check_mode:
             self._tell_dry(options, result)
@@ -143,11 +127,11 @@ class RotationAction(ActionBase, abc.ABC):
             self._entry.end(result)
         return self.after(args, result)
 
-    def after(self, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def after(self, args: TaskArguments, result: TaskResult) -> TaskResult:
         """What is to be done once the outcome is recorded."""
         return result
 
-    def in_rotation(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def in_rotation(self, work: Callable[[], TaskResult]) -> TaskResult:
         """Do the work. What it did not change itself may have been changed by a step of this run before it."""
         rotated = "rotation_reencrypted" in self.variables and not self._task.check_mode
         try:
@@ -159,7 +143,7 @@ class RotationAction(ActionBase, abc.ABC):
         return result
 
     @staticmethod
-    def retell(result: dict[str, Any], changed: str) -> None:
+    def retell(result: TaskResult, changed: str) -> None:
         """Have a failure of the host's side, which has changed nothing itself, say what was ``changed`` before it."""
         error = result.get("error") or {}
         if error.get("changed") == NOTHING_CHANGED:
@@ -191,51 +175,39 @@ class RotationAction(ActionBase, abc.ABC):
             task.args.update(failed_task=self._task.name, error=self._lost().as_result()["error"])
             self.action_of(task).run(task_vars=self.variables)
 
-    def action_of(self, task: Any) -> Any:
-        """The action plugin of another task, with the connection of this one."""
-        return action_loader.get(
-            task.action,
-            task=task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
-
-    def refuse_other_run(self, args: dict[str, Any]) -> None:
+    def refuse_other_run(self, args: TaskArguments) -> None:
         """Raise E_RUNNING where another run works on this application."""
         self.lease(args).refuse_other(os.getppid())
 
-    def _tell_dry(self, args: dict[str, Any], result: dict[str, Any]) -> None:
+    def _tell_dry(self, args: TaskArguments, result: TaskResult) -> None:
         probe = self._task.changed_when == [False]  # a task that changes nothing in a real run either
         if result.get("changed") and not probe:
             result["msg"] = f"would {self.would(args, result)}"
             lines.detail([f"  {result['msg']}"], "Dry run")
 
-    def would(self, args: dict[str, Any], result: dict[str, Any]) -> str:
+    def would(self, args: TaskArguments, result: TaskResult) -> str:
         """What a real run would do here, for a person who reads a dry run."""
         return "change something"
 
-    def asked(self, args: dict[str, Any]) -> dict[str, Any]:
+    def asked(self, args: TaskArguments) -> TaskArguments:
         """What of the arguments goes into the record."""
         words = ("state", "stage", "destination", "expect_stage")
         found = {name: word(args[name]) for name in words if name in args}
         return {**found, **{name: args[name] for name in ("key_id", "path", "env_file", "alias") if name in args}}
 
-    def before(self, record: Record, args: dict[str, Any]) -> dict[str, Any]:
+    def before(self, record: Record, args: TaskArguments) -> TaskArguments:
         """What else the line has by which an act begins. Raises where it may not begin."""
         return {}
 
-    def record(self, args: dict[str, Any]) -> Record:
+    def record(self, args: TaskArguments) -> Record:
         """The record of the rotation that ``args`` name."""
         return Record(self._records(args), str(args["rotation_id"]))
 
-    def lease(self, args: dict[str, Any]) -> Lease:
+    def lease(self, args: TaskArguments) -> Lease:
         """The lease of this application. The run that holds it is our parent, the process of ansible-playbook."""
         return Lease(self._records(args))
 
-    def half_way(self, args: dict[str, Any]) -> str | None:
+    def half_way(self, args: TaskArguments) -> str | None:
         """The rotation of a run that died and left values and .env files under different versions; None if none did."""
         left_over = self.lease(args).left_over()
         if left_over and is_interrupted(self.record({**args, "rotation_id": left_over}).decoded()):
@@ -246,71 +218,10 @@ class RotationAction(ActionBase, abc.ABC):
         """This run, one process of ansible-playbook, as the leases and locks of databases name it."""
         return run_name(holder("", os.getppid()))
 
-    def _records(self, args: dict[str, Any]) -> str:
+    def _records(self, args: TaskArguments) -> str:
         folder = args.get("record_dir") or f"{state_folder(self.variables, self._loader)}/records"
         return beside(folder, self.variables)
 
-    def store(self, args: dict[str, Any]) -> Store:
+    def store(self, args: TaskArguments) -> Store:
         """The store that ``args`` describe."""
         return open_store(args.get("store") or {}, self.variables, self._loader)
-
-    def on_host(self, module: str, args: dict[str, Any]) -> dict[str, Any]:
-        """Run one of our modules on the host; its result."""
-        ran = self.run_tasks([HostCall(module, args, bool(self._task.check_mode))])
-        return {**ran.results[module], **ran.said}
-
-    def watched(self, module: str, asked: dict[str, Any], host: str = "") -> dict[str, Any]:
-        """The same, and it is shown how far the module is; with a ``host``, one of several at work at once."""
-        with self.progress_line(host) as path:
-            return self.on_host(module, {**asked, "progress": path})
-
-    def run_tasks(self, calls: Sequence[HostCall], *, all_of_them: bool = False) -> HostResults:
-        """Run modules in one process on the host, until one fails or ``all_of_them``. Their options, which hold keys,
-        go by pipe. It is one module for Ansible, which builds it once for a playbook."""
-        with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
-            self._connection.set_option("pipelining", True)
-        if not self._connection.is_pipelining_enabled():
-            raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
-        calls_made = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
-        sent = time.time()
-        result = self._execute_module(
-            module_name=f"{COLLECTION}.host_tasks",
-            module_args={"tasks": [], "calls": json.dumps(calls_made), "all": all_of_them},
-            task_vars=self.variables,
-        )
-        if "outcomes" in result:
-            ran = HostResults.of(result, sent)
-            self.times = ran.times
-            return ran
-        if result.get("failed") and "error" not in result and "rc" in result:
-            if result["rc"] in (126, 127):
-                python = self._templar.template(self.variables.get("ansible_python_interpreter"))
-                raise HostPythonMissing(python=python)
-            names = " and ".join(call.module for call in calls)
-            raise ModuleDied(module=names, rc=result["rc"], changed="See the record for what was done.")
-        return HostResults({call.module: result for call in calls}, {})
-
-    @contextlib.contextmanager
-    def progress_line(self, host: str = "") -> Iterator[str]:
-        """The file of numbers that a module writes and that is shown while it works."""
-        path = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
-        with ProgressLine(self._connection, path, host):
-            yield path
-
-
-def _end_with_parent() -> None:
-    """Have this process and what it started end where ansible-playbook is killed (prctl(2), on Linux).
-
-    Each task has a process of its own, which would go on, and its module with it, while nobody hears of it any more.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        parent = multiprocessing.parent_process()
-        if parent is not None and parent.pid != os.getppid():  # it was killed before we asked
-            os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _refuse_debug_settings() -> None:
-    for setting, on in (("ANSIBLE_DEBUG", C.DEFAULT_DEBUG), ("ANSIBLE_KEEP_REMOTE_FILES", C.DEFAULT_KEEP_REMOTE_FILES)):
-        if on:
-            raise DebugSettingOn(setting=setting)

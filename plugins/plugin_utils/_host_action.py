@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ._action import RotationAction
 from ._host_calls import HostCall, HostResults
+from ._task_types import TaskArguments, TaskResult
 
 
 @dataclass(frozen=True)
 class Answered:
     """The host need not be asked: the result is known."""
 
-    result: dict[str, Any]
+    result: TaskResult
 
 
 class HostAction(RotationAction, abc.ABC):
@@ -27,23 +28,23 @@ class HostAction(RotationAction, abc.ABC):
     judged_here: ClassVar[bool] = False  # whether ``judge`` may fail where the module did not
 
     @abc.abstractmethod
-    def ask(self, options: dict[str, Any]) -> dict[str, Any] | Answered:
+    def ask(self, options: TaskArguments) -> TaskArguments | Answered:
         """The options of the module."""
 
-    def judge(self, options: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    def judge(self, options: TaskArguments, result: TaskResult) -> TaskResult:
         """The result of the task, from that of the module."""
         return result
 
-    def call(self, asked: dict[str, Any]) -> HostCall:
+    def call(self, asked: TaskArguments) -> HostCall:
         """The module with its options."""
         return HostCall(self.module, asked, bool(self._task.check_mode))
 
-    def answer(self, options: dict[str, Any], ran: HostResults) -> dict[str, Any]:
+    def answer(self, options: TaskArguments, ran: HostResults) -> TaskResult:
         """The result of the task, from what ran on the host."""
         self.times = ran.times
         return self.judge(options, {**ran.results[self.module], **ran.said})
 
-    def act(self, options: dict[str, Any]) -> dict[str, Any]:
+    def act(self, options: TaskArguments) -> TaskResult:
         asked = self.ask(options)
         if isinstance(asked, Answered):
             return asked.result
@@ -51,6 +52,6 @@ class HostAction(RotationAction, abc.ABC):
             return self.judge(options, self.on_host(self.module, asked))
         return self.judge(options, self.watched(self.module, asked, self.progress_host(options)))
 
-    def progress_host(self, options: dict[str, Any]) -> str:
+    def progress_host(self, options: TaskArguments) -> str:
         """The host whose progress is shown, if it is one of several at work at once."""
         return ""

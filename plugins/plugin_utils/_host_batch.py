@@ -5,30 +5,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from ..module_utils._errors.base import RotationError
 from ..module_utils._errors.run import NotRun
 from ._action import RotationAction
 from ._host_action import Answered, HostAction
 from ._host_calls import HostCall, HostResults
+from ._task_types import TaskArguments, TaskResult
 
 
 class Part:
     """One of them: its record entry is its own. It is over when it has a ``result``."""
 
-    def __init__(self, action: HostAction, args: dict[str, Any]) -> None:
+    def __init__(self, action: HostAction, args: TaskArguments) -> None:
         self.name = action.module
         self.action = action
-        self.result: dict[str, Any] | None = None
+        self.result: TaskResult | None = None
         self._args = args
-        self._options: dict[str, Any] = {}
-        self._asked: dict[str, Any] = {}
+        self._options: TaskArguments = {}
+        self._asked: TaskArguments = {}
 
     def prepare(self) -> None:
         """Record the intent, and find out what to ask the host."""
 
-        def ask() -> dict[str, Any] | None:
+        def ask() -> TaskResult | None:
             self._options = self.action.begin(self._args)
             asked = self.action.ask(self._options)
             if isinstance(asked, Answered):
@@ -47,7 +47,7 @@ class Part:
         if self.name in ran.results:
             self._guarded(lambda: self._ended(ran))
 
-    def _ended(self, ran: HostResults) -> dict[str, Any]:
+    def _ended(self, ran: HostResults) -> TaskResult:
         result = self.action.in_rotation(lambda: self.action.answer(self._options, ran))
         result = self.action.end(self._args, self._options, result)
         self.action.add_sentence(result)
@@ -73,7 +73,7 @@ class Part:
     def has_failed(self) -> bool:
         return bool((self.result or {}).get("failed"))
 
-    def _guarded(self, work: Callable[[], dict[str, Any] | None]) -> None:
+    def _guarded(self, work: Callable[[], TaskResult | None]) -> None:
         try:
             self.result = work()
         except RotationError as exc:

@@ -51,9 +51,9 @@ PLUGIN_UTILS: dict[str, set[str]] = {
     "_task_types.py": set(),
     "_host_calls.py": set(),
     "_record_entry.py": set(),
+    "_host_caller.py": {"_host_calls.py", "_progress.py", "_task_types.py"},
     "_action.py": {
-        "_host_calls.py",
-        "_progress.py",
+        "_host_caller.py",
         "_record_entry.py",
         "_run",
         "_screen",

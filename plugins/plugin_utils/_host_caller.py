@@ -1,0 +1,88 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An action plugin that runs modules of this collection on the host, and keeps their options off its disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import action_loader
+
+from ..module_utils._errors.run import HostPythonMissing, ModuleDied, PipeliningRequired
+from ._host_calls import CallTimes, HostCall, HostResults
+from ._progress import ProgressLine
+from ._task_types import TaskArguments, TaskResult, Variables
+
+COLLECTION = "tetech.key_rotation"
+
+
+class HostCaller(ActionBase):
+    variables: Variables
+    times: CallTimes | None = None  # of the last call of the host
+
+    @property
+    def module(self) -> str:
+        """The name of the module, without the collection."""
+        return str(self._task.action).rsplit(".", 1)[-1]
+
+    def on_host(self, module: str, args: TaskArguments) -> TaskResult:
+        """Run one of our modules on the host; its result."""
+        ran = self.run_tasks([HostCall(module, args, bool(self._task.check_mode))])
+        return {**ran.results[module], **ran.said}
+
+    def watched(self, module: str, asked: TaskArguments, host: str = "") -> TaskResult:
+        """The same, and it is shown how far the module is; with a ``host``, one of several at work at once."""
+        with self.progress_line(host) as path:
+            return self.on_host(module, {**asked, "progress": path})
+
+    def run_tasks(self, calls: Sequence[HostCall], *, all_of_them: bool = False) -> HostResults:
+        """Run modules in one process on the host, until one fails or ``all_of_them``. Their options, which hold keys,
+        go by pipe. It is one module for Ansible, which builds it once for a playbook."""
+        with contextlib.suppress(KeyError, AnsibleError):  # a connection that has no such option
+            self._connection.set_option("pipelining", True)
+        if not self._connection.is_pipelining_enabled():
+            raise PipeliningRequired(reason=f"{self._connection.transport}, {self._play_context.become_method}")
+        calls_made = [{**call.as_argument(), "diff": bool(self._task.diff)} for call in calls]
+        sent = time.time()
+        result = self._execute_module(
+            module_name=f"{COLLECTION}.host_tasks",
+            module_args={"tasks": [], "calls": json.dumps(calls_made), "all": all_of_them},
+            task_vars=self.variables,
+        )
+        if "outcomes" in result:
+            ran = HostResults.of(result, sent)
+            self.times = ran.times
+            return ran
+        if result.get("failed") and "error" not in result and "rc" in result:
+            if result["rc"] in (126, 127):
+                python = self._templar.template(self.variables.get("ansible_python_interpreter"))
+                raise HostPythonMissing(python=python)
+            names = " and ".join(call.module for call in calls)
+            raise ModuleDied(module=names, rc=result["rc"], changed="See the record for what was done.")
+        return HostResults({call.module: result for call in calls}, {})
+
+    @contextlib.contextmanager
+    def progress_line(self, host: str = "") -> Iterator[str]:
+        """The file of numbers that a module writes and that is shown while it works."""
+        path = f"/tmp/key_rotation-{secrets.token_hex(8)}.json"  # noqa: S108  # numbers, by a new name
+        with ProgressLine(self._connection, path, host):
+            yield path
+
+    def action_of(self, task: Any) -> Any:
+        """The action plugin of another task, with the connection of this one."""
+        return action_loader.get(
+            task.action,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
