@@ -50,7 +50,7 @@ DOMAINS = {
         "django_reencrypt",
         "django_repair",
     ),
-    "key": ("env_file", "key_version", "key_version_info", "process_keys"),
+    "key": ("env_file", "key_version", "key_version_info", "process_keys_info"),
     "monitoring": ("monitoring_probe", "monitoring_program", "monitoring_summary"),
     "rotation": (
         "checklist_facts",

@@ -36,7 +36,7 @@ from ..plugin_utils._services.provenance import provenance
 
 display = Display()
 # The names by which the checklist knows the modules that look at a host.
-ITEMS = {"key_version": "keys", "process_keys": "processes", "checklist_facts": "facts"}
+ITEMS = {"key_version": "keys", "process_keys_info": "processes", "checklist_facts": "facts"}
 
 
 class ActionModule(RotationAction):

@@ -233,7 +233,7 @@ def test_no_key_is_seen_anywhere_but_in_the_file_and_the_store(
     tasks = [
         {"tetech.key_rotation.env_file": {"state": "prepared", **SWITCH}},
         {"tetech.key_rotation.env_file": SWITCH},
-        {"tetech.key_rotation.process_keys": LOOK, "ignore_errors": True},
+        {"tetech.key_rotation.process_keys_info": LOOK, "ignore_errors": True},
         {"tetech.key_rotation.env_file": {**SWITCH, "dialect": "no such reader"}, "ignore_errors": True},
         {"tetech.key_rotation.env_file": {**SWITCH, "pth": "misspelled"}, "ignore_errors": True},
     ]

@@ -61,9 +61,9 @@ KEY_VERSION_INFO_MODULE: dict[str, Any] = {
     **KEYS_INTERNAL,
     "seal_to": {"type": "str"},
 }
-PROCESS_KEYS: dict[str, Any] = {
+PROCESS_KEYS_INFO: dict[str, Any] = {
     **NAMED_KEYS,
-    "state": {"type": "str", "choices": ["switched", "ready"], "default": "switched"},
+    "moment": {"type": "str", "choices": ["before", "after"], "default": "after"},
     "env_file": {"type": "path", "required": True},
     "dialect": {
         "type": "str",
@@ -80,7 +80,7 @@ PROCESS_KEYS: dict[str, Any] = {
     "rotation_id": {"type": "str"},
     "record_dir": {"type": "path"},
 }
-PROCESS_KEYS_MODULE: dict[str, Any] = {
-    **PROCESS_KEYS,
+PROCESS_KEYS_INFO_MODULE: dict[str, Any] = {
+    **PROCESS_KEYS_INFO,
     "expected": {"type": "str"},
 }

@@ -292,7 +292,8 @@ OPTIONAL: dict[str, type] = {
     "plan_hash": str,
     "collection": str,
 }
-RENAMED = {"application_logs": "application_log_info"}  # a former name of an event, and its present one
+# A former name of an event, and its present one.
+RENAMED = {"application_logs": "application_log_info", "process_keys": "process_keys_info"}
 # A former event with its state, and the present one with what it is asked for instead.
 FORMER: dict[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ("key_version", "agreed"): ("key_version_info", {"expect_stage": "current"}),

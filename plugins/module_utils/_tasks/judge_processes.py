@@ -27,7 +27,7 @@ def judge_processes(task: HostTask) -> dict[str, Any]:
     from .._services.process_staleness import KeyChange
 
     params = task.params
-    path, to_come = params["env_file"], params["state"] == "ready"
+    path, to_come = params["env_file"], params["moment"] == "before"
     keys = KeySet(key_files.read(path, params["keys"], dialect=params["dialect"]))
     if not to_come and keys.key_id != params["expected"]:
         raise EnvNotSwitched(path=path, found=keys.key_id, expected=params["expected"])

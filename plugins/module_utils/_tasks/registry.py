@@ -32,7 +32,12 @@ from .._options.data_options import (
     DJANGO_REENCRYPT_MODULE,
     DJANGO_REPAIR_MODULE,
 )
-from .._options.key_options import ENV_FILE_MODULE, KEY_VERSION_INFO_MODULE, KEY_VERSION_MODULE, PROCESS_KEYS_MODULE
+from .._options.key_options import (
+    ENV_FILE_MODULE,
+    KEY_VERSION_INFO_MODULE,
+    KEY_VERSION_MODULE,
+    PROCESS_KEYS_INFO_MODULE,
+)
 from .._options.monitoring_options import MONITORING_PROBE_MODULE
 from .._options.rotation_options import CHECKLIST_FACTS_MODULE
 
@@ -103,5 +108,5 @@ WORK: Mapping[str, ModuleWork] = {
     "postgresql_backup_info": ModuleWork(POSTGRESQL_BACKUP_INFO, "list_backups"),
     "postgresql_restore": ModuleWork(POSTGRESQL_RESTORE_MODULE, "restore_database"),
     "postgresql_restore_info": ModuleWork(POSTGRESQL_RESTORE_INFO_MODULE, "find_backup"),
-    "process_keys": ModuleWork(PROCESS_KEYS_MODULE, "judge_processes"),
+    "process_keys_info": ModuleWork(PROCESS_KEYS_INFO_MODULE, "judge_processes"),
 }

@@ -41,8 +41,7 @@ STEPS = {
     "application_reading": "verify",
     "application_commands": "verify",
     "application_log_info": "verify",
-    "process_keys": "verify",
-    "process_keys ready": "checklist",
+    "process_keys_info": "verify",
     "monitoring_probe": "finish",
 }
 

@@ -40,7 +40,7 @@ STEPS = {
     "django_repair": "Repair from the backup",
     "django_census": "Census",
     "django_census proof": "Proof: by these keys alone",
-    "process_keys": "Processes",
+    "process_keys_info": "Processes",
     "monitoring_probe": "Monitoring",
 }
 NO_STEPS = (RunEvent, NotificationEvent)  # which have no intent of their own, or are the run itself

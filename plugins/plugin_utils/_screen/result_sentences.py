@@ -87,7 +87,7 @@ SENTENCES: dict[tuple[str, str], Sentence] = {
     ("key_version_info", ""): _held,
     ("postgresql_backup", "present"): _backed_up,
     ("postgresql_backup_info", ""): lambda result: f"{len(result['backups'])} retained backups",
-    ("process_keys", ""): _processes,
+    ("process_keys_info", ""): _processes,
     ("rotation_record_info", ""): _records,
 }
 DEFAULT_STATES = {"postgresql_backup": "present", "env_file": "present"}

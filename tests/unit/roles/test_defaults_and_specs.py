@@ -23,7 +23,7 @@ ROLES = sorted(path.name for path in (CHECKOUT / "roles").iterdir() if path.is_d
 PLAYBOOKS = sorted(path.stem for path in (CHECKOUT / "playbooks").glob("*.yml"))
 TEMPLATE = CHECKOUT / "inventories/production/group_vars/application.yml"
 # Ansible's own names in templates.
-PROCESS_KEYS = "tetech.key_rotation.process_keys"
+PROCESS_KEYS = "tetech.key_rotation.process_keys_info"
 MODULES = {path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py")}
 MAGIC = {"dict", "groups", "hostvars", "inventory_hostname", "item", "omit", "query", "lookup", "undef"}
 READING = [
@@ -336,9 +336,9 @@ def test_the_plan_that_is_written_is_the_one_that_a_rotation_is_held_against():
 
 
 def test_the_processes_are_looked_at_on_every_host_before_a_rotation():
-    (look,) = [task for task in tasks_of("checklist") if "tetech.key_rotation.process_keys" in task]
-    asked = "{{ {'state': 'ready'} | combine(key_rotation_processes) }}"
-    assert look["tetech.key_rotation.process_keys"] == asked
+    (look,) = [task for task in tasks_of("checklist") if "tetech.key_rotation.process_keys_info" in task]
+    asked = "{{ {'moment': 'before'} | combine(key_rotation_processes) }}"
+    assert look["tetech.key_rotation.process_keys_info"] == asked
     (host,) = [task for task in tasks_of("checklist") if task.get("register") == "__checklist_host"]
     every_host = "([__checklist_processes] if key_rotation_processes | length > 0 else [])"
     assert every_host in host["tetech.key_rotation.host_tasks"]["tasks"]
@@ -355,7 +355,7 @@ def test_the_processes_are_looked_at_on_every_host_after_it_with_all_that_the_op
     assert "run_once" not in alone
     assert "key_rotation_processes | length > 0" in alone["when"]
     assert alone[PROCESS_KEYS]["stage"] == "current"
-    assert read("verification", "vars/main.yml")["__verification_processes"]["process_keys"] == (
+    assert read("verification", "vars/main.yml")["__verification_processes"]["process_keys_info"] == (
         "{{ {'stage': 'current', 'env_file': key_rotation_env_file} | combine(key_rotation_processes) }}"
     )
 

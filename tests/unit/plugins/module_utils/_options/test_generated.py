@@ -75,5 +75,5 @@ def test_the_documented_dialects_are_those_that_the_collection_has():
 
 def test_a_module_in_no_domain_is_an_error(monkeypatch):
     monkeypatch.setitem(GENERATOR["DOMAINS"], "key", ("env_file",))
-    with pytest.raises(ValueError, match=re.escape("key_version, key_version_info, process_keys")):
+    with pytest.raises(ValueError, match=re.escape("key_version, key_version_info, process_keys_info")):
         GENERATOR["generated"]()

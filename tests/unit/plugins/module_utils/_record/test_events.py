@@ -54,6 +54,12 @@ def test_an_unknown_event_is_a_plain_one(line):
     assert (event.is_done, event.time) == (True, "2026-12-01T10:00:00Z")
 
 
+@pytest.mark.parametrize(("former", "present"), events.RENAMED.items())
+def test_an_event_of_a_former_name_has_the_present_one(former, present):
+    event = decode({"event": former, "asked": {"state": "counted"}})
+    assert (event.name, event.stored_as) == (present, f"{former} counted")
+
+
 def test_an_event_that_was_renamed_is_read_under_both_names(monkeypatch):
     monkeypatch.setitem(events.RENAMED, "turn", "rotate")
     for name in ("turn", "rotate"):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: process_keys
+module: process_keys_info
 author: Tetech (@tetech)
 version_added: 0.1.0
 short_description: Check which keys the processes of an application run under
@@ -18,15 +18,15 @@ description:
   - If a variable contains the path of the key's V(destination), the content of that file counts.
   - Only reads C(/proc). Users may inspect their own processes, and root all processes.
 options:
-  state:
+  moment:
     description:
-      - With V(switched) the processes must run under the keys of O(stage).
-      - V(ready) is for the time before a switch. The processes must exist, show their environment, and have no exported
+      - V(after) a switch, the processes must run under the keys of O(stage).
+      - V(before) a switch, the processes must exist, show their environment, and have no exported
         key, which would override the new file. The keys in the file and the start times are not checked. A process
         whose keys could not be determined after the switch is already an error (O(orphans)).
     type: str
-    choices: [switched, ready]
-    default: switched
+    choices: [before, after]
+    default: after
   env_file:
     description: Absolute path of the environment file from which the application reads its keys.
     type: path
@@ -37,7 +37,7 @@ options:
     choices: [dotenv, django-environ, systemd, shell, compose, python-decouple]
     default: dotenv
   stage:
-    description: With O(state=switched), the stage whose keys the processes must have.
+    description: With O(moment=after), the stage whose keys the processes must have.
     type: str
     choices: [current, pending, previous]
     default: current
@@ -107,7 +107,7 @@ notes:
 
 EXAMPLES = r"""
 - name: Check that every worker runs under the new keys
-  tetech.key_rotation.process_keys:
+  tetech.key_rotation.process_keys_info:
     env_file: /srv/food_ordering/.env
     keys:
       - name: SECRET_KEY
@@ -122,7 +122,7 @@ RETURN = r"""
 key_id:
   description: Key ID of the expected keys.
   type: str
-  returned: with O(state=switched)
+  returned: with O(moment=after)
 processes:
   description:
     - Each process with its V(pid), V(name), V(unit), the start time of its program (V(started)), the V(exported) names
@@ -137,12 +137,12 @@ processes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._module.runner import run
-from ..module_utils._options.key_options import PROCESS_KEYS_MODULE
+from ..module_utils._options.key_options import PROCESS_KEYS_INFO_MODULE
 from ..module_utils._tasks.judge_processes import judge_processes
 
 
 def main() -> None:
-    run(AnsibleModule(PROCESS_KEYS_MODULE, supports_check_mode=True), judge_processes)
+    run(AnsibleModule(PROCESS_KEYS_INFO_MODULE, supports_check_mode=True), judge_processes)
 
 
 if __name__ == "__main__":

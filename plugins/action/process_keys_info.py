@@ -1,30 +1,32 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""process_keys on the controller: which key id the processes must have, and one error that names every stale one."""
+"""process_keys_info on the controller: the key ID that processes must have, and one error for all stale ones."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..module_utils._errors.services import ProcessExported, ProcessStale
-from ..module_utils._options.key_options import PROCESS_KEYS
+from ..module_utils._options.key_options import PROCESS_KEYS_INFO
 from ..plugin_utils._host_action import HostAction
 from ..plugin_utils._task_types import TaskArguments, TaskResult
+
+PROCESSES = ("units", "pids", "patterns", "hidden_environment", "orphans", "absent")
+FOR_THE_HOST = ("moment", "env_file", "dialect", *PROCESSES)
 
 
 class ActionModule(HostAction):
     changes = False
     judged_here = True
-    spec = PROCESS_KEYS
+    spec = PROCESS_KEYS_INFO
 
     def ask(self, options: TaskArguments) -> TaskArguments:
-        names = ("state", "env_file", "dialect", "units", "pids", "patterns", "hidden_environment", "orphans", "absent")
-        asked = {name: options[name] for name in names}
+        asked = {name: options[name] for name in FOR_THE_HOST}
         places = [{"name": key["name"], "destination": key["destination"]} for key in options["keys"]]
         return {**asked, "keys": places, "expected": self._expected(options)}
 
     def _expected(self, options: TaskArguments) -> str | None:
-        if options["state"] != "switched":
+        if options["moment"] == "before":
             return None
         return self.store(options).load().stage(options["stage"]).key_id
 

@@ -26,9 +26,8 @@ def path(tmp_path: Path, new_keys) -> Path:
 @pytest.fixture
 def look(run_action, path, stored, old_keys, new_keys):
     def run(**args):
-        result = run_action(
-            "process_keys", **{"env_file": str(path), "keys": KEYS, "stage": "pending", "rotation_id": "r1", **args}
-        )
+        asked = {"env_file": str(path), "keys": KEYS, "stage": "pending", "rotation_id": "r1", **args}
+        result = run_action("process_keys_info", **asked)
         for value in [*old_keys.values.values(), *new_keys.values.values()]:
             assert value not in str(result)
         return result
@@ -86,7 +85,7 @@ def test_the_paths_are_the_hosts(look, monkeypatch):
 
 def test_before_a_switch_a_key_that_is_exported_is_named_and_no_store_is_asked(look, start, new_keys, path, tmp_path):
     plain, exported = start(), start(**new_keys.values)
-    about = {"state": "ready", "store": {"path": str(tmp_path / "none.yml")}}
+    about = {"moment": "before", "store": {"path": str(tmp_path / "none.yml")}}
     assert not look(pids=[plain.pid], **about).get("failed")
     result = look(pids=[plain.pid, exported.pid], **about)
     assert result["error"]["code"] == "E_PROCESS_EXPORTED"

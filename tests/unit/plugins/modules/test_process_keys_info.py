@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto.key_set import KeySet
 from ansible_collections.tetech.key_rotation.plugins.module_utils._services import processes, units
-from ansible_collections.tetech.key_rotation.plugins.modules import process_keys
+from ansible_collections.tetech.key_rotation.plugins.modules import process_keys_info
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no proc file system")
 
@@ -35,7 +35,7 @@ def look(run_module, path):
             **options,
         }
         given = {name: value for name, value in given.items() if value is not None}
-        ended = run_module(process_keys.main, given, check=check)
+        ended = run_module(process_keys_info.main, given, check=check)
         assert "CANARY" not in ended.output
         return ended
 
@@ -149,10 +149,10 @@ def test_ready_asks_neither_the_keys_of_the_file_nor_the_start(look, start, path
     path.write_text("SECRET_KEY=CANARY\nENCRYPTION_SALT=CANARY\n")
     before = start()
     path.chmod(0o640)
-    ended = look(pids=[before.pid], state="ready", expected=None)
+    ended = look(pids=[before.pid], moment="before", expected=None)
     assert (ended.code, "key_id" in ended.result) == (0, False)
     assert [each["stale"] for each in ended.result["processes"]] == [False]
-    assert look(pids=[2**31 - 1], state="ready", expected=None).error == "E_PROCESS_NONE"
+    assert look(pids=[2**31 - 1], moment="before", expected=None).error == "E_PROCESS_NONE"
 
 
 def test_a_key_that_has_a_file_of_its_own_may_be_exported_as_its_path(look, start, path, tmp_path):
