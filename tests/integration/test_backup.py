@@ -968,7 +968,9 @@ def test_a_hostile_database_name_is_a_name(make, prove, tmp_path):
 
 def test_a_backup_is_restored_for_a_repair_only_where_there_is_something_to_repair(make, prove):
     def repaired(copy: Callable[[], Any]) -> repair.Repairs:
-        return repair.repair(make.database, copy, prove.targets, keyring(KEYS), lambda replaced: None)
+        return repair.repair(
+            make.database, copy, prove.targets, repair.RepairScope(keyring(KEYS)), lambda replaced: None
+        )
 
     assert repaired(lambda: pytest.fail("restored for nothing")).values == {}
     with restore_proof.copy_of(make.database, "spring") as (copy, _):

@@ -78,7 +78,7 @@ def test_what_stands_around_a_token_stops_the_rotation(database: Database, keyri
     targets = found.found
     if targets:  # by the other row: then this one is unreadable
         with pytest.raises(RotationError, match=r"E_UNREADABLE|E_PLAINTEXT"):
-            census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
+            census.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
         with pytest.raises(RotationError, match=r"E_UNREADABLE|E_PLAINTEXT"):
             rewrite(database, targets, keyring, "pending")
         rewrite(database, targets, keyring, "pending", stop_at_unreadable=False)
@@ -101,7 +101,7 @@ def test_a_leaf_that_looks_like_a_token_and_is_none_is_found_out(
     database: Database, keyring: Keyring, sql_type: str, value: str
 ) -> None:
     one(database, sql_type, value.format(token(keyring)))
-    (tally,) = census.take(database, survey(database, keyring).found, keyring, digest_key=b"k")
+    (tally,) = census.Census(database, survey(database, keyring).found, keyring, b"k").take()
     assert sum(count for name, count in tally.classes.items() if name in ("unreadable", "plaintext")) == 1
     with pytest.raises(RotationError, match=r"E_UNREADABLE|E_PLAINTEXT"):
         rewrite(database, survey(database, keyring).found, keyring, "pending")
@@ -120,7 +120,7 @@ def test_tokens_in_named_members_of_documents_are_rewritten_and_nothing_else_is_
     one(database, sql_type, *map(json.dumps, documents), json.dumps({"user": "eve", "password": ""}))
     found = survey(database, ring)
     assert [(target.name, target.members) for target in found.found] == [("secrets.a", ("password",))]
-    (tally,) = census.take(database, found.found, ring, digest_key=b"k")
+    (tally,) = census.Census(database, found.found, ring, b"k").take()
     assert tally.classes["current"] == 3
     assert not tally.classes["unreadable"] + tally.classes["plaintext"]
 
@@ -163,7 +163,7 @@ def test_a_few_tokens_behind_many_of_somebody_elses_are_found(database: Database
     strangers = [Fernet(Fernet.generate_key()).encrypt(b"x").decode() for _ in range(30)]
     one(database, "text", *strangers, *(token(keyring, text) for text in "abc"))
     targets = survey(database, keyring).found
-    (tally,) = census.take(database, targets, keyring, digest_key=b"k")
+    (tally,) = census.Census(database, targets, keyring, b"k").take()
     assert tally.classes == {"current": 3, "unreadable": 30}
 
 
@@ -233,7 +233,7 @@ def test_members_that_move_under_their_new_names_hold_what_they_held(
     before, after = [], []
     stored = []
     for tallies in (before, after):
-        tallies += [tally.as_result() for tally in census.take(database, targets, keyring, digest_key=b"key")]
+        tallies += [tally.as_result() for tally in census.Census(database, targets, keyring, b"key").take()]
         stored += [value for (value,) in database.rows("SELECT a::text FROM secrets")]
         rewrite(database, targets, keyring, "pending")
     assert after[0]["classes"] == {"pending": 18}
@@ -253,9 +253,9 @@ def test_names_that_are_tokens_of_a_described_scheme_are_rotated_too(database: D
     document = {name: 1, other: 2} if alone else {name: value, "plain": name, other: {"sealed:by": "x"}}
     one(database, "jsonb", json.dumps(document))
     targets = survey(database, ring).found
-    (before,) = census.take(database, targets, ring, digest_key=b"key")
+    (before,) = census.Census(database, targets, ring, b"key").take()
     rewrite(database, targets, ring, "pending")
-    (after,) = census.take(database, targets, ring, digest_key=b"key")
+    (after,) = census.Census(database, targets, ring, b"key").take()
     assert (before.classes, after.classes) == ({"current": 2 if alone else 4}, {"pending": 2 if alone else 4})
     assert after.as_result()["digest"] == before.as_result()["digest"]
 
@@ -307,7 +307,7 @@ def test_tables_that_inherit_are_tables_of_their_own(database: Database, keyring
     targets = survey(database, keyring).found
     assert {target.name for target in targets} == {"secrets.a", "heirs.a"}
     assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 1, "heirs.a": 1}
-    assert [tally.rows for tally in census.take(database, targets, keyring, digest_key=b"k")] == [1, 1]
+    assert [tally.rows for tally in census.Census(database, targets, keyring, b"k").take()] == [1, 1]
     database.execute("DROP TABLE heirs")
 
 
@@ -497,7 +497,7 @@ def test_old_tokens_that_a_trigger_copies_elsewhere_are_rotated_too(database: Da
     try:
         targets = survey(database, keyring).found
         assert rewrite(database, targets, keyring, "pending").values == {"secrets.a": 2, "audited.old": 3}
-        tallies = census.take(database, targets, keyring, digest_key=b"k")
+        tallies = census.Census(database, targets, keyring, b"k").take()
         assert {tally.target.name: tally.classes for tally in tallies} == {
             "secrets.a": {"pending": 2},
             "audited.old": {"pending": 3},
@@ -521,14 +521,14 @@ def test_tokens_in_documents_in_a_text_are_rotated_and_no_other_byte_is(
     one(database, sql_type, *values)
     (target,) = survey(database, keyring).found
     assert target.type.startswith("json in ")
-    (before,) = census.take(database, [target], keyring, digest_key=b"k")
+    (before,) = census.Census(database, [target], keyring, b"k").take()
     assert before.classes == {"current": 5, "empty": 3}
     listed = [{"table": "secrets", "column": "a", "scheme": SCHEME}]
     assert target_survey.find(database, listed, (), keyring).found == [target]
 
     assert rewrite(database, [target], keyring, "pending").values == {"secrets.a": 5}
 
-    (after,) = census.take(database, [target], keyring, digest_key=b"k")
+    (after,) = census.Census(database, [target], keyring, b"k").take()
     assert after.classes == {"pending": 5, "empty": 3}
     assert after.as_result()["digest"] == before.as_result()["digest"]
     stored = [value for (value,) in database.rows("SELECT a FROM secrets ORDER BY id")]
@@ -543,7 +543,7 @@ def test_a_document_in_a_text_that_holds_a_stranger_s_token_stops_the_rotation(
     one(database, "text", json.dumps({"note": "x" * 90, "api_key": stranger}), json.dumps({"api_key": token(keyring)}))
     (target,) = survey(database, keyring).found
     with pytest.raises(RotationError, match="E_UNREADABLE"):
-        census.refuse_unreadable(census.take(database, [target], keyring, digest_key=b"k"))
+        census.refuse_unreadable(census.Census(database, [target], keyring, b"k").take())
     database.execute("DELETE FROM secrets WHERE id = 1")
     assert unproved(survey(database, keyring)) == [("secrets.a", 1)]
 
@@ -574,7 +574,7 @@ def test_no_two_targets_have_one_name(database: Database, keyring: Keyring) -> N
         listed = [{"table": '"secrets.b"', "column": "c"}, {"table": "secrets.b", "column": "c"}]
         named = target_survey.find(database, [{**entry, "scheme": SCHEME} for entry in listed], places, keyring)
         assert names(named) == {'"secrets.b".c', "secrets.b.c"}
-        tallies = census.take(database, found.found, keyring, digest_key=b"k")
+        tallies = census.Census(database, found.found, keyring, b"k").take()
         census.refuse_difference(*[[tally.as_result() for tally in each] for each in (tallies, tallies[::-1])])
         assert rewrite(database, found.found, keyring, "pending").values == dict.fromkeys(places, 1)
     finally:
@@ -604,7 +604,7 @@ def test_old_tokens_that_a_trigger_copies_into_the_same_table_are_rotated_or_it_
             assert database.rows("SELECT count(*) FROM secrets")[0][0] < 20
             database.execute('ALTER TABLE secrets DISABLE TRIGGER "keep history"')
             rewrite(database, targets, keyring, "pending")
-        (tally,) = census.take(database, targets, keyring, digest_key=b"k")
+        (tally,) = census.Census(database, targets, keyring, b"k").take()
         assert set(tally.classes) == {"pending"}
     finally:
         database.execute("DROP FUNCTION history CASCADE")

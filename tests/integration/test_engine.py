@@ -21,7 +21,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discov
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog, lease, table_contents
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import connection as engine_database
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite.worker_pool import Stop
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
@@ -59,7 +59,7 @@ def targets(database: Database) -> list[target_survey.Target]:
 
 
 def classes(database: Database, keyring: Keyring) -> dict[str, int]:
-    return dict(census.take(database, targets(database), keyring, digest_key=b"k")[0].classes)
+    return dict(census.Census(database, targets(database), keyring, b"k").take()[0].classes)
 
 
 def run(database: Database, keyring: Keyring, **options: Any) -> rewriter.Work:
@@ -81,12 +81,12 @@ def run(database: Database, keyring: Keyring, **options: Any) -> rewriter.Work:
 def test_every_kind_of_key(
     database: Database, keyring: Keyring, key: str, values: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(census.pages, "__defaults__", (7, census.WHOLE, ()))  # several pages
+    monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)  # several pages
     monkeypatch.setattr(rewriter, "SPAN_ROWS", 20)  # of several spans, which do not end where pages do
     fill(database, keyring, key, values)
-    before = census.take(database, targets(database), keyring, digest_key=b"k")
+    before = census.Census(database, targets(database), keyring, b"k").take()
     work = run(database, keyring, workers=2)
-    after = census.take(database, targets(database), keyring, digest_key=b"k")
+    after = census.Census(database, targets(database), keyring, b"k").take()
     assert work.values == {"secrets.a": 50}
     assert after[0].classes == {"pending": 50}
     census.refuse_difference([tally.as_result() for tally in before], [tally.as_result() for tally in after])
@@ -125,10 +125,10 @@ def test_no_setting_of_a_database_changes_what_its_rows_are_called_or_keeps_them
     database: Database, keyring: Keyring, key: str, values: str
 ) -> None:
     fill(database, keyring, key, values)
-    before = census.take(database, targets(database), keyring, digest_key=b"k")
+    before = census.Census(database, targets(database), keyring, b"k").take()
     with contextlib.closing(database.another()) as ours:
         assert run(ours, keyring).values == {"secrets.a": 50}
-        after = census.take(ours, targets(ours), keyring, digest_key=b"k")
+        after = census.Census(ours, targets(ours), keyring, b"k").take()
         assert after[0].classes == {"pending": 50}
         assert after[0].as_result()["digest"] == before[0].as_result()["digest"], "rows have the same names"
         assert ours.rows("SHOW default_transaction_isolation") == [("read committed",)]
@@ -156,14 +156,14 @@ def test_a_table_with_a_per_cent_sign_and_quotes_in_its_name(database: Database,
     database.execute(f"INSERT INTO {name.replace('%', '%%')} VALUES (1, %s)", (token,))
     target = target_survey.Target(table, "a", "text", SCHEME, "Odd", catalog.row_key(database, table), None)
     rewrite(database, [target], keyring, "pending")
-    assert census.take(database, [target], keyring, digest_key=b"k")[0].classes == {"pending": 1}
+    assert census.Census(database, [target], keyring, b"k").take()[0].classes == {"pending": 1}
     database.execute(f"DROP TABLE {name.replace('%', '%%')}")
 
 
 def test_a_type_with_a_per_cent_sign_in_its_name_names_rows_like_any_other(
     database: Database, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(census.pages, "__defaults__", (7, census.WHOLE, ()))  # several pages
+    monkeypatch.setattr(table_pages, "PAGE_ROWS", 7)  # several pages
     database.execute('CREATE DOMAIN "my%type" AS int')
     try:
         fill(database, keyring, 'id "my%%type" PRIMARY KEY', "%s")
@@ -304,7 +304,7 @@ def test_a_census_tells_how_far_it_is(
     database.execute("ANALYZE secrets")
     monkeypatch.setattr(progress_file, "EVERY_SECONDS", 0)
     with progress_file.ProgressFile(str(tmp_path / "told")) as told:
-        census.take(database, targets(database), keyring, digest_key=b"k", progress=told)
+        census.Census(database, targets(database), keyring, b"k", progress=told).take()
         found = json.loads((tmp_path / "told").read_text())
         assert {name: found[name] for name in ("doing", "done", "most", "unit")} == {
             "doing": "reading secrets", "done": 50, "most": 50, "unit": "rows",
@@ -325,7 +325,7 @@ def test_a_census_never_waits_for_one_table_while_it_has_another(
     ]
     with contextlib.closing(database.another()) as ours, ThreadPoolExecutor() as pool:
         other.execute("BEGIN; LOCK TABLE zother IN ACCESS EXCLUSIVE MODE")
-        counted = pool.submit(census.take, ours, both, keyring, digest_key=b"k")
+        counted = pool.submit(census.Census(ours, both, keyring, b"k").take)
         until(lambda: waits(database))
         time.sleep(1.2)  # past the deadlock_timeout of whoever began to wait then
         other.execute("LOCK TABLE secrets IN ACCESS EXCLUSIVE MODE")
@@ -657,16 +657,20 @@ def test_a_missed_row_is_noticed(database: Database, keyring: Keyring, monkeypat
         classes(database, keyring)
 
 
+def pages_of(database: Database, targets: list[target_survey.Target]) -> Iterator[table_pages.Page]:
+    (group,) = table_pages.by_table(targets)
+    return table_pages.pages(database, table_pages.PageRequest(group))
+
+
 def test_large_values_are_taken_a_few_at_a_time(database: Database, keyring: Keyring) -> None:
     """Memory is bounded by bytes: of values of a megabyte a page holds a few, however many rows there are."""
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text)")
     token = keyring.cipher(SCHEME, "current").seal(Opened(b"x" * 750_000, 5)).decode()
     for number in range(40):
         database.execute("INSERT INTO secrets VALUES (%s, %s, NULL)", (number, token))
-    (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
-    sizes = [len(page) for page in census.pages(database, table, catalog.row_key(database, table), targets(database))]
+    sizes = [len(page) for page in pages_of(database, targets(database))]
     assert sum(sizes) == 40
-    assert max(sizes) <= census.PAGE_BYTES // 1_000_000 + 1
+    assert max(sizes) <= table_pages.PAGE_BYTES // 1_000_000 + 1
     assert run(database, keyring).values == {"secrets.a": 40}
 
 
@@ -681,17 +685,16 @@ def test_values_that_are_small_only_where_they_are_stored_are_taken_a_few_at_a_t
         (token,),
     )
     key = catalog.row_key(database, TABLE)
-    pages = census.pages(database, TABLE, key, [target_survey.Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
+    pages = pages_of(database, [target_survey.Target(TABLE, "a", "jsonb", SCHEME, "Secret", key, None)])
     sizes = [sum(len(row[0]) for _, row in page) for page in pages]
     assert len(sizes) >= 12
-    assert max(sizes) <= census.PAGE_BYTES + 1_100_000
+    assert max(sizes) <= table_pages.PAGE_BYTES + 1_100_000
 
 
 def test_small_values_are_soon_taken_by_the_thousand(database: Database, keyring: Keyring) -> None:
     database.execute("CREATE TABLE secrets (id int PRIMARY KEY, a text, b text)")
     database.execute("INSERT INTO secrets SELECT n, 'x', NULL FROM generate_series(1, 5000) n")
-    (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
-    sizes = [len(page) for page in census.pages(database, table, catalog.row_key(database, table), targets(database))]
+    sizes = [len(page) for page in pages_of(database, targets(database))]
     assert sizes == [16, 128, 1000, 1000, 1000, 1000, 856]
 
 
@@ -702,9 +705,8 @@ def test_large_values_after_many_small_ones_are_no_surprise(database: Database, 
     database.execute("INSERT INTO secrets SELECT n, %s, NULL FROM generate_series(1, 3000) n", (small,))
     database.execute("INSERT INTO secrets SELECT n, %s, NULL FROM generate_series(3001, 3060) n", (large,))
     database.execute("INSERT INTO secrets SELECT n, %s, NULL FROM generate_series(3061, 3070) n", (small,))
-    (table,) = [table for table in catalog.columns(database) if table.name == "secrets"]
-    pages = census.pages(database, table, catalog.row_key(database, table), targets(database))
+    pages = pages_of(database, targets(database))
     sizes = [(len(page), sum(len(row[0]) for _, row in page)) for page in pages]
     assert sum(rows for rows, _ in sizes) == 3070
-    assert max(size for _, size in sizes) <= census.PAGE_BYTES + len(large)
+    assert max(size for _, size in sizes) <= table_pages.PAGE_BYTES + len(large)
     assert run(database, keyring).values == {"secrets.a": 3070}

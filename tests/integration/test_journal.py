@@ -13,7 +13,7 @@ from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.crypto
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.discovery import target_survey
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres import catalog
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.postgres.connection import Database
-from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census
+from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.proof import census, table_pages
 from ansible_collections.tetech.key_rotation.plugins.module_utils._engine.rewrite import journal, rewriter
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.base import RotationError
 from ansible_collections.tetech.key_rotation.plugins.module_utils._errors.database import ConnectionLost
@@ -64,7 +64,7 @@ def rotate(database: Database, keyring: Keyring, destination: str) -> rewriter.W
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Fail after so many batches, and read few rows at a time."""
-    monkeypatch.setattr(census.pages, "__defaults__", (10, census.WHOLE, ()))
+    monkeypatch.setattr(table_pages, "PAGE_ROWS", 10)
     real, done = rewriter.compare_and_set, iter(range(batches))
 
     def fails(*args: Any) -> Any:
@@ -93,7 +93,7 @@ def test_a_rotation_that_was_cut_short_goes_on_where_it_was(
         interrupt(patch, 3)
         with pytest.raises(RotationError, match="E_DB_LOST"):
             rotate(database, ring(), "pending")
-    tally = census.take(database, [target(database)], ring(), digest_key=b"k")[0]
+    tally = census.Census(database, [target(database)], ring(), b"k").take()[0]
     assert tally.classes == {"pending": 30, "current": 30}
 
     work = rotate(database, ring(), "pending")
@@ -164,7 +164,7 @@ def test_proof_by_a_stranger_counts_what_is_left_behind(
         interrupt(patch, 1)
         with pytest.raises(RotationError, match="E_DB_LOST"):
             rotate(database, ring(current=NEW, previous=OLD), "previous")
-    tally = census.take(database, [target(database)], ring(current=NEW), digest_key=b"k")[0]
+    tally = census.Census(database, [target(database)], ring(current=NEW), b"k").take()[0]
     assert tally.classes == {"current": ROWS - 10, "unreadable": 10}
 
 

@@ -112,7 +112,7 @@ def fill(database: Database, sql_type: str, tokens: Sequence[bytes]) -> None:
 
 
 def take(database: Database, held: target_survey.Target, keyring: Keyring, **options: Any) -> census.Tally:
-    return census.take(database, [held], keyring, digest_key=b"k", **options)[0]
+    return census.Census(database, [held], keyring, b"k", **options).take()[0]
 
 
 def inside(database: Database, held: target_survey.Target, keyring: Keyring, stage: str) -> set[bytes | None]:

@@ -42,7 +42,7 @@ class Rotation:
             rows.end(self.before)
 
     def census(self, each_row: Any = None) -> list[dict[str, Any]]:
-        found = census.take(self.database, targets(self.database), self.keyring, digest_key=b"k", each_row=each_row)
+        found = census.Census(self.database, targets(self.database), self.keyring, b"k").take(each_row=each_row)
         return [tally.as_result() for tally in found]
 
     def token(self, text: str, stage: str) -> str:
@@ -169,7 +169,7 @@ def test_what_was_odd_at_the_census_already_is_nobody_else_s_doing(
 
 def odd_ones(rotation: Rotation) -> None:
     """What the proof does with values that do not open."""
-    tallies = census.take(rotation.database, targets(rotation.database), rotation.keyring, digest_key=b"k")
+    tallies = census.Census(rotation.database, targets(rotation.database), rotation.keyring, b"k").take()
     with row_digests.comparison(rotation.path, rotation.before, rotation.others, ()) as rows:
         assert rows is not None
         rotation.census(rows)

@@ -105,7 +105,7 @@ def test_a_slow_span_does_not_hold_the_rest(
     real = rewriter.compare_and_set
     marker = Path(os.environ.get("TMPDIR", "/tmp")) / f"key_rotation_slow_{os.getpid()}"
 
-    def lingering(db: Database, table: Any, key: Any, members: Any, changes: Any) -> Any:
+    def lingering(db: Database, group: Any, changes: Any) -> Any:
         if changes[0].key == ("0",):
             deadline = time.monotonic() + 20
             while not marker.exists() and time.monotonic() < deadline:
@@ -113,7 +113,7 @@ def test_a_slow_span_does_not_hold_the_rest(
             assert marker.exists()
         elif int(changes[0].key[0]) >= ROWS - 1000:
             marker.touch()
-        return real(db, table, key, members, changes)
+        return real(db, group, changes)
 
     monkeypatch.setattr(rewriter, "compare_and_set", lingering)
     monkeypatch.setattr(rewriter, "SPAN_ROWS", 1000)
@@ -161,7 +161,7 @@ def test_the_work_of_a_killed_worker_is_done_by_another_but_not_for_ever(
         assert 0 < work.values["secrets.a"] <= ROWS
     assert crew.lost == kills
     assert set(workers_of(os.getpid())) <= before, "no worker is left behind"
-    tally = census.take(database, [target(database)], keyring, digest_key=b"k")[0]
+    tally = census.Census(database, [target(database)], keyring, b"k").take()[0]
     assert tally.classes == {"pending": ROWS}
 
 
@@ -178,7 +178,7 @@ def test_a_wish_to_stop_is_met_at_the_end_of_a_batch(
     with stop.listening(), pytest.raises(RotationError, match="E_STOPPED"):
         rewriter.reencrypt(database, rewriting, crew, work, keyring.key_id("pending"))
     assert signal.getsignal(signal.SIGTERM) == handler
-    tally = census.take(database, [target(database)], keyring, digest_key=b"k")[0]
+    tally = census.Census(database, [target(database)], keyring, b"k").take()[0]
     assert tally.classes["pending"] >= work.values["secrets.a"] > 0
     assert tally.classes["current"] > 0
     assert rewrite(database, [target(database)], keyring, "pending", workers=count).values["secrets.a"] > 0
@@ -235,7 +235,7 @@ def test_a_killed_module_leaves_no_worker_and_no_lock(
         other.lock("another run")
         again = rewrite(other, [target(other)], keyring, "pending", workers=2)
     assert 0 < again.values["secrets.a"] < ROWS
-    assert census.take(database, [target(database)], keyring, digest_key=b"k")[0].classes == {"pending": ROWS}
+    assert census.Census(database, [target(database)], keyring, b"k").take()[0].classes == {"pending": ROWS}
 
 
 def pending(database: Database, ring: Keyring) -> bool:

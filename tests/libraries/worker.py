@@ -166,13 +166,13 @@ def rotate(vector: dict[str, Any], which: str) -> dict[str, Any]:
     survey = target_survey.find(database, "auto", (), keyring)
     target_survey.refuse_unproved([survey], keyring, "the vector")
     targets = survey.found
-    census.refuse_unreadable(census.take(database, targets, keyring, digest_key=b"k"))
+    census.refuse_unreadable(census.Census(database, targets, keyring, b"k").take())
     work = Work()
     Journal(database, keyring, targets).prepare()
     rewriting = Rewriting(targets, keyring, destination)
     crew = Crew(1, rewriting.batches, database.another, Stop())
     reencrypt(database, rewriting, crew, work, keyring.key_id(destination))
-    after = census.take(database, targets, keyring, digest_key=b"k")
+    after = census.Census(database, targets, keyring, b"k").take()
     return {
         "targets": {target.column: target.scheme for target in targets},
         "values": dict(work.values),

@@ -26,6 +26,7 @@ from .._engine.discovery.target_survey import Target
 from .._engine.postgres import structure, table_contents
 from .._engine.postgres.connection import ENDABLE, Database, quote
 from .._engine.proof import census
+from .._engine.proof.census import Census
 from .._errors.backup import ProofFolder, ProofRight, ProofSpace
 from .._errors.base import RotationError
 from .._system.progress_file import SILENT, ProgressFile
@@ -106,10 +107,10 @@ def prove(
             one.read_through(described, tools, identity)
             found: dict[str, Any] = {}
         else:
-            look = census.take if kind == "full" else census.sample
             with restored(one, described, database, tools, identity=identity, progress=progress) as (copy, where):
                 key = keyring.stages["current"].digest_key
-                tallies = look(copy, targets, keyring, digest_key=key, leave_alone=leave_alone, progress=progress)
+                rows = Census(copy, targets, keyring, key, leave_alone, progress)
+                tallies = rows.take() if kind == "full" else rows.sample()
                 census.refuse_unreadable(tallies)
             found = {"where": where, **_counted(described, tallies)}
     except RotationError as exc:

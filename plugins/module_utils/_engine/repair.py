@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 from .._errors.database import RowsLocked
 from .crypto.keyring import Keyring
 from .discovery.target_survey import Target
-from .postgres.catalog import RowKey, Table, row_name
+from .postgres.catalog import row_name
 from .postgres.connection import Database, Yielded, array, quote
 from .proof.backup_difference import inside, rest_of
-from .proof.census import by_table, look, pages
-from .rewrite.rewriter import Change, RowText, compare_and_set
+from .proof.census import look
+from .proof.table_pages import Page, PageRequest, RowText, TargetGroup, by_table, pages
+from .rewrite.rewriter import Change, compare_and_set
 
 TRIES = 20
 
@@ -58,148 +59,140 @@ class _Row(NamedTuple):
     derived: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class RepairScope:
+    """Which values are repaired: those that open under no key and are not in ``leave_alone``, and those that a person
+    ``named``; all as table.column:key."""
+
+    keyring: Keyring
+    leave_alone: Collection[str] = ()
+    named: Collection[str] = frozenset()
+
+    def values(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
+        """The column (by its place) and the key of each of them in a page."""
+        yield from self._unreadable(members, page)
+        for place, target in enumerate(members if self.named else ()):
+            for row_key, _ in page:
+                if f"{target.name}:{row_name(row_key)}" in self.named:
+                    yield place, row_key
+
+    def _unreadable(self, members: Sequence[Target], page: Page) -> Iterator[tuple[int, RowText]]:
+        """Those that open under no key, or not to their end."""
+        for place, target in enumerate(members):
+            scheme = self.keyring.schemes[target.scheme]
+            if not scheme.format.authenticated:
+                continue  # such a format cannot tell
+            rows = [row_name(key) for key, _ in page]
+            values = [values[place] for _, values in page]
+            for token in look(target, rows, values, self.keyring, {}):
+                lost = token.opened is None and token.token.startswith(scheme.marker)
+                if (lost or token.problem) and not token.is_accepted(target, rows[token.row], self.leave_alone):
+                    yield place, page[token.row][0]
+
+
 def repair(
     database: Database,
     copied: Callable[[], Database],
     targets: Sequence[Target],
-    keyring: Keyring,
+    scope: RepairScope,
     keep: Callable[[Sequence[Replaced]], None],
-    leave_alone: Collection[str] = (),
-    named: Collection[str] = (),
 ) -> Repairs:
-    """Repair what can be, and the values that are ``named`` as table.column:key. ``copied`` is asked for the copy of
-    the backup at the first value that needs it, and at each page with others; ``keep`` makes durable what is
-    overwritten, before it is. Raises E_DB, E_DB_BUSY."""
+    """Repair what can be. ``copied`` is asked for the copy of the backup at the first value that needs it, and at each
+    page with others; ``keep`` makes durable what is overwritten, before it is. Raises E_DB, E_DB_BUSY."""
     done = Repairs()
-    named = frozenset(named)
-    for table, key, members in by_table(targets):
-        for page in pages(database, table, key, members):
-            odd = {row for _, row in _odd(members, page, keyring, leave_alone, named)}
-            if odd:
-                _repair(database, copied(), table, key, members, sorted(odd), keyring, keep, leave_alone, named, done)
+    for group in by_table(targets):
+        table = _TableRepair(database, group, scope, keep, done)
+        for page in pages(database, PageRequest(group)):
+            if keys := {key for _, key in scope.values(group.members, page)}:
+                table.repair(copied(), sorted(keys))
     return done
 
 
-def needed(
-    database: Database,
-    targets: Sequence[Target],
-    keyring: Keyring,
-    leave_alone: Collection[str] = (),
-    named: Collection[str] = (),
-) -> bool:
+def needed(database: Database, targets: Sequence[Target], scope: RepairScope) -> bool:
     """Whether a repair would ask for the copy. Raises E_DB."""
     return any(
-        any(True for _ in _odd(members, page, keyring, leave_alone, named))
-        for table, key, members in by_table(targets)
-        for page in pages(database, table, key, members)
+        any(True for _ in scope.values(group.members, page))
+        for group in by_table(targets)
+        for page in pages(database, PageRequest(group))
     )
 
 
-def _odd(
-    members: Sequence[Target],
-    page: Sequence[tuple[RowText, tuple[Any, ...]]],
-    keyring: Keyring,
-    leave_alone: Collection[str],
-    named: Collection[str],
-) -> Iterator[tuple[int, RowText]]:
-    """The column (by its place) and the key of each value to repair."""
-    yield from _unreadable(members, page, keyring, leave_alone)
-    for place, target in enumerate(members if named else ()):
-        for row_key, _ in page:
-            if f"{target.name}:{row_name(row_key)}" in named:
-                yield place, row_key
+@dataclass(frozen=True)
+class _TableRepair:
+    """The repair of one table; what was done is put into ``done``."""
 
+    database: Database
+    group: TargetGroup
+    scope: RepairScope
+    keep: Callable[[Sequence[Replaced]], None]
+    done: Repairs
 
-def _unreadable(
-    members: Sequence[Target],
-    page: Sequence[tuple[RowText, tuple[Any, ...]]],
-    keyring: Keyring,
-    leave_alone: Collection[str],
-) -> Iterator[tuple[int, RowText]]:
-    """The column (by its place) and the key of each value that opens under no key, or not to its end."""
-    for place, target in enumerate(members):
-        scheme = keyring.schemes[target.scheme]
-        if not scheme.format.authenticated:
-            continue  # such a format cannot tell
-        rows = [row_name(key) for key, _ in page]
-        values = [values[place] for _, values in page]
-        for token in look(target, rows, values, keyring, {}):
-            lost = token.opened is None and token.token.startswith(scheme.marker)
-            if (lost or token.problem) and not token.is_accepted(target, rows[token.row], leave_alone):
-                yield place, page[token.row][0]
+    def repair(self, copy: Database, keys: Sequence[RowText]) -> None:
+        """Repair the rows of these keys."""
+        changes = list(self._changes(copy, keys))
+        if not changes:
+            return
+        values = [(change, *each) for change in changes for each in self._replaced(change)]
+        self.keep([Replaced(name, change.old[place]) for change, place, name in values])
+        written = _write(self.database, self.group, changes)
+        for change, place, name in values:
+            if change.key in written:
+                self.done.values[self.group.members[place].name] += 1
+            else:
+                self.done.left.append(Left(name, "was changed meanwhile"))
 
+    def _replaced(self, change: Change) -> Iterator[tuple[int, str]]:
+        """The column (by its place) and the name of each value that a change replaces."""
+        for place, count in enumerate(change.tokens):
+            if count:
+                yield place, self._name(place, change.key)
 
-def _repair(
-    database: Database,
-    copy: Database,
-    table: Table,
-    key: RowKey,
-    members: Sequence[Target],
-    keys: Sequence[RowText],
-    keyring: Keyring,
-    keep: Callable[[Sequence[Replaced]], None],
-    leave_alone: Collection[str],
-    named: Collection[str],
-    done: Repairs,
-) -> None:
-    """The odd rows of one page."""
-    now = _rows(database, table, key, members, keys)
-    then = _rows(copy, table, key, members, keys)
-    changes: list[Change] = []
-    for row_key, row in now.items():
-        bad = {place for place, _ in _odd(members, [(row_key, row.values)], keyring, leave_alone, named)}
-        ours = {place for place in bad if f"{members[place].name}:{row_name(row_key)}" in named}
-        done.named.update(f"{members[place].name}:{row_name(row_key)}" for place in ours)
-        bad = ours or bad
-        reason = _reason(members, row, then.get(row_key), bad, ours, keyring)
-        if bad and not reason:
-            changes.append(_change(members, row_key, row, then[row_key], bad))
-        done.left += [Left(f"{members[place].name}:{row_name(row_key)}", reason) for place in sorted(bad) if reason]
-    if not changes:
-        return
-    replaced = [
-        Replaced(f"{target.name}:{row_name(change.key)}", change.old[place])
-        for change in changes
-        for place, target in enumerate(members)
-        if change.tokens[place]
-    ]
-    keep(replaced)
-    written = _write(database, table, key, members, changes)
-    for change in changes:
-        for place, target in enumerate(members):
-            if change.tokens[place] and change.key in written:
-                done.values[target.name] += 1
-            elif change.tokens[place]:
-                done.left.append(Left(f"{target.name}:{row_name(change.key)}", "was changed meanwhile"))
+    def _changes(self, copy: Database, keys: Sequence[RowText]) -> Iterator[Change]:
+        """The changes of the rows that can be repaired; of the others it is put down why not."""
+        then = _rows(copy, self.group, keys)
+        for key, row in _rows(self.database, self.group, keys).items():
+            bad = {place for place, _ in self.scope.values(self.group.members, [(key, row.values)])}
+            named = {place for place in bad if self._name(place, key) in self.scope.named}
+            self.done.named.update(self._name(place, key) for place in named)
+            bad = named or bad
+            reason = self._reason(row, then.get(key), bad, named)
+            if bad and not reason:
+                yield _change(self.group.members, key, row, then[key], bad)
+            self.done.left += [Left(self._name(place, key), reason) for place in sorted(bad) if reason]
 
+    def _name(self, place: int, key: RowText) -> str:
+        """A value as table.column:key."""
+        return f"{self.group.members[place].name}:{row_name(key)}"
 
-def _reason(
-    members: Sequence[Target],
-    row: _Row,
-    then: _Row | None,
-    bad: Collection[int],
-    named: Collection[int],
-    keyring: Keyring,
-) -> str:
-    """Why a row cannot be repaired; empty if it can. With values that a person ``named``, the rest of it may differ."""
-    if then is None:
-        return "is not in the backup"
-    if row.rest != then.rest and not named:
-        return "other columns of its row were changed since the backup"
-    for place, target in enumerate(members):
-        one, other = (inside(target, [side.values[place]], keyring)[0] for side in (row, then))
-        if place not in bad:
-            if one != other and not named:
-                return f"{target.column} of its row was changed since the backup"
-            continue
-        found = look(target, [""], [then.values[place]], keyring, {})
-        if not found or any(token.opened is None or token.problem for token in found):
+    def _reason(self, row: _Row, then: _Row | None, bad: Collection[int], named: Collection[int]) -> str:
+        """Why a row cannot be repaired; empty if it can. With values that a person ``named``, the rest of it may
+        differ."""
+        if then is None:
+            return "is not in the backup"
+        if row.rest != then.rest and not named:
+            return "other columns of its row were changed since the backup"
+        for place in range(len(self.group.members)):
+            if place in bad:
+                reason = self._value_reason(place, row, then, named=place in named)
+            else:
+                reason = "" if named else self._neighbor_reason(place, row, then)
+            if reason:
+                return reason
+        return ""
+
+    def _neighbor_reason(self, place: int, row: _Row, then: _Row) -> str:
+        target = self.group.members[place]
+        now, before = (inside(target, [side.values[place]], self.scope.keyring)[0] for side in (row, then))
+        return f"{target.column} of its row was changed since the backup" if now != before else ""
+
+    def _value_reason(self, place: int, row: _Row, then: _Row, *, named: bool) -> str:
+        target, keyring = self.group.members[place], self.scope.keyring
+        tokens = look(target, [""], [then.values[place]], keyring, {})
+        if not tokens or any(token.opened is None or token.problem for token in tokens):
             return "opens under no key in the backup either"
-        if place in named:
-            continue
-        if _around(target, row.values[place], keyring) != _around(target, then.values[place], keyring):
-            return "its document was changed since the backup"
-    return ""
+        if named or _around(target, row.values[place], keyring) == _around(target, then.values[place], keyring):
+            return ""
+        return "its document was changed since the backup"
 
 
 def _around(target: Target, value: Any, keyring: Keyring) -> Any:
@@ -228,22 +221,19 @@ def _searched(target: Target) -> list[str]:
     return list(dict.fromkeys(each.column for each in target.derived))
 
 
-def _write(
-    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
-) -> set[RowText]:
+def _write(database: Database, group: TargetGroup, changes: Sequence[Change]) -> set[RowText]:
     for _attempt in range(TRIES):
         try:
             with database.batch():
-                return compare_and_set(database, table, key, members, changes).keys
+                return compare_and_set(database, group, changes).keys
         except Yielded:
             continue
-    raise RowsLocked(table=table.label, rows=len(changes))
+    raise RowsLocked(table=group.table.label, rows=len(changes))
 
 
-def _rows(
-    database: Database, table: Table, key: RowKey, members: Sequence[Target], keys: Sequence[RowText]
-) -> Mapping[RowText, _Row]:
+def _rows(database: Database, group: TargetGroup, keys: Sequence[RowText]) -> Mapping[RowText, _Row]:
     """The rows of these keys that are there."""
+    table, key, members = group
     names = key.names
     search = [column for target in members for column in _searched(target)]
     chosen = [f"v.{name}" for name in names] + [rest_of(members)]

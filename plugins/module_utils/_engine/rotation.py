@@ -26,6 +26,7 @@ from .discovery.settlements import UNREADABLE, Settlements
 from .postgres import lease
 from .postgres.connection import Database
 from .proof import census
+from .proof.census import Census
 from .proof.row_digests import EachRow
 from .rewrite import fence
 from .rewrite.concurrent_writers import ConcurrentWrites
@@ -128,20 +129,13 @@ class Application:
     def census(
         self, digest_stage: str, throttle: Throttle | None = None, each_row: EachRow | None = None
     ) -> list[census.Tally]:
-        """Class every value; digests are keyed by the key set of ``digest_stage``. The rest as for census.take."""
+        """Class every value; digests are keyed by the key set of ``digest_stage``. The rest as for Census.take."""
         key = self.keyring.stages[digest_stage].digest_key
         return [
             tally
             for database, survey in self.parts
-            for tally in census.take(
-                database,
-                survey.found,
-                self.keyring,
-                digest_key=key,
-                leave_alone=self.accepted,
-                throttle=throttle,
-                each_row=each_row,
-                progress=self.progress,
+            for tally in Census(database, survey.found, self.keyring, key, self.accepted, self.progress).take(
+                throttle, each_row
             )
         ]
 

@@ -99,14 +99,14 @@ def of_opening(application: Any) -> dict[str, Any]:
 
     They are the processor's, and the least of several tries: what else the machine does is not in them.
     """
-    from .._engine.proof import census
+    from .._engine.proof.table_pages import PageRequest, by_table, pages
 
     samples = [
         (target, [name for name, _ in page], [values[place] for _, values in page])
         for database, survey in application.parts
-        for table, key, members in census.by_table(survey.found)
-        for page in islice(census.pages(database, table, key, members), SAMPLE_PAGES)
-        for place, target in enumerate(members)
+        for group in by_table(survey.found)
+        for page in islice(pages(database, PageRequest(group)), SAMPLE_PAGES)
+        for place, target in enumerate(group.members)
     ]
     measured = list(islice(_opened(samples, application.keyring), 1, SAMPLE_TRIES + 1))  # the first derives keys
     values = measured[0][1]

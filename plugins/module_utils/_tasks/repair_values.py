@@ -29,16 +29,16 @@ def repair_values(task: HostTask) -> dict[str, Any]:
     found: set[str] = set()
     kept = _Kept(os.path.join(params["backup_dir"], f"{params['rotation_id']}.replaced.jsonl"))
     with rotation.opened(request_of(params, params["rotation_id"], run=params["run"])) as application:
+        scope = work.RepairScope(application.keyring, application.accepted, frozenset(params["named"]))
         for database, survey in application.parts:
             if task.check_mode:
-                if work.needed(database, survey.found, application.keyring, application.accepted, params["named"]):
+                if work.needed(database, survey.found, scope):
                     one, described = _backup(params, database.alias)
                     one.refuse_unopened(described, params["identity"])
                 continue
             with contextlib.ExitStack() as stack:
                 copied = functools.cache(functools.partial(_copied, stack, params, database))
-                spared, named = application.accepted, params["named"]
-                done = work.repair(database, copied, survey.found, application.keyring, kept.keep, spared, named)
+                done = work.repair(database, copied, survey.found, scope, kept.keep)
             repaired.update(done.values)
             found |= done.named
             left += [one._asdict() for one in done.left]

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from ..._errors.values import CountChanged, DigestChanged, ScanIncomplete, ValuesEncryptedTwice, ValuesNotCurrent
@@ -26,23 +25,18 @@ from ..discovery.nesting import NESTED, NESTED_UNREADABLE, TOKEN_INSIDE, unwrapp
 from ..discovery.settlements import Settlements
 from ..discovery.signatures import Signature
 from ..discovery.target_survey import Target
-from ..postgres.catalog import RowKey, Table, row_name, word
-from ..postgres.connection import Database, Patience, Yielded, array, quote
+from ..postgres.catalog import Table, row_name, word
+from ..postgres.connection import Database
 from ..rewrite.journal import Journal
 from ..rewrite.throttle import Throttle
 from .row_digests import EachRow, TableComparison
+from .table_pages import PAGE_ROWS, Page, PageRequest, by_table, pages, spans
 
-PAGE_ROWS = 1000  # larger pages are no faster (docs/design/concurrency.md)
-PAGE_BYTES = 4_000_000
-FIRST_ROWS, GROWTH = 16, 8  # of the first page, when nothing is known of their size, and from page to page
 SAMPLE_PARTS = 10
 EXAMPLES = 5  # per target and class, for a person
 NAMED = 1000  # the same of what does not open to its end, for a repair
 SHOWN = 12  # in one message
 DIGEST_MODULUS = 1 << 256
-# A part of a table in the order of its key: after one key, up to another; empty where there is no such bound.
-Span = tuple[tuple[str, ...], tuple[str, ...]]
-WHOLE: Span = ((), ())
 _BLANKS, _BLANKS_IN_JSON = re.compile(rb"\s+"), re.compile(rb"(?:\s|\\[nrt])+")
 OTHER_SCHEME = "other_scheme"  # the class of a value that opens under a key at hand, by another scheme than its column
 INTEGERS = ("smallint", "integer", "bigint")
@@ -58,8 +52,6 @@ UNOPENED = {
 # The same if only one key set is at hand: a value that does not open may be under another one.
 UNOPENED_ALONE = ("plaintext", *INSIDES)
 NO_LOOKS: Mapping[str, TableComparison] = {}
-# Of each row its key as text, and the values of the columns asked for.
-Page = list[tuple[tuple[str, ...], tuple[Any, ...]]]
 
 
 @dataclass
@@ -133,195 +125,137 @@ def not_under(stage: str, classes: Mapping[str, int]) -> int:
     return sum(count for name, count in classes.items() if name not in ("empty", stage))
 
 
-def by_table(targets: Sequence[Target]) -> list[tuple[Table, RowKey, list[Target]]]:
-    """Targets grouped so that each table is read and written once for all its columns."""
-    ordered = sorted(targets, key=lambda target: (target.table, target.column))
-    groups = [(table, list(members)) for table, members in groupby(ordered, key=lambda target: target.table)]
-    return [(table, members[0].key, members) for table, members in groups]
-
-
-def pages(
-    database: Database,
-    table: Table,
-    key: RowKey,
-    members: Sequence[Target],
-    rows: int = PAGE_ROWS,
-    span: Span = WHOLE,
-    besides: Sequence[str] = (),
-    *,
-    fit: Callable[[int], int] = lambda most: most,
-    since: str = "",
-) -> Iterator[Page]:
-    """A span of the table in the order of its key, page by page: (key as text, values of ``members``).
-
-    Rows whose present version was written by one of the transactions ``besides`` are left out. With ``since``, each row
-    has one value more: the transaction that wrote it, where that is this one or a later one. Memory holds one page,
-    of so many ``rows`` at most and no more than ``fit`` makes of them, and of fewer where they are large: the server
-    ends a page with the row that takes it over PAGE_BYTES. On an impatient connection an empty page says that somebody
-    has locked the table, and that it is being looked at again. Raises E_DB_LOCKED.
-    """
-    width = len(key.columns)
-    # Qualified: a bare name in ORDER BY would mean the output column, which is text, and sorts 10 before 9.
-    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
-    columns = [f"t.{quote(name)}" for name in dict.fromkeys([*key.columns, *(target.column for target in members)])]
-    # As it will be sent: what is stored may be compressed, a hundred times in jsonb.
-    sent = (target.kind.read.format(f"t.{quote(target.column)}") for target in members)
-    size = " + ".join(f"coalesce(octet_length({value}), 0)" for value in sent)
-    before = f"sum({size}) OVER (ORDER BY {names} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    chosen = [f"t.{quote(name)}::text" for name in key.columns]
-    chosen += [target.kind.read.format(f"t.{quote(target.column)}") for target in members]
-    if since:
-        columns.append("t.xmin AS key_rotation_writer")
-        # An age below 0 is that of a row which was frozen two billion transactions ago.
-        newer = "age(key_rotation_writer) BETWEEN 0 AND age(%s::xid)"
-        chosen.append(f"CASE WHEN {newer} THEN key_rotation_writer::text END")
-    limit = min(rows, FIRST_ROWS)
-    bound = f"({', '.join(f'%s::{sql_type}' for sql_type in key.types)})"
-    last, upto = span
-    patience = Patience(database, [table.sql])
-    while True:
-        limits = [f"({names}) > {bound}"] * bool(last) + [f"({names}) <= {bound}"] * bool(upto)
-        limits += ["t.xmin <> ALL(%s::xid[])"] * bool(besides)
-        where = f"WHERE {' AND '.join(limits)}" if limits else ""
-        sql = (
-            f"SELECT {', '.join(chosen)} FROM (SELECT {', '.join(columns)}, {before} AS key_rotation_before"
-            f" FROM {table.rows} AS t {where} ORDER BY {names} LIMIT %s) AS t"
-            f" WHERE coalesce(key_rotation_before, 0) < {PAGE_BYTES} ORDER BY {names}"
-        )
-        known = [array(besides)] if besides else []
-        horizon = [since] if since else []
-        try:
-            page = database.rows(sql, (*horizon, *last, *upto, *known, limit), table=table.label)
-        except Yielded:
-            patience.refuse_to_wait()
-            yield []
-            continue
-        patience.rest()
-        if page:
-            yield [(row[:width], row[width:]) for row in page]
-            last = page[-1][:width]
-        length = sum([len(value) for row in page for value in row[width:] if value])
-        # A page that was cut for its size is far above this, be its characters of four bytes each.
-        if len(page) < limit and length < PAGE_BYTES // 8:
-            return
-        limit = max(1, min(fit(rows), limit * GROWTH, len(page) * PAGE_BYTES // max(length, 1)))
-
-
-def spans(database: Database, table: Table, key: RowKey, rows: int) -> list[Span]:
-    """The table in parts of so many rows."""
-    names = ", ".join(f"t.{quote(name)}" for name in key.columns)
-    chosen = ", ".join(f"t.{quote(name)}::text" for name in key.columns)
-    sql = (
-        f"SELECT {', '.join(f'k{place}' for place in range(len(key.columns)))} FROM"
-        f" (SELECT {chosen}, row_number() OVER (ORDER BY {names}) AS n FROM {table.rows} AS t)"
-        f" AS s({', '.join(f'k{place}' for place in range(len(key.columns)))}, n) WHERE n %% %s = 0 ORDER BY n"
-    )
-    bounds = [(), *database.rows(sql, (rows,), table=table.label), ()]
-    return list(zip(bounds, bounds[1:]))
-
-
-def take(
-    database: Database,
-    targets: Sequence[Target],
-    keyring: Keyring,
-    *,
-    digest_key: bytes,
-    leave_alone: Collection[str] = (),
-    throttle: Throttle | None = None,
-    each_row: EachRow | None = None,
-    progress: ProgressFile = SILENT,
-) -> list[Tally]:
-    """Class every value of every target in one snapshot; with a ``throttle`` in none, and with a rest after each page:
-    a snapshot that is held for long keeps VACUUM from its work.
+@dataclass(frozen=True)
+class Census:
+    """A read-only pass over the targets of one database, which classes every value.
 
     Classes are the keyring's stages, ``empty`` (NULL and ''), ``plaintext`` (does not look like a token),
     ``unreadable`` (does, and opens under no key set), ``nested`` (the plaintext is a token again),
     ``nested_unreadable`` (it looks like one, and opens under no key set) and ``token_inside`` (it holds one that
     opens, between other text). Values listed in ``leave_alone`` as table.column:key are counted apart; of a column that
-    is listed there, those with a token inside count as what they are under. ``each_row`` is given the digest of each
-    row. Raises E_DB or E_DB_LOST.
+    is listed there, those with a token inside count as what they are under.
     """
-    tallies = []
-    since = each_row.since(database.alias) if each_row else ""
-    tables = by_table(targets)
-    with contextlib.nullcontext() if throttle else database.snapshot([table.sql for table, _, _ in tables]):
-        for table, key, members in tables:
-            read = pages(database, table, key, members, since=since)
-            told = _told(read, progress, table.label, database.about(table.regclass))
-            found = _rested(told, database, throttle)
-            group = _tallies(database, members, found, keyring, digest_key, leave_alone, each_row)
-            if throttle is None:
-                _refuse_missed(database, table, group[0].rows)
-            tallies += group
-    return tallies
 
+    database: Database
+    targets: Sequence[Target]
+    keyring: Keyring
+    digest_key: bytes = field(repr=False)
+    leave_alone: Collection[str] = ()
+    progress: ProgressFile = SILENT
 
-def _told(found: Iterable[Page], progress: ProgressFile, name: str, about: int | None) -> Iterator[Page]:
-    """The same pages, and it is told how many rows of ``about`` how many have been read."""
-    done = 0
-    for page in found:
-        yield page
-        done += len(page)
-        progress.tell(f"reading {name}", done, about, "rows")
+    def take(self, throttle: Throttle | None = None, each_row: EachRow | None = None) -> list[Tally]:
+        """Class every value in one snapshot; with a ``throttle`` in none, and with a rest after each page: a snapshot
+        that is held for long keeps VACUUM from its work. ``each_row`` is given the digest of each row.
 
+        Raises E_DB or E_DB_LOST.
+        """
+        tallies = []
+        since = each_row.since(self.database.alias) if each_row else ""
+        groups = by_table(self.targets)
+        with contextlib.nullcontext() if throttle else self.database.snapshot([group.table.sql for group in groups]):
+            for group in groups:
+                read = self._reported(group.table, pages(self.database, PageRequest(group, since=since)))
+                counted = self._counted(group.members, self._rested(read, throttle), each_row)
+                if throttle is None:
+                    _refuse_missed(self.database, group.table, counted[0].rows)
+                tallies += counted
+        return tallies
 
-def _rested(found: Iterable[Page], database: Database, throttle: Throttle | None) -> Iterator[Page]:
-    """The same pages, with a rest between them: in proportion to the reading and to what the caller does with one."""
-    began = time.monotonic()
-    for page in found:
-        yield page
-        if throttle:
-            for _reason in throttle.rest(database, time.monotonic() - began, lambda: False):
-                pass  # it waits by itself
-            began = time.monotonic()
+    def sample(self) -> list[Tally]:
+        """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
+        tallies = []
+        groups = by_table(self.targets)
+        with self.database.snapshot([group.table.sql for group in groups]):
+            for group in groups:
+                self.progress.tell(f"reading a sample of {group.table.label}")
+                parts = spans(self.database, group, PAGE_ROWS)
+                count = min(len(parts), SAMPLE_PARTS)
+                chosen = [parts[place * len(parts) // count] for place in range(count)]
+                read = (page for part in chosen for page in pages(self.database, PageRequest(group, part)))
+                tallies += self._counted(group.members, read)
+        return tallies
 
+    def _reported(self, table: Table, read: Iterable[Page]) -> Iterator[Page]:
+        """The same pages; how many rows have been read is reported."""
+        done, about = 0, self.database.about(table.regclass)
+        for page in read:
+            yield page
+            done += len(page)
+            self.progress.tell(f"reading {table.label}", done, about, "rows")
 
-def sample(
-    database: Database,
-    targets: Sequence[Target],
-    keyring: Keyring,
-    *,
-    digest_key: bytes,
-    leave_alone: Collection[str] = (),
-    progress: ProgressFile = SILENT,
-) -> list[Tally]:
-    """The same of no more than SAMPLE_PARTS times PAGE_ROWS rows of each table, from all over it."""
-    tallies = []
-    tables = by_table(targets)
-    with database.snapshot([table.sql for table, _, _ in tables]):
-        for table, key, members in tables:
-            progress.tell(f"reading a sample of {table.label}")
-            parts = spans(database, table, key, PAGE_ROWS)
-            count = min(len(parts), SAMPLE_PARTS)
-            chosen = [parts[place * len(parts) // count] for place in range(count)]
-            found = (page for part in chosen for page in pages(database, table, key, members, span=part))
-            tallies += _tallies(database, members, found, keyring, digest_key, leave_alone)
-    return tallies
+    def _rested(self, read: Iterable[Page], throttle: Throttle | None) -> Iterator[Page]:
+        """The same pages, with a rest after each: in proportion to the reading and to what the caller does with it."""
+        began = time.monotonic()
+        for page in read:
+            yield page
+            if throttle:
+                for _reason in throttle.rest(self.database, time.monotonic() - began, lambda: False):
+                    pass  # it waits by itself
+                began = time.monotonic()
 
+    def _counted(self, members: Sequence[Target], read: Iterable[Page], each_row: EachRow | None = None) -> list[Tally]:
+        """What is in these pages of one table, by target."""
+        journal = Journal(self.database, self.keyring, members)
+        tallies = [Tally(target) for target in members]
+        for page in read:
+            known = journal.of(members, page)
+            rows = [row_name(row_key) for row_key, _ in page]
+            sums = {target.column: dict.fromkeys(rows, 0) for target in members} if each_row else {}
+            for place, tally in enumerate(tallies):
+                values = [values[place] for _, values in page]
+                self._count(tally, rows, values, known, sums.get(tally.target.column))
+            if each_row:
+                each_row.take(members[0].table, sums, page)
+        return tallies
 
-def _tallies(
-    database: Database,
-    members: Sequence[Target],
-    found: Iterable[Page],
-    keyring: Keyring,
-    digest_key: bytes,
-    leave_alone: Collection[str],
-    each_row: EachRow | None = None,
-) -> list[Tally]:
-    """What is in these pages of one table, by target."""
-    journal = Journal(database, keyring, members)
-    group = [Tally(target) for target in members]
-    for page in found:
-        known = journal.of(members, page)
-        rows = [row_name(row_key) for row_key, _ in page]
-        sums = [dict.fromkeys(rows, 0) if each_row else None for _ in group]
-        for place, tally in enumerate(group):
-            values = [values[place] for _, values in page]
-            _class(tally, rows, values, keyring, known, digest_key, leave_alone, sums[place])
-        if each_row:
-            columns = {tally.target.column: found for tally, found in zip(group, sums) if found is not None}
-            each_row.take(group[0].target.table, columns, page)
-    return group
+    def _count(
+        self,
+        tally: Tally,
+        rows: Sequence[str],
+        values: Sequence[Any],
+        known: Mapping[tuple[str, str], str],
+        sums: dict[str, int] | None = None,
+    ) -> None:
+        """Count the values of one column, those of ``rows``. What they add to the digest is put into ``sums``."""
+        tally.rows += len(rows)
+        tokens = look(tally.target, rows, values, self.keyring, known)
+        for place in sorted(set(range(len(rows))) - {token.row for token in tokens}):
+            tally.add("empty", rows[place])
+        for token in tokens:
+            row = rows[token.row]
+            if token.opened is None:
+                self._count_unopened(tally, row, token.token)
+                continue
+            stage, inside = token.opened
+            tally.add(self._class_of_layers(tally, row, token, stage) if token.layers else stage, row)
+            if token.around:
+                tally.blanks.add(row)
+            if token.unsearched:
+                tally.unsearched.add(row)
+            added = tally.digest(self.digest_key, row, token.place, inside.plaintext)
+            if sums is not None:
+                sums[row] += added
+
+    def _class_of_layers(self, tally: Tally, row: str, token: PageToken, stage: str) -> str:
+        """The class of a token with others in it; their stages are counted."""
+        accepted = token.is_accepted(tally.target, row, self.leave_alone)
+        tally.layers.update({*token.layers, *(() if accepted else token.held)})
+        if accepted and token.held and tally.target.name not in self.leave_alone:
+            tally.unsettled.append(row)
+        return stage if accepted else token.problem or stage
+
+    def _count_unopened(self, tally: Tally, row: str, token: bytes) -> None:
+        target = tally.target
+        value_class = _why_unopened(token, target, self.keyring)
+        if f"{target.name}:{row}" in self.leave_alone:
+            tally.left_alone += 1
+            if value_class != "plaintext":
+                tally.unsettled.append(row)
+            return
+        other = None if _begins(token, target, self.keyring) else signatures.of_another_format(token)
+        if value_class == "unreadable" and other is not None:
+            tally.formats.setdefault(other, []).append(row)
+        tally.add(value_class, row)
 
 
 def _refuse_missed(database: Database, table: Table, seen: int) -> None:
@@ -424,52 +358,6 @@ def _frames(
             told["member"] = target.kind.owners(values[row])[place]
         frames.append(frame_of({name: told[name] for name in context}))
     return frames
-
-
-def _class(
-    tally: Tally,
-    rows: Sequence[str],
-    values: Sequence[Any],
-    keyring: Keyring,
-    known: Mapping[tuple[str, str], str],
-    digest_key: bytes,
-    leave_alone: Collection[str],
-    sums: dict[str, int] | None = None,
-) -> None:
-    target = tally.target
-    tally.rows += len(rows)
-    found = look(target, rows, values, keyring, known)
-    for row in sorted(set(range(len(rows))) - {token.row for token in found}):
-        tally.add("empty", rows[row])
-    for token in found:
-        name = rows[token.row]
-        if token.opened is not None:
-            value_class = token.opened[0]
-            if token.layers:
-                accepted = token.is_accepted(target, name, leave_alone)
-                tally.layers.update({*token.layers, *(() if accepted else token.held)})
-                value_class = value_class if accepted or not token.problem else token.problem
-                if accepted and token.held and target.name not in leave_alone:
-                    tally.unsettled.append(name)
-            if token.around:
-                tally.blanks.add(name)
-            if token.unsearched:
-                tally.unsearched.add(name)
-            tally.add(value_class, name)
-            added = tally.digest(digest_key, name, token.place, token.opened[1].plaintext)
-            if sums is not None:
-                sums[name] += added
-        elif f"{target.name}:{name}" in leave_alone:
-            tally.left_alone += 1
-            if _why_unopened(token.token, target, keyring) != "plaintext":
-                tally.unsettled.append(name)
-        else:
-            value_class = _why_unopened(token.token, target, keyring)
-            is_own = _begins(token.token, target, keyring)
-            other = None if is_own else signatures.of_another_format(token.token)
-            if value_class == "unreadable" and other is not None:
-                tally.formats.setdefault(other, []).append(name)
-            tally.add(value_class, name)
 
 
 def _why_unopened(token: bytes, target: Target, keyring: Keyring) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from ..postgres.catalog import Table
 from ..rewrite.concurrent_writers import ConcurrentWrites
+from .table_pages import Page
 
 try:
     import sqlite3
@@ -31,7 +32,6 @@ SHOWN = 12  # rows in one message
 NAMED = 10_000  # values of one column that others have changed, and that are kept by name
 Result = Mapping[str, Any]
 Sums = Mapping[str, Mapping[str, int]]  # by column, then by row: what its value adds to the digest of the column
-Page = Sequence[tuple[tuple[str, ...], tuple[Any, ...]]]  # as census.pages has it
 
 
 class EachRow(Protocol):

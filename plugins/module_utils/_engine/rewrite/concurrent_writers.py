@@ -55,7 +55,7 @@ class ConcurrentWrites:
         }
 
     def wrote(self, alias: str, transaction: str | None) -> bool:
-        """Whether a row that ``census.pages`` says was written by this transaction is another process's."""
+        """Whether a row that ``table_pages.pages`` says was written by this transaction is another process's."""
         return transaction is not None and int(transaction) not in self.ours.get(alias, ())
 
     def add(self, alias: str, table: str, transactions: Iterable[str], rows: Iterable[str]) -> None:

@@ -24,11 +24,12 @@ from ..discovery.nesting import NESTED
 from ..discovery.search_columns import MAY_BE, WRITTEN_IN, SearchColumnRecipe
 from ..discovery.target_survey import Target
 from ..postgres import catalog
-from ..postgres.catalog import RowKey, Table, row_name
+from ..postgres.catalog import Table, row_name
 from ..postgres.connection import LOCKED_SECONDS, Database, Patience, Yielded, array, quote
 from ..proof import census
-from ..proof.census import WHOLE, Span
 from ..proof.damage import overwritten
+from ..proof.table_pages import WHOLE, PageRequest, RowText, Span, TargetGroup, by_table, pages, spans
+from ..proof.table_pages import Page as RowPage
 from .concurrent_writers import ConcurrentWrites
 from .journal import Journal
 from .throttle import Pace, Throttle
@@ -41,7 +42,6 @@ LONGEST_BACK_OFF_SECONDS = 10.0  # each is twice the one before
 LOOK_SECONDS = 0.2  # between two looks at a wish to stop
 SPAN_ROWS = 10_000  # what one worker takes at a time: small enough that a slow span does not hold the rest
 UNTHROTTLED = Throttle()
-RowText = tuple[str, ...]
 # By column, what takes the place of which value; of None, of whatever is there. With None stays what is there.
 Derivations = dict[str, dict[Union[str, None], Union[str, None]]]
 
@@ -93,9 +93,7 @@ class Page(NamedTuple):
     """Where the changes of a page go, and what is counted of them."""
 
     database: Database
-    table: Table
-    key: RowKey
-    members: Sequence[Target]
+    group: TargetGroup
     journal: Journal
     batch: BatchResult
 
@@ -141,7 +139,7 @@ class Rewriting:
     ) -> None:
         self.throttle, self._stopped = throttle, stopped
         self.others = others or ConcurrentWrites()
-        self.tables = census.by_table(targets)
+        self.tables = by_table(targets)
         self._targets = targets
         self._keyring = keyring
         self._destination = destination
@@ -156,33 +154,32 @@ class Rewriting:
 
         ``besides`` are transactions of ours: what they wrote and nobody wrote since is done.
         """
-        table, key, members = self.tables[number]
+        group = self.tables[number]
         journal = Journal(database, self._keyring, self._targets)
         pace, since = Pace(self._seconds(database)), self.others.since.get(database.alias, "")
-        read = census.pages(database, table, key, members, span=span, besides=besides, fit=pace.rows, since=since)
-        yield from self._waits(self.throttle.wait(database, self._stopped), table)
+        read = pages(database, PageRequest(group, span, besides, since, pace.rows))
+        yield from self._waits(self.throttle.wait(database, self._stopped), group.table)
         while not self._stopped() and (page := _next(database, read)) is not None:
             if page:
                 started = time.monotonic()
-                batch = self._rewritten(
-                    Page(database, table, key, members, journal, BatchResult(table.label)), page, since
-                )
+                batch = self._rewritten(Page(database, group, journal, BatchResult(group.table.label)), page, since)
                 worked = time.monotonic() - started
                 pace.took(len(page), worked)
                 yield batch
-                yield from self._waits(self.throttle.rest(database, worked, self._stopped), table)
+                yield from self._waits(self.throttle.rest(database, worked, self._stopped), group.table)
             else:
-                yield _locked(table)
+                yield _locked(group.table)
 
     def _waits(self, reasons: Iterator[str], table: Table) -> Iterator[BatchResult]:
         return (BatchResult(table.label, waits_for=reason) for reason in reasons)
 
-    def _rewritten(self, page: Page, rows: census.Page, since: str) -> BatchResult:
+    def _rewritten(self, page: Page, rows: RowPage, since: str) -> BatchResult:
         """Bring the rows of a page where they should be."""
         batch, alias = page.batch, page.database.alias
         batch.rows = len(rows)
         theirs = {key for key, values in rows if since and values[-1] and self.others.wrote(alias, values[-1])}
-        changes = self.changes(page.members, rows, page.journal.of(page.members, rows), theirs)
+        members = page.group.members
+        changes = self.changes(members, rows, page.journal.of(members, rows), theirs)
         batch.left = len(changes)
         if since:
             batch.others = [row_name(change.key) for change in changes if change.key in theirs]
@@ -198,9 +195,9 @@ class Rewriting:
     def rehearse(self, database: Database) -> None:
         """Seal every value anew, and write none."""
         journal = Journal(database, self._keyring, self._targets)
-        for table, key, members in self.tables:
-            for page in census.pages(database, table, key, members):
-                self.changes(members, page, journal.of(members, page))
+        for group in self.tables:
+            for page in pages(database, PageRequest(group)):
+                self.changes(group.members, page, journal.of(group.members, page))
 
     def _write(self, page: Page, changes: Sequence[Change], *, free: bool = False) -> None:
         """Write the changes; where the whole had to yield, those whose rows nobody holds; where it was slow, halves."""
@@ -219,21 +216,21 @@ class Rewriting:
     def _write_at_once(self, page: Page, changes: Sequence[Change], *, free: bool) -> None:
         """Write the changes in one transaction; with ``free``, of those rows that it gets without a wait. Raises
         Yielded."""
-        database, table, key, members, journal, batch = page
+        database, group, journal, batch = page
         asked = len(changes)
         with database.batch(several=asked > 1):
             if free:
-                held = lock_free(database, table, key, changes)
+                held = lock_free(database, group, changes)
                 changes = [change for change in changes if change.key in held]
                 if not changes:
                     batch.yielded += asked
                     return
-            written = compare_and_set(database, table, key, members, changes)
+            written = compare_and_set(database, group, changes)
             done = [change for change in changes if change.key in written.keys]
-            entries = (entry for change in done for entry in _entries(members, change))
+            entries = (entry for change in done for entry in _entries(group.members, change))
             journal.write(self._keyring.key_id(self._destination), entries)
         batch.yielded += asked - len(changes)
-        for place, target in enumerate(members):
+        for place, target in enumerate(group.members):
             count = sum(change.tokens[place] for change in done)
             if count:
                 batch.values[target.name] += count
@@ -246,7 +243,7 @@ class Rewriting:
     def changes(
         self,
         members: Sequence[Target],
-        page: Sequence[tuple[RowText, tuple[Any, ...]]],
+        page: RowPage,
         known: Mapping[tuple[str, str], str],
         theirs: Collection[RowText] = (),
     ) -> list[Change]:
@@ -383,7 +380,7 @@ def _order(database: Database, rewriting: Rewriting) -> list[int]:
     """Tables with update triggers first: old values that one copies into another table are then found there."""
 
     def quiet(number: int) -> bool:
-        return not catalog.update_triggers(database, rewriting.tables[number][0])
+        return not catalog.update_triggers(database, rewriting.tables[number].table)
 
     return sorted(range(len(rewriting.tables)), key=quiet)
 
@@ -411,11 +408,12 @@ class BackOff:
 
 def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, work: Work, share: Share) -> None:
     """Passes over one table, or a share of it, until one finds nothing left."""
-    table, key, members = rewriting.tables[number]
-    everything = _spans(database, table, key, crew, work)
-    spans = [span for place, span in enumerate(everything) if share.has(number + place)]
-    part = len(spans) / len(everything)
-    work.report(BatchResult(table.label, portions={target.name: part for target in members}))
+    group = rewriting.tables[number]
+    table = group.table
+    everything = _spans(database, group, crew, work)
+    own = [span for place, span in enumerate(everything) if share.has(number + place)]
+    part = len(own) / len(everything)
+    work.report(BatchResult(table.label, portions={target.name: part for target in group.members}))
     ours: list[str] = []
     triggers = catalog.update_triggers(database, table)
     back_off, passes, before, no_fewer = BackOff(), 0, 0, 0
@@ -423,7 +421,7 @@ def _table(database: Database, rewriting: Rewriting, number: int, crew: Crew, wo
         left = yielded = 0
         work.passes += 1
         known = tuple(ours)  # one for all spans: at ten million rows they are tens of thousands
-        for batch in crew.batches(database, [(number, span, known) for span in spans]):
+        for batch in crew.batches(database, [(number, span, known) for span in own]):
             work.add(batch)
             if 0 < rewriting.throttle.vacuum_rows <= work.dead[table.label] and database.vacuum(table.sql):
                 work.dead[table.label] = 0
@@ -454,27 +452,28 @@ def _locked(table: Table) -> BatchResult:
     return BatchResult(table.label, waits_for=f"{table.label}, which somebody has locked")
 
 
-def _next(database: Database, read: Iterator[census.Page]) -> census.Page | None:
+def _next(database: Database, read: Iterator[RowPage]) -> RowPage | None:
     """The next page, an empty one where somebody has locked the table, None after the last."""
     with database.impatient():
         return next(read, None)
 
 
-def _spans(database: Database, table: Table, key: RowKey, crew: Crew, work: Work) -> list[Span]:
+def _spans(database: Database, group: TargetGroup, crew: Crew, work: Work) -> list[Span]:
     """The parts of the table; while somebody has it locked, with a word now and then."""
-    patience = Patience(database, [table.sql])
+    patience = Patience(database, [group.table.sql])
     with database.impatient():
         while True:
             try:
-                return census.spans(database, table, key, SPAN_ROWS)
+                return spans(database, group, SPAN_ROWS)
             except Yielded:
                 patience.refuse_to_wait()
-            work.report(_locked(table))
+            work.report(_locked(group.table))
             crew.refuse_to_go_on()
 
 
-def lock_free(database: Database, table: Table, key: RowKey, changes: Sequence[Change]) -> set[RowText]:
+def lock_free(database: Database, group: TargetGroup, changes: Sequence[Change]) -> set[RowText]:
     """Lock the rows to change that no other transaction holds, without a wait; their keys."""
+    table, key, _ = group
     sql = (
         f"SELECT {', '.join(f'v.{name}' for name in key.names)} FROM {table.rows} AS t JOIN {key.listed}"
         f" ON {' AND '.join(key.same)} FOR NO KEY UPDATE OF t SKIP LOCKED"
@@ -492,14 +491,13 @@ class Written(NamedTuple):
     stale: Counter[str]  # digests that stay, by column
 
 
-def compare_and_set(
-    database: Database, table: Table, key: RowKey, members: Sequence[Target], changes: Sequence[Change]
-) -> Written:
+def compare_and_set(database: Database, group: TargetGroup, changes: Sequence[Change]) -> Written:
     """One UPDATE for the whole batch: a row changes only if all its values are still those that were read.
 
     A trigger may put an old value back, and such a row has to be looked at again. A search column changes in those rows
     in which it holds what a recipe made of this very token; another digest there is stale.
     """
+    table, key, members = group
     keys = key.names
     old = [f"o{place}" for place in range(len(members))]
     new = [f"n{place}" for place in range(len(members))]
